@@ -1,0 +1,116 @@
+"""What all commands share: the options they repeat, how they end, and how they speak.
+
+A command module imports the rooms it calls inside its functions, so that `--help` starts
+without numpy, SQLite or a model runtime.
+"""
+
+import functools
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated, Any, NoReturn, ParamSpec, TypeVar
+
+import typer
+
+from geotagger.errors import INTERRUPTED_EXIT_CODE, GeotaggerError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+IndexOption = Annotated[
+    Path | None,
+    typer.Option("--index", metavar="FILE", help="The index to use instead of your own."),
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="One JSON object a line on standard output, nothing else there.")
+]
+
+
+def ends_cleanly(command: Callable[P, R]) -> Callable[P, R]:
+    """Turns an error of ours into one line on standard error and its exit code, Ctrl-C into 130."""
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except GeotaggerError as error:
+            fail(str(error), error.exit_code)
+        except KeyboardInterrupt:
+            fail("interrupted; what was finished is kept", INTERRUPTED_EXIT_CODE)
+        except BrokenPipeError:
+            # the reader of our output went away (`| head`); nothing is wrong, and a flush at
+            # exit would only complain again
+            sys.stdout = open_null()
+            raise typer.Exit(0) from None
+
+    return run
+
+
+def open_null() -> IO[str]:
+    import os
+
+    return open(os.devnull, "w", encoding="utf-8")
+
+
+def fail(message: str, exit_code: int) -> NoReturn:
+    say(message)
+    raise typer.Exit(exit_code)
+
+
+def say(message: str) -> None:
+    """One plain line to standard error, whatever bytes a file name in it may hold."""
+    print(f"geotagger: {printable(message)}", file=sys.stderr, flush=True)
+
+
+def printable(text: str) -> str:
+    """Text that any terminal can take: undecodable bytes of file names and control characters
+    are shown as escapes."""
+    encoded = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() or c == " " else c.encode("unicode_escape").decode() for c in encoded)
+
+
+def emit(record: dict[str, Any]) -> None:
+    """One JSON object on a line of standard output, pure ASCII, so that names which are not
+    UTF-8 survive (as lone surrogates, Python's `surrogateescape`)."""
+    sys.stdout.write(json.dumps(record, ensure_ascii=True, allow_nan=False) + "\n")
+
+
+def photo_record(
+    path: str,
+    status: str,
+    reason: str | None = None,
+    *,
+    latitude: float | None = None,
+    longitude: float | None = None,
+    radius_km: float | None = None,
+    confidence: float | None = None,
+    rung: str | None = None,
+    cell: str | None = None,
+    model: str | None = None,
+    **more: Any,
+) -> dict[str, Any]:
+    """The fields that every command promises for a photo; null where unknown."""
+    return {
+        "path": path,
+        "status": status,
+        "reason": reason,
+        "latitude": latitude,
+        "longitude": longitude,
+        "radius_km": radius_km,
+        "confidence": confidence,
+        "rung": rung,
+        "cell": cell,
+        "model": model,
+        **more,
+    }
+
+
+def screen() -> "Console":
+    """The console for tables people read: standard output, as wide as the terminal."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())

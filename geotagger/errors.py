@@ -1,0 +1,97 @@
+"""Every error that a user of geotagger can meet, and the exit code it ends a command with.
+
+    GeotaggerError                      1
+    ├── UsageError                      2   a command was asked something it cannot do
+    ├── ModelError                      3   no usable model
+    │   ├── ModelNotInstalledError
+    │   ├── PackError                       a pack on disk is damaged or contradicts itself
+    │   ├── CheckpointError                 MXNet files that cannot be read or converted
+    │   ├── DownloadError                   a published file could not be fetched whole
+    │   └── EngineError                     an engine or a device that this machine does not have
+    ├── ArchiveBusyError                4   another run holds the archive
+    ├── IndexUnusableError              5   the index is newer, corrupt, or cannot be opened
+    ├── ArchiveError                    1   a directory vanished, or none of it can be read
+    ├── PhotoError                      1   one photo; the run goes on
+    │   ├── UnreadablePhotoError            not an image, truncated, or refused by its decoder
+    │   └── WriteError                      could not be written; the original is as it was
+    │       └── WriteRefusedError           cannot be written without harm: use a sidecar
+    ├── SourceError                     1   a track, a label list or a data set that cannot be read
+    └── TrainingError                   1   training cannot start or go on
+
+An interrupted command (Ctrl-C) ends with 130; what was finished is kept.
+"""
+
+from typing import ClassVar
+
+
+class GeotaggerError(Exception):
+    """An error to be shown to the user as one line, without a traceback."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class UsageError(GeotaggerError):
+    exit_code = 2
+
+
+class ModelError(GeotaggerError):
+    exit_code = 3
+
+
+class ModelNotInstalledError(ModelError):
+    pass
+
+
+class PackError(ModelError):
+    pass
+
+
+class CheckpointError(ModelError):
+    pass
+
+
+class DownloadError(ModelError):
+    pass
+
+
+class EngineError(ModelError):
+    pass
+
+
+class ArchiveBusyError(GeotaggerError):
+    exit_code = 4
+
+
+class IndexUnusableError(GeotaggerError):
+    exit_code = 5
+
+
+class ArchiveError(GeotaggerError):
+    pass
+
+
+class PhotoError(GeotaggerError):
+    pass
+
+
+class UnreadablePhotoError(PhotoError):
+    pass
+
+
+class WriteError(PhotoError):
+    pass
+
+
+class WriteRefusedError(WriteError):
+    pass
+
+
+class SourceError(GeotaggerError):
+    pass
+
+
+class TrainingError(GeotaggerError):
+    pass
+
+
+INTERRUPTED_EXIT_CODE = 130

@@ -1,0 +1,73 @@
+"""The values that evidence comes in and that estimates go out in."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+RUNGS = ("visual", "neighbours", "track", "sidecar", "camera", "manual")
+"""The ladder of evidence, lowest first. A lower rung never overwrites a higher one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """A known place. `error_km` is the radius that holds the truth with 68 % probability."""
+
+    latitude: float
+    longitude: float
+    error_km: float
+    rung: str
+
+
+@dataclass(frozen=True, slots=True)
+class Posterior:
+    """The leading classes of a classifier for one photo, most probable first.
+
+    classes: int32 (k,). probabilities: float32 (k,), after temperature, not renormalised: what
+    they lack to 1 belongs to the classes left out.
+    """
+
+    classes: NDArray[np.int32]
+    probabilities: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """All that is known of where one photo was taken. `key` is the caller's. `utc` is POSIX
+    seconds, None when no time is known; `utc_error_s` how wrong it may be (standard deviation)."""
+
+    key: int
+    utc: float | None
+    camera: str | None = None
+    fix: Fix | None = None
+    posterior: Posterior | None = None
+    utc_error_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One of the leading places of an estimate: where, how probable, in which cell (S2 token)."""
+
+    latitude: float
+    longitude: float
+    probability: float
+    cell: str
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """`confidence` is the probability that the true place lies within `radius_km` of the point:
+    the smallest radius that holds the certainty asked for, but no more than `within`; where even
+    that does not hold it, the radius is `within` and the confidence what it does hold.
+    `rung` is the highest rung that spoke, `rungs` all of them, lowest first. `cell` is the token of
+    the deepest S2 cell that holds the certainty ("" when none does). `evidence` explains in words."""
+
+    latitude: float
+    longitude: float
+    radius_km: float
+    confidence: float
+    rung: str
+    rungs: tuple[str, ...]
+    cell: str
+    candidates: tuple[Candidate, ...] = ()
+    evidence: tuple[str, ...] = ()

@@ -1,0 +1,75 @@
+"""How a position written by geotagger is told from a camera's own.
+
+Every position that geotagger writes carries its rung and, for an estimate, the certainty, the
+model, the run and the cell. The mark stands twice: in EXIF GPSProcessingMethod, which every
+reader shows, and in XMP properties of our own namespace. EXIF 2.32 knows no word for
+"estimated" (its values are GPS, CELLID, WLAN and MANUAL), so the mark is free text that
+starts with our name. Read by the photo room, written by the metadata room.
+"""
+
+import re
+from dataclasses import dataclass
+
+XMP_NAMESPACE = "https://geotagger.dev/ns/1.0/"
+XMP_PREFIX = "geotagger"
+
+_FIELD = re.compile(r"([a-z]+)=([^;]*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What a written position says of itself. `rung` is `manual` for a place the owner gave,
+    anything lower is an estimate. `confidence` is the probability that the true place lies
+    within `radius_km`; the cell is an S2 token."""
+
+    rung: str
+    confidence: float | None = None
+    radius_km: float | None = None
+    model: str | None = None
+    run: str | None = None
+    cell: str | None = None
+
+    @property
+    def is_estimate(self) -> bool:
+        return self.rung != "manual"
+
+
+def processing_method(mark: Mark) -> str:
+    """The text of GPSProcessingMethod, ASCII."""
+    fields = {
+        "rung": mark.rung,
+        "p": None if mark.confidence is None else f"{mark.confidence:.4g}",
+        "radiuskm": None if mark.radius_km is None else f"{mark.radius_km:.4g}",
+        "model": mark.model,
+        "run": mark.run,
+        "cell": mark.cell,
+    }
+    kind = "estimate" if mark.is_estimate else "place"
+    told = "; ".join(f"{name}={_plain(value)}" for name, value in fields.items() if value is not None)
+    return f"geotagger {kind}; {told}"
+
+
+def mark_of(method: str) -> Mark | None:
+    """The mark in a GPSProcessingMethod text, None when somebody else wrote it."""
+    if not method.startswith("geotagger "):
+        return None
+    fields = dict(_FIELD.findall(method))
+    return Mark(
+        rung=fields.get("rung", "visual"),
+        confidence=_number(fields.get("p")),
+        radius_km=_number(fields.get("radiuskm")),
+        model=fields.get("model"),
+        run=fields.get("run"),
+        cell=fields.get("cell"),
+    )
+
+
+def _plain(value: str) -> str:
+    return value.encode("ascii", "replace").decode().replace(";", ",").strip()
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return None

@@ -1,0 +1,50 @@
+"""What is known of one photo before anybody guesses: its facts."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from geotagger.marks import Mark
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureTime:
+    """`local`: the camera's clock, naive, with sub-seconds. `offset`: EXIF OffsetTimeOriginal,
+    None when the camera did not write one."""
+
+    local: datetime
+    offset: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GpsFix:
+    """A position found in the photo. Degrees, metres. `utc` is the GPS time stamp, naive UTC.
+    `mark` is set when geotagger wrote the position; None means a camera or another program did."""
+
+    latitude: float
+    longitude: float
+    altitude_m: float | None = None
+    error_m: float | None = None
+    dop: float | None = None
+    utc: datetime | None = None
+    mark: Mark | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """`format` is what the bytes are, whatever the name says: "jpeg", "heic", "avif", "png",
+    "webp", "tiff", "dng", "cr2", "cr3", "nef", "arw", "raf", "orf", "rw2". width and height
+    are as stored, before `orientation` (EXIF 1–8) is applied. `camera` joins maker, model and
+    serial number where known. `not_a_photo` says why the file looks like a screenshot, a scan
+    or a graphic; None when it looks like a photograph. `problems` are things wrong with the
+    metadata that did not stop us (an absurd date, GPS of 0,0)."""
+
+    format: str
+    width: int
+    height: int
+    orientation: int = 1
+    taken: CaptureTime | None = None
+    gps_utc: datetime | None = None
+    camera: str | None = None
+    fix: GpsFix | None = None
+    not_a_photo: str | None = None
+    problems: tuple[str, ...] = ()
