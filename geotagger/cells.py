@@ -83,7 +83,7 @@ def ranges(ids: CellIds) -> tuple[CellIds, CellIds]:
 
 def are_valid(ids: CellIds) -> NDArray[np.bool_]:
     """True where the bits name a cell: a face 0–5 and the marking 1 at an even place."""
-    return (ids >> np.uint64(61) < 6) & (_lsb(ids) & np.uint64(0x1555555555555555) != 0)
+    return np.asarray((ids >> np.uint64(61) < 6) & (_lsb(ids) & np.uint64(0x1555555555555555) != 0))
 
 
 def tokens(ids: CellIds) -> list[str]:
@@ -138,7 +138,8 @@ def areas_km2(ids: CellIds) -> FloatArray:
     bulged = flat * 2 / (1 + np.sqrt(1 - np.minimum(flat / np.pi, 1)))
     level = levels(ids)
     # all cells of levels 0 and 1 are alike, so the average area is exact
-    return np.where(level < 2, 4 * np.pi / 6 / 4.0**level, bulged) * EARTH_RADIUS_KM**2
+    steradians = np.where(level < 2, 4 * np.pi / 6 / 4.0**level, bulged)
+    return np.asarray(steradians * EARTH_RADIUS_KM**2)
 
 
 @dataclass(frozen=True)
@@ -173,7 +174,7 @@ class CellTable:
     def suspect(self) -> NDArray[np.bool_]:
         """Leaf cells: a class of one square centimetre is a heap of photos that share a default
         coordinate (a city's middle, an uploader's setting), not a place somebody photographed."""
-        return self.levels == MAX_LEVEL
+        return np.asarray(self.levels == MAX_LEVEL)
 
     @cached_property
     def _by_range(self) -> tuple[IntArray, CellIds, CellIds]:

@@ -6,10 +6,11 @@ without numpy, SQLite or a model runtime.
 
 import functools
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any, NoReturn, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, ParamSpec, TypeVar
 
 import typer
 
@@ -44,16 +45,10 @@ def ends_cleanly(command: Callable[P, R]) -> Callable[P, R]:
         except BrokenPipeError:
             # the reader of our output went away (`| head`); nothing is wrong, and a flush at
             # exit would only complain again
-            sys.stdout = open_null()
+            sys.stdout = Path(os.devnull).open("w", encoding="utf-8")
             raise typer.Exit(0) from None
 
     return run
-
-
-def open_null() -> IO[str]:
-    import os
-
-    return open(os.devnull, "w", encoding="utf-8")
 
 
 def fail(message: str, exit_code: int) -> NoReturn:
