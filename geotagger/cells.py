@@ -226,7 +226,7 @@ def _unit(p: FloatArray) -> FloatArray:
 def _st_of_uv(u: FloatArray) -> FloatArray:
     """S2's quadratic projection, S2::UVtoST."""
     root = np.sqrt(1 + 3 * np.abs(u))
-    return np.where(u >= 0, 0.5 * root, 1 - 0.5 * root)
+    return np.asarray(np.where(u >= 0, 0.5 * root, 1 - 0.5 * root))
 
 
 def _uv_of_st(s: FloatArray) -> FloatArray:

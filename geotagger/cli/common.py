@@ -45,7 +45,7 @@ def ends_cleanly(command: Callable[P, R]) -> Callable[P, R]:
         except BrokenPipeError:
             # the reader of our output went away (`| head`); nothing is wrong, and a flush at
             # exit would only complain again
-            sys.stdout = Path(os.devnull).open("w", encoding="utf-8")
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from None
 
     return run
