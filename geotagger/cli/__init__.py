@@ -1,14 +1,42 @@
-"""The commands. Each module of this package parses, calls one room, and renders; no logic lives here."""
+"""The commands. Each module of this package parses, calls rooms, and renders; no logic lives here."""
+
+import os
+import re
+import sys
+from collections.abc import Sequence
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_command
 
-app = typer.Typer(
-    name="geotagger",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    help="Finds out where your photos were taken, writes it into them without harm, and remembers it.",
-)
+from geotagger.cli import settings
+from geotagger.cli.common import say
+from geotagger.errors import UsageError
+
+_SOUTHERN_PLACE = re.compile(r"-\d+(\.\d*)?,\s*[-+]?\d")
 
 
-def main() -> None:
-    app()
+def build() -> typer.Typer:
+    """The whole command tree."""
+    app = typer.Typer(
+        name="geotagger",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="markdown",
+        help="Finds out where your photos were taken, writes it into them without harm, and remembers it.",
+    )
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs one command and exits with its code."""
+    command = get_command(build())
+    assert isinstance(command, TyperGroup)
+    try:
+        defaults = settings.default_map(command, os.environ)
+    except UsageError as error:
+        say(str(error))
+        sys.exit(error.exit_code)
+    words = sys.argv[1:] if arguments is None else arguments
+    # "-33.8,151.2" is a place in the south, not an option; a leading space tells the parser so
+    command([f" {word}" if _SOUTHERN_PLACE.match(word) else word for word in words], default_map=defaults)

@@ -1,0 +1,116 @@
+"""Settings from `geotagger.toml` and `GEOTAGGER_*`, as defaults for the options of every command.
+
+A key at the top of the file is meant for every command that has an option of that name; a
+table (`[tag]`, `[models.pull]`) for that command alone. The environment goes before the file,
+the command line before both:
+
+    min-confidence = 0.7            GEOTAGGER_MIN_CONFIDENCE=0.7
+    [tag]
+    model = "rn101-5k500"           GEOTAGGER_TAG_MODEL=rn101-5k500
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from typer.core import TyperCommand, TyperGroup
+
+from geotagger.errors import UsageError
+
+FILE_NAME = "geotagger.toml"
+CONFIG_VARIABLE = "GEOTAGGER_CONFIG"
+
+Told = dict[str, tuple[str, Any]]
+"""What a file says: an option's flag, with underscores → the key that said it and the value."""
+
+
+def default_map(group: TyperGroup, environment: Mapping[str, str]) -> dict[str, Any]:
+    """The nested defaults that a command group takes: command → parameter → value. Raises
+    UsageError for a file that cannot be read and for a key that no command knows."""
+    path = _settings_file(environment)
+    table = _read(path) if path else {}
+    used: set[str] = set()
+    defaults = _for_group(group, table, {}, (), used, environment)
+    if unknown := sorted(_keys(table) - used):
+        raise UsageError(f"{path}: no command has the setting {unknown[0]!r}; see `geotagger --help`")
+    return defaults
+
+
+def _settings_file(environment: Mapping[str, str]) -> Path | None:
+    if named := environment.get(CONFIG_VARIABLE):
+        return Path(named)
+    here = Path(FILE_NAME)
+    if here.is_file():
+        return here
+    from platformdirs import user_config_path
+
+    own = user_config_path("geotagger", appauthor=False) / FILE_NAME
+    return own if own.is_file() else None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: the settings cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise UsageError(f"{path}: not valid TOML: {error}") from error
+
+
+def _keys(table: Mapping[str, Any], prefix: str = "") -> set[str]:
+    keys: set[str] = set()
+    for key, value in table.items():
+        keys |= _keys(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}"}
+    return keys
+
+
+def _told_by(table: Mapping[str, Any], trail: tuple[str, ...]) -> Told:
+    return {
+        key.replace("-", "_"): (".".join((*trail, key)), value)
+        for key, value in table.items()
+        if not isinstance(value, dict)
+    }
+
+
+def _for_group(
+    group: TyperGroup,
+    table: Mapping[str, Any],
+    outer: Told,
+    trail: tuple[str, ...],
+    used: set[str],
+    environment: Mapping[str, str],
+) -> dict[str, Any]:
+    told = outer | _told_by(table, trail)
+    defaults: dict[str, Any] = {}
+    for name, command in group.commands.items():
+        own = table.get(name)
+        own = own if isinstance(own, dict) else {}
+        here = (*trail, name)
+        if isinstance(command, TyperGroup):
+            defaults[name] = _for_group(command, own, told, here, used, environment)
+        else:
+            assert isinstance(command, TyperCommand)
+            defaults[name] = _for_command(command, told | _told_by(own, here), here, used, environment)
+    return defaults
+
+
+def _for_command(
+    command: TyperCommand, told: Told, trail: tuple[str, ...], used: set[str], environment: Mapping[str, str]
+) -> dict[str, Any]:
+    defaults: dict[str, Any] = {}
+    for parameter in command.params:
+        flag = next((o[2:].replace("-", "_") for o in parameter.opts if o.startswith("--")), None)
+        if flag is None or parameter.name is None:
+            continue
+        if flag in told:
+            key, defaults[parameter.name] = told[flag]
+            used.add(key)
+        for variable in (flag, "_".join((*trail, flag))):
+            value = environment.get("GEOTAGGER_" + variable.upper().replace("-", "_"))
+            if value is not None:
+                # several values of one option are separated as the folders of PATH are
+                several = getattr(parameter, "multiple", False)
+                defaults[parameter.name] = value.split(os.pathsep) if several else value
+    return defaults
