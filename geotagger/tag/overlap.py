@@ -8,6 +8,7 @@ bounded by the photos under way, a few batches, whatever the length of the strea
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 from typing import TypeVar
 
 import numpy as np
@@ -25,73 +26,83 @@ BATCHES_AHEAD = 3
 BATCHES_RUNNING = 2
 """Batches handed to the network at once, so that it need not wait for whoever takes results."""
 
+MOST_PASSING = 1024
+"""Photos a batch may hold in all, those included that only pass through."""
+
 
 def overlapped(
-    photos: Iterable[Photo | None],
+    photos: Iterable[Photo],
+    wanted: Callable[[Photo], bool],
     read: Callable[[Photo], Pixels],
     say_of_batch: Callable[[Pixels], Sequence[Said]],
     *,
     batch_size: int,
     readers: int,
-) -> Iterator[tuple[Photo, Said | PhotoError]]:
-    """Yields each photo with what `say_of_batch` said of its pixels, or with the PhotoError that
-    `read` raised, in the order given. `read` returns float32 (3, S, S); `say_of_batch` takes
-    (n, 3, S, S), n ≤ batch_size, and returns n values. A None among the photos closes the batch
-    under way, for a source that wants its answers before it gives more."""
+) -> Iterator[tuple[Photo, Said | PhotoError | None]]:
+    """Yields every photo, in the order given, with what `say_of_batch` said of its pixels, with
+    the PhotoError that `read` raised, or with None where it was not `wanted`. `read` returns
+    float32 (3, S, S); `say_of_batch` takes (n, 3, S, S), n ≤ batch_size, and returns n values."""
     with (
         ThreadPoolExecutor(readers, thread_name_prefix="read") as reading,
         ThreadPoolExecutor(1, thread_name_prefix="network") as network,
     ):
-        batches: deque[list[tuple[Photo, Future[Pixels]]]] = deque()
-        running: deque[Future[list[tuple[Photo, Said | PhotoError]]]] = deque()
-        source = iter(photos)
-        exhausted = False
+
+        def begin(photo: Photo) -> tuple[Photo, Future[Pixels] | None]:
+            return photo, reading.submit(read, photo) if wanted(photo) else None
+
+        batches = _batches(map(begin, photos), batch_size)
+        ahead: deque[_Batch[Photo]] = deque()
+        running: deque[Future[list[tuple[Photo, Said | PhotoError | None]]]] = deque()
         try:
             while True:
-                while not exhausted and len(batches) < BATCHES_AHEAD:
-                    batch, exhausted = _next_batch(source, batch_size, lambda p: reading.submit(read, p))
-                    if batch:
-                        batches.append(batch)
-                while batches and len(running) < BATCHES_RUNNING:
-                    running.append(network.submit(_run, batches.popleft(), say_of_batch))
+                ahead.extend(islice(batches, BATCHES_AHEAD - len(ahead)))
+                while ahead and len(running) < BATCHES_RUNNING:
+                    running.append(network.submit(_run, ahead.popleft(), say_of_batch))
                 if not running:
                     return
                 yield from running.popleft().result()
         finally:
-            # an error or a consumer that stopped: nothing that has not begun is begun
-            for batch in batches:
-                for _, pixels in batch:
-                    pixels.cancel()
+            # an error, or a consumer that stopped: nothing that has not begun is begun
             for waiting in running:
                 waiting.cancel()
+            for batch in ahead:
+                for _, pixels in batch:
+                    if pixels is not None:
+                        pixels.cancel()
 
 
-def _next_batch(
-    source: Iterator[Photo | None], batch_size: int, start: Callable[[Photo], Future[Pixels]]
-) -> tuple[list[tuple[Photo, Future[Pixels]]], bool]:
-    """The next photos, their reading begun, and whether the source has ended."""
-    batch: list[tuple[Photo, Future[Pixels]]] = []
-    for photo in source:
-        if photo is None:
-            return batch, False
-        batch.append((photo, start(photo)))
-        if len(batch) == batch_size:
-            return batch, False
-    return batch, True
+_Batch = list[tuple[Photo, Future[Pixels] | None]]
+
+
+def _batches(
+    begun: Iterable[tuple[Photo, Future[Pixels] | None]], batch_size: int
+) -> Iterator[_Batch[Photo]]:
+    batch: _Batch[Photo] = []
+    pictures = 0
+    for photo, pixels in begun:
+        batch.append((photo, pixels))
+        pictures += pixels is not None
+        if pictures == batch_size or len(batch) == MOST_PASSING:
+            yield batch
+            batch, pictures = [], 0
+    if batch:
+        yield batch
 
 
 def _run(
-    batch: Sequence[tuple[Photo, Future[Pixels]]], say_of_batch: Callable[[Pixels], Sequence[Said]]
-) -> list[tuple[Photo, Said | PhotoError]]:
-    outcomes: list[Pixels | PhotoError] = []
+    batch: _Batch[Photo], say_of_batch: Callable[[Pixels], Sequence[Said]]
+) -> list[tuple[Photo, Said | PhotoError | None]]:
+    readable: list[Pixels] = []
+    outcomes: list[int | PhotoError | None] = []
     for _, pixels in batch:
         try:
-            outcomes.append(pixels.result())
+            outcomes.append(None if pixels is None else len(readable))
+            if pixels is not None:
+                readable.append(pixels.result())
         except PhotoError as error:
-            outcomes.append(error)
-    readable = [outcome for outcome in outcomes if not isinstance(outcome, PhotoError)]
-    said = iter(say_of_batch(np.stack(readable)) if readable else ())
+            outcomes[-1] = error
+    said = say_of_batch(np.stack(readable)) if readable else ()
     return [
-        (photo, outcome if isinstance(outcome, PhotoError) else next(said))
+        (photo, said[outcome] if isinstance(outcome, int) else outcome)
         for (photo, _), outcome in zip(batch, outcomes, strict=True)
     ]
