@@ -1,0 +1,94 @@
+"""The house itself: lint, format, strict types, one-way flow, and documentation that cannot drift."""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.core import TyperCommand, TyperGroup
+
+from tests.reference import REFERENCE, command_tree, reference
+
+ROOT = Path(__file__).parents[1]
+
+FLOW = ("archive", "photo", "model", "engine", "estimate", "metadata", "index", "tag", "cli")
+"""The rooms in the order a photo passes them; each may import only what stands left of it."""
+
+OFF_THE_PATH = {"archive": set(), "export": {"index"}}
+
+
+@pytest.mark.parametrize(
+    "check",
+    [("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",)],
+    ids=["lint", "format", "types"],
+)
+def test_the_code_passes(check: tuple[str, ...]) -> None:
+    done = subprocess.run([sys.executable, "-m", *check], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+def _room(module: str) -> str | None:
+    parts = module.split(".")
+    return parts[1] if parts[0] == "geotagger" and len(parts) > 1 and parts[1] in FLOW else None
+
+
+def test_rooms_import_only_what_stands_left_of_them() -> None:
+    backwards = set()
+    for path in (ROOT / "geotagger").rglob("*.py"):
+        here = _room(".".join(path.relative_to(ROOT).with_suffix("").parts))
+        for module in _imports(path):
+            there = _room(module)
+            if here and there and FLOW.index(there) > FLOW.index(here):
+                backwards.add(f"{path.relative_to(ROOT)} imports {module}")
+            if module.split(".")[0] == "training" and here != "cli":
+                backwards.add(f"{path.relative_to(ROOT)} imports {module}")
+    assert not backwards
+
+
+def _commands(group: TyperGroup, name: str) -> Iterator[tuple[str, TyperCommand]]:
+    for key, command in group.commands.items():
+        if isinstance(command, TyperGroup):
+            yield from _commands(command, f"{name} {key}")
+        else:
+            assert isinstance(command, TyperCommand)
+            yield f"{name} {key}", command
+
+
+COMMANDS = dict(_commands(command_tree(), "geotagger"))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_with_an_example_and_json(name: str) -> None:
+    command = COMMANDS[name]
+    assert command.help, f"{name} has no help"
+    assert f"{name} " in command.help, f"the help of {name} shows no example of it"
+    flags = {flag for parameter in command.params for flag in parameter.opts}
+    assert "--json" in flags, f"{name} has no --json"
+    for parameter in command.params:
+        assert getattr(parameter, "help", None), f"{name} {parameter.name} is not explained"
+
+
+def test_the_command_reference_is_what_the_program_says() -> None:
+    shipped = (ROOT / REFERENCE).read_text(encoding="utf-8")
+    assert shipped == reference(), "write it anew: python -m tests.reference"
+
+
+def test_documents_link_to_files_that_exist() -> None:
+    missing = []
+    for document in [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "benchmarks").glob("*.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text(encoding="utf-8")):
+            if not (document.parent / target).exists():
+                missing.append(f"{document.relative_to(ROOT)} → {target}")
+    assert not missing
