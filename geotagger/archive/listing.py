@@ -1,0 +1,278 @@
+"""Lists the photos under some paths: names, sizes and times, a folder at a time.
+
+Paths are `str` with undecodable bytes as surrogates (`os.fsdecode`), so every name a file
+system can hold survives. Folders come parents first, in the order of their names; memory stays
+at one folder's files. Nothing is opened: `fingerprint` is the only function that reads a file.
+"""
+
+import fnmatch
+import os
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from geotagger.archive.names import PHOTO_EXTENSIONS, SIDECAR_EXTENSION, is_left_out
+from geotagger.errors import ArchiveError
+
+Problem = Callable[[str, str], None]
+"""Called with a path and what is wrong with it; the walk goes on."""
+
+Listed = tuple[str, int, int, int]
+"""Name, size, mtime_ns, and the mtime_ns of the photo's XMP sidecar (0: it has none)."""
+
+FINGERPRINT_BYTES = 65_536
+
+
+class FileEntry(NamedTuple):
+    """One photo file. `path` is absolute when the walked path was. Where both `IMG.CR2.xmp` and
+    `IMG.xmp` stand beside `IMG.CR2`, the later time counts; 0 says that no sidecar is there."""
+
+    path: str
+    size: int
+    mtime_ns: int
+    inode: int
+    device: int
+    sidecar_mtime_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """The photos directly inside one folder, ordered by name. `whole` is False when only some
+    of its files were asked for. `unreadable` folders have no files and may have had some."""
+
+    path: str
+    files: list[Listed]
+    whole: bool = True
+    unreadable: bool = False
+
+    def entry(self, listed: Listed) -> FileEntry:
+        """The file with its inode, asked of the disk now; raises OSError when it is gone."""
+        path = os.path.join(self.path, listed[0])
+        now = os.stat(path)
+        return FileEntry(path, now.st_size, now.st_mtime_ns, now.st_ino, now.st_dev, listed[3])
+
+
+def walk(
+    paths: Sequence[str], *, exclude: Sequence[str] = (), problem: Problem | None = None
+) -> Iterator[FileEntry]:
+    """Every photo under the paths, once. See `folders`."""
+    report = problem or _silent
+    for folder in folders(paths, exclude=exclude, problem=report):
+        for listed in folder.files:
+            try:
+                yield folder.entry(listed)
+            except OSError as error:
+                report(os.path.join(folder.path, listed[0]), _reason(error))
+
+
+def folders(
+    paths: Sequence[str], *, exclude: Sequence[str] = (), problem: Problem | None = None
+) -> Iterator[Folder]:
+    """Every folder under the paths with its photos, parents first.
+
+    `exclude` are shell patterns matched against a name and against the path below the walked
+    one. Links to files and folders are followed when they lead out of the walked paths; links
+    that lead back in would show a photo twice and are passed over, and one that leads to a
+    folder above itself is reported. Folders that vanish or may not be read are reported and
+    yielded as `unreadable`.
+
+    Raises ArchiveError when none of the paths can be read.
+    """
+    report = problem or _silent
+    inside, single = _sorted_out(paths, report)
+    if not inside and not single:
+        raise ArchiveError(
+            f"{', '.join(paths)}: nothing there can be read, so nothing was changed; is the disk mounted?"
+        )
+    listing = _Listing(tuple(inside), tuple(exclude), report)
+    for root in inside:
+        yield from listing.below(root)
+    for parent, names in single.items():
+        if not any(parent == root or parent.startswith(_with_slash(root)) for root in inside):
+            yield _named_files(parent, sorted(names), report)
+
+
+def fingerprint(path: str) -> bytes:
+    """16 bytes that tell a photo from every other: its size and its first 64 KiB, hashed (XXH3).
+    The head of a photo holds its time, its maker note and its thumbnail. Raises OSError."""
+    import xxhash
+
+    with open(path, "rb") as photo:
+        size = os.fstat(photo.fileno()).st_size
+        return xxhash.xxh3_128_digest(size.to_bytes(8, "little") + photo.read(FINGERPRINT_BYTES))
+
+
+class _Listing:
+    def __init__(self, roots: tuple[str, ...], exclude: tuple[str, ...], report: Problem) -> None:
+        self._real_roots = tuple(os.path.realpath(root) for root in roots)
+        self._exclude = exclude
+        self._report = report
+        self._met_by_link: set[tuple[int, int]] = set()
+
+    def below(self, root: str) -> Iterator[Folder]:
+        waiting = [(root, False)]
+        while waiting:
+            path, through_link = waiting.pop()
+            if through_link and not self._first_meeting(path):
+                continue
+            try:
+                with os.scandir(path) as entries:
+                    folder, below = self._read(path, root, entries, through_link)
+            except OSError as error:
+                if path == root:
+                    self._report(path, _reason(error))
+                elif not isinstance(error, FileNotFoundError):
+                    self._report(path, f"this folder cannot be read ({_reason(error)}); it was passed over")
+                else:
+                    self._report(path, "this folder vanished while the archive was read")
+                yield Folder(path, [], unreadable=True)
+                continue
+            waiting.extend(sorted(below, reverse=True))
+            yield folder
+
+    def _read(
+        self, path: str, root: str, entries: "os._ScandirIterator[str]", through_link: bool
+    ) -> tuple[Folder, list[tuple[str, bool]]]:
+        # the loop that a rescan spends its time in: locals, no objects, one stat a photo
+        files: list[Listed] = []
+        below: list[tuple[str, bool]] = []
+        sidecars: dict[str, int] = {}
+        extensions, exclude = PHOTO_EXTENSIONS, self._exclude
+        for entry in entries:
+            name = entry.name
+            extension = name[name.rfind(".") + 1 :].lower()
+            if extension in extensions and name[0] != ".":
+                try:
+                    if not entry.is_file(follow_symlinks=False):
+                        if entry.is_dir(follow_symlinks=False):
+                            below.append((entry.path, through_link))
+                            continue
+                        if not (entry.is_symlink() and self._leads_out(entry) and entry.is_file()):
+                            continue
+                    now = entry.stat()
+                except OSError as error:
+                    self._report(entry.path, _reason(error))
+                    continue
+                files.append((name, now.st_size, now.st_mtime_ns, 0))
+            elif extension == SIDECAR_EXTENSION and name[0] != ".":
+                try:
+                    sidecars[name[:-4].casefold()] = entry.stat().st_mtime_ns
+                except OSError:
+                    continue
+            elif self._is_folder(entry):
+                follow = entry.is_symlink()
+                if not is_left_out(name) and (not follow or self._leads_out(entry)):
+                    below.append((entry.path, through_link or follow))
+        if exclude:
+            files = [f for f in files if not self._excluded(os.path.join(path, f[0]), root)]
+            below = [(p, linked) for p, linked in below if not self._excluded(p, root)]
+        if sidecars:
+            files = [_with_sidecar(f, sidecars) for f in files]
+        files.sort()
+        return Folder(path, files), below
+
+    @staticmethod
+    def _is_folder(entry: "os.DirEntry[str]") -> bool:
+        try:
+            return entry.is_dir()
+        except OSError:
+            return False
+
+    def _leads_out(self, link: "os.DirEntry[str]") -> bool:
+        """True when a link leads to something that the walk does not meet anyway."""
+        try:
+            target = os.path.realpath(link.path, strict=True)
+        except OSError as error:
+            self._report(link.path, f"a link that leads nowhere ({_reason(error)}); it was passed over")
+            return False
+        if any(_with_slash(root).startswith(_with_slash(target)) for root in self._real_roots):
+            self._report(link.path, f"a link that loops back to {target}; it was passed over")
+            return False
+        if os.path.isdir(target) and _with_slash(os.path.realpath(link.path.rpartition("/")[0])).startswith(
+            _with_slash(target)
+        ):
+            self._report(link.path, f"a link that loops back to {target}; it was passed over")
+            return False
+        return not any(target.startswith(_with_slash(root)) for root in self._real_roots)
+
+    def _first_meeting(self, path: str) -> bool:
+        """Of a folder that a link led to: False when another link led there before."""
+        try:
+            now = os.stat(path)
+        except OSError:
+            return True
+        key = (now.st_dev, now.st_ino)
+        if key in self._met_by_link:
+            return False
+        self._met_by_link.add(key)
+        return True
+
+    def _excluded(self, path: str, root: str) -> bool:
+        name, below = os.path.basename(path), os.path.relpath(path, root)
+        return any(fnmatch.fnmatch(name, p) or fnmatch.fnmatch(below, p) for p in self._exclude)
+
+
+def _sorted_out(paths: Sequence[str], report: Problem) -> tuple[list[str], dict[str, list[str]]]:
+    """Folders, none inside another, and single files by their folder."""
+    found: list[str] = []
+    single: dict[str, list[str]] = {}
+    for path in map(os.path.abspath, paths):
+        try:
+            mode = os.stat(path).st_mode
+        except OSError as error:
+            report(path, _reason(error))
+            continue
+        if stat.S_ISDIR(mode):
+            found.append(path)
+        elif stat.S_ISREG(mode):
+            single.setdefault(os.path.dirname(path), []).append(os.path.basename(path))
+        else:
+            report(path, "neither a file nor a folder; it was passed over")
+    found = sorted(set(found))
+    outer = [p for p in found if not any(p != q and p.startswith(_with_slash(q)) for q in found)]
+    return outer, single
+
+
+def _named_files(parent: str, names: list[str], report: Problem) -> Folder:
+    """The files that the user named, whatever their extension."""
+    files: list[Listed] = []
+    for name in dict.fromkeys(names):
+        path = os.path.join(parent, name)
+        try:
+            now = os.stat(path)
+        except OSError as error:
+            report(path, _reason(error))
+            continue
+        files.append((name, now.st_size, now.st_mtime_ns, _sidecar_mtime_ns(path)))
+    return Folder(parent, files, whole=False)
+
+
+def _sidecar_mtime_ns(path: str) -> int:
+    latest = 0
+    for stem in (path, os.path.splitext(path)[0]):
+        for extension in (".xmp", ".XMP"):
+            try:
+                latest = max(latest, os.stat(stem + extension).st_mtime_ns)
+            except OSError:
+                continue
+    return latest
+
+
+def _with_sidecar(listed: Listed, sidecars: dict[str, int]) -> Listed:
+    name, size, mtime_ns, _ = listed
+    folded = name.casefold()
+    mtime = max(sidecars.get(folded, 0), sidecars.get(folded[: folded.rfind(".")], 0))
+    return (name, size, mtime_ns, mtime) if mtime else listed
+
+
+def _with_slash(path: str) -> str:
+    return path if path.endswith(os.sep) else path + os.sep
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
+
+
+def _silent(path: str, reason: str) -> None:
+    del path, reason
