@@ -1,0 +1,317 @@
+"""A model on disk: a folder with pack.toml, model.onnx and cells.csv.
+
+Loads packs and checks them, finds installed ones by name, writes new ones so that a folder is
+either a whole pack or not there. model.onnx takes `data`, float32 (n, 3, S, S), and gives
+`probabilities`, float32 (n, classes), and, where the network has them, `features`, float32
+(n, d), what its last layer sees. Loading reads no weights. Knows nothing of runtimes.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+
+import platformdirs
+
+from geotagger.cells import CellTable
+from geotagger.errors import ModelNotInstalledError, PackError, UsageError
+from geotagger.model.cells_csv import check_cells, read_cells, write_cells
+from geotagger.model.manifest import FileRecord, Manifest, check_name, read_manifest, write_manifest
+from geotagger.model.onnx_graph import FLOAT, GraphInfo, TensorInfo, read_graph
+from geotagger.model.preprocessing import Preprocessing, table_of
+
+MANIFEST, NETWORK, CELLS = "pack.toml", "model.onnx", "cells.csv"
+_UNFINISHED = ".unfinished-"
+
+
+@dataclass(frozen=True)
+class ModelPack:
+    """A pack that has passed its checks. What pack.toml says more is in `manifest`."""
+
+    folder: Path
+    manifest: Manifest
+    cells: CellTable
+    cells_sha256: str
+
+    @property
+    def name(self) -> str:
+        return self.manifest.name
+
+    @property
+    def version(self) -> str:
+        return self.manifest.version
+
+    @property
+    def licence(self) -> str:
+        return self.manifest.licence
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        return self.manifest.preprocessing
+
+    @property
+    def temperature(self) -> float:
+        return self.manifest.temperature
+
+    @property
+    def feature_size(self) -> int | None:
+        return self.manifest.features
+
+    @property
+    def onnx_path(self) -> Path:
+        return self.folder / NETWORK
+
+    @cached_property
+    def digest(self) -> str:
+        """16 hexadecimal digits that change with the network, the cells, the preprocessing or
+        the temperature: estimates of equal digests are comparable. The network counts by the
+        checksum that pack.toml has of it; `verify_pack` holds that against the file."""
+        parts = [
+            self.manifest.files[NETWORK].sha256,
+            self.cells_sha256,
+            table_of(self.preprocessing),
+            float(self.temperature),
+        ]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def models_folder() -> Path:
+    """Where packs are installed: $GEOTAGGER_MODELS, or the user's data folder for geotagger."""
+    chosen = os.environ.get("GEOTAGGER_MODELS")
+    return Path(chosen) if chosen else platformdirs.user_data_path("geotagger") / "models"
+
+
+def installed_packs() -> list[Path]:
+    """The folders of the installed packs, by name; damaged ones too, which `load_pack` will tell."""
+    try:
+        entries = sorted(models_folder().iterdir())
+    except OSError:
+        return []
+    return [entry for entry in entries if not entry.name.startswith(".") and (entry / MANIFEST).is_file()]
+
+
+def find_pack(name: str | os.PathLike[str]) -> ModelPack:
+    """The pack of a folder, or the installed one of that name; ModelNotInstalledError for neither."""
+    as_path = Path(name)
+    if (as_path / MANIFEST).is_file():
+        return load_pack(as_path)
+    installed = models_folder() / as_path
+    if as_path.name == os.fspath(name) and (installed / MANIFEST).is_file():
+        return load_pack(installed)
+    have = ", ".join(folder.name for folder in installed_packs()) or "none"
+    raise ModelNotInstalledError(
+        f"model {os.fspath(name)} is not installed (installed: {have}); "
+        "`geotagger models list` shows which there are"
+    )
+
+
+def load_pack(folder: Path) -> ModelPack:
+    """Reads and checks the pack in `folder`; PackError names the file and the lines at fault."""
+    manifest = read_manifest(folder / MANIFEST)
+    for needed in (NETWORK, CELLS, *(variant.file for variant in manifest.variants)):
+        if needed not in manifest.files:
+            raise PackError(f"{folder / MANIFEST}: [files] lacks {needed}; import or pull the model again")
+    for name, record in manifest.files.items():
+        _check_size(folder / name, record, exact=name != CELLS)
+    cells = read_cells(folder / CELLS)
+    _check_network(folder / NETWORK, read_graph(folder / NETWORK), manifest, cells)
+    if manifest.classes != len(cells):
+        raise PackError(
+            f"{folder / MANIFEST}: output.classes is {manifest.classes:,}, but {CELLS} has {len(cells):,} "
+            "cells; import or pull the model again"
+        )
+    if manifest.suspect != int(cells.suspect.sum()):
+        raise PackError(
+            f"{folder / MANIFEST}: output.suspect is {manifest.suspect}, but {CELLS} has "
+            f"{int(cells.suspect.sum())} leaf cells; import or pull the model again"
+        )
+    return ModelPack(folder, manifest, cells, _sha256_of(folder / CELLS))
+
+
+def verify_pack(pack: ModelPack) -> None:
+    """Reads every file of the pack and compares its checksum; PackError for one that changed."""
+    for name, record in pack.manifest.files.items():
+        if _sha256_of(pack.folder / name) != record.sha256:
+            raise PackError(
+                f"{pack.folder / name}: changed since the pack was written; import or pull the model again"
+            )
+
+
+def write_pack(
+    folder: Path,
+    manifest: Manifest,
+    cells: CellTable,
+    network: Path | Callable[[Path], object],
+    *,
+    replace: bool = False,
+) -> ModelPack:
+    """Writes a pack to `folder`, which is a whole pack afterwards or as it was before.
+
+    network: an ONNX file to copy, or a function that writes one to the path it is given. What
+    the files tell (`files`, `classes`, `suspect`, `features`, `created`) is filled in here. With
+    `replace` a pack that is there makes way; anything else that is there never does.
+    """
+    check_name(manifest.name)
+    _check_free(folder, replace)
+    check_cells(cells, folder / CELLS)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=folder.parent))
+    except OSError as error:
+        raise PackError(f"{folder}: cannot be made ({error.strerror}); nothing was written") from None
+    try:
+        _fill(unfinished, manifest, cells, network)
+        load_pack(unfinished)  # the checks every later user makes, before anybody sees the pack
+        unfinished.chmod(0o755)
+        _move_into_place(unfinished, folder)
+    except OSError as error:
+        raise PackError(
+            f"{folder}: the pack could not be written ({error.strerror}); nothing was left behind"
+        ) from None
+    except PackError as error:
+        raise PackError(str(error).replace(str(unfinished), str(folder))) from None
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return load_pack(folder)
+
+
+def save_manifest(pack: ModelPack, manifest: Manifest) -> ModelPack:
+    """Writes another pack.toml for the same pack, atomically: a new temperature, an accuracy,
+    a variant whose file already lies in the folder. Gives the pack as it is now."""
+    files = dict(manifest.files)
+    for variant in manifest.variants:
+        files[variant.file] = _record_of(pack.folder / variant.file)
+    handle, name = tempfile.mkstemp(prefix=_UNFINISHED, dir=pack.folder)
+    os.close(handle)
+    try:
+        write_manifest(Path(name), dataclasses.replace(manifest, files=files))
+        _sync(Path(name))
+        Path(name).chmod(0o644)
+        Path(name).replace(pack.folder / MANIFEST)
+    except OSError as error:
+        raise PackError(
+            f"{pack.folder / MANIFEST}: could not be written ({error.strerror}); it is as it was"
+        ) from None
+    finally:
+        Path(name).unlink(missing_ok=True)
+    return load_pack(pack.folder)
+
+
+def _fill(
+    folder: Path, manifest: Manifest, cells: CellTable, network: Path | Callable[[Path], object]
+) -> None:
+    if isinstance(network, Path):
+        shutil.copyfile(network, folder / NETWORK)
+    else:
+        network(folder / NETWORK)
+    write_cells(folder / CELLS, cells)
+    features = read_graph(folder / NETWORK).output("features")
+    complete = dataclasses.replace(
+        manifest,
+        created=datetime.now(UTC).replace(microsecond=0).isoformat(),
+        classes=len(cells),
+        suspect=int(cells.suspect.sum()),
+        features=features.shape[-1] if features and features.shape else None,
+        files={name: _record_of(folder / name) for name in (NETWORK, CELLS)},
+    )
+    write_manifest(folder / MANIFEST, complete)
+    for name in (NETWORK, CELLS, MANIFEST):
+        _sync(folder / name)
+
+
+def _move_into_place(unfinished: Path, folder: Path) -> None:
+    """Two renames where a pack is replaced: between them, and only there, a crash leaves neither
+    pack under the name; the old one is then still whole beside it."""
+    if folder.exists():
+        old = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=folder.parent))
+        folder.rename(old / folder.name)
+        try:
+            unfinished.rename(folder)
+        except OSError:
+            (old / folder.name).rename(folder)
+            raise
+        finally:
+            shutil.rmtree(old, ignore_errors=True)
+    else:
+        unfinished.rename(folder)
+    _sync(folder.parent)
+
+
+def _check_free(folder: Path, replace: bool) -> None:
+    if not os.path.lexists(folder):
+        return
+    if not (folder / MANIFEST).is_file():
+        raise UsageError(
+            f"{folder}: exists and is not a model pack; it was left as it is, choose another name"
+        )
+    if not replace:
+        raise UsageError(f"{folder}: a pack of this name exists; it was left as it is, --force replaces it")
+
+
+def _check_size(path: Path, record: FileRecord, *, exact: bool) -> None:
+    """The list of cells is read whole anyway, and its own check says more than a size."""
+    try:
+        size = path.stat().st_size
+    except OSError:
+        raise PackError(f"{path}: the pack lacks this file; import or pull the model again") from None
+    if exact and size != record.bytes:
+        raise PackError(
+            f"{path}: has {size:,} bytes where pack.toml says {record.bytes:,}; "
+            "import or pull the model again"
+        )
+
+
+def _check_network(path: Path, graph: GraphInfo, manifest: Manifest, cells: CellTable) -> None:
+    edge = manifest.preprocessing.input_size
+    wanted = TensorInfo("data", FLOAT, (None, 3, edge, edge))
+    if graph.inputs != (wanted,):
+        raise PackError(
+            f"{path}: its input is {_told(graph.inputs)}, not float32 data (n, 3, {edge}, {edge})"
+        )
+    probabilities = graph.output("probabilities")
+    if probabilities != TensorInfo("probabilities", FLOAT, (None, len(cells))):
+        has = _told(graph.outputs)
+        raise PackError(
+            f"{path}: {CELLS} has {len(cells):,} cells, but the network gives {has}; "
+            f"it must give float32 probabilities (n, {len(cells)}), one for each cell"
+        )
+    features = graph.output("features")
+    if features is not None and (
+        features.element != FLOAT or len(features.shape) != 2 or not features.shape[1]
+    ):
+        raise PackError(f"{path}: its features are {_told((features,))}, not float32 (n, d)")
+
+
+def _told(tensors: tuple[TensorInfo, ...]) -> str:
+    return " and ".join(
+        f"{t.name} ({', '.join('n' if d is None else str(d) for d in t.shape)})"
+        + ("" if t.element == FLOAT else f" of ONNX type {t.element}")
+        for t in tensors
+    )
+
+
+def _record_of(path: Path) -> FileRecord:
+    return FileRecord(path.stat().st_size, _sha256_of(path))
+
+
+def _sha256_of(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise PackError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
