@@ -1,0 +1,268 @@
+"""When a photo was taken, in UTC, from what its camera wrote.
+
+Most cameras write only their own clock. UTC comes, in this order, from: the offset in EXIF;
+the GPS time stamp; the time zone at the photo's own place; the time zone at the place of the
+geotagged photo nearest by the clock (the same camera's before another's); the offset that other
+photos of the camera carry; this computer's own time zone. Each has its own error.
+
+Takes small values, gives arrays. Knows nothing of photos on disk.
+"""
+
+import re
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geotagger.errors import UsageError
+from geotagger.geo import is_place, wrap_longitude
+
+CLOCK_ERROR_S = 2.0
+"""A camera that writes its offset is a phone, and phones keep time."""
+GPS_STAMP_ERROR_S = 5.0
+NEIGHBOUR_ZONE_ERROR_S = 60.0
+"""Zone taken from a neighbour of the same day: rarely wrong, and then by an hour."""
+FAR_ZONE_ERROR_S = 3600.0
+UNKNOWN_ZONE_ERROR_S = 3 * 3600.0
+_DAY = timedelta(days=1)
+_QUARTER = timedelta(minutes=15)
+_MAX_OFFSET = timedelta(hours=14, minutes=30)
+_UNSET_DAYS = {(1904, 1, 1), (1970, 1, 1), (1980, 1, 1)}
+"""The days on which clocks of QuickTime, POSIX and FAT begin: a camera that shows one was never set."""
+_FIRST_PHOTOGRAPH = 1826
+
+
+@dataclass(frozen=True, slots=True)
+class Clocked:
+    """What one photo says of its time. `local` is naive camera time, `gps_utc` naive UTC.
+    The place is that of a fix in the photo, None when it has none."""
+
+    local: datetime | None
+    offset: timedelta | None = None
+    gps_utc: datetime | None = None
+    camera: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """utc: POSIX seconds, float64 (n,), NaN where unknown. error_s: standard deviation, float64
+    (n,), infinite where unknown. source: in words, what each was taken from."""
+
+    utc: NDArray[np.float64]
+    error_s: NDArray[np.float64]
+    source: tuple[str, ...]
+
+
+def resolve_times(
+    rows: Sequence[Clocked],
+    *,
+    clocks: Mapping[str, float] | None = None,
+    system_zone: tzinfo | None = None,
+    now: datetime | None = None,
+) -> Times:
+    """UTC of each row. `clocks` are seconds to add to what a camera says, by camera name (a part
+    of the name is enough, in any case). `now` (aware) is where the future begins."""
+    latest = (now or datetime.now(UTC)).astimezone(UTC).replace(tzinfo=None) + _DAY
+    locals_ = [row.local if plausible(row.local, latest) else None for row in rows]
+    stamps = [row.gps_utc if plausible(row.gps_utc, latest) else None for row in rows]
+    zones = _NeighbourZones(rows, locals_)
+    habits = _camera_offsets(rows, locals_, stamps)
+    utc = np.full(len(rows), np.nan)
+    error = np.full(len(rows), np.inf)
+    source = ["no time"] * len(rows)
+    for n, row in enumerate(rows):
+        local, stamp = locals_[n], stamps[n]
+        if local is None:
+            if stamp is not None:
+                utc[n], error[n], source[n] = _posix(stamp), GPS_STAMP_ERROR_S, "GPS time stamp"
+            continue
+        utc[n], error[n], source[n] = _resolve(row, local, stamp, zones, habits, system_zone)
+        shift = clock_shift(row.camera, clocks)
+        if shift is not None:
+            utc[n] += shift
+            source[n] += f", clock corrected by {shift:+.0f} s"
+    return Times(utc, error, tuple(source))
+
+
+def plausible(moment: datetime | None, latest: datetime) -> bool:
+    """False for a clock that was never set, a date before photography, or one still to come."""
+    if moment is None or not _FIRST_PHOTOGRAPH <= moment.year <= latest.year:
+        return False
+    return (moment.year, moment.month, moment.day) not in _UNSET_DAYS and moment <= latest + _DAY
+
+
+def zone_at(latitude: float, longitude: float) -> ZoneInfo | None:
+    """The time zone of a place; None off the Earth or where the zone's rules are not known."""
+    if not is_place(latitude, longitude):
+        return None
+    return _zone_at(round(latitude, 2), round(longitude, 2))
+
+
+def offset_at(latitude: float, longitude: float, utc: float) -> timedelta | None:
+    """The legal offset from UTC at a place and POSIX time."""
+    zone = zone_at(latitude, longitude)
+    if zone is None:
+        return None
+    return datetime.fromtimestamp(utc, UTC).astimezone(zone).utcoffset()
+
+
+def parse_clocks(texts: Sequence[str]) -> dict[str, float]:
+    """`CAMERA=+1h03m` → seconds to add to that camera's times. Units d, h, m, s; a bare number is
+    seconds. UsageError for anything else."""
+    parsed = {}
+    for text in texts:
+        camera, _, amount = text.rpartition("=")
+        match = re.fullmatch(
+            r"([+-]?)(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s?)?", amount.strip()
+        )
+        if not camera.strip() or match is None or not any(match.groups()[1:]):
+            raise UsageError(
+                f"--clock {text}: not a correction; say for example --clock 'Canon EOS 5D=+1h03m'"
+            )
+        sign, *parts = match.groups()
+        d, h, m, s = (float(part or 0) for part in parts)
+        parsed[camera.strip()] = (-1 if sign == "-" else 1) * (((d * 24 + h) * 60 + m) * 60 + s)
+    return parsed
+
+
+def clock_shift(camera: str | None, clocks: Mapping[str, float] | None) -> float | None:
+    """The correction for a camera: the entry whose name is part of the camera's, the longest first."""
+    if not clocks or camera is None:
+        return None
+    named = [name for name in clocks if name.casefold() in camera.casefold()]
+    return clocks[max(named, key=len)] if named else None
+
+
+def _resolve(
+    row: Clocked,
+    local: datetime,
+    stamp: datetime | None,
+    zones: "_NeighbourZones",
+    habits: Mapping[str, timedelta],
+    system_zone: tzinfo | None,
+) -> tuple[float, float, str]:
+    if row.offset is not None and abs(row.offset) <= _MAX_OFFSET:
+        return _posix(local - row.offset), CLOCK_ERROR_S, f"offset {_named(row.offset)} in EXIF"
+    zone = None
+    if row.latitude is not None and row.longitude is not None:
+        zone = zone_at(row.latitude, row.longitude)
+    if stamp is not None and (zone is None or _is_fresh(local, stamp)):
+        offset = _offset_from_stamp(local, stamp)
+        if offset is not None:
+            return _posix(local - offset), GPS_STAMP_ERROR_S, "GPS time stamp"
+    if zone is not None:
+        return _in_zone(local, zone), NEIGHBOUR_ZONE_ERROR_S, f"time zone {zone.key} at its own place"
+    near = zones.nearest(row.camera, local)
+    if near is not None and near[1] <= _DAY:
+        return _in_zone(local, near[0]), NEIGHBOUR_ZONE_ERROR_S, f"time zone {near[0].key} of a neighbour"
+    if row.camera is not None and row.camera in habits:
+        offset = habits[row.camera]
+        return _posix(local - offset), FAR_ZONE_ERROR_S, f"offset {_named(offset)} usual for this camera"
+    if near is not None:
+        return (
+            _in_zone(local, near[0]),
+            FAR_ZONE_ERROR_S,
+            f"time zone {near[0].key} of the nearest geotagged photo",
+        )
+    if system_zone is None:
+        return local.astimezone().timestamp(), UNKNOWN_ZONE_ERROR_S, "this computer's time zone"
+    return local.replace(tzinfo=system_zone).timestamp(), UNKNOWN_ZONE_ERROR_S, "this computer's time zone"
+
+
+class _NeighbourZones:
+    """Geotagged rows by their clocks; the zone at the place of the nearest one."""
+
+    def __init__(self, rows: Sequence[Clocked], locals_: Sequence[datetime | None]) -> None:
+        self._by_camera: dict[str | None, list[tuple[datetime, float, float]]] = {}
+        self._all: list[tuple[datetime, float, float]] = []
+        for row, local in zip(rows, locals_, strict=True):
+            if local is None or row.latitude is None or row.longitude is None:
+                continue
+            entry = (local, row.latitude, row.longitude)
+            self._all.append(entry)
+            self._by_camera.setdefault(row.camera, []).append(entry)
+        self._all.sort()
+        for entries in self._by_camera.values():
+            entries.sort()
+
+    def nearest(self, camera: str | None, local: datetime) -> tuple[ZoneInfo, timedelta] | None:
+        """Another camera's photo counts only where the same camera has none within a day."""
+        own = self._nearest_of(self._by_camera.get(camera, []), local)
+        if own is not None and own[1] <= _DAY:
+            return own
+        other = self._nearest_of(self._all, local)
+        if own is None or (other is not None and other[1] <= _DAY):
+            return other
+        return own
+
+    @staticmethod
+    def _nearest_of(
+        entries: list[tuple[datetime, float, float]], local: datetime
+    ) -> tuple[ZoneInfo, timedelta] | None:
+        at = bisect_left(entries, (local, -np.inf, -np.inf))
+        found = [entries[n] for n in (at - 1, at) if 0 <= n < len(entries)]
+        if not found:
+            return None
+        when, latitude, longitude = min(found, key=lambda entry: abs(entry[0] - local))
+        zone = zone_at(latitude, longitude)
+        return None if zone is None else (zone, abs(when - local))
+
+
+def _camera_offsets(
+    rows: Sequence[Clocked], locals_: Sequence[datetime | None], stamps: Sequence[datetime | None]
+) -> dict[str, timedelta]:
+    """The offset that most photos of a camera carry or imply."""
+    counts: dict[str, dict[timedelta, int]] = {}
+    for row, local, stamp in zip(rows, locals_, stamps, strict=True):
+        offset = row.offset
+        if offset is None and local is not None and stamp is not None:
+            offset = _offset_from_stamp(local, stamp)
+        if row.camera is not None and offset is not None:
+            seen = counts.setdefault(row.camera, {})
+            seen[offset] = seen.get(offset, 0) + 1
+    return {camera: max(seen, key=lambda o: (seen[o], -abs(o))) for camera, seen in counts.items()}
+
+
+def _offset_from_stamp(local: datetime, stamp: datetime) -> timedelta | None:
+    """The offset a GPS stamp implies, to the quarter of an hour. A stamp may be minutes old when
+    the receiver lost the sky; one that implies no possible offset is None."""
+    offset = round((local - stamp) / _QUARTER) * _QUARTER
+    return offset if abs(offset) <= _MAX_OFFSET else None
+
+
+def _is_fresh(local: datetime, stamp: datetime) -> bool:
+    """Whether clock and stamp differ by whole quarters of an hour and the stamp is not a bare date
+    or hour, as programs that strip the time of day leave it."""
+    beside = abs(local - stamp - round((local - stamp) / _QUARTER) * _QUARTER)
+    return beside <= timedelta(seconds=90) and (stamp.minute, stamp.second) != (0, 0)
+
+
+def _in_zone(local: datetime, zone: tzinfo) -> float:
+    """In the hour that the clocks repeat in autumn the first pass is taken (PEP 495, fold 0)."""
+    return local.replace(tzinfo=zone).timestamp()
+
+
+def _posix(moment: datetime) -> float:
+    return moment.replace(tzinfo=UTC).timestamp()
+
+
+def _named(offset: timedelta) -> str:
+    minutes = round(offset.total_seconds() / 60)
+    return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
+
+
+@lru_cache(maxsize=65536)
+def _zone_at(latitude: float, longitude: float) -> ZoneInfo | None:
+    import tzfpy
+
+    try:
+        return ZoneInfo(tzfpy.get_tz(float(wrap_longitude(longitude)), latitude))
+    except (KeyError, ValueError):
+        return None

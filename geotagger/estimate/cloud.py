@@ -1,0 +1,165 @@
+"""A probability over places as a cloud of weighted points, and the place to be told from it.
+
+Takes points with masses and sizes (degrees, kilometres), gives a point, a radius and the
+probability inside it. Knows nothing of where the probability came from.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geotagger import cells
+from geotagger.estimate.values import Candidate
+from geotagger.geo import EARTH_RADIUS_KM, lat_lng_of, unit_vectors
+
+FloatArray = NDArray[np.float64]
+
+_CENTRES = 48
+"""How many of the heaviest points are tried as the middle. More changed no estimate in 1,000."""
+_LEAST_RADIUS_KM = 0.01
+_RADII = 48
+_LEVEL_ZERO_EDGE_KM = 9220.0
+"""Edge of the square with the area of a face cell; each level halves it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """vectors: float64 (n, 3) on the unit sphere. mass: float64 (n,), summing to at most 1; what
+    lacks lies nobody knows where. size_km: float64 (n,), radius of the disc each point stands for."""
+
+    vectors: FloatArray
+    mass: FloatArray
+    size_km: FloatArray
+
+    @staticmethod
+    def of_places(lat: FloatArray, lng: FloatArray, mass: FloatArray, size_km: FloatArray) -> "Cloud":
+        return Cloud(unit_vectors(lat, lng), mass, size_km)
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """The place that gathers most of a cloud; see `Estimate` for radius and confidence."""
+
+    latitude: float
+    longitude: float
+    radius_km: float
+    confidence: float
+
+
+def gather(cloud: Cloud, within_km: float, certainty: float) -> Gathered:
+    """The point with the most probability within `within_km`; of points as good to 1 %, the one
+    with the least expected distance, so that inside the circle it does not matter who is heaviest."""
+    order = np.argsort(-cloud.mass)[:_CENTRES]
+    tried = cloud.vectors[order]
+    distance = distances_km(tried, cloud.vectors)
+    inside = _share(distance, cloud.size_km, within_km) @ cloud.mass
+    best = int(np.argmax(inside))
+    # the heaviest point need not be the middle of what it gathers: step to the mean, twice
+    middles = [tried[best]]
+    for _ in range(2):
+        near = distances_km(middles[-1][None], cloud.vectors)[0] <= within_km
+        mean = (cloud.mass * near) @ cloud.vectors
+        length = float(np.linalg.norm(mean))
+        if length > 0:
+            middles.append(mean / length)
+    tried = np.concatenate([tried, np.array(middles[1:]).reshape(-1, 3)])
+    more = distances_km(tried[len(order) :], cloud.vectors)
+    distance = np.concatenate([distance, more])
+    inside = np.concatenate([inside, _share(more, cloud.size_km, within_km) @ cloud.mass])
+    as_good = np.flatnonzero(inside >= 0.99 * inside.max())
+    expected = np.minimum(np.hypot(distance[as_good], cloud.size_km * 0.7), within_km) @ cloud.mass
+    chosen = int(as_good[np.argmin(expected)])
+    radius, confidence = _radius(distance[chosen], cloud, within_km, certainty)
+    lat, lng = lat_lng_of(tried[chosen])
+    return Gathered(float(lat), float(lng), radius, confidence)
+
+
+def probability_within(cloud: Cloud, latitude: float, longitude: float, radius_km: FloatArray) -> FloatArray:
+    """The mass inside each radius (m,) about a place."""
+    distance = distances_km(unit_vectors(latitude, longitude)[None], cloud.vectors)[0]
+    return _share(distance[None, :], cloud.size_km, radius_km[:, None]) @ cloud.mass
+
+
+def leading_places(cloud: Cloud, within_km: float, count: int = 5) -> tuple[Candidate, ...]:
+    """The place that gathers most, then the one that gathers most of the rest, and so on."""
+    mass = cloud.mass.copy()
+    level = int(np.clip(np.floor(np.log2(_LEVEL_ZERO_EDGE_KM / within_km)), 0, cells.MAX_LEVEL))
+    found: list[Candidate] = []
+    while len(found) < count and mass.sum() > 0.01:
+        order = np.argsort(-mass)[:_CENTRES]
+        distance = distances_km(cloud.vectors[order], cloud.vectors)
+        share = _share(distance, cloud.size_km, within_km)
+        inside = share @ mass
+        best = int(np.argmax(inside))
+        if inside[best] < 0.005:
+            break
+        lat, lng = lat_lng_of(cloud.vectors[order[best]])
+        cell = cells.parents(cells.leaf_ids(lat, lng).reshape(1), level)
+        found.append(Candidate(float(lat), float(lng), float(inside[best]), cells.tokens(cell)[0]))
+        mass = mass * np.where(distance[best] < 2 * within_km, 0.0, 1 - share[best])
+    return tuple(found)
+
+
+def deepest_cell(cloud: Cloud, certainty: float) -> str:
+    """The token of the deepest S2 cell that holds the certainty, "" when no face does.
+
+    A cell that holds more than half of the mass holds its median along the Hilbert curve, so
+    only the ancestors of that leaf are asked; for less than half, of the leaves at each step.
+    """
+    lat, lng = lat_lng_of(cloud.vectors)
+    leaves = cells.leaf_ids(lat, lng)
+    order = np.argsort(leaves)
+    leaves, total = leaves[order], np.concatenate([[0.0], np.cumsum(cloud.mass[order])])
+    steps = np.arange(0.5, max(1.0, 1 / certainty)) * min(certainty, total[-1])
+    best, best_level = "", -1
+    for step in steps[steps < total[-1]] if certainty < 0.5 else (total[-1] / 2,):
+        at = min(int(np.searchsorted(total, step)), len(leaves)) - 1
+        size = max(float(cloud.size_km[order[at]]), 1e-6)
+        finest = int(np.clip(np.log2(_LEVEL_ZERO_EDGE_KM / size), 0, cells.MAX_LEVEL))
+        ancestors = cells.parents(np.repeat(leaves[at], finest + 1), np.arange(finest + 1))
+        first, last = cells.ranges(ancestors)
+        held = total[np.searchsorted(leaves, last, side="right")] - total[np.searchsorted(leaves, first)]
+        enough = np.flatnonzero(held >= certainty)
+        if len(enough) and enough[-1] > best_level:
+            best_level = int(enough[-1])
+            best = cells.tokens(ancestors[best_level : best_level + 1])[0]
+    return best
+
+
+def distances_km(a: FloatArray, b: FloatArray) -> FloatArray:
+    """Great-circle distances (n, m) of unit vectors (n, 3) and (m, 3), by the chord, which is exact
+    to some centimetres where the arc cosine of the dot product loses metres."""
+    square = np.maximum(2.0 - 2.0 * (a @ b.T), 0.0)
+    return np.asarray(2 * EARTH_RADIUS_KM * np.arcsin(np.minimum(np.sqrt(square) / 2, 1.0)))
+
+
+def joined(clouds: Sequence[Cloud]) -> Cloud:
+    return Cloud(
+        np.concatenate([c.vectors for c in clouds]),
+        np.concatenate([c.mass for c in clouds]),
+        np.concatenate([c.size_km for c in clouds]),
+    )
+
+
+def _share(distance: FloatArray, size: FloatArray, radius: FloatArray | float) -> FloatArray:
+    """How much of a disc of radius `size` lies in one of `radius` whose middle is `distance` away:
+    exact when one holds the other or they do not meet, linear between."""
+    smaller = np.maximum(np.minimum(size, radius), 1e-9)
+    overlap = np.clip((radius + size - distance) / (2 * smaller), 0.0, 1.0)
+    return np.asarray(overlap * np.minimum(1.0, (radius / np.maximum(size, 1e-9)) ** 2))
+
+
+def _radius(distance: FloatArray, cloud: Cloud, within_km: float, certainty: float) -> tuple[float, float]:
+    grid = np.geomspace(min(_LEAST_RADIUS_KM, within_km / 2), within_km, _RADII)
+    near = distance - cloud.size_km < within_km
+    share = _share(distance[None, near], cloud.size_km[near], grid[:, None])
+    held = np.maximum.accumulate(np.minimum(share @ cloud.mass[near], 1.0))
+    if held[-1] < certainty:
+        return within_km, float(held[-1])
+    at = int(np.argmax(held >= certainty))
+    if at == 0:
+        return float(grid[0]), float(held[0])
+    part = (certainty - held[at - 1]) / (held[at] - held[at - 1])
+    return float(grid[at - 1] + part * (grid[at] - grid[at - 1])), certainty
