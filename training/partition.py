@@ -1,0 +1,188 @@
+"""The adaptive S2 partition: which cells become the classes of a classifier.
+
+Start from the six faces of the cube, split a cell while it holds more than t1 photos, drop
+cells that hold fewer than t2 (PlaNet, Weyand et al. 2016, section 3.1). Takes degrees, gives a
+CellTable with mean places, photo counts and spreads. `reference_partition` is the plain
+s2sphere way that the fast one is held against. Knows nothing of images or networks.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geotagger.cells import MAX_LEVEL, CellIds, CellTable, centres, leaf_ids, levels, ranges
+from geotagger.geo import EARTH_RADIUS_KM, lat_lng_of, unit_vectors
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+CHUNK = 1 << 15
+"""Places handled at once: the temporaries of a chunk stay in the processor's cache."""
+
+_FACES: CellIds = (np.arange(6, dtype=np.uint64) << np.uint64(61)) | np.uint64(1 << 60)
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """A cell of more than `t1` photos is split unless it has reached `max_level`; a cell of
+    fewer than `t2` is dropped."""
+
+    t1: int
+    t2: int
+    max_level: int = MAX_LEVEL
+
+
+PRESETS = {
+    # RN101-5k500: the name says at most 5,000 and at least 500 photos a cell
+    "rn101-5k500": Thresholds(t1=5_000, t2=500),
+    # PlaNet, section 3.1
+    "planet": Thresholds(t1=10_000, t2=50),
+}
+
+_KILOMETRE_LEVEL = 13
+"""Cells about 1.2 km across: finer classes of a small collection would each be one doorway."""
+
+
+def thresholds_for(photos: int) -> Thresholds:
+    """What suits a collection of hundreds to hundreds of thousands of photos, where the published
+    numbers would leave no cells: about a hundred classes, none finer than a kilometre."""
+    t1 = max(50, photos // 100)
+    return Thresholds(t1=t1, t2=max(5, t1 // 20), max_level=_KILOMETRE_LEVEL)
+
+
+def partition(lat: FloatArray, lng: FloatArray, thresholds: Thresholds) -> CellTable:
+    """The classes for photos at the given degrees, float64 (n,), in the order of the cell ids.
+
+    Takes about 24 bytes a place beside its input. The mean place is the direction of the mean of
+    the unit vectors, which a convex cell always holds; the spread is the root mean square
+    chord from there, as an arc.
+    """
+    leaves = all_leaf_ids(lat, lng)
+    by_curve = np.sort(leaves)
+    ids, photos = _split(
+        _FACES, lambda first, last: _count(by_curve, first, last), thresholds.t1, thresholds.max_level
+    )
+    kept = photos >= max(thresholds.t2, 1)
+    return _described(np.sort(ids[kept]), leaves, lat, lng)
+
+
+def all_leaf_ids(lat: FloatArray, lng: FloatArray) -> CellIds:
+    """`cells.leaf_ids`, a cacheful at a time."""
+    leaves = np.empty(len(lat), dtype=np.uint64)
+    for part in _chunks(len(lat)):
+        leaves[part] = leaf_ids(lat[part], lng[part])
+    return leaves
+
+
+def classes_of(table: CellTable, lat: FloatArray, lng: FloatArray) -> NDArray[np.int32]:
+    """The class of each place, −1 where no cell holds it; int32 (n,)."""
+    classes = np.empty(len(lat), dtype=np.int32)
+    for part in _chunks(len(lat)):
+        classes[part] = table.classes_of(lat[part], lng[part])
+    return classes
+
+
+def coarsened(table: CellTable, t1: int) -> tuple[CellIds, NDArray[np.int32]]:
+    """Ancestors that hold at most `t1` photos each, or are single classes of the table, and for
+    every class the row of its ancestor, int32 (len(table),): one more level of a hierarchy."""
+    first, _ = ranges(table.ids)
+    order = np.argsort(first)
+    starts = first[order]
+    weights = np.ones(len(table), dtype=np.int64) if table.photos is None else table.photos
+    before = np.concatenate([[0], np.cumsum(weights[order])])
+
+    def count(low: CellIds, high: CellIds) -> IntArray:
+        a, b = np.searchsorted(starts, low), np.searchsorted(starts, high, side="right")
+        # one class is never divided, however many photos it has
+        return np.where(b - a > 1, before[b] - before[a], np.minimum(before[b] - before[a], t1))
+
+    ids, photos = _split(_FACES, count, t1, MAX_LEVEL)
+    ids = np.sort(ids[photos > 0])
+    _, last = ranges(ids)
+    return ids, np.searchsorted(last, table.ids).astype(np.int32)
+
+
+def reference_partition(lat: Sequence[float], lng: Sequence[float], thresholds: Thresholds) -> list[int]:
+    """The same cells by s2sphere and a list a cell, as the papers tell it; sorted cell ids."""
+    from s2sphere import CellId, LatLng
+
+    waiting: list[tuple[CellId, list[CellId]]] = []
+    leaves = [CellId.from_lat_lng(LatLng.from_degrees(float(a), float(b))) for a, b in zip(lat, lng, strict=True)]
+    for face in range(6):
+        cell = CellId.from_face_pos_level(face, 0, 0)
+        waiting.append((cell, [leaf for leaf in leaves if cell.contains(leaf)]))
+    kept = []
+    while waiting:
+        cell, inside = waiting.pop()
+        if len(inside) > thresholds.t1 and cell.level() < thresholds.max_level:
+            deeper = cell.level() + 1
+            sorted_out: dict[int, list[CellId]] = {child.id(): [] for child in cell.children()}
+            for leaf in inside:
+                sorted_out[leaf.parent(deeper).id()].append(leaf)
+            waiting += [(CellId(child), members) for child, members in sorted_out.items()]
+        elif len(inside) >= max(thresholds.t2, 1):
+            kept.append(cell.id())
+    return sorted(kept)
+
+
+def _split(
+    cells: CellIds, count: Callable[[CellIds, CellIds], IntArray], t1: int, max_level: int
+) -> tuple[CellIds, IntArray]:
+    """The cells under `cells` that are not split, with their counts."""
+    done_ids, done_counts = [], []
+    level = 0
+    while len(cells):
+        counts = count(*ranges(cells))
+        over = (counts > t1) & (level < max_level)
+        done_ids.append(cells[~over])
+        done_counts.append(counts[~over])
+        # the four children of a cell: a quarter of its range each, in curve order
+        quarter = np.uint64(1 << (2 * (MAX_LEVEL - level - 1))) if level < MAX_LEVEL else np.uint64(0)
+        steps = np.array([-3, -1, 1, 3], dtype=np.int64).view(np.uint64) * quarter
+        cells = (cells[over, None] + steps[None, :]).ravel()
+        level += 1
+    return np.concatenate(done_ids), np.concatenate(done_counts)
+
+
+def _count(by_curve: CellIds, first: CellIds, last: CellIds) -> IntArray:
+    return np.searchsorted(by_curve, last, side="right") - np.searchsorted(by_curve, first)
+
+
+def _described(ids: CellIds, leaves: CellIds, lat: FloatArray, lng: FloatArray) -> CellTable:
+    table = CellTable(ids, *centres(ids))
+    photos = np.zeros(len(ids) + 1, dtype=np.int64)
+    sums = np.zeros((3, len(ids) + 1))
+    for part in _chunks(len(leaves)):
+        slot = table.classes_of_ids(leaves[part])  # −1, no cell, counts into the last place
+        slot = np.where(slot < 0, len(ids), slot)
+        present, short = np.unique(slot, return_inverse=True)
+        photos[present] += np.bincount(short)
+        p = unit_vectors(lat[part], lng[part])
+        for axis in range(3):
+            sums[axis, present] += np.bincount(short, weights=p[:, axis])
+    means = (sums / np.maximum(photos, 1)).T[:-1]
+    mean_lat, mean_lng = lat_lng_of(means) if len(ids) else (np.empty(0), np.empty(0))
+    chord = np.sqrt(np.clip(2 - 2 * np.linalg.norm(means, axis=1), 0, None))
+    spread = 2 * EARTH_RADIUS_KM * np.arcsin(np.clip(chord / 2, 0, 1))
+    # rounding can put the mean of a square-centimetre cell just outside of it
+    inside = table.classes_of(mean_lat, mean_lng) == np.arange(len(ids))
+    middle_lat, middle_lng = centres(ids)
+    return CellTable(
+        ids,
+        np.where(inside, mean_lat, middle_lat),
+        np.where(inside, mean_lng, middle_lng),
+        photos[:-1],
+        spread,
+    )
+
+
+def _chunks(n: int) -> Iterator[slice]:
+    return (slice(start, start + CHUNK) for start in range(0, n, CHUNK))
+
+
+def level_counts(table: CellTable) -> dict[int, int]:
+    """How many classes each S2 level has, coarsest first."""
+    found, counts = np.unique(levels(table.ids), return_counts=True)
+    return dict(zip(found.tolist(), counts.tolist(), strict=True))
