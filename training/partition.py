@@ -109,7 +109,9 @@ def reference_partition(lat: Sequence[float], lng: Sequence[float], thresholds: 
     from s2sphere import CellId, LatLng
 
     waiting: list[tuple[CellId, list[CellId]]] = []
-    leaves = [CellId.from_lat_lng(LatLng.from_degrees(float(a), float(b))) for a, b in zip(lat, lng, strict=True)]
+    leaves = [
+        CellId.from_lat_lng(LatLng.from_degrees(float(a), float(b))) for a, b in zip(lat, lng, strict=True)
+    ]
     for face in range(6):
         cell = CellId.from_face_pos_level(face, 0, 0)
         waiting.append((cell, [leaf for leaf in leaves if cell.contains(leaf)]))

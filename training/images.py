@@ -1,0 +1,100 @@
+"""Images at training size: made from photos, and cropped for the network.
+
+`training_jpeg` turns any photo's bytes into a small upright JPEG; `training_crop` and
+`evaluation_crop` turn that into the uint8 pixels a network is fed. Decoding whole photos for `tag`
+is the photo room's work; this is the light path for hundreds of small images a second.
+"""
+
+import io
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from geotagger.errors import UnreadablePhotoError
+
+Pixels = NDArray[np.uint8]
+
+QUALITY = 90
+_MAX_PIXELS = 200_000_000
+_AREA = (0.35, 1.0)
+_RATIO = (3 / 4, 4 / 3)
+
+
+@lru_cache(maxsize=1)
+def _know_heif() -> None:
+    import pi_heif
+
+    pi_heif.register_heif_opener()
+
+
+def training_jpeg(photo: bytes, short_side: int) -> bytes:
+    """An upright RGB JPEG whose short side is `short_side` pixels, or as it was when smaller.
+
+    Raises UnreadablePhotoError with the reason for what cannot be decoded whole.
+    """
+    _know_heif()
+    try:
+        with Image.open(io.BytesIO(photo)) as image:
+            if image.width * image.height > _MAX_PIXELS:
+                raise UnreadablePhotoError(f"{image.width} × {image.height} pixels are too many")
+            shrink = short_side / min(image.size)
+            if shrink < 1:
+                # JPEG can be decoded at 1/2, 1/4, 1/8; twice the wanted size keeps the filter honest
+                image.draft("RGB", (int(image.width * shrink * 2), int(image.height * shrink * 2)))
+            upright = ImageOps.exif_transpose(image)
+            small = _rgb(upright)
+            shrink = short_side / min(small.size)
+            if shrink < 1:
+                wanted = (
+                    max(short_side, round(small.width * shrink)),
+                    max(short_side, round(small.height * shrink)),
+                )
+                small = small.resize(wanted, Image.Resampling.BILINEAR, reducing_gap=2.0)
+            out = io.BytesIO()
+            small.save(out, "JPEG", quality=QUALITY)
+            return out.getvalue()
+    except UnreadablePhotoError:
+        raise
+    except Exception as error:
+        # decoders meet broken files with errors of every kind (struct, zlib, SyntaxError, …)
+        raise UnreadablePhotoError(f"{type(error).__name__}: {error}") from error
+
+
+def training_crop(jpeg: bytes, size: int, rng: np.random.Generator) -> Pixels:
+    """A random part, stretched to (size, size, 3) and mirrored half of the time: 35–100 % of the
+    area, sides 3:4 to 4:3 (Inception's augmentation, Szegedy et al. 2015, section 6)."""
+    image = _decoded(jpeg)
+    area = image.width * image.height * rng.uniform(*_AREA)
+    ratio = np.exp(rng.uniform(*np.log(_RATIO)))
+    w = min(image.width, np.sqrt(area * ratio))
+    h = min(image.height, np.sqrt(area / ratio))
+    x, y = rng.uniform(0, image.width - w), rng.uniform(0, image.height - h)
+    part = image.resize((size, size), Image.Resampling.BILINEAR, box=(x, y, x + w, y + h))
+    pixels = np.asarray(part)
+    return pixels[:, ::-1] if rng.random() < 0.5 else pixels
+
+
+def evaluation_crop(jpeg: bytes, size: int) -> Pixels:
+    """The middle square of the short side at (size, size, 3): what `tag` will show the network."""
+    image = _decoded(jpeg)
+    side = min(image.size)
+    x, y = (image.width - side) / 2, (image.height - side) / 2
+    return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR, box=(x, y, x + side, y + side)))
+
+
+def _decoded(jpeg: bytes) -> Image.Image:
+    with Image.open(io.BytesIO(jpeg), formats=("JPEG",)) as image:
+        return image.convert("RGB")
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode in ("I;16", "I;16B", "I;16L", "I"):
+        return Image.fromarray(
+            (np.asarray(image).astype(np.float64) / 257).clip(0, 255).astype(np.uint8)
+        ).convert("RGB")
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        white = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
+    return image.convert("RGB")
