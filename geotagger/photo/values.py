@@ -18,7 +18,8 @@ class CaptureTime:
 @dataclass(frozen=True, slots=True)
 class GpsFix:
     """A position found in the photo. Degrees, metres. `utc` is the GPS time stamp, naive UTC.
-    `mark` is set when geotagger wrote the position; None means a camera or another program did."""
+    `mark` is set when geotagger wrote the position; None means a camera or another program did.
+    `dimensions` is GPSMeasureMode: 2 without and 3 with altitude, None when not told."""
 
     latitude: float
     longitude: float
@@ -27,6 +28,7 @@ class GpsFix:
     dop: float | None = None
     utc: datetime | None = None
     mark: Mark | None = None
+    dimensions: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,242 @@
+"""From the container formats to the same few things: a size, a turn, EXIF tags, an XMP packet.
+
+Takes an open ByteSource and what `sniff` said; reads only the parts that hold metadata.
+Judges nothing: what the tags mean is for others.
+"""
+
+from dataclasses import dataclass, field
+
+from geotagger.photo import isobmff, jpeg, tiff
+from geotagger.photo.formats import NAMES, RAW_FORMATS, TIFF_FAMILY, tiff_kind
+from geotagger.photo.source import ByteSource
+from geotagger.photo.tags import NO_TAGS, Tags, joined, read_tags
+
+_MAX_CHUNKS = 2000
+_MAX_EXIF_CHUNK = 16 << 20
+_XMP_TAG = 0x02BC
+
+_ORIENTATION = ("image", 0x0112)
+_PIXEL_X, _PIXEL_Y = ("exif", 0xA002), ("exif", 0xA003)
+
+
+@dataclass(slots=True)
+class Container:
+    """`orientation` is what turns the stored pixels upright, by the container where it has a say
+    (HEIF, AVIF), else by EXIF. `traits` are facts that hint at a graphic: "palette", "bilevel",
+    "alpha". `texts` are comments and PNG text chunks. `jpeg_head`, `items` and `directories` keep
+    what was parsed."""
+
+    format: str
+    width: int = 0
+    height: int = 0
+    orientation: int = 1
+    tags: Tags = NO_TAGS
+    xmp: bytes | None = None
+    traits: frozenset[str] = frozenset()
+    texts: tuple[str, ...] = ()
+    problems: list[str] = field(default_factory=list)
+    jpeg_head: jpeg.JpegHead | None = None
+    items: isobmff.ItemTable | None = None
+    directories: list[tiff.Directory] = field(default_factory=list)
+
+
+def read_container(source: ByteSource, kind: str) -> Container:
+    """Everything but the pixels. UnreadablePhotoError where not even the size can be told."""
+    read = _READERS.get(kind, _read_tiff)
+    container = read(source, kind)
+    if container.width <= 0 or container.height <= 0:
+        raise source.refusal(f"truncated or damaged {NAMES[container.format]}: no picture size found")
+    if container.tags.problem:
+        container.problems.append(container.tags.problem)
+    return container
+
+
+def _orientation_of(tags: Tags) -> int:
+    value = tags.number(*_ORIENTATION)
+    return int(value) if value is not None and 1 <= value <= 8 else 1
+
+
+def _read_jpeg(source: ByteSource, kind: str) -> Container:
+    head = jpeg.read_jpeg_head(source)
+    if not head.complete:
+        raise source.refusal("truncated JPEG: the file ends before the picture begins")
+    tags = read_tags(head.exif) if head.exif else NO_TAGS
+    texts = tuple(text.decode("latin-1").strip() for text in head.comments)
+    return Container(
+        kind,
+        head.width,
+        head.height,
+        _orientation_of(tags),
+        tags,
+        xmp=head.xmp,
+        texts=texts,
+        jpeg_head=head,
+    )
+
+
+def _read_png(source: ByteSource, kind: str) -> Container:
+    found = Container(kind)
+    at = 8
+    texts: list[str] = []
+    for _ in range(_MAX_CHUNKS):
+        header = source.read(at, 8)
+        if len(header) < 8:
+            break
+        length, name = int.from_bytes(header[:4], "big"), header[4:]
+        if name == b"IHDR":
+            data = source.read(at + 8, 13)
+            if len(data) == 13:
+                found.width, found.height = int.from_bytes(data[:4], "big"), int.from_bytes(data[4:8], "big")
+                found.traits = _png_traits(depth=data[8], colour=data[9])
+        elif name == b"eXIf" and length <= _MAX_EXIF_CHUNK:
+            block = source.read(at + 8, length)
+            found.tags = read_tags(block.removeprefix(b"Exif\0\0"))
+        elif name in (b"tEXt", b"iTXt") and length <= _MAX_EXIF_CHUNK:
+            if name == b"iTXt" and source.read(at + 8, 17) == b"XML:com.adobe.xmp":
+                found.xmp = source.read(at + 8, length)
+            elif len(texts) < 16:
+                texts.append(source.read(at + 8, min(length, 256)).replace(b"\0", b" ").decode("latin-1"))
+        elif name == b"IEND":
+            break
+        at += 12 + length
+    found.texts = tuple(texts)
+    found.orientation = _orientation_of(found.tags)
+    return found
+
+
+def _png_traits(depth: int, colour: int) -> frozenset[str]:
+    traits = set()
+    if colour == 3:
+        traits.add("palette")
+    if colour in (4, 6):
+        traits.add("alpha")
+    if depth == 1 and colour == 0:
+        traits.add("bilevel")
+    return frozenset(traits)
+
+
+def _read_webp(source: ByteSource, kind: str) -> Container:
+    found = Container(kind)
+    at = 12
+    for _ in range(_MAX_CHUNKS):
+        header = source.read(at, 8)
+        if len(header) < 8:
+            break
+        name, length = header[:4], int.from_bytes(header[4:], "little")
+        data = source.read(at + 8, min(length, 16))
+        if name == b"VP8X" and len(data) >= 10:
+            found.width = 1 + int.from_bytes(data[4:7], "little")
+            found.height = 1 + int.from_bytes(data[7:10], "little")
+        elif name == b"VP8 " and len(data) >= 10 and not found.width:
+            found.width = int.from_bytes(data[6:8], "little") & 0x3FFF
+            found.height = int.from_bytes(data[8:10], "little") & 0x3FFF
+        elif name == b"VP8L" and len(data) >= 5 and not found.width:
+            bits = int.from_bytes(data[1:5], "little")
+            found.width, found.height = 1 + (bits & 0x3FFF), 1 + ((bits >> 14) & 0x3FFF)
+        elif name == b"EXIF" and length <= _MAX_EXIF_CHUNK:
+            found.tags = read_tags(source.read(at + 8, length).removeprefix(b"Exif\0\0"))
+        elif name == b"XMP " and length <= _MAX_EXIF_CHUNK:
+            found.xmp = source.read(at + 8, length)
+        at += 8 + length + (length & 1)
+    found.orientation = _orientation_of(found.tags)
+    return found
+
+
+def _read_heif(source: ByteSource, kind: str) -> Container:
+    table = isobmff.read_items(source)
+    primary = table.items.get(table.primary)
+    width, height = primary.size if primary else (0, 0)
+    block = isobmff.exif_block(table, source)
+    return Container(
+        kind,
+        width,
+        height,
+        primary.orientation if primary else 1,
+        read_tags(block) if block else NO_TAGS,
+        xmp=isobmff.xmp_packet(table, source),
+        items=table,
+    )
+
+
+def _read_cr3(source: ByteSource, kind: str) -> Container:
+    blocks = isobmff.read_canon(source)
+    tags = joined(
+        *(
+            read_tags(block, directory)
+            for block, directory in ((blocks.image, "image"), (blocks.exif, "exif"), (blocks.gps, "gps"))
+            if block
+        )
+    )
+    width, height = tags.number("image", tiff.WIDTH), tags.number("image", tiff.HEIGHT)
+    return Container(
+        kind,
+        int(width or tags.number(*_PIXEL_X) or 0),
+        int(height or tags.number(*_PIXEL_Y) or 0),
+        _orientation_of(tags),
+        tags,
+    )
+
+
+def _read_raf(source: ByteSource, kind: str) -> Container:
+    offset, length = raf_preview(source)
+    preview = source.read(offset, min(length, 1 << 20))
+    if preview[:2] != b"\xff\xd8":
+        raise source.refusal("truncated or damaged RAF: its embedded JPEG is missing")
+    head = jpeg.read_jpeg_head(preview)
+    tags = read_tags(head.exif) if head.exif else NO_TAGS
+    return Container(kind, head.width, head.height, _orientation_of(tags), tags, xmp=head.xmp)
+
+
+def raf_preview(source: ByteSource) -> tuple[int, int]:
+    """Offset and length of the JPEG in a RAF (its header, big-endian, bytes 84 to 91)."""
+    return int.from_bytes(source.read(84, 4), "big"), int.from_bytes(source.read(88, 4), "big")
+
+
+def _read_tiff(source: ByteSource, kind: str) -> Container:
+    directories = tiff.read_directories(source)
+    first = directories[0] if directories else tiff.Directory({})
+    if kind == "tiff":
+        kind = tiff_kind(first.text(tiff.MAKE), set(first.entries), bool(first.number(tiff.SUBFILE) & 1))
+    found = Container(kind, directories=directories)
+    if tiff.is_big_tiff(source):
+        found.problems.append("metadata of a BigTIFF is not read")
+    else:
+        found.tags = read_tags(source)
+    found.orientation = _orientation_of(found.tags) or first.number(tiff.ORIENTATION, 1)
+    if kind in RAW_FORMATS:
+        sizes = [(d.number(tiff.WIDTH), d.number(tiff.HEIGHT)) for d in directories]
+        sizes.append((int(found.tags.number(*_PIXEL_X) or 0), int(found.tags.number(*_PIXEL_Y) or 0)))
+        if kind == "rw2":  # Panasonic's own tags: sensor width and height less its borders
+            sizes.append((first.number(0x0002), first.number(0x0003)))
+        found.width, found.height = max(sizes, key=lambda size: size[0] * size[1])
+    else:
+        found.width, found.height = first.number(tiff.WIDTH), first.number(tiff.HEIGHT)
+        found.traits = _tiff_traits(first)
+    found.xmp = _tiff_xmp(first)
+    return found
+
+
+def _tiff_traits(first: tiff.Directory) -> frozenset[str]:
+    traits = set()
+    if first.number(tiff.PHOTOMETRIC) == 3:
+        traits.add("palette")
+    if first.number(tiff.BITS_PER_SAMPLE, 1) == 1 and first.number(tiff.SAMPLES, 1) == 1:
+        traits.add("bilevel")
+    return frozenset(traits)
+
+
+def _tiff_xmp(first: tiff.Directory) -> bytes | None:
+    value = first.entries.get(_XMP_TAG)
+    return value if isinstance(value, bytes) else None
+
+
+_READERS = {
+    "jpeg": _read_jpeg,
+    "png": _read_png,
+    "webp": _read_webp,
+    "heic": _read_heif,
+    "avif": _read_heif,
+    "cr3": _read_cr3,
+    "raf": _read_raf,
+    **dict.fromkeys(TIFF_FAMILY, _read_tiff),
+}

@@ -1,0 +1,220 @@
+"""From the bytes of a photo to a picture in memory, as stored, before it is turned upright.
+
+Each format has its own decoder, called directly: never what the name suggests, never one we do
+not mean. Colour profiles are not applied (the published networks were trained without). A picture
+that is not whole is refused: half a picture would be placed with full confidence.
+"""
+
+import io
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import numpy as np
+import pi_heif  # type: ignore[import-untyped]
+from numpy.typing import NDArray
+from PIL import (
+    AvifImagePlugin,
+    Image,
+    ImageFile,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+
+from geotagger.errors import UnreadablePhotoError
+from geotagger.photo.containers import Container
+from geotagger.photo.formats import NAMES
+from geotagger.photo.source import ByteSource
+
+MAX_PIXELS = 1 << 28
+"""The most pixels decoded at full size (268 million, a gigabyte of RGB). A baseline JPEG above it
+passes when its scaled decode stays below."""
+
+_ONE_AT_A_TIME_PIXELS = 1 << 26
+"""Pictures above this are decoded one after the other, however many threads ask."""
+
+_IN_MEMORY_BYTES = 1 << 26
+
+# One photo a thread is the parallelism here; the decoders' own would only fight it.
+pi_heif.options.DECODE_THREADS = 1
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+# Pillow warns about odd metadata; what matters of it is in the facts, and the rest is noise.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+
+_large = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An RGB image of 8 bits a channel. `scale`: how many original pixels an edge of one of its
+    pixels spans. `turned`: the decoder has already turned it upright."""
+
+    image: Image.Image
+    scale: int = 1
+    turned: bool = False
+
+
+def decode(source: ByteSource, container: Container, edge: int | None) -> Picture:
+    """The main picture of an image file that is not RAW. A JPEG is decoded at the smallest DCT
+    scale whose both edges keep at least `edge` pixels; None asks for full size."""
+    pixels = container.width * container.height
+    head = container.jpeg_head
+    scale = 1 if head is None or edge is None else _dct_scale(container, edge)
+    if head is not None and not head.progressive:
+        pixels //= scale * scale  # progressive: libjpeg holds the coefficients of the full size
+    if pixels > MAX_PIXELS:
+        raise source.refusal(
+            f"{container.width}×{container.height} pixels are too many to decode (at most {MAX_PIXELS:,})"
+        )
+    with _decoder_errors(source, container.format), _room_for(pixels):
+        if container.format == "jpeg":
+            return Picture(_rgb(_decode_jpeg(source, container, scale)), scale)
+        if container.format == "heic":
+            return Picture(_rgb(_decode_heic(source)), turned=True)
+        with source.open_file() as file:
+            image = _PILLOW[container.format](file)
+            _check_size(image, container)
+            image.load()
+            return Picture(_rgb(image))
+
+
+def decode_jpeg_bytes(data: bytes, edge: int | None) -> Image.Image:
+    """An embedded JPEG, scaled like `decode` does. Raises what Pillow raises."""
+    image = JpegImagePlugin.JpegImageFile(io.BytesIO(data))
+    if image.width * image.height > MAX_PIXELS:
+        raise ValueError("too many pixels")
+    if edge is not None:
+        image.draft(None, (edge, edge))
+    return _rgb(_whole(image, data))
+
+
+def decode_heic_bytes(data: bytes) -> Image.Image:
+    """A HEIC in memory, turned upright by its own properties. Raises what libheif raises."""
+    return _rgb(pi_heif.open_heif(data).to_pillow())
+
+
+def _dct_scale(container: Container, edge: int) -> int:
+    """What Pillow's draft will choose: 8, 4, 2 or 1."""
+    room = min(container.width // edge, container.height // edge)
+    return next((scale for scale in (8, 4, 2) if room >= scale), 1)
+
+
+def _decode_jpeg(source: ByteSource, container: Container, scale: int) -> Image.Image:
+    if source.size > _IN_MEMORY_BYTES:
+        with source.open_file() as file:
+            return _whole(_open_jpeg(file, container, scale), None)
+    data = source.read_all()
+    return _whole(_open_jpeg(io.BytesIO(data), container, scale), data)
+
+
+def _open_jpeg(file: BinaryIO, container: Container, scale: int) -> ImageFile.ImageFile:
+    image = JpegImagePlugin.JpegImageFile(file)
+    _check_size(image, container)
+    if scale > 1:
+        image.draft(None, (image.width // scale, image.height // scale))
+    return image
+
+
+def _whole(image: ImageFile.ImageFile, data: bytes | None) -> Image.Image:
+    """The loaded JPEG, refused when its scan data ended early. Where the file itself ends, Pillow
+    notices; where an end marker or garbage follows the gap, libjpeg fills the rest with grey and
+    only warns. So a grey foot is decoded again without its end marker: a picture that is whole
+    does not miss it."""
+    progressive = "progressive" in image.info
+    size = image.size
+    image.load()
+    if data is None or progressive or image.mode not in ("L", "RGB"):
+        return image
+    foot = image.crop((0, size[1] - 1, size[0], size[1])).getextrema()
+    grey = all(band == (128, 128) for band in (foot if isinstance(foot[0], tuple) else (foot,)))
+    end = data.rfind(b"\xff\xd9")
+    if grey and end > 0:
+        again = JpegImagePlugin.JpegImageFile(io.BytesIO(data[:end]))
+        again.draft(None, size)
+        again.load()
+    return image
+
+
+def _decode_heic(source: ByteSource) -> Image.Image:
+    image: Image.Image = pi_heif.open_heif(source.read_all(), convert_hdr_to_8bit=True).to_pillow()
+    return image
+
+
+def _check_size(image: Image.Image, container: Container) -> None:
+    """The decoder must see the size that the limits were checked against."""
+    if image.width * image.height > max(container.width * container.height, 1 << 20):
+        raise ValueError("the picture is larger than its header says")
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    """8-bit RGB. Transparency lies on white; 16-bit values lose their low byte; Adobe's inverted
+    CMYK was put right by the decoder; LAB goes through littleCMS."""
+    mode = image.mode
+    if mode == "RGB":
+        return image
+    if mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
+        upright = image.convert("RGBA")
+        white = Image.new("RGB", image.size, (255, 255, 255))
+        white.paste(upright, mask=upright.getchannel("A"))
+        return white
+    if mode in ("I", "F") or mode.startswith("I;16"):
+        return Image.fromarray(_eight_bits(np.asarray(image))).convert("RGB")
+    return image.convert("RGB")
+
+
+def _eight_bits(values: NDArray[Any]) -> NDArray[np.uint8]:
+    """Grey values of more than 8 bits by what they can hold: floats in 0…1, else 8, 16 or 32 bits."""
+    floats = np.nan_to_num(values.astype(np.float32), posinf=0.0, neginf=0.0)
+    top = float(floats.max(initial=0.0))
+    if values.dtype.kind == "f" and top <= 1.0:
+        full = 1.0
+    elif values.dtype.itemsize == 2 or 255 < top < 65536:
+        full = 65535.0
+    else:
+        full = 255.0 if top <= 255 else top
+    eight: NDArray[np.uint8] = np.clip(floats * (255.0 / full) + 0.5, 0, 255).astype(np.uint8)
+    return eight
+
+
+@contextmanager
+def _room_for(pixels: int) -> Iterator[None]:
+    if pixels <= _ONE_AT_A_TIME_PIXELS:
+        yield
+    else:
+        with _large:
+            yield
+
+
+@contextmanager
+def _decoder_errors(source: ByteSource, kind: str) -> Iterator[None]:
+    """Decoders fed with arbitrary bytes raise nearly anything; the user needs one sentence."""
+    try:
+        yield
+    except UnreadablePhotoError:
+        raise
+    except MemoryError:
+        raise source.refusal(f"too large to decode in the memory there is ({NAMES[kind]})") from None
+    except Exception as error:
+        raise source.refusal(f"{decoder_complaint(error, kind)}") from None
+
+
+def decoder_complaint(error: Exception, kind: str) -> str:
+    """What a decoder's exception means to the owner of the photo."""
+    said = " ".join(str(error).split())[:120]
+    early = ("truncat", "end of", "eof", "unrecognized data", "not enough", "incomplete", "premature")
+    if any(word in said.lower() for word in early):
+        return f"truncated {NAMES[kind]} ({said})"
+    return f"damaged {NAMES[kind]} ({said or type(error).__name__})"
+
+
+_PILLOW: dict[str, Callable[[BinaryIO], ImageFile.ImageFile]] = {
+    "png": PngImagePlugin.PngImageFile,
+    "webp": WebPImagePlugin.WebPImageFile,
+    "avif": AvifImagePlugin.AvifImageFile,
+    "tiff": TiffImagePlugin.TiffImageFile,
+}

@@ -1,0 +1,70 @@
+"""What is known of a photo before anybody looks at its pixels: `read_facts`.
+
+Takes a path, gives Facts: format by content, size, turn, capture time, GPS with its quality, camera,
+and whether it is a photograph at all. Reads the metadata only; whether the pixels can be decoded is
+found out by whoever needs them. Every failure is UnreadablePhotoError or an entry in `problems`.
+"""
+
+import os
+from datetime import UTC, datetime
+
+from geotagger.photo.containers import Container, read_container
+from geotagger.photo.formats import sniff
+from geotagger.photo.kind import why_not_a_photo
+from geotagger.photo.moment import capture_time, gps_moment
+from geotagger.photo.position import gps_fix
+from geotagger.photo.source import ByteSource
+from geotagger.photo.tags import Tags
+from geotagger.photo.values import Facts
+
+_MAKE, _MODEL = ("image", 0x010F), ("image", 0x0110)
+_SERIALS = (("exif", 0xA431), ("image", 0xC62F))
+"""BodySerialNumber, and DNG's CameraSerialNumber."""
+
+
+def read_facts(path: str | os.PathLike[str]) -> Facts:
+    """The facts of the photo at `path`. UnreadablePhotoError when it is no image of a known
+    format, cannot be opened, or ends before its size is told."""
+    with ByteSource(path) as source:
+        return facts_of(container_of(source))
+
+
+def container_of(source: ByteSource) -> Container:
+    kind = sniff(source.head)
+    if kind is None:
+        raise source.refusal("not an image of a known format")
+    return read_container(source, kind)
+
+
+def facts_of(container: Container) -> Facts:
+    """The facts that the container's tags amount to."""
+    now = datetime.now(UTC).replace(tzinfo=None)
+    taken, time_problems = capture_time(container.tags, now)
+    fix, gps_problems = gps_fix(container.tags)
+    return Facts(
+        container.format,
+        container.width,
+        container.height,
+        container.orientation,
+        taken=taken,
+        gps_utc=gps_moment(container.tags),
+        camera=_camera(container.tags),
+        fix=fix,
+        not_a_photo=why_not_a_photo(container),
+        problems=(*container.problems, *time_problems, *gps_problems),
+    )
+
+
+def _camera(tags: Tags) -> str | None:
+    make, model = _words(tags.text(*_MAKE)), _words(tags.text(*_MODEL))
+    serial = next((text for key in _SERIALS if (text := _words(tags.text(*key)))), "")
+    if not make and not model:
+        return None
+    brand = make.split(" ")[0].lower() if make else ""
+    name = model if brand and model.lower().startswith(brand) else f"{make} {model}".strip()
+    return f"{name} #{serial}" if serial.strip("0") else name
+
+
+def _words(text: str) -> str:
+    """Printable words of a tag, at most a line of them."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:100]

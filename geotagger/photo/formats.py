@@ -1,0 +1,105 @@
+"""Which image format some bytes are, whatever the file is called.
+
+Takes the first bytes of a file, gives a short name or None. Signatures: JPEG (ITU-T T.81
+annex B), PNG, WebP (RIFF), TIFF 6.0 and its RAW descendants, ISO base media brands
+(ISO/IEC 23008-12 annex B, AVIF, Canon CR3), Fujifilm RAF.
+"""
+
+import struct
+
+PHOTO_EXTENSIONS = frozenset(
+    {
+        *("jpg", "jpeg", "jpe", "jfif", "heic", "heif", "hif", "avif", "png", "webp", "tif", "tiff"),
+        *("dng", "cr2", "cr3", "nef", "nrw", "arw", "raf", "orf", "rw2"),
+    }
+)
+"""Endings worth opening, without the dot, lower case. What a file is, only `sniff` says."""
+
+RAW_FORMATS = frozenset({"dng", "cr2", "cr3", "nef", "arw", "raf", "orf", "rw2"})
+TIFF_FAMILY = frozenset({"tiff", "dng", "cr2", "nef", "arw", "orf", "rw2"})
+"""Formats whose bytes are a TIFF from offset 0 on."""
+
+NAMES = {
+    "jpeg": "JPEG",
+    "heic": "HEIC",
+    "avif": "AVIF",
+    "png": "PNG",
+    "webp": "WebP",
+    "tiff": "TIFF",
+    **{raw: raw.upper() for raw in RAW_FORMATS},
+}
+
+_HEIF_BRANDS = frozenset(
+    {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1", b"mif2"}
+)
+_AVIF_BRANDS = frozenset({b"avif", b"avis"})
+
+_MAKE, _NEW_SUBFILE_TYPE, _SUB_IFDS, _DNG_VERSION = 0x010F, 0x00FE, 0x014A, 0xC612
+
+
+def sniff(head: bytes) -> str | None:
+    """The format of a file that starts with `head` (a few kilobytes are enough): a key of
+    NAMES, or None. A RAW file whose first directory lies beyond `head` counts as "tiff"."""
+    if head[:3] == b"\xff\xd8\xff":
+        return "jpeg"
+    if head[:8] == b"\x89PNG\r\n\x1a\n":
+        return "png"
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "webp"
+    if head[4:8] == b"ftyp":
+        return _brand(head)
+    if head[:15] == b"FUJIFILMCCD-RAW":
+        return "raf"
+    if head[:4] in (b"IIRO", b"IIRS", b"MMOR"):
+        return "orf"
+    if head[:4] == b"IIU\x00":
+        return "rw2"
+    if head[:4] in (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"):
+        return "cr2" if head[8:11] == b"CR\x02" else _tiff_kind(head)
+    return None
+
+
+def tiff_kind(make: str, tags: set[int], reduced: bool) -> str:
+    """Tells RAW from TIFF by the first directory: its maker, the tags it holds, and whether it
+    calls itself a reduced-resolution image. A TIFF that a program made from a RAW keeps the
+    maker but puts the full picture first."""
+    if _DNG_VERSION in tags:
+        return "dng"
+    if _SUB_IFDS in tags and reduced:
+        if make.upper().startswith("NIKON"):
+            return "nef"
+        if make.upper().startswith("SONY"):
+            return "arw"
+    return "tiff"
+
+
+def _brand(head: bytes) -> str | None:
+    length = int.from_bytes(head[:4], "big")
+    box = head[8 : min(length, 512)] if length >= 16 else b""
+    major = box[:4]
+    brands = {major, *(box[i : i + 4] for i in range(8, len(box) - 3, 4))}
+    if major == b"crx ":
+        return "cr3"
+    if major in _AVIF_BRANDS or (major in (b"mif1", b"msf1") and brands & _AVIF_BRANDS):
+        return "avif"
+    return "heic" if major in _HEIF_BRANDS else None
+
+
+def _tiff_kind(head: bytes) -> str:
+    order = "<" if head[:1] == b"I" else ">"
+    make, tags, reduced = "", set(), False
+    try:
+        (offset,) = struct.unpack_from(order + "I", head, 4)
+        (count,) = struct.unpack_from(order + "H", head, offset)
+        for i in range(min(count, 200)):
+            at = offset + 2 + 12 * i
+            tag, kind, length = struct.unpack_from(order + "HHI", head, at)
+            tags.add(tag)
+            if tag == _NEW_SUBFILE_TYPE:
+                reduced = bool(struct.unpack_from(order + "I", head, at + 8)[0] & 1)
+            elif tag == _MAKE and kind == 2 and 4 < length < 256:
+                (start,) = struct.unpack_from(order + "I", head, at + 8)
+                make = head[start : start + length].split(b"\0")[0].decode("latin-1")
+    except struct.error:
+        pass  # the directory is not within the head: what was seen decides
+    return tiff_kind(make, tags, reduced)

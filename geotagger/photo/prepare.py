@@ -1,0 +1,108 @@
+"""From a picture to the numbers of one network input, as a pack's Preprocessing says.
+
+Takes an RGB image as stored and the turn it needs; gives float32 (3, S, S). Knows nothing of files.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from geotagger.model.preprocessing import Preprocessing
+from geotagger.photo.decode import Picture
+
+Pixels = NDArray[np.float32]
+
+_FILTERS = {
+    "bilinear": Image.Resampling.BILINEAR,
+    "box": Image.Resampling.BOX,
+    "hamming": Image.Resampling.HAMMING,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+
+_DECODE_HEADROOM = 2
+"""A scaled decode keeps twice the pixels that the input needs, so that the filter still has
+something to average; benchmarks/decode.py shows what less would change."""
+
+
+def edge_needed(preprocessing: Preprocessing, headroom: int = _DECODE_HEADROOM) -> int | None:
+    """How many pixels of either edge a scaled decode must keep; None when none may be lost:
+    interpolation between four pixels needs the very four."""
+    if preprocessing.resampling == "bilinear-unfiltered":
+        return None
+    return max(16, preprocessing.input_size * headroom)
+
+
+def prepare(
+    picture: Picture, size: tuple[int, int], orientation: int, preprocessing: Preprocessing
+) -> Pixels:
+    """`size`: width and height of the full picture as stored, which the crop is measured in."""
+    box = _crop_box(size, orientation, preprocessing.crop)
+    edge = preprocessing.input_size
+    across, down = picture.image.size
+    left, top, right, bottom = (value / picture.scale for value in box)
+    right, bottom = min(right, across), min(bottom, down)
+    if preprocessing.resampling == "bilinear-unfiltered":
+        values: NDArray[Any] = _interpolate(np.asarray(picture.image.crop(box)), edge)
+    else:
+        resampling = _FILTERS[preprocessing.resampling]
+        values = np.asarray(picture.image.resize((edge, edge), resampling, (left, top, right, bottom)))
+    return _normalised(_upright(values, orientation), preprocessing)
+
+
+def _crop_box(size: tuple[int, int], orientation: int, crop: str) -> tuple[int, int, int, int]:
+    """The crop, in pixels of the stored picture, of the square that is central once it is upright:
+    an odd pixel stays right and below, as the notebook's integer division leaves it."""
+    width, height = size
+    if crop == "squash":
+        return 0, 0, width, height
+    side = min(size)
+    # where the odd pixel goes in stored coordinates depends on which edges the turn exchanges
+    odd_left = orientation in (2, 3, 7, 8)
+    odd_top = orientation in (3, 4, 6, 7)
+    left = (width - side + 1) // 2 if odd_left else (width - side) // 2
+    top = (height - side + 1) // 2 if odd_top else (height - side) // 2
+    return left, top, left + side, top + side
+
+
+def _upright(values: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """(S, S, 3) as EXIF orientation says (EXIF 3.0 §4.6.5.1.6)."""
+    if orientation >= 5:
+        values = values.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        values = values[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        values = values[::-1]
+    return values
+
+
+def _interpolate(values: NDArray[np.uint8], edge: int) -> NDArray[np.float64]:
+    """Bilinear interpolation at pixel centres, without a filter: what `skimage.transform.resize`
+    with order 1 did before it learned to anti-alias (0.14). (H, W, 3) → float64 (S, S, 3), 0…255."""
+    rows, row_weight = _samples(values.shape[0], edge)
+    columns, column_weight = _samples(values.shape[1], edge)
+    above, below = values[rows[0]].astype(np.float64), values[rows[1]].astype(np.float64)
+    across = above + (below - above) * row_weight[:, None, None]
+    left, right = across[:, columns[0]], across[:, columns[1]]
+    return left + (right - left) * column_weight[None, :, None]
+
+
+def _samples(length: int, edge: int) -> tuple[tuple[NDArray[np.intp], NDArray[np.intp]], NDArray[np.float64]]:
+    at = np.clip((np.arange(edge) + 0.5) * (length / edge) - 0.5, 0, length - 1)
+    low = np.floor(at).astype(np.intp)
+    return (low, np.minimum(low + 1, length - 1)), at - low
+
+
+def _normalised(values: NDArray[Any], preprocessing: Preprocessing) -> Pixels:
+    if preprocessing.channels == "BGR":
+        values = values[:, :, ::-1]
+    scale = preprocessing.scale / 255.0
+    mean, std = np.asarray(preprocessing.mean), np.asarray(preprocessing.std)
+    if values.dtype == np.uint8:
+        table = (np.arange(256.0)[:, None] * scale - mean) / std  # (256, 3)
+        planes = [table[:, channel].astype(np.float32)[values[:, :, channel]] for channel in range(3)]
+        return np.stack(planes)
+    planes = (values * scale - mean) / std
+    return np.ascontiguousarray(np.moveaxis(planes, -1, 0), dtype=np.float32)

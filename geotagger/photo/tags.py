@@ -1,0 +1,155 @@
+"""The tags of an EXIF block, read by exifread within limits that no file can talk it out of.
+
+exifread follows whatever a damaged block says: directory chains, counts of 65,535 entries,
+texts of four gigabytes. So it never sees more than the block, only the first directory of its
+chain (the second describes the thumbnail), and a budget of reads; past it, what was read so far counts.
+"""
+
+import io
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from exifread.core.exif_header import ExifHeader
+
+from geotagger.photo.source import ByteSource
+
+logging.getLogger("exifread").setLevel(logging.CRITICAL + 1)
+
+_READS = 60_000
+"""About 50 ms of exifread's work; the busiest real block of the sample corpus needs 4,000."""
+
+_LONGEST_READ = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Tags:
+    """Tag values by directory ("image", "exif", "gps") and tag number. A value is what exifread
+    gives: text, or a list of whole numbers or ratios. `problem` says what cut the reading short."""
+
+    values: Mapping[tuple[str, int], Any] = field(default_factory=dict)
+    problem: str | None = None
+
+    def text(self, directory: str, tag: int) -> str:
+        """A text value without padding, also where its type is wrong; "" when there is none."""
+        value = self.values.get((directory, tag))
+        if isinstance(value, list):
+            value = bytes(v for v in value if isinstance(v, int) and 0 <= v < 256)
+        if isinstance(value, bytes):
+            value = value.split(b"\0")[0].decode("latin-1")
+        return value.replace("\0", " ").strip() if isinstance(value, str) else ""
+
+    def opaque(self, directory: str, tag: int) -> bytes:
+        """The bytes of an opaque value."""
+        value = self.values.get((directory, tag))
+        if isinstance(value, list):
+            return bytes(v for v in value if isinstance(v, int) and 0 <= v < 256)
+        return value.encode("utf-8", "replace") if isinstance(value, str) else b""
+
+    def numbers(self, directory: str, tag: int) -> tuple[float, ...]:
+        """The values as floats; NaN for a ratio over 0, but 0/0 counts as 0 past the first: many
+        writers leave unused seconds so."""
+        value = self.values.get((directory, tag))
+        if not isinstance(value, list):
+            return ()
+        return tuple(_number(v, first=i == 0) for i, v in enumerate(value))
+
+    def number(self, directory: str, tag: int) -> float | None:
+        """The first value, None when missing or not finite."""
+        found = self.numbers(directory, tag)
+        return found[0] if found and found[0] == found[0] else None
+
+    def __contains__(self, key: tuple[str, int]) -> bool:
+        return key in self.values
+
+
+NO_TAGS = Tags()
+
+_DIRECTORIES = {"Image": "image", "EXIF": "exif", "GPS": "gps"}
+
+
+def read_tags(block: bytes | ByteSource, directory: str = "image") -> Tags:
+    """The tags of a TIFF block, or of a file that is one. `directory` names what its first
+    directory is: a CR3 keeps its EXIF and GPS directories as blocks of their own."""
+    if isinstance(block, bytes) and block[:4] not in (b"II*\0", b"MM\0*"):
+        return Tags(problem="the EXIF block does not start as one")
+    file = _Bounded(block)
+    header = _header(file)
+    problem = None
+    try:
+        header.dump_ifd(ifd=header.s2n(4, 4), ifd_name="Image")
+        pointer = header.tags.get("Image ExifOffset")
+        if pointer is not None and isinstance(pointer.values, list) and pointer.values:
+            header.dump_ifd(ifd=pointer.values[0], ifd_name="EXIF")
+    except _BudgetSpentError:
+        problem = "the EXIF block is absurdly large or circular; only its beginning was read"
+    except Exception as error:  # a parser fed with arbitrary bytes: exifread raises nearly anything
+        problem = f"the EXIF block is damaged ({type(error).__name__}); only its beginning was read"
+    values = {}
+    for name, tag in header.tags.items():
+        where = _DIRECTORIES.get(name.split(" ", 1)[0])
+        if where is not None and hasattr(tag, "values"):
+            values[directory if where == "image" else where, tag.tag] = tag.values
+    return Tags(values, problem)
+
+
+def joined(*parts: Tags) -> Tags:
+    """One set of tags of several; of equals the first counts."""
+    values: dict[tuple[str, int], Any] = {}
+    for part in reversed(parts):
+        values.update(part.values)
+    return Tags(values, next((part.problem for part in parts if part.problem), None))
+
+
+class _BudgetSpentError(Exception):
+    pass
+
+
+class _Bounded(io.RawIOBase):
+    """A block or a file for exifread, with a budget of reads."""
+
+    def __init__(self, block: bytes | ByteSource) -> None:
+        self._source = block if isinstance(block, ByteSource) else None
+        self._window = block.head if isinstance(block, ByteSource) else block
+        self._start = 0
+        self._at = 0
+        self._left = _READS
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self._at = offset + (self._at if whence == 1 else 0)
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def read(self, size: int = -1) -> bytes:
+        self._left -= 1
+        if self._left < 0:
+            raise _BudgetSpentError
+        size = _LONGEST_READ if size < 0 else min(size, _LONGEST_READ)
+        offset = self._at - self._start
+        if self._source is not None and (offset < 0 or offset + size > len(self._window)):
+            self._window = self._source.read(self._at, _LONGEST_READ)
+            self._start, offset = self._at, 0
+        if offset < 0:
+            return b""
+        data = self._window[offset : offset + size]
+        self._at += len(data)
+        return data
+
+
+def _header(file: _Bounded) -> Any:
+    endian = chr(file.read(1)[0])
+    return ExifHeader(file, endian, 0, 0, strict=False, detailed=False)  # type: ignore[arg-type]
+
+
+def _number(value: Any, first: bool) -> float:
+    if isinstance(value, tuple):  # exifread leaves floats as struct gave them
+        value = value[0] if value else float("nan")
+    try:
+        return float(value)
+    except ZeroDivisionError:
+        return 0.0 if value.numerator == 0 and not first else float("nan")
+    except (TypeError, ValueError, OverflowError):
+        return float("nan")
