@@ -1,0 +1,144 @@
+"""The index: what was found out about every photo, in one SQLite file that anything can read.
+
+`open_index` gives an `Index`; its parts hold the tables: `roots`, `photos`, `estimates`, `runs`,
+`journal`, `learned`. Queries by place and time are in `geotagger.index.search`, comparing a walk
+with what is recorded in `geotagger.index.compare`. Takes and gives the values of the rooms to
+its left; writes no photo and reads none.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from geotagger.index.store import Mode, Store, open_store
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+    from geotagger.archive.listing import Folder
+    from geotagger.index.compare import Comparison
+    from geotagger.index.estimates import Estimates
+    from geotagger.index.journal import Journal
+    from geotagger.index.learned import Learned
+    from geotagger.index.photos import Photos
+    from geotagger.index.roots import Root, Roots
+    from geotagger.index.runs import Runs
+
+
+def default_index_path() -> Path:
+    from platformdirs import user_data_path
+
+    return user_data_path("geotagger") / "index.db"
+
+
+def open_index(path: Path | None = None, *, mode: Mode = "write") -> "Index":
+    """Opens an index, the user's own unless told.
+
+    "write" makes the file and its folder when they are missing and brings an older index up to
+    date. "read" changes nothing and wants an index that is there. "snapshot" gives a private
+    copy (an empty index when there is none) that takes writes and forgets them: for dry runs.
+
+    Raises IndexUnusableError: made by a newer geotagger, damaged, another program's, or not to
+    be opened; the file is then as it was.
+    """
+    return Index(open_store(path or default_index_path(), mode))
+
+
+class Index:
+    """An open index. Writes outside `batch` are each on the disk when the call returns; inside,
+    they are all there when the block ends, or none is. Use it from one thread at a time."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.path = Path(store.path)
+
+    @property
+    def store(self) -> Store:
+        return self._store
+
+    @property
+    def features_folder(self) -> Path:
+        """Where network features of photos are kept, beside the index."""
+        return self.path.with_name(self.path.stem + "-features")
+
+    def batch(self) -> contextlib.AbstractContextManager[None]:
+        """One transaction around many writes; kept whole, on the disk, or not at all."""
+        return self._store.batch()
+
+    # the parts are imported when first used: `query` needs none of what the others load
+
+    @cached_property
+    def database(self) -> "Database":
+        """The same connection as sqlite-utils gives it, for looking around."""
+        from sqlite_utils import Database
+
+        return Database(self._store.connection, execute_plugins=False)
+
+    @cached_property
+    def roots(self) -> "Roots":
+        from geotagger.index.roots import Roots
+
+        return Roots(self._store)
+
+    @cached_property
+    def photos(self) -> "Photos":
+        from geotagger.index.photos import Photos
+
+        return Photos(self._store)
+
+    @cached_property
+    def estimates(self) -> "Estimates":
+        from geotagger.index.estimates import Estimates
+
+        return Estimates(self._store)
+
+    @cached_property
+    def runs(self) -> "Runs":
+        from geotagger.index.runs import Runs
+
+        return Runs(self._store)
+
+    @cached_property
+    def journal(self) -> "Journal":
+        from geotagger.index.journal import Journal
+
+        return Journal(self._store)
+
+    @cached_property
+    def learned(self) -> "Learned":
+        from geotagger.index.learned import Learned
+
+        return Learned(self._store)
+
+    def compare(
+        self,
+        root: "Root",
+        listing: Iterable["Folder"],
+        *,
+        below: Sequence[str] = (),
+        problem: Callable[[str, str], None] | None = None,
+    ) -> "Comparison":
+        """What `archive.folders` found against what is recorded; see `geotagger.index.compare`."""
+        from geotagger.index.compare import Comparison
+
+        return Comparison(self._store, root, listing, below=below, problem=problem)
+
+    def seal(self, root: "Root") -> None:
+        """At the end of a run: makes the next rescan of this root fast."""
+        from geotagger.index.compare import seal
+
+        seal(self._store, root)
+
+    def close(self) -> None:
+        self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

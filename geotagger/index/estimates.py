@@ -1,0 +1,205 @@
+"""Estimates and the ladder: which position of a photo counts.
+
+A photo may have an estimate on each rung; the highest rung's is `current`, and the only one that
+queries see. A new estimate takes the place of the photo's older one on the same rung, never of
+a higher one. One that was written into the file is kept beside its successor until the
+successor is undone, so that after an undo index and file agree again.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from geotagger import cells
+from geotagger.estimate.values import RUNGS, Candidate, Estimate
+from geotagger.index.store import Store
+
+Written = Literal["exif", "sidecar", "camera"]
+
+_RANK = "case rung " + " ".join(f"when '{rung}' then {rank}" for rank, rung in enumerate(RUNGS)) + " end"
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An estimate of a photo. A fix is one too: rung `camera`, `sidecar` or `manual`. `written`:
+    "exif" or "sidecar" when we wrote it there, "camera" when it stands in the file anyway."""
+
+    photo_id: int
+    estimate: Estimate
+    model_id: int | None = None
+    written: Written | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An estimate in the index."""
+
+    id: int
+    photo_id: int
+    estimate: Estimate
+    current: bool
+    model_id: int | None
+    run_id: int | None
+    written: str | None
+
+
+class Estimates:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def put(self, run_id: int | None, placed: Sequence[Placed]) -> list[bool]:
+        """Keeps estimates; for each, whether it is now the photo's current one."""
+        if not placed:
+            return []
+        leaves = cells.to_signed(
+            cells.leaf_ids(
+                [one.estimate.latitude for one in placed], [one.estimate.longitude for one in placed]
+            )
+        )
+        with self._store.batch():
+            return [self._put(run_id, one, int(leaf)) for one, leaf in zip(placed, leaves, strict=True)]
+
+    def _put(self, run_id: int | None, placed: Placed, leaf: int) -> bool:
+        estimate = placed.estimate
+        self._delete("photo_id = ? and rung = ? and written is null", (placed.photo_id, estimate.rung))
+        cursor = self._store.execute(
+            "insert into estimates (photo_id, rung, current, latitude, longitude, leaf, cell, cell_level,"
+            " radius_km, confidence, rungs, evidence, model_id, run_id, written)"
+            " values (?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                placed.photo_id,
+                estimate.rung,
+                estimate.latitude,
+                estimate.longitude,
+                leaf,
+                estimate.cell or None,
+                _level(estimate.cell),
+                estimate.radius_km,
+                estimate.confidence,
+                json.dumps(estimate.rungs),
+                json.dumps(estimate.evidence) if estimate.evidence else None,
+                placed.model_id,
+                run_id,
+                placed.written,
+            ),
+        )
+        estimate_id = cursor.lastrowid or 0
+        self._store.execute_many(
+            "insert into candidates (estimate_id, place, latitude, longitude, probability, cell)"
+            " values (?, ?, ?, ?, ?, ?)",
+            (
+                (estimate_id, place, c.latitude, c.longitude, c.probability, c.cell)
+                for place, c in enumerate(estimate.candidates, 1)
+            ),
+        )
+        return self._settle_current(placed.photo_id) == estimate_id
+
+    def current(self, photo_id: int) -> Kept | None:
+        found = self._of("photo_id = ? and current = 1", (photo_id,))
+        return found[0] if found else None
+
+    def of_photo(self, photo_id: int) -> list[Kept]:
+        """All estimates of a photo, highest rung and newest first."""
+        return self._of(f"photo_id = ? order by {_RANK} desc, id desc", (photo_id,))
+
+    def mark_written(self, run_id: int, photo_ids: Iterable[int], where: Written) -> None:
+        """The run's estimates of these photos now stand in the file or its sidecar."""
+        with self._store.batch():
+            self._store.execute_many(
+                "update estimates set written = ? where run_id = ? and photo_id = ? and current = 1",
+                [(where, run_id, photo_id) for photo_id in photo_ids],
+            )
+
+    def undone(self, run_id: int, photo_ids: Iterable[int]) -> None:
+        """What the run wrote into these photos was taken out again. A place that the owner gave
+        goes; a guess stays in the index unless the file holds an older one of its rung again."""
+        with self._store.batch():
+            for photo_id in photo_ids:
+                self._delete(
+                    "photo_id = ? and run_id = ? and written is not null and (rung = 'manual' or exists"
+                    " (select 1 from estimates as older where older.photo_id = estimates.photo_id"
+                    " and older.rung = estimates.rung and older.written is not null"
+                    " and older.id < estimates.id))",
+                    (photo_id, run_id),
+                )
+                self._store.execute(
+                    "update estimates set written = null where photo_id = ? and run_id = ?",
+                    (photo_id, run_id),
+                )
+                self._settle_current(photo_id)
+
+    def drop(self, photo_ids: Iterable[int], rungs: Sequence[str] = RUNGS) -> None:
+        """Forgets the estimates of photos on some rungs, because their evidence is gone."""
+        marks = ",".join("?" * len(rungs))
+        with self._store.batch():
+            for photo_id in photo_ids:
+                self._delete(f"photo_id = ? and rung in ({marks})", (photo_id, *rungs))
+                self._settle_current(photo_id)
+
+    def content_changed(self, photo_id: int, same_pixels: bool) -> None:
+        """The file of a photo is another one now: what stood in it, and without `same_pixels` what
+        was guessed from it and not written, counts no more. The owner's word does."""
+        guesses = "" if same_pixels else " or (written is null and rung <> 'manual')"
+        with self._store.batch():
+            self._delete(f"photo_id = ? and (written = 'camera'{guesses})", (photo_id,))
+            self._settle_current(photo_id)
+
+    def _settle_current(self, photo_id: int) -> int | None:
+        row = self._store.row(
+            f"select id from estimates where photo_id = ? order by {_RANK} desc, id desc limit 1", (photo_id,)
+        )
+        chosen = None if row is None else int(row[0])
+        self._store.execute(
+            "update estimates set current = (id = ?) where photo_id = ? and current <> (id = ?)",
+            (chosen, photo_id, chosen),
+        )
+        return chosen
+
+    def _delete(self, condition: str, values: Sequence[Any]) -> None:
+        self._store.execute(
+            f"delete from candidates where estimate_id in (select id from estimates where {condition})",
+            values,
+        )
+        self._store.execute(f"delete from estimates where {condition}", values)
+
+    def _of(self, condition: str, values: Sequence[Any]) -> list[Kept]:
+        rows = self._store.rows(
+            "select id, photo_id, current, model_id, run_id, written, latitude, longitude, radius_km,"
+            f" confidence, rung, rungs, cell, evidence from estimates where {condition}",
+            values,
+        )
+        return [
+            Kept(
+                id=row[0],
+                photo_id=row[1],
+                current=bool(row[2]),
+                model_id=row[3],
+                run_id=row[4],
+                written=row[5],
+                estimate=Estimate(
+                    latitude=row[6],
+                    longitude=row[7],
+                    radius_km=row[8],
+                    confidence=row[9],
+                    rung=row[10],
+                    rungs=tuple(json.loads(row[11])),
+                    cell=row[12] or "",
+                    candidates=self._candidates(row[0]),
+                    evidence=tuple(json.loads(row[13])) if row[13] else (),
+                ),
+            )
+            for row in rows
+        ]
+
+    def _candidates(self, estimate_id: int) -> tuple[Candidate, ...]:
+        rows = self._store.rows(
+            "select latitude, longitude, probability, cell from candidates where estimate_id = ?"
+            " order by place",
+            (estimate_id,),
+        )
+        return tuple(Candidate(*row) for row in rows)
+
+
+def _level(token: str) -> int | None:
+    return int(cells.levels(cells.ids_of_tokens([token]))[0]) if token else None

@@ -1,0 +1,95 @@
+"""Facts of a photo as columns of the table `photos`, and back, without loss."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+from geotagger.index.store import plain_text
+from geotagger.marks import Mark
+from geotagger.photo.values import CaptureTime, Facts, GpsFix
+
+COLUMNS = (
+    "format",
+    "width",
+    "height",
+    "orientation",
+    "taken",
+    "utc_offset_s",
+    "camera",
+    "gps_utc",
+    "fix_latitude",
+    "fix_longitude",
+    "fix_altitude_m",
+    "fix_error_m",
+    "fix_dop",
+    "fix_utc",
+    "fix_mark",
+    "not_a_photo",
+    "problems",
+    "fix_dimensions",
+)
+
+
+def to_row(facts: Facts | None) -> tuple[Any, ...]:
+    """Values of COLUMNS; all null without facts."""
+    if facts is None:
+        return (None,) * len(COLUMNS)
+    taken, fix = facts.taken, facts.fix
+    return (
+        facts.format,
+        facts.width,
+        facts.height,
+        facts.orientation,
+        taken and taken.local.isoformat(sep=" "),
+        None if taken is None or taken.offset is None else taken.offset.total_seconds(),
+        plain_text(facts.camera),
+        facts.gps_utc and facts.gps_utc.isoformat(sep=" "),
+        fix and fix.latitude,
+        fix and fix.longitude,
+        fix and fix.altitude_m,
+        fix and fix.error_m,
+        fix and fix.dop,
+        fix and fix.utc and fix.utc.isoformat(sep=" "),
+        None if fix is None or fix.mark is None else json.dumps(asdict(fix.mark)),
+        plain_text(facts.not_a_photo),
+        json.dumps(facts.problems) if facts.problems else None,
+        fix and fix.dimensions,
+    )
+
+
+def from_row(row: Sequence[Any]) -> Facts | None:
+    """The facts that `to_row` laid out; None where a photo has none."""
+    if row[0] is None:
+        return None
+    offset = None if row[5] is None else timedelta(seconds=row[5])
+    fix = None
+    if row[8] is not None:
+        fix = GpsFix(
+            latitude=row[8],
+            longitude=row[9],
+            altitude_m=row[10],
+            error_m=row[11],
+            dop=row[12],
+            utc=_time(row[13]),
+            mark=None if row[14] is None else Mark(**json.loads(row[14])),
+            dimensions=row[17],
+        )
+    local = _time(row[4])
+    return Facts(
+        format=row[0],
+        width=row[1],
+        height=row[2],
+        orientation=row[3],
+        taken=None if local is None else CaptureTime(local, offset),
+        camera=row[6],
+        gps_utc=_time(row[7]),
+        fix=fix,
+        not_a_photo=row[15],
+        problems=tuple(json.loads(row[16])) if row[16] else (),
+    )
+
+
+def _time(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)

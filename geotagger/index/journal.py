@@ -1,0 +1,126 @@
+"""The undo journal: what was about to be written into which photo, and what came of it.
+
+An entry is `intended` before its photo is touched, then `done` or `abandoned`; `undone` after
+an undo. An edit is the metadata room's own serialised value, opaque here. After a crash the
+`pending` entries are those that must be looked at: the photo is either as before or as intended.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from geotagger.index.store import Store, path_column, path_of
+
+State = Literal["intended", "done", "undone", "abandoned"]
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """`path` is the photo's, absolute; `edit` what the metadata room needs to undo it."""
+
+    photo_id: int | None
+    path: str
+    edit: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """`path` is where the photo is now, as far as the index knows. `covered` is True when a later
+    run wrote the same photo and was not undone: its bytes are no longer this entry's."""
+
+    id: int
+    run_id: int
+    photo_id: int | None
+    path: str
+    edit: bytes
+    state: State
+    covered: bool
+
+
+class Journal:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def intend(self, run_id: int, intents: Sequence[Intent]) -> list[int]:
+        """Records what is about to be written; on the disk when this returns (or when the batch
+        around it ends), so write photos only after that. Gives the entries' ids."""
+        with self._store.batch():
+            return [
+                self._store.execute(
+                    "insert into journal (run_id, photo_id, path, edit, state)"
+                    " values (?, ?, ?, ?, 'intended')",
+                    (run_id, intent.photo_id, path_column(intent.path), intent.edit),
+                ).lastrowid
+                or 0
+                for intent in intents
+            ]
+
+    def settle(self, entry_ids: Iterable[int], state: State) -> None:
+        """Records what came of entries. The edits of abandoned ones are dropped: nothing was written."""
+        with self._store.batch():
+            ids = [(state, entry_id) for entry_id in entry_ids]
+            self._store.execute_many("update journal set state = ? where id = ?", ids)
+            if state == "abandoned":
+                self._store.execute_many(
+                    "update journal set edit = x'' where state = ? and id = ?",
+                    ids,
+                )
+
+    def pending(self) -> list[Entry]:
+        """What runs that did not end properly left between intent and outcome, oldest first."""
+        return self._of("journal.state = 'intended' order by journal.id")
+
+    def done_by(self, run_id: int, only: Sequence[str] = (), chunk: int = 500) -> Iterator[Entry]:
+        """What a run wrote and nobody undid, newest first; `only` these files or what is below
+        these folders. Entries may be settled while this goes on."""
+        wanted = [os.path.abspath(path) for path in only]
+        before = 1 << 62
+        while True:
+            entries = self._of(
+                "journal.run_id = ? and journal.state = 'done' and journal.id < ?"
+                " order by journal.id desc limit ?",
+                (run_id, before, chunk),
+            )
+            if not entries:
+                return
+            for entry in entries:
+                if not wanted or any(_is_at_or_below(entry.path, path) for path in wanted):
+                    yield entry
+            before = entries[-1].id
+
+    def of_path(self, path: str) -> list[Entry]:
+        """All that was done to one photo and not undone, newest first."""
+        absolute = os.path.abspath(path)
+        rows = self._of(
+            "journal.state = 'done' and (journal.path = ? or photos.path is not null)"
+            " order by journal.id desc",
+            (path_column(absolute),),
+        )
+        return [entry for entry in rows if entry.path == absolute]
+
+    def _of(self, condition: str, values: tuple[object, ...] = ()) -> list[Entry]:
+        rows = self._store.rows(
+            "select journal.id, journal.run_id, journal.photo_id, journal.path, journal.edit, journal.state,"
+            " roots.path, photos.path, exists (select 1 from journal as later where later.photo_id ="
+            " journal.photo_id and later.id > journal.id and later.state = 'done')"
+            " from journal left join photos on photos.id = journal.photo_id"
+            f" left join roots on roots.id = photos.root_id where {condition}",
+            values,
+        )
+        return [
+            Entry(
+                id=row[0],
+                run_id=row[1],
+                photo_id=row[2],
+                path=path_of(row[3]) if row[7] is None else os.path.join(path_of(row[6]), path_of(row[7])),
+                edit=row[4],
+                state=row[5],
+                covered=bool(row[8]),
+            )
+            for row in rows
+        ]
+
+
+def _is_at_or_below(path: str, place: str) -> bool:
+    return path == place or path.startswith(place.rstrip(os.sep) + os.sep)

@@ -1,0 +1,375 @@
+"""The photos of the index: where each file is, what its facts are, what the model said of it.
+
+Paths come in and go out absolute, as `str` with surrogates for bytes that are not UTF-8.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geotagger.archive.listing import FileEntry
+from geotagger.estimate.values import Posterior
+from geotagger.index import facts_columns
+from geotagger.index.estimates import Estimates
+from geotagger.index.roots import Root
+from geotagger.index.store import Store, now, path_column, path_of, plain_text, signed
+from geotagger.photo.values import Facts
+
+_RECORD_COLUMNS = (
+    "size",
+    "mtime_ns",
+    "sidecar_mtime_ns",
+    "device",
+    "inode",
+    "fingerprint",
+    "error",
+    "utc",
+    "utc_error_s",
+    *facts_columns.COLUMNS,
+)
+
+_RECORD = (
+    f"insert into photos (root_id, folder_id, path, {', '.join(_RECORD_COLUMNS)})"
+    f" values ({', '.join('?' * (3 + len(_RECORD_COLUMNS)))})"
+    " on conflict (folder_id, path) do update set missing_since = null, "
+    + ", ".join(f"{column} = excluded.{column}" for column in _RECORD_COLUMNS)
+    + " returning id"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is to be remembered of one file. `utc`: resolved POSIX seconds, `utc_error_s` its
+    standard deviation. `error`: why the photo could not be read (facts None): it is then not
+    tried again until it changes. `fingerprint`: `archive.fingerprint`, by which a renamed
+    copy on another disk is known again."""
+
+    entry: FileEntry
+    facts: Facts | None = None
+    utc: float | None = None
+    utc_error_s: float = 0.0
+    error: str | None = None
+    fingerprint: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One photo as the index knows it. `rung` is that of its current estimate and `confidence`,
+    `estimate_model_id` belong to it; None without one. `posterior` is that of the model asked
+    for, None when the photo has none."""
+
+    id: int
+    root_id: int
+    path: str
+    size: int
+    mtime_ns: int
+    sidecar_mtime_ns: int
+    facts: Facts | None
+    utc: float | None
+    utc_error_s: float
+    error: str | None
+    rung: str | None
+    confidence: float | None
+    radius_km: float | None
+    estimate_model_id: int | None
+    written: str | None
+    posterior: Posterior | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fixes:
+    """The camera's own positions in a root that have a time, ordered by it; arrays of one length:
+    photo ids int64, utc float64 seconds, degrees float64, error_m float64 (NaN unknown), and
+    `camera` int64 numbers into `cameras` ("" where the camera is unknown)."""
+
+    photo_ids: NDArray[np.int64]
+    utc: NDArray[np.float64]
+    latitude: NDArray[np.float64]
+    longitude: NDArray[np.float64]
+    error_m: NDArray[np.float64]
+    camera: NDArray[np.int64]
+    cameras: tuple[str, ...]
+
+
+_KNOWN = (
+    "select photos.id, photos.root_id, roots.path, photos.path, photos.size, photos.mtime_ns,"
+    " photos.sidecar_mtime_ns, photos.utc, photos.utc_error_s, photos.error, e.rung, e.confidence,"
+    " e.radius_km, e.model_id, e.written, q.classes, q.probabilities, "
+    + ", ".join(f"photos.{column}" for column in facts_columns.COLUMNS)
+    + " from photos join roots on roots.id = photos.root_id"
+    " left join estimates as e on e.photo_id = photos.id and e.current = 1"
+    " left join posteriors as q on q.photo_id = photos.id and q.model_id = ?"
+    " where "
+)
+_FACTS_AT = 17
+
+
+class Photos:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._estimates = Estimates(store)
+        self._folder_ids: dict[tuple[int, str], int] = {}
+
+    def record(self, root: Root, records: Iterable[Record], *, same_pixels: bool = False) -> list[int]:
+        """Adds or replaces photos of a root, and gives their ids in order. What was concluded from
+        an older content goes: positions that stood in the file or its sidecar, estimates that
+        were not written, posteriors. With `same_pixels` (only a sidecar or other metadata changed)
+        posteriors and estimates stay."""
+        ids = []
+        with self._store.batch():
+            for record in records:
+                photo_id = self._record(root, record)
+                ids.append(photo_id)
+                self._forget_conclusions(photo_id, same_pixels)
+        return ids
+
+    def _forget_conclusions(self, photo_id: int, same_pixels: bool) -> None:
+        if not same_pixels:
+            self._store.execute("delete from posteriors where photo_id = ?", (photo_id,))
+        if self._store.row("select 1 from estimates where photo_id = ? limit 1", (photo_id,)):
+            self._estimates.content_changed(photo_id, same_pixels)
+
+    def _record(self, root: Root, record: Record) -> int:
+        entry = record.entry
+        below = (
+            os.path.relpath(entry.path, root.path) if root.path == "/" else entry.path[len(root.path) + 1 :]
+        )
+        facts = facts_columns.to_row(record.facts)
+        row = self._store.row(
+            _RECORD,
+            (
+                root.id,
+                self.folder_id(root, os.path.dirname(below)),
+                path_column(below),
+                entry.size,
+                entry.mtime_ns,
+                entry.sidecar_mtime_ns,
+                signed(entry.device),
+                signed(entry.inode),
+                record.fingerprint,
+                plain_text(record.error),
+                record.utc,
+                record.utc_error_s,
+                *facts,
+            ),
+        )
+        photo_id: int = row[0]
+        return photo_id
+
+    def rewritten(self, photo_id: int, entry: FileEntry, fingerprint: bytes | None = None) -> None:
+        """Our own write changed the file (or its sidecar): its new size and times are no change."""
+        self._store.execute(
+            "update photos set size = ?, mtime_ns = ?, sidecar_mtime_ns = ?, device = ?, inode = ?,"
+            " fingerprint = coalesce(?, fingerprint) where id = ?",
+            (
+                entry.size,
+                entry.mtime_ns,
+                entry.sidecar_mtime_ns,
+                signed(entry.device),
+                signed(entry.inode),
+                fingerprint,
+                photo_id,
+            ),
+        )
+
+    def set_utc(self, times: Iterable[tuple[int, float | None, float]]) -> None:
+        """(photo id, utc, utc_error_s) of photos whose clock is better understood now."""
+        with self._store.batch():
+            self._store.execute_many(
+                "update photos set utc = ?, utc_error_s = ? where id = ?",
+                [(utc, error, photo_id) for photo_id, utc, error in times],
+            )
+
+    def fail(self, photo_id: int, reason: str) -> None:
+        """The photo could not be handled; it is not tried again until it changes."""
+        self._store.execute("update photos set error = ? where id = ?", (plain_text(reason), photo_id))
+
+    def failed(self, root_id: int) -> Iterator[tuple[str, str]]:
+        """Path and reason of the photos that could not be handled."""
+        rows = self._store.stream(
+            "select roots.path, photos.path, error from photos join roots on roots.id = root_id"
+            " where root_id = ? and error is not null and missing_since is null order by photos.path",
+            (root_id,),
+        )
+        for root, path, error in rows:
+            yield os.path.join(path_of(root), path_of(path)), error
+
+    def find(self, path: str, model_id: int | None = None) -> Known | None:
+        """The photo at this path, if the index knows it."""
+        absolute = os.path.join(
+            os.path.realpath(os.path.dirname(os.path.abspath(path))), os.path.basename(path)
+        )
+        for root_id, column in self._store.rows("select id, path from roots"):
+            root = path_of(column).rstrip(os.sep) + os.sep
+            if absolute.startswith(root):
+                below = absolute[len(root) :]
+                found = self._known(
+                    "photos.folder_id = (select id from folders where root_id = ? and path = ?)"
+                    " and photos.path = ?",
+                    (model_id, root_id, path_column(os.path.dirname(below)), path_column(below)),
+                )
+                if found:
+                    return found[0]
+        return None
+
+    def get(self, photo_ids: Sequence[int], model_id: int | None = None) -> list[Known]:
+        """Photos by id, in the order of the ids; unknown ids are left out."""
+        found: dict[int, Known] = {}
+        for start in range(0, len(photo_ids), 500):
+            part = list(photo_ids[start : start + 500])
+            marks = ",".join("?" * len(part))
+            for known in self._known(f"photos.id in ({marks})", (model_id, *part)):
+                found[known.id] = known
+        return [found[i] for i in photo_ids if i in found]
+
+    def in_time(
+        self, root_id: int, model_id: int | None = None, *, below: str | None = None, chunk: int = 1000
+    ) -> Iterator[Known]:
+        """The photos of a root that are there, by time, those without a time last. With the
+        posterior of `model_id` where there is one; `below` keeps to one folder. Reads a chunk at
+        a time, so the index may be written meanwhile."""
+        within, values = self._within(below)
+        utc, last = -float("inf"), 0
+        while True:
+            part = self._known(
+                "photos.root_id = ? and photos.missing_since is null and (photos.utc, photos.id) > (?, ?)"
+                f" {within} order by photos.utc, photos.id limit ?",
+                (model_id, root_id, utc, last, *values, chunk),
+            )
+            yield from part
+            if len(part) < chunk:
+                break
+            utc, last = part[-1].utc or 0.0, part[-1].id
+        last = 0
+        while True:
+            part = self._known(
+                "photos.root_id = ? and photos.missing_since is null and photos.utc is null and photos.id > ?"
+                f" {within} order by photos.id limit ?",
+                (model_id, root_id, last, *values, chunk),
+            )
+            yield from part
+            if len(part) < chunk:
+                return
+            last = part[-1].id
+
+    def without_posterior(
+        self, root_id: int, model_id: int, *, below: str | None = None, chunk: int = 1000
+    ) -> Iterator[Known]:
+        """Readable photos of a root that the model has not seen, in the order of the files."""
+        within, values = self._within(below)
+        last = 0
+        while True:
+            part = self._known(
+                "photos.root_id = ? and photos.missing_since is null and photos.error is null"
+                " and photos.format is not null and q.photo_id is null and photos.id > ?"
+                f" {within} order by photos.id limit ?",
+                (model_id, root_id, last, *values, chunk),
+            )
+            yield from part
+            if len(part) < chunk:
+                return
+            last = part[-1].id
+
+    def fixes(self, root_id: int) -> Fixes:
+        """The positions that cameras wrote (nothing of ours but `manual`), with a time."""
+        photo_ids, numbers, cameras = [], [], {"": 0}
+        rows = self._store.stream(
+            "select id, utc, fix_latitude, fix_longitude, fix_error_m, camera from photos"
+            " where root_id = ? and missing_since is null and utc is not null and fix_latitude is not null"
+            " and (fix_mark is null or json_extract(fix_mark, '$.rung') = 'manual') order by utc, id",
+            (root_id,),
+        )
+        for row in rows:
+            photo_ids.append((row[0], cameras.setdefault(row[5] or "", len(cameras))))
+            numbers.append([np.nan if value is None else value for value in row[1:5]])
+        table = np.array(numbers, dtype=np.float64).reshape(-1, 4)
+        ids = np.array(photo_ids, dtype=np.int64).reshape(-1, 2)
+        return Fixes(ids[:, 0], table[:, 0], table[:, 1], table[:, 2], table[:, 3], ids[:, 1], tuple(cameras))
+
+    def model_id(self, name: str, version: str, digest: str) -> int:
+        """The number under which a model's posteriors and estimates are kept."""
+        with self._store.batch():
+            self._store.execute(
+                "insert into models (name, version, digest) values (?, ?, ?) on conflict (digest) do nothing",
+                (name, version, digest),
+            )
+            row = self._store.row("select id from models where digest = ?", (digest,))
+        number: int = row[0]
+        return number
+
+    def put_posteriors(self, model_id: int, posteriors: Iterable[tuple[int, Posterior]]) -> None:
+        """Keeps what a model said, so that fusing again needs no inference."""
+        with self._store.batch():
+            self._store.execute_many(
+                "insert or replace into posteriors (photo_id, model_id, classes, probabilities)"
+                " values (?, ?, ?, ?)",
+                (
+                    (
+                        photo_id,
+                        model_id,
+                        posterior.classes.astype("<i4").tobytes(),
+                        posterior.probabilities.astype("<f4").tobytes(),
+                    )
+                    for photo_id, posterior in posteriors
+                ),
+            )
+
+    def mark_missing(self, photo_ids: Iterable[int]) -> None:
+        """The files are gone. Their records stay: an archive may be unplugged and come back."""
+        with self._store.batch():
+            self._store.execute_many(
+                "update photos set missing_since = ? where id = ? and missing_since is null",
+                [(now(), photo_id) for photo_id in photo_ids],
+            )
+
+    def folder_id(self, root: Root, below: str) -> int:
+        """The number of a folder of a root ("" is the root itself), made when new."""
+        found = self._folder_ids.get((root.id, below))
+        if found is None:
+            column = path_column(below)
+            self._store.execute(
+                "insert into folders (root_id, path) values (?, ?) on conflict do nothing", (root.id, column)
+            )
+            found = int(
+                self._store.row("select id from folders where root_id = ? and path = ?", (root.id, column))[0]
+            )
+            self._folder_ids = {(root.id, below): found}  # files come folder by folder
+        return found
+
+    def _within(self, below: str | None) -> tuple[str, tuple[Any, ...]]:
+        """A condition for photos at or below an absolute path."""
+        if below is None:
+            return "", ()
+        place = os.fsencode(os.path.realpath(below))
+        full = "cast(rtrim(roots.path, '/') || '/' || photos.path as blob)"
+        inside = place.rstrip(b"/") + b"/"
+        return f"and ({full} = ? or substr({full}, 1, ?) = ?)", (place, len(inside), inside)
+
+    def _known(self, condition: str, values: Sequence[Any]) -> list[Known]:
+        return [
+            Known(
+                id=row[0],
+                root_id=row[1],
+                path=os.path.join(path_of(row[2]), path_of(row[3])),
+                size=row[4],
+                mtime_ns=row[5],
+                sidecar_mtime_ns=row[6],
+                facts=facts_columns.from_row(row[_FACTS_AT:]),
+                utc=row[7],
+                utc_error_s=row[8] or 0.0,
+                error=row[9],
+                rung=row[10],
+                confidence=row[11],
+                radius_km=row[12],
+                estimate_model_id=row[13],
+                written=row[14],
+                posterior=None
+                if row[15] is None
+                else Posterior(np.frombuffer(row[15], dtype="<i4"), np.frombuffer(row[16], dtype="<f4")),
+            )
+            for row in self._store.rows(_KNOWN + condition, values)
+        ]

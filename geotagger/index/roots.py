@@ -1,0 +1,123 @@
+"""Archive roots: the folders that were given to `tag`, and how they keep their records.
+
+Paths of photos are kept relative to a root, so an archive that is mounted elsewhere needs one
+changed row. How sure that it is the same archive: the old root must be gone (or be an empty
+mount point), and of up to 64 recorded photos spread over it at least nine in ten must stand
+under the new root at the same relative path with the same size and, to the second (file systems
+round differently), the same time. Anything less is a new root.
+"""
+
+import os
+from dataclasses import dataclass
+
+from geotagger.index.store import Store, now, path_column, path_of
+
+_SAMPLE = 64
+_SURE = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    id: int
+    path: str
+
+
+class Roots:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def all(self) -> list[Root]:
+        rows = self._store.rows("select id, path from roots order by id")
+        return [Root(root_id, path_of(path)) for root_id, path in rows]
+
+    def root_for(self, path: str) -> Root:
+        """The root that holds a folder or file (a file's folder when there is none yet): a known
+        one, the same archive known from another mount, or a new one, which takes over the
+        records of known roots below it."""
+        place = os.path.realpath(path)
+        if not os.path.isdir(place):
+            place = os.path.realpath(os.path.dirname(os.path.abspath(path)))
+        with self._store.batch():
+            known = self.all()
+            for root in known:
+                if _is_below(place, root.path):
+                    return root
+            if (moved := self._known_elsewhere(place, known)) is not None:
+                self._store.execute("update roots set path = ? where id = ?", (path_column(place), moved.id))
+                return Root(moved.id, place)
+            cursor = self._store.execute(
+                "insert into roots (path, added) values (?, ?)", (path_column(place), now())
+            )
+            root = Root(cursor.lastrowid or 0, place)
+            self._absorb(root, [child for child in known if _is_below(child.path, place)])
+            return root
+
+    def _known_elsewhere(self, place: str, known: list[Root]) -> Root | None:
+        best, best_share = None, _SURE
+        for root in known:
+            if not _is_empty(root.path):
+                continue
+            sample = self._sample(root.id)
+            found = sum(_looks_like(os.path.join(place, path), size, mtime) for path, size, mtime in sample)
+            if sample and found / len(sample) >= best_share:
+                best, best_share = root, found / len(sample)
+        return best
+
+    def _sample(self, root_id: int) -> list[tuple[str, int, int]]:
+        present = "from photos where root_id = ? and missing_since is null"
+        ids = [row[0] for row in self._store.rows(f"select id {present} order by id", (root_id,))]
+        step = max(1, len(ids) // _SAMPLE)
+        chosen = ids[::step][:_SAMPLE]
+        marks = ",".join("?" * len(chosen))
+        rows = self._store.rows(f"select path, size, mtime_ns from photos where id in ({marks})", chosen)
+        return [(path_of(path), size, mtime_ns) for path, size, mtime_ns in rows]
+
+    def _absorb(self, root: Root, children: list[Root]) -> None:
+        heir = max(children, key=lambda child: self._photos_in(child), default=None)
+        for child in children:
+            prefix = path_column(os.path.relpath(child.path, root.path) + "/")
+            for table in ("folders", "photos"):
+                # || gives text whatever its operands are, and keeps the bytes: cast them back to a blob
+                self._store.execute(
+                    f"update {table} set root_id = ?, path ="
+                    " case when typeof(path) = 'blob' or typeof(?) = 'blob' then cast(? || path as blob)"
+                    " else ? || path end where root_id = ?",
+                    (root.id, prefix, prefix, prefix, child.id),
+                )
+            # the folder that was the child's root was "" and now ends in a slash
+            self._store.execute(
+                "update folders set path = ? where root_id = ? and path = ?",
+                (path_column(os.path.relpath(child.path, root.path)), root.id, prefix),
+            )
+            if child == heir:
+                self._store.execute("update learned set root_id = ? where root_id = ?", (root.id, child.id))
+            else:
+                self._store.execute("delete from learned where root_id = ?", (child.id,))
+            self._store.execute("delete from roots where id = ?", (child.id,))
+
+    def _photos_in(self, root: Root) -> int:
+        count: int = self._store.row("select count(*) from photos where root_id = ?", (root.id,))[0]
+        return count
+
+
+def _is_below(path: str, root: str) -> bool:
+    return path == root or path.startswith(root.rstrip(os.sep) + os.sep)
+
+
+def _is_empty(path: str) -> bool:
+    """True when nothing is there: no such folder, or a mount point without its disk."""
+    try:
+        with os.scandir(path) as entries:
+            return next(entries, None) is None
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+
+
+def _looks_like(path: str, size: int, mtime_ns: int) -> bool:
+    try:
+        there = os.stat(path)
+    except OSError:
+        return False
+    return there.st_size == size and there.st_mtime_ns // 1_000_000_000 == mtime_ns // 1_000_000_000

@@ -1,0 +1,140 @@
+"""Runs: which command did what, when, with which model, and how it ended.
+
+A run has a number and a name; the name is written into photos, so it must mean the same on
+every machine: the date and six random hexadecimal digits.
+"""
+
+import json
+import os
+import secrets
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from geotagger.errors import UsageError
+from geotagger.index.store import Store, now
+
+Status = Literal["running", "done", "interrupted", "failed", "crashed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """`started` and `ended` are ISO 8601 in UTC. `written` counts the photos whose change of this
+    run can still be undone."""
+
+    id: int
+    name: str
+    command: str
+    arguments: dict[str, Any]
+    model: str | None
+    started: str
+    ended: str | None
+    status: str
+    counts: dict[str, int]
+    written: int
+
+
+class Runs:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def begin(self, command: str, arguments: Mapping[str, Any], model_id: int | None = None) -> Run:
+        """Records that a run starts, and that runs of this machine whose process is gone crashed."""
+        name = f"{datetime.now(UTC):%Y%m%d}-{secrets.token_hex(3)}"
+        with self._store.batch():
+            self._mark_crashed()
+            cursor = self._store.execute(
+                "insert into runs (name, command, arguments, model_id, started, status, counts, machine,"
+                " process) values (?, ?, ?, ?, ?, 'running', '{}', ?, ?)",
+                (
+                    name,
+                    command,
+                    json.dumps(dict(arguments), default=str),
+                    model_id,
+                    now(),
+                    socket.gethostname(),
+                    _process(os.getpid()),
+                ),
+            )
+            return self._of("runs.id = ?", (cursor.lastrowid,))[0]
+
+    def end(self, run_id: int, status: Status, counts: Mapping[str, int] | None = None) -> None:
+        self._store.execute(
+            "update runs set ended = ?, status = ?, counts = ? where id = ?",
+            (now(), status, json.dumps(dict(counts or {})), run_id),
+        )
+
+    def latest(self, limit: int | None = None) -> list[Run]:
+        """Newest first. A run whose process is gone without a word is `crashed`."""
+        return self._of("1", (), f"limit {int(limit)}" if limit is not None else "")
+
+    def find(self, text: str) -> Run:
+        """The run of that number, name, or unique beginning of a name; raises UsageError."""
+        by_number = self._of("runs.id = ?", (int(text),)) if text.isascii() and text.isdigit() else []
+        found = by_number or self._of("substr(runs.name, 1, ?) = ?", (len(text), text))
+        if not found:
+            raise UsageError(f"there is no run {text}; `geotagger runs` lists them")
+        if len(found) > 1:
+            raise UsageError(f"{text} begins the names of {len(found)} runs; `geotagger runs` lists them")
+        return found[0]
+
+    def latest_undoable(self) -> Run | None:
+        """The newest run of which something is written in photos."""
+        found = self._of(
+            "runs.id = (select max(run_id) from journal where state = 'done')",
+        )
+        return found[0] if found else None
+
+    def _of(self, condition: str, values: tuple[Any, ...] = (), limit: str = "") -> list[Run]:
+        rows = self._store.rows(
+            "select runs.id, runs.name, command, arguments, models.name, started, ended, status, counts,"
+            " machine, process, (select count(*) from journal where run_id = runs.id and state = 'done')"
+            " from runs left join models on models.id = model_id"
+            f" where {condition} order by runs.id desc {limit}",
+            values,
+        )
+        return [
+            Run(
+                id=row[0],
+                name=row[1],
+                command=row[2],
+                arguments=json.loads(row[3] or "{}"),
+                model=row[4],
+                started=row[5],
+                ended=row[6],
+                status="crashed" if row[7] == "running" and _is_gone(row[9], row[10]) else row[7],
+                counts=json.loads(row[8] or "{}"),
+                written=row[11],
+            )
+            for row in rows
+        ]
+
+    def _mark_crashed(self) -> None:
+        for run in self._of("status = 'running'"):
+            if run.status == "crashed":
+                self._store.execute("update runs set status = 'crashed' where id = ?", (run.id,))
+
+
+def _process(pid: int) -> str:
+    """A process by its number and, where the system tells, when it started: numbers are reused."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+        return f"{pid} {stat.rpartition(')')[2].split()[19]}"
+    except (OSError, IndexError):
+        return str(pid)
+
+
+def _is_gone(machine: str | None, process: str | None) -> bool:
+    if machine != socket.gethostname() or not process:
+        return False  # another machine's: nobody here can know
+    pid = int(process.split()[0])
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return _process(pid) != process

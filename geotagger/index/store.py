@@ -1,0 +1,307 @@
+"""The SQLite file under the index: opening it, transactions, and errors in the user's words.
+
+Every statement of the room passes through a `Store`, so that a full disk, a second writer or a
+damaged file becomes an IndexUnusableError wherever it is met. Knows no table.
+"""
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import quote
+
+from geotagger.archive.mounts import is_on_network
+from geotagger.errors import IndexUnusableError
+from geotagger.index.schema import APPLICATION_ID, VERSION, migrate
+
+Mode = Literal["write", "read", "snapshot"]
+
+_BUSY_MS = 30_000
+_CACHE_KIB = 32_768
+_HEADER = b"SQLite format 3\0"
+
+
+class Store:
+    """One connection. Threads may share it if they take turns: one transaction at a time."""
+
+    def __init__(self, connection: sqlite3.Connection, path: str) -> None:
+        self.connection = connection
+        self.path = path
+        self._depth = 0
+
+    def execute(self, sql: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
+        try:
+            return self.connection.execute(sql, values)
+        except sqlite3.Error as error:
+            raise _refusal(self.path, error) from error
+
+    def execute_many(self, sql: str, values: Iterable[Sequence[Any]]) -> None:
+        try:
+            self.connection.executemany(sql, values)
+        except sqlite3.Error as error:
+            raise _refusal(self.path, error) from error
+
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+        try:
+            return self.connection.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise _refusal(self.path, error) from error
+
+    def row(self, sql: str, values: Sequence[Any] = ()) -> Any:
+        """The first row, or None."""
+        try:
+            return self.connection.execute(sql, values).fetchone()
+        except sqlite3.Error as error:
+            raise _refusal(self.path, error) from error
+
+    def stream(self, sql: str, values: Sequence[Any] = ()) -> Iterator[Any]:
+        """Rows as they are found; nothing may be written before the last one is taken."""
+        cursor = self.execute(sql, values)
+        while True:
+            try:
+                chunk = cursor.fetchmany(500)
+            except sqlite3.Error as error:
+                raise _refusal(self.path, error) from error
+            if not chunk:
+                return
+            yield from chunk
+
+    @contextlib.contextmanager
+    def batch(self) -> Iterator[None]:
+        """One transaction: all of it is kept, on the disk, when the block ends, or nothing of it
+        when an error leaves the block. A batch inside a batch belongs to the outer one."""
+        if self._depth == 0:
+            self.execute("begin immediate")
+        self._depth += 1
+        try:
+            yield
+        except BaseException:
+            self._depth -= 1
+            if self._depth == 0 and self.connection.in_transaction:
+                self.connection.rollback()
+            raise
+        self._depth -= 1
+        if self._depth == 0:
+            try:
+                self.execute("commit")
+            except IndexUnusableError:
+                if self.connection.in_transaction:
+                    self.connection.rollback()
+                raise
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+def open_store(path: Path, mode: Mode = "write") -> Store:
+    """Opens or makes the file; see `geotagger.index.open_index`."""
+    try:
+        if mode == "write":
+            return _open_to_write(path)
+        if mode == "read":
+            return _open_to_read(path)
+        return _open_snapshot(path)
+    except sqlite3.Error as error:
+        raise _refusal(str(path), error) from error
+
+
+def _open_to_write(path: Path) -> Store:
+    _check_header(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise IndexUnusableError(
+            f"{path}: the index cannot be made there ({error.strerror}); choose another place with --index"
+        ) from error
+    connection = _connect(_uri(path, "rwc"))
+    try:
+        version = _check(connection, path)
+        if not is_on_network(str(path.parent)):
+            # its shared memory does not work over a network; where it cannot be had, SQLite does without
+            with contextlib.suppress(sqlite3.OperationalError):
+                connection.execute("pragma journal_mode = wal")
+        connection.execute("pragma synchronous = full")
+        if version < VERSION:
+            _bring_up(connection, path)
+        elif not os.access(path, os.W_OK):
+            raise IndexUnusableError(
+                f"{path}: the index may not be written; give yourself the right to, or use --index"
+            )
+    except BaseException:
+        connection.close()
+        raise
+    return Store(connection, str(path))
+
+
+def _open_to_read(path: Path) -> Store:
+    if not path.exists():
+        raise IndexUnusableError(f"{path}: there is no index there; `geotagger tag` makes one")
+    _check_header(path)
+    connection = _connect(_uri(path, "ro"))
+    try:
+        version = _check(connection, path)
+    except sqlite3.OperationalError:
+        # a WAL index in a folder that may not be written needs its shared memory file there,
+        # unless nobody can be writing
+        connection.close()
+        if os.access(path.parent, os.W_OK) or _has_content(path.with_name(path.name + "-wal")):
+            raise
+        connection = _connect(_uri(path, "ro") + "&immutable=1")
+        version = _check(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    if version < VERSION:
+        connection.close()
+        return _open_snapshot(path)
+    return Store(connection, str(path))
+
+
+def _open_snapshot(path: Path) -> Store:
+    # "" is a private database of SQLite's own, kept in memory while small and on disk beyond
+    copy = _connect("")
+    if _has_content(path):
+        _check_header(path)
+        source = _connect(_uri(path, "ro"))
+        try:
+            _check(source, path)
+            source.backup(copy)
+        finally:
+            source.close()
+    if copy.execute("pragma user_version").fetchone()[0] < VERSION:
+        _bring_up(copy, path)
+    return Store(copy, str(path))
+
+
+def _bring_up(connection: sqlite3.Connection, path: Path) -> None:
+    connection.execute("begin immediate")
+    try:
+        # another run may have made the tables while this one waited
+        version = _check(connection, path)
+        if version < VERSION:
+            migrate(connection, version)
+        connection.execute("commit")
+    except BaseException:
+        if connection.in_transaction:
+            connection.rollback()
+        raise
+
+
+def _connect(uri: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+    connection.execute(f"pragma busy_timeout = {_BUSY_MS}")
+    connection.execute("pragma foreign_keys = on")
+    connection.execute(f"pragma cache_size = -{_CACHE_KIB}")
+    return connection
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> int:
+    """The version of an index of ours, 0 for an empty database."""
+    application: int = connection.execute("pragma application_id").fetchone()[0]
+    version: int = connection.execute("pragma user_version").fetchone()[0]
+    tables: int = connection.execute("select count(*) from sqlite_master").fetchone()[0]
+    if tables == 0 and application in (0, APPLICATION_ID):
+        return 0
+    if application != APPLICATION_ID:
+        raise IndexUnusableError(
+            f"{path}: this is another program's database, not an index of geotagger; it was left as it is; "
+            "choose another file with --index"
+        )
+    if version > VERSION:
+        raise IndexUnusableError(
+            f"{path}: made by a newer geotagger (index version {version}, this one knows {VERSION}); "
+            "it was left as it is; install the newer geotagger or choose another file with --index"
+        )
+    return version
+
+
+def _check_header(path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            head = file.read(len(_HEADER))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise IndexUnusableError(f"{path}: the index cannot be read ({error.strerror})") from error
+    if head and head != _HEADER:
+        raise IndexUnusableError(
+            f"{path}: this is not an index (not an SQLite file, or damaged); it was left as it is; "
+            "choose another file with --index, or move this one away to start anew"
+        )
+
+
+def _has_content(path: Path) -> bool:
+    try:
+        return path.stat().st_size > 0
+    except OSError:
+        return False
+
+
+def _uri(path: Path, mode: str) -> str:
+    return f"file:{quote(os.fsencode(path.absolute()))}?mode={mode}"
+
+
+def _refusal(path: str, error: sqlite3.Error) -> IndexUnusableError:
+    text = str(error)
+    code = getattr(error, "sqlite_errorcode", None)
+    primary = code & 0xFF if isinstance(code, int) else None
+    if primary == sqlite3.SQLITE_FULL:
+        return IndexUnusableError(
+            f"{path}: the disk that holds the index is full; what was finished before is kept; "
+            "make room and run again"
+        )
+    if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return IndexUnusableError(
+            f"{path}: another program is writing to the index and does not let go; try again when it is done"
+        )
+    if primary in (
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_AUTH,
+    ):
+        return IndexUnusableError(
+            f"{path}: the index cannot be opened or written ({text}); look at the rights of the file and its "
+            "folder, or use --index"
+        )
+    if primary in (
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_ERROR,
+        sqlite3.SQLITE_SCHEMA,
+    ):
+        return IndexUnusableError(
+            f"{path}: the index is damaged ({text}); it was left as it is; move it away to start anew, or "
+            "choose another file with --index"
+        )
+    return IndexUnusableError(f"{path}: the index cannot be used ({text}); what was finished before is kept")
+
+
+def path_column(path: str) -> str | bytes:
+    """A path as the index keeps it: text, or the file system's own bytes where they are not UTF-8."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(path)
+    return path
+
+
+def path_of(column: str | bytes) -> str:
+    return os.fsdecode(column) if isinstance(column, bytes) else column
+
+
+def plain_text(text: str | None) -> str | None:
+    """Text from a photo's metadata without the lone surrogates that SQLite cannot store."""
+    return None if text is None else text.encode("utf-8", "replace").decode()
+
+
+def signed(number: int) -> int:
+    """Inode and device numbers may need all 64 bits; SQLite's integers have a sign."""
+    return number - (1 << 64) if number >= 1 << 63 else number
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
