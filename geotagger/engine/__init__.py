@@ -1,0 +1,1 @@
+"""Running a model: runtimes, devices, batches, precision."""

@@ -7,12 +7,11 @@ A file that cannot be decoded whole is an UnreadablePhotoError; it is never chan
 
 import os
 
-from geotagger.model.preprocessing import Preprocessing
 from geotagger.photo.containers import Container
 from geotagger.photo.decode import decode
 from geotagger.photo.facts import container_of, facts_of
 from geotagger.photo.formats import RAW_FORMATS
-from geotagger.photo.prepare import Pixels, edge_needed, prepare
+from geotagger.photo.prepare import Pixels, Preprocessing, edge_needed, prepare
 from geotagger.photo.previews import find_preview
 from geotagger.photo.source import ByteSource
 from geotagger.photo.values import Facts

@@ -1,18 +1,40 @@
-"""From a picture to the numbers of one network input, as a pack's Preprocessing says.
+"""From a picture to the numbers of one network input.
 
-Takes an RGB image as stored and the turn it needs; gives float32 (3, S, S). Knows nothing of files.
+Takes an RGB image as stored, the turn it needs and what a model pack says of its input; gives
+float32 (3, S, S). Knows nothing of files, nor of packs but the few values named here.
 """
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from geotagger.model.preprocessing import Preprocessing
 from geotagger.photo.decode import Picture
 
 Pixels = NDArray[np.float32]
+
+
+class Preprocessing(Protocol):
+    """What a pack says of its input: `(p / 255 * scale - mean) / std` for a pixel value p, channel by
+    channel in the order of `channels` ("RGB" or "BGR"); `crop` "centre" or "squash"; `resampling`
+    a key of _FILTERS or "bilinear-unfiltered"."""
+
+    @property
+    def input_size(self) -> int: ...
+    @property
+    def crop(self) -> str: ...
+    @property
+    def channels(self) -> str: ...
+    @property
+    def scale(self) -> float: ...
+    @property
+    def mean(self) -> tuple[float, float, float]: ...
+    @property
+    def std(self) -> tuple[float, float, float]: ...
+    @property
+    def resampling(self) -> str: ...
+
 
 _FILTERS = {
     "bilinear": Image.Resampling.BILINEAR,

@@ -7,13 +7,12 @@ input, reading only that picture's bytes, or None. LibRaw finds what the directo
 import rawpy
 from PIL import Image
 
-from geotagger.model.preprocessing import Preprocessing
 from geotagger.photo import isobmff, tiff
 from geotagger.photo.containers import Container, raf_preview
 from geotagger.photo.decode import Picture, decode_jpeg_bytes, decoder_complaint
 from geotagger.photo.formats import RAW_FORMATS
 from geotagger.photo.jpeg import read_jpeg_head
-from geotagger.photo.prepare import edge_needed
+from geotagger.photo.prepare import Preprocessing, edge_needed
 from geotagger.photo.source import ByteSource
 
 _JPEG_HEAD_BYTES = 1 << 16

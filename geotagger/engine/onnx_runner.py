@@ -1,0 +1,108 @@
+"""ONNX Runtime on one device: a session that surely runs where it was asked to.
+
+ONNX Runtime falls back to the CPU without a word when a provider cannot start, so the session is
+asked what it became. Takes an ONNX file and a Device, gives a Runner.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import onnxruntime as ort  # type: ignore[import-untyped]
+
+from geotagger.engine.cores import usable_cores
+from geotagger.engine.devices import Device
+from geotagger.engine.values import Batch, OutOfMemoryError, Outputs
+from geotagger.errors import EngineError
+
+PROVIDERS = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+    "coreml": "CoreMLExecutionProvider",
+    "directml": "DmlExecutionProvider",
+    "openvino": "OpenVINOExecutionProvider",
+}
+
+_HOW_TO_GET = {
+    "cuda": 'pip install "geotagger[gpu]"',
+    "tensorrt": 'pip install "geotagger[gpu]" tensorrt',
+    "coreml": "a macOS build of onnxruntime",
+    "directml": "pip install onnxruntime-directml (Windows)",
+    "openvino": 'pip install "geotagger[openvino]" and use --engine openvino',
+}
+
+_OUT_OF_MEMORY = re.compile(
+    r"out of memory|failed to allocate|bad_?alloc|allocation failed|ALLOC_FAILED|E_OUTOFMEMORY|MemoryError",
+    re.I,
+)
+
+_SILENT = 4
+"""ONNX Runtime's own messages: nothing but fatal. What matters comes as an exception."""
+
+
+class OnnxRunner:
+    """A Runner over one InferenceSession."""
+
+    def __init__(self, network: Path, device: Device, threads: int | None = None) -> None:
+        self.device = str(device)
+        self._session = _open(network, device, threads or usable_cores())
+        self._names = [output.name for output in self._session.get_outputs()]
+
+    def run(self, batch: Batch) -> Outputs:
+        try:
+            values = self._session.run(self._names, {"data": batch})
+        except Exception as error:  # ONNX Runtime's exceptions share no public base
+            if isinstance(error, MemoryError) or _OUT_OF_MEMORY.search(str(error)):
+                raise OutOfMemoryError(_first_line(error)) from None
+            raise EngineError(f"{self.device}: ONNX Runtime failed: {_first_line(error)}") from None
+        by_name: dict[str, Any] = dict(zip(self._names, values, strict=True))
+        return Outputs(by_name["probabilities"], by_name.get("features"))
+
+
+def available(kind: str) -> bool:
+    """Whether the installed ONNX Runtime was built with this kind of device."""
+    return PROVIDERS[kind] in ort.get_available_providers()
+
+
+def _open(network: Path, device: Device, threads: int) -> ort.InferenceSession:
+    provider = PROVIDERS[device.kind]
+    if not available(device.kind):
+        raise EngineError(
+            f"--device {device}: the installed ONNX Runtime {ort.__version__} has no {provider}; "
+            f"get it by: {_HOW_TO_GET.get(device.kind, 'pip install onnxruntime')}; or use --device cpu"
+        )
+    options = ort.SessionOptions()
+    options.log_severity_level = _SILENT
+    options.intra_op_num_threads = threads
+    try:
+        session = ort.InferenceSession(
+            str(network), options, providers=[(provider, _provider_options(device))]
+        )
+    except Exception as error:
+        raise EngineError(
+            f"{network}: ONNX Runtime cannot run it on {device}: {_first_line(error)}"
+        ) from None
+    became = session.get_providers()
+    if not became or became[0] != provider:
+        raise EngineError(
+            f"--device {device}: ONNX Runtime fell back to {', '.join(became) or 'nothing'}, because the device "
+            f"or its libraries cannot be used; get them by: {_HOW_TO_GET.get(device.kind, 'a driver')}; "
+            "or use --device cpu"
+        )
+    return session
+
+
+def _provider_options(device: Device) -> dict[str, Any]:
+    if device.number is None:
+        return {}
+    options: dict[str, Any] = {"device_id": str(device.number)}
+    if device.kind == "cuda":
+        # the default search tries every algorithm on every new shape and takes minutes
+        options["cudnn_conv_algo_search"] = "HEURISTIC"
+    return options
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0][:300] if lines else type(error).__name__

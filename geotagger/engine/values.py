@@ -1,0 +1,54 @@
+"""What an engine is to the rest of the house, and what it gives."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Batch = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """For n photos: probabilities float32 (n, classes), before temperature; features float32 (n, d),
+    what the network's last layer sees, None where it has no such output."""
+
+    probabilities: NDArray[np.float32]
+    features: NDArray[np.float32] | None
+
+
+class Engine(Protocol):
+    """A model, ready to run. `name` says what runs it, in which precision; `devices` where;
+    `batch_size` how many photos a call takes best; `notes` what the owner should know, a line each."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def devices(self) -> tuple[str, ...]: ...
+    @property
+    def batch_size(self) -> int: ...
+    @property
+    def notes(self) -> tuple[str, ...]: ...
+
+    def run(self, batch: Batch) -> Outputs:
+        """float32 (n, 3, S, S), any n. A photo's result is the same bits whatever batch it is in.
+        EngineError when the device fails."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Runner(Protocol):
+    """A network on one device. Runs batches of any one size."""
+
+    @property
+    def device(self) -> str: ...
+
+    def run(self, batch: Batch) -> Outputs:
+        """OutOfMemoryError when the batch does not fit, EngineError when the device fails."""
+        ...
+
+
+class OutOfMemoryError(Exception):
+    """The device has no room for a batch of this size; a smaller one may fit."""
