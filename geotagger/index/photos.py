@@ -58,8 +58,8 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """One photo as the index knows it. `rung` is that of its current estimate and `confidence`,
-    `estimate_model_id` belong to it; None without one. `posterior` is that of the model asked
+    """One photo as the index knows it. `rung` is that of its current estimate, and the place,
+    `confidence`, `estimate_model_id` belong to it; None without one. `posterior` is that of the model asked
     for, None when the photo has none."""
 
     id: int
@@ -78,6 +78,9 @@ class Known:
     estimate_model_id: int | None
     written: str | None
     posterior: Posterior | None
+    latitude: float | None = None
+    longitude: float | None = None
+    cell: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +101,14 @@ class Fixes:
 _KNOWN = (
     "select photos.id, photos.root_id, roots.path, photos.path, photos.size, photos.mtime_ns,"
     " photos.sidecar_mtime_ns, photos.utc, photos.utc_error_s, photos.error, e.rung, e.confidence,"
-    " e.radius_km, e.model_id, e.written, q.classes, q.probabilities, "
+    " e.radius_km, e.model_id, e.written, q.classes, q.probabilities, e.latitude, e.longitude, e.cell, "
     + ", ".join(f"photos.{column}" for column in facts_columns.COLUMNS)
     + " from photos join roots on roots.id = photos.root_id"
     " left join estimates as e on e.photo_id = photos.id and e.current = 1"
     " left join posteriors as q on q.photo_id = photos.id and q.model_id = ?"
     " where "
 )
-_FACTS_AT = 17
+_FACTS_AT = 20
 
 
 class Photos:
@@ -370,6 +373,9 @@ class Photos:
                 posterior=None
                 if row[15] is None
                 else Posterior(np.frombuffer(row[15], dtype="<i4"), np.frombuffer(row[16], dtype="<f4")),
+                latitude=row[17],
+                longitude=row[18],
+                cell=row[19],
             )
             for row in self._store.rows(_KNOWN + condition, values)
         ]
