@@ -1,0 +1,52 @@
+"""Photo out: positions into EXIF and XMP sidecars, safe replacement, exact undo.
+
+    prepared = prepare(path, Position(48.8584, 2.2945, Mark("manual")))   the photo is untouched
+    ...journal prepared.edit (Edit.to_json), durably...
+    commit(prepared)                                                      one atomic step
+    sync_folders([prepared.folder])                                       batched, before "done"
+
+    restore(edit)          the exact old bytes
+    settle(edit)           after a crash: did the step happen?
+    forget(path)           takes estimates out by their marks, without an index
+    sidecar_position(path) what sidecar or embedded XMP say
+
+Takes paths and values; knows nothing of the index, of models, or of how a place was found.
+Every function may be called from several threads at once, for different files.
+"""
+
+from geotagger.metadata.edit import Edit
+from geotagger.metadata.forget import forget, prepare_removal
+from geotagger.metadata.read import sidecar_position
+from geotagger.metadata.replace import sweep_temporaries, sync_folders
+from geotagger.metadata.undo import Outcome, restore, settle
+from geotagger.metadata.values import (
+    TEMPORARY_PATTERN,
+    TEMPORARY_PREFIX,
+    FoundPosition,
+    Position,
+    SidecarStyle,
+    WriteMode,
+)
+from geotagger.metadata.write import Prepared, abandon, commit, prepare
+
+__all__ = [
+    "TEMPORARY_PATTERN",
+    "TEMPORARY_PREFIX",
+    "Edit",
+    "FoundPosition",
+    "Outcome",
+    "Position",
+    "Prepared",
+    "SidecarStyle",
+    "WriteMode",
+    "abandon",
+    "commit",
+    "forget",
+    "prepare",
+    "prepare_removal",
+    "restore",
+    "settle",
+    "sidecar_position",
+    "sweep_temporaries",
+    "sync_folders",
+]

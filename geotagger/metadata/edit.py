@@ -1,0 +1,133 @@
+"""An edit: what undo needs to know of one changed file, small enough for a journal.
+
+The bytes that the file lost, where they stood, and hashes that tell the old file, the new one
+and any other apart. A photo of 8 MB needs a few hundred bytes. Knows nothing of formats.
+"""
+
+import base64
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import xxhash
+
+from geotagger.metadata.source import read_fully
+from geotagger.metadata.splice import Kept, Splice, kept_ranges
+
+EditKind = Literal["exif", "sidecar"]
+State = Literal["old", "new", "other", "missing"]
+
+_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """`old` goes back in place of the `new_length` bytes at `new_offset` of the new file."""
+
+    new_offset: int
+    new_length: int
+    old: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One change of one file.
+
+    `target` is the file that changed: the photo itself (kind "exif") or its sidecar. `created`:
+    there was no such file before. `kept_hash` is the XXH3 (128 bits, hexadecimal) of the bytes
+    that both versions share, in order, `added_hash` of those only the new one has. `mtime_ns`
+    is the old time of last change, None for a created file. `latitude`, `longitude` and
+    `method` (GPSProcessingMethod) are what was written, to know it again among later changes.
+    """
+
+    target: str
+    photo: str
+    kind: EditKind
+    created: bool
+    patches: tuple[Patch, ...]
+    old_size: int
+    new_size: int
+    kept_hash: str
+    added_hash: str
+    mtime_ns: int | None
+    latitude: float | None
+    longitude: float | None
+    method: str | None
+
+    def to_json(self) -> str:
+        """Pure ASCII; names that are not UTF-8 survive as lone surrogates."""
+        fields = asdict(self)
+        fields["patches"] = [
+            [p.new_offset, p.new_length, base64.b64encode(p.old).decode("ascii")] for p in self.patches
+        ]
+        return json.dumps({"version": _VERSION, **fields}, ensure_ascii=True, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Edit":
+        """ValueError when it is not an edit, or one of a later version."""
+        fields: dict[str, Any] = json.loads(text)
+        if not isinstance(fields, dict) or fields.pop("version", None) != _VERSION:
+            raise ValueError("not an edit that this version of geotagger can read")
+        patches = tuple(Patch(o, n, base64.b64decode(old)) for o, n, old in fields.pop("patches"))
+        try:
+            return cls(patches=patches, **fields)
+        except TypeError as error:
+            raise ValueError(f"not an edit: {error}") from None
+
+    def undoing(self) -> list[Splice]:
+        """Splices that turn the new file into the old one."""
+        return [Splice(p.new_offset, p.new_length, p.old) for p in self.patches]
+
+    def kept(self) -> list[Kept]:
+        """The shared bytes: `old_offset` in the new file, `new_offset` in the old one."""
+        return kept_ranges(self.undoing(), self.new_size)
+
+
+def patches_of(splices: Sequence[Splice], removed: Sequence[bytes]) -> tuple[Patch, ...]:
+    """What undoes the ordered splices; `removed` are the bytes that each took away."""
+    patches = []
+    shift = 0
+    for splice, old in zip(splices, removed, strict=True):
+        patches.append(Patch(splice.offset + shift, len(splice.data), old))
+        shift += splice.growth
+    return tuple(patches)
+
+
+def state_of(edit: Edit, descriptor: int) -> State:
+    """Whether an open file is the edit's old version, its new one, or something else."""
+    size = os.fstat(descriptor).st_size
+    kept = edit.kept()
+    if size == edit.new_size:
+        added = xxhash.xxh3_128()
+        for patch in edit.patches:
+            added.update(read_fully(descriptor, patch.new_offset, patch.new_length))
+        if added.hexdigest() == edit.added_hash:
+            runs = [(k.old_offset, k.length) for k in kept]
+            if hash_of_runs(descriptor, runs) == edit.kept_hash:
+                return "new"
+    if size == edit.old_size and not edit.created:
+        shift = 0
+        for patch in edit.patches:
+            if read_fully(descriptor, patch.new_offset + shift, len(patch.old)) != patch.old:
+                return "other"
+            shift += len(patch.old) - patch.new_length
+        if hash_of_runs(descriptor, [(k.new_offset, k.length) for k in kept]) == edit.kept_hash:
+            return "old"
+    return "other"
+
+
+def hash_of_runs(descriptor: int, runs: Sequence[tuple[int, int]]) -> str:
+    """XXH3 of runs (offset, length) of an open file, one after the other."""
+    digest = xxhash.xxh3_128()
+    buffer = memoryview(bytearray(1 << 18))
+    for start, length in runs:
+        offset, end = start, start + length
+        while offset < end:
+            count = os.preadv(descriptor, [buffer[: min(len(buffer), end - offset)]], offset)
+            if not count:
+                return ""  # the file is shorter than it was; no hash equals this
+            digest.update(buffer[:count])
+            offset += count
+    return digest.hexdigest()

@@ -1,0 +1,165 @@
+"""Taking positions of ours out again, by the marks in the files, without any index.
+
+The exact old bytes are `undo`'s business, which has the journal. Here a photo or sidecar loses
+the position that geotagger wrote and the fields that say so; everything else stays.
+"""
+
+import math
+import os
+from collections.abc import Iterator
+
+from geotagger.errors import WriteRefusedError
+from geotagger.marks import processing_method
+from geotagger.metadata import gps, replace, sidecar, verify, xmp
+from geotagger.metadata.containers import layout_of
+from geotagger.metadata.edit import Edit, EditKind
+from geotagger.metadata.layout import Change, Layout, RefusedError
+from geotagger.metadata.rdf import XmpError
+from geotagger.metadata.sidecar import Sidecars
+from geotagger.metadata.source import Source
+from geotagger.metadata.splice import Splice
+from geotagger.metadata.tiff import Tiff, TiffError, ungraft
+from geotagger.metadata.values import FoundPosition, SidecarStyle
+from geotagger.metadata.write import Prepared, difference, edit_of, refusals
+
+_SAME_PLACE_DEG = 1e-6
+"""Ten centimetres: another program may have rounded the position when it wrote it again."""
+
+
+def forget(
+    path: str,
+    *,
+    sidecar_style: SidecarStyle = "full",
+    sidecar_folder: str | None = None,
+    sidecar_root: str | None = None,
+    durable: bool = True,
+) -> list[str]:
+    """Takes every estimate of ours out of a photo and its sidecar; the files that changed.
+
+    Places that the owner gave stay. Raises WriteError, WriteRefusedError.
+    """
+    changed = []
+    sidecars = Sidecars(sidecar_style, sidecar_folder, sidecar_root)
+    for target in (path, sidecars.existing(path)):
+        prepared = prepare_removal(target, durable=durable) if target else None
+        if prepared is not None:
+            replace.take_place(prepared.temporary)
+            changed.append(prepared.temporary.target)
+        elif target and target != path and _is_only_ours(target):
+            with replace.as_write_error(target):
+                os.unlink(target)
+            changed.append(target)
+    replace.sync_folders(os.path.dirname(target) for target in changed)
+    return changed
+
+
+def prepare_removal(path: str, *, only: Edit | None = None, durable: bool = True) -> Prepared | None:
+    """Makes the photo or sidecar at `path` without the estimates in it, or without the position
+    that the edit `only` wrote; None when there is no such position, or nothing else in it.
+    Raises WriteError."""
+    target = os.path.realpath(path)
+    with replace.opened(target) as source, refusals(path):
+        replace.check_replaceable(path, source)
+        head = source.read(0, 16)
+        is_sidecar = target.lower().endswith(".xmp") or head.lstrip(b"\xef\xbb\xbf \r\n").startswith(b"<")
+        layout: Layout | None = None
+        if is_sidecar:
+            splices = _sidecar_splices(path, source, only)
+        else:
+            layout = layout_of(source, target)
+            splices = layout.splices(removal(layout, only))
+
+        if not splices:
+            return None
+        removed = [source.read(s.offset, s.length) for s in splices]
+
+        def check(descriptor: int) -> None:
+            # a sidecar is written whole; that its bytes read back is check enough
+            if layout is not None:
+                verify.check_removed(layout, layout_of(Source(descriptor), target))
+
+        temporary = replace.write_changed(target, source, splices, check, durable)
+        kind: EditKind = "sidecar" if is_sidecar else "exif"
+        return Prepared(edit_of(path, source, splices, removed, temporary, None, kind), temporary)
+
+
+def removal(layout: Layout, only: Edit | None) -> Change:
+    """What must change in a photo so that it holds no position of ours."""
+    exif: dict[int, list[Splice]] = {}
+    dropped_exif: set[int] = set()
+    for number, block in enumerate(layout.blocks):
+        found = verify.position_in(block)
+        if found is None or not _is_meant(found, only):
+            continue
+        try:
+            tiff = Tiff(block)
+            directory = tiff.gps_directory()
+            left = gps.without_position(directory.entries) if directory else []
+            if not left and len(list(tiff.chain())) == 1 and len(tiff.directory(tiff.first).entries) == 1:
+                dropped_exif.add(number)
+            else:
+                exif[number] = ungraft(tiff, left)
+        except TiffError as error:
+            raise RefusedError(str(error)) from None
+    changed_xmp: dict[int, list[Splice]] = {}
+    dropped_xmp: set[int] = set()
+    for number, packet in enumerate(layout.packets):
+        for splices in _packet_splices(packet, only):
+            if splices is None:
+                dropped_xmp.add(number)
+            else:
+                changed_xmp[number] = splices
+    return Change(
+        exif=exif,
+        xmp=changed_xmp,
+        dropped_exif=frozenset(dropped_exif),
+        dropped_xmp=frozenset(dropped_xmp),
+    )
+
+
+def _packet_splices(packet: bytes, only: Edit | None) -> Iterator[list[Splice] | None]:
+    """The removal from one packet of XMP, when it holds what is meant."""
+    try:
+        found = xmp.position_of(packet)
+        mark = xmp.mark_in(packet)
+        if (found is not None and _is_meant(found, only)) or (found is None and mark and mark.is_estimate):
+            yield xmp.without_position(packet)
+    except XmpError:
+        return  # nothing that we could have written
+
+
+def _sidecar_splices(path: str, source: Source, only: Edit | None) -> list[Splice]:
+    old = source.read(0, sidecar.LARGEST_SIDECAR_BYTES + 1)
+    try:
+        found = xmp.position_of(sidecar.in_utf8(old))
+        if found is None or not _is_meant(found, only):
+            return []
+        new = sidecar.stripped(old)
+    except XmpError as error:
+        raise WriteRefusedError(f"{path}: it cannot be read as XMP, {error}; left alone") from None
+    return difference(old, new) if new is not None else []
+
+
+def _is_only_ours(path: str) -> bool:
+    """Whether a sidecar holds an estimate of ours and nothing else."""
+    with replace.opened(path) as source:
+        data = source.read(0, sidecar.LARGEST_SIDECAR_BYTES + 1)
+    try:
+        found = xmp.position_of(sidecar.in_utf8(data))
+        return found is not None and _is_meant(found, None) and sidecar.stripped(data) is None
+    except XmpError:
+        return False
+
+
+def _is_meant(found: FoundPosition, only: Edit | None) -> bool:
+    if found.mark is None:
+        return False
+    if only is None:
+        return found.mark.is_estimate
+    return (
+        only.latitude is not None
+        and only.longitude is not None
+        and math.isclose(found.latitude, only.latitude, rel_tol=0, abs_tol=_SAME_PLACE_DEG)
+        and math.isclose(found.longitude, only.longitude, rel_tol=0, abs_tol=_SAME_PLACE_DEG)
+        and processing_method(found.mark) == only.method
+    )

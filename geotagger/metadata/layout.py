@@ -1,0 +1,55 @@
+"""What every container looks like to the rest of the room.
+
+A layout knows where the EXIF blocks and XMP packets of one file lie, and turns changes of those
+into splices of the file, with the lengths, checksums and pointers around them kept true.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from geotagger.metadata.source import Window
+from geotagger.metadata.splice import Splice
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """`exif` and `xmp` hold splices within the block or packet of that number; `new_exif` is a
+    TIFF block and `new_xmp` a packet for a file that has none. A block in `dropped_exif`, a
+    packet in `dropped_xmp`, goes away with the segment or chunk that holds it."""
+
+    exif: Mapping[int, Sequence[Splice]] = field(default_factory=dict)
+    xmp: Mapping[int, Sequence[Splice]] = field(default_factory=dict)
+    new_exif: bytes | None = None
+    new_xmp: bytes | None = None
+    dropped_exif: frozenset[int] = frozenset()
+    dropped_xmp: frozenset[int] = frozenset()
+
+
+class Layout(Protocol):
+    """`blocks` are the EXIF blocks, the one that readers heed first; `packets` the XMP packets.
+    `outline` names everything else in the file that metadata surgery could hit, in order, by
+    content and not by place: equal outlines mean that nothing else was touched."""
+
+    @property
+    def format(self) -> str: ...
+
+    @property
+    def blocks(self) -> Sequence[Window]: ...
+
+    @property
+    def packets(self) -> Sequence[bytes]: ...
+
+    @property
+    def takes_new_xmp(self) -> bool: ...
+
+    def splices(self, change: Change) -> list[Splice]:
+        """The change as ordered splices of the file; RefusedError when there is no room."""
+        ...
+
+    def outline(self) -> Sequence[object]: ...
+
+
+class RefusedError(Exception):
+    """This container cannot take the change without harm. Becomes a WriteRefusedError, which
+    names the photo; the text here says why."""

@@ -1,0 +1,242 @@
+"""Replacing a file so that at every instant its name has the exact old or the exact new bytes.
+
+The new file is written beside the old one under a temporary name, checked, fsynced, then takes
+the old name by `os.replace`; `sync_folders` makes the new name durable. What no program can
+promise: that a disk which acknowledges an fsync has kept its word; that a network file system
+renames atomically for other machines that watch (NFS and SMB servers do it in one operation,
+FAT has no journal); that nobody else writes to the file between our last look and the rename.
+docs/writing.md lists what becomes of links, attributes and flags.
+"""
+
+import contextlib
+import errno
+import os
+import re
+import secrets
+import stat
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import xxhash
+
+from geotagger.errors import WriteError, WriteRefusedError
+from geotagger.metadata.attributes import carry_over, is_frozen
+from geotagger.metadata.copying import clone, copy_hashed, write_fully
+from geotagger.metadata.source import Source, read_fully
+from geotagger.metadata.splice import Splice, kept_ranges
+from geotagger.metadata.values import TEMPORARY_PATTERN, TEMPORARY_PREFIX, TEMPORARY_SUFFIX
+
+_REASONS = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EIO: "the disk reports an error",
+    errno.EACCES: "there is no permission to write in its folder",
+    errno.EPERM: "the system does not permit it",
+    errno.EROFS: "the file system is read-only",
+    errno.ENOENT: "the file or its folder is gone",
+    errno.ESTALE: "the network file system has lost it",
+    errno.ENOTCONN: "the file system is gone",
+    errno.ENODEV: "the file system is gone",
+    errno.ENXIO: "the file system is gone",
+    errno.EFBIG: "the file system cannot hold a file of that size",
+    errno.ENAMETOOLONG: "its name is too long",
+    errno.ELOOP: "its links run in a circle",
+}
+_NO_FOLDER_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES, errno.EISDIR, errno.EPERM}
+
+Identity = tuple[int, int, int, int, int]
+Check = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Temporary:
+    """A finished file waiting to take the name of `target`. `replaces` is the identity of the
+    file it was made from, None when there must not be one."""
+
+    path: str
+    target: str
+    replaces: Identity | None
+    kept_hash: str
+    added_hash: str
+
+
+def identity(status: os.stat_result) -> Identity:
+    """Changes whenever anybody writes to the file, replaces it, or changes its owner or mode."""
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+@contextlib.contextmanager
+def opened(path: str) -> Iterator[Source]:
+    """A regular file to be read and replaced. WriteError when it is none or cannot be opened."""
+    with as_write_error(path):
+        # a FIFO named like a photo must not make the run wait for ever
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        with as_write_error(path):
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise WriteError(f"{path}: it is not a regular file; left alone")
+            source = Source(descriptor)
+        yield source
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def as_write_error(path: str) -> Iterator[None]:
+    """Turns an OSError into a WriteError that names the photo and says it is as it was."""
+    try:
+        yield
+    except OSError as error:
+        why = _REASONS.get(error.errno or 0, error.strerror or str(error))
+        raise WriteError(f"{path}: not written, {why}; the file is as it was") from error
+
+
+def check_replaceable(path: str, source: Source) -> None:
+    """WriteRefusedError for a file that must not be replaced, whoever may."""
+    if source.status.st_nlink > 1:
+        raise WriteRefusedError(
+            f"{path}: it has {source.status.st_nlink} names (hard links), and replacing it would "
+            "part them; left alone, use a sidecar"
+        )
+    if is_frozen(source.descriptor):
+        raise WriteRefusedError(f"{path}: it is marked immutable or append-only; left alone, use a sidecar")
+
+
+def write_changed(
+    path: str, source: Source, splices: Sequence[Splice], check: Check, durable: bool
+) -> Temporary:
+    """The file with the ordered splices, complete and checked, beside `path`.
+
+    The bytes between the splices are hashed in the old file and read back from the new one; then
+    `check` is called with the open new file and raises what it finds wrong. Raises WriteError.
+    """
+    runs = kept_ranges(splices, source.size)
+    added = _added(splices)
+    new_size = source.size + sum(s.growth for s in splices)
+    unmoved = all(run.old_offset == run.new_offset for run in runs)
+    with _temporary(path) as (name, descriptor):
+        cloned = unmoved and clone(source.descriptor, descriptor)
+        if cloned and new_size < source.size:
+            os.ftruncate(descriptor, new_size)
+        for offset, data in added:
+            write_fully(descriptor, data, offset)
+        old_hash, new_hash = copy_hashed(source.descriptor, descriptor, runs, cloned)
+        carry_over(source.descriptor, source.status, descriptor)
+        if old_hash != new_hash or os.fstat(descriptor).st_size != new_size:
+            raise WriteError(f"{path}: what was written reads back differently; the file is as it was")
+        added_hash = _check_added(path, descriptor, added)
+        check(descriptor)
+        if durable:
+            os.fsync(descriptor)
+    return Temporary(name, path, identity(source.status), new_hash, added_hash)
+
+
+def write_new(path: str, data: bytes, like: os.stat_result | None, durable: bool) -> Temporary:
+    """A file that is not there yet, with the mode (without execution) and owner of `like`."""
+    with _temporary(path) as (name, descriptor):
+        write_fully(descriptor, data, 0)
+        if like is not None:
+            with contextlib.suppress(PermissionError):  # then it belongs to whoever runs this
+                os.fchown(descriptor, like.st_uid, like.st_gid)
+            os.fchmod(descriptor, (like.st_mode & 0o666) | 0o600)
+        added_hash = _check_added(path, descriptor, [(0, data)])
+        if durable:
+            os.fsync(descriptor)
+    return Temporary(name, path, None, xxhash.xxh3_128_hexdigest(b""), added_hash)
+
+
+def take_place(temporary: Temporary) -> None:
+    """Gives the finished file its name. WriteError when the old file has changed since it was
+    read, or cannot be replaced; the temporary file is gone then."""
+    try:
+        with as_write_error(temporary.target):
+            _check_unchanged(temporary)
+            os.replace(temporary.path, temporary.target)
+    except BaseException:
+        drop(temporary)
+        raise
+
+
+def drop(temporary: Temporary) -> None:
+    """Forgets a finished file that shall not take its place."""
+    with contextlib.suppress(OSError):
+        os.unlink(temporary.path)
+
+
+def sync_folders(folders: Iterable[str]) -> None:
+    """Makes the names in these folders durable, each folder once. Where the system cannot sync a
+    folder (Windows, some network file systems) the names are as durable as it makes them itself.
+    WriteError when a disk reports an error."""
+    for folder in dict.fromkeys(folders):
+        with as_write_error(folder):
+            try:
+                descriptor = os.open(folder or ".", os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+            except PermissionError:
+                continue
+            try:
+                os.fsync(descriptor)
+            except OSError as error:
+                if error.errno not in _NO_FOLDER_SYNC:
+                    raise
+            finally:
+                os.close(descriptor)
+
+
+def sweep_temporaries(folder: str) -> list[str]:
+    """Removes what an interrupted run left in one folder (not below it); the names. Call it only
+    while no other run works on the archive."""
+    swept = []
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if re.match(TEMPORARY_PATTERN, entry.name) and entry.is_file(follow_symlinks=False):
+                with contextlib.suppress(OSError):
+                    os.unlink(entry.path)
+                    swept.append(entry.name)
+    return swept
+
+
+@contextlib.contextmanager
+def _temporary(path: str) -> Iterator[tuple[str, int]]:
+    """An empty file beside `path`; it is removed again when anything goes wrong."""
+    name = os.path.join(os.path.dirname(path), f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}{TEMPORARY_SUFFIX}")
+    with as_write_error(path):
+        descriptor = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                yield name, descriptor
+            finally:
+                os.close(descriptor)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(name)
+            raise
+
+
+def _added(splices: Sequence[Splice]) -> list[tuple[int, bytes]]:
+    """What is new, with its offset in the new file."""
+    added = []
+    shift = 0
+    for splice in splices:
+        added.append((splice.offset + shift, splice.data))
+        shift += splice.growth
+    return added
+
+
+def _check_added(path: str, descriptor: int, added: Sequence[tuple[int, bytes]]) -> str:
+    digest = xxhash.xxh3_128()
+    for offset, data in added:
+        if read_fully(descriptor, offset, len(data)) != data:
+            raise WriteError(f"{path}: what was written reads back differently; the file is as it was")
+        digest.update(data)
+    return digest.hexdigest()
+
+
+def _check_unchanged(temporary: Temporary) -> None:
+    try:
+        now = identity(os.lstat(temporary.target))
+    except FileNotFoundError:
+        now = None
+    if now != temporary.replaces:
+        raise WriteError(
+            f"{temporary.target}: another program changed it meanwhile; left as it is now, run again"
+        )

@@ -1,0 +1,141 @@
+"""XMP sidecars: which file is a photo's sidecar, what it says, and what it will say.
+
+New ones are named after the whole photo, IMG.CR2.xmp, as darktable and digiKam do and Immich
+prefers; IMG.xmp, Adobe's way, is used where it exists or is asked for. A sidecar folder holds
+the sidecars of an archive that is read-only, in the same tree. Encodings other than UTF-8 are
+read and written back as they were.
+"""
+
+import codecs
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from geotagger.metadata import xmp
+from geotagger.metadata.rdf import XmpError, parsed
+from geotagger.metadata.splice import Splice, spliced
+from geotagger.metadata.values import Position, SidecarStyle
+
+LARGEST_SIDECAR_BYTES = 32 << 20
+_FOR_EXTENSION = ("http://ns.adobe.com/photoshop/1.0/", "SidecarForExtension")
+_RAW_EXTENSIONS = (
+    "3fr", "arw", "cr2", "cr3", "crw", "dng", "erf", "fff", "iiq", "kdc", "mef", "mos", "mrw", "nef", "nrw",
+    "orf", "pef", "raf", "raw", "rw2", "rwl", "sr2", "srf", "srw", "x3f",
+)  # fmt: skip
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sidecars:
+    """Where the sidecars of an archive are. `folder` None means beside the photos; otherwise they
+    lie in that folder as the photos lie below `root` (below the file system's root without one)."""
+
+    style: SidecarStyle = "full"
+    folder: str | None = None
+    root: str | None = None
+
+    def existing(self, photo: str) -> str | None:
+        """The photo's sidecar, when it has one."""
+        return next((path for path in self._candidates(photo) if os.path.isfile(path)), None)
+
+    def path(self, photo: str) -> str:
+        """The sidecar to write: the one that is there, otherwise a new one of the style."""
+        return self.existing(photo) or self._named(photo, self.style)
+
+    def _named(self, photo: str, style: SidecarStyle) -> str:
+        base = photo if style == "full" else os.path.splitext(photo)[0]
+        return self._moved(base) + ".xmp"
+
+    def _moved(self, photo: str) -> str:
+        if self.folder is None:
+            return photo
+        whole = os.path.abspath(photo)
+        root = os.path.abspath(self.root) if self.root else os.path.splitdrive(whole)[0] + os.sep
+        below = os.path.relpath(whole, root)
+        if below.startswith(os.pardir):  # not below the root after all
+            below = os.path.splitdrive(whole)[1].lstrip(os.sep)
+        return os.path.join(self.folder, below)
+
+    def _candidates(self, photo: str) -> Iterator[str]:
+        """Names that a sidecar of the photo may have, the style's own first."""
+        stem_first: tuple[SidecarStyle, ...] = ("stem", "full")
+        for style in stem_first if self.style == "stem" else stem_first[::-1]:
+            path = self._named(photo, style)
+            for name in (path, path[:-4] + ".XMP"):
+                actual = _actual_name(name)
+                if actual is not None and (style == "full" or _belongs(actual, photo)):
+                    yield actual
+
+
+def merged(data: bytes, position: Position) -> bytes:
+    """An existing sidecar with the position, everything of others kept. XmpError when it cannot
+    be read or is too large to be one."""
+    return _edited(data, lambda packet: xmp.with_position(packet, position))
+
+
+def stripped(data: bytes) -> bytes | None:
+    """A sidecar without our position; None when nothing else was in it."""
+    packet, _, _ = _as_utf8(data)
+    if xmp.without_position(packet) is None:
+        return None
+    return _edited(data, lambda packet: xmp.without_position(packet) or [])
+
+
+def in_utf8(data: bytes) -> bytes:
+    """The packet of a sidecar. XmpError when it is not text."""
+    return _as_utf8(data)[0]
+
+
+def _edited(data: bytes, change: Callable[[bytes], list[Splice]]) -> bytes:
+    packet, bom, encoding = _as_utf8(data)
+    return bom + spliced(packet, change(packet)).decode().encode(encoding)
+
+
+def _as_utf8(data: bytes) -> tuple[bytes, bytes, str]:
+    """The packet in UTF-8, and the byte order mark and encoding that it had."""
+    if len(data) > LARGEST_SIDECAR_BYTES:
+        raise XmpError("it is too large for a sidecar")
+    bom, encoding = next(((b, e) for b, e in _BOMS if data.startswith(b)), (b"", "utf-8"))
+    try:
+        return data[len(bom) :].decode(encoding).encode(), bom, encoding
+    except UnicodeError:
+        raise XmpError("it is not Unicode text") from None
+
+
+def _actual_name(path: str) -> str | None:
+    """The path as the folder spells it: on a file system that ignores case, IMG.xmp may be found
+    although the name is IMG.XMP, and replacing it must not rename it."""
+    if not os.path.lexists(path):
+        return None
+    folder, name = os.path.split(path)
+    try:
+        with os.scandir(folder or ".") as entries:
+            names = [e.name for e in entries if e.name.lower() == name.lower()]
+    except OSError:
+        return path
+    return path if name in names or not names else os.path.join(folder, names[0])
+
+
+def _belongs(sidecar: str, photo: str) -> bool:
+    """Whether IMG.xmp is this photo's: it may be that of a raw file beside it, IMG.CR2."""
+    stem, extension = os.path.splitext(photo)
+    extension = extension[1:].lower()
+    try:
+        with open(sidecar, "rb") as file:
+            packet = in_utf8(file.read(LARGEST_SIDECAR_BYTES + 1))
+        told = parsed(packet).values().get(_FOR_EXTENSION)
+    except (OSError, XmpError):
+        told = None
+    if told:
+        return told.lower() == extension
+    if extension in _RAW_EXTENSIONS:
+        return True
+    return not any(
+        os.path.lexists(f"{stem}.{spelling}") for raw in _RAW_EXTENSIONS for spelling in (raw, raw.upper())
+    )

@@ -1,0 +1,82 @@
+"""Undoing an edit: the exact bytes, or, where another program changed the file since, only ours.
+
+Takes edits from the journal. `settle` tells what became of one that a crash interrupted.
+"""
+
+import os
+from dataclasses import dataclass
+from typing import Literal
+
+from geotagger.errors import WriteError
+from geotagger.metadata import replace
+from geotagger.metadata.edit import Edit, State, state_of
+from geotagger.metadata.forget import prepare_removal
+from geotagger.metadata.splice import ordered
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What `restore` did. `restored`: the old bytes are back (or the sidecar that we made is
+    gone). `unchanged`: they were there already. `removed`: the file was changed since, only our
+    position was taken out. `kept`: left alone, for the `reason`. `folder` is to be synced."""
+
+    status: Literal["restored", "unchanged", "removed", "kept"]
+    reason: str | None = None
+    folder: str | None = None
+
+
+def settle(edit: Edit, target: str | None = None) -> State:
+    """Whether the file is the edit's old version, its new one, another one, or gone. A sidecar
+    that was to be created and is not there counts as old. WriteError when it cannot be read."""
+    path = target or edit.target
+    with replace.as_write_error(path):
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return "old" if edit.created else "missing"
+        try:
+            return state_of(edit, descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def restore(edit: Edit, target: str | None = None, *, durable: bool = True) -> Outcome:
+    """Puts back what `edit` changed; `target` tells where the file is now, if it was moved.
+
+    Raises WriteError when the file cannot be read or replaced; it is then as it was.
+    """
+    path = target or edit.target
+    state = settle(edit, path)
+    folder = os.path.dirname(path)
+    if state == "missing":
+        return Outcome("kept", f"{path}: it is no longer there")
+    if state == "old":
+        return Outcome("unchanged")
+    if state == "other":
+        return _take_ours_out(edit, path, durable)
+    if edit.created:
+        with replace.as_write_error(path):
+            os.unlink(path)
+        return Outcome("restored", folder=folder)
+    path = os.path.realpath(path)
+    with replace.opened(path) as source:
+        replace.check_replaceable(path, source)
+
+        def check(descriptor: int) -> None:
+            if state_of(edit, descriptor) != "old":
+                raise WriteError(f"{path}: the old bytes could not be put back; the file is as it was")
+
+        temporary = replace.write_changed(path, source, ordered(edit.undoing()), check, durable)
+    replace.take_place(temporary)
+    return Outcome("restored", folder=folder)
+
+
+def _take_ours_out(edit: Edit, path: str, durable: bool) -> Outcome:
+    """The file was changed by somebody else since: only the position that this edit wrote goes."""
+    prepared = prepare_removal(path, only=edit, durable=durable)
+    if prepared is None:
+        return Outcome("kept", f"{path}: it was changed since and no longer holds what was written")
+    replace.take_place(prepared.temporary)
+    return Outcome(
+        "removed", f"{path}: it was changed since; only the position was taken out", prepared.folder
+    )

@@ -1,0 +1,292 @@
+"""Writing a position: into the photo where that does no harm, otherwise into a sidecar.
+
+Two steps, so that a journal can be kept between them: `prepare` makes the finished, checked file
+beside the old one and says in an `Edit` how to undo it; `commit` gives it the name.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from geotagger.errors import WriteError, WriteRefusedError
+from geotagger.marks import processing_method
+from geotagger.metadata import gps, replace, sidecar, verify, xmp
+from geotagger.metadata.containers import layout_of
+from geotagger.metadata.edit import Edit, EditKind, patches_of
+from geotagger.metadata.layout import Change, Layout, RefusedError
+from geotagger.metadata.rdf import XmpError
+from geotagger.metadata.replace import Temporary
+from geotagger.metadata.sidecar import Sidecars
+from geotagger.metadata.source import Source
+from geotagger.metadata.splice import Splice, ordered
+from geotagger.metadata.tiff import Tiff, TiffError, graft
+from geotagger.metadata.values import FoundPosition, Position, SidecarStyle, WriteMode
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A finished file beside the one it will replace. `edit` belongs into the journal before
+    `commit`. `note` says why a sidecar was chosen where the photo itself would have been better;
+    None otherwise."""
+
+    edit: Edit
+    temporary: Temporary
+    note: str | None = None
+
+    @property
+    def folder(self) -> str:
+        """The folder to be given to `sync_folders` after the commit."""
+        return os.path.dirname(self.temporary.target)
+
+
+def prepare(
+    path: str,
+    position: Position,
+    *,
+    mode: WriteMode = "auto",
+    overwrite: bool = False,
+    sidecar_style: SidecarStyle = "full",
+    sidecar_folder: str | None = None,
+    sidecar_root: str | None = None,
+    durable: bool = True,
+) -> Prepared:
+    """Makes the file that will hold `position`, beside the one it replaces; nothing else changes.
+
+    `overwrite` allows to replace a position that geotagger did not write; without it such a
+    position is a WriteRefusedError, as is an estimate where the owner's own place stands.
+    `sidecar_root` is the folder that `sidecar_folder` mirrors. `durable` False leaves out the
+    fsync, for measurements and for folders that can be made again.
+
+    Raises WriteError; WriteRefusedError when it could only be done with harm. Both leave the
+    photo and its sidecar as they were.
+    """
+    sidecars = Sidecars(sidecar_style, sidecar_folder, sidecar_root)
+    if mode == "none":
+        raise ValueError("mode none writes nothing; there is nothing to prepare")
+    if mode == "sidecar":
+        return _prepare_sidecar(path, position, sidecars, overwrite, durable, None)
+    try:
+        return _prepare_photo(path, position, overwrite, durable)
+    except _PlaceTakenError:
+        raise
+    except WriteRefusedError as refused:
+        if mode == "exif":
+            raise
+        return _prepare_sidecar(path, position, sidecars, overwrite, durable, str(refused))
+    except WriteError as error:
+        if mode == "exif" or sidecar_folder is None:
+            raise
+        return _prepare_sidecar(path, position, sidecars, overwrite, durable, str(error))
+
+
+def commit(prepared: Prepared) -> None:
+    """Gives the finished file its name, in one step of the file system. The name is durable after
+    `sync_folders([prepared.folder])`. WriteError when another program changed the old file
+    meanwhile, or it cannot be replaced; then all is as it was."""
+    replace.take_place(prepared.temporary)
+
+
+def abandon(prepared: Prepared) -> None:
+    """Throws the finished file away."""
+    replace.drop(prepared.temporary)
+
+
+class _PlaceTakenError(WriteRefusedError):
+    """There is a position already that may not be overwritten: a sidecar would not help."""
+
+
+def _prepare_photo(path: str, position: Position, overwrite: bool, durable: bool) -> Prepared:
+    target = os.path.realpath(path)
+    with replace.opened(target) as source, refusals(path):
+        layout = layout_of(source, target)
+        check_free(path, positions_in(layout), position, overwrite)
+        replace.check_replaceable(path, source)
+        splices = layout.splices(change_to(layout, position))
+        removed = [source.read(s.offset, s.length) for s in splices]
+
+        def check(descriptor: int) -> None:
+            verify.check_added(layout, layout_of(Source(descriptor), target), position)
+
+        temporary = replace.write_changed(target, source, splices, check, durable)
+        edit = edit_of(path, source, splices, removed, temporary, position)
+    return Prepared(edit, temporary)
+
+
+def change_to(layout: Layout, position: Position) -> Change:
+    """What must change in a photo so that it says `position`, and nothing in it contradicts."""
+    exif: dict[int, list[Splice]] = {}
+    holding = [n for n, block in enumerate(layout.blocks) if verify.position_in(block) is not None]
+    for number in holding or range(len(layout.blocks)):
+        try:
+            tiff = Tiff(layout.blocks[number])
+            old = tiff.gps_directory()
+            entries = gps.merged(old.entries if old else (), position, tiff.order)
+            exif[number] = graft(tiff, entries)
+        except TiffError as error:
+            if holding or (len(layout.blocks) == 1 and layout.format != "jpeg"):
+                raise RefusedError(str(error)) from None
+            continue
+        if not holding:
+            break
+    changed_xmp: dict[int, list[Splice]] = {}
+    for number, packet in enumerate(layout.packets):
+        try:
+            told = xmp.position_of(packet)
+            if told is not None or xmp.speaks_of_gps(packet):
+                changed_xmp[number] = xmp.with_position(packet, position)
+        except XmpError as error:
+            if xmp.speaks_of_gps(packet):
+                raise RefusedError(f"its XMP holds a position, and {error}") from None
+    return Change(
+        exif=exif,
+        xmp=changed_xmp,
+        new_exif=None if exif else gps.standalone(position),
+    )
+
+
+def positions_in(layout: Layout) -> Iterator[FoundPosition]:
+    """Every position that a photo's metadata holds."""
+    for block in layout.blocks:
+        found = verify.position_in(block)
+        if found is not None:
+            yield found
+    for packet in layout.packets:
+        with contextlib.suppress(XmpError):
+            told = xmp.position_of(packet)
+            if told is not None:
+                yield told
+
+
+def check_free(path: str, found: Iterator[FoundPosition], position: Position, overwrite: bool) -> None:
+    """_PlaceTakenError unless every position that is there may be replaced."""
+    if overwrite:
+        return
+    for one in found:
+        if one.mark is None:
+            raise _PlaceTakenError(
+                f"{path}: it has a position already ({one.latitude:.5f}, {one.longitude:.5f}); "
+                "left alone, --overwrite replaces it"
+            )
+        if position.mark.is_estimate and not one.mark.is_estimate:
+            raise _PlaceTakenError(
+                f"{path}: its place was given by the owner, which no estimate replaces; left alone"
+            )
+
+
+@contextlib.contextmanager
+def refusals(path: str) -> Iterator[None]:
+    """Turns what the containers say into errors that name the photo."""
+    try:
+        yield
+    except RefusedError as refused:
+        raise WriteRefusedError(f"{path}: {refused}; left as it is, use a sidecar") from None
+    except verify.MismatchError as mismatch:
+        raise WriteRefusedError(
+            f"{path}: the new file failed its check, {mismatch}; left as it is, use a sidecar"
+        ) from None
+    except OSError as error:
+        with replace.as_write_error(path):
+            raise error
+
+
+def edit_of(
+    path: str,
+    source: Source,
+    splices: list[Splice],
+    removed: list[bytes],
+    temporary: Temporary,
+    position: Position | None,
+    kind: EditKind = "exif",
+) -> Edit:
+    """The edit of a file that has an old version."""
+    return Edit(
+        target=temporary.target,
+        photo=path,
+        kind=kind,
+        created=False,
+        patches=patches_of(splices, removed),
+        old_size=source.size,
+        new_size=source.size + sum(s.growth for s in splices),
+        kept_hash=temporary.kept_hash,
+        added_hash=temporary.added_hash,
+        mtime_ns=source.status.st_mtime_ns,
+        latitude=position.latitude if position else None,
+        longitude=position.longitude if position else None,
+        method=processing_method(position.mark) if position else None,
+    )
+
+
+def _prepare_sidecar(
+    path: str, position: Position, sidecars: Sidecars, overwrite: bool, durable: bool, note: str | None
+) -> Prepared:
+    with replace.opened(path) as photo:
+        with contextlib.suppress(RefusedError):
+            check_free(path, positions_in(layout_of(photo, path)), position, overwrite)
+        like = photo.status
+    existing = sidecars.existing(path)
+    if existing is None:
+        target = sidecars.path(path)
+        with replace.as_write_error(path):
+            os.makedirs(os.path.dirname(target) or ".", exist_ok=True)
+        data = xmp.new_packet(position)
+        temporary = replace.write_new(target, data, like, durable)
+        edit = Edit(
+            target=target,
+            photo=path,
+            kind="sidecar",
+            created=True,
+            patches=patches_of([Splice(0, 0, data)], [b""]),
+            old_size=0,
+            new_size=len(data),
+            kept_hash=temporary.kept_hash,
+            added_hash=temporary.added_hash,
+            mtime_ns=None,
+            latitude=position.latitude,
+            longitude=position.longitude,
+            method=processing_method(position.mark),
+        )
+        return Prepared(edit, temporary, note)
+    return _prepare_merge(path, os.path.realpath(existing), position, overwrite, durable, note)
+
+
+def _prepare_merge(
+    path: str, target: str, position: Position, overwrite: bool, durable: bool, note: str | None
+) -> Prepared:
+    with replace.opened(target) as source, refusals(path):
+        replace.check_replaceable(target, source)
+        old = source.read(0, sidecar.LARGEST_SIDECAR_BYTES + 1)
+        try:
+            told = xmp.position_of(sidecar.in_utf8(old))
+            check_free(target, iter([told] if told else []), position, overwrite)
+            new = sidecar.merged(old, position)
+            verify.check_packet(sidecar.in_utf8(new), position)
+        except XmpError as error:
+            raise WriteRefusedError(
+                f"{path}: its sidecar {os.path.basename(target)} cannot be changed, {error}; left alone"
+            ) from None
+        splices = difference(old, new)
+        removed = [source.read(s.offset, s.length) for s in splices]
+        temporary = replace.write_changed(target, source, splices, lambda _: None, durable)
+        edit = edit_of(path, source, splices, removed, temporary, position, "sidecar")
+    return Prepared(edit, temporary, note)
+
+
+def difference(old: bytes, new: bytes) -> list[Splice]:
+    """One splice from the first byte that differs to the last."""
+    shorter = min(len(old), len(new))
+    start = _common(old, new, shorter)
+    end = _common(old[::-1], new[::-1], shorter - start)
+    return ordered([Splice(start, len(old) - end - start, new[start : len(new) - end])])
+
+
+def _common(one: bytes, other: bytes, limit: int) -> int:
+    """How many first bytes are the same, at most `limit`; by halving, which compares whole runs."""
+    same, differs = 0, limit + 1
+    while differs - same > 1:
+        middle = (same + differs) // 2
+        if one[same:middle] == other[same:middle]:
+            same = middle
+        else:
+            differs = middle
+    return same

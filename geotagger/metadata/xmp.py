@@ -1,0 +1,253 @@
+"""Positions in XMP: reading them, and changing them in a packet as text.
+
+The fields are those of the EXIF namespace (XMP part 2, clause 3.3), and our own for the mark. A
+value that is there is changed in its place; what is new goes into one rdf:Description of its
+own, which brings its namespaces along; everything else keeps its bytes. Takes packets in UTF-8,
+gives splices. Knows nothing of files.
+"""
+
+import re
+from xml.sax.saxutils import escape, quoteattr
+
+from geotagger.geo import is_place
+from geotagger.marks import XMP_NAMESPACE, XMP_PREFIX, Mark, mark_of, processing_method
+from geotagger.metadata.rdf import Name, Packet, Property, parsed
+from geotagger.metadata.splice import Splice, ordered, spliced
+from geotagger.metadata.values import FoundPosition, Position
+
+EXIF = "http://ns.adobe.com/exif/1.0/"
+RDF_ABOUT = "about"
+
+_OF_THE_POSITION = (
+    "GPSLatitude",
+    "GPSLongitude",
+    "GPSMapDatum",
+    "GPSProcessingMethod",
+    "GPSHPositioningError",
+)
+_OF_THE_FIX = (
+    "GPSAltitude", "GPSAltitudeRef", "GPSSatellites", "GPSStatus", "GPSMeasureMode", "GPSDOP",
+    "GPSAreaInformation", "GPSDifferential",
+)  # fmt: skip
+_OURS = ("Rung", "Confidence", "RadiusKm", "Model", "Run", "Cell")
+
+_COORDINATE = re.compile(
+    r"([+-]?\d{1,3}(?:\.\d+)?)(?:[, ]\s*(\d{1,2}(?:\.\d+)?))?(?:[, ]\s*(\d{1,2}(?:\.\d+)?))?\s*([NSEWnsew]?)"
+)
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+_NEW_PACKET = (
+    b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/">\n'
+    b' <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">\n'
+    b" </rdf:RDF>\n"
+    b"</x:xmpmeta>\n"
+    b'<?xpacket end="w"?>'
+)
+
+
+def speaks_of_gps(data: bytes) -> bool:
+    """Whether unparsed XMP could hold a position."""
+    return b"GPSLatitude" in data or b"GPSLongitude" in data
+
+
+def position_of(data: bytes) -> FoundPosition | None:
+    """The position in a packet. XmpError when it cannot be read."""
+    values = parsed(data).values()
+    latitude = _angle(values.get((EXIF, "GPSLatitude")), values.get((EXIF, "GPSLatitudeRef")), "S")
+    longitude = _angle(values.get((EXIF, "GPSLongitude")), values.get((EXIF, "GPSLongitudeRef")), "W")
+    if latitude is None or longitude is None or not is_place(latitude, longitude):
+        return None
+    if latitude == 0 == longitude:
+        return None
+    altitude = _rational(values.get((EXIF, "GPSAltitude")))
+    if altitude is not None and values.get((EXIF, "GPSAltitudeRef"), "0").startswith("1"):
+        altitude = -altitude
+    return FoundPosition(latitude, longitude, _mark(values), altitude)
+
+
+def mark_in(data: bytes) -> Mark | None:
+    """What a packet's own fields of ours say. XmpError when it cannot be read."""
+    return _mark(parsed(data).values())
+
+
+def new_packet(position: Position) -> bytes:
+    """A packet of our own with nothing but the position."""
+    return spliced(_NEW_PACKET, with_position(_NEW_PACKET, position)) + b"\n"
+
+
+def new_mark_packet(position: Position) -> bytes:
+    """A packet with our own fields only, to stand beside EXIF that holds the position."""
+    packet = parsed(_NEW_PACKET)
+    return spliced(_NEW_PACKET, _inserted(packet, {}, _mark_fields(position.mark)))
+
+
+def with_position(data: bytes, position: Position) -> list[Splice]:
+    """Splices that make the packet say `position`, and nothing that would contradict it."""
+    packet = parsed(data)
+    had_one = any(p.name in ((EXIF, "GPSLatitude"), (EXIF, "GPSLongitude")) for p in packet.properties())
+    stale = {(EXIF, local) for local in _OF_THE_POSITION + (_OF_THE_FIX if had_one else ())}
+    stale |= {(EXIF, "GPSLatitudeRef"), (EXIF, "GPSLongitudeRef")}
+    return _changed(packet, _position_fields(position), _mark_fields(position.mark), stale)
+
+
+def with_mark(data: bytes, position: Position) -> list[Splice]:
+    """Splices that give the packet our own fields, for a photo whose position stands in EXIF only."""
+    return _changed(parsed(data), {}, _mark_fields(position.mark), set())
+
+
+def without_position(data: bytes) -> list[Splice] | None:
+    """Splices that take out a position of ours and our own fields; None when nothing else is in
+    the packet, so that it can go as a whole. XmpError when the packet cannot be read."""
+    packet = parsed(data)
+    theirs = {(EXIF, local) for local in (*_OF_THE_POSITION, "GPSAltitude", "GPSAltitudeRef", "GPSVersionID")}
+    gone = theirs | {(XMP_NAMESPACE, local) for local in _OURS}
+    result: list[Splice] = []
+    left = 0
+    for node in packet.nodes:
+        stay = [p for p in node.properties if p.name not in gone and p.name[1] != RDF_ABOUT]
+        if len(stay) == 0 and any(p.name in gone for p in node.properties):
+            result.append(_removal(data, node.span))
+            continue
+        left += len(stay)
+        result += [_removal(data, p.span, p.is_attribute) for p in node.properties if p.name in gone]
+    return ordered(result) if left else None
+
+
+def _changed(packet: Packet, fields: dict[str, str], marks: dict[str, str], stale: set[Name]) -> list[Splice]:
+    wanted = {(EXIF, k): v for k, v in fields.items()} | {(XMP_NAMESPACE, k): v for k, v in marks.items()}
+    stale = stale | {(XMP_NAMESPACE, local) for local in _OURS}
+    missing = dict(wanted)
+    result: list[Splice] = []
+    for prop in packet.properties():
+        if prop.name in missing:
+            result.append(_replaced(prop, missing.pop(prop.name)))
+        elif prop.name in stale or prop.name in wanted:
+            result.append(_removal(packet.data, prop.span, prop.is_attribute))
+    missing_fields = {local: v for (uri, local), v in missing.items() if uri == EXIF}
+    missing_marks = {local: v for (uri, local), v in missing.items() if uri == XMP_NAMESPACE}
+    if missing:
+        result += _inserted(packet, missing_fields, missing_marks)
+    return ordered(result)
+
+
+def _replaced(prop: Property, value: str) -> Splice:
+    if prop.is_attribute:
+        start, end = prop.inside
+        return Splice(start, end - start, escape(value, {'"': "&quot;", "'": "&apos;"}).encode())
+    start, end = prop.span
+    name = prop.tag
+    if prop.value is not None and prop.inside[1] > prop.inside[0]:
+        start, end = prop.inside
+        return Splice(start, end - start, escape(value).encode())
+    return Splice(start, end - start, b"<%s>%s</%s>" % (name, escape(value).encode(), name))
+
+
+def _removal(data: bytes, span: tuple[int, int], is_attribute: bool = False) -> Splice:
+    """Takes a span out with the white space before it; the span of an attribute has that already."""
+    start, end = span
+    if not is_attribute:
+        while start > 0 and data[start - 1 : start].isspace():
+            start -= 1
+    return Splice(start, end - start, b"")
+
+
+def _inserted(packet: Packet, fields: dict[str, str], marks: dict[str, str]) -> list[Splice]:
+    """One more node with these fields before the end of rdf:RDF."""
+    rdf = packet.prefix.decode()
+    about = next((n.about for n in packet.nodes if n.about is not None), f'{rdf}about=""'.encode())
+    newline = "\r\n" if b"\r\n" in packet.data else "\n"
+    uris = ([("exif", EXIF)] if fields else []) + ([(XMP_PREFIX, XMP_NAMESPACE)] if marks else [])
+    lines = [
+        f"  <{rdf}Description {about.decode()}",
+        *(f"    xmlns:{prefix}={quoteattr(uri)}" for prefix, uri in uris),
+    ]
+    lines[-1] += ">"
+    lines += [f"   <exif:{local}>{escape(value)}</exif:{local}>" for local, value in fields.items()]
+    lines += [
+        f"   <{XMP_PREFIX}:{local}>{escape(value)}</{XMP_PREFIX}:{local}>" for local, value in marks.items()
+    ]
+    lines += [f"  </{rdf}Description>", ""]
+    text = newline.join(lines).encode()
+    if packet.end is None:
+        assert packet.empty_rdf is not None
+        end = packet.empty_rdf[1]
+        closing = b">" + newline.encode() + text + f" </{rdf}RDF>".encode()
+        return [Splice(end - 2, 2, closing)]
+    at = packet.end
+    line_start = packet.data.rfind(b"\n", 0, at) + 1
+    if packet.data[line_start:at].isspace() or line_start == at:
+        at = line_start
+    else:
+        text = newline.encode() + text
+    return [Splice(at, 0, text)]
+
+
+def _position_fields(position: Position) -> dict[str, str]:
+    fields = {
+        "GPSLatitude": _coordinate(position.latitude, "NS"),
+        "GPSLongitude": _coordinate(position.longitude, "EW"),
+        "GPSMapDatum": "WGS-84",
+        "GPSProcessingMethod": processing_method(position.mark),
+    }
+    if position.mark.radius_km is not None:
+        fields["GPSHPositioningError"] = f"{round(position.mark.radius_km * 100_000)}/100"
+    if position.altitude_m is not None:
+        fields["GPSAltitudeRef"] = "0" if position.altitude_m >= 0 else "1"
+        fields["GPSAltitude"] = f"{round(abs(position.altitude_m) * 1000)}/1000"
+    return fields
+
+
+def _mark_fields(mark: Mark) -> dict[str, str]:
+    fields = {
+        "Rung": mark.rung,
+        "Confidence": None if mark.confidence is None else f"{mark.confidence:.4g}",
+        "RadiusKm": None if mark.radius_km is None else f"{mark.radius_km:.4g}",
+        "Model": mark.model,
+        "Run": mark.run,
+        "Cell": mark.cell,
+    }
+    return {k: _NOT_XML.sub("?", v) for k, v in fields.items() if v is not None}
+
+
+def _mark(values: dict[Name, str]) -> Mark | None:
+    rung = values.get((XMP_NAMESPACE, "Rung"))
+    if rung is None:
+        return mark_of(values.get((EXIF, "GPSProcessingMethod"), ""))
+    return Mark(
+        rung=rung,
+        confidence=_number(values.get((XMP_NAMESPACE, "Confidence"))),
+        radius_km=_number(values.get((XMP_NAMESPACE, "RadiusKm"))),
+        model=values.get((XMP_NAMESPACE, "Model")),
+        run=values.get((XMP_NAMESPACE, "Run")),
+        cell=values.get((XMP_NAMESPACE, "Cell")),
+    )
+
+
+def _coordinate(angle: float, letters: str) -> str:
+    """Degrees and decimal minutes, as XMP wants them: 48,51.50400000N."""
+    parts = round(abs(angle) * 60 * 10**8)
+    degrees, minutes = divmod(parts, 60 * 10**8)
+    return f"{degrees},{minutes // 10**8}.{minutes % 10**8:08d}{letters[0] if angle >= 0 else letters[1]}"
+
+
+def _angle(text: str | None, ref: str | None, negative: str) -> float | None:
+    match = _COORDINATE.fullmatch((text or "").strip())
+    if match is None:
+        return None
+    angle = abs(float(match[1])) + float(match[2] or 0) / 60 + float(match[3] or 0) / 3600
+    letter = (match[4] or (ref or "")[:1]).upper()
+    return -angle if letter == negative or match[1].startswith("-") else angle
+
+
+def _rational(text: str | None) -> float | None:
+    numerator, _, denominator = (text or "").partition("/")
+    top, bottom = _number(numerator), _number(denominator or "1")
+    return None if top is None or not bottom else top / bottom
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return None
