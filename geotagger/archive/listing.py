@@ -93,6 +93,12 @@ def folders(
             yield _named_files(parent, sorted(names), report)
 
 
+def file_entry(path: str) -> FileEntry:
+    """One file as it stands on the disk now, with its sidecar. Raises OSError."""
+    now = os.stat(path)
+    return FileEntry(path, now.st_size, now.st_mtime_ns, now.st_ino, now.st_dev, _sidecar_mtime_ns(path))
+
+
 def fingerprint(path: str) -> bytes:
     """16 bytes that tell a photo from every other: its size and its first 64 KiB, hashed (XXH3).
     The head of a photo holds its time, its maker note and its thumbnail. Raises OSError."""
