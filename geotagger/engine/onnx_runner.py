@@ -86,9 +86,9 @@ def _open(network: Path, device: Device, threads: int) -> ort.InferenceSession:
     became = session.get_providers()
     if not became or became[0] != provider:
         raise EngineError(
-            f"--device {device}: ONNX Runtime fell back to {', '.join(became) or 'nothing'}, because the device "
-            f"or its libraries cannot be used; get them by: {_HOW_TO_GET.get(device.kind, 'a driver')}; "
-            "or use --device cpu"
+            f"--device {device}: ONNX Runtime fell back to {', '.join(became) or 'nothing'}, because the "
+            "device or its libraries cannot be used; get them by: "
+            f"{_HOW_TO_GET.get(device.kind, 'a driver')}; or use --device cpu"
         )
     return session
 

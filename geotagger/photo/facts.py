@@ -39,8 +39,8 @@ def container_of(source: ByteSource) -> Container:
 def facts_of(container: Container) -> Facts:
     """The facts that the container's tags amount to."""
     now = datetime.now(UTC).replace(tzinfo=None)
-    taken, time_problems = capture_time(container.tags, now)
-    fix, gps_problems = gps_fix(container.tags)
+    taken, time_problems = capture_time(container.tags, container.xmp, now)
+    fix, gps_problems = gps_fix(container.tags, container.xmp)
     return Facts(
         container.format,
         container.width,

@@ -1,21 +1,34 @@
-"""When a photo was taken, by its EXIF tags (EXIF 3.0, CIPA DC-008, §4.6.6.7 "Date and Time").
+"""When a photo was taken, by its EXIF tags (EXIF 3.0, CIPA DC-008, §4.6.6.7 "Date and Time") and,
+where those are gone, by its XMP packet.
 
-Takes Tags, gives a CaptureTime and what is odd about it. Does not turn local time into UTC:
+Takes both, gives a CaptureTime and what is odd about it. Does not turn local time into UTC:
 a camera's clock needs more than one photo's tags for that.
 """
 
 import re
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
 from geotagger.photo.tags import Tags
 from geotagger.photo.values import CaptureTime
+from geotagger.photo.xmp import xmp_moment, xmp_text
 
-# date, sub-second and offset tags of the three moments that EXIF knows, best first
+# date, sub-second and offset tags of the three moments that EXIF knows
 _ORIGINAL = (("exif", 0x9003), ("exif", 0x9291), ("exif", 0x9011))
 _DIGITISED = (("exif", 0x9004), ("exif", 0x9292), ("exif", 0x9012))
 _CHANGED = (("image", 0x0132), ("exif", 0x9290), ("exif", 0x9010))
 
-_MAKE, _MODEL = ("image", 0x010F), ("image", 0x0110)
+_XMP_MOMENTS = ("exif:DateTimeOriginal", "photoshop:DateCreated", "xmp:CreateDate")
+"""The last is the document's, which for a photo that names its camera is the photo's."""
+
+_MAKE, _MODEL, _SOFTWARE = ("image", 0x010F), ("image", 0x0110), ("image", 0x0131)
+_GPS_TIME = ("gps", 0x0007)
+
+_EDITOR = re.compile(
+    r"adobe|photoshop|lightroom|gimp|darktable|rawtherapee|capture one|affinity|dxo|luminar|acdsee|picasa"
+    r"|digikam|aperture|photos \d|paint|xnview|irfanview|imagemagick|snapseed|microsoft|google|exiftool",
+    re.I,
+)
+"""Programs whose time of last change is the time of an export, not of a photo."""
 
 _DATE = re.compile(r"\s*(\d{4})\D(\d{1,2})\D(\d{1,2})(?:\D(\d{1,2})\D(\d{1,2})(?:\D(\d{1,2})(?:\.(\d+))?)?)?")
 _OFFSET = re.compile(r"\s*([+\-−])\s?(\d{1,2}):?(\d{2})")
@@ -27,35 +40,35 @@ _EPOCHS = frozenset({datetime(1904, 1, 1), datetime(1970, 1, 1), datetime(1980, 
 """Where clocks stand that were never set: the zero of Mac, Unix and DOS time, to the second."""
 
 
-def capture_time(tags: Tags, now: datetime) -> tuple[CaptureTime | None, list[str]]:
-    """The best moment among the tags, and problems. `now` bounds the future."""
+def capture_time(tags: Tags, xmp: bytes | None, now: datetime) -> tuple[CaptureTime | None, list[str]]:
+    """The best moment there is, and problems. `now` bounds the future."""
     problems: list[str] = []
-    for moment in (_ORIGINAL, _DIGITISED, _CHANGED):
-        (place, tag), (sub_place, sub_tag), (offset_place, offset_tag) = moment
-        if moment is _CHANGED and not (tags.text(*_MAKE) or tags.text(*_MODEL)):
-            continue  # a program's date, not a camera's
-        text = tags.text(place, tag)
-        if not text:
-            continue
-        local, problem = _moment(text, tags.text(sub_place, sub_tag), now)
-        if problem:
-            problems.append(problem)
-        if local is None:
-            continue
-        if moment is _CHANGED:
+    for moment in (_ORIGINAL, _DIGITISED):
+        if (taken := _of_tags(tags, moment, now, problems)) is not None:
+            return taken, problems
+    camera = bool(tags.text(*_MAKE) or tags.text(*_MODEL) or _GPS_TIME in tags)
+    for name in _XMP_MOMENTS if camera else _XMP_MOMENTS[:2]:
+        moment_told = xmp_moment(xmp_text(xmp, name))
+        if moment_told is not None and _is_believable(moment_told.local, now):
+            if moment_told.local.time() == time():
+                continue  # midnight to the second: only the day was known
+            return moment_told, problems
+    if camera and not _EDITOR.search(tags.text(*_SOFTWARE)):
+        taken = _of_tags(tags, _CHANGED, now, problems)
+        if taken is not None:
             problems.append("no capture time; the time of the last change stands for it")
-        return CaptureTime(local, offset_of(tags.text(offset_place, offset_tag))), problems
+            return taken, problems
     return None, problems
 
 
 def gps_moment(tags: Tags) -> datetime | None:
     """The GPS time stamp, naive UTC (GPSDateStamp and GPSTimeStamp)."""
     date = _DATE.match(tags.text("gps", 0x001D))
-    time = tags.numbers("gps", 0x0007)
-    if date is None or len(time) < 3:
+    clock = tags.numbers("gps", 0x0007)
+    if date is None or len(clock) < 3:
         return None
     year, month, day = (int(part) for part in date.groups()[:3])
-    hour, minute, second = time[:3]
+    hour, minute, second = clock[:3]
     if not (0 <= hour < 24 and 0 <= minute < 60 and 0 <= second < 61):
         return None
     try:
@@ -79,6 +92,22 @@ def offset_of(text: str) -> timedelta | None:
     return offset if abs(offset) <= timedelta(hours=14) and int(found[3]) < 60 else None
 
 
+def _of_tags(
+    tags: Tags, moment: tuple[tuple[str, int], ...], now: datetime, problems: list[str]
+) -> CaptureTime | None:
+    date, sub_seconds, offset = (tags.text(*key) for key in moment)
+    if not date:
+        return None
+    local, problem = _moment(date, sub_seconds, now)
+    if problem:
+        problems.append(problem)
+    return None if local is None else CaptureTime(local, offset_of(offset))
+
+
+def _is_believable(local: datetime, now: datetime) -> bool:
+    return local.year >= _FIRST_YEAR and local <= now + timedelta(days=2)
+
+
 def _moment(text: str, sub_seconds: str, now: datetime) -> tuple[datetime | None, str | None]:
     found = _DATE.match(text)
     if found is None:
@@ -90,7 +119,7 @@ def _moment(text: str, sub_seconds: str, now: datetime) -> tuple[datetime | None
         local = datetime(year, month, day, hour, minute, min(second, 59) if second == 60 else second)
     except ValueError:
         return None, f"the date “{text[:32]}” is no date"
-    if local.year < _FIRST_YEAR or local > now + timedelta(days=2):
+    if not _is_believable(local, now):
         return None, f"the date “{text[:32]}” is absurd"
     digits = "".join(c for c in (found[7] or sub_seconds.strip()) if c.isdigit())[:6]
     if digits:

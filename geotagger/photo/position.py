@@ -1,15 +1,17 @@
-"""Where a photo says it was taken: the GPS tags (EXIF 3.0, CIPA DC-008, §4.6.9).
+"""Where a photo says it was taken: the GPS tags (EXIF 3.0, CIPA DC-008, §4.6.9), or the XMP packet.
 
-Takes Tags, gives a GpsFix with its quality and what is odd about it. A position that cannot be
+Takes both, gives a GpsFix with its quality and what is odd about it. A position that cannot be
 trusted at all (0,0; beyond the poles; no hemisphere) is no fix, and a problem says why.
 """
 
 import math
 
+from geotagger.geo import is_place
 from geotagger.marks import mark_of
 from geotagger.photo.moment import gps_moment
 from geotagger.photo.tags import Tags
 from geotagger.photo.values import GpsFix
+from geotagger.photo.xmp import xmp_degrees, xmp_text
 
 _LATITUDE_REF, _LATITUDE, _LONGITUDE_REF, _LONGITUDE = 0x01, 0x02, 0x03, 0x04
 _ALTITUDE_REF, _ALTITUDE, _STATUS, _MEASURE_MODE, _DOP = 0x05, 0x06, 0x09, 0x0A, 0x0B
@@ -23,18 +25,18 @@ _NULL_ISLAND_DEGREES = 1e-4
 _EARTH_HALF_M = 20_037_508.0
 
 
-def gps_fix(tags: Tags) -> tuple[GpsFix | None, list[str]]:
-    """The position in the GPS directory, None when there is none or it is not believable."""
+def gps_fix(tags: Tags, xmp: bytes | None) -> tuple[GpsFix | None, list[str]]:
+    """The position in the GPS directory or, without one, in the XMP packet; None when there is
+    none or it is not believable."""
     if ("gps", _LATITUDE) not in tags and ("gps", _LONGITUDE) not in tags:
-        return None, []
+        return _of_xmp(xmp)
     latitude = _degrees(tags, _LATITUDE, _LATITUDE_REF, "NS")
     longitude = _degrees(tags, _LONGITUDE, _LONGITUDE_REF, "EW")
     if isinstance(latitude, str) or isinstance(longitude, str):
         return None, [f"GPS: {latitude if isinstance(latitude, str) else longitude}"]
-    if abs(latitude) > 90 or abs(longitude) > 180:
-        return None, [f"GPS: {latitude:g}, {longitude:g} is not on the Earth"]
-    if abs(latitude) < _NULL_ISLAND_DEGREES and abs(longitude) < _NULL_ISLAND_DEGREES:
-        return None, ["GPS: 0, 0 stands for no position"]
+    wrong = _what_is_wrong(latitude, longitude)
+    if wrong:
+        return None, [wrong]
     problems = []
     if tags.text("gps", _STATUS).upper() == "V":
         problems.append("GPS: the receiver called its position void")
@@ -49,6 +51,25 @@ def gps_fix(tags: Tags) -> tuple[GpsFix | None, list[str]]:
         mark=mark_of(processing_method(tags)),
         dimensions=int(mode) if mode in ("2", "3") else None,
     ), problems
+
+
+def _of_xmp(xmp: bytes | None) -> tuple[GpsFix | None, list[str]]:
+    latitude = xmp_degrees(xmp_text(xmp, "exif:GPSLatitude"))
+    longitude = xmp_degrees(xmp_text(xmp, "exif:GPSLongitude"))
+    if latitude is None or longitude is None:
+        return None, []
+    wrong = _what_is_wrong(latitude, longitude)
+    if wrong:
+        return None, [wrong]
+    return GpsFix(latitude, longitude, mark=mark_of(xmp_text(xmp, "exif:GPSProcessingMethod"))), []
+
+
+def _what_is_wrong(latitude: float, longitude: float) -> str | None:
+    if not is_place(latitude, longitude):
+        return f"GPS: {latitude:g}, {longitude:g} is not on the Earth"
+    if abs(latitude) < _NULL_ISLAND_DEGREES and abs(longitude) < _NULL_ISLAND_DEGREES:
+        return "GPS: 0, 0 stands for no position"
+    return None
 
 
 def processing_method(tags: Tags) -> str:
