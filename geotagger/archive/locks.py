@@ -186,4 +186,4 @@ def _busy(root: str, holder: dict[str, object]) -> str:
 def _state_folder() -> Path:
     from platformdirs import user_state_path
 
-    return user_state_path("geotagger") / "locks"
+    return user_state_path("geotagger", appauthor=False) / "locks"

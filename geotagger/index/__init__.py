@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def default_index_path() -> Path:
     from platformdirs import user_data_path
 
-    return user_data_path("geotagger") / "index.db"
+    return user_data_path("geotagger", appauthor=False) / "index.db"
 
 
 def open_index(path: Path | None = None, *, mode: Mode = "write") -> "Index":

@@ -1,0 +1,287 @@
+"""Asks the index which photos were taken where and when.
+
+A region becomes at most two dozen ranges of leaf cell ids (an S2 covering), each a scan over one
+index; what the ranges hold is then tested exactly. Rows come out as they are found, so an
+answer may be as long as the archive. Starts without numpy, since `query` must answer at once.
+"""
+
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from geotagger.errors import UsageError
+from geotagger.index.store import Store, path_of
+
+EARTH_RADIUS_KM = 6371.0
+Sort = Literal["distance", "taken", "confidence", "path"]
+
+_MOST_RANGES = 24
+# a covering is computed in floating point: a little more than asked for, the exact test cuts it
+_SLACK_RAD = 1e-9
+_ORDER: dict[Sort, str] = {
+    "distance": "distance_km, path",
+    "taken": "time is null, time, path",
+    "confidence": "confidence desc, path",
+    "path": "path",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """A disc on the Earth; it may hold a pole, the antimeridian, or the whole Earth."""
+
+    latitude: float
+    longitude: float
+    radius_km: float
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """Between two parallels and two meridians, edges included; west > east crosses the antimeridian."""
+
+    south: float
+    west: float
+    north: float
+    east: float
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """All conditions must hold. `since` ≤ time < `until`: naive times mean the camera's clock,
+    aware ones UTC; photos without a time then do not answer. `cell` is an S2 token."""
+
+    near: Near | None = None
+    box: Box | None = None
+    cell: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    rungs: tuple[str, ...] = ()
+    min_confidence: float = 0.0
+    limit: int | None = None
+    sort: Sort | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A photo and its current position. `taken` is the camera's clock in ISO 8601, with its offset
+    where known; `utc` POSIX seconds. `written`: "exif" or "sidecar" where we wrote the position,
+    "camera" where it stood in the file anyway, None where only the index has it."""
+
+    photo_id: int
+    path: str
+    latitude: float
+    longitude: float
+    radius_km: float
+    confidence: float
+    rung: str
+    cell: str | None
+    model: str | None
+    run: str | None
+    written: str | None
+    taken: str | None
+    utc: float | None
+    camera: str | None
+    distance_km: float | None
+
+    @property
+    def status(self) -> str:
+        """The photo's status as every command names it."""
+        return {"exif": "written", "sidecar": "written", "camera": "kept"}.get(self.written or "", "indexed")
+
+
+def search(store: Store, query: Query) -> Iterator[Found]:
+    """The photos that answer, ordered by `sort`: unless told by distance, or by time where no
+    place is asked for. Raises UsageError for a cell that is none."""
+    near = query.near
+    if near is not None:
+        store.connection.create_function("km_from_place", 2, _distance_from(near), deterministic=True)
+    distance = "null" if near is None else "km_from_place(estimates.latitude, estimates.longitude)"
+    conditions, values = _conditions(query)
+    ranges = leaf_ranges(query)
+    source = "estimates"
+    range_values: list[int] = []
+    if ranges is not None:
+        listed = ",".join(["(?,?)"] * len(ranges)) or "(0,-1)"
+        source = (
+            f"(values {listed}) as ranges cross join estimates"
+            " on estimates.leaf between ranges.column1 and ranges.column2"
+        )
+        range_values = [number for pair in ranges for number in pair]
+    sort: Sort = query.sort or ("distance" if near is not None else "taken")
+    sql = (
+        "select photos.id as photo_id, roots.path as root, photos.path as path, estimates.latitude,"
+        " estimates.longitude, estimates.radius_km, estimates.confidence as confidence, estimates.rung,"
+        " estimates.cell, models.name, runs.name, estimates.written, photos.taken, photos.utc_offset_s,"
+        f" photos.utc, photos.camera, {distance} as distance_km,"
+        " coalesce(photos.taken, datetime(photos.utc, 'unixepoch')) as time"
+        f" from {source} join photos on photos.id = estimates.photo_id"
+        " join roots on roots.id = photos.root_id"
+        " left join models on models.id = estimates.model_id left join runs on runs.id = estimates.run_id"
+        f" where estimates.current = 1 and photos.missing_since is null {conditions}"
+        f" order by {_ORDER[sort]}" + ("" if query.limit is None else f" limit {int(query.limit)}")
+    )
+    for row in store.stream(sql, [*range_values, *values]):
+        yield Found(
+            photo_id=row[0],
+            path=os.path.join(path_of(row[1]), path_of(row[2])),
+            latitude=row[3],
+            longitude=row[4],
+            radius_km=row[5],
+            confidence=row[6],
+            rung=row[7],
+            cell=row[8],
+            model=row[9],
+            run=row[10],
+            written=row[11],
+            taken=_iso(row[12], row[13]),
+            utc=row[14],
+            camera=row[15],
+            distance_km=row[16],
+        )
+
+
+def leaf_ranges(query: Query) -> list[tuple[int, int]] | None:
+    """Ranges of signed leaf ids, ascending and apart, that hold every place of the query's regions;
+    None when no region is asked for or it is the whole Earth."""
+    coverings = [
+        covering
+        for covering in (_covering_near(query.near), _covering_box(query.box), _covering_cell(query.cell))
+        if covering is not None
+    ]
+    if not coverings:
+        return None
+    ranges = coverings[0]
+    for other in coverings[1:]:
+        ranges = _both(ranges, other)
+    return ranges
+
+
+def _conditions(query: Query) -> tuple[str, list[Any]]:
+    parts: list[str] = []
+    values: list[Any] = []
+
+    def also(condition: str, *more: Any) -> None:
+        parts.append(f"and {condition}")
+        values.extend(more)
+
+    if query.near is not None:
+        also("distance_km <= ?", query.near.radius_km)
+    if (box := query.box) is not None:
+        also("estimates.latitude between ? and ?", box.south, box.north)
+        joined = "or" if box.west > box.east else "and"
+        also(f"(estimates.longitude >= ? {joined} estimates.longitude <= ?)", box.west, box.east)
+    for moment, sign in ((query.since, ">="), (query.until, "<")):
+        if moment is not None and moment.tzinfo is not None:
+            also(f"photos.utc {sign} ?", moment.timestamp())
+        elif moment is not None:
+            also(f"time {sign} ?", moment.isoformat(sep=" "))
+    if query.rungs:
+        also(f"estimates.rung in ({','.join('?' * len(query.rungs))})", *query.rungs)
+    if query.min_confidence > 0:
+        also("estimates.confidence >= ?", query.min_confidence)
+    return " ".join(parts), values
+
+
+def _distance_from(near: Near) -> Any:
+    phi1, lambda1 = math.radians(near.latitude), math.radians(near.longitude)
+    cos_phi1 = math.cos(phi1)
+
+    def km(latitude: float, longitude: float) -> float:
+        # as geo.distance_km, which needs numpy
+        phi2 = math.radians(latitude)
+        h = (
+            math.sin((phi2 - phi1) / 2) ** 2
+            + cos_phi1 * math.cos(phi2) * math.sin((math.radians(longitude) - lambda1) / 2) ** 2
+        )
+        return 2 * EARTH_RADIUS_KM * math.asin(math.sqrt(min(1.0, h)))
+
+    return km
+
+
+def _covering_near(near: Near | None) -> list[tuple[int, int]] | None:
+    if near is None or near.radius_km >= math.pi * EARTH_RADIUS_KM:
+        return None
+    import s2sphere
+
+    axis = s2sphere.LatLng.from_degrees(near.latitude, near.longitude).to_point()
+    angle = min(math.pi, near.radius_km / EARTH_RADIUS_KM + _SLACK_RAD)
+    return _covering(s2sphere.Cap.from_axis_angle(axis, s2sphere.Angle.from_radians(angle)))
+
+
+def _covering_box(box: Box | None) -> list[tuple[int, int]] | None:
+    if box is None:
+        return None
+    import s2sphere
+
+    south, north = math.radians(max(-90.0, box.south)), math.radians(min(90.0, box.north))
+    west, east = math.radians(box.west) - _SLACK_RAD, math.radians(box.east) + _SLACK_RAD
+    width = (box.east - box.west) % 360.0
+    if width > 359.999 or (box.east > box.west and width == 0):
+        longitudes = s2sphere.SphereInterval.full()
+    else:
+        longitudes = s2sphere.SphereInterval(_wrapped(west), _wrapped(east))
+    latitudes = s2sphere.LineInterval(
+        max(-math.pi / 2, south - _SLACK_RAD), min(math.pi / 2, north + _SLACK_RAD)
+    )
+    return _covering(s2sphere.LatLngRect(latitudes, longitudes))
+
+
+def _covering_cell(token: str | None) -> list[tuple[int, int]] | None:
+    if token is None:
+        return None
+    import s2sphere
+
+    cell = s2sphere.CellId.from_token(token) if _is_hexadecimal(token) else s2sphere.CellId.none()
+    if not cell.is_valid():
+        raise UsageError(f"{token}: not the token of an S2 cell (1 to 16 hexadecimal digits, as in 47e66e)")
+    return [_signed_range(cell)]
+
+
+def _covering(region: Any) -> list[tuple[int, int]]:
+    import s2sphere
+
+    coverer = s2sphere.RegionCoverer()
+    coverer.max_cells = _MOST_RANGES
+    ranges = sorted(_signed_range(cell) for cell in coverer.get_covering(region))
+    joined: list[tuple[int, int]] = []
+    for first, last in ranges:
+        if joined and first <= joined[-1][1] + 2:  # neighbouring leaves differ by 2
+            joined[-1] = (joined[-1][0], max(joined[-1][1], last))
+        else:
+            joined.append((first, last))
+    return joined
+
+
+def _both(some: list[tuple[int, int]], others: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    return [(max(a, c), min(b, d)) for a, b in some for c, d in others if max(a, c) <= min(b, d)]
+
+
+def _signed_range(cell: Any) -> tuple[int, int]:
+    """The first and last leaf of a cell as SQLite's signed integers; a cell lies within one face,
+    where the order is kept."""
+    return _signed(cell.range_min().id()), _signed(cell.range_max().id())
+
+
+def _signed(number: int) -> int:
+    return number - (1 << 64) if number >= 1 << 63 else number
+
+
+def _wrapped(angle: float) -> float:
+    return math.remainder(angle, 2 * math.pi)
+
+
+def _is_hexadecimal(token: str) -> bool:
+    return 1 <= len(token) <= 16 and all(c in "0123456789abcdefABCDEF" for c in token)
+
+
+def _iso(taken: str | None, offset_s: float | None) -> str | None:
+    if taken is None:
+        return None
+    told = taken.replace(" ", "T")
+    if offset_s is None:
+        return told
+    sign, minutes = ("-" if offset_s < 0 else "+"), round(abs(offset_s) / 60)
+    return f"{told}{sign}{minutes // 60:02d}:{minutes % 60:02d}"
