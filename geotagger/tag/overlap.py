@@ -36,12 +36,13 @@ def overlapped(
     read: Callable[[Photo], Pixels],
     say_of_batch: Callable[[Pixels], Sequence[Said]],
     *,
-    batch_size: int,
+    batch_size: Callable[[], int],
     readers: int,
 ) -> Iterator[tuple[Photo, Said | PhotoError | None]]:
     """Yields every photo, in the order given, with what `say_of_batch` said of its pixels, with
     the PhotoError that `read` raised, or with None where it was not `wanted`. `read` returns
-    float32 (3, S, S); `say_of_batch` takes (n, 3, S, S), n ≤ batch_size, and returns n values."""
+    float32 (3, S, S); `say_of_batch` takes (n, 3, S, S), n ≤ batch_size(), and returns n values.
+    batch_size is asked when the first photo is wanted, not before."""
     with (
         ThreadPoolExecutor(readers, thread_name_prefix="read") as reading,
         ThreadPoolExecutor(1, thread_name_prefix="network") as network,
@@ -75,14 +76,15 @@ _Batch = list[tuple[Photo, Future[Pixels] | None]]
 
 
 def _batches(
-    begun: Iterable[tuple[Photo, Future[Pixels] | None]], batch_size: int
+    begun: Iterable[tuple[Photo, Future[Pixels] | None]], batch_size: Callable[[], int]
 ) -> Iterator[_Batch[Photo]]:
     batch: _Batch[Photo] = []
     pictures = 0
     for photo, pixels in begun:
         batch.append((photo, pixels))
         pictures += pixels is not None
-        if pictures == batch_size or len(batch) == MOST_PASSING:
+        full = pixels is not None and pictures >= batch_size()
+        if full or len(batch) == MOST_PASSING:
             yield batch
             batch, pictures = [], 0
     if batch:

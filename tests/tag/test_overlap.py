@@ -33,7 +33,9 @@ def test_order_is_kept_and_errors_stay_with_their_photo(
     def wanted(photo: int) -> bool:
         return photo % 3 != 0
 
-    results = list(overlapped(photos, wanted, read, first_values, batch_size=batch_size, readers=readers))
+    results = list(
+        overlapped(photos, wanted, read, first_values, batch_size=lambda: batch_size, readers=readers)
+    )
     assert [photo for photo, _ in results] == photos
     for photo, said in results:
         if not wanted(photo):
@@ -49,7 +51,7 @@ def test_no_batch_is_larger_than_asked() -> None:
         sizes.append(len(batch))
         return first_values(batch)
 
-    list(overlapped(range(23), always, read, note, batch_size=8, readers=2))
+    list(overlapped(range(23), always, read, note, batch_size=lambda: 8, readers=2))
     assert sizes == [8, 8, 7]
 
 
@@ -64,7 +66,7 @@ def test_a_long_stream_is_taken_only_a_few_batches_ahead(wanted_every: int) -> N
             yield photo
 
     results = overlapped(
-        source(), lambda p: p % wanted_every == 0, read, first_values, batch_size=4, readers=2
+        source(), lambda p: p % wanted_every == 0, read, first_values, batch_size=lambda: 4, readers=2
     )
     for _ in range(4):
         next(results)
@@ -79,5 +81,5 @@ def test_an_error_of_the_network_reaches_the_caller_and_leaves_no_threads() -> N
 
     before = threading.active_count()
     with pytest.raises(MemoryError):
-        list(overlapped(range(100), always, read, break_down, batch_size=4, readers=2))
+        list(overlapped(range(100), always, read, break_down, batch_size=lambda: 4, readers=2))
     assert threading.active_count() == before

@@ -1,0 +1,40 @@
+"""What the owner asked of a run."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from geotagger.metadata.values import SidecarStyle, WriteMode
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """How positions are written; see the metadata room. `durable`: wait for the disk."""
+
+    mode: WriteMode = "auto"
+    sidecar_style: SidecarStyle = "full"
+    sidecar_folder: Path | None = None
+    durable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TagOptions:
+    """`model`: a pack's name or folder, "none" for no visual evidence, None for the installed one.
+    `again`: photos that an older model placed are looked at once more. `all_images`: screenshots,
+    scans and graphics too. `batch_size` and `readers` None: what suits the machine."""
+
+    paths: tuple[str, ...]
+    model: str | None = None
+    engine: str = "auto"
+    device: str = "auto"
+    variant: str | None = None
+    batch_size: int | None = None
+    readers: int | None = None
+    within_km: float = 25.0
+    min_confidence: float = 0.5
+    certainty: float = 0.9
+    writing: Writing = Writing()
+    again: bool = False
+    all_images: bool = False
+    dry_run: bool = False
+    exclude: tuple[str, ...] = ()
+    wait: bool = False

@@ -1,0 +1,61 @@
+"""What became of one photo, and of all of them."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+Status = Literal["written", "indexed", "kept", "skipped", "failed"]
+"""`written`: the position stands in the photo or its sidecar now. `indexed`: only the index has
+it. `kept`: what was there stays. `skipped`: left alone. `failed`: something went wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`reason` is one line for the owner. `group` is the reason without the particulars of the
+    photo, for the summary. Positions are degrees, None where unknown."""
+
+    path: str
+    status: Status
+    reason: str | None = None
+    group: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    radius_km: float | None = None
+    confidence: float | None = None
+    rung: str | None = None
+    cell: str | None = None
+    model: str | None = None
+
+
+Report = Callable[[Outcome], None]
+
+
+@dataclass
+class Tally:
+    """Counts outcomes as they pass. `rungs` counts the written by what placed them, `groups` the
+    others by why."""
+
+    statuses: Counter[str] = field(default_factory=Counter)
+    rungs: Counter[str] = field(default_factory=Counter)
+    groups: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def add(self, outcome: Outcome) -> None:
+        self.statuses[outcome.status] += 1
+        if outcome.status == "written" and outcome.rung:
+            self.rungs[outcome.rung] += 1
+        elif outcome.status != "written":
+            self.groups[outcome.status, outcome.group or outcome.reason or ""] += 1
+
+    def unchanged(self, photos: int) -> None:
+        """Photos that needed no look, counted without an outcome for each."""
+        if photos:
+            self.statuses["kept"] += photos
+            self.groups["kept", UNCHANGED] += photos
+
+    @property
+    def seen(self) -> int:
+        return self.statuses.total()
+
+
+UNCHANGED = "unchanged since the last run"

@@ -1,0 +1,285 @@
+"""The second half of a run: photos in the order of time, one outing after the other, each decided
+as soon as the network has seen the last of its pictures.
+
+Takes photos from the index, gives estimates to it and jobs to the writer. Knows neither formats
+nor formulas: what a photo's pixels say comes from the engine, where it was from the estimate room.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from geotagger.cells import CellTable
+from geotagger.errors import ArchiveError, PhotoError
+from geotagger.estimate.learning import OUTING_GAP_S
+from geotagger.estimate.movement import Movement
+from geotagger.estimate.outing import Options as EstimateOptions
+from geotagger.estimate.outing import estimate_outing
+from geotagger.estimate.values import RUNGS, Estimate, Fix, Observation, Posterior
+from geotagger.index import Index
+from geotagger.index.estimates import Placed
+from geotagger.index.photos import Fixes, Known
+from geotagger.tag.options import TagOptions
+from geotagger.tag.outcome import UNCHANGED, Outcome, Report, Status
+from geotagger.tag.survey import GPS_ERROR_KM, Survey, is_lasting
+from geotagger.tag.writing import Job
+
+OWN_FIXES = ("camera", "manual", "sidecar")
+"""Rungs on which a place is known, not estimated."""
+
+BETTER_RADIUS = 0.8
+"""An estimate of the same rung replaces a written one only when its radius is this much smaller at
+no less certainty: a photo is not rewritten for a metre."""
+
+Seen = tuple[Known, Posterior | PhotoError | None]
+
+
+@dataclass
+class Member:
+    """A photo of the outing in hand. `posterior` is what the model says of it, new or remembered;
+    `failure` why its pixels could not be read."""
+
+    known: Known
+    posterior: Posterior | None
+    is_new: bool
+    failure: str | None = None
+
+
+@dataclass(frozen=True)
+class Context:
+    """What every outing needs. `model` is the name that goes into outcomes and marks."""
+
+    index: Index
+    run_id: int
+    options: TagOptions
+    survey: Survey
+    movement: Movement
+    fixes: Fixes
+    report: Report
+    in_scope: Callable[[str], bool]
+    root_path: str
+    table: CellTable | None = None
+    model_id: int | None = None
+    model: str | None = None
+    estimating: EstimateOptions = field(default_factory=EstimateOptions)
+
+
+def wants_a_look(context: Context, known: Known) -> bool:
+    """Whether the network should see this photo."""
+    if context.table is None or known.facts is None or known.error is not None:
+        return False
+    if known.posterior is not None or not context.in_scope(known.path):
+        return False
+    if known.rung in OWN_FIXES or (known.facts.not_a_photo and not context.options.all_images):
+        return False
+    placed = known.written is not None or (known.confidence or 0.0) >= context.options.min_confidence
+    return not placed or context.options.again or context.survey.touches(known.id)
+
+
+def grouped(seen: Iterable[Seen]) -> Iterator[list[Seen]]:
+    """Photos ordered by time, cut into outings; a photo without a time is one of its own."""
+    outing: list[Seen] = []
+    last: float | None = None
+    for one in seen:
+        utc = one[0].utc
+        if outing and (utc is None or last is None or utc - last > OUTING_GAP_S):
+            yield outing
+            outing = []
+        outing.append(one)
+        last = utc
+    if outing:
+        yield outing
+
+
+def settle_outing(context: Context, seen: Sequence[Seen]) -> list[Job]:
+    """Estimates and records all that one outing needs, and gives what is to be written."""
+    members = [_member(*one) for one in seen]
+    if context.model_id is not None:
+        new = [(m.known.id, m.posterior) for m in members if m.is_new and m.posterior is not None]
+        context.index.photos.put_posteriors(context.model_id, new)
+    is_open = any(m.is_new or context.survey.touches(m.known.id) or _is_unplaced(m) for m in members)
+    estimates = _estimates(context, members) if is_open else [None] * len(members)
+    jobs = [
+        _settle(context, member, estimate, is_open)
+        for member, estimate in zip(members, estimates, strict=True)
+        if context.in_scope(member.known.path)
+    ]
+    return [job for job in jobs if job is not None]
+
+
+def _is_unplaced(member: Member) -> bool:
+    """A readable photo without any estimate: an earlier run was cut off, or found no evidence."""
+    return member.known.rung is None and member.known.error is None
+
+
+def _member(known: Known, said: Posterior | PhotoError | None) -> Member:
+    if isinstance(said, PhotoError):
+        return Member(known, None, True, str(said))
+    if said is not None:
+        return Member(known, said, True)
+    return Member(known, known.posterior, False)
+
+
+def _estimates(context: Context, members: Sequence[Member]) -> list[Estimate | None]:
+    observations = [_observation(context, m) for m in members]
+    times = [o.utc for o in observations if o.utc is not None]
+    before = _fix_beyond(context.fixes, times[0], -1) if times else None
+    after = _fix_beyond(context.fixes, times[-1], +1) if times else None
+    return estimate_outing(observations, before, after, context.movement, context.table, context.estimating)
+
+
+def _observation(context: Context, member: Member) -> Observation:
+    known = member.known
+    fix = None
+    if known.rung in OWN_FIXES and known.latitude is not None and known.longitude is not None:
+        fix = Fix(known.latitude, known.longitude, known.radius_km or GPS_ERROR_KM, known.rung)
+    usable = known.facts is not None and (context.options.all_images or not known.facts.not_a_photo)
+    return Observation(
+        known.id,
+        known.utc,
+        None if known.facts is None else known.facts.camera,
+        fix,
+        member.posterior if usable else None,
+        known.utc_error_s,
+    )
+
+
+def _fix_beyond(fixes: Fixes, utc: float, side: int) -> Observation | None:
+    """The nearest fix strictly before (side −1) or after (+1) a time."""
+    n = int(np.searchsorted(fixes.utc, utc, side="left")) - 1
+    if side > 0:
+        n = int(np.searchsorted(fixes.utc, utc, side="right"))
+    if not 0 <= n < len(fixes.utc):
+        return None
+    error_m = float(fixes.error_m[n])
+    error_km = GPS_ERROR_KM if np.isnan(error_m) else error_m / 1000
+    fix = Fix(float(fixes.latitude[n]), float(fixes.longitude[n]), error_km, "camera")
+    return Observation(int(fixes.photo_ids[n]), float(fixes.utc[n]), fixes.cameras[int(fixes.camera[n])], fix)
+
+
+def _settle(context: Context, member: Member, estimate: Estimate | None, is_open: bool) -> Job | None:
+    """Decides about one photo: records and reports it, or gives the job of writing it."""
+    known, options = member.known, context.options
+    if member.failure is not None:
+        if is_lasting(known.path):
+            context.index.photos.fail(known.id, member.failure)
+        elif not os.path.isdir(context.root_path):
+            raise ArchiveError(
+                f"{context.root_path}: the archive vanished; what was finished is kept, "
+                "run again when it is back"
+            )
+        context.report(Outcome(known.path, "failed", member.failure, "could not be read"))
+        return None
+    if known.error is not None:
+        if not context.survey.touches(known.id):  # otherwise the survey has told it
+            context.report(_as_it_is(known, "skipped", f"could not be read before: {known.error}"))
+        return None
+    if known.rung in OWN_FIXES:
+        reason = {"camera": "has a position of its own", "manual": "placed by you"}.get(
+            known.rung or "", "its sidecar has a position"
+        )
+        context.report(_as_it_is(known, "kept", reason if is_open else UNCHANGED))
+        return None
+    if known.facts is not None and known.facts.not_a_photo and not options.all_images:
+        reason = f"does not look like a photograph: {known.facts.not_a_photo}"
+        context.report(_as_it_is(known, "skipped", reason, "not a photograph"))
+        return None
+    chosen, is_chosen_new = _choose(context, known, estimate)
+    if chosen is None:
+        context.report(_as_it_is(known, "skipped", _why_nothing(known, context), "nothing tells where"))
+        return None
+    if not is_chosen_new and known.written is not None:
+        context.report(_as_it_is(known, "kept", UNCHANGED))
+        return None
+    if is_chosen_new:
+        model_id = context.model_id if "visual" in chosen.rungs else None
+        context.index.estimates.put(context.run_id, [Placed(known.id, chosen, model_id)])
+    return _write_or_tell(context, known, chosen, is_chosen_new)
+
+
+def _choose(context: Context, known: Known, estimate: Estimate | None) -> tuple[Estimate | None, bool]:
+    """The estimate that counts from now on, and whether it is the new one."""
+    if known.rung is None:
+        return estimate, estimate is not None
+    if estimate is None or not _replaces(context, known, estimate):
+        kept = context.index.estimates.current(known.id)
+        return (None if kept is None else kept.estimate), False
+    return estimate, True
+
+
+def _replaces(context: Context, known: Known, new: Estimate) -> bool:
+    """Better evidence, a newer model when asked, or a guess that was written nowhere."""
+    old_rank, new_rank = RUNGS.index(known.rung or "visual"), RUNGS.index(new.rung)
+    if new_rank != old_rank:
+        return new_rank > old_rank
+    if known.written is None:
+        return True
+    if context.options.again and known.estimate_model_id != context.model_id:
+        return True
+    old_radius, old_confidence = known.radius_km or 0.0, known.confidence or 0.0
+    return new.radius_km <= BETTER_RADIUS * old_radius and new.confidence >= old_confidence - 0.01
+
+
+def _write_or_tell(context: Context, known: Known, chosen: Estimate, is_new: bool) -> Job | None:
+    options = context.options
+    outcome = Outcome(
+        known.path,
+        "written",
+        "; ".join(chosen.evidence) or None,
+        None,
+        chosen.latitude,
+        chosen.longitude,
+        chosen.radius_km,
+        chosen.confidence,
+        chosen.rung,
+        chosen.cell or None,
+        context.model if "visual" in chosen.rungs else None,
+    )
+    if chosen.confidence < options.min_confidence:
+        reason = f"certainty {chosen.confidence:.2f} is below {options.min_confidence:.2f}"
+        context.report(_told(outcome, "indexed", reason, "not certain enough to be written"))
+        return None
+    if options.writing.mode == "none":
+        context.report(_told(outcome, "indexed", "nothing is written into photos (--write none)", None))
+        return None
+    if options.dry_run:
+        context.report(_told(outcome, "skipped", "dry run: it would be written", None))
+        return None
+    if not is_new:
+        # decided by an earlier run that did not write it: this run's word now
+        context.index.estimates.put(context.run_id, [Placed(known.id, chosen, known.estimate_model_id)])
+    return Job(known.id, chosen, outcome)
+
+
+def _told(outcome: Outcome, status: Status, reason: str, group: str | None) -> Outcome:
+    return replace(outcome, status=status, reason=reason, group=group or reason)
+
+
+def _as_it_is(known: Known, status: Status, reason: str, group: str | None = None) -> Outcome:
+    return Outcome(
+        known.path,
+        status,
+        reason,
+        group or reason,
+        known.latitude,
+        known.longitude,
+        known.radius_km,
+        known.confidence,
+        known.rung,
+        known.cell,
+    )
+
+
+def _why_nothing(known: Known, context: Context) -> str:
+    lacking = []
+    if known.utc is None:
+        lacking.append("it has no usable time")
+    elif not len(context.fixes.utc):
+        lacking.append("no photo of this archive has both a time and a position")
+    else:
+        lacking.append("no geotagged photo is near it in time")
+    if context.table is None:
+        lacking.append("no model looked at it")
+    return ", and ".join(lacking)

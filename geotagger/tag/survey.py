@@ -1,0 +1,262 @@
+"""The first half of a run: which photos are there, and what does each say of itself?
+
+Compares the archive with the index, reads the facts of what is new or changed, and resolves the
+times of all. Reads photos, writes the index, looks at no pixels.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geotagger.archive import fingerprint, folders
+from geotagger.cells import leaf_ids, tokens
+from geotagger.errors import PhotoError
+from geotagger.estimate.clock import Clocked, resolve_times
+from geotagger.estimate.values import Estimate
+from geotagger.index import Index
+from geotagger.index.compare import Change
+from geotagger.index.estimates import Placed, Written
+from geotagger.index.photos import Record
+from geotagger.index.roots import Root
+from geotagger.marks import Mark
+from geotagger.metadata import FoundPosition, sidecar_position
+from geotagger.photo.facts import read_facts
+from geotagger.photo.values import Facts, GpsFix
+from geotagger.tag.outcome import Outcome, Report
+
+CHUNK = 256
+"""Photos whose facts are read, and recorded in one transaction, at a time."""
+
+GPS_ERROR_KM = 0.01
+"""What a fix without a stated error is taken for: a phone under open sky."""
+
+
+@dataclass
+class Survey:
+    """What a survey found. `touched` marks by photo id those whose record is new."""
+
+    touched: NDArray[np.bool_]
+    unchanged: int = 0
+
+    def touches(self, photo_id: int) -> bool:
+        return photo_id < len(self.touched) and bool(self.touched[photo_id])
+
+    def touch(self, photo_ids: Sequence[int]) -> None:
+        if not photo_ids:
+            return
+        if (most := max(photo_ids)) >= len(self.touched):
+            grown = np.zeros(max(2 * len(self.touched), most + 1), dtype=np.bool_)
+            grown[: len(self.touched)] = self.touched
+            self.touched = grown
+        self.touched[list(photo_ids)] = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One changed file, read. `fix` is the position that stands in its metadata, with its rung."""
+
+    record: Record
+    fix: tuple[Estimate, Written] | None
+
+
+def survey(
+    index: Index,
+    root: Root,
+    paths: Sequence[str],
+    *,
+    exclude: Sequence[str],
+    clocks: dict[str, float],
+    readers: int,
+    report: Report,
+    stopped: Callable[[], bool],
+) -> Survey:
+    """Brings the index up to date with the files at `paths`, which lie in `root`."""
+
+    def problem(path: str, message: str) -> None:
+        harmless = message.startswith(("a link", "neither a file"))
+        report(Outcome(path, "skipped" if harmless else "failed", message))
+
+    comparison = index.compare(
+        root,
+        folders(paths, exclude=exclude, problem=problem),
+        below=[path for path in paths if os.path.isdir(path)],
+        problem=problem,
+    )
+    found = Survey(np.zeros(1024, dtype=np.bool_))
+    with ThreadPoolExecutor(readers, thread_name_prefix="facts") as pool:
+        for changes in _chunks(comparison, CHUNK):
+            moved = [c.photo_id for c in changes if c.kind == "moved" and c.photo_id is not None]
+            found.touch(moved)
+            looks = list(pool.map(_look, (c for c in changes if c.kind != "moved")))
+            _report_unreadable(looks, report)
+            found.touch(_record(index, root, [look for look in looks if _is_worth_keeping(look[1])]))
+            if stopped():
+                break
+    found.unchanged = comparison.unchanged
+    if found.touched.any():
+        _resolve_times(index, root, clocks)
+    return found
+
+
+def _look(change: Change) -> tuple[Change, _Look]:
+    """Never raises: what cannot be read becomes a record of why."""
+    entry = change.entry
+    try:
+        facts = read_facts(entry.path)
+        beside = sidecar_position(entry.path)
+        record = Record(entry, facts, fingerprint=fingerprint(entry.path))
+    except PhotoError as error:
+        return change, _Look(Record(entry, error=str(error)), None)
+    except OSError as error:
+        reason = f"{entry.path}: cannot be read ({error.strerror})"
+        return change, _Look(Record(entry, error=reason), None)
+    return change, _Look(record, _fix_of(facts, beside))
+
+
+def is_lasting(path: str) -> bool:
+    """Whether a failure to read this file will last until the file changes: the disk gives its
+    bytes, so it is they that are wrong. Without permission or disk the next run tries again."""
+    try:
+        with open(path, "rb", buffering=0) as photo:
+            photo.read(1)
+    except OSError:
+        return False
+    return True
+
+
+def _is_worth_keeping(look: _Look) -> bool:
+    return look.record.error is None or is_lasting(look.record.entry.path)
+
+
+def _record(index: Index, root: Root, looks: Sequence[tuple[Change, _Look]]) -> list[int]:
+    ids: list[int] = []
+    with index.batch():
+        for same_pixels in (False, True):
+            part = [look for change, look in looks if (change.kind == "sidecar") is same_pixels]
+            part_ids = index.photos.record(root, [look.record for look in part], same_pixels=same_pixels)
+            for photo_id, look in zip(part_ids, part, strict=True):
+                _record_fix(index, photo_id, look.fix)
+            ids += part_ids
+    return ids
+
+
+def _record_fix(index: Index, photo_id: int, fix: tuple[Estimate, Written] | None) -> None:
+    """What stands in a changed file, against what the index believes stands in it."""
+    held = index.estimates.current(photo_id)
+    ours = held is not None and held.written in ("exif", "sidecar")
+    if (
+        fix is not None
+        and fix[1] != "camera"
+        and held is not None
+        and ours
+        and _is_same(held.estimate, fix[0])
+    ):
+        return  # our own position, which another change of the file left alone
+    if ours:
+        # another program took our position out, or put another in its place
+        index.estimates.drop([photo_id])
+    if fix is not None:
+        index.estimates.put(None, [Placed(photo_id, fix[0], written=fix[1])])
+
+
+def _is_same(one: Estimate, other: Estimate) -> bool:
+    near = abs(one.latitude - other.latitude) < 1e-5 and abs(one.longitude - other.longitude) < 1e-5
+    return near and one.rung == other.rung
+
+
+def _report_unreadable(looks: Iterable[tuple[Change, _Look]], report: Report) -> None:
+    for _, look in looks:
+        if look.record.error is not None:
+            report(Outcome(look.record.entry.path, "failed", look.record.error, "could not be read"))
+
+
+def _fix_of(facts: Facts, beside: FoundPosition | None) -> tuple[Estimate, Written] | None:
+    """The best position that the file and its sidecar hold: a camera's before a sidecar's before
+    an estimate of ours, and the owner's word before all."""
+    held: list[tuple[Estimate, Written]] = []
+    if facts.fix is not None:
+        held.append(_from_exif(facts.fix))
+    if beside is not None:
+        held.append(_from_sidecar(beside))
+    order = {"manual": 3, "camera": 2, "sidecar": 1}
+    return max(held, key=lambda one: order.get(one[0].rung, 0), default=None)
+
+
+def _from_exif(fix: GpsFix) -> tuple[Estimate, Written]:
+    if fix.mark is not None:
+        return _from_mark(fix.latitude, fix.longitude, fix.mark), "exif"
+    radius_km = GPS_ERROR_KM if fix.error_m is None else fix.error_m / 1000
+    return known_place(fix.latitude, fix.longitude, "camera", radius_km), "camera"
+
+
+def _from_sidecar(found: FoundPosition) -> tuple[Estimate, Written]:
+    if found.mark is not None:
+        return _from_mark(found.latitude, found.longitude, found.mark), "sidecar"
+    return known_place(found.latitude, found.longitude, "sidecar", GPS_ERROR_KM), "camera"
+
+
+def _from_mark(latitude: float, longitude: float, mark: Mark) -> Estimate:
+    place = known_place(latitude, longitude, mark.rung, mark.radius_km or GPS_ERROR_KM)
+    return Estimate(
+        latitude,
+        longitude,
+        place.radius_km,
+        1.0 if mark.confidence is None else mark.confidence,
+        mark.rung,
+        (mark.rung,),
+        mark.cell or place.cell,
+        evidence=("found in the file, written by an earlier run",),
+    )
+
+
+def known_place(latitude: float, longitude: float, rung: str, radius_km: float) -> Estimate:
+    """A place that somebody knows, as an estimate that is certain of it."""
+    cell = tokens(leaf_ids([latitude], [longitude]))[0]
+    return Estimate(latitude, longitude, radius_km, 1.0, rung, (rung,), cell)
+
+
+def _resolve_times(index: Index, root: Root, clocks: dict[str, float]) -> None:
+    """Every photo's time anew: one new neighbour with a place may tell the time zone of many."""
+    ids: list[int] = []
+    old: list[float] = []
+    rows: list[Clocked] = []
+    for known in index.photos.in_time(root.id):
+        if known.facts is None:
+            continue
+        facts, fix = known.facts, known.facts.fix
+        own = fix if fix is not None and (fix.mark is None or not fix.mark.is_estimate) else None
+        ids.append(known.id)
+        old.append(np.nan if known.utc is None else known.utc)
+        rows.append(
+            Clocked(
+                None if facts.taken is None else facts.taken.local,
+                None if facts.taken is None else facts.taken.offset,
+                facts.gps_utc,
+                facts.camera,
+                None if own is None else own.latitude,
+                None if own is None else own.longitude,
+            )
+        )
+    if not rows:
+        return
+    times = resolve_times(rows, clocks=clocks)
+    changed = ~np.isclose(times.utc, np.array(old), rtol=0, atol=1e-3, equal_nan=True)
+    index.photos.set_utc(
+        (ids[n], None if np.isnan(times.utc[n]) else float(times.utc[n]), _finite(times.error_s[n]))
+        for n in np.flatnonzero(changed)
+    )
+
+
+def _finite(error_s: float) -> float:
+    return float(error_s) if np.isfinite(error_s) else 0.0
+
+
+def _chunks(changes: Iterable[Change], size: int) -> Iterator[list[Change]]:
+    source = iter(changes)
+    while chunk := list(islice(source, size)):
+        yield chunk

@@ -1,0 +1,180 @@
+"""Writes decided positions a group at a time, so that a crash at any point loses nothing.
+
+For a group of photos: every new file is finished and checked beside its photo (several at a
+time); what is about to happen goes into the journal, on the disk; the files take their names;
+the folders are synced; the index records what was done. A run that dies in between leaves
+`intended` entries, which `repair` settles by looking at the files.
+"""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+from geotagger.archive import FileEntry
+from geotagger.archive.listing import file_entry
+from geotagger.errors import WriteError
+from geotagger.estimate.values import Estimate
+from geotagger.index import Index
+from geotagger.index.journal import Intent
+from geotagger.marks import Mark
+from geotagger.metadata import Edit, Position, Prepared, abandon, commit, prepare, settle, sync_folders
+from geotagger.metadata.replace import sweep_temporaries
+from geotagger.tag.options import Writing
+from geotagger.tag.outcome import Outcome, Report
+
+GROUP = 64
+"""Photos written between two commits of the index: one wait for the disk serves them all."""
+
+WRITERS = 4
+"""Files finished at the same time: the disk syncs several in little more time than one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One photo to be written. `outcome` is what to report when it is done."""
+
+    photo_id: int
+    estimate: Estimate
+    outcome: Outcome
+
+
+class Writer:
+    """Writes jobs of one archive root in the name of one run."""
+
+    def __init__(
+        self,
+        index: Index,
+        run_id: int,
+        run_name: str,
+        writing: Writing,
+        root: str,
+        report: Report,
+        *,
+        overwrite: bool = False,
+    ) -> None:
+        self._index, self._run_id, self._run_name = index, run_id, run_name
+        self._writing, self._root, self._report, self._overwrite = writing, root, report, overwrite
+
+    def write(self, jobs: Sequence[Job]) -> None:
+        """Writes all jobs, a group at a time, and reports each."""
+        for start in range(0, len(jobs), GROUP):
+            self._write_group(jobs[start : start + GROUP])
+
+    def _write_group(self, jobs: Sequence[Job]) -> None:
+        with ThreadPoolExecutor(min(WRITERS, len(jobs)), thread_name_prefix="write") as pool:
+            tried = list(zip(jobs, pool.map(self._prepared, jobs), strict=True))
+        ready = [(job, made) for job, made in tried if isinstance(made, Prepared)]
+        intents = [Intent(j.photo_id, j.outcome.path, made.edit.to_json().encode()) for j, made in ready]
+        try:
+            entries = self._index.journal.intend(self._run_id, intents)
+        except BaseException:
+            for _, made in ready:
+                abandon(made)
+            raise
+        failed: dict[int, str] = {job.photo_id: str(e) for job, e in tried if isinstance(e, WriteError)}
+        done: list[tuple[int, Job, Prepared]] = []
+        undone: list[int] = []
+        for entry, (job, new_file) in zip(entries, ready, strict=True):
+            try:
+                commit(new_file)
+            except WriteError as error:
+                undone.append(entry)
+                failed[job.photo_id] = str(error)
+            else:
+                done.append((entry, job, new_file))
+        failed |= self._synced(done)
+        with self._index.batch():
+            self._index.journal.settle(undone, "abandoned")
+            self._record(done)
+        for job, outcome in tried:
+            self._tell(job, outcome, failed.get(job.photo_id))
+
+    def _prepared(self, job: Job) -> Prepared | WriteError:
+        estimate, writing = job.estimate, self._writing
+        position = Position(
+            estimate.latitude,
+            estimate.longitude,
+            Mark(
+                rung=estimate.rung,
+                confidence=estimate.confidence if estimate.rung != "manual" else None,
+                radius_km=estimate.radius_km if estimate.rung != "manual" else None,
+                model=job.outcome.model,
+                run=self._run_name,
+                cell=estimate.cell or None,
+            ),
+        )
+        try:
+            return prepare(
+                job.outcome.path,
+                position,
+                mode=writing.mode,
+                overwrite=self._overwrite,
+                sidecar_style=writing.sidecar_style,
+                sidecar_folder=None if writing.sidecar_folder is None else str(writing.sidecar_folder),
+                sidecar_root=self._root,
+                durable=writing.durable,
+            )
+        except WriteError as error:
+            return error
+
+    def _synced(self, done: Sequence[tuple[int, Job, Prepared]]) -> dict[int, str]:
+        """Makes the new names durable; what a disk that reports errors may still lose is told."""
+        if not self._writing.durable:
+            return {}
+        lost: dict[int, str] = {}
+        for folder in {made.folder for _, _, made in done}:
+            try:
+                sync_folders([folder])
+            except WriteError as error:
+                lost |= {job.photo_id: str(error) for _, job, made in done if made.folder == folder}
+        return lost
+
+    def _record(self, done: Sequence[tuple[int, Job, Prepared]]) -> None:
+        self._index.journal.settle([entry for entry, _, _ in done], "done")
+        for _, job, made in done:
+            self._index.estimates.mark_written(self._run_id, [job.photo_id], made.edit.kind)
+            if (now := entry_now(job.outcome.path)) is not None:
+                self._index.photos.rewritten(job.photo_id, now)
+
+    def _tell(self, job: Job, made: Prepared | WriteError, failure: str | None) -> None:
+        if failure is not None:
+            self._report(replace(job.outcome, status="failed", reason=failure, group="could not be written"))
+        elif isinstance(made, Prepared):
+            where = "into a sidecar" if made.edit.kind == "sidecar" else None
+            self._report(replace(job.outcome, reason=made.note or job.outcome.reason or where))
+
+
+def entry_now(path: str) -> FileEntry | None:
+    """The file as it stands on the disk with its sidecar; None when it is gone."""
+    try:
+        return file_entry(path)
+    except OSError:
+        return None
+
+
+def repair(index: Index, root: str) -> int:
+    """Settles what a run that died left between intent and outcome, by looking at the files, and
+    removes its half-made ones. How many photos there were. Call it holding the archive's lock."""
+    settled = 0
+    folders: set[str] = set()
+    for entry in index.journal.pending():
+        if not _is_below(entry.path, root):
+            continue
+        edit = Edit.from_json(entry.edit.decode())
+        folders.add(os.path.dirname(edit.target))
+        state = settle(edit)
+        with index.batch():
+            index.journal.settle([entry.id], "done" if state == "new" else "abandoned")
+            if state == "new" and entry.photo_id is not None:
+                index.estimates.mark_written(entry.run_id, [entry.photo_id], edit.kind)
+                if (now := entry_now(entry.path)) is not None:
+                    index.photos.rewritten(entry.photo_id, now)
+        settled += 1
+    for folder in folders:
+        sweep_temporaries(folder)
+    return settled
+
+
+def _is_below(path: str, root: str) -> bool:
+    return path == root or path.startswith(root.rstrip(os.sep) + os.sep)
