@@ -58,7 +58,7 @@ def _orientation_of(tags: Tags) -> int:
 
 def _read_jpeg(source: ByteSource, kind: str) -> Container:
     head = jpeg.read_jpeg_head(source)
-    if not head.complete:
+    if not head.scan_offset:
         raise source.refusal("truncated JPEG: the file ends before the picture begins")
     tags = read_tags(head.exif) if head.exif else NO_TAGS
     texts = tuple(text.decode("latin-1").strip() for text in head.comments)

@@ -5,7 +5,6 @@ not mean. Colour profiles are not applied (the published networks were trained w
 that is not whole is refused: half a picture would be placed with full confidence.
 """
 
-import io
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -20,7 +19,6 @@ from PIL import (
     AvifImagePlugin,
     Image,
     ImageFile,
-    JpegImagePlugin,
     PngImagePlugin,
     TiffImagePlugin,
     WebPImagePlugin,
@@ -29,7 +27,9 @@ from PIL import (
 from geotagger.errors import UnreadablePhotoError
 from geotagger.photo.containers import Container
 from geotagger.photo.formats import NAMES
+from geotagger.photo.jpeg import JpegHead, read_jpeg_head
 from geotagger.photo.source import ByteSource
+from geotagger.photo.whole import load_jpeg, load_whole_jpeg
 
 MAX_PIXELS = 1 << 28
 """The most pixels decoded at full size (268 million, a gigabyte of RGB). A baseline JPEG above it
@@ -64,7 +64,9 @@ def decode(source: ByteSource, container: Container, edge: int | None) -> Pictur
     scale whose both edges keep at least `edge` pixels; None asks for full size."""
     pixels = container.width * container.height
     head = container.jpeg_head
-    scale = 1 if head is None or edge is None else _dct_scale(container, edge)
+    scale = 1
+    if head is not None and edge is not None:
+        scale = _scale_within(min(container.width, container.height) // edge)
     if head is not None and not head.progressive:
         pixels //= scale * scale  # progressive: libjpeg holds the coefficients of the full size
     if pixels > MAX_PIXELS:
@@ -72,25 +74,25 @@ def decode(source: ByteSource, container: Container, edge: int | None) -> Pictur
             f"{container.width}×{container.height} pixels are too many to decode (at most {MAX_PIXELS:,})"
         )
     with _decoder_errors(source, container.format), _room_for(pixels):
-        if container.format == "jpeg":
-            return Picture(_rgb(_decode_jpeg(source, container, scale)), scale)
+        if head is not None:
+            return Picture(_rgb(_decode_jpeg(source, head, scale)), scale)
         if container.format == "heic":
             return Picture(_rgb(_decode_heic(source)), turned=True)
         with source.open_file() as file:
             image = _PILLOW[container.format](file)
             _check_size(image, container)
             image.load()
-            return Picture(_rgb(image))
+            # Pillow turns a TIFF upright as it loads, and nothing else
+            return Picture(_rgb(image), turned=container.format == "tiff")
 
 
 def decode_jpeg_bytes(data: bytes, edge: int | None) -> Image.Image:
     """An embedded JPEG, scaled like `decode` does. Raises what Pillow raises."""
-    image = JpegImagePlugin.JpegImageFile(io.BytesIO(data))
-    if image.width * image.height > MAX_PIXELS:
+    head = read_jpeg_head(data)
+    if head.width * head.height > MAX_PIXELS:
         raise ValueError("too many pixels")
-    if edge is not None:
-        image.draft(None, (edge, edge))
-    return _rgb(_whole(image, data))
+    room = min(head.width, head.height) // edge if edge else 1
+    return _rgb(load_whole_jpeg(data, head.scan_offset, _scale_within(room)))
 
 
 def decode_heic_bytes(data: bytes) -> Image.Image:
@@ -98,46 +100,16 @@ def decode_heic_bytes(data: bytes) -> Image.Image:
     return _rgb(pi_heif.open_heif(data).to_pillow())
 
 
-def _dct_scale(container: Container, edge: int) -> int:
-    """What Pillow's draft will choose: 8, 4, 2 or 1."""
-    room = min(container.width // edge, container.height // edge)
+def _scale_within(room: int) -> int:
+    """The DCT scale that Pillow offers, as a divisor, where `room` is the largest that may be."""
     return next((scale for scale in (8, 4, 2) if room >= scale), 1)
 
 
-def _decode_jpeg(source: ByteSource, container: Container, scale: int) -> Image.Image:
-    if source.size > _IN_MEMORY_BYTES:
-        with source.open_file() as file:
-            return _whole(_open_jpeg(file, container, scale), None)
-    data = source.read_all()
-    return _whole(_open_jpeg(io.BytesIO(data), container, scale), data)
-
-
-def _open_jpeg(file: BinaryIO, container: Container, scale: int) -> ImageFile.ImageFile:
-    image = JpegImagePlugin.JpegImageFile(file)
-    _check_size(image, container)
-    if scale > 1:
-        image.draft(None, (image.width // scale, image.height // scale))
-    return image
-
-
-def _whole(image: ImageFile.ImageFile, data: bytes | None) -> Image.Image:
-    """The loaded JPEG, refused when its scan data ended early. Where the file itself ends, Pillow
-    notices; where an end marker or garbage follows the gap, libjpeg fills the rest with grey and
-    only warns. So a grey foot is decoded again without its end marker: a picture that is whole
-    does not miss it."""
-    progressive = "progressive" in image.info
-    size = image.size
-    image.load()
-    if data is None or progressive or image.mode not in ("L", "RGB"):
-        return image
-    foot = image.crop((0, size[1] - 1, size[0], size[1])).getextrema()
-    grey = all(band == (128, 128) for band in (foot if isinstance(foot[0], tuple) else (foot,)))
-    end = data.rfind(b"\xff\xd9")
-    if grey and end > 0:
-        again = JpegImagePlugin.JpegImageFile(io.BytesIO(data[:end]))
-        again.draft(None, size)
-        again.load()
-    return image
+def _decode_jpeg(source: ByteSource, head: JpegHead, scale: int) -> Image.Image:
+    if source.size <= _IN_MEMORY_BYTES:
+        return load_whole_jpeg(source.read_all(), head.scan_offset, scale)
+    with source.open_file() as file:
+        return load_jpeg(file, scale)
 
 
 def _decode_heic(source: ByteSource) -> Image.Image:

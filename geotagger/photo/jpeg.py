@@ -24,7 +24,7 @@ _EXIF, _XMP, _MPF = b"Exif\0", b"http://ns.adobe.com/xap/1.0/\0", b"MPF\0"
 class JpegHead:
     """`exif` is the TIFF block of the first EXIF segment, `mpf` that of the multi-picture index
     and `mpf_offset` where it stands in the file (its offsets count from there). width and height
-    are 0 where no frame header was found; `complete` says that the scan data was reached."""
+    are 0 where no frame header was found, `scan_offset` where no scan begins."""
 
     width: int = 0
     height: int = 0
@@ -37,7 +37,7 @@ class JpegHead:
     mpf: bytes | None = None
     mpf_offset: int = 0
     comments: list[bytes] = field(default_factory=list)
-    complete: bool = False
+    scan_offset: int = 0
 
 
 def read_jpeg_head(source: ByteSource | bytes) -> JpegHead:
@@ -62,7 +62,7 @@ def read_jpeg_head(source: ByteSource | bytes) -> JpegHead:
             at += 2
             continue
         if code == _SOS:
-            head.complete = True
+            head.scan_offset = at
             break
         if code == _EOI or len(start) < 4:
             break
