@@ -6,21 +6,21 @@ Knows nothing of cells or of networks.
 
 import math
 import re
-import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import tomli_w
 
-from geotagger.errors import PackError, UsageError
-from geotagger.model.preprocessing import Preprocessing, preprocessing_of, table_of
+from geotagger.errors import UsageError
+from geotagger.model.preprocessing import Preprocessing, table_of
+from geotagger.model.toml_reading import TomlReading
 
 FORMAT = 1
 _OPENING = "# A model pack of geotagger; docs/models.md explains the keys.\n"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,144 +127,53 @@ def write_manifest(path: Path, manifest: Manifest) -> None:
 
 def read_manifest(path: Path) -> Manifest:
     """Reads pack.toml; PackError says which key of which line is wrong."""
-    try:
-        text = path.read_bytes().decode("utf-8")
-        table = tomllib.loads(text)
-    except FileNotFoundError:
-        raise PackError(f"{path}: no such file; {path.parent} is not a model pack") from None
-    except OSError as error:
-        raise PackError(f"{path}: cannot be read ({error.strerror})") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise PackError(f"{path}: not TOML: {error}; mend it, or import or pull the model again") from None
-    return _Reading(path, text, table).manifest()
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def _is_numbers(value: object) -> bool:
-    return isinstance(value, list) and all(
-        isinstance(n, int | float) and not isinstance(n, bool) and math.isfinite(n) for n in value
+    missing = f"{path.parent} is not a model pack"
+    reading = TomlReading(path, missing, "mend it, or import or pull the model again")
+    table, take = reading.table, reading.take
+    version = take(table, "format", int, "a whole number")
+    if version != FORMAT:
+        newer = "a newer geotagger made this pack; update geotagger" if version > FORMAT else "it must be 1"
+        raise reading.wrong("format", f"format {version} is not known; {newer}")
+    output = take(table, "output", dict, "a table")
+    files = take(table, "files", dict, "a table")
+    return Manifest(
+        name=take(table, "name", str, "a name", lambda v: bool(_NAME.fullmatch(v))),
+        version=take(table, "version", str, "a text"),
+        licence=take(table, "licence", str, "a text"),
+        preprocessing=reading.preprocessing(table),
+        temperature=float(
+            take(table, "temperature", int | float, "a number above 0", lambda v: 0 < v < math.inf)
+        ),
+        description=take(table, "description", str, "a text", default=""),
+        created=take(table, "created", str, "a text", default=""),
+        classes=take(output, "classes", int, "a whole number above 0", lambda v: v > 0),
+        suspect=take(output, "suspect", int, "a whole number", lambda v: v >= 0, default=0),
+        features=take(output, "features", int, "a whole number above 0", lambda v: v > 0, default=None),
+        files={name: _file_record(reading, name, record) for name, record in files.items()},
+        sources=reading.rows(Source, table, "source"),
+        accuracy=accuracy_rows(reading, table),
+        variants=reading.rows(Variant, table, "variant"),
+        training=take(table, "training", dict, "a table", default={}),
+        calibration=take(table, "calibration", dict, "a table", default={}),
     )
 
 
-_FIELD_KINDS: dict[Any, tuple[Callable[[object], bool], str]] = {
-    int: (_is_whole, "a whole number"),
-    int | None: (_is_whole, "a whole number"),
-    str: (lambda value: isinstance(value, str), "a text"),
-    tuple[float, ...]: (_is_numbers, "a list of numbers"),
-    Mapping[str, Any]: (lambda value: isinstance(value, dict), "a table"),
-}
-
-
-class _Reading:
-    """One pack.toml under examination."""
-
-    def __init__(self, path: Path, text: str, table: dict[str, Any]) -> None:
-        self.path, self.text, self.table = path, text, table
-
-    def manifest(self) -> Manifest:
-        table = self.table
-        version = self.take(table, "format", int, "a whole number")
-        if version != FORMAT:
-            newer = (
-                "a newer geotagger made this pack; update geotagger" if version > FORMAT else "it must be 1"
-            )
-            raise self.wrong("format", f"format {version} is not known; {newer}")
-        name = self.take(table, "name", str, "a text", lambda v: bool(_NAME.fullmatch(v)))
-        output = self.take(table, "output", dict, "a table")
-        return Manifest(
-            name=name,
-            version=self.take(table, "version", str, "a text"),
-            licence=self.take(table, "licence", str, "a text"),
-            preprocessing=self.preprocessing(),
-            temperature=float(
-                self.take(table, "temperature", int | float, "a number above 0", lambda v: 0 < v < math.inf)
-            ),
-            description=self.take(table, "description", str, "a text", default=""),
-            created=str(table.get("created", "")),
-            classes=self.take(output, "classes", int, "a whole number above 0", lambda v: v > 0),
-            suspect=self.take(output, "suspect", int, "a whole number", lambda v: v >= 0, default=0),
-            features=self.take(output, "features", int, "a whole number", lambda v: v > 0, default=None),
-            files={
-                key: self.record(key, value)
-                for key, value in self.take(table, "files", dict, "a table").items()
-            },
-            sources=tuple(self.row(Source, row, "source") for row in self.rows("source")),
-            accuracy=tuple(self.accuracy(row) for row in self.rows("accuracy")),
-            variants=tuple(self.row(Variant, row, "variant") for row in self.rows("variant")),
-            training=self.take(table, "training", dict, "a table", default={}),
-            calibration=self.take(table, "calibration", dict, "a table", default={}),
-        )
-
-    def preprocessing(self) -> Preprocessing:
-        try:
-            return preprocessing_of(self.take(self.table, "input", dict, "a table"))
-        except UsageError as error:
-            raise self.wrong(str(error).split(" ", 1)[0], f"[input] {error}") from None
-
-    def record(self, name: str, value: Any) -> FileRecord:
-        if "/" in name or "\\" in name or name.startswith("."):
-            raise self.wrong(name, f"[files] {name!r} is not a file of the pack's own folder")
-        record: FileRecord = self.row(FileRecord, value, "files")
-        if not _SHA256.fullmatch(record.sha256):
-            raise self.wrong(name, f"[files] {name}: {record.sha256!r} is not a SHA-256 checksum")
-        return record
-
-    def accuracy(self, value: Any) -> Accuracy:
-        row: Accuracy = self.row(Accuracy, value, "accuracy")
+def accuracy_rows(reading: TomlReading, table: Mapping[str, Any]) -> tuple[Accuracy, ...]:
+    """The [[accuracy]] tables of a pack or of a model in the catalogue."""
+    rows = reading.rows(Accuracy, table, "accuracy")
+    for row in rows:
         if len(row.km) != len(row.percent):
-            raise self.wrong("accuracy", f"accuracy of {row.test_set}: km and percent must be equally long")
-        return row
+            raise reading.wrong("accuracy", f"accuracy of {row.test_set}: km and percent differ in length")
+    return rows
 
-    def rows(self, key: str) -> list[Any]:
-        rows: list[Any] = self.take(self.table, key, list, "a list of tables", default=[])
-        return rows
 
-    def row(self, kind: type[Any], value: Any, section: str) -> Any:
-        """A dataclass from a table, field by field, strictly."""
-        if not isinstance(value, dict):
-            raise self.wrong(section, f"{section} must be a table")
-        known = {f.name: f for f in fields(kind)}
-        for key in value:
-            if key not in known:
-                raise self.wrong(key, f"{section}.{key} is not known")
-        ready: dict[str, Any] = {}
-        for key, f in known.items():
-            if key not in value:
-                if f.default is f.default_factory:  # both MISSING: no default
-                    raise self.wrong(section, f"{section}.{key} is missing")
-                continue
-            accepts, wanted = _FIELD_KINDS[f.type]
-            if not accepts(value[key]):
-                raise self.wrong(key, f"{section}.{key} must be {wanted}, not {value[key]!r}")
-            ready[key] = tuple(value[key]) if isinstance(value[key], list) else value[key]
-        return kind(**ready)
-
-    def take(
-        self,
-        table: Mapping[str, Any],
-        key: str,
-        kind: Any,
-        wanted: str,
-        accepts: Callable[[Any], bool] = lambda _: True,
-        **default: Any,
-    ) -> Any:
-        if key not in table:
-            if "default" in default:
-                return default["default"]
-            raise PackError(f"{self.path}: {key} is missing; mend it, or import or pull the model again")
-        value = table[key]
-        if isinstance(value, bool) or not isinstance(value, kind) or not accepts(value):
-            raise self.wrong(key, f"{key} must be {wanted}, not {value!r}")
-        return value
-
-    def wrong(self, key: str, what: str) -> PackError:
-        """The line is that of the first `key =` or `[key]`, which is the only one for most keys."""
-        at = re.search(rf'^\s*\[*"?(?:[\w"]+\.)?{re.escape(key)}"?\s*(?:=|\])', self.text, re.MULTILINE)
-        line = f"line {self.text[: at.end()].count(chr(10)) + 1}: " if at else ""
-        return PackError(f"{self.path}: {line}{what}; mend it, or import or pull the model again")
+def _file_record(reading: TomlReading, name: str, value: Any) -> FileRecord:
+    if "/" in name or "\\" in name or name.startswith("."):
+        raise reading.wrong(name, f"files: {name!r} is not a file of the pack's own folder")
+    record = reading.row(FileRecord, value, "files")
+    if not SHA256.fullmatch(record.sha256):
+        raise reading.wrong(name, f"files: {name}: {record.sha256!r} is not a SHA-256 checksum")
+    return record
 
 
 def _without_none(table: dict[str, Any]) -> dict[str, Any]:

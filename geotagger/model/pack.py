@@ -85,7 +85,7 @@ class ModelPack:
 def models_folder() -> Path:
     """Where packs are installed: $GEOTAGGER_MODELS, or the user's data folder for geotagger."""
     chosen = os.environ.get("GEOTAGGER_MODELS")
-    return Path(chosen) if chosen else platformdirs.user_data_path("geotagger") / "models"
+    return Path(chosen) if chosen else platformdirs.user_data_path("geotagger", appauthor=False) / "models"
 
 
 def installed_packs() -> list[Path]:
@@ -159,7 +159,7 @@ def write_pack(
     `replace` a pack that is there makes way; anything else that is there never does.
     """
     check_name(manifest.name)
-    _check_free(folder, replace)
+    check_free(folder, replace)
     check_cells(cells, folder / CELLS)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -180,6 +180,18 @@ def write_pack(
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return load_pack(folder)
+
+
+def check_free(folder: Path, replace: bool) -> None:
+    """UsageError where a pack cannot be written to `folder`, which is left as it is."""
+    if not os.path.lexists(folder):
+        return
+    if not (folder / MANIFEST).is_file():
+        raise UsageError(
+            f"{folder}: exists and is not a model pack; it was left as it is, choose another name"
+        )
+    if not replace:
+        raise UsageError(f"{folder}: a pack of this name exists; it was left as it is, --force replaces it")
 
 
 def save_manifest(pack: ModelPack, manifest: Manifest) -> ModelPack:
@@ -242,17 +254,6 @@ def _move_into_place(unfinished: Path, folder: Path) -> None:
     else:
         unfinished.rename(folder)
     _sync(folder.parent)
-
-
-def _check_free(folder: Path, replace: bool) -> None:
-    if not os.path.lexists(folder):
-        return
-    if not (folder / MANIFEST).is_file():
-        raise UsageError(
-            f"{folder}: exists and is not a model pack; it was left as it is, choose another name"
-        )
-    if not replace:
-        raise UsageError(f"{folder}: a pack of this name exists; it was left as it is, --force replaces it")
 
 
 def _check_size(path: Path, record: FileRecord, *, exact: bool) -> None:
