@@ -4,7 +4,7 @@ Takes points with masses and sizes (degrees, kilometres), gives a point, a radiu
 probability inside it. Knows nothing of where the probability came from.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,9 +15,12 @@ from geotagger.estimate.values import Candidate
 from geotagger.geo import EARTH_RADIUS_KM, lat_lng_of, unit_vectors
 
 FloatArray = NDArray[np.float64]
+Corrected = Callable[[FloatArray], FloatArray]
 
-_CENTRES = 48
-"""How many of the heaviest points are tried as the middle. More changed no estimate in 1,000."""
+_CENTRES = 24
+"""How many points of each kind are tried as the middle."""
+_AS_GOOD = 0.95
+_NEAR_KM = 1.0
 _LEAST_RADIUS_KM = 0.01
 _RADII = 48
 _LEVEL_ZERO_EDGE_KM = 9220.0
@@ -48,32 +51,41 @@ class Gathered:
     confidence: float
 
 
-def gather(cloud: Cloud, within_km: float, certainty: float) -> Gathered:
-    """The point with the most probability within `within_km`; of points as good to 1 %, the one
-    with the least expected distance, so that inside the circle it does not matter who is heaviest."""
-    order = np.argsort(-cloud.mass)[:_CENTRES]
-    tried = cloud.vectors[order]
+def gather(cloud: Cloud, within_km: float, certainty: float, corrected: Corrected | None = None) -> Gathered:
+    """The point with the most probability within `within_km`; of points that gather as much to a
+    twentieth, the one with the least expected log distance, so that it is also good inside the circle.
+
+    `corrected` maps the probabilities that the cloud holds to calibrated ones.
+    """
+    tried = cloud.vectors[_centres(cloud, within_km)]
     distance = distances_km(tried, cloud.vectors)
     inside = _share(distance, cloud.size_km, within_km) @ cloud.mass
+    # the best point drawn need not be the middle of what it gathers: step to the mean
     best = int(np.argmax(inside))
-    # the heaviest point need not be the middle of what it gathers: step to the mean, twice
-    middles = [tried[best]]
-    for _ in range(2):
-        near = distances_km(middles[-1][None], cloud.vectors)[0] <= within_km
-        mean = (cloud.mass * near) @ cloud.vectors
-        length = float(np.linalg.norm(mean))
-        if length > 0:
-            middles.append(mean / length)
-    tried = np.concatenate([tried, np.array(middles[1:]).reshape(-1, 3)])
-    more = distances_km(tried[len(order) :], cloud.vectors)
-    distance = np.concatenate([distance, more])
-    inside = np.concatenate([inside, _share(more, cloud.size_km, within_km) @ cloud.mass])
-    as_good = np.flatnonzero(inside >= 0.99 * inside.max())
-    expected = np.minimum(np.hypot(distance[as_good], cloud.size_km * 0.7), within_km) @ cloud.mass
-    chosen = int(as_good[np.argmin(expected)])
-    radius, confidence = _radius(distance[chosen], cloud, within_km, certainty)
+    mean = (cloud.mass * (distance[best] <= within_km)) @ cloud.vectors
+    length = float(np.linalg.norm(mean))
+    if length > 0:
+        middle = (mean / length)[None]
+        beyond = distances_km(middle, cloud.vectors)
+        tried, distance = np.concatenate([tried, middle]), np.concatenate([distance, beyond])
+        inside = np.append(inside, _share(beyond, cloud.size_km, within_km) @ cloud.mass)
+    as_good = np.flatnonzero(inside >= _AS_GOOD * inside.max())
+    apart = np.minimum(np.hypot(distance[as_good], 0.7 * cloud.size_km), within_km)
+    chosen = int(as_good[np.argmin(np.log1p(apart / _NEAR_KM) @ cloud.mass)])
+    radius, confidence = _radius(distance[chosen], cloud, within_km, certainty, corrected)
     lat, lng = lat_lng_of(tried[chosen])
     return Gathered(float(lat), float(lng), radius, confidence)
+
+
+def _centres(cloud: Cloud, within_km: float) -> NDArray[np.int64]:
+    """Rows worth trying as the middle: the heaviest, and the densest at two resolutions."""
+    if len(cloud.mass) <= 2 * _CENTRES:
+        return np.arange(len(cloud.mass))
+    found = [np.argpartition(-cloud.mass, _CENTRES)[:_CENTRES]]
+    for finest in (0.02, 0.002):
+        density = cloud.mass / np.maximum(cloud.size_km, finest * within_km) ** 2
+        found.append(np.argpartition(-density, _CENTRES)[:_CENTRES])
+    return np.unique(np.concatenate(found))
 
 
 def probability_within(cloud: Cloud, latitude: float, longitude: float, radius_km: FloatArray) -> FloatArray:
@@ -88,7 +100,7 @@ def leading_places(cloud: Cloud, within_km: float, count: int = 5) -> tuple[Cand
     level = int(np.clip(np.floor(np.log2(_LEVEL_ZERO_EDGE_KM / within_km)), 0, cells.MAX_LEVEL))
     found: list[Candidate] = []
     while len(found) < count and mass.sum() > 0.01:
-        order = np.argsort(-mass)[:_CENTRES]
+        order = np.argsort(-mass)[: 2 * _CENTRES]
         distance = distances_km(cloud.vectors[order], cloud.vectors)
         share = _share(distance, cloud.size_km, within_km)
         inside = share @ mass
@@ -151,11 +163,15 @@ def _share(distance: FloatArray, size: FloatArray, radius: FloatArray | float) -
     return np.asarray(overlap * np.minimum(1.0, (radius / np.maximum(size, 1e-9)) ** 2))
 
 
-def _radius(distance: FloatArray, cloud: Cloud, within_km: float, certainty: float) -> tuple[float, float]:
+def _radius(
+    distance: FloatArray, cloud: Cloud, within_km: float, certainty: float, corrected: Corrected | None
+) -> tuple[float, float]:
     grid = np.geomspace(min(_LEAST_RADIUS_KM, within_km / 2), within_km, _RADII)
     near = distance - cloud.size_km < within_km
     share = _share(distance[None, near], cloud.size_km[near], grid[:, None])
     held = np.maximum.accumulate(np.minimum(share @ cloud.mass[near], 1.0))
+    if corrected is not None:
+        held = np.maximum.accumulate(corrected(held))
     if held[-1] < certainty:
         return within_km, float(held[-1])
     at = int(np.argmax(held >= certainty))

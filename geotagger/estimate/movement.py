@@ -1,23 +1,22 @@
-"""How far the people of an archive move in a given time, and where they keep coming back to.
+"""How the people of an archive move: what is learned from the photos that have a fix.
 
-Learned from the photos that have a fix. A place a time later is either *near* (a heavy-tailed
-radial density whose scale grows with the time) or *anywhere they are wont to be* (their visited
-places, weighted by how near in time the visit was), or rarely *new* (anywhere). The formulas and
-the priors stand in docs/evidence.md.
+A photo's place is, with learned probabilities, near the fixes before and after it (between
+them, when they agree), at one of the places visited in that region, at a place of some other
+region that the archive knows, on a longer trip from a fix, or anywhere. docs/evidence.md has the
+formulas, what each number means, and where the priors come from.
 
 Takes arrays of fixes, gives a `Movement` that can be stored. Knows nothing of photos or cells.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from geotagger.estimate.cloud import distances_km
-from geotagger.geo import unit_vectors
-
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 
 HOUR_S, DAY_S = 3600.0, 86400.0
 EARTH_KM2 = 5.1e8
@@ -26,108 +25,184 @@ MOST_VISITS = 4096
 
 @dataclass(frozen=True, slots=True)
 class Motion:
-    """The parameters, with the prior as defaults. Density of a place d km away after τ seconds:
+    """The parameters; the defaults are the prior. Lags τ are absolute, D is the distance between
+    the fixes before and after."""
 
-    near:   ν/(π s²) · (1 + d²/s²)^(−ν−1),  s(τ) = still_km + hour_km · (τ/1 h)^growth
-    jump:   with probability jump_most · (1 − exp(−(τ/jump_days)^0.5)) the place is instead one of the
-            visited ones, each weighted (1 + lag/recall_days)^(−1), or, with probability `new`, any.
-    """
-
-    still_km: float = 0.05
-    hour_km: float = 0.6
-    growth: float = 0.6
-    tail: float = 0.55
-    jump_most: float = 0.8
-    jump_days: float = 10.0
-    recall_days: float = 3.0
+    still_km: float = 0.015
+    """Scale of the near density at no lag at all: s(τ) = still + hour · (τ/1 h)^growth."""
+    hour_km: float = 0.8
+    growth: float = 0.62
+    tail: float = 1.05
+    """P(farther than d) = (1 + d²/s²)^(−tail)."""
+    bridge: float = 1.6
+    """Logit of the share of the bridge between two fixes in one place …"""
+    bridge_fall: float = 0.6
+    """… and how it falls with log(1 + D²/(s₁² + s₂²))."""
+    bridge_swell: float = 0.22
+    """How the bridge's variance grows with the same ratio."""
+    away: float = -1.3
+    """Logit of being in neither fix's region when the nearer is a day away …"""
+    away_lag: float = 0.95
+    """… per log of the lag …"""
+    away_apart: float = 0.5
+    """… per log of the distance between the fixes."""
+    trip: float = 0.0
+    """Logit of the share of those that are somewhere about the fixes rather than at a known place."""
+    trip_km: float = 120.0
+    haunt: float = 1.0
+    """Logit of being at a visited place of the region rather than just near the fix, at a day's lag …"""
+    haunt_lag: float = 0.65
+    """… per log of the lag."""
     haunt_km: float = 0.7
-    haunt_tail: float = 0.5
-    new: float = 0.1
+    haunt_tail: float = 0.65
+    recall_days: float = 14.0
+    """A visited place counts (1 + lag/recall_days)^(−recall)."""
+    recall: float = 0.7
+    fade: float = 1.15
+    """A fix speaks for its region with weight lag^(−fade)."""
+    stranger: float = 1.5
+    """By how much another camera's fix counts as farther in time than the own camera's."""
 
     def scale_km(self, lag_s: ArrayLike) -> FloatArray:
-        return np.asarray(self.still_km + self.hour_km * (np.asarray(lag_s) / HOUR_S) ** self.growth)
+        lag = np.minimum(np.asarray(lag_s, dtype=np.float64), 1e10)
+        return np.asarray(self.still_km + self.hour_km * (lag / HOUR_S) ** self.growth)
 
-    def near_density(self, distance_km: FloatArray, lag_s: ArrayLike, blur_km: ArrayLike = 0.0) -> FloatArray:
-        """Per km². `blur_km` is how wrong the places themselves may be."""
-        return radial_density(distance_km, np.hypot(self.scale_km(lag_s), blur_km), self.tail)
+    def away_share(self, lag_s: ArrayLike, apart_km: ArrayLike | None = None) -> FloatArray:
+        """The probability of having left the region of both fixes. No distance: only one fix."""
+        logit = self.away + self.away_lag * np.log(np.asarray(lag_s) / DAY_S + 1e-4)
+        if apart_km is not None:
+            logit = logit + self.away_apart * (np.log1p(np.asarray(apart_km) / 10.0) - 2.0)
+        return np.asarray(1 / (1 + np.exp(-logit)))
 
-    def jump(self, lag_s: ArrayLike) -> FloatArray:
-        return np.asarray(self.jump_most * -np.expm1(-np.sqrt(np.asarray(lag_s) / (self.jump_days * DAY_S))))
+
+LOGARITHMIC = frozenset(
+    ("still_km", "hour_km", "tail", "bridge_fall", "bridge_swell", "trip_km", "haunt_km", "haunt_tail")
+) | {"recall_days", "recall", "fade", "stranger"}
+"""Parameters that are learned on a logarithmic scale."""
+
+PRIOR_SPREAD = {
+    "still_km": 1.0, "hour_km": 1.0, "growth": 0.2, "tail": 0.4, "bridge": 1.0, "bridge_fall": 0.5,
+    "bridge_swell": 1.0, "away": 1.0, "away_lag": 0.3, "away_apart": 0.5, "trip": 1.0, "trip_km": 0.7,
+    "haunt": 1.0, "haunt_lag": 0.3, "haunt_km": 1.0, "haunt_tail": 0.4, "recall_days": 1.0, "recall": 0.4,
+    "fade": 0.6, "stranger": 0.5,
+}  # fmt: skip
+"""Standard deviations of the prior about the defaults, on the scale that is learned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """Calibration of stated probabilities, learned where the truth is known:
+    logit p' = offset + slope · logit p + by_lag · (log₁₀(hours + 0.01) − 1)  (Platt 1999)."""
+
+    offset: float = 0.0
+    slope: float = 1.0
+    by_lag: float = 0.0
+
+    def apply(self, probability: FloatArray, lag_s: float) -> FloatArray:
+        p = np.clip(probability, 1e-5, 1 - 1e-5)
+        logit = self.offset + self.slope * np.log(p / (1 - p)) + self.by_lag * float(lag_feature(lag_s))
+        return np.asarray(np.where(probability <= 0, 0.0, 1 / (1 + np.exp(-logit))))
+
+
+def lag_feature(lag_s: ArrayLike) -> FloatArray:
+    return np.asarray(np.log10(np.minimum(lag_s, 1e10) / HOUR_S + 0.01) - 1.0)
 
 
 @dataclass(frozen=True)
 class Movement:
-    """utc: float64 (n,), ordered; lat, lng: float64 degrees (n,): visits, one a place and day, thinned.
-    `learned_from` is how many fixes taught it; 0 means that it is all prior."""
+    """What was learned. Visits, one a place and day, thinned, ordered by time: utc float64 (n,), lat
+    and lng degrees (n,), camera int64 (n,) an index into `cameras`, −1 unknown. `learned_from` is how
+    many fixes taught it; 0 means that it is all prior."""
 
     motion: Motion = field(default_factory=Motion)
+    correction: Correction = field(default_factory=Correction)
     utc: FloatArray = field(default_factory=lambda: np.empty(0))
     lat: FloatArray = field(default_factory=lambda: np.empty(0))
     lng: FloatArray = field(default_factory=lambda: np.empty(0))
+    camera: IntArray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    cameras: tuple[str, ...] = ()
+    zone_trust: float = 0.95
+    """How often the offset in EXIF is the legal one of the place."""
     learned_from: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         return {
             "motion": asdict(self.motion),
+            "correction": asdict(self.correction),
             "utc": self.utc.tolist(),
             "lat": self.lat.tolist(),
             "lng": self.lng.tolist(),
+            "camera": self.camera.tolist(),
+            "cameras": list(self.cameras),
+            "zone_trust": self.zone_trust,
             "learned_from": self.learned_from,
         }
 
     @staticmethod
     def from_dict(stored: dict[str, Any]) -> "Movement":
         return Movement(
-            Motion(**stored["motion"]),
-            np.array(stored["utc"], dtype=np.float64),
-            np.array(stored["lat"], dtype=np.float64),
-            np.array(stored["lng"], dtype=np.float64),
-            int(stored["learned_from"]),
+            motion=Motion(**stored["motion"]),
+            correction=Correction(**stored["correction"]),
+            utc=np.array(stored["utc"], dtype=np.float64),
+            lat=np.array(stored["lat"], dtype=np.float64),
+            lng=np.array(stored["lng"], dtype=np.float64),
+            camera=np.array(stored["camera"], dtype=np.int64),
+            cameras=tuple(stored["cameras"]),
+            zone_trust=float(stored["zone_trust"]),
+            learned_from=int(stored["learned_from"]),
         )
 
-    def visit_weights(self, utc: float | None) -> FloatArray:
-        """How likely each visited place is to be the one, summing to 1."""
-        if utc is None:
-            weights = np.ones(len(self.utc))
-        else:
-            weights = 1 / (1 + np.abs(self.utc - utc) / (self.motion.recall_days * DAY_S))
-        return np.asarray(weights / max(weights.sum(), 1e-300))
-
-    def haunt_density(self, vectors: FloatArray, utc: float | None, most: int = 64) -> FloatArray:
-        """Density per km² of the visited places, at unit vectors (n, 3)."""
-        if len(self.utc) == 0:
-            return np.full(len(vectors), 1 / EARTH_KM2)
-        weights = self.visit_weights(utc)
-        used = np.argsort(-weights)[:most]
-        distance = distances_km(vectors, unit_vectors(self.lat[used], self.lng[used]))
-        m = self.motion
-        return np.asarray(radial_density(distance, m.haunt_km, m.haunt_tail) @ weights[used])
+    def camera_code(self, camera: str | None) -> int:
+        """The index of a camera that has fixes of its own, −1 for any other."""
+        return self.cameras.index(camera) if camera in self.cameras else -1
 
 
-def radial_density(distance_km: FloatArray, scale_km: ArrayLike, tail: float) -> FloatArray:
-    """Per km². P(farther than d) = (1 + d²/s²)^(−ν): a planar Student density."""
-    square = np.square(scale_km)
-    return np.asarray(tail / (np.pi * square) * (1 + np.square(distance_km) / square) ** (-tail - 1))
+def radial_density(distance_km: ArrayLike, scale_km: ArrayLike, tail: ArrayLike) -> FloatArray:
+    """Per km². P(farther than d) = (1 + d²/s²)^(−ν): Student's density in the plane."""
+    square = np.square(np.asarray(scale_km, dtype=np.float64))
+    base = 1 + np.square(np.asarray(distance_km, dtype=np.float64)) / square
+    return np.asarray(np.asarray(tail) / (np.pi * square) * base ** (-np.asarray(tail) - 1))
 
 
-def radial_quantile(share: FloatArray, scale_km: float, tail: float) -> FloatArray:
+def radial_quantile(share: ArrayLike, scale_km: ArrayLike, tail: ArrayLike) -> FloatArray:
     """The distance within which `share` of the density lies."""
-    return np.asarray(scale_km * np.sqrt((1 - share) ** (-1 / tail) - 1))
+    return np.asarray(np.asarray(scale_km) * np.sqrt((1 - np.asarray(share)) ** (-1 / np.asarray(tail)) - 1))
 
 
-def learn_movement(utc: ArrayLike, lat: ArrayLike, lng: ArrayLike) -> Movement:
-    """From the archive's own fixes: POSIX seconds and degrees, each (n,); NaN times are left out."""
+def learn_movement(
+    utc: ArrayLike, lat: ArrayLike, lng: ArrayLike, camera: Sequence[str | None] | None = None
+) -> Movement:
+    """From the archive's own fixes: POSIX seconds and degrees, each (n,), in any order; NaN times
+    are left out."""
+    from geotagger.estimate.learning import fit_correction, fit_motion
+    from geotagger.estimate.prior import Known
+
     t, la, ln = (np.asarray(a, dtype=np.float64) for a in (utc, lat, lng))
-    known = np.isfinite(t) & np.isfinite(la) & np.isfinite(ln)
-    order = np.argsort(t[known], kind="stable")
-    t, la, ln = t[known][order], la[known][order], ln[known][order]
-    kept = _distinct_visits(t, la, ln)
-    return Movement(Motion(), t[kept], la[kept], ln[kept], len(t))
+    names = list(camera) if camera is not None else [None] * len(t)
+    usable = np.flatnonzero(np.isfinite(t) & np.isfinite(la) & np.isfinite(ln))
+    order = usable[np.argsort(t[usable], kind="stable")]
+    cameras = tuple(sorted({name for name in (names[n] for n in order) if name is not None}))
+    code_of = {name: n for n, name in enumerate(cameras)}
+    codes = np.array([code_of.get(names[n] or "", -1) for n in order], dtype=np.int64)
+    t, la, ln = t[order], la[order], ln[order]
+    kept = distinct_visits(t, la, ln)
+    known = Known(t, la, ln, np.zeros(len(t)), codes, kept)
+    motion = fit_motion(known)
+    return Movement(
+        motion=motion,
+        correction=fit_correction(known, motion),
+        utc=t[kept],
+        lat=la[kept],
+        lng=ln[kept],
+        camera=codes[kept],
+        cameras=cameras,
+        learned_from=len(t),
+    )
 
 
-def _distinct_visits(t: FloatArray, lat: FloatArray, lng: FloatArray) -> NDArray[np.int64]:
-    """The first of each place (0.01°) and day; of too many, an even share."""
+def distinct_visits(t: FloatArray, lat: FloatArray, lng: FloatArray) -> IntArray:
+    """Rows that are the first of their place (0.01°) and day; of too many, an even share."""
     place = np.stack([np.floor(t / DAY_S), np.round(lat, 2), np.round(lng, 2)], axis=1)
     _, first = np.unique(place, axis=0, return_index=True)
     first.sort()
-    return np.asarray(first[:: max(1, -(-len(first) // MOST_VISITS))])
+    return np.asarray(first[:: max(1, -(-len(first) // MOST_VISITS))], dtype=np.int64)

@@ -1,55 +1,58 @@
 """The places of one outing: photos that belong together in time, with what lies before and after.
 
-Every photo without a fix gets a probability over places from the nearest known places in time
-on both sides, the archive's habits and its own picture, and from it an estimate. The density is
-sampled where any of these puts mass and weighed by all of them.
+Every photo without a fix gets a probability over places from the fixes around it in time and
+the archive's habits (prior.py), from its own picture and from the pictures beside it
+(sequence.py), and from that an estimate.
 
 Takes observations ordered by time, gives estimates aligned with them. Knows nothing of disks.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from geotagger.cells import CellTable
-from geotagger.estimate.cloud import Cloud, deepest_cell, distances_km, gather, leading_places
-from geotagger.estimate.movement import (
-    DAY_S,
-    EARTH_KM2,
-    HOUR_S,
-    Movement,
-    radial_density,
-    radial_quantile,
+from geotagger.estimate.cloud import Cloud, Gathered, deepest_cell, gather, leading_places
+from geotagger.estimate.learning import OUTING_GAP_S
+from geotagger.estimate.movement import DAY_S, HOUR_S, Movement
+from geotagger.estimate.prior import (
+    VISITS,
+    Known,
+    Mixture,
+    Surroundings,
+    mixture,
+    surroundings,
+    weighed_by_zone,
+    with_fix,
+    with_habits_only,
+)
+from geotagger.estimate.sequence import (
+    Node,
+    burst_weights,
+    join,
+    node_of_both,
+    node_of_picture,
+    node_of_prior,
 )
 from geotagger.estimate.values import RUNGS, Estimate, Fix, Observation
-from geotagger.estimate.visual import cloud_of
-from geotagger.geo import destination, distance_km, interpolate, unit_vectors
+from geotagger.geo import distance_km
 
-FloatArray = NDArray[np.float64]
-
-OUTING_GAP_S = 6 * HOUR_S
-"""A longer pause ends an outing: people sleep, and wake up somewhere."""
+_TRUSTED = RUNGS.index("camera")
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`within_km` caps the radius, `certainty` is what the radius should hold."""
+    """`within_km` caps the radius, `certainty` is what the radius should hold. Each prior can be
+    switched off: the places the archive visits, the time zone of the EXIF offset, and the
+    pictures beside a photo."""
 
     within_km: float = 25.0
     certainty: float = 0.9
-
-
-@dataclass(frozen=True, slots=True)
-class _Anchor:
-    """A known place some time away."""
-
-    latitude: float
-    longitude: float
-    lag_s: float
-    error_km: float
-    rung: str
+    habits: bool = True
+    time_zone: bool = True
+    sequence: bool = True
 
 
 def outings(utc: Sequence[float | None]) -> list[slice]:
@@ -76,50 +79,131 @@ def estimate_outing(
     a time outside the outing.
     """
     options = options or Options()
-    known = [
-        o for o in (before, *observations, after) if o is not None and o.fix is not None and o.utc is not None
-    ]
-    times = np.array([o.utc for o in known], dtype=np.float64)
-    return [
-        None
-        if o.fix is not None and RUNGS.index(o.fix.rung) >= RUNGS.index("camera")
-        else _estimate(o, known, times, movement, table, options)
-        for o in observations
-    ]
+    asked = [n for n, o in enumerate(observations) if not _stands(o)]
+    estimates: list[Estimate | None] = [None] * len(observations)
+    if not asked:
+        return estimates
+    photos = [observations[n] for n in asked]
+    known, fixes = _known([before, *observations, after], photos, movement, options)
+    around, mix = _prior(photos, known, movement, options)
+    weights = burst_weights([o.utc for o in photos if o.posterior is not None])
+    nodes: list[Node | None] = []
+    pictured = 0
+    for row, photo in enumerate(photos):
+        has_prior = bool(mix.weight[row].sum() > 0)
+        posterior = photo.posterior if table is not None and _says_anything(photo) else None
+        weight = 1.0
+        if photo.posterior is not None:
+            weight = float(weights[pictured]) if options.sequence else 1.0
+            pictured += 1
+        if posterior is not None and table is not None and has_prior:
+            nodes.append(node_of_both(photo.utc, posterior, table, mix, row, weight))
+        elif posterior is not None and table is not None:
+            nodes.append(node_of_picture(photo.utc, posterior, table, weight))
+        else:
+            nodes.append(node_of_prior(photo.utc, mix, row) if has_prior else None)
+    clouds = [None if node is None else node.points for node in nodes]
+    if options.sequence:
+        clouds = join(nodes, movement.motion)
+    beside = sum(node is not None and node.pictured for node in nodes)
+    for row, n in enumerate(asked):
+        drawn = clouds[row]
+        if drawn is not None:
+            told = _Told(photos[row], nodes[row], around, row, fixes, beside if options.sequence else 0)
+            estimates[n] = _estimate(told, drawn, movement, options)
+    return estimates
 
 
-def _estimate(
-    photo: Observation,
-    known: Sequence[Observation],
-    times: FloatArray,
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What spoke for one photo, for the words of its evidence."""
+
+    photo: Observation
+    node: Node | None
+    around: Surroundings
+    row: int
+    fixes: Mapping[int, Fix]
+    pictures: int
+
+
+def _stands(observation: Observation) -> bool:
+    return observation.fix is not None and RUNGS.index(observation.fix.rung) >= _TRUSTED
+
+
+def _known(
+    candidates: Sequence[Observation | None],
+    photos: Sequence[Observation],
     movement: Movement,
-    table: CellTable | None,
     options: Options,
-) -> Estimate | None:
-    anchors = _anchors(photo, known, times)
-    visual = cloud_of(photo.posterior, table) if photo.posterior is not None and table is not None else None
-    if visual is not None and not len(visual.mass):
-        visual = None
-    if not anchors and visual is None and not len(movement.utc):
-        return None
-    cloud = _posterior_cloud(photo, anchors, visual, movement)
-    found = gather(cloud, options.within_km, options.certainty)
-    rungs = []
-    evidence = []
-    if visual is not None and photo.posterior is not None:
-        rungs.append("visual")
-        evidence.append(f"picture: leading class holds {photo.posterior.probabilities[0]:.0%}")
-    if anchors or visual is None:
-        rungs.append("neighbours")
-    for anchor in anchors:
-        if anchor.rung not in rungs and anchor.rung in ("track", "sidecar"):
-            rungs.append(anchor.rung)
-        side = "before" if anchor.lag_s > 0 else "after"
-        away = distance_km(found.latitude, found.longitude, anchor.latitude, anchor.longitude)
-        evidence.append(f"{anchor.rung} fix {_span(abs(anchor.lag_s))} {side}, {away:.3g} km from here")
-    if not anchors and len(movement.utc):
-        evidence.append("no geotagged photo near in time: the places this archive visits")
-    rungs.sort(key=RUNGS.index)
+) -> tuple[Known, dict[int, Fix]]:
+    """The fixes at hand and the archive's visits, ordered by time, and which row is which fix. Visits
+    at the very time of a photo that is asked for would be its own place: they are left out."""
+    fixed = [o for o in candidates if o is not None and o.fix is not None and o.utc is not None]
+    utc = np.array([o.utc for o in fixed], dtype=np.float64)
+    lat = np.array([o.fix.latitude for o in fixed if o.fix is not None])
+    lng = np.array([o.fix.longitude for o in fixed if o.fix is not None])
+    error = np.array([o.fix.error_km for o in fixed if o.fix is not None])
+    camera = np.array([movement.camera_code(o.camera) for o in fixed], dtype=np.int64)
+    if options.habits:
+        near = _visits_near(photos, movement)
+        utc = np.concatenate([utc, movement.utc[near]])
+        lat, lng = np.concatenate([lat, movement.lat[near]]), np.concatenate([lng, movement.lng[near]])
+        error = np.concatenate([error, np.zeros(near.stop - near.start)])
+        camera = np.concatenate([camera, movement.camera[near]])
+    order = np.argsort(utc, kind="stable")
+    visits = np.flatnonzero(order >= len(fixed)) if options.habits else np.empty(0, dtype=np.int64)
+    rows = {int(row): fixed[int(n)].fix for row, n in enumerate(order) if n < len(fixed)}
+    return (
+        Known(utc[order], lat[order], lng[order], error[order], camera[order], visits),
+        {row: fix for row, fix in rows.items() if fix is not None},
+    )
+
+
+def _visits_near(photos: Sequence[Observation], movement: Movement) -> slice:
+    """The stored visits that can be among the nearest in time to any of the photos."""
+    times = [o.utc for o in photos if o.utc is not None]
+    if not times:
+        return slice(0, 0)
+    first, last = np.searchsorted(movement.utc, [min(times), max(times)])
+    return slice(max(0, int(first) - VISITS), min(len(movement.utc), int(last) + VISITS))
+
+
+def _prior(
+    photos: Sequence[Observation], known: Known, movement: Movement, options: Options
+) -> tuple[Surroundings, Mixture]:
+    utc = np.array([np.nan if o.utc is None else o.utc for o in photos], dtype=np.float64)
+    camera = np.array([movement.camera_code(o.camera) for o in photos], dtype=np.int64)
+    # NaN sorts behind everything: a photo without a time sees no fix after it, and none before
+    at = np.searchsorted(known.utc, np.where(np.isnan(utc), -np.inf, utc))
+    around = surroundings(known, utc, camera, at, at)
+    mix = mixture(around, movement.motion)
+    timeless = np.isnan(utc)
+    if timeless.any():
+        mix = with_habits_only(mix, timeless, movement.lat, movement.lng) if options.habits else mix
+    if options.time_zone:
+        mix = weighed_by_zone(mix, utc, [o.utc_offset_s for o in photos], movement.zone_trust)
+    own = [n for n, o in enumerate(photos) if o.fix is not None]
+    for n in own:
+        fix = photos[n].fix
+        assert fix is not None
+        mix = with_fix(mix, n, fix.latitude, fix.longitude, fix.error_km)
+    return around, mix
+
+
+def _says_anything(photo: Observation) -> bool:
+    """A picture adds nothing to a track's place, which is finer than any cell."""
+    return photo.posterior is not None and len(photo.posterior.classes) > 0 and photo.fix is None
+
+
+def _estimate(told: _Told, drawn: Cloud, movement: Movement, options: Options) -> Estimate:
+    photo, node = told.photo, told.node
+    lag = float(told.around.nearest_lag[told.row])
+    pictured = node is not None and node.pictured
+    corrected = None
+    if not pictured and photo.fix is None and np.isfinite(lag):
+        corrected = partial(movement.correction.apply, lag_s=lag)
+    found = gather(drawn, options.within_km, options.certainty, corrected)
+    rungs, evidence = _evidence(told, found, movement)
     return Estimate(
         latitude=found.latitude,
         longitude=found.longitude,
@@ -127,100 +211,52 @@ def _estimate(
         confidence=found.confidence,
         rung=rungs[-1],
         rungs=tuple(rungs),
-        cell=deepest_cell(cloud, options.certainty),
-        candidates=leading_places(cloud, options.within_km),
+        cell=deepest_cell(drawn, options.certainty),
+        candidates=leading_places(drawn, options.within_km),
         evidence=tuple(evidence),
     )
 
 
-def _anchors(photo: Observation, known: Sequence[Observation], times: FloatArray) -> list[_Anchor]:
-    if photo.utc is None or not known:
-        return []
-    at = int(np.searchsorted(times, photo.utc))
-    found = []
-    for n in (at - 1, at):
-        if 0 <= n < len(known):
-            fix = known[n].fix
-            assert isinstance(fix, Fix)
-            lag = photo.utc - times[n]
-            found.append(_Anchor(fix.latitude, fix.longitude, float(lag), fix.error_km, fix.rung))
-    return found
+def _evidence(told: _Told, found: Gathered, movement: Movement) -> tuple[list[str], list[str]]:
+    photo, around, row = told.photo, told.around, told.row
+    rungs: set[str] = set()
+    words: list[str] = []
+    if photo.fix is not None:
+        rungs.add(photo.fix.rung)
+        words.append(f"{photo.fix.rung}: a place at this time, within {photo.fix.error_km:.2g} km")
+    if told.node is not None and told.node.pictured and photo.posterior is not None:
+        rungs.add("visual")
+        words.append(f"visual: the leading cell holds {photo.posterior.probabilities[0]:.0%} of the picture")
+    elif told.pictures:
+        rungs.add("visual")
+    if told.pictures > 1 and photo.utc is not None:
+        words.append(f"visual: {told.pictures} pictures of this outing weighed together")
+    for at, lag, side in (
+        (int(around.before[row]), float(around.lag_before[row]), "before"),
+        (int(around.after[row]), float(around.lag_after[row]), "after"),
+    ):
+        if at < 0:
+            continue
+        fix = told.fixes.get(at)
+        rung = fix.rung if fix is not None and fix.rung in ("track", "sidecar") else "neighbours"
+        rungs.add("neighbours")
+        away = distance_km(found.latitude, found.longitude, around.known.lat[at], around.known.lng[at])
+        source = "a photo with a fix" if rung == "neighbours" else f"a {rung} fix"
+        words.append(f"neighbours: {source} {span(lag)} {side}, {away:.3g} km from the estimate")
+    if photo.utc is None:
+        words.append("no time known: neither neighbours nor tracks can speak")
+        if len(movement.utc) and photo.fix is None:
+            rungs.add("neighbours")
+            words.append("neighbours: the places that this archive visits most")
+    elif around.before[row] < 0 and around.after[row] < 0:
+        words.append("no geotagged photo with a time: neighbours cannot speak")
+    if movement.learned_from == 0 and "neighbours" in rungs:
+        words.append("how far this archive moves is not learned: the built-in prior was used")
+    return sorted(rungs, key=RUNGS.index), words
 
 
-_SAMPLES = 48
-_GOLDEN_DEG = 180 * (3 - np.sqrt(5))
-
-
-def _spiral(latitude: float, longitude: float, scale_km: float, tail: float) -> FloatArray:
-    """Points that follow a radial density: equal shares outward, a golden angle apart."""
-    share = (np.arange(_SAMPLES) + 0.5) / _SAMPLES
-    distance = np.minimum(radial_quantile(share, scale_km, tail), 2000.0)
-    lat, lng = destination(latitude, longitude, np.arange(_SAMPLES) * _GOLDEN_DEG, distance)
-    return unit_vectors(lat, lng)
-
-
-def _posterior_cloud(
-    photo: Observation,
-    anchors: Sequence[_Anchor],
-    visual: Cloud | None,
-    movement: Movement,
-) -> Cloud:
-    """Samples where any evidence puts mass, each with density under all of it (multiple importance
-    sampling with the balance heuristic, Veach & Guibas 1995)."""
-    m = movement.motion
-    centres: list[tuple[float, float, float, float]] = []  # latitude, longitude, scale, tail
-    for a in anchors:
-        blur = float(np.hypot(m.scale_km(abs(a.lag_s)), a.error_km))
-        centres.append((a.latitude, a.longitude, blur, m.tail))
-    if len(anchors) == 2:
-        b, a = anchors
-        fraction = b.lag_s / max(b.lag_s - a.lag_s, 1e-9)
-        apart = float(distance_km(b.latitude, b.longitude, a.latitude, a.longitude))
-        lat, lng = interpolate(b.latitude, b.longitude, a.latitude, a.longitude, np.float64(fraction))
-        centres.append((float(lat), float(lng), apart / 4 + m.still_km, 1.5))
-    if len(movement.utc) and (not anchors or min(abs(a.lag_s) for a in anchors) > HOUR_S):
-        weights = movement.visit_weights(photo.utc)
-        for n in np.argsort(-weights)[:12]:
-            centres.append((float(movement.lat[n]), float(movement.lng[n]), m.haunt_km, m.haunt_tail))
-    parts = [_spiral(*centre) for centre in centres]
-    if visual is not None:
-        parts.append(visual.vectors)
-    vectors = np.concatenate(parts)
-    drawn = np.zeros(len(vectors))
-    for latitude, longitude, scale, tail in centres:
-        distance = distances_km(vectors, unit_vectors(latitude, longitude)[None])[:, 0]
-        drawn += _SAMPLES * radial_density(distance, scale, tail)
-    picture = np.ones(len(vectors))
-    if visual is not None:
-        area = np.pi * np.square(visual.size_km)
-        nearest = distances_km(vectors, visual.vectors)
-        inside = nearest <= visual.size_km
-        lacking = max(1.0 - float(visual.mass.sum()), 0.005)
-        drawn += inside @ (1 / area)
-        picture = inside @ (visual.mass / area) * EARTH_KM2 + lacking
-    density = picture
-    if anchors or len(movement.utc):
-        haunts = (1 - m.new) * movement.haunt_density(vectors, photo.utc) + m.new / EARTH_KM2
-        if not anchors:
-            density = density * haunts
-        for n, a in enumerate(anchors):
-            distance = distances_km(vectors, unit_vectors(a.latitude, a.longitude)[None])[:, 0]
-            jump = m.jump(abs(a.lag_s))
-            near = m.near_density(distance, abs(a.lag_s), a.error_km)
-            # backward in time the place is given and the fix is what was drawn
-            fixed = (
-                haunts
-                if n == 0
-                else movement.haunt_density(unit_vectors(a.latitude, a.longitude)[None], photo.utc)
-            )
-            density = density * ((1 - jump) * near + jump * fixed)
-    weight = density / np.maximum(drawn, 1e-300)
-    total = float(weight.sum())
-    mass = weight / total if total > 0 else np.full(len(weight), 1 / len(weight))
-    return Cloud(vectors, mass, np.sqrt(1 / (np.pi * np.maximum(drawn, 1e-12))))
-
-
-def _span(seconds: float) -> str:
+def span(seconds: float) -> str:
+    """A duration in the unit that reads best."""
     for unit, length in (("days", DAY_S), ("h", HOUR_S), ("min", 60.0)):
         if seconds >= 2 * length or (unit != "days" and seconds >= length):
             return f"{seconds / length:.1f} {unit}"

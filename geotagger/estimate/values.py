@@ -34,7 +34,8 @@ class Posterior:
 @dataclass(frozen=True, slots=True)
 class Observation:
     """All that is known of where one photo was taken. `key` is the caller's. `utc` is POSIX
-    seconds, None when no time is known; `utc_error_s` how wrong it may be (standard deviation)."""
+    seconds, None when no time is known; `utc_error_s` how wrong it may be (standard deviation).
+    `utc_offset_s` is the offset that EXIF states, None when it states none."""
 
     key: int
     utc: float | None
@@ -42,6 +43,7 @@ class Observation:
     fix: Fix | None = None
     posterior: Posterior | None = None
     utc_error_s: float = 0.0
+    utc_offset_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

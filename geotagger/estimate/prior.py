@@ -1,0 +1,330 @@
+"""Where photos without a fix may be, from the fixes around them in time: mixtures of radial densities.
+
+For each photo: the fixes before and after, the point between them, longer trips from both, and
+the places visited near in time. All photos at once, in arrays; the density is normalised
+by construction, so that the parameters can be learned by likelihood.
+
+Takes known places and times, gives mixtures and the clouds drawn from them. Knows nothing of
+pictures.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geotagger.estimate.clock import offset_at
+from geotagger.estimate.cloud import Cloud, distances_km
+from geotagger.estimate.movement import (
+    DAY_S,
+    EARTH_KM2,
+    FloatArray,
+    IntArray,
+    Motion,
+    radial_density,
+    radial_quantile,
+)
+from geotagger.geo import destination, distance_km, interpolate, unit_vectors
+
+VISITS = 24
+"""How many visited places near in time may speak."""
+REGION_KM = 15.0
+"""Places this near are taken to be one region, a town and its surroundings."""
+ANYWHERE = 0.01
+"""The share of the density that is spread over the whole Earth."""
+OWN_CAMERA_REACH = 3.0
+"""The own camera's fix is preferred until it is this many times as far in time as another's."""
+_SOON_S = 60.0
+_FIRST_VISIT = 5
+_TRIPS = (3, 4)
+_TOWN_KM = 3.0
+_FARTHEST_KM = 5000.0
+_GOLDEN_DEG = 180 * (3 - np.sqrt(5))
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Places known at times, ordered by time: float64 (n,) each; error_km at 68 %; camera codes, −1
+    unknown; visits: rows that count as visited places (one a place and day)."""
+
+    utc: FloatArray
+    lat: FloatArray
+    lng: FloatArray
+    error_km: FloatArray
+    camera: IntArray
+    visits: IntArray
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """For n photos what lies around them in time. before, after: rows of Known, −1 where none; lags in
+    seconds, infinite where none; strange: whether the fix is another camera's. visit: rows (n, VISITS)."""
+
+    known: Known
+    before: IntArray
+    after: IntArray
+    lag_before: FloatArray
+    lag_after: FloatArray
+    strange_before: NDArray[np.bool_]
+    strange_after: NDArray[np.bool_]
+    visit: IntArray
+    visit_lag: FloatArray
+    visit_strange: NDArray[np.bool_]
+
+    @property
+    def nearest_lag(self) -> FloatArray:
+        return np.minimum(self.lag_before, self.lag_after)
+
+
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """For n photos c radial densities each: centres in degrees, weights that sum to 1 − ANYWHERE,
+    scales in km, tails; all (n, c). Columns: the bridge, near before, near after, a trip from
+    before, a trip from after, then the visited places."""
+
+    lat: FloatArray
+    lng: FloatArray
+    weight: FloatArray
+    scale_km: FloatArray
+    tail: FloatArray
+
+    def density(self, lat: FloatArray, lng: FloatArray) -> FloatArray:
+        """Per km², of photo i at place i: (n,)."""
+        distance = distance_km(self.lat, self.lng, lat[:, None], lng[:, None])
+        parts = self.weight * radial_density(distance, self.scale_km, self.tail)
+        return np.asarray(parts.sum(axis=1) + ANYWHERE / EARTH_KM2)
+
+    def density_at(self, row: int, vectors: FloatArray) -> FloatArray:
+        """Per km², of one photo at unit vectors (p, 3)."""
+        used = np.flatnonzero(self.weight[row] > 1e-4)
+        centres = unit_vectors(self.lat[row, used], self.lng[row, used])
+        distance = distances_km(vectors, centres)
+        parts = radial_density(distance, self.scale_km[row, used], self.tail[row, used])
+        return np.asarray(parts @ self.weight[row, used] + ANYWHERE / EARTH_KM2)
+
+
+def surroundings(
+    known: Known, utc: FloatArray, camera: IntArray, first: IntArray, last: IntArray
+) -> Surroundings:
+    """`first` and `last` (n,): the rows of Known from `first` up to but not including `last` are
+    hidden from the photo; equal where nothing is."""
+    n = len(utc)
+    before, strange_before = _nearest(known, utc, camera, first - 1, -1)
+    after, strange_after = _nearest(known, utc, camera, last, +1)
+    timeless = np.isnan(utc)
+    before, after = np.where(timeless, -1, before), np.where(timeless, -1, after)
+    known_utc = np.append(known.utc, np.nan)
+    lag_before = np.where(before >= 0, np.abs(utc - known_utc[before]), np.inf)
+    lag_after = np.where(after >= 0, np.abs(known_utc[after] - utc), np.inf)
+    # visits nearest in time: as many on either side, then the nearest of both
+    left = np.searchsorted(known.visits, first)[:, None] - 1 - np.arange(VISITS)[None, :]
+    right = np.searchsorted(known.visits, last)[:, None] + np.arange(VISITS)[None, :]
+    slots = np.concatenate([left, right], axis=1)
+    there = (slots >= 0) & (slots < len(known.visits))
+    rows = np.where(there, np.append(known.visits, -1)[np.where(there, slots, -1)], -1)
+    rows = np.where(timeless[:, None], -1, rows)
+    lag = np.where(rows >= 0, np.abs(known_utc[rows] - utc[:, None]), np.inf)
+    nearest = np.argsort(lag, axis=1, kind="stable")[:, :VISITS]
+    rows, lag = np.take_along_axis(rows, nearest, axis=1), np.take_along_axis(lag, nearest, axis=1)
+    visit_camera = np.append(known.camera, -1)[rows]
+    strange = (camera[:, None] >= 0) & (visit_camera != camera[:, None])
+    return Surroundings(
+        known, before, after, lag_before, lag_after, strange_before, strange_after,
+        rows.reshape(n, -1), lag, strange,
+    )  # fmt: skip
+
+
+def _nearest(
+    known: Known, utc: FloatArray, camera: IntArray, start: IntArray, step: int
+) -> tuple[IntArray, NDArray[np.bool_]]:
+    """The nearest fix on one side, the own camera's where that is not much farther in time."""
+    total = len(known.utc)
+    any_row = np.where((start >= 0) & (start < total), start, -1)
+    own_row = np.full(len(utc), -1, dtype=np.int64)
+    for code in np.unique(camera[camera >= 0]):
+        mine = np.flatnonzero(known.camera == code)
+        if not len(mine):
+            continue
+        asked = np.flatnonzero(camera == code)
+        if step < 0:
+            at = np.searchsorted(mine, start[asked], side="right") - 1
+        else:
+            at = np.searchsorted(mine, start[asked], side="left")
+        there = (at >= 0) & (at < len(mine))
+        own_row[asked] = np.where(there, mine[np.where(there, at, 0)], -1)
+    padded = np.append(known.utc, np.nan)
+    own_lag = np.where(own_row >= 0, np.abs(padded[own_row] - utc), np.inf)
+    any_lag = np.where(any_row >= 0, np.abs(padded[any_row] - utc), np.inf)
+    own = (own_row >= 0) & (own_lag <= OWN_CAMERA_REACH * any_lag + _SOON_S)
+    row = np.where(own, own_row, any_row)
+    strange = (row >= 0) & (camera >= 0) & (np.append(known.camera, -1)[row] != camera)
+    return row, strange
+
+
+def mixture(around: Surroundings, motion: Motion) -> Mixture:
+    """The model of docs/evidence.md, for all photos at once."""
+    known = around.known
+    lat, lng = np.append(known.lat, 0.0), np.append(known.lng, 0.0)
+    error = np.append(known.error_km, 0.0)
+    b, a = around.before, around.after
+    has_b, has_a = b >= 0, a >= 0
+    both = has_b & has_a
+    b_lat, b_lng, a_lat, a_lng = lat[b], lng[b], lat[a], lng[a]
+    lag_b = around.lag_before * np.where(around.strange_before, motion.stranger, 1.0)
+    lag_a = around.lag_after * np.where(around.strange_after, motion.stranger, 1.0)
+    scale_b = np.hypot(motion.scale_km(lag_b), error[b])
+    scale_a = np.hypot(motion.scale_km(lag_a), error[a])
+    nearest = np.minimum(lag_b, lag_a)
+    apart = np.where(both, distance_km(b_lat, b_lng, a_lat, a_lng), 0.0)
+
+    # between two fixes: the product of two Gaussians of these scales, swollen where they disagree
+    square = scale_b**2 + scale_a**2
+    ratio = np.square(apart) / square
+    fraction = np.where(both, scale_b**2 / square, np.where(has_b, 0.0, 1.0))
+    mid_lat, mid_lng = interpolate(b_lat, b_lng, a_lat, a_lng, fraction)
+    mid_scale = scale_b * scale_a / np.sqrt(square) * np.sqrt(1 + motion.bridge_swell * ratio)
+    between = np.where(both, _logistic(motion.bridge - motion.bridge_fall * np.log1p(ratio)), 0.0)
+
+    away = np.where(both, motion.away_share(nearest, apart), motion.away_share(np.minimum(nearest, 1e10)))
+    trip = _logistic(np.full(len(b), motion.trip))
+
+    rows = around.visit
+    there = rows >= 0
+    v_lat, v_lng = lat[rows], lng[rows]
+    v_lag = np.where(there, around.visit_lag, 1e10) * np.where(around.visit_strange, motion.stranger, 1.0)
+    by_b = np.where(there & has_b[:, None], _same_region(b_lat, b_lng, v_lat, v_lng), 0.0)
+    by_a = np.where(there & has_a[:, None], _same_region(a_lat, a_lng, v_lat, v_lng), 0.0)
+    attention = (v_lag + _SOON_S) ** -motion.fade
+    for_b = np.where(has_b, (lag_b + _SOON_S) ** -motion.fade + (attention * by_b).sum(axis=1), 0.0)
+    for_a = np.where(has_a, (lag_a + _SOON_S) ** -motion.fade + (attention * by_a).sum(axis=1), 0.0)
+    total = np.maximum(for_b + for_a, 1e-300)
+    for_b, for_a = for_b / total, for_a / total
+    recalled = np.where(there, (1 + v_lag / (motion.recall_days * DAY_S)) ** -motion.recall, 0.0)
+    at_haunt = _logistic(motion.haunt + motion.haunt_lag * np.log(nearest / DAY_S + 1e-4))
+    at_b, at_a, at_any = _normalised(recalled * by_b), _normalised(recalled * by_a), _normalised(recalled)
+    # what no visit can take goes to the densities about the fixes, or, without fixes, to the visits
+    at_haunt_b = np.where(at_b.sum(axis=1) > 0, at_haunt, 0.0)
+    at_haunt_a = np.where(at_a.sum(axis=1) > 0, at_haunt, 0.0)
+    fixed = has_b | has_a
+    trip = np.where(at_any.sum(axis=1) > 0, trip, 1.0)
+    home = np.where(fixed, 1 - away, 0.0)
+    visited = (
+        (home * for_b * at_haunt_b)[:, None] * at_b
+        + (home * for_a * at_haunt_a)[:, None] * at_a
+        + np.where(fixed, away * (1 - trip), 1.0)[:, None] * at_any
+    )
+    near_b, near_a = home * for_b * (1 - at_haunt_b), home * for_a * (1 - at_haunt_a)
+    weight = np.concatenate(
+        [
+            ((near_b + near_a) * between)[:, None],
+            (near_b * (1 - between))[:, None],
+            (near_a * (1 - between))[:, None],
+            (away * trip * for_b)[:, None],
+            (away * trip * for_a)[:, None],
+            visited,
+        ],
+        axis=1,
+    )
+    weight = weight * ((1 - ANYWHERE) / np.maximum(weight.sum(axis=1, keepdims=True), 1e-300))
+    columns = rows.shape[1]
+    far = np.full(len(b), motion.trip_km)
+
+    def beside(*five: FloatArray, rest: FloatArray | float) -> FloatArray:
+        tail = np.broadcast_to(rest, (len(b), columns))
+        return np.concatenate([np.stack(five, axis=1), tail], axis=1)
+
+    near_tail, one = np.full(len(b), motion.tail), np.ones(len(b))
+    return Mixture(
+        beside(mid_lat, b_lat, a_lat, b_lat, a_lat, rest=v_lat),
+        beside(mid_lng, b_lng, a_lng, b_lng, a_lng, rest=v_lng),
+        weight,
+        beside(mid_scale, scale_b, scale_a, far, far, rest=motion.haunt_km),
+        beside(near_tail, near_tail, near_tail, one, one, rest=motion.haunt_tail),
+    )
+
+
+def cloud(mix: Mixture, row: int, fine: int = 32, coarse: int = 8) -> Cloud:
+    """Points drawn from one photo's mixture: `fine` of each density about the fixes, `coarse` of each
+    visited place, on spirals that follow the radial quantiles."""
+    weight = mix.weight[row]
+    used = np.flatnonzero(weight > 2e-3)
+    counts = np.where(used < _FIRST_VISIT, fine, coarse)
+    owner = np.repeat(used, counts)
+    of = np.repeat(counts, counts)
+    place = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
+    scale, tail = mix.scale_km[row, owner], mix.tail[row, owner]
+    distance = np.minimum(radial_quantile((place + 0.5) / of, scale, tail), _FARTHEST_KM)
+    inner = np.minimum(radial_quantile(place / of, scale, tail), _FARTHEST_KM)
+    outer = np.minimum(radial_quantile((place + 0.99) / of, scale, tail), _FARTHEST_KM)
+    lat, lng = destination(mix.lat[row, owner], mix.lng[row, owner], place * _GOLDEN_DEG, distance)
+    mass = weight[owner] / of
+    return Cloud(
+        unit_vectors(lat, lng),
+        mass * ((1 - ANYWHERE) / max(float(mass.sum()), 1e-300)),
+        np.sqrt(np.maximum(outer**2 - inner**2, 1e-12)),
+    )
+
+
+def with_habits_only(
+    mix: Mixture, rows: NDArray[np.bool_], visit_lat: FloatArray, visit_lng: FloatArray
+) -> Mixture:
+    """For photos without a time: the places that are visited most, however near in time."""
+    if not len(visit_lat):
+        return mix
+    place = np.stack([np.round(visit_lat * 20), np.round(visit_lng * 20)], axis=1)
+    _, first, count = np.unique(place, axis=0, return_index=True, return_counts=True)
+    most = np.argsort(-count, kind="stable")[: mix.lat.shape[1] - _FIRST_VISIT]
+    lat, lng, weight = mix.lat.copy(), mix.lng.copy(), mix.weight.copy()
+    used = slice(_FIRST_VISIT, _FIRST_VISIT + len(most))
+    weight[rows] = 0.0
+    scale, tail = mix.scale_km.copy(), mix.tail.copy()
+    for row in np.flatnonzero(rows):
+        lat[row, used], lng[row, used] = visit_lat[first[most]], visit_lng[first[most]]
+        weight[row, used] = (1 - ANYWHERE) * count[most] / count.sum()
+        scale[row, used] = _TOWN_KM
+    return Mixture(lat, lng, weight, scale, tail)
+
+
+def with_fix(mix: Mixture, row: int, latitude: float, longitude: float, error_km: float) -> Mixture:
+    """A place of its own (a track's, a sidecar's), good to error_km at 68 %, takes the mixture over."""
+    lat, lng, weight = mix.lat.copy(), mix.lng.copy(), mix.weight.copy()
+    scale, tail = mix.scale_km.copy(), mix.tail.copy()
+    lat[row, 0], lng[row, 0] = latitude, longitude
+    weight[row] = 0.0
+    weight[row, 0] = 1 - ANYWHERE
+    # 68 % of this density lies within 0.877 of its scale
+    scale[row, 0], tail[row, 0] = max(error_km, 0.003) / 0.877, 2.0
+    return Mixture(lat, lng, weight, scale, tail)
+
+
+def weighed_by_zone(
+    mix: Mixture, utc: FloatArray, offsets_s: Sequence[float | None], trust: float
+) -> Mixture:
+    """Places whose legal time at that moment is not what the camera's offset says lose weight by
+    (1 − trust) / trust. Trips have no one place and keep theirs."""
+    weight = mix.weight.copy()
+    for row, offset in enumerate(offsets_s):
+        if offset is None or not np.isfinite(utc[row]):
+            continue
+        for column in np.flatnonzero(weight[row] > 1e-3):
+            if column in _TRIPS:
+                continue
+            legal = offset_at(float(mix.lat[row, column]), float(mix.lng[row, column]), float(utc[row]))
+            if legal is not None and legal.total_seconds() != offset:
+                weight[row, column] *= (1 - trust) / trust
+        weight[row] *= (1 - ANYWHERE) / max(float(weight[row].sum()), 1e-300)
+    return Mixture(mix.lat, mix.lng, weight, mix.scale_km, mix.tail)
+
+
+def _same_region(lat: FloatArray, lng: FloatArray, v_lat: FloatArray, v_lng: FloatArray) -> FloatArray:
+    distance = distance_km(lat[:, None], lng[:, None], v_lat, v_lng)
+    return np.asarray((1 + np.square(distance / REGION_KM)) ** -2.0)
+
+
+def _normalised(weights: FloatArray) -> FloatArray:
+    return np.asarray(weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-300))
+
+
+def _logistic(x: FloatArray) -> FloatArray:
+    return np.asarray(1 / (1 + np.exp(-x)))
