@@ -4,12 +4,14 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from geotagger.cli import settings
+from geotagger import __version__
+from geotagger.cli import models, query, settings, tag, undo
 from geotagger.cli.common import say
 from geotagger.errors import UsageError
 
@@ -25,6 +27,17 @@ def build() -> typer.Typer:
         rich_markup_mode="markdown",
         help="Finds out where your photos were taken, writes it into them without harm, and remembers it.",
     )
+
+    @app.callback()
+    def about(
+        version: Annotated[bool, typer.Option("--version", help="Say the version and end.")] = False,
+    ) -> None:
+        if version:
+            print(f"geotagger {__version__}")
+            raise typer.Exit
+
+    for module in (tag, query, undo, models):
+        module.register(app)
     return app
 
 

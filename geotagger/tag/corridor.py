@@ -33,7 +33,7 @@ from geotagger.tag.outcome import Outcome, Report, Tally
 from geotagger.tag.outings import Context, Seen, grouped, settle_outing, wants_a_look
 from geotagger.tag.overlap import overlapped
 from geotagger.tag.survey import Survey, survey
-from geotagger.tag.writing import Job, Writer, repair
+from geotagger.tag.writing import Job, Writer, is_at_or_below, repair
 
 GROUP_PHOTOS = 512
 GROUP_SECONDS = 3.0
@@ -103,7 +103,7 @@ class _Corridor:
     model_id: int | None
 
     def walk(self) -> None:
-        if not self.options.dry_run and (repaired := repair(self.index, self.root.path)):
+        if not self.options.dry_run and (repaired := repair(self.index, self.below)):
             self.listener.note(
                 f"{self.root.path}: an earlier run was cut off; {repaired} photos were checked"
             )
@@ -206,7 +206,7 @@ class _Corridor:
         self.listener.report(outcome)
 
     def _in_scope(self, path: str) -> bool:
-        return any(path == place or path.startswith(place.rstrip(os.sep) + os.sep) for place in self.below)
+        return is_at_or_below(path, self.below)
 
     def _settings(self) -> str:
         """What a second run must have in common with the last for it to have nothing to do."""

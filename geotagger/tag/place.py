@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from geotagger.archive import fingerprint, lock
@@ -40,7 +41,7 @@ def place(
         report(outcome)
 
     there: list[str] = []
-    for path in dict.fromkeys(os.path.abspath(file) for file in files):
+    for path in dict.fromkeys(_resolved(file) for file in files):
         if os.path.isfile(path):
             there.append(path)
         else:
@@ -58,7 +59,7 @@ def place(
             for path in there:
                 by_root.setdefault(index.roots.root_for(path), []).append(path)
             for root, paths in by_root.items():
-                repair(index, root.path)
+                repair(index, paths)
                 writer = Writer(index, run.id, run.name, writing, root.path, tell, overwrite=overwrite)
                 jobs = []
                 for path in paths:
@@ -70,6 +71,12 @@ def place(
         finally:
             index.runs.end(run.id, ended, dict(tally.statuses))  # type: ignore[arg-type]
     return tally
+
+
+def _resolved(path: str) -> str:
+    """The absolute path, links in its folders followed, as the index keeps it."""
+    folder, name = os.path.split(os.path.abspath(path))
+    return os.path.join(os.path.realpath(folder), name)
 
 
 def _job(
@@ -104,23 +111,20 @@ def _job(
         return None
     estimate = known_place(latitude, longitude, "manual", MANUAL_ERROR_KM)
     index.estimates.put(run_id, [Placed(known.id, estimate)])
-    status = "indexed" if writing.mode == "none" else "written"
     outcome = Outcome(
         path,
-        status,
-        None,
-        None,
-        latitude,
-        longitude,
-        estimate.radius_km,
-        1.0,
-        "manual",
-        estimate.cell,
+        "written",
+        latitude=latitude,
+        longitude=longitude,
+        radius_km=estimate.radius_km,
+        confidence=estimate.confidence,
+        rung=estimate.rung,
+        cell=estimate.cell,
     )
-    if writing.mode == "none":
-        tell(outcome)
-        return None
-    return Job(known.id, estimate, outcome)
+    if writing.mode != "none":
+        return Job(known.id, estimate, outcome)
+    tell(replace(outcome, status="indexed", reason="nothing is written into photos (--write none)"))
+    return None
 
 
 def _known(index: Index, root: Root, path: str) -> Known:

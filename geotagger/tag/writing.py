@@ -153,17 +153,19 @@ def entry_now(path: str) -> FileEntry | None:
         return None
 
 
-def repair(index: Index, root: str) -> int:
-    """Settles what a run that died left between intent and outcome, by looking at the files, and
-    removes its half-made ones. How many photos there were. Call it holding the archive's lock."""
+def repair(index: Index, places: Sequence[str]) -> int:
+    """Settles what a run that died left between intent and outcome at or below `places`, by looking
+    at the files, and removes its half-made ones. How many photos there were. Call it holding the
+    lock of these places: another run's intents are not to be touched while it lives."""
     settled = 0
     folders: set[str] = set()
     for entry in index.journal.pending():
-        if not _is_below(entry.path, root):
+        if not is_at_or_below(entry.path, places):
             continue
         edit = Edit.from_json(entry.edit.decode())
-        folders.add(os.path.dirname(edit.target))
-        state = settle(edit)
+        target = target_now(edit, entry.path)
+        folders.add(os.path.dirname(target))
+        state = settle(edit, target)
         with index.batch():
             index.journal.settle([entry.id], "done" if state == "new" else "abandoned")
             if state == "new" and entry.photo_id is not None:
@@ -176,5 +178,17 @@ def repair(index: Index, root: str) -> int:
     return settled
 
 
-def _is_below(path: str, root: str) -> bool:
-    return path == root or path.startswith(root.rstrip(os.sep) + os.sep)
+def target_now(edit: Edit, path: str) -> str:
+    """Where the file that an edit changed is now that the photo is at `path`: archives move."""
+    if path == edit.photo:
+        return edit.target
+    if edit.kind == "exif":
+        return os.path.realpath(path)
+    if edit.target.startswith(edit.photo):
+        return path + edit.target[len(edit.photo) :]
+    beside = os.path.join(os.path.dirname(path), os.path.basename(edit.target))
+    return beside if os.path.dirname(edit.target) == os.path.dirname(edit.photo) else edit.target
+
+
+def is_at_or_below(path: str, places: Sequence[str]) -> bool:
+    return any(path == place or path.startswith(place.rstrip(os.sep) + os.sep) for place in places)

@@ -1,0 +1,170 @@
+"""The commands `tag` and `place`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from geotagger.cli.common import IndexOption, JsonOption, ends_cleanly
+from geotagger.errors import INTERRUPTED_EXIT_CODE
+
+WriteOption = Annotated[
+    Literal["auto", "exif", "sidecar", "none"],
+    typer.Option(
+        "--write",
+        help="Where positions go: into the photo where that is safe and else a sidecar (auto), only into "
+        "the photo, only into XMP sidecars, or only into the index (none).",
+    ),
+]
+SidecarStyleOption = Annotated[
+    Literal["full", "stem"],
+    typer.Option("--sidecar-style", help="Name new sidecars IMG.CR2.xmp (full) or IMG.xmp (stem)."),
+]
+SidecarFolderOption = Annotated[
+    Path | None,
+    typer.Option("--sidecar-folder", metavar="FOLDER", help="Put sidecars there, for read-only archives."),
+]
+WaitOption = Annotated[
+    bool, typer.Option("--wait", help="Wait while another run holds the archive, instead of ending with 4.")
+]
+
+
+@ends_cleanly
+def tag(
+    paths: Annotated[list[str], typer.Argument(metavar="PATH…", help="Folders of photos, or photos.")],
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="NAME",
+            help="What looks at pictures: a model's name, a pack's folder, or none. [default: the one installed]",
+        ),
+    ] = None,
+    write: WriteOption = "auto",
+    min_confidence: Annotated[
+        float,
+        typer.Option(
+            "--min-confidence", min=0, max=1, help="Write only estimates that are at least so certain."
+        ),
+    ] = 0.5,
+    within: Annotated[
+        float,
+        typer.Option("--within", metavar="KM", min=0.001, help="The largest error radius to put up with."),
+    ] = 25.0,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be done; write nothing, not even the index.")
+    ] = False,
+    again: Annotated[
+        bool,
+        typer.Option("--again", help="Look again at photos that were placed before, with the model of now."),
+    ] = False,
+    all_images: Annotated[
+        bool, typer.Option("--all-images", help="Place screenshots, scans and graphics too.")
+    ] = False,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option("--exclude", metavar="PATTERN", help="Leave out what matches, e.g. 'Exports/*'."),
+    ] = None,
+    device: Annotated[
+        str,
+        typer.Option("--device", help="auto, cpu, cuda, cuda:0,2, tensorrt, coreml, directml, openvino."),
+    ] = "auto",
+    engine: Annotated[
+        str, typer.Option("--engine", help="What runs the model: auto, onnxruntime, mxnet.")
+    ] = "auto",
+    batch_size: Annotated[
+        int | None,
+        typer.Option("--batch-size", min=1, help="Photos a device looks at together. [default: by trial]"),
+    ] = None,
+    readers: Annotated[
+        int | None, typer.Option("--readers", min=1, help="Photos decoded at a time. [default: one a core]")
+    ] = None,
+    sidecar_style: SidecarStyleOption = "full",
+    sidecar_folder: SidecarFolderOption = None,
+    index: IndexOption = None,
+    wait: WaitOption = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Speak only of failures, for cron.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Estimate where photos were taken, and write it into them.
+
+    Photos that have a position of their own are never changed. Estimates are marked as such, with their
+    error radius. What is not certain enough stays in the index only.
+
+    Example: `geotagger tag ~/Photos --min-confidence 0.8`
+    """
+    from geotagger.cli.report import Reporter, stop_on_signal
+    from geotagger.tag.corridor import Listener
+    from geotagger.tag.corridor import tag as run
+    from geotagger.tag.options import TagOptions, Writing
+
+    options = TagOptions(
+        paths=tuple(paths),
+        model=model,
+        engine=engine,
+        device=device,
+        batch_size=batch_size,
+        readers=readers,
+        within_km=within,
+        min_confidence=min_confidence,
+        writing=Writing(write, sidecar_style, sidecar_folder),
+        again=again,
+        all_images=all_images,
+        dry_run=dry_run,
+        exclude=tuple(exclude or ()),
+        wait=wait,
+    )
+    reporter = Reporter(as_json=as_json, quiet=quiet)
+    with reporter.shown(), stop_on_signal(reporter) as stop:
+        listener = Listener(
+            reporter.outcome, reporter.note, reporter.phase, reporter.advance, stop, every=as_json
+        )
+        tally = run(options, index, listener)
+    reporter.summary(tally, "Dry run, nothing was written" if dry_run else "geotagger tag")
+    if stop.is_set():
+        raise typer.Exit(INTERRUPTED_EXIT_CODE)
+    raise typer.Exit(1 if tally.statuses["failed"] else 0)
+
+
+@ends_cleanly
+def place(
+    where: Annotated[str, typer.Argument(metavar="LAT,LNG", help="The place, e.g. 48.8584,2.2945.")],
+    files: Annotated[list[str], typer.Argument(metavar="FILE…", help="The photos taken there.")],
+    write: WriteOption = "auto",
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a position that a camera or another program wrote.")
+    ] = False,
+    sidecar_style: SidecarStyleOption = "full",
+    sidecar_folder: SidecarFolderOption = None,
+    index: IndexOption = None,
+    wait: WaitOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Give photos a place that you know.
+
+    It stands above every estimate and is never replaced by one.
+
+    Example: `geotagger place 48.8584,2.2945 IMG_0042.jpg`
+    """
+    from geotagger.cli.places import coordinates
+    from geotagger.cli.report import Reporter
+    from geotagger.tag.options import Writing
+    from geotagger.tag.place import place as run
+
+    reporter = Reporter(as_json=as_json)
+    tally = run(
+        *coordinates(where, "LAT,LNG"),
+        files,
+        writing=Writing(write, sidecar_style, sidecar_folder),
+        overwrite=overwrite,
+        index_path=index,
+        report=reporter.outcome,
+        wait=wait,
+    )
+    reporter.summary(tally, "geotagger place")
+    raise typer.Exit(1 if tally.statuses["failed"] else 0)
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(tag)
+    app.command()(place)

@@ -1,0 +1,89 @@
+"""The commands `undo` and `forget`."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from geotagger.cli.common import IndexOption, JsonOption, ends_cleanly
+from geotagger.errors import UsageError
+
+
+@ends_cleanly
+def undo(
+    run: Annotated[
+        str | None,
+        typer.Argument(metavar="RUN", help="The run's number or name; the newest that wrote, unless told."),
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="PATH", help="Only this photo, or the photos below this folder."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    index: IndexOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Put back the exact bytes that a run changed.
+
+    A photo that another program changed since loses only the position that the run wrote, or is left
+    alone with the reason.
+
+    Example: `geotagger undo 12 --only ~/Photos/2019`
+    """
+    from geotagger.cli.report import Reporter
+    from geotagger.index import open_index
+    from geotagger.tag.undo import run_to_undo
+    from geotagger.tag.undo import undo as take_back
+
+    with open_index(index) as opened:
+        chosen = run_to_undo(opened, run)
+        if not yes:
+            _ask(f"Undo run {chosen.id} of {chosen.started} ({chosen.command}, {chosen.written} photos)?")
+        reporter = Reporter(as_json=as_json)
+        with reporter.shown():
+            tally = take_back(opened, chosen, only or (), reporter.outcome)
+    reporter.summary(tally, f"Run {chosen.id} undone")
+    raise typer.Exit(1 if tally.statuses["failed"] else 0)
+
+
+def _ask(question: str) -> None:
+    if not sys.stdin.isatty():
+        raise UsageError(f"{question} Nobody is here to answer; --yes does it without asking")
+    if not typer.confirm(question):
+        raise typer.Exit(0)
+
+
+@ends_cleanly
+def forget(
+    paths: Annotated[list[str], typer.Argument(metavar="PATH…", help="Folders of photos, or photos.")],
+    estimates: Annotated[
+        bool, typer.Option("--estimates", help="Take out the estimates; the only thing there is to forget.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    index: IndexOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take every estimate that geotagger ever wrote out of photos and sidecars.
+
+    It goes by the marks in the files, so it works on another machine, without the index. Positions of
+    cameras, of other programs, and those that you gave with `place` stay.
+
+    Example: `geotagger forget --estimates ~/Photos/to-publish`
+    """
+    from geotagger.cli.report import Reporter
+    from geotagger.tag.undo import forget_estimates
+
+    if not estimates:
+        raise UsageError("forget what? `geotagger forget --estimates PATH` takes out all estimates")
+    if not yes and sys.stdin.isatty():
+        _ask("Take the estimates out of all photos there?")
+    reporter = Reporter(as_json=as_json)
+    with reporter.shown():
+        tally = forget_estimates(paths, index, reporter.outcome)
+    reporter.summary(tally, "geotagger forget")
+    raise typer.Exit(1 if tally.statuses["failed"] else 0)
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(undo)
+    app.command()(forget)
