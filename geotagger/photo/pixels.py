@@ -8,27 +8,35 @@ A file that cannot be decoded whole is an UnreadablePhotoError; it is never chan
 import os
 
 from geotagger.photo.containers import Container
-from geotagger.photo.decode import decode
+from geotagger.photo.decode import Picture, decode
 from geotagger.photo.facts import container_of, facts_of
 from geotagger.photo.formats import RAW_FORMATS
 from geotagger.photo.prepare import Pixels, Preprocessing, edge_needed, prepare
-from geotagger.photo.previews import find_preview
+from geotagger.photo.previews import find_preview, raw_preview
 from geotagger.photo.source import ByteSource
 from geotagger.photo.values import Facts
 
 
-def read_photo(path: str | os.PathLike[str], preprocessing: Preprocessing) -> tuple[Facts, Pixels]:
-    """Facts and pixels; the file is opened once and no byte of it read twice but the head."""
+def read_photo(
+    path: str | os.PathLike[str], preprocessing: Preprocessing, *, previews: bool = True
+) -> tuple[Facts, Pixels]:
+    """Facts and pixels; the file is opened once and hardly a byte of it read twice. `previews`:
+    see `read_pixels`."""
     with ByteSource(path) as source:
         container = container_of(source)
-        return facts_of(container), _pixels(source, container, preprocessing)
+        return facts_of(container), _pixels(source, container, preprocessing, previews)
 
 
 def read_pixels(
-    path: str | os.PathLike[str], preprocessing: Preprocessing, facts: Facts | None = None
+    path: str | os.PathLike[str],
+    preprocessing: Preprocessing,
+    facts: Facts | None = None,
+    *,
+    previews: bool = True,
 ) -> Pixels:
-    """The pixels alone. `facts`, where known, spares nothing but is checked: the file must still
-    be what they describe."""
+    """The pixels alone. `facts`, where given, must still describe the file. `previews` lets a
+    smaller picture of the same scene stand for the main one where the file has one that is large
+    enough; a RAW file is only ever seen through its preview."""
     with ByteSource(path) as source:
         container = container_of(source)
         if facts is not None and (facts.format, facts.width, facts.height) != (
@@ -37,17 +45,19 @@ def read_pixels(
             container.height,
         ):
             raise source.refusal("the file changed while it was being read")
-        return _pixels(source, container, preprocessing)
+        return _pixels(source, container, preprocessing, previews)
 
 
-def _pixels(source: ByteSource, container: Container, preprocessing: Preprocessing) -> Pixels:
-    edge = edge_needed(preprocessing)
-    preview = find_preview(source, container, preprocessing)
+def _pixels(source: ByteSource, container: Container, preprocessing: Preprocessing, previews: bool) -> Pixels:
+    if container.format in RAW_FORMATS:
+        preview: Picture | None = raw_preview(source, container, preprocessing)
+    else:
+        preview = find_preview(source, container, preprocessing) if previews else None
     if preview is not None:
         orientation = 1 if preview.turned else container.orientation
-        return prepare(preview, preview.image.size, orientation, preprocessing)
-    if container.format in RAW_FORMATS:
-        raise source.refusal(f"no preview found in this {container.format.upper()}")
-    picture = decode(source, container, edge)
+        # measured in its own pixels: a preview's crop is its own centre
+        size = preview.image.size
+        return prepare(Picture(preview.image), size, orientation, preprocessing)
+    picture = decode(source, container, edge_needed(preprocessing))
     size = picture.image.size if picture.turned else (container.width, container.height)
     return prepare(picture, size, 1 if picture.turned else container.orientation, preprocessing)
