@@ -61,7 +61,9 @@ class Comparison:
         self._below = [self._relative(os.path.realpath(path)) for path in below] or [""]
         self._problem = problem
         self._photos = Photos(store)
+        self._seen = 0
         self._met: set[int] = set()
+        self._gone_now: set[int] = set()
         self._unreadable: list[str] = []
         self._sealed: list[tuple[int, int]] = []
 
@@ -72,13 +74,12 @@ class Comparison:
                 "select path, id, digest from folders where root_id = ?", (self._root.id,)
             )
         }
-        seen = 0
         for folder in self._listing:
             below = self._relative(folder.path)
             if folder.unreadable:
                 self._unreadable.append(below)
                 continue
-            seen += len(folder.files)
+            self._seen += len(folder.files)
             folder_id, digest = digests.get(path_column(below), (None, None))
             if folder_id is not None and folder.whole:
                 self._met.add(folder_id)
@@ -89,7 +90,7 @@ class Comparison:
                 self.unchanged += len(folder.files)
                 continue
             yield from self._by_file(folder, below, folder_id, now_digest)
-        self._finish(seen)
+        self._finish()
 
     def _by_file(self, folder: Folder, below: str, folder_id: int | None, digest: int | None) -> list[Change]:
         prefix = below + "/" if below else ""
@@ -121,6 +122,9 @@ class Comparison:
             if folder.whole
             else []
         )
+        if self._seen == 0:
+            left = []  # perhaps only a mount point without its disk: `_finish` decides
+            self._met.discard(folder_id or 0)
         if returned or left or any(change.kind == "moved" for change in changes):
             with self._store.batch():
                 self._return(returned)
@@ -165,6 +169,8 @@ class Comparison:
 
     def _move(self, change: Change, below: str, prefix: str) -> None:
         self.moved += 1
+        if change.photo_id in self._gone_now:
+            self.gone -= 1  # its old folder was compared before its new one
         entry = change.entry
         self._store.execute(
             "update photos set root_id = ?, folder_id = ?, path = ?, sidecar_mtime_ns = ?, device = ?,"
@@ -191,15 +197,16 @@ class Comparison:
         gone = [i for i, path in photos if not os.path.lexists(os.path.join(self._root.path, path))]
         self._photos.mark_missing(gone)
         self.gone += len(gone)
+        self._gone_now.update(gone)
 
-    def _finish(self, seen: int) -> None:
+    def _finish(self) -> None:
         """Folders that the walk did not meet, and the digests of those found unchanged."""
         root = self._root
         if not os.path.isdir(root.path):
             self._tell(root.path, "the archive vanished while it was read; its records were kept")
             return
         if (
-            seen == 0
+            self._seen == 0
             and self._below == [""]
             and self._store.row(
                 "select 1 from photos where root_id = ? and missing_since is null limit 1", (root.id,)
@@ -217,8 +224,6 @@ class Comparison:
                 path = path_of(column)
                 if folder_id in self._met or not self._was_walked(path):
                     continue
-                if os.path.lexists(os.path.join(root.path, path)):
-                    continue  # there, but excluded or hidden now
                 rows = self._store.rows(
                     "select id, path from photos where folder_id = ? and missing_since is null", (folder_id,)
                 )

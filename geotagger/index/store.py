@@ -139,21 +139,7 @@ def _open_to_write(path: Path) -> Store:
 def _open_to_read(path: Path) -> Store:
     if not path.exists():
         raise IndexUnusableError(f"{path}: there is no index there; `geotagger tag` makes one")
-    _check_header(path)
-    connection = _connect(_uri(path, "ro"))
-    try:
-        version = _check(connection, path)
-    except sqlite3.OperationalError:
-        # a WAL index in a folder that may not be written needs its shared memory file there,
-        # unless nobody can be writing
-        connection.close()
-        if os.access(path.parent, os.W_OK) or _has_content(path.with_name(path.name + "-wal")):
-            raise
-        connection = _connect(_uri(path, "ro") + "&immutable=1")
-        version = _check(connection, path)
-    except BaseException:
-        connection.close()
-        raise
+    connection, version = _reader(path)
     if version < VERSION:
         connection.close()
         return _open_snapshot(path)
@@ -164,16 +150,35 @@ def _open_snapshot(path: Path) -> Store:
     # "" is a private database of SQLite's own, kept in memory while small and on disk beyond
     copy = _connect("")
     if _has_content(path):
-        _check_header(path)
-        source = _connect(_uri(path, "ro"))
-        try:
-            _check(source, path)
+        source, _ = _reader(path)
+        with contextlib.closing(source):
             source.backup(copy)
-        finally:
-            source.close()
     if copy.execute("pragma user_version").fetchone()[0] < VERSION:
         _bring_up(copy, path)
     return Store(copy, str(path))
+
+
+def _reader(path: Path) -> tuple[sqlite3.Connection, int]:
+    """A connection that writes nothing, and the index's version."""
+    _check_header(path)
+    try:
+        # with the right to write, the last to close a WAL index takes its two side files away again
+        return _checked_reader(_uri(path, "rw"), path)
+    except sqlite3.OperationalError:
+        if os.access(path.parent, os.W_OK) or _has_content(Path(f"{path}-wal")):
+            raise
+        # the side files cannot be made in a folder that may not be written; nobody else can be writing either
+        return _checked_reader(_uri(path, "ro") + "&immutable=1", path)
+
+
+def _checked_reader(uri: str, path: Path) -> tuple[sqlite3.Connection, int]:
+    connection = _connect(uri)
+    try:
+        connection.execute("pragma query_only = on")
+        return connection, _check(connection, path)
+    except BaseException:
+        connection.close()
+        raise
 
 
 def _bring_up(connection: sqlite3.Connection, path: Path) -> None:
