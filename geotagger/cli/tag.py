@@ -37,7 +37,7 @@ def tag(
         typer.Option(
             "--model",
             metavar="NAME",
-            help="What looks at pictures: a model's name, a pack's folder, or none. [default: the one installed]",
+            help="What looks at pictures: a name, a folder, or none. [default: the model installed]",
         ),
     ] = None,
     write: WriteOption = "auto",
