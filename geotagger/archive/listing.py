@@ -25,8 +25,9 @@ FINGERPRINT_BYTES = 65_536
 
 
 class FileEntry(NamedTuple):
-    """One photo file. `path` is absolute when the walked path was. Where both `IMG.CR2.xmp` and
-    `IMG.xmp` stand beside `IMG.CR2`, the later time counts; 0 says that no sidecar is there."""
+    """One photo file. `path` is absolute and, but for links inside the archive, without links.
+    Where both `IMG.CR2.xmp` and `IMG.xmp` stand beside `IMG.CR2`, the later time counts; 0 says
+    that no sidecar is there."""
 
     path: str
     size: int
@@ -57,7 +58,7 @@ def walk(
     paths: Sequence[str], *, exclude: Sequence[str] = (), problem: Problem | None = None
 ) -> Iterator[FileEntry]:
     """Every photo under the paths, once. See `folders`."""
-    report = problem or _silent
+    report = _silent if problem is None else problem
     for folder in folders(paths, exclude=exclude, problem=report):
         for listed in folder.files:
             try:
@@ -79,7 +80,7 @@ def folders(
 
     Raises ArchiveError when none of the paths can be read.
     """
-    report = problem or _silent
+    report = _silent if problem is None else problem
     inside, single = _sorted_out(paths, report)
     if not inside and not single:
         raise ArchiveError(
@@ -147,7 +148,8 @@ class _Listing:
         extensions, exclude = PHOTO_EXTENSIONS, self._exclude
         for entry in entries:
             name = entry.name
-            extension = name[name.rfind(".") + 1 :].lower()
+            dot = name.rfind(".")
+            extension = name[dot + 1 :].lower() if dot > 0 else ""
             if extension in extensions and name[0] != ".":
                 try:
                     if not entry.is_file(follow_symlinks=False):
@@ -223,7 +225,7 @@ def _sorted_out(paths: Sequence[str], report: Problem) -> tuple[list[str], dict[
     """Folders, none inside another, and single files by their folder."""
     found: list[str] = []
     single: dict[str, list[str]] = {}
-    for path in map(os.path.abspath, paths):
+    for path in map(_real, paths):
         try:
             mode = os.stat(path).st_mode
         except OSError as error:
@@ -238,6 +240,14 @@ def _sorted_out(paths: Sequence[str], report: Problem) -> tuple[list[str], dict[
     found = sorted(set(found))
     outer = [p for p in found if not any(p != q and p.startswith(_with_slash(q)) for q in found)]
     return outer, single
+
+
+def _real(path: str) -> str:
+    """Without links on the way there; a file that is a link itself keeps its name."""
+    if os.path.isdir(path):
+        return os.path.realpath(path)
+    absolute = os.path.abspath(path)
+    return os.path.join(os.path.realpath(os.path.dirname(absolute)), os.path.basename(absolute))
 
 
 def _named_files(parent: str, names: list[str], report: Problem) -> Folder:
