@@ -57,7 +57,7 @@ class OnnxBackbone(nn.Module):
             raise TrainingError(
                 f"{told}: gives no features to train a head on; import or pull the model again"
             )
-        nodes = _needed(graph, "features")
+        nodes = nodes_for(graph, "features")
         self._nodes: list[_Node] = []
         unknown = sorted({node.op_type for node in nodes} - set(_OPERATORS))
         if unknown:
@@ -107,7 +107,8 @@ class OnnxBackbone(nn.Module):
         return values["features"]
 
 
-def _needed(graph: onnx.GraphProto, output: str) -> list[onnx.NodeProto]:
+def nodes_for(graph: onnx.GraphProto, output: str) -> list[onnx.NodeProto]:
+    """The nodes that `output` is made by, in the graph's order."""
     makers = {name: node for node in graph.node for name in node.output}
     wanted, seen = [output], set()
     while wanted:

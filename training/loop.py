@@ -24,9 +24,10 @@ from torch import Tensor
 from geotagger.errors import TrainingError
 from training import checkpoint
 from training.checkpoint import Identity
+from training.evaluate import THRESHOLDS_KM
 from training.feeding import InOrder, MicroBatches, Pictures, Plan, loader
 from training.networks import Classifier
-from training.objectives import THRESHOLDS_KM, Objective, within
+from training.objectives import Objective, within
 from training.recipe import Recipe
 from training.runlog import RunLog, Say
 from training.shards import ShardSet

@@ -14,8 +14,7 @@ from torch.nn import functional as F
 
 from geotagger.cells import CellIds, CellTable, centres
 from geotagger.geo import EARTH_RADIUS_KM, unit_vectors
-
-THRESHOLDS_KM = (1.0, 25.0, 200.0, 750.0, 2500.0)
+from training.evaluate import THRESHOLDS_KM
 
 
 def class_vectors(table: CellTable) -> Tensor:

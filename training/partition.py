@@ -27,11 +27,13 @@ _FACES: CellIds = (np.arange(6, dtype=np.uint64) << np.uint64(61)) | np.uint64(1
 @dataclass(frozen=True, slots=True)
 class Thresholds:
     """A cell of more than `t1` photos is split unless it has reached `max_level`; a cell of
-    fewer than `t2` is dropped."""
+    fewer than `t2` is dropped. A cell coarser than `tight_level` is also split when nearly all
+    of its photos stay in classes: the papers, with millions of photos, do without (0)."""
 
     t1: int
     t2: int
     max_level: int = MAX_LEVEL
+    tight_level: int = 0
 
 
 PRESETS = {
@@ -44,12 +46,19 @@ PRESETS = {
 _KILOMETRE_LEVEL = 13
 """Cells about 1.2 km across: finer classes of a small collection would each be one doorway."""
 
+_TOWN_LEVEL = 10
+"""Cells about 9 km across. A small collection has a town's photos alone in a cell as wide as a
+continent; a certainty spread over that would be none."""
+
+_NEARLY_ALL = 0.95
+
 
 def thresholds_for(photos: int) -> Thresholds:
     """What suits a collection of hundreds to hundreds of thousands of photos, where the published
-    numbers would leave no cells: about a hundred classes, none finer than a kilometre."""
+    numbers would leave no cells: about a hundred classes, none finer than a kilometre, as many as can
+    be no wider than a town."""
     t1 = max(50, photos // 100)
-    return Thresholds(t1=t1, t2=max(5, t1 // 20), max_level=_KILOMETRE_LEVEL)
+    return Thresholds(t1, max(5, t1 // 20), max_level=_KILOMETRE_LEVEL, tight_level=_TOWN_LEVEL)
 
 
 def partition(lat: FloatArray, lng: FloatArray, thresholds: Thresholds) -> CellTable:
@@ -61,9 +70,7 @@ def partition(lat: FloatArray, lng: FloatArray, thresholds: Thresholds) -> CellT
     """
     leaves = all_leaf_ids(lat, lng)
     by_curve = np.sort(leaves)
-    ids, photos = _split(
-        _FACES, lambda first, last: _count(by_curve, first, last), thresholds.t1, thresholds.max_level
-    )
+    ids, photos = _split(lambda first, last: _count(by_curve, first, last), thresholds)
     kept = photos >= max(thresholds.t2, 1)
     return _described(np.sort(ids[kept]), leaves, lat, lng)
 
@@ -98,7 +105,7 @@ def coarsened(table: CellTable, t1: int) -> tuple[CellIds, NDArray[np.int32]]:
         # one class is never divided, however many photos it has
         return np.where(b - a > 1, before[b] - before[a], np.minimum(before[b] - before[a], t1))
 
-    ids, photos = _split(_FACES, count, t1, MAX_LEVEL)
+    ids, photos = _split(count, Thresholds(t1, 1))
     ids = np.sort(ids[photos > 0])
     _, last = ranges(ids)
     return ids, np.searchsorted(last, table.ids).astype(np.int32)
@@ -118,11 +125,13 @@ def reference_partition(lat: Sequence[float], lng: Sequence[float], thresholds: 
     kept = []
     while waiting:
         cell, inside = waiting.pop()
-        if len(inside) > thresholds.t1 and cell.level() < thresholds.max_level:
-            deeper = cell.level() + 1
-            sorted_out: dict[int, list[CellId]] = {child.id(): [] for child in cell.children()}
+        sorted_out: dict[int, list[CellId]] = {}
+        if cell.level() < thresholds.max_level:
             for leaf in inside:
-                sorted_out[leaf.parent(deeper).id()].append(leaf)
+                sorted_out.setdefault(leaf.parent(cell.level() + 1).id(), []).append(leaf)
+        kept_below = sum(len(members) for members in sorted_out.values() if len(members) >= thresholds.t2)
+        is_tight = cell.level() >= thresholds.tight_level or kept_below < _NEARLY_ALL * len(inside)
+        if sorted_out and (len(inside) > thresholds.t1 or not is_tight):
             waiting += [(CellId(child), members) for child, members in sorted_out.items()]
         elif len(inside) >= max(thresholds.t2, 1):
             kept.append(cell.id())
@@ -130,20 +139,29 @@ def reference_partition(lat: Sequence[float], lng: Sequence[float], thresholds: 
 
 
 def _split(
-    cells: CellIds, count: Callable[[CellIds, CellIds], IntArray], t1: int, max_level: int
+    count: Callable[[CellIds, CellIds], IntArray], thresholds: Thresholds
 ) -> tuple[CellIds, IntArray]:
-    """The cells under `cells` that are not split, with their counts."""
+    """The cells that are not split, with their counts."""
+    cells, level = _FACES, 0
+    counts = count(*ranges(cells))
     done_ids, done_counts = [], []
-    level = 0
     while len(cells):
-        counts = count(*ranges(cells))
-        over = (counts > t1) & (level < max_level)
-        done_ids.append(cells[~over])
-        done_counts.append(counts[~over])
-        # the four children of a cell: a quarter of its range each, in curve order
-        quarter = np.uint64(1 << (2 * (MAX_LEVEL - level - 1))) if level < MAX_LEVEL else np.uint64(0)
-        steps = np.array([-3, -1, 1, 3], dtype=np.int64).view(np.uint64) * quarter
-        cells = (cells[over, None] + steps[None, :]).ravel()
+        split = np.zeros(len(cells), dtype=bool)
+        if level < thresholds.max_level:
+            # the four children of a cell: a quarter of its range each, in curve order
+            quarter = np.uint64(1 << (2 * (MAX_LEVEL - level - 1)))
+            steps = np.array([-3, -1, 1, 3], dtype=np.int64).view(np.uint64) * quarter
+            children = cells[:, None] + steps[None, :]
+            inside = count(*ranges(children))
+            split = counts > thresholds.t1
+            if level < thresholds.tight_level:
+                kept = np.where(inside >= thresholds.t2, inside, 0).sum(axis=1)
+                split |= (kept >= _NEARLY_ALL * counts) & (counts > 0)
+        done_ids.append(cells[~split])
+        done_counts.append(counts[~split])
+        if not split.any():
+            break
+        cells, counts = children[split].ravel(), inside[split].ravel()
         level += 1
     return np.concatenate(done_ids), np.concatenate(done_counts)
 

@@ -17,6 +17,11 @@ IMAGENET_STD = (58.395, 57.12, 57.375)
 PUBLISHED_MEAN = (123.68, 116.779, 103.939)
 
 
+def _require(holds: bool, message: str) -> None:
+    if not holds:
+        raise UsageError(message)
+
+
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """network: a name of `networks.build`, or "pack" for the one of `start`. start: a pack or a
@@ -129,8 +134,3 @@ def recipe_of(table: dict[str, Any]) -> Recipe:
     known = {field.name for field in fields(Recipe)}
     values = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
     return Recipe(**{key: value for key, value in values.items() if key in known})
-
-
-def _require(holds: bool, message: str) -> None:
-    if not holds:
-        raise UsageError(message)

@@ -162,7 +162,7 @@ def index_of(tar: Path) -> NDArray[np.void]:
                     *pictures[key],
                     placed[key]["latitude"],
                     placed[key]["longitude"],
-                    xxhash.xxh3_64_intdigest(key),
+                    xxhash.xxh3_64_intdigest(key.encode()),
                 )
                 for key in pictures
             ],

@@ -74,7 +74,7 @@ def open_source(name: str, *, min_accuracy: int = 1, problem: Problem | None = N
             name, "YFCC100M metadata", "", yfcc.expected_rows(path),
             lambda dropped: yfcc.batches_of(path, min_accuracy=min_accuracy, dropped=dropped),
         )  # fmt: skip
-    if _columns(next(csv.reader([line]), [])):
+    if columns_of(next(csv.reader([line]), [])):
         return Source(name, "a CSV list", base, 0, lambda dropped: _table(_csv(path), path, dropped))
     if not line:
         raise SourceError(f"{name}: is empty; nothing to train on")
@@ -206,7 +206,7 @@ def _parquet(path: Path) -> Iterator[pa.RecordBatch]:
 def _table(batches: Iterator[pa.RecordBatch], path: Path, dropped: Counter[str]) -> Iterator[pa.RecordBatch]:
     folder = str(path.absolute().parent)
     for batch in batches:
-        columns = _columns(batch.schema.names)
+        columns = columns_of(batch.schema.names)
         if not columns:
             raise SourceError(
                 f"{path}: needs columns path, latitude and longitude, has {', '.join(batch.schema.names)}"
@@ -241,7 +241,7 @@ def _float(text: str | None) -> float | None:
         return None
 
 
-def _columns(names: Iterable[str]) -> dict[str, str]:
+def columns_of(names: Iterable[str]) -> dict[str, str]:
     """Our name → theirs; empty when path, latitude or longitude is not among them."""
     theirs = {name.strip().lower(): name for name in names}
     found = {

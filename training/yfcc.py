@@ -19,7 +19,31 @@ import pyarrow.csv as pacsv
 from geotagger.errors import SourceError
 from training.rows import SCHEMA
 
-_ORIGINAL = ["id", "user", "nickname", "taken", "uploaded", "camera", "title", "description", "tags", "machine_tags", "longitude", "latitude", "accuracy", "page", "download", "licence", "licence_address", "server", "farm", "secret", "original_secret", "extension", "marker"]
+_ORIGINAL = [
+    "id",
+    "user",
+    "nickname",
+    "taken",
+    "uploaded",
+    "camera",
+    "title",
+    "description",
+    "tags",
+    "machine_tags",
+    "longitude",
+    "latitude",
+    "accuracy",
+    "page",
+    "download",
+    "licence",
+    "licence_address",
+    "server",
+    "farm",
+    "secret",
+    "original_secret",
+    "extension",
+    "marker",
+]
 _COMMONS = ["line", _ORIGINAL[0], "hash", *_ORIGINAL[1:]]
 _NEEDED = ("user", "nickname", "taken", "title", "longitude", "latitude", "accuracy", "download", "licence")
 _IN_SQLITE = {  # the column names of the published yfcc100m_dataset.sql

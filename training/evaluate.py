@@ -1,0 +1,406 @@
+"""How good a model is on photos whose places are known: the field's standard table and more.
+
+Takes true and predicted places, or a pack and a labelled set, gives a Report: accuracy within
+1/25/200/750/2500 km with 95 % bootstrap intervals, median error, GeoScore, calibration, regions, and the
+oracle ceilings of a cell table, beside what was published. Knows nothing of how a model came to be.
+"""
+
+import csv
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geotagger.cells import CellTable
+from geotagger.errors import SourceError, UnreadablePhotoError, UsageError
+from geotagger.geo import distance_km, is_place, unit_vectors
+from geotagger.model.manifest import Accuracy
+from geotagger.model.pack import ModelPack, save_manifest
+
+FloatArray = NDArray[np.float64]
+
+THRESHOLDS_KM = (1.0, 25.0, 200.0, 750.0, 2500.0)
+GEOSCORE_MAX, GEOSCORE_KM = 5000.0, 1492.7  # GeoGuessr's score (OSV-5M, Astruc et al. 2024, section 4)
+_RESAMPLES = 2000
+_CHUNK = 1000
+
+PUBLISHED: dict[str, dict[str, tuple[float, ...]]] = {
+    "im2gps": {
+        "PlaNet 2016": (8.4, 24.5, 37.6, 53.6, 71.3),
+        "RN101-5k500": (16.8, 39.2, 48.9, 67.9, 82.2),
+        "CPlaNet 2018": (16.5, 37.1, 46.4, 62.0, 78.5),
+        "ISN (M, f*, S3) 2018": (16.9, 43.0, 51.9, 66.7, 80.2),
+        "TransLocator 2022": (19.9, 48.1, 64.6, 75.6, 86.7),
+        "PIGEOTTO 2024": (14.8, 40.9, 63.3, 82.3, 91.1),
+    },
+    "im2gps3k": {
+        "PlaNet 2016": (8.5, 24.8, 34.3, 48.4, 64.6),
+        "CPlaNet 2018": (10.2, 26.5, 34.6, 48.6, 64.6),
+        "ISN (M, f*, S3) 2018": (10.5, 28.0, 36.6, 49.7, 66.0),
+        "TransLocator 2022": (11.8, 31.1, 46.7, 58.9, 80.1),
+        "GeoCLIP 2023": (14.1, 34.5, 50.7, 69.7, 83.8),
+        "PIGEOTTO 2024": (11.3, 36.7, 53.8, 72.4, 85.3),
+    },
+    "placing2016": {"RN101-5k500": (6.2, 13.5, 20.8, 35.6, 55.2)},
+    "planet-test": {"PlaNet 2016": (3.6, 10.1, 16.0, 28.4, 48.0)},
+}
+"""Percent within THRESHOLDS_KM as the papers state them, by test set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """A labelled set: names of images as the list has them, degrees float64 (n,)."""
+
+    name: str
+    images: tuple[str, ...]
+    lat: FloatArray
+    lng: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def chosen(self, rows: Sequence[int]) -> "Labels":
+        return Labels(self.name, tuple(self.images[i] for i in rows), self.lat[rows], self.lng[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """percent within THRESHOLDS_KM, their 95 % intervals, median error with its own, mean GeoScore."""
+
+    photos: int
+    percent: tuple[float, ...]
+    intervals: tuple[tuple[float, float], ...]
+    median_km: float
+    median_interval: tuple[float, float]
+    geoscore: float
+
+
+@dataclass(frozen=True)
+class Report:
+    """model: the name; test_set: of the labels; scores by way of choosing the place; ceilings by
+    "truth's own cell" and "nearest class position"; regions: the first score by continent; published
+    rows for this set. certainty and errors_km are kept for plots; problems name images left out."""
+
+    model: str
+    test_set: str
+    scores: dict[str, Score]
+    ceilings: dict[str, Score]
+    regions: dict[str, Score]
+    published: dict[str, tuple[float, ...]]
+    errors_km: FloatArray
+    certainty: FloatArray
+    lat: FloatArray
+    lng: FloatArray
+    temperature: float
+    nll: float
+    problems: tuple[tuple[str, str], ...] = ()
+
+
+def load_labels(path: Path) -> Labels:
+    """A CSV with columns for image, latitude and longitude, under any of their usual names.
+
+    Raises SourceError naming the line that cannot be a place.
+    """
+    from training.sources import columns_of
+
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = csv.DictReader(file)
+            columns = columns_of(rows.fieldnames or [])
+            if not columns:
+                raise SourceError(
+                    f"{path}: needs columns image, latitude and longitude; has {rows.fieldnames}"
+                )
+            images, lat, lng = [], [], []
+            for row in rows:
+                try:
+                    place = float(row[columns["latitude"]]), float(row[columns["longitude"]])
+                except (TypeError, ValueError):
+                    raise SourceError(
+                        f"{path}: line {rows.line_num} has no place; mend or remove it"
+                    ) from None
+                if not is_place(*place):
+                    raise SourceError(
+                        f"{path}: line {rows.line_num}: {place[0]}, {place[1]} is not on the Earth"
+                    )
+                images.append(row[columns["address"]])
+                lat.append(place[0])
+                lng.append(place[1])
+    except OSError as error:
+        raise SourceError(f"{path}: the list of places cannot be read ({error.strerror})") from None
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise SourceError(f"{path}: not a CSV ({error})") from None
+    if not images:
+        raise SourceError(f"{path}: names no photo")
+    return Labels(path.stem, tuple(images), np.array(lat), np.array(lng))
+
+
+def published_for(name: str) -> dict[str, tuple[float, ...]]:
+    """The published rows for a test set, known by its name."""
+    plain = "".join(c for c in name.lower() if c.isalnum())
+    if plain.startswith("im2gps3k"):
+        return PUBLISHED["im2gps3k"]
+    if plain.startswith("im2gps"):
+        return PUBLISHED["im2gps"]
+    return PUBLISHED["placing2016"] if "placing" in plain else {}
+
+
+def score(errors_km: FloatArray, seed: int = 0) -> Score:
+    """The standard figures of errors in km, float64 (n,); photos without a guess have infinity."""
+    n = len(errors_km)
+    share = np.array([(errors_km <= km).mean() for km in THRESHOLDS_KM])
+    rng = np.random.default_rng(seed)
+    # resampling n yes-or-no answers with replacement is a draw from the binomial distribution
+    shares = rng.binomial(n, share, (_RESAMPLES, len(share))) / n
+    low, high = np.percentile(100 * shares, [2.5, 97.5], axis=0)
+    ordered = np.sort(errors_km)
+    # the median of a resample of n is the order statistic whose rank a Beta law describes
+    ranks = rng.beta((n + 1) / 2, (n + 1) / 2, _RESAMPLES)
+    medians = ordered[np.minimum((ranks * n).astype(np.int64), n - 1)]
+    return Score(
+        n,
+        tuple(float(p) for p in 100 * share),
+        tuple((float(a), float(b)) for a, b in zip(low, high, strict=True)),
+        float(np.median(ordered)),
+        (float(np.percentile(medians, 2.5)), float(np.percentile(medians, 97.5))),
+        float(np.mean(GEOSCORE_MAX * np.exp(-errors_km / GEOSCORE_KM))),
+    )
+
+
+def ceilings(table: CellTable, lat: FloatArray, lng: FloatArray) -> dict[str, FloatArray]:
+    """Errors in km that the best possible classifier over these cells would make: when it names
+    the truth's own cell (infinity where none is), and when it names the class nearest to the truth."""
+    classes = table.classes_of(lat, lng)
+    own = distance_km(lat, lng, table.lat[classes], table.lng[classes])
+    places = unit_vectors(table.lat, table.lng).T
+    nearest = np.concatenate(
+        [
+            np.argmax(unit_vectors(lat[i : i + _CHUNK], lng[i : i + _CHUNK]) @ places, axis=1)
+            for i in range(0, len(lat), _CHUNK)
+        ]
+    )
+    return {
+        "truth's own cell": np.where(classes < 0, np.inf, own),
+        "nearest class position": distance_km(lat, lng, table.lat[nearest], table.lng[nearest]),
+    }
+
+
+def fit_temperature(
+    probabilities: NDArray[np.float32], classes: NDArray[np.integer]
+) -> tuple[float, float, float]:
+    """The temperature that makes the true classes most probable (Guo et al. 2017, section 4), and the
+    mean negative log-likelihood at 1 and there. Photos of class −1 are left out."""
+    known = classes >= 0
+    logs = np.log(np.maximum(probabilities[known].astype(np.float64), 1e-30))
+    own = logs[np.arange(len(logs)), classes[known]]
+    if not len(own):
+        return 1.0, float("nan"), float("nan")
+
+    def nll(log_temperature: float) -> float:
+        scaled = logs / np.exp(log_temperature)
+        top = scaled.max(axis=1)
+        total = top + np.log(np.exp(scaled - top[:, None]).sum(axis=1))
+        return float(np.mean(total - own / np.exp(log_temperature)))
+
+    best = _golden(nll, np.log(0.2), np.log(5.0))
+    return float(np.exp(best)), nll(0.0), nll(best)
+
+
+def _golden(f: Callable[[float], float], low: float, high: float) -> float:
+    ratio = (np.sqrt(5) - 1) / 2
+    a, b = high - ratio * (high - low), low + ratio * (high - low)
+    fa, fb = f(a), f(b)
+    for _ in range(40):
+        if fa < fb:
+            high, b, fb = b, a, fa
+            a = high - ratio * (high - low)
+            fa = f(a)
+        else:
+            low, a, fa = a, b, fb
+            b = low + ratio * (high - low)
+            fb = f(b)
+    return (low + high) / 2
+
+
+def places_of(
+    probabilities: NDArray[np.float32], table: CellTable, temperature: float, within_km: float = 25.0
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Latitude, longitude and certainty of the place `tag` would choose for each photo."""
+    from geotagger.estimate.cloud import gather
+    from geotagger.estimate.visual import cloud_of, posteriors
+
+    gathered = [
+        gather(cloud_of(posterior, table), within_km, 1.0)
+        for posterior in posteriors(probabilities, table, temperature)
+    ]
+    return (
+        np.array([g.latitude for g in gathered]),
+        np.array([g.longitude for g in gathered]),
+        np.array([g.confidence for g in gathered]),
+    )
+
+
+def report_of(
+    pack: ModelPack,
+    labels: Labels,
+    probabilities: NDArray[np.float32],
+    *,
+    temperature: float | None = None,
+    problems: tuple[tuple[str, str], ...] = (),
+) -> Report:
+    """Every figure for probabilities (n, classes) that a pack gave for labelled photos."""
+    from training.regions import regions_of
+
+    table = pack.cells
+    heat = pack.temperature if temperature is None else temperature
+    lat, lng, certainty = places_of(probabilities, table, heat)
+    errors = np.asarray(distance_km(labels.lat, labels.lng, lat, lng))
+    best = probabilities.argmax(axis=1)
+    by_mean = distance_km(labels.lat, labels.lng, table.lat[best], table.lng[best])
+    scores = {"place within 25 km": score(errors), "most probable cell": score(np.asarray(by_mean))}
+    region = np.array(regions_of(labels.lat, labels.lng))
+    best_possible = ceilings(table, labels.lat, labels.lng)
+    classes = table.classes_of(labels.lat, labels.lng)
+    powered = np.maximum(probabilities.astype(np.float64), 1e-30) ** (1 / heat)
+    own = powered[np.arange(len(classes)), classes] / powered.sum(axis=1)
+    return Report(
+        pack.name,
+        labels.name,
+        scores,
+        {name: score(km) for name, km in best_possible.items()},
+        {name: score(errors[region == name]) for name in sorted(set(region.tolist()))},
+        published_for(labels.name),
+        errors,
+        certainty,
+        labels.lat,
+        labels.lng,
+        heat,
+        float(-np.log(own[classes >= 0]).mean()) if (classes >= 0).any() else float("nan"),
+        problems,
+    )
+
+
+def ceiling_report(table: CellTable, labels: Labels, model: str) -> Report:
+    """What can be told of a cell table without images: its oracle ceilings on a labelled set."""
+    best_possible = ceilings(table, labels.lat, labels.lng)
+    none = np.empty(0)
+    scores = {name: score(km) for name, km in best_possible.items()}
+    published = published_for(labels.name)
+    return Report(
+        model, labels.name, {}, scores, {}, published, none, none, labels.lat, labels.lng, 1.0, float("nan")
+    )
+
+
+def evaluate_labels(
+    pack: ModelPack,
+    labels_path: Path,
+    images: Path | None,
+    *,
+    device: str = "auto",
+    batch_size: int | None = None,
+    fit: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Report:
+    """The report of a pack on a labelled set whose images lie under the folder `images`; without
+    images, its cell table's ceilings only. `fit` finds the temperature on one half of the photos,
+    reports on the other, and stores it in the pack with the accuracy.
+
+    Raises SourceError for labels that cannot be read and when no image is found.
+    """
+    labels = load_labels(labels_path)
+    if images is None:
+        if fit:
+            raise UsageError("a temperature is fitted to images: name their folder with --images")
+        return ceiling_report(pack.cells, labels, pack.name)
+    found, probabilities, problems = _probabilities(pack, labels, images, device, batch_size, progress)
+    if not len(found):
+        first = f": {problems[0][0]}: {problems[0][1]}" if problems else ""
+        raise SourceError(
+            f"{images}: none of the {len(labels):,} photos of {labels_path} can be read there{first}"
+        )
+    if not fit:
+        return report_of(pack, found, probabilities, problems=problems)
+    # every other photo, so that both halves come from everywhere
+    half, rest = np.arange(0, len(found), 2), np.arange(1, len(found), 2)
+    classes = pack.cells.classes_of(found.lat[half], found.lng[half])
+    temperature, before, after = fit_temperature(probabilities[half], classes)
+    report = report_of(
+        pack, found.chosen(rest.tolist()), probabilities[rest], temperature=temperature, problems=problems
+    )
+    store(pack, report, temperature, before, after, len(half))
+    return report
+
+
+def store(
+    pack: ModelPack, report: Report, temperature: float, before: float, after: float, fitted_on: int
+) -> ModelPack:
+    """The pack with a fitted temperature and its measured accuracy written into pack.toml."""
+    first = next(iter(report.scores.values()))
+    row = Accuracy(
+        report.test_set, THRESHOLDS_KM, tuple(round(p, 2) for p in first.percent), first.photos, "measured"
+    )
+    others = tuple(a for a in pack.manifest.accuracy if (a.test_set, a.origin) != (row.test_set, row.origin))
+    calibration = {
+        "method": "temperature, least negative log-likelihood",
+        "test_set": report.test_set,
+        "photos": fitted_on,
+        "nll_before": round(before, 4),
+        "nll_after": round(after, 4),
+    }
+    manifest = replace(
+        pack.manifest, temperature=temperature, accuracy=(*others, row), calibration=calibration
+    )
+    return save_manifest(pack, manifest)
+
+
+def _probabilities(
+    pack: ModelPack,
+    labels: Labels,
+    images: Path,
+    device: str,
+    batch_size: int | None,
+    progress: Callable[[int, int], None] | None,
+) -> tuple[Labels, NDArray[np.float32], tuple[tuple[str, str], ...]]:
+    """The photos that could be read, what the network gave for them, and why others could not."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from geotagger.engine.opening import open_engine
+    from geotagger.photo.pixels import read_pixels
+
+    def pixels_of(row: int) -> NDArray[np.float32] | Exception:
+        try:
+            return read_pixels(_image_path(images, labels.images[row]), pack.preprocessing)
+        except UnreadablePhotoError as error:
+            return error
+
+    engine = open_engine(pack, device, batch_size)
+    rows: list[int] = []
+    outputs: list[NDArray[np.float32]] = []
+    problems: list[tuple[str, str]] = []
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        for some in _batches(range(len(labels)), engine.batch_size * 4):
+            read = list(zip(some, pool.map(pixels_of, some), strict=True))
+            problems += [(labels.images[row], str(got)) for row, got in read if isinstance(got, Exception)]
+            good = [(row, got) for row, got in read if not isinstance(got, Exception)]
+            if good:
+                rows += [row for row, _ in good]
+                outputs.append(engine.run(np.stack([got for _, got in good])).probabilities)
+            if progress:
+                progress(some[-1] + 1, len(labels))
+    engine.close()
+    empty = np.empty((0, len(pack.cells)), np.float32)
+    return labels.chosen(rows), np.concatenate([empty, *outputs]), tuple(problems)
+
+
+def _image_path(folder: Path, name: str) -> Path:
+    """Where a list's image is: below the folder as named, or, of lists with folders in their names,
+    directly in it."""
+    path = folder / name
+    return path if path.exists() else folder / Path(name).name
+
+
+def _batches(rows: range, size: int) -> Iterator[range]:
+    return (rows[i : i + size] for i in range(0, len(rows), size))

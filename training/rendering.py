@@ -1,0 +1,142 @@
+"""Reports as tables for people, records for scripts, and the estimate of a dry run."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from training.evaluate import THRESHOLDS_KM, Report, Score
+from training.recipe import Recipe
+from training.rows import Summary
+
+_SHARD_BYTES_A_PIXEL = 0.45
+"""JPEG of quality 90, photographs; the long side is 4/3 of the short one on average."""
+
+
+def tables_of(report: Report) -> list[Table]:
+    """The standard table beside the published rows, and the regions."""
+    standard = Table(title=f"{report.model} on {report.test_set}")
+    standard.add_column("")
+    for km in THRESHOLDS_KM:
+        standard.add_column(f"{km:g} km", justify="right")
+    for name in ("median km", "GeoScore", "photos"):
+        standard.add_column(name, justify="right")
+    for name, score in report.scores.items():
+        standard.add_row(f"{report.model}, {name}", *_cells(score))
+    for name, score in report.ceilings.items():
+        standard.add_row(f"ceiling: {name}", *_cells(score))
+    for name, percent in report.published.items():
+        standard.add_row(f"published: {name}", *(f"{p:.1f}" for p in percent), "", "", "")
+    if not report.regions:
+        return [standard]
+    regions = Table(title="by continent (place within 25 km)")
+    regions.add_column("")
+    for km in THRESHOLDS_KM:
+        regions.add_column(f"{km:g} km", justify="right")
+    for name in ("median km", "GeoScore", "photos"):
+        regions.add_column(name, justify="right")
+    for name, score in report.regions.items():
+        regions.add_row(name, *_cells(score))
+    return [standard, regions]
+
+
+def lines_of(report: Report) -> list[Any]:
+    """Tables and what else there is to say, to be printed one after the other."""
+    more: list[Any] = list(tables_of(report))
+    if report.scores:
+        more.append(f"temperature {report.temperature:.3f}, negative log-likelihood {report.nll:.3f}")
+    if report.problems:
+        more.append(
+            f"{len(report.problems):,} images could not be read, the first: {': '.join(report.problems[0])}"
+        )
+    return more
+
+
+def emit_report(lines: list[Any]) -> None:
+    """To standard output."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=160)
+    for line in lines:
+        console.print(line)
+
+
+def record_of(report: Report) -> dict[str, Any]:
+    """One JSON object; what is infinite or unknown is null."""
+    return {
+        "model": report.model,
+        "test_set": report.test_set,
+        "thresholds_km": list(THRESHOLDS_KM),
+        "scores": {name: _record(score) for name, score in report.scores.items()},
+        "ceilings": {name: _record(score) for name, score in report.ceilings.items()},
+        "regions": {name: _record(score) for name, score in report.regions.items()},
+        "published": {name: list(percent) for name, percent in report.published.items()},
+        "fitted_temperature": report.temperature,
+        "nll": _finite(report.nll),
+        "unreadable": len(report.problems),
+    }
+
+
+def save_report(report: Report, folder: Path, write: Callable[[Report, Path], list[Path]]) -> list[Path]:
+    """report.json and what `write` draws, in `folder`."""
+    import json
+
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "report.json").write_text(json.dumps(record_of(report), indent=1))
+    return [folder / "report.json", *write(report, folder)]
+
+
+def estimate_of(
+    recipe: Recipe, summary: Summary, classes: int, images_per_s: float, gigabytes: float, device: str
+) -> dict[str, Any]:
+    """What a training would take, from the speed of a few steps on this machine."""
+    photos = summary.kept["train"]
+    disk = sum(summary.kept.values()) * recipe.short_side**2 * 4 / 3 * _SHARD_BYTES_A_PIXEL
+    return {
+        "photos": summary.kept,
+        "cells": classes,
+        "shown": round(photos * recipe.epochs),
+        "images_per_s": round(images_per_s, 1),
+        "hours": round(photos * recipe.epochs / images_per_s / 3600, 2),
+        "memory_gb": round(gigabytes, 1),
+        "shards_gb": round(disk / 1e9, 2),
+        "device": device,
+    }
+
+
+def lines_of_estimate(record: dict[str, Any]) -> list[str]:
+    kept = ", ".join(f"{n:,} {split}" for split, n in record["photos"].items())
+    return [
+        f"photos: {kept}; cells: {record['cells']:,}",
+        f"shards: about {record['shards_gb']:g} GB on disk",
+        f"training: {record['shown']:,} images at about {record['images_per_s']:g} a second on {record['device']}: "
+        f"{record['hours']:g} hours, {record['memory_gb']:g} GB of memory (measured with blank images just now)",
+        "nothing was written",
+    ]
+
+
+def _cells(score: Score) -> list[str]:
+    shares = [
+        f"{p:.1f} [{low:.1f}–{high:.1f}]"
+        for p, (low, high) in zip(score.percent, score.intervals, strict=True)
+    ]
+    median = "–" if score.median_km == float("inf") else f"{score.median_km:,.1f}"
+    return [*shares, median, f"{score.geoscore:,.0f}", f"{score.photos:,}"]
+
+
+def _record(score: Score) -> dict[str, Any]:
+    return {
+        "photos": score.photos,
+        "percent": list(score.percent),
+        "intervals": [list(pair) for pair in score.intervals],
+        "median_km": _finite(score.median_km),
+        "median_interval_km": [_finite(km) for km in score.median_interval],
+        "geoscore": score.geoscore,
+    }
+
+
+def _finite(value: float) -> float | None:
+    return value if abs(value) < float("inf") else None

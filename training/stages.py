@@ -1,0 +1,268 @@
+"""The corridor of `geotagger train`: list and cells → shards → fit → pack.
+
+Every stage keeps its result in the work folder and does nothing when it is there already; each can run
+alone. Connects the modules and holds no knowledge of its own.
+
+    work/photos.parquet  photos.json     the list of photos, split by photographer
+    work/cells.csv       cells.png       the partition
+    work/shards/                         the images
+    work/checkpoints/    log.csv         the training; work/head.npz for a head-only one
+    work/run.json                        recipe, source and licence, as stored with the pack
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from geotagger.cells import CellTable
+from geotagger.errors import TrainingError, UsageError
+from geotagger.model.cells_csv import read_cells, write_cells
+from training import remote, rows, shards
+from training.partition import classes_of, level_counts, partition
+from training.recipe import Recipe, chosen, preset, recipe_of
+from training.runlog import Say
+from training.sources import Source, index_source, open_source
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the user asked for. source None with `from_index`. changes: of the preset, None where
+    not given. shards: an address of shards to train on in place of work/shards."""
+
+    source: str | None
+    work: Path
+    preset: str | None = None
+    changes: dict[str, Any] = field(default_factory=dict)
+    from_index: bool = False
+    index: Path | None = None
+    min_accuracy: int = 1
+    exclude: tuple[Path, ...] = ()
+    shares: rows.Shares = rows.Shares()
+    fetch: str = ""
+    threads: int = 0
+    licence: str = ""
+    shards: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What was decided for this work folder; stored in run.json and in the pack."""
+
+    recipe: Recipe
+    source: str
+    kind: str
+    base: str
+    list_digest: str
+    licence: str
+
+
+def list_photos(asked: Asked, has_gpu: bool, say: Say) -> tuple[Run, rows.Summary]:
+    """The list of photos and the recipe for them, from work where they are already there."""
+    source = _source(asked, say)
+    key = _key(asked, source)
+    work = asked.work
+    held = _read_json(work / "photos.key")
+    if held == key and (work / "photos.parquet").exists():
+        summary = rows.load_summary(work)
+        say(f"list of photos: {_told(summary)} (kept)")
+    else:
+        dropped: Counter[str] = Counter()
+        summary = rows.prepare(
+            source.batches(dropped),
+            work,
+            dropped=dropped,
+            shares=asked.shares,
+            excluded=rows.excluded_ids(asked.exclude),
+            expected_rows=source.expected_rows,
+        )
+        _write_json(work / "photos.key", key)
+        say(f"list of photos: {_told(summary)}")
+    recipe = _recipe(asked, summary.kept["train"], has_gpu)
+    digest = hashlib.sha256((work / "photos.parquet").read_bytes()).hexdigest()[:16]
+    licence = asked.licence or _licence(source, summary)
+    run = Run(recipe, source.name, source.kind, asked.fetch or source.base, digest, licence)
+    _write_json(work / "run.json", asdict(run))
+    return run, summary
+
+
+def load_run(work: Path) -> Run:
+    """What an earlier stage decided; TrainingError when none ran here."""
+    told = _read_json(work / "run.json")
+    if told is None:
+        raise TrainingError(
+            f"{work}: no stage has run here yet; begin with `geotagger train cells SOURCE --work {work}`"
+        )
+    return Run(**{**told, "recipe": recipe_of(told["recipe"])})
+
+
+def make_cells(work: Path, run: Run, say: Say) -> CellTable:
+    """The partition of the training photos, with a picture of it on a map of the world."""
+    from training.plots import picture_of_cells
+
+    lat, lng = rows.places(work, "train")
+    thresholds = run.recipe.thresholds(len(lat))
+    key = {"list": run.list_digest, **asdict(thresholds)}
+    path = work / "cells.csv"
+    if path.exists() and _read_json(work / "cells.key") == key:
+        table = read_cells(path)
+        say(f"cells: {len(table):,} (kept)")
+        return table
+    table = partition(lat, lng, thresholds)
+    if not len(table):
+        raise TrainingError(
+            f"no cell is left: none holds {thresholds.t2:,} of the {len(lat):,} training photos "
+            f"(t1 {thresholds.t1:,}); lower --t2, or leave --t1 and --t2 out to let the number of photos decide"
+        )
+    if len(table) < 2:
+        raise TrainingError(
+            f"all {len(lat):,} training photos lie in one cell (t1 {thresholds.t1:,}, t2 {thresholds.t2:,}, "
+            f"max level {thresholds.max_level}): there is nothing to tell apart; lower --t1"
+        )
+    write_cells(path, table)
+    picture_of_cells(table, work / "cells.png")
+    _write_json(work / "cells.key", key)
+    assert table.photos is not None
+    by_level = ", ".join(f"{level}: {count:,}" for level, count in level_counts(table).items())
+    say(
+        f"cells: {len(table):,} of t1 {thresholds.t1:,}, t2 {thresholds.t2:,} hold {table.photos.sum():,} of "
+        f"{len(lat):,} photos (level: cells {by_level}); see {work / 'cells.png'}"
+    )
+    return table
+
+
+def make_shards(work: Path, run: Run, threads: int, say: Say) -> shards.Manifest:
+    """The images of the list at training size."""
+    plan = shards.Manifest(run.list_digest, run.recipe.short_side, shards.ROWS_A_SHARD)
+    folder = work / "shards"
+    if (folder / shards.MANIFEST).exists():
+        made = shards.read_manifest(str(folder))
+        whole = all(
+            (folder / s.name).exists() and (folder / s.name).stat().st_size == s.bytes for s in made.shards
+        )
+        if whole and replace(made, shards=()) == plan:
+            say(f"shards: {len(made.shards):,} with {sum(s.samples for s in made.shards):,} images (kept)")
+            return made
+    made = shards.write_shards(
+        folder,
+        {split: rows.listed(work, split) for split in rows.SPLITS},
+        plan,
+        fetch=_fetch_below(run.base),
+        threads=threads,
+        report=lambda s: say(
+            f"{s.name}: {s.samples:,} images"
+            + (f", {sum(s.skipped.values()):,} left out" if s.skipped else "")
+        ),
+    )
+    left_out = ", ".join(f"{n:,} {reason}" for reason, n in made.skipped.items())
+    told = f"; left out: {left_out} (named in {folder / 'missing.csv'})" if left_out else ""
+    say(f"shards: {len(made.shards):,} with {sum(s.samples for s in made.shards):,} images{told}")
+    if not made.samples("train"):
+        raise TrainingError(
+            f"none of the images could be had{told}; is {run.base or run.source} the right place?"
+        )
+    return made
+
+
+def labelled(address: str, split: str, table: CellTable, cache: Path) -> Any:
+    """The samples of a split with their classes."""
+    import torch
+
+    from geotagger.geo import unit_vectors
+    from training.loop import Labelled
+
+    found = shards.ShardSet(address, split, cache=cache)
+    lat, lng = found.index["latitude"].astype(np.float64), found.index["longitude"].astype(np.float64)
+    classes = classes_of(table, lat, lng)
+    return Labelled(
+        found,
+        np.flatnonzero(classes >= 0),
+        torch.from_numpy(classes.astype(np.int64)),
+        torch.from_numpy(unit_vectors(lat, lng).astype(np.float32)),
+    )
+
+
+def address_of_shards(asked: Asked) -> str:
+    return asked.shards or str(asked.work / "shards")
+
+
+def _source(asked: Asked, say: Say) -> Source:
+    if asked.from_index:
+        return index_source(asked.index)
+    if asked.source is None:
+        raise UsageError("name a SOURCE (a folder of photos, a list, YFCC100M metadata) or add --from-index")
+    source = open_source(
+        asked.source,
+        min_accuracy=asked.min_accuracy,
+        problem=lambda path, what: say(f"{path}: {what}; left out"),
+    )
+    if source.kind.startswith("YFCC100M") and not asked.fetch:
+        say(
+            "YFCC100M metadata names images on Flickr or below data/images; --fetch ADDRESS says where they lie"
+        )
+    return source
+
+
+def _recipe(asked: Asked, photos: int, has_gpu: bool) -> Recipe:
+    name = asked.preset or ("head" if asked.changes.get("head_only") else chosen(photos, has_gpu))
+    changes = dict(asked.changes)
+    if changes.get("start") and "network" not in {k for k, v in changes.items() if v is not None}:
+        is_checkpoint = str(changes["start"]).endswith(".pt")
+        changes["network"] = None if is_checkpoint else "pack"
+    recipe = preset(name, **changes)
+    if recipe.network == "pack" and not recipe.start:
+        raise UsageError(f"preset {name} trains on from a model: name it with --from PACK")
+    return recipe
+
+
+def _fetch_below(base: str) -> Callable[[str], bytes]:
+    return lambda address: remote.read(remote.joined(base, address))
+
+
+def _licence(source: Source, summary: rows.Summary) -> str:
+    if source.kind.startswith("YFCC100M"):
+        return f"made from photos under {len(summary.licences)} Creative Commons licences, see [training]"
+    return "made from private photos, none stated"
+
+
+def _key(asked: Asked, source: Source) -> dict[str, Any]:
+    """What decides the list of photos. Of a folder only the name is looked at, so that a second
+    run starts at once; photos added later are found with a new work folder."""
+    stamp = None
+    path = Path(asked.source) if asked.source else None
+    if path is not None and path.is_file():
+        stamp = [path.stat().st_size, path.stat().st_mtime_ns]
+    excluded = [
+        hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else "" for file in asked.exclude
+    ]
+    return {
+        "source": str(path.absolute()) if path else str(asked.index),
+        "kind": source.kind,
+        "stamp": stamp,
+        "min_accuracy": asked.min_accuracy,
+        "exclude": excluded,
+        "shares": asdict(asked.shares),
+    }
+
+
+def _told(summary: rows.Summary) -> str:
+    kept = ", ".join(f"{n:,} {split}" for split, n in summary.kept.items())
+    dropped = ", ".join(f"{n:,} {reason}" for reason, n in summary.dropped.items())
+    return f"{summary.read:,} read, {kept}" + (f"; left out: {dropped}" if dropped else "")
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _write_json(path: Path, value: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value, indent=1))
