@@ -97,9 +97,10 @@ def gpx(found: Iterable[Found]) -> Iterator[str]:
     for photo in found:
         time = "" if photo.utc is None else f"<time>{_utc(photo.utc)}</time>"
         # GPX longitudes end before 180, which is the same meridian as −180
-        longitude = -180.0 if photo.longitude >= 180.0 else photo.longitude
+        longitude = _decimal(photo.longitude)
+        longitude = "-180" if longitude == "180" else longitude
         yield (
-            f'<wpt lat="{_decimal(photo.latitude)}" lon="{_decimal(longitude)}">{time}'
+            f'<wpt lat="{_decimal(photo.latitude)}" lon="{longitude}">{time}'
             f"<name>{_xml(Path(photo.path).name)}</name><desc>{_xml(_in_words(photo))}</desc>"
             f"<src>{_xml(photo.path)}</src><type>{_xml(photo.rung)}</type></wpt>\n"
         )

@@ -58,7 +58,8 @@ def find(text: str) -> list[Place]:
 
 
 def the_place(text: str) -> tuple[Place, list[Place]]:
-    """The most populous place of that name, and the others. Raises UsageError, with names that
+    """The most populous place of that name, and the others, those that bear it as their first
+    name before those that are called so in another language. Raises UsageError, with names that
     look alike, when there is none."""
     found = find(text)
     if not found:
@@ -68,7 +69,8 @@ def the_place(text: str) -> tuple[Place, list[Place]]:
             f"no place named {text!r} is known here, where towns of 15,000 people and more are; {hint}"
             "Coordinates always work, as in 48.8584,2.2945"
         )
-    return found[0], found[1:]
+    key = fold(text.partition(",")[0])
+    return found[0], sorted(found[1:], key=lambda place: fold(place.name) != key)
 
 
 def similar(text: str, count: int = 3) -> list[str]:

@@ -160,7 +160,7 @@ def query(
             sys.stdout.write(piece)
         sys.stdout.flush()
     else:
-        _show(found, asked)
+        _show(found, asked, opened is not None)
 
 
 @ends_cleanly
@@ -205,7 +205,7 @@ def export(
     if json_lines:
         emit({"file": str(out), "format": form.value, "photos": counted.count})
     else:
-        say(f"{out}: {counted.count} photos")
+        say(f"{out}: {counted.count} photo{'' if counted.count == 1 else 's'}")
 
 
 @ends_cleanly
@@ -382,7 +382,7 @@ def _record(photo: "Found") -> dict[str, Any]:
     )
 
 
-def _show(found: "Iterator[Found]", asked: "Query") -> None:
+def _show(found: "Iterator[Found]", asked: "Query", asked_of_an_index: bool) -> None:
     from geotagger.gazetteer import nearest
 
     def cells(photo: "Found") -> list[str]:
@@ -402,7 +402,7 @@ def _show(found: "Iterator[Found]", asked: "Query") -> None:
     columns = ["distance", "taken", "position", "near", "radius", "certain", "source", "photo"]
     start = 0 if asked.near is not None else 1
     _print_table(columns[start:], (cells(photo)[start:] for photo in counted))
-    if counted.count == 0:
+    if counted.count == 0 and asked_of_an_index:
         say("no photo of the index answers")
 
 

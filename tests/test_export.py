@@ -1,0 +1,155 @@
+import csv
+import io
+import json
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from geotagger.errors import SourceError
+from geotagger.export import CSV_COLUMNS, FORMATS, write
+from geotagger.index.search import Found
+
+GPX = "{http://www.topografix.com/GPX/1/1}"
+KML = "{http://www.opengis.net/kml/2.2}"
+
+
+def photo(path: str = "/a/b.jpg", **more: object) -> Found:
+    told: dict[str, object] = {
+        "photo_id": 1,
+        "path": path,
+        "latitude": 48.8584,
+        "longitude": 2.2945,
+        "radius_km": 2.5,
+        "confidence": 0.75,
+        "rung": "visual",
+        "cell": "47e66e",
+        "model": "m",
+        "run": "20240101-abcdef",
+        "written": "exif",
+        "taken": "2024-05-17T14:30:00.250+02:00",
+        "utc": 1715949000.25,
+        "camera": "Canon",
+        "distance_km": None,
+        **more,
+    }
+    return Found(**told)  # type: ignore[arg-type]
+
+
+names = st.text(max_size=20).map(lambda t: "/" + t)
+any_photo = st.builds(
+    photo,
+    names | st.just("/caf\udce9\x00\x1b<&>\"'\n.jpg"),
+    latitude=st.floats(-90, 90),
+    longitude=st.floats(-180, 180),
+    radius_km=st.floats(0, 20_000),
+    confidence=st.floats(0, 1),
+    cell=st.none() | st.just("47e66e"),
+    model=st.none() | st.text(max_size=5).filter(lambda t: t.isprintable()),
+    taken=st.none() | st.just("2024-05-17T14:30:00"),
+    utc=st.none() | st.floats(-2e9, 4e9),
+    camera=st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=5),
+)
+
+
+@given(st.lists(any_photo, max_size=4), st.sampled_from(sorted(FORMATS)))
+def test_whatever_a_photo_is_called_the_output_is_valid(photos: list[Found], form: str) -> None:
+    text = "".join(FORMATS[form](iter(photos)))
+    text.encode("utf-8")  # raises on anything that is not text
+    if form == "geojson":
+        features = json.loads(text)["features"]
+        assert [f["properties"]["path"] for f in features] == [p.path for p in photos]
+        assert [f["geometry"]["coordinates"] for f in features] == [[p.longitude, p.latitude] for p in photos]
+    elif form == "csv":
+        rows = list(csv.DictReader(io.StringIO(text, newline="")))
+        assert [float(row["latitude"]) for row in rows] == [p.latitude for p in photos]
+        assert all(None not in row and None not in row.values() for row in rows)
+    else:
+        root = ET.fromstring(text.encode())
+        tag = {"gpx": f"{GPX}wpt", "kml": f"{KML}Placemark"}[form]
+        assert len(list(root.iter(tag))) == len(photos)
+
+
+@given(st.lists(any_photo, max_size=3))
+def test_gpx_keeps_to_its_schema(photos: list[Found]) -> None:
+    root = ET.fromstring("".join(FORMATS["gpx"](photos)).encode())
+    assert (root.tag, root.attrib["version"]) == (f"{GPX}gpx", "1.1")
+    assert root.attrib["creator"]
+    order = ["time", "name", "desc", "src", "type"]
+    for waypoint in root:
+        assert re.fullmatch(r"-?\d+(\.\d+)?", waypoint.attrib["lat"])
+        assert re.fullmatch(r"-?\d+(\.\d+)?", waypoint.attrib["lon"])
+        assert -90 <= float(waypoint.attrib["lat"]) <= 90
+        assert -180 <= float(waypoint.attrib["lon"]) < 180
+        children = [child.tag.removeprefix(GPX) for child in waypoint]
+        assert children == [name for name in order if name in children]
+        time = waypoint.findtext(f"{GPX}time")
+        assert time is None or re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", time)
+
+
+def test_kml_keeps_to_its_schema() -> None:
+    root = ET.fromstring("".join(FORMATS["kml"]([photo()])).encode())
+    (placemark,) = root.iter(f"{KML}Placemark")
+    assert [child.tag.removeprefix(KML) for child in placemark] == [
+        "name",
+        "description",
+        "TimeStamp",
+        "ExtendedData",
+        "Point",
+    ]
+    assert placemark.findtext(f"{KML}Point/{KML}coordinates") == "2.2945,48.8584"
+    when = placemark.findtext(f"{KML}TimeStamp/{KML}when")
+    assert when is not None
+    assert datetime.fromisoformat(when).utcoffset() is not None
+    assert "within 2.5 km at 75%" in (placemark.findtext(f"{KML}description") or "")
+
+
+def test_a_gpx_time_is_utc() -> None:
+    root = ET.fromstring("".join(FORMATS["gpx"]([photo()])).encode())
+    assert root.findtext(f"{GPX}wpt/{GPX}time") == "2024-05-17T12:30:00.250Z"
+
+
+def test_csv_has_a_header_and_crlf() -> None:
+    text = "".join(FORMATS["csv"]([photo('/a "quoted", name.jpg')]))
+    assert text.startswith(",".join(CSV_COLUMNS) + "\r\n")
+    assert text.count("\r\n") == 2
+    (row,) = csv.DictReader(io.StringIO(text, newline=""))
+    assert row["path"] == '/a "quoted", name.jpg'
+    assert row["status"] == "written"
+
+
+@pytest.mark.parametrize("form", sorted(FORMATS))
+def test_photos_are_passed_on_as_they_come(form: str) -> None:
+    taken = 0
+
+    def endless() -> Iterator[Found]:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield photo()
+
+    pieces = FORMATS[form](endless())
+    for _ in range(50):
+        next(pieces)
+    assert taken <= 50
+
+
+def test_an_export_that_fails_leaves_the_older_file(tmp_path: Path) -> None:
+    target = tmp_path / "photos.gpx"
+    target.write_text("older")
+
+    def broken() -> Iterator[str]:
+        yield "new"
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(SourceError, match="No space left"):
+        write(broken(), target)
+    assert target.read_text() == "older"
+    assert list(tmp_path.iterdir()) == [target]
+    write(iter(["newer"]), target)
+    assert target.read_text() == "newer"

@@ -1,0 +1,93 @@
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from geotagger import gazetteer
+from geotagger.errors import UsageError
+from geotagger.gazetteer import find, fold, nearest, similar, the_place
+from geotagger.geo import distance_km
+
+FILE = Path(gazetteer.__file__).parent / "data" / "gazetteer.xz"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Paris", "Paris, FR"),
+        ("Paris, US", "Paris, TX, US"),
+        ("paris, tx", "Paris, TX, US"),
+        ("Paris, France", "Paris, FR"),
+        ("São Paulo", "São Paulo, BR"),
+        ("sao paulo", "São Paulo, BR"),
+        ("SAO  PAULO, Brazil", "São Paulo, BR"),
+        ("Köln", "Köln, DE"),
+        ("Cologne", "Köln, DE"),
+        ("München", "Munich, DE"),
+        ("東京", "Tokyo, JP"),
+        ("Москва", "Moscow, RU"),
+        ("Washington, D.C.", "Washington, DC, US"),
+        ("london, uk", "London, GB"),
+        ("London, CA", "London, CA"),
+        ("new york", "New York City, NY, US"),
+    ],
+)
+def test_places_are_found_whatever_their_spelling(text: str, found: str) -> None:
+    assert str(the_place(text)[0]) == found
+
+
+def test_the_most_populous_of_a_name_comes_first() -> None:
+    springfields = find("Springfield")
+    assert len(springfields) > 5
+    assert [p.population for p in springfields] == sorted((p.population for p in springfields), reverse=True)
+    assert str(the_place("Paris")[1][0]) == "Paris, TX, US"
+
+
+@pytest.mark.parametrize("text", ["", " ", ",", "Nowhereville", "Paris, Japan", "|", "\n", "%", "a" * 10_000])
+def test_an_unknown_place_is_none(text: str) -> None:
+    assert find(text) == []
+    with pytest.raises(UsageError, match="no place named"):
+        the_place(text)
+
+
+def test_names_that_are_alike_are_offered() -> None:
+    assert "Lyon, FR" in similar("Lyonn")
+    with pytest.raises(UsageError, match=r"did you mean .*Marseille, FR"):
+        the_place("Marseile")
+
+
+@given(st.text(max_size=30))
+@settings(deadline=None, max_examples=50)
+def test_no_text_breaks_a_search(text: str) -> None:
+    assert all(fold(text) for _ in find(text))
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.floats(-90, 90), st.floats(-180, 180), st.sampled_from([5.0, 50.0, 400.0]))
+def test_the_nearest_place_is_that_of_a_plain_search(lat: float, lng: float, within: float) -> None:
+    places = [place for places in gazetteer._grid().values() for place in places]
+    kms = distance_km(lat, lng, [p.latitude for p in places], [p.longitude for p in places])
+    found = nearest(lat, lng, within)
+    if kms.min() > within:
+        assert found is None
+    else:
+        assert found is not None
+        km = distance_km(lat, lng, found.latitude, found.longitude)
+        assert math.isclose(km, kms.min(), abs_tol=1e-6)
+
+
+def test_the_file_is_small_and_says_where_it_is_from() -> None:
+    assert FILE.stat().st_size < 1_000_000
+    header = gazetteer._text()[:300]
+    assert "GeoNames" in header
+    assert "CC BY 4.0" in header
+
+
+def test_the_file_is_what_the_documented_command_makes(shared_data: Path, tmp_path: Path) -> None:
+    made = tmp_path / "gazetteer.xz"
+    gazetteer.build(shared_data / "reference" / "geonames" / "cities15000.zip", made)
+    import lzma
+
+    assert lzma.decompress(made.read_bytes()) == lzma.decompress(FILE.read_bytes())
