@@ -111,7 +111,7 @@ def fit_correction(known: Known, motion: Motion, within_km: float = 25.0) -> Cor
     return fit_logistic(np.array(stated), np.array(inside), np.array(lags))
 
 
-def fit_logistic(stated: FloatArray, inside: FloatArray, lag_s: FloatArray) -> Correction:
+def fit_logistic(stated: FloatArray, inside: NDArray[np.bool_], lag_s: FloatArray) -> Correction:
     """stated, inside: (n, radii); lag_s: (n,). Newton's method, each photo counted once."""
     p = np.clip(stated, 1e-5, 1 - 1e-5)
     lag = np.broadcast_to(lag_feature(lag_s)[:, None], p.shape)

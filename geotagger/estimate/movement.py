@@ -21,6 +21,8 @@ IntArray = NDArray[np.int64]
 HOUR_S, DAY_S = 3600.0, 86400.0
 EARTH_KM2 = 5.1e8
 MOST_VISITS = 4096
+_FAR_S = 1e7
+"""Four months; what is farther in time is as far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,17 +107,19 @@ class Correction:
 
 
 def lag_feature(lag_s: ArrayLike) -> FloatArray:
-    return np.asarray(np.log10(np.minimum(lag_s, 1e10) / HOUR_S + 0.01) - 1.0)
+    return np.asarray(np.log10(np.minimum(lag_s, _FAR_S) / HOUR_S + 0.01) - 1.0)
 
 
 @dataclass(frozen=True)
 class Movement:
     """What was learned. Visits, one a place and day, thinned, ordered by time: utc float64 (n,), lat
     and lng degrees (n,), camera int64 (n,) an index into `cameras`, −1 unknown. `learned_from` is how
-    many fixes taught it; 0 means that it is all prior."""
+    many fixes taught it; 0 means that it is all prior. `correction` is for estimates without a picture
+    of their own, `pictured` for those with one."""
 
     motion: Motion = field(default_factory=Motion)
     correction: Correction = field(default_factory=Correction)
+    pictured: Correction = field(default_factory=Correction)
     utc: FloatArray = field(default_factory=lambda: np.empty(0))
     lat: FloatArray = field(default_factory=lambda: np.empty(0))
     lng: FloatArray = field(default_factory=lambda: np.empty(0))
@@ -129,6 +133,7 @@ class Movement:
         return {
             "motion": asdict(self.motion),
             "correction": asdict(self.correction),
+            "pictured": asdict(self.pictured),
             "utc": self.utc.tolist(),
             "lat": self.lat.tolist(),
             "lng": self.lng.tolist(),
@@ -143,6 +148,7 @@ class Movement:
         return Movement(
             motion=Motion(**stored["motion"]),
             correction=Correction(**stored["correction"]),
+            pictured=Correction(**stored["pictured"]),
             utc=np.array(stored["utc"], dtype=np.float64),
             lat=np.array(stored["lat"], dtype=np.float64),
             lng=np.array(stored["lng"], dtype=np.float64),

@@ -7,6 +7,7 @@ the archive's habits (prior.py), from its own picture and from the pictures besi
 Takes observations ordered by time, gives estimates aligned with them. Knows nothing of disks.
 """
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -200,8 +201,9 @@ def _estimate(told: _Told, drawn: Cloud, movement: Movement, options: Options) -
     lag = float(told.around.nearest_lag[told.row])
     pictured = node is not None and node.pictured
     corrected = None
-    if not pictured and photo.fix is None and np.isfinite(lag):
-        corrected = partial(movement.correction.apply, lag_s=lag)
+    if photo.fix is None and (pictured or np.isfinite(lag)):
+        correction = movement.pictured if pictured else movement.correction
+        corrected = partial(correction.apply, lag_s=lag)
     found = gather(drawn, options.within_km, options.certainty, corrected)
     rungs, evidence = _evidence(told, found, movement)
     return Estimate(
@@ -261,3 +263,26 @@ def span(seconds: float) -> str:
         if seconds >= 2 * length or (unit != "days" and seconds >= length):
             return f"{seconds / length:.1f} {unit}"
     return f"{seconds:.0f} s"
+
+
+def estimate_stream(
+    observations: Sequence[Observation],
+    movement: Movement,
+    table: CellTable | None = None,
+    options: Options | None = None,
+) -> list[Estimate | None]:
+    """All observations of one person or archive, in any order; estimates aligned with them."""
+    order = sorted(
+        range(len(observations)), key=lambda n: (observations[n].utc is None, observations[n].utc or 0.0)
+    )
+    ordered = [observations[n] for n in order]
+    fixed = [n for n, o in enumerate(ordered) if o.fix is not None and o.utc is not None]
+    estimates: list[Estimate | None] = [None] * len(observations)
+    for part in outings([o.utc for o in ordered]):
+        first, last = bisect_left(fixed, part.start), bisect_left(fixed, part.stop)
+        before = ordered[fixed[first - 1]] if first > 0 else None
+        after = ordered[fixed[last]] if last < len(fixed) else None
+        found = estimate_outing(ordered[part], before, after, movement, table, options)
+        for n, estimate in zip(range(part.start, part.stop), found, strict=True):
+            estimates[order[n]] = estimate
+    return estimates

@@ -1,0 +1,269 @@
+"""`geotagger evaluate`: hide places that are known, predict them, and say how good it was."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from geotagger.cli.common import IndexOption, JsonOption, emit, ends_cleanly, photo_record, say, screen
+from geotagger.errors import UsageError
+
+if TYPE_CHECKING:
+    from geotagger.estimate.evaluation import Hidden, Sighting
+    from geotagger.model.pack import ModelPack
+
+TrackOption = Annotated[
+    list[Path] | None,
+    typer.Option("--track", metavar="FILE|DIR", help="Recorded tracks: GPX, KML, NMEA, FIT, Google's JSON."),
+]
+ClockOption = Annotated[
+    list[str] | None,
+    typer.Option("--clock", metavar="CAMERA=+1h03m", help="What to add to the clock of a camera."),
+]
+_FEWEST = 4
+
+
+@ends_cleanly
+def evaluate(
+    paths: Annotated[
+        list[str], typer.Argument(metavar="PATH…", help="Photos that know where they were taken.")
+    ],
+    share: Annotated[float, typer.Option("--hide", min=0.01, max=0.95, help="How much to hide.")] = 0.3,
+    seeds: Annotated[
+        list[int] | None, typer.Option("--seed", help="May be repeated. [default: 0 1 2]")
+    ] = None,
+    whole_days: Annotated[
+        bool | None,
+        typer.Option("--whole-days/--single", help="Hide whole days, or single photos. [default: both]"),
+    ] = None,
+    track: TrackOption = None,
+    clock: ClockOption = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", metavar="NAME", help="What looks at pictures; none: nothing does."),
+    ] = None,
+    within: Annotated[
+        float, typer.Option("--within", metavar="KM", min=0.001, help="The largest radius.")
+    ] = 25.0,
+    certainty: Annotated[
+        float, typer.Option("--certainty", min=0.01, max=0.99, help="What the radius should hold.")
+    ] = 0.9,
+    no_habits: Annotated[
+        bool, typer.Option("--no-habits", help="Leave out the places that this archive visits.")
+    ] = False,
+    no_time_zone: Annotated[
+        bool, typer.Option("--no-time-zone", help="Leave out what the UTC offset tells of the place.")
+    ] = False,
+    no_sequence: Annotated[bool, typer.Option("--no-sequence", help="Look at each picture alone.")] = False,
+    plots: Annotated[
+        Path | None,
+        typer.Option("--plots", metavar="DIR", help="Write reliability and risk–coverage as PNG."),
+    ] = None,
+    calibrate: Annotated[
+        bool, typer.Option("--calibrate", help="Keep what was learned, for `tag` on this archive.")
+    ] = False,
+    index: IndexOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Hide the places of photos that have one, predict them, and say how good that was.
+
+    Hides single photos and whole days, and compares with copying the photo nearest in time and
+    with PhotoPrism's rule. Nothing is written into photos.
+
+    Example: `geotagger evaluate ~/Photos --hide 0.3 --plots plots`
+    """
+    from geotagger.estimate.clock import parse_clocks
+    from geotagger.estimate.evaluation import Setting, evaluate_archive
+    from geotagger.estimate.outing import Options
+    from geotagger.estimate.trackfiles import load_tracks
+    from geotagger.tag.network import choose_pack
+
+    pack = choose_pack(model, say)
+    tracks = load_tracks(track or [], say)
+    sightings = _sightings(paths, pack)
+    placed = sum(sighting.clocked.latitude is not None for sighting in sightings)
+    if placed < _FEWEST:
+        raise UsageError(
+            f"{', '.join(paths)}: {placed} of {len(sightings)} photos know where they were taken; "
+            f"at least {_FEWEST} are needed to hide some"
+        )
+    options = Options(within, certainty, not no_habits, not no_time_zone, not no_sequence)
+    everything: list[Hidden] = []
+    for days in (False, True) if whole_days is None else (whole_days,):
+        setting = Setting(share, days, options, parse_clocks(clock or []))
+        results = []
+        for seed in seeds or [0, 1, 2]:
+            results += evaluate_archive(
+                sightings, setting, seed, tracks=tracks, table=None if pack is None else pack.cells
+            )
+        hidden = f"{share:.0%} of the {'days' if days else 'photos'}"
+        _show(results, hidden, placed, as_json, plots, "days" if days else "single")
+        everything += results
+    if calibrate:
+        _keep(everything, paths[0], index)
+
+
+def _sightings(paths: Sequence[str], pack: "ModelPack | None") -> "list[Sighting]":
+    """The facts of every photo, and what the model says of it."""
+    from geotagger.archive import walk
+    from geotagger.errors import PhotoError
+    from geotagger.estimate.clock import Clocked
+    from geotagger.estimate.evaluation import Sighting
+    from geotagger.photo.facts import read_facts
+
+    found = []
+    for entry in walk(paths, problem=lambda path, message: say(f"{path}: {message}")):
+        try:
+            facts = read_facts(entry.path)
+        except PhotoError as error:
+            say(str(error))
+            continue
+        if facts.not_a_photo:
+            continue
+        fix = facts.fix if facts.fix is not None and facts.fix.mark is None else None
+        clocked = Clocked(
+            None if facts.taken is None else facts.taken.local,
+            None if facts.taken is None else facts.taken.offset,
+            facts.gps_utc,
+            facts.camera,
+            None if fix is None else fix.latitude,
+            None if fix is None else fix.longitude,
+        )
+        error_km = 0.01 if fix is None or fix.error_m is None else fix.error_m / 1000
+        found.append(Sighting(entry.path, clocked, error_km))
+    return found if pack is None else _looked_at(found, pack)
+
+
+def _looked_at(sightings: "list[Sighting]", pack: "ModelPack") -> "list[Sighting]":
+    from dataclasses import replace
+
+    import numpy as np
+
+    from geotagger.errors import PhotoError
+    from geotagger.tag.network import Network
+    from geotagger.tag.options import TagOptions
+
+    network = Network(pack, TagOptions(paths=()), say)
+    looked_at = list(sightings)
+    try:
+        for first in range(0, len(sightings), network.batch_size()):
+            rows, pixels = [], []
+            for n in range(first, min(first + network.batch_size(), len(sightings))):
+                try:
+                    pixels.append(network.read(sightings[n].name))
+                    rows.append(n)
+                except PhotoError as error:
+                    say(str(error))
+            if rows:
+                for n, posterior in zip(rows, network.say(np.stack(pixels)), strict=True):
+                    looked_at[n] = replace(sightings[n], posterior=posterior)
+    finally:
+        network.close()
+    return looked_at
+
+
+def _show(
+    results: "Sequence[Hidden]", hidden: str, placed: int, as_json: bool, plots: Path | None, name: str
+) -> None:
+    import numpy as np
+
+    from geotagger.estimate.evaluation import OURS, methods_of, reliability, risk_coverage, score
+    from geotagger.estimate.plots import draw_reliability, draw_risk_coverage
+
+    scores = [score(results, method) for method in methods_of(results)]
+    told = [h for h in results if OURS in h.said and np.isfinite(h.said[OURS].radius_km)]
+    stated = np.array([h.said[OURS].confidence for h in told])
+    radius = np.array([h.said[OURS].radius_km for h in told])
+    inside = np.array([h.error_km(OURS) <= h.said[OURS].radius_km for h in told], dtype=np.bool_)
+    bins = reliability(stated, inside)
+    curve = risk_coverage(stated, radius, inside)
+    if plots is not None:
+        plots.mkdir(parents=True, exist_ok=True)
+        draw_reliability(plots / f"reliability-{name}.png", bins)
+        draw_risk_coverage(plots / f"risk-coverage-{name}.png", curve)
+    if as_json:
+        for one in results:
+            emit(_record(one))
+        for one_score in scores:
+            emit({"hidden": hidden, **one_score.to_dict()})
+        return
+    _tables(scores, hidden, placed, bins, curve)
+
+
+def _record(hidden: "Hidden") -> dict[str, Any]:
+    from geotagger.estimate.evaluation import OURS
+
+    said = hidden.said.get(OURS)
+    if said is None:
+        return photo_record(hidden.name, "skipped", "nothing tells where", seed=hidden.seed, error_km=None)
+    return photo_record(
+        hidden.name,
+        "indexed",
+        latitude=said.latitude,
+        longitude=said.longitude,
+        radius_km=said.radius_km,
+        confidence=said.confidence,
+        rung=OURS,
+        seed=hidden.seed,
+        error_km=hidden.error_km(OURS),
+    )
+
+
+def _tables(
+    scores: Sequence[Any],
+    hidden: str,
+    placed: int,
+    bins: Sequence[tuple[float, float, int]],
+    curve: Sequence[tuple[float, float]],
+) -> None:
+    from rich.table import Table
+
+    from geotagger.estimate.evaluation import THRESHOLDS_KM
+    from geotagger.estimate.plots import text_plot
+
+    console = screen()
+    table = Table(title=f"{hidden} hidden, of {placed} photos with a place; % within km")
+    table.add_column("rung or rule", no_wrap=True)
+    for heading in (*(f"{km:g}" for km in THRESHOLDS_KM), "median", "photos", "inside", "stated"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for one in scores:
+        table.add_row(
+            one.method,
+            *(f"{100 * one.accuracy[km]:.1f}" for km in THRESHOLDS_KM),
+            f"{one.median_km:.3g} km",
+            str(one.answered),
+            _share(one.inside),
+            _share(one.stated),
+        )
+    console.print(table)
+    console.print(
+        "photos: how many were answered; median, inside (the radius) and stated (certainty) are of those"
+    )
+    console.print("Reliability: stated certainty (along) and share inside the radius (up)")
+    for line in text_plot([(stated, inside) for stated, inside, _ in bins], diagonal=True):
+        console.print(line)
+    console.print("Risk and coverage: share kept, surest first (along), share of those outside (up)")
+    for line in text_plot(curve):
+        console.print(line)
+
+
+def _share(value: float) -> str:
+    return "–" if value != value else f"{100 * value:.1f}"
+
+
+def _keep(results: "Sequence[Hidden]", path: str, index: Path | None) -> None:
+    import os
+
+    from geotagger.estimate.calibration import KEY, calibrate
+    from geotagger.index import open_index
+
+    calibration = calibrate(results)
+    with open_index(index) as opened:
+        root = opened.roots.root_for(os.path.realpath(path))
+        opened.learned.put(root.id, KEY, calibration.to_dict())
+    say(f"calibrated on {calibration.photos} hidden photos; `tag --precision` on {path} uses it from now on")
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(evaluate)

@@ -1,0 +1,300 @@
+"""How good the estimates are on an archive: hides places that are known, predicts them, compares.
+
+Photos are hidden one by one at random, or whole outings at a time; the second is harder and nearer
+to what a camera without a receiver needs. Ours is held against copying the photo nearest in
+time and against PhotoPrism's rule. With --calibrate the certainties are corrected by what was seen.
+
+Takes sightings (what a photo says of itself, and its true place), gives scores. Reads no files.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geotagger.cells import CellTable
+from geotagger.estimate.clock import Clocked, resolve_times
+from geotagger.estimate.movement import HOUR_S, Movement, learn_movement
+from geotagger.estimate.outing import Options, estimate_stream
+from geotagger.estimate.tracks import Tracks
+from geotagger.estimate.values import Estimate, Fix, Observation, Posterior
+from geotagger.geo import distance_km, interpolate
+
+FloatArray = NDArray[np.float64]
+
+THRESHOLDS_KM = (1.0, 25.0, 200.0, 750.0, 2500.0)
+"""Street, city, region, country, continent (Hays & Efros 2008; Weyand et al. 2016)."""
+
+OURS = "fused"
+_PHOTOPRISM_REACH_S = 37 * HOUR_S
+_PHOTOPRISM_APART_KM = 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One photo. Its true place is the clocked one; None when it has none."""
+
+    name: str
+    clocked: Clocked
+    error_km: float = 0.01
+    posterior: Posterior | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """radius_km and confidence are NaN for rules that state none."""
+
+    latitude: float
+    longitude: float
+    radius_km: float = np.nan
+    confidence: float = np.nan
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """One hidden photo and what each method said; a method that said nothing is absent."""
+
+    name: str
+    seed: int
+    latitude: float
+    longitude: float
+    lag_s: float
+    pictured: bool
+    said: Mapping[str, Prediction]
+
+    def error_km(self, method: str) -> float:
+        said = self.said.get(method)
+        if said is None:
+            return np.inf
+        return float(distance_km(said.latitude, said.longitude, self.latitude, self.longitude))
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """accuracy: share of all hidden photos within each threshold. median_km, inside, stated: over those
+    answered; inside the share whose truth lay within the stated radius, stated the mean confidence."""
+
+    method: str
+    hidden: int
+    answered: int
+    accuracy: Mapping[float, float]
+    median_km: float
+    inside: float
+    stated: float
+
+    def to_dict(self) -> dict[str, Any]:
+        def or_none(value: float) -> float | None:
+            return value if np.isfinite(value) else None
+
+        return {
+            "method": self.method,
+            "hidden": self.hidden,
+            "answered": self.answered,
+            "accuracy": {f"{km:g}": share for km, share in self.accuracy.items()},
+            "median_km": or_none(self.median_km),
+            "inside": or_none(self.inside),
+            "stated": or_none(self.stated),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What is hidden and what may speak."""
+
+    share: float = 0.3
+    whole_days: bool = False
+    options: Options = field(default_factory=Options)
+    clocks: Mapping[str, float] = field(default_factory=dict)
+
+
+def hide(sightings: Sequence[Sighting], setting: Setting, seed: int) -> NDArray[np.bool_]:
+    """Which photos lose their place: a share of those that have one, or of the days (local) on which
+    there are any, with all their photos."""
+    rng = np.random.default_rng(seed)
+    placed = [n for n, s in enumerate(sightings) if s.clocked.latitude is not None]
+    hidden = np.zeros(len(sightings), dtype=np.bool_)
+    if setting.whole_days:
+        days = [s.clocked.local.date() if s.clocked.local is not None else None for s in sightings]
+        known = sorted({day for n in placed if (day := days[n]) is not None})
+        taken = {known[n] for n in rng.permutation(len(known))[: max(1, round(setting.share * len(known)))]}
+        hidden[[n for n in placed if days[n] in taken]] = True
+    else:
+        chosen = rng.permutation(len(placed))[: max(1, round(setting.share * len(placed)))]
+        hidden[[placed[n] for n in chosen]] = True
+    return hidden
+
+
+def evaluate_archive(
+    sightings: Sequence[Sighting],
+    setting: Setting,
+    seed: int,
+    *,
+    tracks: Tracks | None = None,
+    table: CellTable | None = None,
+    movement: Movement | None = None,
+) -> list[Hidden]:
+    """Hides, learns from the rest, predicts. A hidden photo loses its GPS time stamp too.
+
+    `movement` replaces the learning, to try another archive's.
+    """
+    hidden = hide(sightings, setting, seed)
+    rows = [
+        replace(s.clocked, gps_utc=None, latitude=None, longitude=None) if hidden[n] else s.clocked
+        for n, s in enumerate(sightings)
+    ]
+    extra = list(tracks.clocked()) if tracks is not None else []
+    times = resolve_times([*rows, *extra], clocks=setting.clocks)
+    utc, error_s = times.utc[: len(rows)], times.error_s[: len(rows)]
+    kept = [n for n in range(len(rows)) if rows[n].latitude is not None and np.isfinite(utc[n])]
+    lat = np.array([rows[n].latitude for n in kept], dtype=np.float64)
+    lng = np.array([rows[n].longitude for n in kept], dtype=np.float64)
+    if movement is None:
+        movement = learn_movement(utc[kept], lat, lng, [rows[n].camera for n in kept])
+    said: dict[str, dict[int, Prediction]] = {}
+
+    def by(method: str, tracked: bool, pictured: bool, timed: bool = True) -> None:
+        observations = [
+            _observation(
+                n, sightings[n], rows[n], utc[n], error_s[n], tracks if tracked else None, pictured, timed
+            )
+            for n in range(len(rows))
+        ]
+        chosen = movement if timed else Movement()
+        found = estimate_stream(observations, chosen, table if pictured else None, setting.options)
+        said[method] = {
+            n: Prediction(e.latitude, e.longitude, e.radius_km, e.confidence)
+            for n, e in enumerate(found)
+            if hidden[n] and e is not None and _spoke(e, method)
+        }
+
+    with_pictures = table is not None and any(s.posterior is not None for s in sightings)
+    said["nearest"], said["photoprism"] = _by_rules(np.flatnonzero(hidden), utc, utc[kept], lat, lng)
+    by("neighbours", False, False)
+    if tracks is not None and tracks.tracks:
+        by("track", True, False)
+    if with_pictures:
+        by("visual", False, True, timed=False)
+    by(OURS, True, with_pictures)
+    return [
+        Hidden(
+            sightings[n].name,
+            seed,
+            float(sightings[n].clocked.latitude or 0.0),
+            float(sightings[n].clocked.longitude or 0.0),
+            float(np.min(np.abs(utc[kept] - utc[n]))) if kept and np.isfinite(utc[n]) else np.inf,
+            with_pictures and sightings[n].posterior is not None,
+            {method: answers[n] for method, answers in said.items() if n in answers},
+        )
+        for n in map(int, np.flatnonzero(hidden))
+    ]
+
+
+def _spoke(estimate: Estimate, method: str) -> bool:
+    return method == OURS or method in estimate.rungs
+
+
+def _observation(
+    key: int,
+    sighting: Sighting,
+    row: Clocked,
+    utc: float,
+    error_s: float,
+    tracks: Tracks | None,
+    pictured: bool,
+    timed: bool,
+) -> Observation:
+    known = bool(np.isfinite(utc)) and timed
+    fix = None
+    if row.latitude is not None and row.longitude is not None:
+        fix = Fix(row.latitude, row.longitude, sighting.error_km, "camera") if timed else None
+    elif tracks is not None and known:
+        fix = tracks.fix_at(utc, error_s)
+    return Observation(
+        key,
+        float(utc) if known else None,
+        row.camera,
+        fix,
+        sighting.posterior if pictured else None,
+        float(error_s) if known else 0.0,
+        row.offset.total_seconds() if row.offset is not None else None,
+    )
+
+
+def _by_rules(
+    asked: NDArray[np.int64], utc: FloatArray, known: FloatArray, lat: FloatArray, lng: FloatArray
+) -> tuple[dict[int, Prediction], dict[int, Prediction]]:
+    """The place of the photo nearest in time; and PhotoPrism's: the two nearest within 37 hours,
+    interpolated when less than 100 km apart (otherwise it takes over a name, not a position)."""
+    nearest: dict[int, Prediction] = {}
+    photoprism: dict[int, Prediction] = {}
+    for n in map(int, asked):
+        if not len(known) or not np.isfinite(utc[n]):
+            continue
+        away = np.abs(known - utc[n])
+        first, *others = np.argsort(away, kind="stable")[:2]
+        nearest[n] = Prediction(float(lat[first]), float(lng[first]))
+        if not others or away[others[0]] > _PHOTOPRISM_REACH_S:
+            continue
+        a, b = sorted((int(first), int(others[0])), key=lambda row: known[row])
+        if distance_km(lat[a], lng[a], lat[b], lng[b]) < _PHOTOPRISM_APART_KM:
+            part = np.clip((utc[n] - known[a]) / max(known[b] - known[a], 1e-9), 0.0, 1.0)
+            place = interpolate(lat[a], lng[a], lat[b], lng[b], part)
+            photoprism[n] = Prediction(float(place[0]), float(place[1]))
+    return nearest, photoprism
+
+
+def score(results: Sequence[Hidden], method: str) -> Score:
+    errors = np.array([hidden.error_km(method) for hidden in results])
+    answered = np.isfinite(errors)
+    radius = np.array([h.said[method].radius_km for h in results if method in h.said])
+    stated = np.array([h.said[method].confidence for h in results if method in h.said])
+    told = np.isfinite(radius)
+    return Score(
+        method,
+        len(results),
+        int(answered.sum()),
+        {km: float(np.mean(errors <= km)) if len(errors) else np.nan for km in THRESHOLDS_KM},
+        float(np.median(errors[answered])) if answered.any() else np.nan,
+        float(np.mean(errors[answered][told] <= radius[told])) if told.any() else np.nan,
+        float(np.mean(stated[told])) if told.any() else np.nan,
+    )
+
+
+def methods_of(results: Sequence[Hidden]) -> list[str]:
+    """In the order of the ladder, rules of others first."""
+    order = ("nearest", "photoprism", "visual", "neighbours", "track", OURS)
+    return [method for method in order if any(method in hidden.said for hidden in results)]
+
+
+def reliability(
+    stated: FloatArray, inside: NDArray[np.bool_], bins: int = 10
+) -> list[tuple[float, float, int]]:
+    """Mean stated probability, share inside and count, of bins of equal width that hold any."""
+    at = np.minimum((stated * bins).astype(np.int64), bins - 1)
+    return [
+        (float(stated[at == n].mean()), float(inside[at == n].mean()), int((at == n).sum()))
+        for n in range(bins)
+        if (at == n).any()
+    ]
+
+
+def risk_coverage(
+    stated: FloatArray, radius_km: FloatArray, inside: NDArray[np.bool_]
+) -> list[tuple[float, float]]:
+    """(share of photos kept, share of those outside their radius), keeping the surest first."""
+    order = np.lexsort((radius_km, -stated))
+    wrong = np.cumsum(~inside[order])
+    count = np.arange(1, len(order) + 1)
+    return [(float(c / len(order)), float(w / c)) for c, w in zip(count, wrong, strict=True)]
+
+
+def least_confidence_for(stated: FloatArray, inside: NDArray[np.bool_], precision: float) -> float | None:
+    """The lowest stated confidence from which on at least `precision` of the photos lay inside; None
+    when even the surest do not reach it. Ties fall together."""
+    order = np.argsort(-stated, kind="stable")
+    held = np.cumsum(inside[order]) / np.arange(1, len(order) + 1)
+    last_of_tie = np.append(np.diff(stated[order]) != 0, True)
+    enough = np.flatnonzero((held >= precision) & last_of_tie)
+    return float(stated[order[enough[-1]]]) if len(enough) else None
