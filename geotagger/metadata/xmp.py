@@ -7,6 +7,7 @@ gives splices. Knows nothing of files.
 """
 
 import re
+from collections.abc import Sequence
 from xml.sax.saxutils import escape, quoteattr
 
 from geotagger.geo import is_place
@@ -112,6 +113,23 @@ def without_position(data: bytes) -> list[Splice] | None:
         left += len(stay)
         result += [_removal(data, p.span, p.is_attribute) for p in node.properties if p.name in gone]
     return ordered(result) if left else None
+
+
+def fitted(data: bytes, splices: Sequence[Splice]) -> list[Splice] | None:
+    """The same change without a change of length: the white space before the packet's end, which
+    is there for this, gives or takes the difference. None when there is not enough of it."""
+    growth = sum(s.growth for s in splices)
+    trailer = data.rfind(b"<?xpacket end")
+    if trailer < 0 or growth == 0:
+        return None if growth else list(splices)
+    start = trailer
+    while start > 0 and data[start - 1 : start].isspace():
+        start -= 1
+    if growth > trailer - start:
+        return None
+    if growth > 0:
+        return ordered([*splices, Splice(start, growth, b"")])
+    return ordered([*splices, Splice(start, 0, b" " * -growth)])
 
 
 def _changed(packet: Packet, fields: dict[str, str], marks: dict[str, str], stale: set[Name]) -> list[Splice]:
