@@ -98,6 +98,11 @@ def nearest(latitude: float, longitude: float, within_km: float = 50.0) -> Place
     return best
 
 
+def places() -> Iterator[Place]:
+    """Every place that is known, most populous first."""
+    return map(_place, _lines())
+
+
 def fold(text: str) -> str:
     """Lower case, without accents, punctuation as single spaces."""
     bare = unicodedata.normalize("NFKD", text.casefold())
