@@ -12,8 +12,8 @@ from geotagger.model.pack import ModelPack
 
 ENGINES = ("auto", "onnxruntime")
 
-_CPU_BATCH = 8
-"""Past 8 photos a CPU gains nothing, and a lone photo pays for the padding."""
+_CPU_BATCH = 4
+"""A CPU gains nothing past it (benchmarks/engines.py), and a lone photo pays for the padding."""
 
 _GPU_BATCHES = (16, 32, 64, 128, 256)
 
@@ -41,7 +41,7 @@ def open_engine(
     else:
         runners = [OnnxRunner(pack.onnx_path, one, threads) for one in devices]
     size = batch_size or _batch_size(runners[0], pack)
-    return BatchedEngine("onnxruntime", runners, size, notes)
+    return BatchedEngine("onnxruntime fp32", runners, size, notes)
 
 
 def _automatic(network: Path, threads: int | None) -> tuple[list[OnnxRunner], list[str]]:

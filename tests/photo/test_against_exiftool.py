@@ -20,7 +20,7 @@ Told = dict[str, Any]
 def both(shared_data: Path) -> list[tuple[str, Facts, Told]]:
     if shutil.which("exiftool") is None:
         pytest.skip("exiftool is not installed")
-    endings = [f"-ext={e}" for e in ("jpg", "jpeg", "heic", "heif", "avif", "png", "tif", "tiff")]
+    endings = [f for e in ("jpg", "jpeg", "heic", "heif", "avif", "png", "tif", "tiff") for f in ("-ext", e)]
     command = ["exiftool", "-j", "-n", "-r", "-G1", "-q", "-q", *endings, str(shared_data / "photos")]
     said = json.loads(subprocess.run(command, capture_output=True, check=False).stdout)
     return list(_pairs(said))
