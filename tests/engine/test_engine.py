@@ -153,7 +153,7 @@ def test_a_device_that_this_build_lacks_is_one_line(
     tiny: ModelPack, device: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ort, "get_available_providers", lambda: ["CPUExecutionProvider"])
-    with pytest.raises(EngineError, match="has no .*ExecutionProvider") as caught:
+    with pytest.raises(EngineError, match=r"has no .*ExecutionProvider") as caught:
         open_engine(tiny, device)
     assert "\n" not in str(caught.value)
 
@@ -166,7 +166,7 @@ def test_auto_goes_on_with_the_cpu_and_says_why(tiny: ModelPack, monkeypatch: py
             super().__init__(network, device, threads)
 
     monkeypatch.setattr(opening, "OnnxRunner", NoGpu)
-    monkeypatch.setattr(opening, "available", lambda kind: True)
+    monkeypatch.setattr(opening, "available", {"cuda": True}.get)
     monkeypatch.setattr(opening, "nvidia_gpus", lambda: 1)
     engine = open_engine(tiny, "auto")
     assert engine.devices == ("cpu",)
@@ -177,7 +177,7 @@ def test_one_session_is_opened_for_each_gpu(tiny: ModelPack, monkeypatch: pytest
     opened: list[tuple[Any, Sequence[Any]]] = []
 
     class Session:
-        def __init__(self, path: str, options: Any, providers: Sequence[Any]) -> None:
+        def __init__(self, path: str, _options: Any, providers: Sequence[Any]) -> None:
             opened.append((path, providers))
 
         def get_providers(self) -> list[str]:
@@ -194,7 +194,7 @@ def test_one_session_is_opened_for_each_gpu(tiny: ModelPack, monkeypatch: pytest
     assert [providers[0][1]["device_id"] for _, providers in opened] == ["0", "2"]
 
 
-def test_a_network_that_cannot_be_run_is_one_line(tiny: ModelPack, tmp_path: Path) -> None:
+def test_a_network_that_cannot_be_run_is_one_line(tmp_path: Path) -> None:
     broken = tmp_path / "model.onnx"
     broken.write_bytes(b"no network")
     with pytest.raises(EngineError, match="ONNX Runtime cannot run it on cpu") as caught:
