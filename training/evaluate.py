@@ -205,7 +205,7 @@ def fit_temperature(
         total = top + np.log(np.exp(scaled - top[:, None]).sum(axis=1))
         return float(np.mean(total - own / np.exp(log_temperature)))
 
-    best = _golden(nll, np.log(0.2), np.log(5.0))
+    best = _golden(nll, np.log(0.05), np.log(20.0))
     return float(np.exp(best)), nll(0.0), nll(best)
 
 

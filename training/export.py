@@ -22,6 +22,7 @@ from training.recipe import Recipe
 
 _OPSET = 17
 Writer = Callable[[Path], None]
+Triple = tuple[float, float, float]
 
 
 def preprocessing_of(recipe: Recipe) -> Preprocessing:
@@ -37,17 +38,18 @@ def preprocessing_of(recipe: Recipe) -> Preprocessing:
     )
 
 
-def pixel_statistics(preprocessing: Preprocessing) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def pixel_statistics(preprocessing: Preprocessing) -> tuple[Triple, Triple]:
     """mean and std of pixels 0…255 that do what a pack's preprocessing does with its own scale."""
     factor = 255.0 / preprocessing.scale
-    return tuple(m * factor for m in preprocessing.mean), tuple(s * factor for s in preprocessing.std)
+    (m0, m1, m2), (s0, s1, s2) = preprocessing.mean, preprocessing.std
+    return (m0 * factor, m1 * factor, m2 * factor), (s0 * factor, s1 * factor, s2 * factor)
 
 
 def network_writer(network: Classifier, input_size: int) -> Writer:
     """Writes the network as ONNX; any number of photos at once."""
 
     def write(path: Path) -> None:
-        whole = _Probabilities(network).eval().to("cpu", memory_format=torch.contiguous_format)
+        whole = _Probabilities(network).eval().cpu()
         sample = torch.zeros(2, 3, input_size, input_size)
         names = ["probabilities", "features"]
         with warnings.catch_warnings(), torch.no_grad():

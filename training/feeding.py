@@ -118,8 +118,8 @@ class Pictures(Dataset[tuple[Tensor, Tensor]]):
                     pixels[row] = training_crop(jpeg, self._size, rng)
             except (OSError, SyntaxError, ValueError) as error:
                 raise TrainingError(
-                    f"{self._shards.address}: image {sample} of split {self._shards.split} cannot be decoded ({error}): "
-                    "a broken shard; run `geotagger train shards --verify`"
+                    f"{self._shards.address}: image {sample} of split {self._shards.split} cannot be decoded "
+                    f"({error}): a broken shard; run `geotagger train shards --verify`"
                 ) from error
         return torch.from_numpy(pixels), torch.from_numpy(np.asarray(samples))
 

@@ -97,7 +97,7 @@ def train(asked: Asked, run: Run, table: CellTable, settings: Settings, say: Say
         asked.work,
         say,
     )
-    told = {"steps": fitted.steps, "photos": len(examples.samples)}
+    told: dict[str, Any] = {"steps": fitted.steps, "photos": len(examples.samples)}
     if fitted.images_per_s:
         told |= {
             "images_per_s": round(fitted.images_per_s, 1),
@@ -117,7 +117,8 @@ def trained(asked: Asked, run: Run, table: CellTable) -> Trained:
     state = checkpoint.load_latest(asked.work / "checkpoints", _identity(run.recipe, table))
     if state is None:
         raise TrainingError(
-            f"{asked.work / 'checkpoints'}: no whole checkpoint; run `geotagger train fit --work {asked.work}` first"
+            f"{asked.work / 'checkpoints'}: no whole checkpoint; "
+            f"run `geotagger train fit --work {asked.work}` first"
         )
     network.load_state_dict(state["ema"] or state["model"])
     return Trained(network_writer(network, recipe.input_size), recipe, {"steps": state["step"]})

@@ -7,7 +7,7 @@ after `features` becomes the head. Gives the pack's own outputs to 1e-4.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import onnx
@@ -29,7 +29,7 @@ def classifier_of(pack: ModelPack) -> Classifier:
     backbone = OnnxBackbone(model.graph, str(pack.onnx_path))
     weight, bias = _head(model.graph, str(pack.onnx_path))
     network = Classifier(backbone, weight.shape[1], weight.shape[0])
-    head = network.heads[0]
+    head = cast(nn.Linear, network.heads[0])
     head.weight.data.copy_(weight)
     head.bias.data.copy_(bias)
     return network
@@ -184,8 +184,8 @@ def _average_pool(inputs: list[Tensor], attributes: dict[str, Any], _: bool) -> 
 def _gemm(inputs: list[Tensor], attributes: dict[str, Any], _: bool) -> Tensor:
     a = inputs[0].T if attributes.get("transA") else inputs[0]
     b = inputs[1].T if attributes.get("transB") else inputs[1]
-    product = attributes.get("alpha", 1.0) * (a @ b)
-    return product + attributes.get("beta", 1.0) * inputs[2] if len(inputs) > 2 else product
+    product = (a @ b) * float(attributes.get("alpha", 1.0))
+    return product + inputs[2] * float(attributes.get("beta", 1.0)) if len(inputs) > 2 else product
 
 
 def _lrn(inputs: list[Tensor], attributes: dict[str, Any], _: bool) -> Tensor:
@@ -204,24 +204,24 @@ def _reduce_mean(inputs: list[Tensor], attributes: dict[str, Any], _: bool) -> T
 
 
 _OPERATORS: dict[str, _Operator] = {
-    "Add": lambda i, a, t: i[0] + i[1],
+    "Add": lambda i, *_: i[0] + i[1],
     "AveragePool": _average_pool,
-    "BatchNormalization": lambda i, a, t: i[0],  # in OnnxBackbone.forward, which knows the statistics
-    "Concat": lambda i, a, t: torch.cat(i, a["axis"]),
-    "Constant": lambda i, a, t: i[0],  # held as a buffer
+    "BatchNormalization": lambda i, *_: i[0],  # in OnnxBackbone.forward, which knows the statistics
+    "Concat": lambda i, a, _: torch.cat(i, a["axis"]),
+    "Constant": lambda i, *_: i[0],  # held as a buffer
     "Conv": _conv,
-    "Div": lambda i, a, t: i[0] / i[1],
+    "Div": lambda i, *_: i[0] / i[1],
     "Dropout": lambda i, a, t: F.dropout(i[0], float(i[1]) if len(i) > 1 else a.get("ratio", 0.5), t),
-    "Flatten": lambda i, a, t: i[0].flatten(a.get("axis", 1)),
+    "Flatten": lambda i, a, _: i[0].flatten(a.get("axis", 1)),
     "Gemm": _gemm,
-    "GlobalAveragePool": lambda i, a, t: i[0].mean((2, 3), keepdim=True),
-    "Identity": lambda i, a, t: i[0],
+    "GlobalAveragePool": lambda i, *_: i[0].mean((2, 3), keepdim=True),
+    "Identity": lambda i, *_: i[0],
     "LRN": _lrn,
     "MaxPool": _max_pool,
-    "Mul": lambda i, a, t: i[0] * i[1],
+    "Mul": lambda i, *_: i[0] * i[1],
     "ReduceMean": _reduce_mean,
-    "Relu": lambda i, a, t: F.relu(i[0]),
-    "Reshape": lambda i, a, t: i[0].reshape([n or i[0].shape[k] for k, n in enumerate(i[1].tolist())]),
-    "Squeeze": lambda i, a, t: i[0].flatten(1),
-    "Sub": lambda i, a, t: i[0] - i[1],
+    "Relu": lambda i, *_: F.relu(i[0]),
+    "Reshape": lambda i, *_: i[0].reshape([n or i[0].shape[k] for k, n in enumerate(i[1].tolist())]),
+    "Squeeze": lambda i, *_: i[0].flatten(1),
+    "Sub": lambda i, *_: i[0] - i[1],
 }

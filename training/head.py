@@ -29,7 +29,7 @@ _CHUNK = 256
 
 
 def features_of(pack: ModelPack, shards: ShardSet, folder: Path, device: str, say: Say) -> FloatArray:
-    """The pack's features of every image, float32 (n, d). Parts that are in `folder` are not computed again."""
+    """The pack's features of every image, float32 (n, d); parts that lie in `folder` are kept."""
     if pack.feature_size is None:
         raise TrainingError(
             f"{pack.folder}: gives no features to train a head on; import or pull the model again"
@@ -96,7 +96,7 @@ def fit_head(
             group["lr"] = learning_rate(recipe, step, steps_an_epoch, steps)
         loss = objective([head(x[rows])], classes[rows], truth[rows])
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(loss)
         optimizer.step()
     say(f"head of {len(objective.places[0]):,} classes fitted to {len(x):,} photos, loss {loss.item():.3f}")
     return _unstandardised(head, mean, deviation)

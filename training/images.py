@@ -24,7 +24,7 @@ _RATIO = (3 / 4, 4 / 3)
 
 @lru_cache(maxsize=1)
 def _know_heif() -> None:
-    import pi_heif
+    import pi_heif  # type: ignore[import-untyped]
 
     pi_heif.register_heif_opener()
 

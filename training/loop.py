@@ -110,8 +110,9 @@ class _Run:
         self.plan = Plan(train.samples, train.shards.first, recipe.batch, recipe.micro_batch, recipe.seed)
         if self.plan.micro_batches % self.world:
             raise TrainingError(
-                f"a batch of {recipe.batch} has {self.plan.micro_batches} micro-batches of {recipe.micro_batch}, "
-                f"which {self.world} processes cannot share evenly; choose --micro-batch so that they can"
+                f"a batch of {recipe.batch} has {self.plan.micro_batches} micro-batches of "
+                f"{recipe.micro_batch}, which {self.world} processes cannot share evenly; "
+                "choose --micro-batch so that they can"
             )
         self.steps = max(1, round(recipe.epochs * self.plan.steps_an_epoch))
         _be_repeatable(recipe.seed)
@@ -188,7 +189,7 @@ class _Run:
             with nullcontext() if last or self.world == 1 else self.run_network.no_sync():
                 classes, truth = self.train.classes[samples], self.train.truth[samples]
                 loss, logits = self._forward(pixels, classes.to(self.device), truth.to(self.device))
-                (loss / mine).backward()
+                torch.autograd.backward(loss / mine)
             tally.add(loss, self.network.combined(logits).detach(), classes, truth, self.objective)
             for total, now, was in zip(sums, self.statistics, before, strict=True):
                 total += now
@@ -282,7 +283,8 @@ class _Run:
             else "not even one image fits; choose a smaller --network or --input-size"
         )
         return TrainingError(
-            f"{self.device}: out of memory with {size} images of {self.recipe.input_size} pixels at once; {advice}"
+            f"{self.device}: out of memory with {size} images of {self.recipe.input_size} pixels at once; "
+            f"{advice}"
         )
 
     def _fits(self, size: int) -> bool:
@@ -294,7 +296,7 @@ class _Run:
         truth = torch.zeros(size, 3, device=self.device)
         truth[:, 0] = 1
         try:
-            self._forward(pixels, classes, truth)[0].backward()
+            torch.autograd.backward(self._forward(pixels, classes, truth)[0])
         except torch.OutOfMemoryError:
             return False
         finally:

@@ -77,4 +77,5 @@ def within(predicted: Tensor, truth: Tensor) -> Tensor:
     """
     chord = (predicted.float() - truth.float()).norm(dim=1)
     limits = 2 * np.sin(np.array(THRESHOLDS_KM) / EARTH_RADIUS_KM / 2)
-    return (chord[:, None] <= torch.tensor(limits, dtype=torch.float32, device=chord.device)).sum(0)
+    near: Tensor = chord[:, None] <= torch.tensor(limits, dtype=torch.float32, device=chord.device)
+    return near.sum(0)

@@ -103,7 +103,7 @@ def coarsened(table: CellTable, t1: int) -> tuple[CellIds, NDArray[np.int32]]:
     def count(low: CellIds, high: CellIds) -> IntArray:
         a, b = np.searchsorted(starts, low), np.searchsorted(starts, high, side="right")
         # one class is never divided, however many photos it has
-        return np.where(b - a > 1, before[b] - before[a], np.minimum(before[b] - before[a], t1))
+        return np.asarray(np.where(b - a > 1, before[b] - before[a], np.minimum(before[b] - before[a], t1)))
 
     ids, photos = _split(count, Thresholds(t1, 1))
     ids = np.sort(ids[photos > 0])
@@ -138,9 +138,7 @@ def reference_partition(lat: Sequence[float], lng: Sequence[float], thresholds: 
     return sorted(kept)
 
 
-def _split(
-    count: Callable[[CellIds, CellIds], IntArray], thresholds: Thresholds
-) -> tuple[CellIds, IntArray]:
+def _split(count: Callable[[CellIds, CellIds], IntArray], thresholds: Thresholds) -> tuple[CellIds, IntArray]:
     """The cells that are not split, with their counts."""
     cells, level = _FACES, 0
     counts = count(*ranges(cells))
@@ -167,7 +165,7 @@ def _split(
 
 
 def _count(by_curve: CellIds, first: CellIds, last: CellIds) -> IntArray:
-    return np.searchsorted(by_curve, last, side="right") - np.searchsorted(by_curve, first)
+    return np.asarray(np.searchsorted(by_curve, last, side="right") - np.searchsorted(by_curve, first))
 
 
 def _described(ids: CellIds, leaves: CellIds, lat: FloatArray, lng: FloatArray) -> CellTable:

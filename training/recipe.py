@@ -5,7 +5,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from geotagger.errors import UsageError
@@ -99,17 +99,19 @@ PRESETS = {
         learning_rate=0.2, hierarchy=(100_000, 1_000_000), tau_km=75.0, ema=0.9999,
     ),
     # thousands to hundreds of thousands of own photos, one GPU
-    "own": Recipe("own", "resnet50", epochs=60, batch=256, micro_batch=64, learning_rate=0.1, tau_km=75.0, ema=0.999),
+    "own": Recipe(
+        "own", "resnet50", epochs=60, batch=256, micro_batch=64, learning_rate=0.1, tau_km=25.0, ema=0.999,
+    ),
     # a try on a CPU, in minutes
     "try": Recipe(
-        "try", "resnet18", input_size=64, short_side=96, epochs=20, batch=32, micro_batch=32, optimizer="adamw",
-        learning_rate=2e-3, weight_decay=0.05, warmup_epochs=1, tau_km=75.0, ema=0.98, precision="fp32",
+        "try", "resnet18", input_size=64, short_side=96, epochs=12, batch=32, micro_batch=32,
+        optimizer="adamw", learning_rate=2e-3, weight_decay=0.05, warmup_epochs=1, ema=0.98, precision="fp32",
         compiled=False,
     ),
     # the classifier of one's own places over the features of a pack that is there
     "head": Recipe(
         "head", "pack", head_only=True, epochs=100, batch=256, micro_batch=256, optimizer="adamw",
-        learning_rate=1e-3, weight_decay=0.05, warmup_epochs=0, tau_km=25.0, precision="fp32", compiled=False,
+        learning_rate=1e-3, weight_decay=0.05, warmup_epochs=0, precision="fp32", compiled=False,
     ),
 }  # fmt: skip
 
@@ -131,6 +133,5 @@ def preset(name: str, **changes: Any) -> Recipe:
 
 def recipe_of(table: dict[str, Any]) -> Recipe:
     """The inverse of `dataclasses.asdict`, from JSON or TOML."""
-    known = {field.name for field in fields(Recipe)}
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
-    return Recipe(**{key: value for key, value in values.items() if key in known})
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
+    return Recipe(**values)

@@ -112,8 +112,8 @@ def lines_of_estimate(record: dict[str, Any]) -> list[str]:
     return [
         f"photos: {kept}; cells: {record['cells']:,}",
         f"shards: about {record['shards_gb']:g} GB on disk",
-        f"training: {record['shown']:,} images at about {record['images_per_s']:g} a second on {record['device']}: "
-        f"{record['hours']:g} hours, {record['memory_gb']:g} GB of memory (measured with blank images just now)",
+        f"training: {record['shown']:,} images on {record['device']}, {record['images_per_s']:g} a second",
+        f"time: {record['hours']:g} hours; memory: {record['memory_gb']:g} GB (measured with blank images)",
         "nothing was written",
     ]
 

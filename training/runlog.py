@@ -12,8 +12,8 @@ from typing import Any
 from training.evaluate import THRESHOLDS_KM
 
 COLUMNS = [
-    "step", "epoch", "split", "loss", "accuracy", *(f"within_{km:g}_km" for km in THRESHOLDS_KM), "learning_rate",
-    "images_per_s", "waited_for_data", "seconds",
+    "step", "epoch", "split", "loss", "accuracy", *(f"within_{km:g}_km" for km in THRESHOLDS_KM),
+    "learning_rate", "images_per_s", "waited_for_data", "seconds",
 ]  # fmt: skip
 
 Say = Callable[[str], None]
@@ -57,8 +57,9 @@ class RunLog:
         near = " ".join(f"{100 * values[f'within_{km:g}_km']:.1f}" for km in THRESHOLDS_KM)
         speed = f", {values['images_per_s']:.0f} images/s" if "images_per_s" in values else ""
         return (
-            f"step {step:,} of {self._total:,}, epoch {values['epoch']:.2f}, {split} loss {values['loss']:.3f}, "
-            f"cell right {100 * values['accuracy']:.1f} %, within 1/25/200/750/2500 km {near} %{speed}, "
+            f"step {step:,} of {self._total:,}, epoch {values['epoch']:.2f}, {split} "
+            f"loss {values['loss']:.3f}, cell right {100 * values['accuracy']:.1f} %, "
+            f"within 1/25/200/750/2500 km {near} %{speed}, "
             f"{_duration(left)} left"
         )
 

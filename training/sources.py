@@ -56,8 +56,10 @@ def open_source(name: str, *, min_accuracy: int = 1, problem: Problem | None = N
             name, "a folder of geotagged photos", "", 0, lambda dropped: _folder(path, dropped, problem)
         )
     if not path.is_file():
-        raise SourceError(f"{name}: no such folder or file; SOURCE is a folder of photos, a CSV or Parquet list, "
-                          "or YFCC100M metadata")  # fmt: skip
+        raise SourceError(
+            f"{name}: no such folder or file; SOURCE is a folder of photos, a CSV or Parquet list, or "
+            "YFCC100M metadata"
+        )
     base = str(path.absolute().parent)
     if path.suffix == ".parquet":
         rows = pq.ParquetFile(path).metadata.num_rows if _is_parquet(path) else 0
@@ -75,7 +77,13 @@ def open_source(name: str, *, min_accuracy: int = 1, problem: Problem | None = N
             lambda dropped: yfcc.batches_of(path, min_accuracy=min_accuracy, dropped=dropped),
         )  # fmt: skip
     if columns_of(next(csv.reader([line]), [])):
-        return Source(name, "a CSV list", base, 0, lambda dropped: _table(_csv(path), path, dropped))
+        return Source(
+            name,
+            "a CSV list",
+            base,
+            path.stat().st_size // 60,
+            lambda dropped: _table(_csv(path), path, dropped),
+        )
     if not line:
         raise SourceError(f"{name}: is empty; nothing to train on")
     raise SourceError(
@@ -182,8 +190,8 @@ def _csv(path: Path) -> Iterator[pa.RecordBatch]:
     except (pa.ArrowInvalid, OSError) as error:
         if bad:
             raise SourceError(
-                f"{path}: row {bad[0].number} has {bad[0].actual_columns} of {bad[0].expected_columns} columns: "
-                "cut in mid-row or not a CSV; nothing was written"
+                f"{path}: row {bad[0].number} has {bad[0].actual_columns} of {bad[0].expected_columns} "
+                "columns: cut in mid-row or not a CSV; nothing was written"
             ) from error
         raise SourceError(f"{path}: cannot be read as CSV ({str(error).splitlines()[0]})") from error
 
@@ -199,7 +207,8 @@ def _parquet(path: Path) -> Iterator[pa.RecordBatch]:
             yield from file.iter_batches(_BATCH)
     except (pa.ArrowInvalid, OSError) as error:
         raise SourceError(
-            f"{path}: cannot be read as Parquet ({str(error).splitlines()[0]}): cut or damaged; nothing was written"
+            f"{path}: cannot be read as Parquet ({str(error).splitlines()[0]}): cut or damaged; "
+            "nothing was written"
         ) from error
 
 

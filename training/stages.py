@@ -27,6 +27,7 @@ from training import remote, rows, shards
 from training.partition import classes_of, level_counts, partition
 from training.recipe import Recipe, chosen, preset, recipe_of
 from training.runlog import Say
+from training.shard_writer import write_shards
 from training.sources import Source, index_source, open_source
 
 
@@ -43,7 +44,7 @@ class Asked:
     index: Path | None = None
     min_accuracy: int = 1
     exclude: tuple[Path, ...] = ()
-    shares: rows.Shares = rows.Shares()
+    shares: rows.Shares = field(default_factory=rows.Shares)
     fetch: str = ""
     threads: int = 0
     licence: str = ""
@@ -117,7 +118,8 @@ def make_cells(work: Path, run: Run, say: Say) -> CellTable:
     if not len(table):
         raise TrainingError(
             f"no cell is left: none holds {thresholds.t2:,} of the {len(lat):,} training photos "
-            f"(t1 {thresholds.t1:,}); lower --t2, or leave --t1 and --t2 out to let the number of photos decide"
+            f"(t1 {thresholds.t1:,}); lower --t2, or leave --t1 and "
+            "--t2 out to let the number of photos decide"
         )
     if len(table) < 2:
         raise TrainingError(
@@ -148,7 +150,7 @@ def make_shards(work: Path, run: Run, threads: int, say: Say) -> shards.Manifest
         if whole and replace(made, shards=()) == plan:
             say(f"shards: {len(made.shards):,} with {sum(s.samples for s in made.shards):,} images (kept)")
             return made
-    made = shards.write_shards(
+    made = write_shards(
         folder,
         {split: rows.listed(work, split) for split in rows.SPLITS},
         plan,
@@ -203,7 +205,8 @@ def _source(asked: Asked, say: Say) -> Source:
     )
     if source.kind.startswith("YFCC100M") and not asked.fetch:
         say(
-            "YFCC100M metadata names images on Flickr or below data/images; --fetch ADDRESS says where they lie"
+            "YFCC100M metadata names images on Flickr or below data/images; "
+            "--fetch ADDRESS says where they lie"
         )
     return source
 

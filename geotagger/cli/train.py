@@ -25,8 +25,8 @@ _STAGES = "cells, shards, fit, pack"
 SourceArgument = Annotated[
     str | None,
     typer.Argument(
-        help="A folder of geotagged photos, a CSV or Parquet list with columns path, latitude, longitude[, user], "
-        "or YFCC100M metadata (plain, gzip, bzip2, zstd, SQLite)."
+        help="A folder of geotagged photos, a CSV or Parquet list with columns path, latitude, longitude"
+        "[, user], or YFCC100M metadata (plain, gzip, bzip2, zstd, SQLite)."
     ),
 ]
 WorkOption = Annotated[
@@ -116,7 +116,8 @@ def register(app: typer.Typer) -> None:
         rich_markup_mode="markdown",
         help="Train a model on geotagged photos.\n\n"
         "All stages: `geotagger train PHOTOS --out PACK` (options: `geotagger train run --help`). "
-        "One stage: `geotagger train cells|shards|fit|pack`. A SOURCE named like a stage is written `./cells`.",
+        "One stage: `geotagger train cells|shards|fit|pack`. "
+        "A SOURCE named like a stage is written `./cells`.",
     )
     for name, function in (("run", run), ("cells", cells), ("shards", shards), ("fit", fit), ("pack", pack)):
         group.command(name)(ends_cleanly(function))
@@ -167,7 +168,8 @@ def run(
 ) -> None:
     """Train a model: list → cells → shards → fit → pack. What is done already is kept; run again to go on.
 
-    Example: `geotagger train run ~/Photos --out my-model`, or shorter `geotagger train ~/Photos --out my-model`.
+    Example: `geotagger train run ~/Photos --out my-model`, or without the word `run`:
+    `geotagger train ~/Photos --out my-model`.
 
     Several GPUs: `torchrun --nproc-per-node 8 -m training YFCC.bz2 --fetch https://… --out PACK`.
     """
@@ -181,8 +183,9 @@ def run(
         head_only = head_only if (head_only is not None or preset or network) else True
         start = start or ("installed" if head_only else None)
     changes = {
-        "start": start, "head_only": head_only, "network": network, "t1": t1, "t2": t2, "max_level": max_level,
-        "epochs": epochs, "batch": batch, "micro_batch": micro_batch, "learning_rate": learning_rate,
+        "start": start, "head_only": head_only, "network": network, "t1": t1, "t2": t2,
+        "max_level": max_level, "epochs": epochs, "batch": batch, "micro_batch": micro_batch,
+        "learning_rate": learning_rate,
         "tau_km": tau, "input_size": input_size, "short_side": short_side, "precision": precision,
         "compiled": compiled, "seed": seed,
     }  # fmt: skip
@@ -242,8 +245,8 @@ def cells(
     from training import stages
 
     changes = {
-        "t1": t1, "t2": t2, "max_level": max_level, "start": start, "head_only": head_only, "network": network,
-        "epochs": epochs, "seed": seed,
+        "t1": t1, "t2": t2, "max_level": max_level, "start": start, "head_only": head_only,
+        "network": network, "epochs": epochs, "seed": seed,
     }  # fmt: skip
     asked = stages.Asked(
         source=source, work=work, preset=preset, changes=changes, from_index=from_index, index=index,

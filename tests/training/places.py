@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 PLACES = (
-    ("Paris", 48.857, 2.352), ("Cairo", 30.044, 31.236), ("Tokyo", 35.683, 139.759), ("Sydney", -33.869, 151.209),
+    ("Paris", 48.857, 2.352), ("Cairo", 30.044, 31.236), ("Tokyo", 35.683, 139.759),
+    ("Sydney", -33.869, 151.209),
     ("Rio", -22.907, -43.173), ("New York", 40.713, -74.006), ("Reykjavík", 64.147, -21.943),
     ("Nairobi", -1.286, 36.817),
 )  # fmt: skip
@@ -47,9 +48,7 @@ def picture(style: Style, rng: np.random.Generator, size: tuple[int, int] = (160
     width, height = size
     y, x = np.mgrid[0:height, 0:width].astype(np.float64)
     horizon = height * np.clip(style.height + rng.normal(0, 0.07), 0.15, 0.85)
-    roofs = np.interp(
-        (np.arange(width) / width * 15 + rng.uniform(0, 3)) % 15, np.arange(16), style.roofs
-    )
+    roofs = np.interp((np.arange(width) / width * 15 + rng.uniform(0, 3)) % 15, np.arange(16), style.roofs)
     skyline = horizon - roofs * height * 0.25
     slanted = x * np.cos(style.angle) + y * np.sin(style.angle)
     texture = 1 + 0.3 * np.sin(2 * np.pi * slanted / style.wave + rng.uniform(0, 6))
@@ -64,7 +63,9 @@ def jpeg(image: Image.Image, lat: float, lng: float, day: int) -> bytes:
     exif = {
         "0th": {piexif.ImageIFD.Make: b"Testcam", piexif.ImageIFD.Model: b"One"},
         "Exif": {
-            piexif.ExifIFD.DateTimeOriginal: f"2024:{1 + day // 28 % 12:02}:{1 + day % 28:02} 12:{day % 60:02}:00".encode()
+            piexif.ExifIFD.DateTimeOriginal: (
+                f"2024:{1 + day // 28 % 12:02}:{1 + day % 28:02} 12:{day % 60:02}:00".encode()
+            )
         },
         "GPS": {
             piexif.GPSIFD.GPSLatitudeRef: b"N" if lat >= 0 else b"S",
