@@ -261,8 +261,8 @@ def _check(table: CellTable, lines: Sequence[int], names: Sequence[str], faults:
     inside = valid & _holds(table.ids, own_leaf)
     for row in np.flatnonzero(~inside).tolist():
         name = names[row]
-        if any(_lost_zeros_explain(name, zeros, own_leaf[row]) for zeros in (1, 2)):
-            faults.add(lines[row], f"{name} has lost a leading zero", by_spreadsheet=True)
+        if was := _before_spreadsheet(name, own_leaf[row]):
+            faults.add(lines[row], f"{name} was {was}", by_spreadsheet=True)
         elif not valid[row]:
             faults.add(lines[row], f"{name} is not an S2 token")
         else:
@@ -289,11 +289,17 @@ def _holds(ids: CellIds, leaves: CellIds) -> np.ndarray[tuple[int], np.dtype[np.
     return np.asarray((first <= leaves) & (leaves <= last))
 
 
-def _lost_zeros_explain(token: str, zeros: int, leaf: np.uint64) -> bool:
-    if len(token) + zeros > 16:
-        return False
-    ids = _ids_of(["0" * zeros + token])
-    return bool(are_valid(ids)[0] and _holds(ids, np.array([leaf]))[0])
+def _before_spreadsheet(token: str, leaf: np.uint64) -> str | None:
+    """The token that a spreadsheet made this of, if one holds the mean: `0478` becomes 478 and
+    `478e4` becomes 4780000."""
+    was = ["0" * zeros + token for zeros in (1, 2)]
+    if token.isdecimal():
+        zeros = len(token) - len(token.rstrip("0"))
+        was += [f"{token[:-e]}e{pad}{e}" for e in range(1, zeros + 1) for pad in ("", "0", "00")]
+    was = [name for name in was if len(name) <= 16]
+    ids = _ids_of(was)
+    fits = are_valid(ids) & _holds(ids, np.full(len(was), leaf))
+    return next((name for name, fit in zip(was, fits.tolist(), strict=True) if fit), None)
 
 
 def _ids_of(names: Iterable[str]) -> CellIds:

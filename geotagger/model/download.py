@@ -66,7 +66,6 @@ def fetch(
     expected_bytes: int | None = None,
     expected_sha256: str | None = None,
     progress: Progress | None = None,
-    sleep: Callable[[float], None] = time.sleep,
 ) -> Received:
     """The file at `address`, whole and checked, in `folder`, from an earlier attempt if it is
     there already. DownloadError names the address and what was kept."""
@@ -75,7 +74,7 @@ def fetch(
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(transfer.path("lock"), timeout=0):
             if not transfer.whole.exists():
-                _persist(transfer, sleep)
+                _persist(transfer)
             return transfer.checked(expected_sha256)
     except Timeout:
         raise DownloadError(f"{address}: another geotagger is fetching it; wait for that one") from None
@@ -95,7 +94,7 @@ def forget(address: str, folder: Path) -> None:
             path.unlink()
 
 
-def _persist(transfer: "_Transfer", sleep: Callable[[float], None]) -> None:
+def _persist(transfer: "_Transfer") -> None:
     idle, most = 0, transfer.there()
     while True:
         try:
@@ -109,7 +108,9 @@ def _persist(transfer: "_Transfer", sleep: Callable[[float], None]) -> None:
                     f"{transfer.address}: {broken}, {_ATTEMPTS} times in a row; "
                     f"{transfer.there():,} bytes are kept, pull again to go on from there"
                 ) from None
-            sleep(min(_LONGEST_WAIT_S, 2.0 ** max(0, idle - 1) if broken.wait_s is None else broken.wait_s))
+            time.sleep(
+                min(_LONGEST_WAIT_S, 2.0 ** max(0, idle - 1) if broken.wait_s is None else broken.wait_s)
+            )
 
 
 class _Transfer:

@@ -135,7 +135,7 @@ def read_manifest(path: Path) -> Manifest:
         newer = "a newer geotagger made this pack; update geotagger" if version > FORMAT else "it must be 1"
         raise reading.wrong("format", f"format {version} is not known; {newer}")
     output = take(table, "output", dict, "a table")
-    files = take(table, "files", dict, "a table")
+    files = take(table, "files", dict, "a table", default={})
     return Manifest(
         name=take(table, "name", str, "a name", lambda v: bool(_NAME.fullmatch(v))),
         version=take(table, "version", str, "a text"),

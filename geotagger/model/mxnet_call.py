@@ -6,7 +6,6 @@ held against the shape the network needs. Errors name the operator. Knows nothin
 operator does.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +18,7 @@ from geotagger.model.mxnet_symbol import Node, Symbol
 from geotagger.model.onnx_writer import Graph, Tensor
 
 Shape = tuple[int, ...]
+_LARGEST_FLOAT32 = 3.4028234e38
 _CHUNK = 1 << 22  # numbers looked at together, so that a check costs no second copy of a weight
 
 
@@ -106,8 +106,8 @@ class Call:
             value = default if text is None else float(text)
         except ValueError:
             value = None
-        if value is None or not math.isfinite(value):
-            raise self.wrong(f"{key} = {text} is not a number")
+        if value is None or not abs(value) <= _LARGEST_FLOAT32:
+            raise self.wrong(f"{key} = {text} is not a number that the network can hold")
         return value
 
     def whole(self, key: str, default: int | None = None) -> int:

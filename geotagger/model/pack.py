@@ -31,7 +31,7 @@ MANIFEST, NETWORK, CELLS = "pack.toml", "model.onnx", "cells.csv"
 _UNFINISHED = ".unfinished-"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ModelPack:
     """A pack that has passed its checks. What pack.toml says more is in `manifest`."""
 
