@@ -74,8 +74,7 @@ def merged(old: Sequence[Entry], position: Position, order: str) -> list[Entry]:
     theirs: dict[int, Entry] = {}
     for entry in old:
         void = entry.tag == STATUS and (entry.data or b"")[:1] == b"V"  # would call ours invalid
-        kept = entry.data is not None or _is_opaque(entry)
-        if kept and not void and entry.tag not in dropped:
+        if not void and entry.tag not in dropped:
             theirs.setdefault(entry.tag, entry)
     if VERSION in theirs:
         del new[VERSION]
@@ -107,11 +106,6 @@ def read(entries: Sequence[Entry], order: str) -> FoundPosition | None:
         mark_of(_text(method.data or b"")) if method else None,
         _altitude(found.get(ALTITUDE), found.get(ALTITUDE_REF), order),
     )
-
-
-def _is_opaque(entry: Entry) -> bool:
-    """An entry of a type that we do not know, but whose four bytes can be kept as they are."""
-    return not 1 <= entry.type <= 13
 
 
 def _degrees(angle: float) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:

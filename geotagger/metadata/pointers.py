@@ -13,10 +13,9 @@ from typing import NamedTuple
 
 from geotagger.metadata.source import Held, Window
 from geotagger.metadata.splice import Splice, moved_by
-from geotagger.metadata.tiff import Tiff, TiffError
+from geotagger.metadata.tiff import THUMBNAIL_OFFSET, Tiff, TiffError
 
 _MP_ENTRIES = 0xB002
-_THUMBNAIL_OFFSET = 0x0201
 
 
 class Pointer(NamedTuple):
@@ -36,7 +35,7 @@ def mpf_pointers(block: Held, base: int) -> list[Pointer]:
         for directory in tiff.chain():
             entry = directory.find(_MP_ENTRIES)
             data = tiff.data(entry) if entry else None
-            if entry is None or data is None or entry.count < 16:
+            if entry is None or data is None or entry.number < 16:
                 continue
             (offset,) = struct.unpack(tiff.order + "I", entry.field)
             for start in range(0, len(data) - 15, 16):
@@ -55,7 +54,7 @@ def outlying_pointers(block: Held, base: int, file: Window) -> list[Pointer]:
         tiff = Tiff(block)
         for directory in tiff.chain():
             for index, entry in enumerate(directory.entries):
-                if entry.tag != _THUMBNAIL_OFFSET:
+                if entry.tag != THUMBNAIL_OFFSET:
                     continue
                 value = tiff.pointer(entry)
                 if value >= block.size and file.read(base + value, 2) == b"\xff\xd8":

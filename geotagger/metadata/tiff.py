@@ -10,8 +10,9 @@ Takes windows, gives splices relative to the block. Knows nothing of what GPS va
 
 import struct
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 from geotagger.metadata.source import Window
 from geotagger.metadata.splice import Splice
@@ -20,25 +21,27 @@ GPS_POINTER = 0x8825
 EXIF_POINTER = 0x8769
 INTEROP_POINTER = 0xA005
 XMP_TAG = 0x02BC
+THUMBNAIL_OFFSET = 0x0201
 
 LONG, IFD = 4, 13
 TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 _SWAP_UNITS = {3: "H", 4: "I", 5: "I", 8: "H", 9: "I", 10: "I", 11: "I", 12: "Q", 13: "I"}
 _LARGEST_OFFSET = 0xFFFFFFFF
+_LARGEST_VALUE = 16 << 20
 
 
 class TiffError(Exception):
     """The block cannot be read, or cannot be grafted upon; the text says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One directory entry. `field` are its last four bytes: the value where it fits, otherwise an
-    offset. `data` is the value, None when its type is unknown or it lies outside the block."""
+    offset. `data` is the value, None when its type is unknown, or it lies outside the block, or is
+    larger than any that we would look into."""
 
     tag: int
     type: int
-    count: int
+    number: int
     field: bytes
     data: bytes | None = None
 
@@ -82,6 +85,29 @@ class Tiff:
 
     def directory(self, offset: int) -> Directory:
         """The directory at `offset`, without the values that lie elsewhere in the block."""
+        _, raw, following = self._table(offset)
+        entries = tuple(Entry(*fields) for fields in struct.iter_unpack(self.order + "HHI4s", raw))
+        return Directory(offset, entries, following)
+
+    def raw_directory(self, offset: int) -> tuple[tuple[bytes, ...], dict[int, int], int]:
+        """The directory's entries as they stand, without what a graft may change; where its EXIF
+        and interoperability pointers lead; and the offset of the next directory."""
+        count, raw, following = self._table(offset)
+        tags = struct.unpack(f"{self.order}{'H10x' * count}", raw)
+        entries = tuple(
+            raw[12 * i : 12 * i + 12] if tag != THUMBNAIL_OFFSET else raw[12 * i : 12 * i + 8]
+            for i, tag in enumerate(tags)
+            if tag != GPS_POINTER
+        )
+        pointers = {
+            tag: struct.unpack_from(self.order + "I", raw, 12 * i + 8)[0]
+            for i, tag in enumerate(tags)
+            if tag in (EXIF_POINTER, INTEROP_POINTER)
+        }
+        return entries, pointers, following
+
+    def _table(self, offset: int) -> tuple[int, bytes, int]:
+        """Count and bytes of the entries at `offset`, and the offset of the next directory."""
         window = self.window
         if not 8 <= offset <= window.size - 2:
             raise TiffError("a directory of the EXIF lies outside it")
@@ -89,35 +115,33 @@ class Tiff:
         raw = window.read(offset + 2, 12 * count + 4)
         if len(raw) < 12 * count:
             raise TiffError("a directory of the EXIF is cut off")
-        entries = tuple(
-            Entry(*fields) for fields in struct.iter_unpack(self.order + "HHI4s", raw[: 12 * count])
-        )
         tail = raw[12 * count :]
         following = struct.unpack(self.order + "I", tail)[0] if len(tail) == 4 else 0
-        return Directory(offset, entries, following)
+        return count, raw[: 12 * count], following
 
     def data(self, entry: Entry) -> bytes | None:
         """The value of an entry in the block's byte order, None when it cannot be had."""
         unit = TYPE_SIZES.get(entry.type)
         if unit is None:
             return None
-        length = unit * entry.count
+        length = unit * entry.number
         if length <= 4:
             return entry.field[:length]
         (offset,) = struct.unpack(self.order + "I", entry.field)
-        if offset + length > self.window.size:
+        if offset + length > self.window.size or length > _LARGEST_VALUE:
             return None
         return self.window.read(offset, length)
 
     def pointer(self, entry: Entry) -> int:
         """The offset that a pointer entry holds; 0 when it holds none."""
-        if entry.type not in (LONG, IFD) or entry.count != 1:
+        if entry.type not in (LONG, IFD) or entry.number != 1:
             return 0
         return int(struct.unpack(self.order + "I", entry.field)[0])
 
     def filled(self, directory: Directory) -> Directory:
         """The same directory with every value that can be had."""
-        return replace(directory, entries=tuple(replace(e, data=self.data(e)) for e in directory.entries))
+        entries = tuple(Entry(*e[:4], self.data(e)) for e in directory.entries)
+        return Directory(directory.offset, entries, directory.next_offset)
 
     def gps_directory(self) -> Directory | None:
         """The GPS directory with its values; None when there is none or it cannot be read."""
@@ -150,7 +174,7 @@ def in_order(entry: Entry, order: str) -> Entry:
     if order == ">" or unit is None:
         return entry
     values = struct.unpack(f">{len(entry.data) // struct.calcsize(unit)}{unit}", entry.data)
-    return replace(entry, data=struct.pack(f"<{len(values)}{unit}", *values))
+    return entry._replace(data=struct.pack(f"<{len(values)}{unit}", *values))
 
 
 def serialised(entries: Sequence[Entry], offset: int, order: str, next_offset: int = 0) -> bytes:
@@ -170,7 +194,7 @@ def serialised(entries: Sequence[Entry], offset: int, order: str, next_offset: i
                 field = struct.pack(order + "I", values_offset + len(values))
                 values += entry.data
                 values += b"\0" * (len(values) & 1)
-        table += struct.pack(order + "HHI4s", entry.tag, entry.type, entry.count, field)
+        table += struct.pack(order + "HHI4s", entry.tag, entry.type, entry.number, field)
     table += struct.pack(order + "I", next_offset)
     return bytes(table + values)
 
@@ -245,7 +269,7 @@ def ungraft(tiff: Tiff, left: Sequence[Entry]) -> list[Splice]:
     removed = [e for e in gps.entries if e not in left]
     splices = [Splice(start, end - start, b"\0" * (end - start)) for start, end in _own_values(tiff, removed)]
     if left:
-        table = serialised([replace(e, data=None) for e in left], gps.offset, tiff.order, gps.next_offset)
+        table = serialised([e._replace(data=None) for e in left], gps.offset, tiff.order, gps.next_offset)
         return [*splices, Splice(gps.offset, gps.end - gps.offset, table.ljust(gps.end - gps.offset, b"\0"))]
     others = [e for e in ifd0.entries if e.tag != GPS_POINTER]
     table = serialised(others, ifd0.offset, tiff.order, ifd0.next_offset)
@@ -294,7 +318,7 @@ def _sub_directories(tiff: Tiff) -> Iterator[Directory]:
 
 
 def _extent(tiff: Tiff, entry: Entry) -> tuple[int, int] | None:
-    length = TYPE_SIZES.get(entry.type, 0) * entry.count
+    length = TYPE_SIZES.get(entry.type, 0) * entry.number
     if length <= 4:
         return None
     (start,) = struct.unpack(tiff.order + "I", entry.field)

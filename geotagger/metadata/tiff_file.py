@@ -40,7 +40,7 @@ class TiffFile:
             raise RefusedError(str(error)) from None
         self._tiff = tiff
         self.blocks = [window]
-        self._xmp = [e for e in first.entries if e.tag == XMP_TAG and e.type in (1, 7) and e.count > 4]
+        self._xmp = [e for e in first.entries if e.tag == XMP_TAG and e.type in (1, 7) and e.number > 4]
         self.packets = [tiff.data(e) or b"" for e in self._xmp]
 
     def splices(self, change: Change) -> list[Splice]:
@@ -72,7 +72,7 @@ def _is_raw(tiff: Tiff, first: Directory) -> bool:
 
 
 def _number(tiff: Tiff, entry: Entry | None) -> int | None:
-    if entry is None or entry.type not in (3, 4) or entry.count != 1:
+    if entry is None or entry.type not in (3, 4) or entry.number != 1:
         return None
     data = tiff.data(entry) or b""
     return int.from_bytes(data, "little" if tiff.order == "<" else "big")

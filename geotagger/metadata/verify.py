@@ -11,12 +11,11 @@ from geotagger.metadata import gps, xmp
 from geotagger.metadata.layout import Layout
 from geotagger.metadata.rdf import XmpError
 from geotagger.metadata.source import Window
-from geotagger.metadata.tiff import EXIF_POINTER, GPS_POINTER, INTEROP_POINTER, Directory, Tiff, TiffError
+from geotagger.metadata.tiff import EXIF_POINTER, INTEROP_POINTER, Tiff, TiffError
 from geotagger.metadata.values import FoundPosition, Position
 
 _TOLERANCE_DEG = 1e-8
 """A millimetre; EXIF holds degrees to 3e-10, XMP to 2e-10."""
-_THUMBNAIL_OFFSET = 0x0201
 
 
 class MismatchError(Exception):
@@ -26,20 +25,11 @@ class MismatchError(Exception):
 def check_added(old: Layout, new: Layout, position: Position) -> None:
     """MismatchError unless `new` is `old` with `position`: all else the same, no other position
     in any block or packet that had one."""
-    if old.outline() != new.outline():
-        raise MismatchError("its structure has changed")
-    before = [tags_besides_gps(block) for block in old.blocks]
-    after = [tags_besides_gps(block) for block in new.blocks]
-    if len(after) == len(before) + 1:
-        # EXIF for a photo that had none: a block with nothing but the position
-        after = [tags for tags in after if tags != _NOTHING]
-        before = [tags for tags in before if tags != _NOTHING]
-    if before != after:
-        raise MismatchError("tags other than GPS have changed")
+    _check_the_rest(old, new)
     found = [p for p in map(position_in, new.blocks) if p is not None]
     if not found:
         raise MismatchError("the position is not in it")
-    for packet in new.packets:
+    for packet in filter(xmp.speaks_of_gps, new.packets):
         try:
             told = xmp.position_of(packet)
         except XmpError:
@@ -52,12 +42,7 @@ def check_added(old: Layout, new: Layout, position: Position) -> None:
 
 def check_removed(old: Layout, new: Layout) -> None:
     """MismatchError unless `new` is `old` without a position of ours."""
-    if old.outline() != new.outline():
-        raise MismatchError("its structure has changed")
-    before = [t for t in (tags_besides_gps(b) for b in old.blocks) if t != _NOTHING]
-    after = [t for t in (tags_besides_gps(b) for b in new.blocks) if t != _NOTHING]
-    if before != after:
-        raise MismatchError("tags other than GPS have changed")
+    _check_the_rest(old, new)
     if any(p is not None and p.mark is not None for p in map(position_in, new.blocks)):
         raise MismatchError("the position is still in it")
 
@@ -72,47 +57,50 @@ def position_in(block: Window) -> FoundPosition | None:
     return gps.read(directory.entries, tiff.order) if directory else None
 
 
-Tags = list[tuple[object, ...]]
+def _check_the_rest(old: Layout, new: Layout) -> None:
+    if old.outline() != new.outline():
+        raise MismatchError("its structure has changed")
+    before = [tags_besides_gps(block) for block in old.blocks]
+    after = [tags_besides_gps(block) for block in new.blocks]
+    # a block with nothing but a position is ours: EXIF for a photo that had none
+    if [t for t in before if t != _NOTHING] != [t for t in after if t != _NOTHING]:
+        raise MismatchError("tags other than GPS have changed")
+
+
+Tags = list[tuple[str, object]]
 _NOTHING: Tags = [("IFD0", ())]
 
 
 def tags_besides_gps(block: Window) -> Tags:
-    """The entries of every directory of a block, as they stand, without the GPS directory."""
+    """The raw entries of every directory of a block, without the GPS directory."""
+    result: Tags = []
     try:
         tiff = Tiff(block)
-        result: Tags = []
-        for number, directory in enumerate(tiff.chain()):
-            result.append((f"IFD{number}", _raw_entries(directory)))
-            exif = directory.find(EXIF_POINTER)
-            if exif is not None:
-                result += _sub_directory(tiff, tiff.pointer(exif))
+        seen: set[int] = set()
+        offset = tiff.first
+        while offset and offset not in seen:
+            seen.add(offset)
+            entries, pointers, offset = tiff.raw_directory(offset)
+            result.append((f"IFD{len(seen) - 1}", entries))
+            result += _sub_directories(tiff, pointers)
     except TiffError as error:
-        return [("unreadable", str(error))]
+        result.append(("unreadable", str(error)))
     return result
 
 
-def _sub_directory(tiff: Tiff, offset: int) -> Tags:
-    try:
-        exif = tiff.directory(offset)
-    except TiffError as error:
-        return [("unreadable", str(error))]
-    result: Tags = [("ExifIFD", _raw_entries(exif))]
-    interop = exif.find(INTEROP_POINTER)
-    if interop is not None:
-        try:
-            result.append(("InteropIFD", _raw_entries(tiff.directory(tiff.pointer(interop)))))
-        except TiffError as error:
-            result.append(("unreadable", str(error)))
+def _sub_directories(tiff: Tiff, pointers: dict[int, int]) -> Tags:
+    result: Tags = []
+    for tag in (EXIF_POINTER, INTEROP_POINTER):
+        if tag in pointers:
+            try:
+                entries, inner, _ = tiff.raw_directory(pointers[tag])
+            except TiffError as error:
+                result.append((f"below {tag:04x}", str(error)))
+            else:
+                result.append((f"below {tag:04x}", entries))
+                if tag == EXIF_POINTER and INTEROP_POINTER in inner:
+                    result += _sub_directories(tiff, {INTEROP_POINTER: inner[INTEROP_POINTER]})
     return result
-
-
-def _raw_entries(directory: Directory) -> tuple[object, ...]:
-    # a thumbnail behind the block moves with what lies there, so its offset may differ
-    return tuple(
-        (e.tag, e.type, e.count, e.field if e.tag != _THUMBNAIL_OFFSET else None)
-        for e in directory.entries
-        if e.tag != GPS_POINTER
-    )
 
 
 def _check_position(found: FoundPosition, asked: Position) -> None:

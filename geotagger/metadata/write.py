@@ -6,7 +6,7 @@ beside the old one and says in an `Edit` how to undo it; `commit` gives it the n
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from geotagger.errors import WriteError, WriteRefusedError
@@ -100,7 +100,8 @@ def _prepare_photo(path: str, position: Position, overwrite: bool, durable: bool
     target = os.path.realpath(path)
     with replace.opened(target) as source, refusals(path):
         layout = layout_of(source, target)
-        check_free(path, positions_in(layout), position, overwrite)
+        if not overwrite:
+            check_free(path, positions_in(layout), position)
         replace.check_replaceable(path, source)
         splices = layout.splices(change_to(layout, position))
         removed = [source.read(s.offset, s.length) for s in splices]
@@ -116,7 +117,8 @@ def _prepare_photo(path: str, position: Position, overwrite: bool, durable: bool
 def change_to(layout: Layout, position: Position) -> Change:
     """What must change in a photo so that it says `position`, and nothing in it contradicts."""
     exif: dict[int, list[Splice]] = {}
-    holding = [n for n, block in enumerate(layout.blocks) if verify.position_in(block) is not None]
+    several = len(layout.blocks) > 1
+    holding = [n for n, block in enumerate(layout.blocks) if several and verify.position_in(block)]
     for number in holding or range(len(layout.blocks)):
         try:
             tiff = Tiff(layout.blocks[number])
@@ -131,13 +133,12 @@ def change_to(layout: Layout, position: Position) -> Change:
             break
     changed_xmp: dict[int, list[Splice]] = {}
     for number, packet in enumerate(layout.packets):
+        if not xmp.speaks_of_gps(packet):
+            continue
         try:
-            told = xmp.position_of(packet)
-            if told is not None or xmp.speaks_of_gps(packet):
-                changed_xmp[number] = xmp.with_position(packet, position)
+            changed_xmp[number] = xmp.with_position(packet, position)
         except XmpError as error:
-            if xmp.speaks_of_gps(packet):
-                raise RefusedError(f"its XMP holds a position, and {error}") from None
+            raise RefusedError(f"its XMP holds a position, and {error}") from None
     return Change(
         exif=exif,
         xmp=changed_xmp,
@@ -151,17 +152,15 @@ def positions_in(layout: Layout) -> Iterator[FoundPosition]:
         found = verify.position_in(block)
         if found is not None:
             yield found
-    for packet in layout.packets:
+    for packet in filter(xmp.speaks_of_gps, layout.packets):
         with contextlib.suppress(XmpError):
             told = xmp.position_of(packet)
             if told is not None:
                 yield told
 
 
-def check_free(path: str, found: Iterator[FoundPosition], position: Position, overwrite: bool) -> None:
-    """_PlaceTakenError unless every position that is there may be replaced."""
-    if overwrite:
-        return
+def check_free(path: str, found: Iterable[FoundPosition], position: Position) -> None:
+    """_PlaceTakenError unless every position that is there may be replaced unasked."""
     for one in found:
         if one.mark is None:
             raise _PlaceTakenError(
@@ -222,7 +221,8 @@ def _prepare_sidecar(
 ) -> Prepared:
     with replace.opened(path) as photo:
         with contextlib.suppress(RefusedError):
-            check_free(path, positions_in(layout_of(photo, path)), position, overwrite)
+            if not overwrite:
+                check_free(path, positions_in(layout_of(photo, path)), position)
         like = photo.status
     existing = sidecars.existing(path)
     if existing is None:
@@ -258,7 +258,8 @@ def _prepare_merge(
         old = source.read(0, sidecar.LARGEST_SIDECAR_BYTES + 1)
         try:
             told = xmp.position_of(sidecar.in_utf8(old))
-            check_free(target, iter([told] if told else []), position, overwrite)
+            if told is not None and not overwrite:
+                check_free(target, [told], position)
             new = sidecar.merged(old, position)
             verify.check_packet(sidecar.in_utf8(new), position)
         except XmpError as error:
