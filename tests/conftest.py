@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands import Geotagger
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
@@ -13,3 +15,11 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"the development data is not at {folder}; set GEOTAGGER_TEST_DATA")
     return folder
+
+
+@pytest.fixture
+def geotagger(tmp_path: Path) -> Geotagger:
+    """The command, with a home of its own."""
+    home = tmp_path / "home"
+    home.mkdir()
+    return Geotagger(home)

@@ -149,18 +149,14 @@ def place(
     from geotagger.cli.places import coordinates
     from geotagger.cli.report import Reporter
     from geotagger.tag.options import Writing
+    from geotagger.tag.place import Placing
     from geotagger.tag.place import place as run
 
     reporter = Reporter(as_json=as_json)
-    tally = run(
-        *coordinates(where, "LAT,LNG"),
-        files,
-        writing=Writing(write, sidecar_style, sidecar_folder),
-        overwrite=overwrite,
-        index_path=index,
-        report=reporter.outcome,
-        wait=wait,
+    placing = Placing(
+        *coordinates(where, "LAT,LNG"), Writing(write, sidecar_style, sidecar_folder), overwrite
     )
+    tally = run(placing, files, index, reporter.outcome, wait=wait)
     reporter.summary(tally, "geotagger place")
     raise typer.Exit(1 if tally.statuses["failed"] else 0)
 

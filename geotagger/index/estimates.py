@@ -129,6 +129,13 @@ class Estimates:
                 )
                 self._settle_current(photo_id)
 
+    def withdraw(self, run_id: int, photo_ids: Iterable[int]) -> None:
+        """The run could not write its estimates into these photos, and they shall not count."""
+        with self._store.batch():
+            for photo_id in photo_ids:
+                self._delete("photo_id = ? and run_id = ? and written is null", (photo_id, run_id))
+                self._settle_current(photo_id)
+
     def drop(self, photo_ids: Iterable[int], rungs: Sequence[str] = RUNGS) -> None:
         """Forgets the estimates of photos on some rungs, because their evidence is gone."""
         marks = ",".join("?" * len(rungs))

@@ -25,22 +25,19 @@ from geotagger.estimate.outing import Options as EstimateOptions
 from geotagger.index import Index, open_index
 from geotagger.index.photos import Fixes
 from geotagger.index.roots import Root
-from geotagger.index.runs import Run
+from geotagger.index.runs import Run, Status
 from geotagger.model.pack import ModelPack
 from geotagger.tag.network import Network, choose_pack
 from geotagger.tag.options import TagOptions
 from geotagger.tag.outcome import Outcome, Report, Tally
 from geotagger.tag.outings import Context, Seen, grouped, settle_outing, wants_a_look
 from geotagger.tag.overlap import overlapped
-from geotagger.tag.survey import Survey, survey
+from geotagger.tag.survey import SETTLED, Survey, survey
 from geotagger.tag.writing import Job, Writer, is_at_or_below, repair
 
 GROUP_PHOTOS = 512
 GROUP_SECONDS = 3.0
 """The index commits, and photos are written, after so many photos or so many seconds."""
-
-SETTLED = "settled"
-"""The key under which the index keeps with what settings a folder was last done completely."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +69,7 @@ def tag(options: TagOptions, index_path: Path | None, listener: Listener) -> Tal
         model_id = None if pack is None else index.photos.model_id(pack.name, pack.version, pack.digest)
         run = index.runs.begin("tag", asdict(options), model_id)
         network = None if pack is None else Network(pack, options, listener.note)
-        ended = "failed"
+        ended: Status = "failed"
         try:
             for root, below in _by_root(index, paths):
                 corridor = _Corridor(
@@ -83,7 +80,7 @@ def tag(options: TagOptions, index_path: Path | None, listener: Listener) -> Tal
         finally:
             if network is not None:
                 network.close()
-            index.runs.end(run.id, ended, dict(tally.statuses))  # type: ignore[arg-type]
+            index.runs.end(run.id, ended, dict(tally.statuses))
     return tally
 
 

@@ -174,24 +174,24 @@ def _settle(context: Context, member: Member, estimate: Estimate | None, is_open
         return None
     if known.error is not None:
         if not context.survey.touches(known.id):  # otherwise the survey has told it
-            context.report(_as_it_is(known, "skipped", f"could not be read before: {known.error}"))
+            context.report(as_it_is(known, "skipped", f"could not be read before: {known.error}"))
         return None
     if known.rung in OWN_FIXES:
         reason = {"camera": "has a position of its own", "manual": "placed by you"}.get(
             known.rung or "", "its sidecar has a position"
         )
-        context.report(_as_it_is(known, "kept", reason if is_open else UNCHANGED))
+        context.report(as_it_is(known, "kept", reason if is_open else UNCHANGED))
         return None
     if known.facts is not None and known.facts.not_a_photo and not options.all_images:
         reason = f"does not look like a photograph: {known.facts.not_a_photo}"
-        context.report(_as_it_is(known, "skipped", reason, "not a photograph"))
+        context.report(as_it_is(known, "skipped", reason, "not a photograph"))
         return None
     chosen, is_chosen_new = _choose(context, known, estimate)
     if chosen is None:
-        context.report(_as_it_is(known, "skipped", _why_nothing(known, context), "nothing tells where"))
+        context.report(as_it_is(known, "skipped", _why_nothing(known, context), "nothing tells where"))
         return None
     if not is_chosen_new and known.written is not None:
-        context.report(_as_it_is(known, "kept", UNCHANGED))
+        context.report(as_it_is(known, "kept", UNCHANGED))
         return None
     if is_chosen_new:
         model_id = context.model_id if "visual" in chosen.rungs else None
@@ -224,18 +224,9 @@ def _replaces(context: Context, known: Known, new: Estimate) -> bool:
 
 def _write_or_tell(context: Context, known: Known, chosen: Estimate, is_new: bool) -> Job | None:
     options = context.options
-    outcome = Outcome(
-        known.path,
-        "written",
-        "; ".join(chosen.evidence) or None,
-        None,
-        chosen.latitude,
-        chosen.longitude,
-        chosen.radius_km,
-        chosen.confidence,
-        chosen.rung,
-        chosen.cell or None,
-        context.model if "visual" in chosen.rungs else None,
+    outcome = replace(
+        outcome_of(known.path, "written", chosen, context.model if "visual" in chosen.rungs else None),
+        reason="; ".join(chosen.evidence) or None,
     )
     if chosen.confidence < options.min_confidence:
         reason = f"certainty {chosen.confidence:.2f} is below {options.min_confidence:.2f}"
@@ -253,11 +244,27 @@ def _write_or_tell(context: Context, known: Known, chosen: Estimate, is_new: boo
     return Job(known.id, chosen, outcome)
 
 
+def outcome_of(path: str, status: Status, estimate: Estimate, model: str | None = None) -> Outcome:
+    """The outcome of a photo that is given this place."""
+    return Outcome(
+        path,
+        status,
+        latitude=estimate.latitude,
+        longitude=estimate.longitude,
+        radius_km=estimate.radius_km,
+        confidence=estimate.confidence,
+        rung=estimate.rung,
+        cell=estimate.cell or None,
+        model=model,
+    )
+
+
 def _told(outcome: Outcome, status: Status, reason: str, group: str | None) -> Outcome:
     return replace(outcome, status=status, reason=reason, group=group or reason)
 
 
-def _as_it_is(known: Known, status: Status, reason: str, group: str | None = None) -> Outcome:
+def as_it_is(known: Known, status: Status, reason: str, group: str | None = None) -> Outcome:
+    """The outcome of a photo whose place, if it has one, stays."""
     return Outcome(
         known.path,
         status,

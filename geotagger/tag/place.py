@@ -2,38 +2,43 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from geotagger.archive import fingerprint, lock
+from geotagger.archive import lock
 from geotagger.archive.listing import file_entry
 from geotagger.errors import PhotoError
 from geotagger.index import Index, open_index
+from geotagger.index.compare import Change
 from geotagger.index.estimates import Placed
-from geotagger.index.photos import Known, Record
+from geotagger.index.photos import Known
 from geotagger.index.roots import Root
-from geotagger.photo.facts import read_facts
+from geotagger.index.runs import Run, Status
 from geotagger.tag.options import Writing
 from geotagger.tag.outcome import Outcome, Report, Tally
-from geotagger.tag.survey import known_place
+from geotagger.tag.outings import as_it_is, outcome_of
+from geotagger.tag.survey import SETTLED, known_place, take_in
 from geotagger.tag.writing import Job, Writer, repair
 
 MANUAL_ERROR_KM = 0.1
 """How exactly a point picked on a map is taken to be."""
 
 
+@dataclass(frozen=True, slots=True)
+class Placing:
+    """What the owner said: the place, in degrees, how to write it, and whether a position that a
+    camera or another program wrote may be replaced."""
+
+    latitude: float
+    longitude: float
+    writing: Writing
+    overwrite: bool = False
+
+
 def place(
-    latitude: float,
-    longitude: float,
-    files: Sequence[str],
-    *,
-    writing: Writing,
-    overwrite: bool,
-    index_path: Path | None,
-    report: Report,
-    wait: bool = False,
+    placing: Placing, files: Sequence[str], index_path: Path | None, report: Report, *, wait: bool = False
 ) -> Tally:
-    """Gives the place to each file. A position that a camera wrote is kept unless `overwrite`."""
+    """Gives the place to each file; what became of them."""
     tally = Tally()
 
     def tell(outcome: Outcome) -> None:
@@ -51,26 +56,59 @@ def place(
         return tally
     folders = sorted({os.path.dirname(path) for path in there})
     with lock(folders, wait=wait), open_index(index_path) as index:
-        arguments = {"place": [latitude, longitude], "files": len(there), "overwrite": overwrite}
-        run = index.runs.begin("place", arguments)
-        ended = "failed"
+        place_told = [placing.latitude, placing.longitude]
+        run = index.runs.begin("place", {"place": place_told, "files": len(there)})
+        ended: Status = "failed"
         try:
             by_root: dict[Root, list[str]] = {}
             for path in there:
                 by_root.setdefault(index.roots.root_for(path), []).append(path)
             for root, paths in by_root.items():
-                repair(index, paths)
-                writer = Writer(index, run.id, run.name, writing, root.path, tell, overwrite=overwrite)
-                jobs = []
-                for path in paths:
-                    job = _job(index, root, run.id, path, latitude, longitude, writing, overwrite, tell)
-                    if job is not None:
-                        jobs.append(job)
-                writer.write(jobs)
+                _place_in_root(index, run, root, paths, placing, tell)
             ended = "done"
         finally:
-            index.runs.end(run.id, ended, dict(tally.statuses))  # type: ignore[arg-type]
+            index.runs.end(run.id, ended, dict(tally.statuses))
     return tally
+
+
+def _place_in_root(
+    index: Index, run: Run, root: Root, paths: Sequence[str], placing: Placing, tell: Report
+) -> None:
+    repair(index, paths)
+    failed: set[str] = set()
+
+    def noticing(outcome: Outcome) -> None:
+        if outcome.status == "failed":
+            failed.add(outcome.path)
+        tell(outcome)
+
+    jobs = [job for path in paths if (job := _job(index, run, root, path, placing, tell)) is not None]
+    Writer(index, run.id, run.name, placing.writing, root.path, noticing, overwrite=placing.overwrite).write(
+        jobs
+    )
+    # what could not be written must not stand in the index as if it were in the photo
+    index.estimates.withdraw(run.id, [job.photo_id for job in jobs if job.outcome.path in failed])
+    index.learned.forget(root.id, SETTLED)
+
+
+def _job(index: Index, run: Run, root: Root, path: str, placing: Placing, tell: Report) -> Job | None:
+    """Records the place of one photo; the job of writing it, if it is to be written."""
+    try:
+        known = _known(index, root, path)
+    except PhotoError as error:
+        tell(Outcome(path, "failed", str(error), "could not be read"))
+        return None
+    if known.rung in ("camera", "sidecar") and not placing.overwrite:
+        reason = "has a position of its own; --overwrite replaces it"
+        tell(as_it_is(known, "kept", reason))
+        return None
+    estimate = known_place(placing.latitude, placing.longitude, "manual", MANUAL_ERROR_KM)
+    index.estimates.put(run.id, [Placed(known.id, estimate)])
+    outcome = outcome_of(path, "written", estimate)
+    if placing.writing.mode != "none":
+        return Job(known.id, estimate, outcome)
+    tell(replace(outcome, status="indexed", reason="nothing is written into photos (--write none)"))
+    return None
 
 
 def _resolved(path: str) -> str:
@@ -79,61 +117,15 @@ def _resolved(path: str) -> str:
     return os.path.join(os.path.realpath(folder), name)
 
 
-def _job(
-    index: Index,
-    root: Root,
-    run_id: int,
-    path: str,
-    latitude: float,
-    longitude: float,
-    writing: Writing,
-    overwrite: bool,
-    tell: Report,
-) -> Job | None:
-    try:
-        known = _known(index, root, path)
-    except PhotoError as error:
-        tell(Outcome(path, "failed", str(error), "could not be read"))
-        return None
-    fix = None if known.facts is None else known.facts.fix
-    if fix is not None and fix.mark is None and not overwrite:
-        tell(
-            Outcome(
-                path,
-                "kept",
-                "has a position of its own; --overwrite replaces it",
-                None,
-                fix.latitude,
-                fix.longitude,
-                rung="camera",
-            )
-        )
-        return None
-    estimate = known_place(latitude, longitude, "manual", MANUAL_ERROR_KM)
-    index.estimates.put(run_id, [Placed(known.id, estimate)])
-    outcome = Outcome(
-        path,
-        "written",
-        latitude=latitude,
-        longitude=longitude,
-        radius_km=estimate.radius_km,
-        confidence=estimate.confidence,
-        rung=estimate.rung,
-        cell=estimate.cell,
-    )
-    if writing.mode != "none":
-        return Job(known.id, estimate, outcome)
-    tell(replace(outcome, status="indexed", reason="nothing is written into photos (--write none)"))
-    return None
-
-
 def _known(index: Index, root: Root, path: str) -> Known:
-    """The photo as the index knows it, recorded first when it is new or has changed."""
+    """The photo as the index knows it, read and recorded first when it is new or has changed."""
     known = index.photos.find(path)
     entry = file_entry(path)
     now = (entry.size, entry.mtime_ns, entry.sidecar_mtime_ns)
-    if known is None or (known.size, known.mtime_ns, known.sidecar_mtime_ns) != now or known.facts is None:
-        record = Record(entry, read_facts(path), fingerprint=fingerprint(path))
-        (photo_id,) = index.photos.record(root, [record])
-        (known,) = index.photos.get([photo_id])
-    return known
+    if known is None or known.facts is None:
+        photo_id = take_in(index, root, Change("new", entry, None))
+    elif (known.size, known.mtime_ns, known.sidecar_mtime_ns) != now:
+        photo_id = take_in(index, root, Change("changed", entry, known.id))
+    else:
+        return known
+    return index.photos.get([photo_id])[0]

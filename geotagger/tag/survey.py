@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from geotagger.archive import fingerprint, folders
 from geotagger.cells import leaf_ids, tokens
-from geotagger.errors import PhotoError
+from geotagger.errors import PhotoError, UnreadablePhotoError
 from geotagger.estimate.clock import Clocked, resolve_times
 from geotagger.estimate.values import Estimate
 from geotagger.index import Index
@@ -31,6 +31,9 @@ from geotagger.tag.outcome import Outcome, Report
 
 CHUNK = 256
 """Photos whose facts are read, and recorded in one transaction, at a time."""
+
+SETTLED = "settled"
+"""The key under which the index keeps with what settings a folder was last done completely."""
 
 GPS_ERROR_KM = 0.01
 """What a fix without a stated error is taken for: a phone under open sky."""
@@ -94,7 +97,7 @@ def survey(
             found.touch(moved)
             looks = list(pool.map(_look, (c for c in changes if c.kind != "moved")))
             _report_unreadable(looks, report)
-            found.touch(_record(index, root, [look for look in looks if _is_worth_keeping(look[1])]))
+            found.touch(_record(index, root, looks))
             if stopped():
                 break
     found.unchanged = comparison.unchanged
@@ -129,15 +132,21 @@ def is_lasting(path: str) -> bool:
     return True
 
 
-def _is_worth_keeping(look: _Look) -> bool:
-    return look.record.error is None or is_lasting(look.record.entry.path)
+def take_in(index: Index, root: Root, change: Change) -> int:
+    """Reads one file and records it; its number. PhotoError when it cannot be read."""
+    look = _look(change)
+    if look[1].record.error is not None:
+        raise UnreadablePhotoError(look[1].record.error)
+    return _record(index, root, [look])[0]
 
 
 def _record(index: Index, root: Root, looks: Sequence[tuple[Change, _Look]]) -> list[int]:
+    """Records what was read, and what cannot be read for good; the numbers of these photos."""
     ids: list[int] = []
+    kept = [one for one in looks if one[1].record.error is None or is_lasting(one[0].entry.path)]
     with index.batch():
         for same_pixels in (False, True):
-            part = [look for change, look in looks if (change.kind == "sidecar") is same_pixels]
+            part = [look for change, look in kept if (change.kind == "sidecar") is same_pixels]
             part_ids = index.photos.record(root, [look.record for look in part], same_pixels=same_pixels)
             for photo_id, look in zip(part_ids, part, strict=True):
                 _record_fix(index, photo_id, look.fix)

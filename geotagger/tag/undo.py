@@ -14,9 +14,9 @@ from geotagger.index import Index, default_index_path, open_index
 from geotagger.index.journal import Entry
 from geotagger.index.runs import Run
 from geotagger.metadata import Edit, restore, sync_folders
-from geotagger.tag.corridor import SETTLED
 from geotagger.tag.outcome import Outcome, Report, Tally
 from geotagger.tag.outings import OWN_FIXES
+from geotagger.tag.survey import SETTLED
 from geotagger.tag.writing import GROUP, entry_now, is_at_or_below, repair, target_now
 
 

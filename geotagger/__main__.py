@@ -1,0 +1,5 @@
+"""`python -m geotagger` is the command `geotagger`."""
+
+from geotagger.cli import main
+
+main()
