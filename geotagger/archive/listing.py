@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from geotagger.archive.names import PHOTO_EXTENSIONS, SIDECAR_EXTENSION, is_left_out
+from geotagger.archive.names import PHOTO_EXTENSIONS, SIDECAR_EXTENSION, TEMPORARY_PREFIX, is_left_out
 from geotagger.errors import ArchiveError
 
 Problem = Callable[[str, str], None]
@@ -40,12 +40,14 @@ class FileEntry(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Folder:
     """The photos directly inside one folder, ordered by name. `whole` is False when only some
-    of its files were asked for. `unreadable` folders have no files and may have had some."""
+    of its files were asked for. `unreadable` folders have no files and may have had some.
+    `has_leftovers`: a run that was cut off left temporary files of ours there."""
 
     path: str
     files: list[Listed]
     whole: bool = True
     unreadable: bool = False
+    has_leftovers: bool = False
 
     def entry(self, listed: Listed) -> FileEntry:
         """The file with its inode, asked of the disk now; raises OSError when it is gone."""
@@ -144,6 +146,7 @@ class _Listing:
         # the loop that a rescan spends its time in: locals, no objects, one stat a photo
         files: list[Listed] = []
         below: list[tuple[str, bool]] = []
+        has_leftovers = False
         sidecars: dict[str, int] = {}
         extensions, exclude = PHOTO_EXTENSIONS, self._exclude
         for entry in entries:
@@ -168,6 +171,8 @@ class _Listing:
                     sidecars[name[:-4].casefold()] = entry.stat().st_mtime_ns
                 except OSError:
                     continue
+            elif name.startswith(TEMPORARY_PREFIX):
+                has_leftovers = True
             elif self._is_folder(entry):
                 follow = entry.is_symlink()
                 if not is_left_out(name) and (not follow or self._leads_out(entry)):
@@ -178,7 +183,7 @@ class _Listing:
         if sidecars:
             files = [_with_sidecar(f, sidecars) for f in files]
         files.sort()
-        return Folder(path, files), below
+        return Folder(path, files, has_leftovers=has_leftovers), below
 
     @staticmethod
     def _is_folder(entry: "os.DirEntry[str]") -> bool:

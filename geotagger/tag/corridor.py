@@ -26,6 +26,7 @@ from geotagger.index import Index, open_index
 from geotagger.index.photos import Fixes
 from geotagger.index.roots import Root
 from geotagger.index.runs import Run, Status
+from geotagger.metadata import sweep_temporaries
 from geotagger.model.pack import ModelPack
 from geotagger.tag.network import Network, choose_pack
 from geotagger.tag.options import TagOptions
@@ -63,7 +64,7 @@ def tag(options: TagOptions, index_path: Path | None, listener: Listener) -> Tal
     paths = [_existing(path) for path in options.paths]
     tally = Tally()
     with (
-        lock([_folder_of(path) for path in paths], wait=options.wait, waiting=listener.note),
+        lock(_places_held(paths, options), wait=options.wait, waiting=listener.note),
         open_index(index_path, mode="snapshot" if options.dry_run else "write") as index,
     ):
         model_id = None if pack is None else index.photos.model_id(pack.name, pack.version, pack.digest)
@@ -113,6 +114,7 @@ class _Corridor:
             exclude=self.options.exclude,
             clocks={},
             readers=self._readers,
+            read_only=self.options.dry_run,
             report=self._report,
             stopped=self.listener.stop.is_set,
         )
@@ -126,6 +128,15 @@ class _Corridor:
             self.index.seal(self.root)
             if self.tally.statuses["failed"] == failed_before:
                 self._remember_settled()
+
+    def _repair(self) -> None:
+        if repaired := repair(self.index, self.below):
+            self.listener.note(
+                f"{self.root.path}: an earlier run was cut off; {repaired} photos were checked"
+            )
+        if self.options.writing.sidecar_folder is not None:
+            for folder, _, _ in os.walk(self.options.writing.sidecar_folder):
+                sweep_temporaries(folder)
 
     def _place(self, found: Survey) -> None:
         fixes = self.index.photos.fixes(self.root.id)
@@ -232,8 +243,12 @@ def _existing(path: str) -> str:
     return os.path.realpath(path)
 
 
-def _folder_of(path: str) -> str:
-    return path if os.path.isdir(path) else os.path.dirname(path)
+def _places_held(paths: Sequence[str], options: TagOptions) -> list[str]:
+    """What this run alone may work on: the archive, and the folder that its sidecars go to."""
+    held = [path if os.path.isdir(path) else os.path.dirname(path) for path in paths]
+    if options.writing.sidecar_folder is not None:
+        held.append(os.path.realpath(options.writing.sidecar_folder))
+    return held
 
 
 def _by_root(index: Index, paths: Sequence[str]) -> list[tuple[Root, list[str]]]:

@@ -13,7 +13,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from geotagger.archive import fingerprint, folders
+from geotagger.archive import Folder, fingerprint, folders
 from geotagger.cells import leaf_ids, tokens
 from geotagger.errors import PhotoError, UnreadablePhotoError
 from geotagger.estimate.clock import Clocked, resolve_times
@@ -24,7 +24,7 @@ from geotagger.index.estimates import Placed, Written
 from geotagger.index.photos import Record
 from geotagger.index.roots import Root
 from geotagger.marks import Mark
-from geotagger.metadata import FoundPosition, sidecar_position
+from geotagger.metadata import FoundPosition, sidecar_position, sweep_temporaries
 from geotagger.photo.facts import read_facts
 from geotagger.photo.values import Facts, GpsFix
 from geotagger.tag.outcome import Outcome, Report
@@ -75,18 +75,21 @@ def survey(
     exclude: Sequence[str],
     clocks: dict[str, float],
     readers: int,
+    read_only: bool,
     report: Report,
     stopped: Callable[[], bool],
 ) -> Survey:
-    """Brings the index up to date with the files at `paths`, which lie in `root`."""
+    """Brings the index up to date with the files at `paths`, which lie in `root`. Temporary files
+    that a killed run left are removed on the way, unless `read_only`."""
 
     def problem(path: str, message: str) -> None:
         harmless = message.startswith(("a link", "neither a file"))
         report(Outcome(path, "skipped" if harmless else "failed", message))
 
+    listing = folders(paths, exclude=exclude, problem=problem)
     comparison = index.compare(
         root,
-        folders(paths, exclude=exclude, problem=problem),
+        listing if read_only else _swept(listing),
         below=[path for path in paths if os.path.isdir(path)],
         problem=problem,
     )
@@ -104,6 +107,13 @@ def survey(
     if found.touched.any():
         _resolve_times(index, root, clocks)
     return found
+
+
+def _swept(listing: Iterable[Folder]) -> Iterator[Folder]:
+    for folder in listing:
+        if folder.has_leftovers:
+            sweep_temporaries(folder.path)
+        yield folder
 
 
 def _look(change: Change) -> tuple[Change, _Look]:

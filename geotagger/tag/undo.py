@@ -13,7 +13,7 @@ from geotagger.estimate.values import RUNGS
 from geotagger.index import Index, default_index_path, open_index
 from geotagger.index.journal import Entry
 from geotagger.index.runs import Run
-from geotagger.metadata import Edit, restore, sync_folders
+from geotagger.metadata import Edit, restore, sweep_temporaries, sync_folders
 from geotagger.tag.outcome import Outcome, Report, Tally
 from geotagger.tag.outings import OWN_FIXES
 from geotagger.tag.survey import SETTLED
@@ -44,6 +44,8 @@ def undo(index: Index, run: Run, only: Sequence[str], report: Report, *, wait: b
         return tally
     with lock(_outermost(folders), wait=wait):
         repair(index, folders)
+        for folder in folders:
+            sweep_temporaries(folder)
         for entries in _chunks(index.journal.done_by(run.id, wanted), GROUP):
             _undo_group(index, run, entries, tell)
         for root in index.roots.all():
