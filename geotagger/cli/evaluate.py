@@ -225,20 +225,20 @@ def _tables(
     console = screen()
     table = Table(title=f"{hidden} hidden, of {placed} photos with a place; % within km")
     table.add_column("rung or rule", no_wrap=True)
-    for heading in (*(f"{km:g}" for km in THRESHOLDS_KM), "median", "photos", "inside", "stated"):
+    for heading in (*(f"{km:g}" for km in THRESHOLDS_KM), "median", "n", "inside", "stated"):
         table.add_column(heading, justify="right", no_wrap=True)
     for one in scores:
         table.add_row(
             one.method,
             *(f"{100 * one.accuracy[km]:.1f}" for km in THRESHOLDS_KM),
-            f"{one.median_km:.3g} km",
+            f"{one.median_km:.3g}",
             str(one.answered),
             _share(one.inside),
             _share(one.stated),
         )
     console.print(table)
     console.print(
-        "photos: how many were answered; median, inside (the radius) and stated (certainty) are of those"
+        "n: how many were answered; median (km), inside (the radius) and stated (certainty) are of those"
     )
     console.print("Reliability: stated certainty (along) and share inside the radius (up)")
     for line in text_plot([(stated, inside) for stated, inside, _ in bins], diagonal=True):

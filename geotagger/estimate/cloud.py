@@ -19,8 +19,8 @@ Corrected = Callable[[FloatArray], FloatArray]
 
 _CENTRES = 24
 """How many points of each kind are tried as the middle."""
-_AS_GOOD = 0.95
-_NEAR_KM = 1.0
+_AS_GOOD = 0.85
+_NEAR_KM = 3.0
 _LEAST_RADIUS_KM = 0.01
 _RADII = 48
 _LEVEL_ZERO_EDGE_KM = 9220.0
@@ -52,8 +52,8 @@ class Gathered:
 
 
 def gather(cloud: Cloud, within_km: float, certainty: float, corrected: Corrected | None = None) -> Gathered:
-    """The point with the most probability within `within_km`; of points that gather as much to a
-    twentieth, the one with the least expected log distance, so that it is also good inside the circle.
+    """The point with the most probability within `within_km`; of points that gather nearly as much
+    (85 %), the one with the least expected log distance, so that it is also good inside the circle.
 
     `corrected` maps the probabilities that the cloud holds to calibrated ones.
     """

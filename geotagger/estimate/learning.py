@@ -48,8 +48,9 @@ def hidden_fixes(known: Known) -> tuple[IntArray, list[tuple[Surroundings, Float
     last_of = np.append(first_of[1:], total)
     weight = np.full(len(asked), 0.5)
     utc, camera = known.utc[asked], known.camera[asked]
+    starts_at, ends_at = first_of[outing[asked]], last_of[outing[asked]]
     alone = surroundings(known, utc, camera, asked, asked + 1)
-    whole = surroundings(known, utc, camera, first_of[outing[asked]], last_of[outing[asked]])
+    whole = surroundings(known, utc, camera, starts_at, ends_at)
     return asked, [(around, np.where(_has_any(around), weight, 0.0)) for around in (alone, whole)]
 
 

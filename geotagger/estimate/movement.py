@@ -21,8 +21,8 @@ IntArray = NDArray[np.int64]
 HOUR_S, DAY_S = 3600.0, 86400.0
 EARTH_KM2 = 5.1e8
 MOST_VISITS = 4096
-_FAR_S = 1e7
-"""Four months; what is farther in time is as far."""
+_FAR_S = 30 * DAY_S
+"""For the correction, what is farther in time is as far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +83,9 @@ LOGARITHMIC = frozenset(
 """Parameters that are learned on a logarithmic scale."""
 
 PRIOR_SPREAD = {
-    "still_km": 1.0, "hour_km": 1.0, "growth": 0.2, "tail": 0.4, "bridge": 1.0, "bridge_fall": 0.5,
-    "bridge_swell": 1.0, "away": 1.0, "away_lag": 0.3, "away_apart": 0.5, "trip": 1.0, "trip_km": 0.7,
-    "haunt": 1.0, "haunt_lag": 0.3, "haunt_km": 1.0, "haunt_tail": 0.4, "recall_days": 1.0, "recall": 0.4,
+    "still_km": 1.0, "hour_km": 1.0, "growth": 0.2, "tail": 0.3, "bridge": 1.0, "bridge_fall": 0.5,
+    "bridge_swell": 1.0, "away": 1.0, "away_lag": 0.3, "away_apart": 0.5, "trip": 1.0, "trip_km": 0.5,
+    "haunt": 1.0, "haunt_lag": 0.3, "haunt_km": 0.5, "haunt_tail": 0.25, "recall_days": 1.0, "recall": 0.4,
     "fade": 0.6, "stranger": 0.5,
 }  # fmt: skip
 """Standard deviations of the prior about the defaults, on the scale that is learned."""

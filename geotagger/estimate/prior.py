@@ -37,7 +37,6 @@ OWN_CAMERA_REACH = 3.0
 """The own camera's fix is preferred until it is this many times as far in time as another's."""
 _SOON_S = 60.0
 _FIRST_VISIT = 5
-_TRIPS = (3, 4)
 _TOWN_KM = 3.0
 _FARTHEST_KM = 5000.0
 _GOLDEN_DEG = 180 * (3 - np.sqrt(5))
@@ -186,7 +185,8 @@ def mixture(around: Surroundings, motion: Motion) -> Mixture:
     mid_scale = scale_b * scale_a / np.sqrt(square) * np.sqrt(1 + motion.bridge_swell * ratio)
     between = np.where(both, _logistic(motion.bridge - motion.bridge_fall * np.log1p(ratio)), 0.0)
 
-    away = np.where(both, motion.away_share(nearest, apart), motion.away_share(np.minimum(nearest, 1e10)))
+    recent = np.minimum(nearest, 1e10)
+    away = np.where(both, motion.away_share(recent, apart), motion.away_share(recent))
     trip = _logistic(np.full(len(b), motion.trip))
 
     rows = around.visit
@@ -254,7 +254,9 @@ def cloud(mix: Mixture, row: int, fine: int = 32, coarse: int = 8) -> Cloud:
     of = np.repeat(counts, counts)
     place = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
     scale, tail = mix.scale_km[row, owner], mix.tail[row, owner]
-    distance = np.minimum(radial_quantile((place + 0.5) / of, scale, tail), _FARTHEST_KM)
+    # the first point of a spiral is its centre and stands for the innermost share
+    middle = np.where(place == 0, 0.0, (place + 0.5) / of)
+    distance = np.minimum(radial_quantile(middle, scale, tail), _FARTHEST_KM)
     inner = np.minimum(radial_quantile(place / of, scale, tail), _FARTHEST_KM)
     outer = np.minimum(radial_quantile((place + 0.99) / of, scale, tail), _FARTHEST_KM)
     lat, lng = destination(mix.lat[row, owner], mix.lng[row, owner], place * _GOLDEN_DEG, distance)
@@ -302,14 +304,12 @@ def weighed_by_zone(
     mix: Mixture, utc: FloatArray, offsets_s: Sequence[float | None], trust: float
 ) -> Mixture:
     """Places whose legal time at that moment is not what the camera's offset says lose weight by
-    (1 − trust) / trust. Trips have no one place and keep theirs."""
+    (1 − trust) / trust; of a trip the place it starts from is asked."""
     weight = mix.weight.copy()
     for row, offset in enumerate(offsets_s):
         if offset is None or not np.isfinite(utc[row]):
             continue
         for column in np.flatnonzero(weight[row] > 1e-3):
-            if column in _TRIPS:
-                continue
             legal = offset_at(float(mix.lat[row, column]), float(mix.lng[row, column]), float(utc[row]))
             if legal is not None and legal.total_seconds() != offset:
                 weight[row, column] *= (1 - trust) / trust

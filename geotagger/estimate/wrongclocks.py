@@ -45,7 +45,8 @@ class ClockEvidence:
         sign = "-" if self.shift_s < 0 else "+"
         hours, rest = divmod(round(abs(self.shift_s)), 3600)
         return (
-            f"{self.camera}: clock is off; {sign}{hours}h{rest // 60:02}m{rest % 60:02}s brings {self.photos} photos "
+            f"{self.camera}: clock is off; {sign}{hours}h{rest // 60:02}m{rest % 60:02}s brings "
+            f"{self.photos} photos "
             f"from {self.median_before_km:.3g} km to {self.median_after_km:.3g} km of the reference"
         )
 
