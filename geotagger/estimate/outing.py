@@ -80,51 +80,61 @@ def estimate_outing(
     a time outside the outing.
     """
     options = options or Options()
-    asked = [n for n, o in enumerate(observations) if not _stands(o)]
+    if all(_stands(observation) for observation in observations):
+        return [None] * len(observations)
+    weighed = weigh_outing(observations, before, after, movement, table, options)
     estimates: list[Estimate | None] = [None] * len(observations)
-    if not asked:
-        return estimates
+    for row, n in enumerate(weighed.asked):
+        estimates[n] = conclude(weighed, row, movement, options)
+    return estimates
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """An outing with its evidence weighed. asked: rows of the observations that want an estimate; the
+    other fields are of those. fixes: which row of the known places is which fix at hand."""
+
+    asked: tuple[int, ...]
+    photos: tuple[Observation, ...]
+    around: Surroundings
+    mix: Mixture
+    nodes: tuple[Node | None, ...]
+    clouds: tuple[Cloud | None, ...]
+    fixes: Mapping[int, Fix]
+
+
+def weigh_outing(
+    observations: Sequence[Observation],
+    before: Observation | None,
+    after: Observation | None,
+    movement: Movement,
+    table: CellTable | None,
+    options: Options,
+) -> Weighed:
+    """Each photo's probability over places."""
+    asked = [n for n, o in enumerate(observations) if not _stands(o)]
     photos = [observations[n] for n in asked]
     known, fixes = _known([before, *observations, after], photos, movement, options)
     around, mix = _prior(photos, known, movement, options)
-    weights = burst_weights([o.utc for o in photos if o.posterior is not None])
+    posteriors = [o.posterior if table is not None and _says_anything(o) else None for o in photos]
+    weights = np.ones(len(photos))
+    if options.sequence:
+        pictured = [row for row, posterior in enumerate(posteriors) if posterior is not None]
+        weights[pictured] = burst_weights([photos[row].utc for row in pictured])
     nodes: list[Node | None] = []
-    pictured = 0
-    for row, photo in enumerate(photos):
+    for row, (photo, posterior) in enumerate(zip(photos, posteriors, strict=True)):
         has_prior = bool(mix.weight[row].sum() > 0)
-        posterior = photo.posterior if table is not None and _says_anything(photo) else None
-        weight = 1.0
-        if photo.posterior is not None:
-            weight = float(weights[pictured]) if options.sequence else 1.0
-            pictured += 1
-        if posterior is not None and table is not None and has_prior:
-            nodes.append(node_of_both(photo.utc, posterior, table, mix, row, weight))
-        elif posterior is not None and table is not None:
-            nodes.append(node_of_picture(photo.utc, posterior, table, weight))
+        if posterior is not None and table is not None:
+            if has_prior:
+                nodes.append(node_of_both(photo.utc, posterior, table, mix, row, float(weights[row])))
+            else:
+                nodes.append(node_of_picture(photo.utc, posterior, table, float(weights[row])))
         else:
             nodes.append(node_of_prior(photo.utc, mix, row) if has_prior else None)
     clouds = [None if node is None else node.points for node in nodes]
     if options.sequence:
         clouds = join(nodes, movement.motion)
-    beside = sum(node is not None and node.pictured for node in nodes)
-    for row, n in enumerate(asked):
-        drawn = clouds[row]
-        if drawn is not None:
-            told = _Told(photos[row], nodes[row], around, row, fixes, beside if options.sequence else 0)
-            estimates[n] = _estimate(told, drawn, movement, options)
-    return estimates
-
-
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """What spoke for one photo, for the words of its evidence."""
-
-    photo: Observation
-    node: Node | None
-    around: Surroundings
-    row: int
-    fixes: Mapping[int, Fix]
-    pictures: int
+    return Weighed(tuple(asked), tuple(photos), around, mix, tuple(nodes), tuple(clouds), fixes)
 
 
 def _stands(observation: Observation) -> bool:
@@ -137,8 +147,7 @@ def _known(
     movement: Movement,
     options: Options,
 ) -> tuple[Known, dict[int, Fix]]:
-    """The fixes at hand and the archive's visits, ordered by time, and which row is which fix. Visits
-    at the very time of a photo that is asked for would be its own place: they are left out."""
+    """The fixes at hand and the archive's visits, ordered by time, and which row is which fix."""
     fixed = [o for o in candidates if o is not None and o.fix is not None and o.utc is not None]
     utc = np.array([o.utc for o in fixed], dtype=np.float64)
     lat = np.array([o.fix.latitude for o in fixed if o.fix is not None])
@@ -196,16 +205,18 @@ def _says_anything(photo: Observation) -> bool:
     return photo.posterior is not None and len(photo.posterior.classes) > 0 and photo.fix is None
 
 
-def _estimate(told: _Told, drawn: Cloud, movement: Movement, options: Options) -> Estimate:
-    photo, node = told.photo, told.node
-    lag = float(told.around.nearest_lag[told.row])
-    pictured = node is not None and node.pictured
+def conclude(weighed: Weighed, row: int, movement: Movement, options: Options) -> Estimate | None:
+    """The estimate of one of the photos that were asked for; None where nothing is known of it."""
+    drawn, node, photo = weighed.clouds[row], weighed.nodes[row], weighed.photos[row]
+    if drawn is None or node is None:
+        return None
+    lag = float(weighed.around.nearest_lag[row])
     corrected = None
-    if photo.fix is None and (pictured or np.isfinite(lag)):
-        correction = movement.pictured if pictured else movement.correction
+    if photo.fix is None and (node.pictured or np.isfinite(lag)):
+        correction = movement.pictured if node.pictured else movement.correction
         corrected = partial(correction.apply, lag_s=lag)
     found = gather(drawn, options.within_km, options.certainty, corrected)
-    rungs, evidence = _evidence(told, found, movement)
+    rungs, evidence = _evidence(weighed, row, found, movement, options)
     return Estimate(
         latitude=found.latitude,
         longitude=found.longitude,
@@ -219,41 +230,48 @@ def _estimate(told: _Told, drawn: Cloud, movement: Movement, options: Options) -
     )
 
 
-def _evidence(told: _Told, found: Gathered, movement: Movement) -> tuple[list[str], list[str]]:
-    photo, around, row = told.photo, told.around, told.row
+def _evidence(
+    weighed: Weighed, row: int, found: Gathered, movement: Movement, options: Options
+) -> tuple[list[str], list[str]]:
+    """The rungs that spoke, lowest first, and what each said in words."""
+    photo, around, node = weighed.photos[row], weighed.around, weighed.nodes[row]
     rungs: set[str] = set()
     words: list[str] = []
     if photo.fix is not None:
         rungs.add(photo.fix.rung)
-        words.append(f"{photo.fix.rung}: a place at this time, within {photo.fix.error_km:.2g} km")
-    if told.node is not None and told.node.pictured and photo.posterior is not None:
+        words.append(f"{photo.fix.rung}: a place at this time, good to {photo.fix.error_km:.2g} km")
+    pictured = sum(other is not None and other.pictured for other in weighed.nodes)
+    if node is not None and node.pictured and photo.posterior is not None:
         rungs.add("visual")
         words.append(f"visual: the leading cell holds {photo.posterior.probabilities[0]:.0%} of the picture")
-    elif told.pictures:
+    if (
+        options.sequence
+        and photo.utc is not None
+        and photo.fix is None
+        and pictured > bool("visual" in rungs)
+    ):
         rungs.add("visual")
-    if told.pictures > 1 and photo.utc is not None:
-        words.append(f"visual: {told.pictures} pictures of this outing weighed together")
+        words.append(f"visual: {pictured} pictures of this outing were weighed together")
     for at, lag, side in (
         (int(around.before[row]), float(around.lag_before[row]), "before"),
         (int(around.after[row]), float(around.lag_after[row]), "after"),
     ):
-        if at < 0:
+        fix = weighed.fixes.get(at)
+        if at < 0 or (fix is not None and fix is photo.fix):
             continue
-        fix = told.fixes.get(at)
-        rung = fix.rung if fix is not None and fix.rung in ("track", "sidecar") else "neighbours"
-        rungs.add("neighbours")
         away = distance_km(found.latitude, found.longitude, around.known.lat[at], around.known.lng[at])
-        source = "a photo with a fix" if rung == "neighbours" else f"a {rung} fix"
+        rungs.add("neighbours")
+        source = "a point of a track" if fix is not None and fix.rung == "track" else "a photo with a place"
         words.append(f"neighbours: {source} {span(lag)} {side}, {away:.3g} km from the estimate")
     if photo.utc is None:
-        words.append("no time known: neither neighbours nor tracks can speak")
-        if len(movement.utc) and photo.fix is None:
+        words.append("no time is known: neither neighbours nor tracks can speak")
+        if len(movement.utc) and photo.fix is None and options.habits:
             rungs.add("neighbours")
             words.append("neighbours: the places that this archive visits most")
     elif around.before[row] < 0 and around.after[row] < 0:
         words.append("no geotagged photo with a time: neighbours cannot speak")
     if movement.learned_from == 0 and "neighbours" in rungs:
-        words.append("how far this archive moves is not learned: the built-in prior was used")
+        words.append("how far this archive moves is not learned yet: the built-in prior was used")
     return sorted(rungs, key=RUNGS.index), words
 
 

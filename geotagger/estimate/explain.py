@@ -1,0 +1,148 @@
+"""Why a photo was placed where it was: what each rung says alone, how they were weighed, and a map.
+
+Takes the outing of the photo as `estimate_outing` does, gives an explanation in values and text.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from geotagger.cells import CellTable
+from geotagger.estimate.cloud import Cloud
+from geotagger.estimate.movement import Movement
+from geotagger.estimate.outing import Options, Weighed, conclude, estimate_outing, span, weigh_outing
+from geotagger.estimate.prior import Mixture, Surroundings
+from geotagger.estimate.values import Estimate, Fix, Observation
+from geotagger.geo import lat_lng_of
+
+_SHADES = " ·:-=+*#%@"
+_MAP_ROWS, _MAP_COLUMNS = 15, 46
+_KM_A_DEGREE = 111.2
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One source of the prior: what it is, where, what share of the probability it brought."""
+
+    name: str
+    latitude: float
+    longitude: float
+    scale_km: float
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """estimate: all evidence together; None when nothing is known. alone: what each kind of evidence
+    says without the others. sources: the prior's, strongest first. map: lines of text."""
+
+    estimate: Estimate | None
+    alone: dict[str, Estimate]
+    sources: tuple[Source, ...]
+    map: tuple[str, ...]
+
+
+def explain(
+    observations: Sequence[Observation],
+    asked: int,
+    before: Observation | None,
+    after: Observation | None,
+    movement: Movement,
+    table: CellTable | None = None,
+    options: Options | None = None,
+) -> Explanation:
+    """About `observations[asked]`. A fix of its own that stands above every estimate is passed over,
+    so that one can see what would have been said without it."""
+    options = options or Options()
+    photos = list(observations)
+    photos[asked] = bare = replace(photos[asked], fix=_estimated(photos[asked].fix))
+    weighed = weigh_outing(photos, before, after, movement, table, options)
+    row = weighed.asked.index(asked)
+    estimate = conclude(weighed, row, movement, options)
+    alone: dict[str, Estimate] = {}
+    lonely = replace(bare, posterior=None, fix=None)
+    pictures_off = [replace(o, posterior=None) for o in photos]
+    kinds: list[tuple[str, list[Observation], Observation | None, Observation | None, Movement]] = [
+        ("neighbours", [*pictures_off[:asked], lonely, *pictures_off[asked + 1 :]], before, after, movement)
+    ]
+    if bare.posterior is not None and table is not None:
+        kinds.append(("visual", [replace(bare, utc=None, fix=None)], None, None, Movement()))
+        unfixed = [replace(o, fix=None) for o in photos]
+        if sum(o.posterior is not None for o in photos) > 1:
+            kinds.append(
+                ("pictures of the outing", unfixed, None, None, replace(Movement(), motion=movement.motion))
+            )
+    if bare.fix is not None:
+        kinds.append((bare.fix.rung, [replace(bare, posterior=None)], None, None, Movement()))
+    for name, some, left, right, learned in kinds:
+        said = estimate_outing(some, left, right, learned, table, options)[0 if len(some) == 1 else asked]
+        if said is not None:
+            alone[name] = said
+    drawn = weighed.clouds[row]
+    chart = () if drawn is None or estimate is None else tuple(terminal_map(drawn, estimate, weighed, row))
+    return Explanation(estimate, alone, tuple(_sources(weighed.around, weighed.mix, row)), chart)
+
+
+def _estimated(fix: Fix | None) -> Fix | None:
+    return fix if fix is not None and fix.rung in ("track", "sidecar") else None
+
+
+def _sources(around: Surroundings, mix: Mixture, row: int) -> list[Source]:
+    before, after = float(around.lag_before[row]), float(around.lag_after[row])
+    names = (
+        "between the fixes before and after",
+        f"near the fix {span(before)} before",
+        f"near the fix {span(after)} after",
+        "on a trip from the fix before",
+        "on a trip from the fix after",
+    )
+    found = []
+    for column in np.argsort(-mix.weight[row]):
+        share = float(mix.weight[row, column])
+        if share < 0.01:
+            break
+        lag = float(around.visit_lag[row, column - len(names)]) if column >= len(names) else np.nan
+        visited = f"a place visited {span(lag)} away in time" if np.isfinite(lag) else "a place visited often"
+        found.append(
+            Source(
+                names[column] if column < len(names) else visited,
+                float(mix.lat[row, column]),
+                float(mix.lng[row, column]),
+                float(mix.scale_km[row, column]),
+                share,
+            )
+        )
+    return found
+
+
+def terminal_map(drawn: Cloud, estimate: Estimate, weighed: Weighed, row: int) -> list[str]:
+    """The probability around the estimate in shades; X the estimate, B and A the fixes before and
+    after where they lie inside."""
+    half_km = max(1.5 * estimate.radius_km, 0.5)
+    lat, lng = lat_lng_of(drawn.vectors)
+    north = (lat - estimate.latitude) * _KM_A_DEGREE
+    shrunk = max(np.cos(np.radians(estimate.latitude)), 0.01)
+    east = ((lng - estimate.longitude + 180) % 360 - 180) * _KM_A_DEGREE * shrunk
+    rows = np.round((1 - north / half_km) / 2 * (_MAP_ROWS - 1)).astype(np.int64)
+    columns = np.round((1 + east / half_km) / 2 * (_MAP_COLUMNS - 1)).astype(np.int64)
+    inside = (np.abs(north) <= half_km) & (np.abs(east) <= half_km)
+    shade = np.zeros((_MAP_ROWS, _MAP_COLUMNS))
+    np.add.at(shade, (rows[inside], columns[inside]), drawn.mass[inside])
+    level = np.sqrt(shade / max(float(shade.max()), 1e-12)) * (len(_SHADES) - 1)
+    grid = [[_SHADES[int(np.ceil(value))] for value in line] for line in level]
+    around = weighed.around
+    marks = [("B", int(around.before[row])), ("A", int(around.after[row]))]
+    for letter, at in marks:
+        if at < 0:
+            continue
+        up = (around.known.lat[at] - estimate.latitude) * _KM_A_DEGREE
+        right = ((around.known.lng[at] - estimate.longitude + 180) % 360 - 180) * _KM_A_DEGREE * shrunk
+        if abs(up) <= half_km and abs(right) <= half_km:
+            grid[round((1 - up / half_km) / 2 * (_MAP_ROWS - 1))][
+                round((1 + right / half_km) / 2 * (_MAP_COLUMNS - 1))
+            ] = letter
+    grid[(_MAP_ROWS - 1) // 2][(_MAP_COLUMNS - 1) // 2] = "X"
+    lines = ["┌" + "─" * _MAP_COLUMNS + "┐", *("│" + "".join(line) + "│" for line in grid)]
+    legend = "X the estimate, B and A the fixes before and after"
+    return [*lines, "└" + "─" * _MAP_COLUMNS + "┘", f"{2 * half_km:.3g} km across; {legend}"]
