@@ -160,12 +160,14 @@ def score(errors_km: FloatArray, seed: int = 0) -> Score:
     # the median of a resample of n is the order statistic whose rank a Beta law describes
     ranks = rng.beta((n + 1) / 2, (n + 1) / 2, _RESAMPLES)
     medians = ordered[np.minimum((ranks * n).astype(np.int64), n - 1)]
+    # nearest: between two infinities nothing can be interpolated
+    median_low, median_high = np.percentile(medians, [2.5, 97.5], method="nearest")
     return Score(
         n,
         tuple(float(p) for p in 100 * share),
         tuple((float(a), float(b)) for a, b in zip(low, high, strict=True)),
         float(np.median(ordered)),
-        (float(np.percentile(medians, 2.5)), float(np.percentile(medians, 97.5))),
+        (float(median_low), float(median_high)),
         float(np.mean(GEOSCORE_MAX * np.exp(-errors_km / GEOSCORE_KM))),
     )
 

@@ -85,7 +85,9 @@ def all_leaf_ids(lat: FloatArray, lng: FloatArray) -> CellIds:
 
 def classes_of(table: CellTable, lat: FloatArray, lng: FloatArray) -> NDArray[np.int32]:
     """The class of each place, −1 where no cell holds it; int32 (n,)."""
-    classes = np.empty(len(lat), dtype=np.int32)
+    classes = np.full(len(lat), -1, dtype=np.int32)
+    if not len(table):
+        return classes
     for part in _chunks(len(lat)):
         classes[part] = table.classes_of(lat[part], lng[part])
     return classes
@@ -169,6 +171,8 @@ def _count(by_curve: CellIds, first: CellIds, last: CellIds) -> IntArray:
 
 
 def _described(ids: CellIds, leaves: CellIds, lat: FloatArray, lng: FloatArray) -> CellTable:
+    if not len(ids):
+        return CellTable(ids, np.empty(0), np.empty(0), np.empty(0, np.int64), np.empty(0))
     table = CellTable(ids, *centres(ids))
     photos = np.zeros(len(ids) + 1, dtype=np.int64)
     sums = np.zeros((3, len(ids) + 1))
@@ -181,7 +185,7 @@ def _described(ids: CellIds, leaves: CellIds, lat: FloatArray, lng: FloatArray) 
         for axis in range(3):
             sums[axis, present] += np.bincount(short, weights=p[:, axis])
     means = (sums / np.maximum(photos, 1)).T[:-1]
-    mean_lat, mean_lng = lat_lng_of(means) if len(ids) else (np.empty(0), np.empty(0))
+    mean_lat, mean_lng = lat_lng_of(means)
     chord = np.sqrt(np.clip(2 - 2 * np.linalg.norm(means, axis=1), 0, None))
     spread = 2 * EARTH_RADIUS_KM * np.arcsin(np.clip(chord / 2, 0, 1))
     # rounding can put the mean of a square-centimetre cell just outside of it

@@ -52,8 +52,11 @@ def read(address: str, *, tries: int = _TRIES) -> bytes:
 
 
 def _read_http(address: str, tries: int) -> bytes:
+    import logging
+
     import urllib3
 
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # what it tries again is no news
     retry = urllib3.Retry(
         total=tries,
         backoff_factor=0.5,

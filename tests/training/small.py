@@ -1,0 +1,51 @@
+"""A training small enough for a test, and how to run it: also as a program, so that it can be killed
+and started by torchrun."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from geotagger.cells import CellTable
+from tests.training.places import make_world
+from training import stages
+from training.fitting import is_first, join_processes, train
+from training.loop import Settings
+from training.stages import Asked, Run
+
+RECIPE = {
+    "network": "resnet18", "input_size": 32, "short_side": 48, "epochs": 2.0, "batch": 16, "micro_batch": 4,
+}  # fmt: skip
+
+
+def prepare(folder: Path, **changes: object) -> Asked:
+    """Photos, list, cells and shards in `folder`."""
+    make_world(folder / "photos", photos_a_place=24, places=4)
+    asked = Asked(str(folder / "photos"), folder / "work", preset="try", changes={**RECIPE, **changes})
+    run, _ = stages.list_photos(asked, False, quiet)
+    stages.make_cells(asked.work, run, quiet)
+    stages.make_shards(asked.work, run, 2, quiet)
+    return asked
+
+
+def decided(work: Path) -> tuple[Run, CellTable]:
+    run = stages.load_run(work)
+    return run, stages.make_cells(work, run, quiet)
+
+
+def fit(work: Path, **settings: object) -> None:
+    run, table = decided(work)
+    train(Asked(None, work), run, table, replace(Settings(checkpoint_steps=3), **settings), quiet)  # type: ignore[arg-type]
+
+
+def quiet(_: str) -> None:
+    pass
+
+
+if __name__ == "__main__":
+    import torch
+
+    torch.set_num_threads(1)
+    join_processes("cpu")
+    fit(Path(sys.argv[1]), workers=int(sys.argv[2]))
+    if is_first():
+        print("done", flush=True)

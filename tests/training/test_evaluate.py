@@ -1,0 +1,104 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from geotagger.cells import CellTable, ids_of_tokens
+from geotagger.errors import SourceError
+from training.evaluate import (
+    PUBLISHED,
+    ceiling_report,
+    ceilings,
+    fit_temperature,
+    load_labels,
+    published_for,
+    score,
+)
+
+# FACTS.md: % within 1 / 25 / 200 / 750 / 2500 km; truth's own cell, nearest class position
+CEILINGS = {
+    "im2gps-237": ((37.1, 77.6, 92.4, 93.7, 94.1), (40.1, 83.1, 97.5, 100, 100)),
+    "im2gps3k": ((41.6, 78.7, 94.7, 95.7, 95.7), (43.1, 83.1, 99.1, 100, 100)),
+    "yfcc26k": ((42.6, 88.0, 95.8, 96.2, 96.2), (44.7, 92.2, 99.6, 100, 100)),
+}
+
+
+@pytest.fixture(scope="module")
+def published_cells(shared_data: Path) -> CellTable:
+    lines = (shared_data / "reference/rn101-5k500/grids.txt").read_text().splitlines()
+    rows = [line.split() for line in lines]
+    lat, lng = (np.array([float(row[i]) for row in rows]) for i in (1, 2))
+    return CellTable(ids_of_tokens(row[0] for row in rows), lat, lng)
+
+
+@pytest.mark.parametrize("name", CEILINGS)
+def test_oracle_ceilings_are_those_of_facts(name: str, published_cells: CellTable, shared_data: Path) -> None:
+    labels = load_labels(shared_data / f"reference/testsets/{name}.csv")
+    report = ceiling_report(published_cells, labels, "rn101-5k500")
+    found = tuple(tuple(round(p, 1) for p in s.percent) for s in report.ceilings.values())
+    assert found == CEILINGS[name]
+
+
+def test_every_published_row_of_facts_is_there() -> None:
+    assert PUBLISHED["im2gps"]["RN101-5k500"] == (16.8, 39.2, 48.9, 67.9, 82.2)
+    assert published_for("im2gps-237") == PUBLISHED["im2gps"]
+    assert published_for("Im2GPS3k") == PUBLISHED["im2gps3k"]
+    assert published_for("Placing 2016") == PUBLISHED["placing2016"]
+    assert published_for("my own") == {}
+
+
+def test_intervals_are_those_of_a_plain_bootstrap() -> None:
+    errors = np.random.default_rng(3).lognormal(5, 2.5, 400)
+    found = score(errors)
+    rng = np.random.default_rng(0)
+    resampled = errors[rng.integers(0, 400, (4000, 400))]
+    for km, (low, high) in zip((1, 25, 200, 750, 2500), found.intervals, strict=True):
+        wanted = np.percentile(100 * (resampled <= km).mean(axis=1), [2.5, 97.5])
+        assert (low, high) == pytest.approx(tuple(wanted), abs=0.8)
+    wanted = np.percentile(np.median(resampled, axis=1), [2.5, 97.5])
+    assert found.median_interval == pytest.approx(tuple(wanted), rel=0.1)
+    assert found.median_km == pytest.approx(np.median(errors))
+
+
+def test_geoscore_is_5000_for_the_truth_and_falls_with_distance() -> None:
+    assert score(np.zeros(3)).geoscore == pytest.approx(5000)
+    assert score(np.full(3, 1492.7)).geoscore == pytest.approx(5000 / np.e)
+    assert score(np.array([np.inf])).geoscore == 0
+
+
+@pytest.mark.parametrize("true", [0.5, 1.0, 2.5])
+def test_the_temperature_that_was_is_found(true: float) -> None:
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 3, (4000, 12))
+    honest = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    classes = np.array([rng.choice(12, p=p) for p in honest])
+    stated = honest**true
+    stated /= stated.sum(axis=1, keepdims=True)
+    temperature, before, after = fit_temperature(stated.astype(np.float32), classes)
+    assert temperature == pytest.approx(true, rel=0.06)
+    assert after <= before
+
+
+def test_photos_outside_every_cell_do_not_count_for_the_temperature() -> None:
+    assert fit_temperature(np.full((2, 3), 1 / 3, np.float32), np.array([-1, -1]))[0] == 1.0
+
+
+def test_no_cell_is_an_infinite_error(published_cells: CellTable) -> None:
+    errors = ceilings(published_cells, np.array([-48.9]), np.array([-123.4]))  # the middle of the Pacific
+    assert np.isinf(errors["truth's own cell"]).all()
+    assert np.isfinite(errors["nearest class position"]).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("image,latitude\na.jpg,1\n", "needs columns image, latitude and longitude"),
+        ("image,latitude,longitude\na.jpg,1,2\nb.jpg,north,2\n", "line 3 has no place"),
+        ("image,latitude,longitude\na.jpg,91,2\n", r"line 2: 91\.0, 2\.0 is not on the Earth"),
+        ("image,latitude,longitude\n", "names no photo"),
+    ],
+)
+def test_bad_labels_are_told_by_line(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "a.csv").write_text(text)
+    with pytest.raises(SourceError, match=message):
+        load_labels(tmp_path / "a.csv")

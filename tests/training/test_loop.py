@@ -1,0 +1,290 @@
+import csv
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason='PyTorch is not installed: pip install "geotagger[train]"')
+pytest.importorskip("pyarrow", reason='pyarrow is not installed: pip install "geotagger[train]"')
+
+from geotagger.cells import CellTable, leaf_ids, parents  # noqa: E402
+from geotagger.errors import TrainingError  # noqa: E402
+from geotagger.geo import distance_km, unit_vectors  # noqa: E402
+from tests.training import small  # noqa: E402
+from training import checkpoint, fitting  # noqa: E402
+from training.feeding import MicroBatches, Plan, epoch_order  # noqa: E402
+from training.loop import learning_rate  # noqa: E402
+from training.objectives import (  # noqa: E402
+    Objective,
+    arcs_km,
+    class_vectors,
+    haversine_targets,
+    within,
+)
+from training.recipe import preset  # noqa: E402
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = [sys.executable, "-m", "tests.training.small"]
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return small.prepare(tmp_path_factory.mktemp("small")).work
+
+
+@pytest.fixture
+def work(prepared: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(prepared, tmp_path / "work"))
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The weights of a run that nobody disturbed, with one thread and no loader processes."""
+    folder = Path(shutil.copytree(prepared, tmp_path_factory.mktemp("whole") / "work"))
+    subprocess.run([*PROGRAM, str(folder), "0"], env=ENVIRONMENT, cwd=ROOT, check=True, timeout=200)
+    return folder
+
+
+def weights(work: Path) -> dict[str, object]:
+    last = sorted((work / "checkpoints").glob("step-*.pt"))[-1]
+    state = torch.load(last, weights_only=True)
+    return {"step": state["step"], **state["model"], **{f"ema {k}": v for k, v in state["ema"].items()}}
+
+
+def assert_equal(one: dict[str, object], other: dict[str, object]) -> None:
+    assert one.keys() == other.keys()
+    for name, value in one.items():
+        assert torch.equal(torch.as_tensor(value), torch.as_tensor(other[name])), name
+
+
+def test_kill_and_resume_gives_bit_equal_weights(work: Path, uninterrupted: Path) -> None:
+    """SIGKILL in the middle of an epoch, on from the last checkpoint, with another number of loaders."""
+    running = subprocess.Popen([*PROGRAM, str(work), "0"], env=ENVIRONMENT, cwd=ROOT)
+    deadline = time.monotonic() + 120
+    while not list((work / "checkpoints").glob("step-*.pt")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    running.send_signal(signal.SIGKILL)
+    assert running.wait() == -signal.SIGKILL
+    at = weights(work)["step"]
+    assert isinstance(at, int)
+    assert 0 < at < weights(uninterrupted)["step"]  # type: ignore[operator]
+    subprocess.run([*PROGRAM, str(work), "2"], env=ENVIRONMENT, cwd=ROOT, check=True, timeout=200)
+    assert_equal(weights(work), weights(uninterrupted))
+    with (work / "log.csv").open() as log:
+        steps = [(row["split"], int(row["step"])) for row in csv.DictReader(log)]
+    assert len(steps) == len(set(steps)), "the log tells each step once"
+
+
+def test_two_processes_give_what_one_gives(work: Path, uninterrupted: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0",
+         "--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0", "-m", "tests.training.small", str(work), "0"],
+        env=ENVIRONMENT, cwd=ROOT, timeout=250, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    one, two = weights(uninterrupted), weights(work)
+    assert one["step"] == two["step"]
+    for name, value in one.items():
+        torch.testing.assert_close(
+            torch.as_tensor(two[name]).float(), torch.as_tensor(value).float(), atol=2e-3, rtol=2e-3, msg=name
+        )
+
+
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(uninterrupted: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(uninterrupted, tmp_path / "work")) / "checkpoints"
+    newest = sorted(folder.glob("step-*.pt"))[-1]
+    newest.write_bytes(newest.read_bytes()[:5000])
+    run, table = small.decided(folder.parent)
+    state = checkpoint.load_latest(folder, fitting._identity(run.recipe, table))
+    assert state is not None
+    assert state["step"] < int(newest.stem.removeprefix("step-"))
+
+
+def test_a_checkpoint_of_another_architecture_is_told(uninterrupted: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(uninterrupted, tmp_path / "work"))
+    run, table = small.decided(folder)
+    own = fitting._identity(run.recipe, table)
+    other = checkpoint.Identity("resnet50", own.classes, own.cells, own.recipe)
+    with pytest.raises(TrainingError, match="of the network resnet18, where this training has resnet50"):
+        checkpoint.load_latest(folder / "checkpoints", other)
+    newest = sorted((folder / "checkpoints").glob("step-*.pt"))[-1]
+    with pytest.raises(
+        TrainingError, match="is a checkpoint of resnet18, not of resnet50; add --network resnet18"
+    ):
+        checkpoint.load_weights(newest, "resnet50")
+    assert "backbone.stem.0.weight" in checkpoint.load_weights(newest, "resnet18")
+    assert not any(name.startswith("heads") for name in checkpoint.load_weights(newest, "resnet18", 99))
+
+
+def test_a_disk_that_fills_leaves_the_last_good_checkpoint(work: Path) -> None:
+    """A real limit on file size, set between two checkpoints: the second cannot be written whole."""
+    program = (
+        "import resource, signal, sys\n"
+        "from pathlib import Path\n"
+        "from training import checkpoint\n"
+        "import torch\n"
+        "folder, me = Path(sys.argv[1]), checkpoint.Identity('n', 2, 'c', 'r')\n"
+        "state = {'model': {'w': torch.arange(100_000.)}, 'ema': None, 'optimizer': {}}\n"
+        "checkpoint.save(folder, 1, me, state)\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))\n"
+        "try:\n"
+        "    checkpoint.save(folder, 2, me, state)\n"
+        "except Exception as error:\n"
+        "    print(type(error).__name__, error)\n"
+        "kept = checkpoint.load_latest(folder, me)\n"
+        "print(kept['step'], torch.equal(kept['model']['w'], torch.arange(100_000.)), sorted(p.name for p in folder.iterdir()))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(work / "full")], env=ENVIRONMENT, cwd=ROOT, capture_output=True,
+        text=True, check=True, timeout=100,
+    )  # fmt: skip
+    told, kept = done.stdout.strip().splitlines()
+    assert told.startswith("TrainingError")
+    assert "checkpoint of step 2 could not be written" in told
+    assert "the one of step 1 is whole and kept" in told
+    assert kept == "1 True ['step-000000001.pt']"
+
+
+def test_a_gpu_out_of_memory_says_which_batch_fits(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from training.networks import Classifier
+
+    real = Classifier.forward
+
+    def small_gpu(self: Classifier, data: torch.Tensor) -> list[torch.Tensor]:
+        if len(data) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return real(self, data.repeat(2, 1, 1, 1))
+
+    monkeypatch.setattr(Classifier, "forward", small_gpu)
+    with pytest.raises(TrainingError, match=r"out of memory with 4 images of 32 pixels at once; .*"):
+        small.fit(work)
+    monkeypatch.setattr(
+        Classifier, "forward", lambda self, data: real(self, data) if len(data) <= 2 else _too_much()
+    )
+    with pytest.raises(TrainingError, match=r"2 fit: add --micro-batch 2 \(--batch 16 can stay\)"):
+        small.fit(work)
+
+
+def _too_much() -> list[torch.Tensor]:
+    raise torch.OutOfMemoryError("CUDA out of memory")
+
+
+def test_a_broken_image_in_a_loader_process_is_told_as_a_line(work: Path) -> None:
+    path = work / "shards/train-000000.tar"
+    content = bytearray(path.read_bytes())
+    index = np.load(path.with_suffix(".npy"))
+    for entry in index:
+        content[entry["offset"] + 30 : entry["offset"] + entry["size"]] = bytes(int(entry["size"]) - 30)
+    path.write_bytes(content)
+    with pytest.raises(TrainingError, match=r"^[^\n]*a broken shard; run [^\n]*--verify`$"):
+        small.fit(work, workers=1)
+
+
+def test_no_photo_in_any_cell_is_told(work: Path) -> None:
+    run, _ = small.decided(work)
+    far = parents(leaf_ids(np.array([-80.0, -81.0]), np.array([10.0, 50.0])), 5)
+    elsewhere = CellTable(far, np.array([-80.0, -81.0]), np.array([10.0, 50.0]))
+    with pytest.raises(TrainingError, match="no photo of the shards lies in a cell"):
+        fitting.train(small.Asked(None, work), run, elsewhere, small.Settings(), small.quiet)
+
+
+def test_processes_that_cannot_share_a_batch_are_told(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.loop.dist.is_initialized", lambda: True)
+    monkeypatch.setattr("training.loop.dist.get_rank", lambda: 0)
+    monkeypatch.setattr("training.loop.dist.get_world_size", lambda: 3)
+    with pytest.raises(TrainingError, match="4 micro-batches of 4, which 3 processes cannot share evenly"):
+        small.fit(work)
+
+
+def test_micro_batches_are_the_same_for_any_number_of_processes() -> None:
+    plan = Plan(np.arange(100), np.array([0, 40, 100]), 24, 6, seed=3)
+
+    def shown(world: int, start: int = 0) -> list[list[int]]:
+        ranks = [list(MicroBatches(plan, start, 9, rank, world)) for rank in range(world)]
+        mine = 4 // world
+        return [
+            ranks[m // mine][(step - start) * mine + m % mine][1].tolist()
+            for step in range(start, 9)
+            for m in range(4)
+        ]
+
+    assert shown(1) == shown(2) == shown(4)
+    assert shown(1)[4 * 5 :] == shown(2, start=5)
+
+
+def test_an_epoch_shows_every_photo_once_in_an_order_of_its_own() -> None:
+    plan = Plan(np.arange(96), np.array([0, 40, 96]), 24, 6, seed=3)
+    first, second = epoch_order(plan, 0), epoch_order(plan, 1)
+    assert sorted(first.tolist()) == list(range(96)) == sorted(second.tolist())
+    assert (first != second).any()
+    assert (first == epoch_order(plan, 0)).all()
+
+
+def test_fewer_photos_than_a_batch_fill_it() -> None:
+    plan = Plan(np.arange(5), np.array([0, 5]), 8, 8, seed=0)
+    assert plan.steps_an_epoch == 1
+    assert set(epoch_order(plan, 0).tolist()) == set(range(5))
+
+
+def test_the_learning_rate_rises_and_falls() -> None:
+    recipe = preset("try", warmup_epochs=1.0, learning_rate=0.1)
+    rates = [learning_rate(recipe, step, 10, 100) for step in range(100)]
+    assert rates[0] == pytest.approx(0.01)
+    assert rates[9] == pytest.approx(0.1)
+    assert rates[9:] == sorted(rates[9:], reverse=True)
+    assert rates[-1] < 1e-4
+
+
+def some_places(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return np.degrees(np.arcsin(rng.uniform(-1, 1, count))), rng.uniform(-180, 180, count)
+
+
+def test_arcs_are_great_circle_distances() -> None:
+    (lat1, lng1), (lat2, lng2) = some_places(50, 0), some_places(40, 1)
+    found = arcs_km(
+        torch.from_numpy(unit_vectors(lat1, lng1)), torch.from_numpy(unit_vectors(lat2, lng2))
+    ).numpy()
+    wanted = distance_km(lat1[:, None], lng1[:, None], lat2[None, :], lng2[None, :])
+    np.testing.assert_allclose(found, wanted, atol=5)
+
+
+def test_haversine_labels_are_pigeons_formula() -> None:
+    (lat, lng), (truth_lat, truth_lng) = some_places(30, 2), some_places(6, 3)
+    places = torch.from_numpy(unit_vectors(lat, lng)).float()
+    truth = torch.from_numpy(unit_vectors(truth_lat, truth_lng)).float()
+    classes = arcs_km(truth, places).argmin(1)
+    found = haversine_targets(truth, classes, places, 500.0).numpy()
+    away = distance_km(truth_lat[:, None], truth_lng[:, None], lat[None, :], lng[None, :])
+    wanted = np.exp(-(away - away[np.arange(6), classes.numpy()][:, None]) / 500.0)
+    np.testing.assert_allclose(found, wanted / wanted.sum(axis=1, keepdims=True), atol=2e-3)
+    near = haversine_targets(truth, classes, places, 0.5).numpy()
+    assert (near.argmax(axis=1) == classes.numpy()).all()
+
+
+def test_the_loss_of_a_hierarchy_is_the_sum_over_its_heads() -> None:
+    lat, lng = some_places(6, 4)
+    table = CellTable(leaf_ids(lat, lng), lat, lng)
+    places, rows = class_vectors(table), torch.tensor([0, 0, 1, 1, 2, 2])
+    fine, coarse = torch.randn(5, 6), torch.randn(5, 3)
+    classes, truth = torch.tensor([0, 1, 2, 3, 5]), places[[0, 1, 2, 3, 5]]
+    both = Objective([places, places[::2]], [rows], None)([fine, coarse], classes, truth)
+    wanted = torch.nn.functional.cross_entropy(fine, classes) + torch.nn.functional.cross_entropy(
+        coarse, rows[classes]
+    )
+    torch.testing.assert_close(both, wanted)
+
+
+def test_places_within_the_thresholds_are_counted() -> None:
+    away = np.array([0.5, 10, 100, 500, 2000, 5000])
+    truth = torch.from_numpy(unit_vectors(np.zeros(6), np.zeros(6))).float()
+    guess = torch.from_numpy(unit_vectors(np.zeros(6), away / 111.195)).float()
+    assert within(guess, truth).tolist() == [1, 2, 3, 4, 5]
