@@ -16,20 +16,20 @@ DTYPES = [np.dtype(kind) for kind in ("<f4", "<f8", "<f2", "u1", "<i4", "i1", "<
 
 def params_bytes(arrays: Mapping[str, NDArray], layout: int) -> bytes:
     """What NDArray::Save of each generation writes (src/ndarray/ndarray.cc)."""
-    out = struct.pack("<QQQ", 0x112, 0, len(arrays))
+    out = [struct.pack("<QQQ", 0x112, 0, len(arrays))]
     for array in arrays.values():
         if MAGICS[layout] is not None:
-            out += struct.pack("<I", MAGICS[layout])
+            out.append(struct.pack("<I", MAGICS[layout]))
         if layout >= 2:
-            out += struct.pack("<i", 0)
-        out += struct.pack("<i", array.ndim)
-        out += struct.pack(f"<{array.ndim}{'q' if layout else 'I'}", *array.shape)
-        out += struct.pack("<iii", 1, 0, DTYPES.index(array.dtype))
-        out += array.tobytes()
-    out += struct.pack("<Q", len(arrays))
+            out.append(struct.pack("<i", 0))
+        out.append(struct.pack("<i", array.ndim))
+        out.append(struct.pack(f"<{array.ndim}{'q' if layout else 'I'}", *array.shape))
+        out.append(struct.pack("<iii", 1, 0, DTYPES.index(array.dtype)))
+        out.append(array.tobytes())
+    out.append(struct.pack("<Q", len(arrays)))
     for name in arrays:
-        out += struct.pack("<Q", len(name.encode())) + name.encode()
-    return out
+        out.append(struct.pack("<Q", len(name.encode())) + name.encode())
+    return b"".join(out)
 
 
 def some_cells(count: int) -> CellTable:
