@@ -199,7 +199,7 @@ def _three_files(
         told[role] = file
     lacking = [role for role, file in told.items() if file is None]
     if lacking:
-        raise UsageError(f"{' and '.join(lacking)} missing; a pack is made of a symbol, params and cells")
+        raise UsageError(f"not given: {', '.join(lacking)}; a pack is made of a symbol, params and cells")
     found = [file for file in told.values() if file is not None]
     return found[0], found[1], found[2]
 
@@ -285,7 +285,7 @@ def _table_of_models(records: list[dict[str, Any]]) -> None:
             record["status"],
             printable(record["version"] or ""),
             f"{record['classes']:,}" if record["classes"] else "",
-            f"{record['bytes'] / 1e6:,.0f} MB" if record["bytes"] else "",
+            _size(record["bytes"]) if record["bytes"] else "",
             printable(record["licence"] or ""),
         )
         for record in records
@@ -342,9 +342,15 @@ def _page_of_model(record: dict[str, Any], accuracy: "tuple[Accuracy, ...]") -> 
     from rich.text import Text
 
     table = Table(show_header=False, box=None)
+    table.add_column()
+    table.add_column(overflow="fold")
     for key, value in told.items():
         table.add_row(Text(printable(key), style="bold"), Text(value))
     screen().print(table)
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:,.0f} MB" if count >= 1e6 else f"{count / 1e3:,.0f} kB"
 
 
 def _short(value: Any) -> str:

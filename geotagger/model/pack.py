@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,7 +29,8 @@ from geotagger.model.onnx_graph import FLOAT, GraphInfo, TensorInfo, read_graph
 from geotagger.model.preprocessing import Preprocessing, table_of
 
 MANIFEST, NETWORK, CELLS = "pack.toml", "model.onnx", "cells.csv"
-_UNFINISHED = ".unfinished-"
+_UNFINISHED, _REPLACED = ".unfinished-", ".replaced-"
+_ABANDONED_AFTER_S = 3600.0  # no pack takes that long to write
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,6 +165,7 @@ def write_pack(
     check_cells(cells, folder / CELLS)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(folder.parent)
         unfinished = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=folder.parent))
     except OSError as error:
         raise PackError(f"{folder}: cannot be made ({error.strerror}); nothing was written") from None
@@ -239,10 +242,10 @@ def _fill(
 
 
 def _move_into_place(unfinished: Path, folder: Path) -> None:
-    """Two renames where a pack is replaced: between them, and only there, a crash leaves neither
-    pack under the name; the old one is then still whole beside it."""
+    """Two renames where a pack is replaced: a crash between them, and only there, leaves no pack
+    under the name; the old one then lies whole beside it until `_sweep` puts it back."""
     if folder.exists():
-        old = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=folder.parent))
+        old = Path(tempfile.mkdtemp(prefix=_REPLACED, dir=folder.parent))
         folder.rename(old / folder.name)
         try:
             unfinished.rename(folder)
@@ -254,6 +257,17 @@ def _move_into_place(unfinished: Path, folder: Path) -> None:
     else:
         unfinished.rename(folder)
     _sync(folder.parent)
+
+
+def _sweep(parent: Path) -> None:
+    """Clears away what a killed writer left, and puts back a pack that it had moved aside."""
+    for left in [*parent.glob(_UNFINISHED + "*"), *parent.glob(_REPLACED + "*")]:
+        if time.time() - left.stat().st_mtime < _ABANDONED_AFTER_S:
+            continue  # somebody may be at it
+        for pack in left.iterdir() if left.name.startswith(_REPLACED) else ():
+            if not (parent / pack.name).exists():
+                pack.rename(parent / pack.name)
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def _check_size(path: Path, record: FileRecord, *, exact: bool) -> None:

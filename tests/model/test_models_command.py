@@ -138,7 +138,11 @@ def test_importing_twice_needs_force(geotagger: Geotagger, files: dict[str, Path
 
 @pytest.mark.parametrize(
     ("leave_out", "told"),
-    [("--symbol", "--symbol missing"), ("--params", "--params missing"), ("--cells", "--cells missing")],
+    [
+        ("--symbol", "not given: --symbol"),
+        ("--params", "not given: --params"),
+        ("--cells", "not given: --cells"),
+    ],
 )
 def test_a_missing_file_is_asked_for(
     geotagger: Geotagger, files: dict[str, Path], leave_out: str, told: str

@@ -2,6 +2,7 @@
 
 import dataclasses
 import errno
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -147,6 +148,19 @@ def test_a_failed_writing_leaves_the_old_pack_and_nothing_else(toy: ModelPack, f
     assert ".unfinished" not in str(error.value)
     assert {path.name: path.read_bytes() for path in toy.folder.iterdir()} == before
     assert [path.name for path in toy.folder.parent.iterdir()] == ["toy"]
+
+
+def test_what_a_killed_writer_left_is_cleared_and_a_pack_it_moved_aside_put_back(toy: ModelPack) -> None:
+    home = toy.folder.parent
+    for name in (".unfinished-a", ".unfinished-b", ".replaced-c"):
+        (home / name).mkdir()
+    (home / ".unfinished-a" / "model.onnx").write_bytes(b"half")
+    toy.folder.rename(home / ".replaced-c" / "toy")
+    for name in (".unfinished-a", ".replaced-c"):
+        os.utime(home / name, (0, 0))
+    write_pack(home / "other", dataclasses.replace(MANIFEST, name="other"), some_cells(11), network)
+    assert sorted(path.name for path in home.iterdir()) == [".unfinished-b", "other", "toy"]
+    verify_pack(load_pack(toy.folder))
 
 
 def test_cells_that_break_their_promises_are_not_written(home: Path) -> None:
