@@ -6,6 +6,7 @@ probability inside it. Knows nothing of where the probability came from.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +18,14 @@ from geotagger.geo import EARTH_RADIUS_KM, lat_lng_of, unit_vectors
 FloatArray = NDArray[np.float64]
 Corrected = Callable[[FloatArray], FloatArray]
 
-_CENTRES = 24
+_CENTRES = 16
 """How many points of each kind are tried as the middle."""
+_LEADING = 5
+_LEAST_TOLD = 0.005
 _AS_GOOD = 0.85
 _NEAR_KM = 3.0
 _LEAST_RADIUS_KM = 0.01
-_RADII = 48
+_RADII = 40
 _LEVEL_ZERO_EDGE_KM = 9220.0
 """Edge of the square with the area of a face cell; each level halves it."""
 
@@ -43,12 +46,14 @@ class Cloud:
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """The place that gathers most of a cloud; see `Estimate` for radius and confidence."""
+    """The place that gathers most of a cloud; see `Estimate` for radius and confidence. `leading` are
+    the rows of the cloud that gather most, then most of the rest, and so on, with how much."""
 
     latitude: float
     longitude: float
     radius_km: float
     confidence: float
+    leading: tuple[tuple[int, float], ...]
 
 
 def gather(cloud: Cloud, within_km: float, certainty: float, corrected: Corrected | None = None) -> Gathered:
@@ -57,24 +62,41 @@ def gather(cloud: Cloud, within_km: float, certainty: float, corrected: Correcte
 
     `corrected` maps the probabilities that the cloud holds to calibrated ones.
     """
-    tried = cloud.vectors[_centres(cloud, within_km)]
-    distance = distances_km(tried, cloud.vectors)
-    inside = _share(distance, cloud.size_km, within_km) @ cloud.mass
+    rows = _centres(cloud, within_km)
+    distance = distances_km(cloud.vectors[rows], cloud.vectors)
+    share = _share(distance, cloud.size_km, within_km)
+    inside = share @ cloud.mass
+    leading = _leading(rows, distance, share, cloud.mass, within_km)
     # the best point drawn need not be the middle of what it gathers: step to the mean
     best = int(np.argmax(inside))
     mean = (cloud.mass * (distance[best] <= within_km)) @ cloud.vectors
     length = float(np.linalg.norm(mean))
-    if length > 0:
-        middle = (mean / length)[None]
-        beyond = distances_km(middle, cloud.vectors)
-        tried, distance = np.concatenate([tried, middle]), np.concatenate([distance, beyond])
-        inside = np.append(inside, _share(beyond, cloud.size_km, within_km) @ cloud.mass)
+    middle = (mean / length if length > 0 else cloud.vectors[rows[best]])[None]
+    beyond = distances_km(middle, cloud.vectors)
+    inside = np.append(inside, _share(beyond, cloud.size_km, within_km) @ cloud.mass)
     as_good = np.flatnonzero(inside >= _AS_GOOD * inside.max())
-    apart = np.minimum(np.hypot(distance[as_good], 0.7 * cloud.size_km), within_km)
-    chosen = int(as_good[np.argmin(np.log1p(apart / _NEAR_KM) @ cloud.mass)])
+    distance = np.concatenate([distance, beyond])[as_good]
+    apart = np.minimum(np.hypot(distance, 0.7 * cloud.size_km), within_km)
+    chosen = int(np.argmin(np.log1p(apart / _NEAR_KM) @ cloud.mass))
     radius, confidence = _radius(distance[chosen], cloud, within_km, certainty, corrected)
-    lat, lng = lat_lng_of(tried[chosen])
-    return Gathered(float(lat), float(lng), radius, confidence)
+    point = middle[0] if as_good[chosen] == len(rows) else cloud.vectors[rows[as_good[chosen]]]
+    lat, lng = lat_lng_of(point)
+    return Gathered(float(lat), float(lng), radius, confidence, leading)
+
+
+def _leading(
+    rows: NDArray[np.int64], distance: FloatArray, share: FloatArray, mass: FloatArray, within_km: float
+) -> tuple[tuple[int, float], ...]:
+    rest = mass
+    found: list[tuple[int, float]] = []
+    while len(found) < _LEADING:
+        inside = share @ rest
+        best = int(np.argmax(inside))
+        if inside[best] < _LEAST_TOLD:
+            break
+        found.append((int(rows[best]), float(inside[best])))
+        rest = rest * np.where(distance[best] < 2 * within_km, 0.0, 1 - share[best])
+    return tuple(found)
 
 
 def _centres(cloud: Cloud, within_km: float) -> NDArray[np.int64]:
@@ -94,45 +116,37 @@ def probability_within(cloud: Cloud, latitude: float, longitude: float, radius_k
     return _share(distance[None, :], cloud.size_km, radius_km[:, None]) @ cloud.mass
 
 
-def leading_places(cloud: Cloud, within_km: float, count: int = 5) -> tuple[Candidate, ...]:
-    """The place that gathers most, then the one that gathers most of the rest, and so on."""
-    mass = cloud.mass.copy()
+def candidates(
+    cloud: Cloud, found: Gathered, leaves: cells.CellIds, within_km: float
+) -> tuple[Candidate, ...]:
+    """The leading places, with the S2 cells about as wide as `within_km` that they lie in. `leaves` are
+    the leaf cells of the cloud's points."""
     level = int(np.clip(np.floor(np.log2(_LEVEL_ZERO_EDGE_KM / within_km)), 0, cells.MAX_LEVEL))
-    found: list[Candidate] = []
-    while len(found) < count and mass.sum() > 0.01:
-        order = np.argsort(-mass)[: 2 * _CENTRES]
-        distance = distances_km(cloud.vectors[order], cloud.vectors)
-        share = _share(distance, cloud.size_km, within_km)
-        inside = share @ mass
-        best = int(np.argmax(inside))
-        if inside[best] < 0.005:
-            break
-        lat, lng = lat_lng_of(cloud.vectors[order[best]])
-        cell = cells.parents(cells.leaf_ids(lat, lng).reshape(1), level)
-        found.append(Candidate(float(lat), float(lng), float(inside[best]), cells.tokens(cell)[0]))
-        mass = mass * np.where(distance[best] < 2 * within_km, 0.0, 1 - share[best])
-    return tuple(found)
+    rows = [row for row, _ in found.leading]
+    lat, lng = lat_lng_of(cloud.vectors[rows])
+    tokens = cells.tokens(cells.parents(leaves[rows], level))
+    return tuple(
+        Candidate(float(lat[n]), float(lng[n]), held, tokens[n]) for n, (_, held) in enumerate(found.leading)
+    )
 
 
-def deepest_cell(cloud: Cloud, certainty: float) -> str:
+def deepest_cell(cloud: Cloud, leaves: cells.CellIds, certainty: float) -> str:
     """The token of the deepest S2 cell that holds the certainty, "" when no face does.
 
     A cell that holds more than half of the mass holds its median along the Hilbert curve, so
     only the ancestors of that leaf are asked; for less than half, of the leaves at each step.
     """
-    lat, lng = lat_lng_of(cloud.vectors)
-    leaves = cells.leaf_ids(lat, lng)
     order = np.argsort(leaves)
-    leaves, total = leaves[order], np.concatenate([[0.0], np.cumsum(cloud.mass[order])])
+    ordered, total = leaves[order], np.concatenate([[0.0], np.cumsum(cloud.mass[order])])
     steps = np.arange(0.5, max(1.0, 1 / certainty)) * min(certainty, total[-1])
     best, best_level = "", -1
     for step in steps[steps < total[-1]] if certainty < 0.5 else (total[-1] / 2,):
-        at = min(int(np.searchsorted(total, step)), len(leaves)) - 1
+        at = min(max(int(np.searchsorted(total, step)), 1), len(ordered)) - 1
         size = max(float(cloud.size_km[order[at]]), 1e-6)
         finest = int(np.clip(np.log2(_LEVEL_ZERO_EDGE_KM / size), 0, cells.MAX_LEVEL))
-        ancestors = cells.parents(np.repeat(leaves[at], finest + 1), np.arange(finest + 1))
+        ancestors = cells.parents(np.repeat(ordered[at], finest + 1), np.arange(finest + 1))
         first, last = cells.ranges(ancestors)
-        held = total[np.searchsorted(leaves, last, side="right")] - total[np.searchsorted(leaves, first)]
+        held = total[np.searchsorted(ordered, last, side="right")] - total[np.searchsorted(ordered, first)]
         enough = np.flatnonzero(held >= certainty)
         if len(enough) and enough[-1] > best_level:
             best_level = int(enough[-1])
@@ -147,12 +161,20 @@ def distances_km(a: FloatArray, b: FloatArray) -> FloatArray:
     return np.asarray(2 * EARTH_RADIUS_KM * np.arcsin(np.minimum(np.sqrt(square) / 2, 1.0)))
 
 
-def joined(clouds: Sequence[Cloud]) -> Cloud:
-    return Cloud(
-        np.concatenate([c.vectors for c in clouds]),
-        np.concatenate([c.mass for c in clouds]),
-        np.concatenate([c.size_km for c in clouds]),
-    )
+def leaves_of(clouds: Sequence[Cloud]) -> list[cells.CellIds]:
+    """The leaf cells of the points of many clouds, by one call, which is what makes it fast."""
+    if not clouds:
+        return []
+    lat, lng = lat_lng_of(np.concatenate([cloud.vectors for cloud in clouds]))
+    edges = np.cumsum([len(cloud.mass) for cloud in clouds])[:-1]
+    return np.split(cells.leaf_ids(lat, lng), edges)
+
+
+def heaviest(cloud: Cloud, most: int) -> NDArray[np.int64]:
+    """The rows of the heaviest points, in the order of the cloud."""
+    if len(cloud.mass) <= most:
+        return np.arange(len(cloud.mass))
+    return np.sort(np.argpartition(-cloud.mass, most)[:most])
 
 
 def _share(distance: FloatArray, size: FloatArray, radius: FloatArray | float) -> FloatArray:
@@ -166,7 +188,7 @@ def _share(distance: FloatArray, size: FloatArray, radius: FloatArray | float) -
 def _radius(
     distance: FloatArray, cloud: Cloud, within_km: float, certainty: float, corrected: Corrected | None
 ) -> tuple[float, float]:
-    grid = np.geomspace(min(_LEAST_RADIUS_KM, within_km / 2), within_km, _RADII)
+    grid = _radii(within_km)
     near = distance - cloud.size_km < within_km
     share = _share(distance[None, near], cloud.size_km[near], grid[:, None])
     held = np.maximum.accumulate(np.minimum(share @ cloud.mass[near], 1.0))
@@ -179,3 +201,8 @@ def _radius(
         return float(grid[0]), float(held[0])
     part = (certainty - held[at - 1]) / (held[at] - held[at - 1])
     return float(grid[at - 1] + part * (grid[at] - grid[at - 1])), certainty
+
+
+@lru_cache(maxsize=8)
+def _radii(within_km: float) -> FloatArray:
+    return np.geomspace(min(_LEAST_RADIUS_KM, within_km / 2), within_km, _RADII)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from geotagger.cells import CellTable
-from geotagger.estimate.cloud import Cloud
+from geotagger.estimate.cloud import Cloud, leaves_of
 from geotagger.estimate.movement import Movement
 from geotagger.estimate.outing import Options, Weighed, conclude, estimate_outing, span, weigh_outing
 from geotagger.estimate.prior import Mixture, Surroundings
@@ -59,7 +59,10 @@ def explain(
     photos[asked] = bare = replace(photos[asked], fix=_estimated(photos[asked].fix))
     weighed = weigh_outing(photos, before, after, movement, table, options)
     row = weighed.asked.index(asked)
-    estimate = conclude(weighed, row, movement, options)
+    drawn = weighed.clouds[row]
+    estimate = None
+    if drawn is not None:
+        estimate = conclude(weighed, row, leaves_of([drawn])[0], movement, options)
     alone: dict[str, Estimate] = {}
     lonely = replace(bare, posterior=None, fix=None)
     pictures_off = [replace(o, posterior=None) for o in photos]
@@ -79,7 +82,6 @@ def explain(
         said = estimate_outing(some, left, right, learned, table, options)[0 if len(some) == 1 else asked]
         if said is not None:
             alone[name] = said
-    drawn = weighed.clouds[row]
     chart = () if drawn is None or estimate is None else tuple(terminal_map(drawn, estimate, weighed, row))
     return Explanation(estimate, alone, tuple(_sources(weighed.around, weighed.mix, row)), chart)
 

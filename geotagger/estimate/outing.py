@@ -14,8 +14,8 @@ from functools import partial
 
 import numpy as np
 
-from geotagger.cells import CellTable
-from geotagger.estimate.cloud import Cloud, Gathered, deepest_cell, gather, leading_places
+from geotagger.cells import CellIds, CellTable
+from geotagger.estimate.cloud import Cloud, Gathered, candidates, deepest_cell, gather, leaves_of
 from geotagger.estimate.learning import OUTING_GAP_S
 from geotagger.estimate.movement import DAY_S, HOUR_S, Movement
 from geotagger.estimate.prior import (
@@ -84,8 +84,10 @@ def estimate_outing(
         return [None] * len(observations)
     weighed = weigh_outing(observations, before, after, movement, table, options)
     estimates: list[Estimate | None] = [None] * len(observations)
+    leaves = iter(leaves_of([drawn for drawn in weighed.clouds if drawn is not None]))
     for row, n in enumerate(weighed.asked):
-        estimates[n] = conclude(weighed, row, movement, options)
+        if weighed.clouds[row] is not None:
+            estimates[n] = conclude(weighed, row, next(leaves), movement, options)
     return estimates
 
 
@@ -133,7 +135,7 @@ def weigh_outing(
             nodes.append(node_of_prior(photo.utc, mix, row) if has_prior else None)
     clouds = [None if node is None else node.points for node in nodes]
     if options.sequence:
-        clouds = join(nodes, movement.motion)
+        clouds = join(nodes, movement.motion, known.utc[sorted(fixes)])
     return Weighed(tuple(asked), tuple(photos), around, mix, tuple(nodes), tuple(clouds), fixes)
 
 
@@ -142,13 +144,13 @@ def _stands(observation: Observation) -> bool:
 
 
 def _known(
-    candidates: Sequence[Observation | None],
+    at_hand: Sequence[Observation | None],
     photos: Sequence[Observation],
     movement: Movement,
     options: Options,
 ) -> tuple[Known, dict[int, Fix]]:
     """The fixes at hand and the archive's visits, ordered by time, and which row is which fix."""
-    fixed = [o for o in candidates if o is not None and o.fix is not None and o.utc is not None]
+    fixed = [o for o in at_hand if o is not None and o.fix is not None and o.utc is not None]
     utc = np.array([o.utc for o in fixed], dtype=np.float64)
     lat = np.array([o.fix.latitude for o in fixed if o.fix is not None])
     lng = np.array([o.fix.longitude for o in fixed if o.fix is not None])
@@ -205,8 +207,11 @@ def _says_anything(photo: Observation) -> bool:
     return photo.posterior is not None and len(photo.posterior.classes) > 0 and photo.fix is None
 
 
-def conclude(weighed: Weighed, row: int, movement: Movement, options: Options) -> Estimate | None:
-    """The estimate of one of the photos that were asked for; None where nothing is known of it."""
+def conclude(
+    weighed: Weighed, row: int, leaves: CellIds, movement: Movement, options: Options
+) -> Estimate | None:
+    """The estimate of one of the photos that were asked for; None where nothing is known of it.
+    `leaves` are the leaf cells of its cloud."""
     drawn, node, photo = weighed.clouds[row], weighed.nodes[row], weighed.photos[row]
     if drawn is None or node is None:
         return None
@@ -224,8 +229,8 @@ def conclude(weighed: Weighed, row: int, movement: Movement, options: Options) -
         confidence=found.confidence,
         rung=rungs[-1],
         rungs=tuple(rungs),
-        cell=deepest_cell(drawn, options.certainty),
-        candidates=leading_places(drawn, options.within_km),
+        cell=deepest_cell(drawn, leaves, options.certainty),
+        candidates=candidates(drawn, found, leaves, options.within_km),
         evidence=tuple(evidence),
     )
 

@@ -16,15 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geotagger.cells import CellTable
-from geotagger.estimate.cloud import Cloud, distances_km
+from geotagger.estimate.cloud import Cloud, distances_km, heaviest
 from geotagger.estimate.movement import FloatArray, Motion, radial_density
 from geotagger.estimate.prior import Mixture, cloud
 from geotagger.estimate.values import Posterior
 from geotagger.estimate.visual import cloud_of
 from geotagger.geo import lat_lng_of
 
-STATES = 48
+STATES = 32
 """The heaviest states that speak to other photos. Twice as many moved no estimate by its radius."""
+POINTS = 96
+"""The heaviest points of a pictured photo; the others together hold about a hundredth."""
 DOUBT = 0.02
 """How often a classifier is wrong in a way that its probabilities do not tell."""
 BURST_S = 30.0
@@ -61,9 +63,15 @@ def node_of_picture(utc: float | None, posterior: Posterior, table: CellTable, w
     share = drawn.mass / np.maximum(p[owner], 1e-300)
     prior = prior_of_class[owner] * share
     mass = prior * (p / prior_of_class)[owner] ** weight
-    total = float(mass.sum())
-    held = float(drawn.mass.sum())
-    return Node(utc, Cloud(drawn.vectors, mass * (held / max(total, 1e-300)), drawn.size_km), prior, True)
+    scale = float(drawn.mass.sum()) / max(float(mass.sum()), 1e-300)
+    return _node(utc, Cloud(drawn.vectors, mass * scale, drawn.size_km), prior)
+
+
+def _node(utc: float | None, points: Cloud, prior: FloatArray) -> Node:
+    """Of many points the heaviest, which take the mass of the others over."""
+    kept = heaviest(points, POINTS)
+    mass = points.mass[kept] * (float(points.mass.sum()) / max(float(points.mass[kept].sum()), 1e-300))
+    return Node(utc, Cloud(points.vectors[kept], mass, points.size_km[kept]), prior[kept], True)
 
 
 def node_of_both(
@@ -93,7 +101,7 @@ def node_of_both(
     total = float(mass.sum())
     if total <= 0:
         return Node(utc, known, known.mass, False)
-    return Node(utc, Cloud(vectors, mass / total, size), under_prior, True)
+    return _node(utc, Cloud(vectors, mass / total, size), under_prior)
 
 
 def emissions(
@@ -128,10 +136,19 @@ def burst_weights(times: Sequence[float | None]) -> FloatArray:
     return weights
 
 
-def join(nodes: Sequence[Node | None], motion: Motion) -> list[Cloud | None]:
-    """Each photo's probability over places, given all pictures of the outing."""
-    forward = _messages(nodes, motion, list(range(len(nodes))))
-    backward = _messages(nodes, motion, list(range(len(nodes)))[::-1])
+def join(
+    nodes: Sequence[Node | None], motion: Motion, fixed_utc: FloatArray | None = None
+) -> list[Cloud | None]:
+    """Each photo's probability over places, given all pictures of the outing. At the times of fixes,
+    `fixed_utc` (ordered), the place is known: what lies beyond one has nothing to add."""
+    stretch = [
+        0
+        if fixed_utc is None or node is None or node.utc is None
+        else int(np.searchsorted(fixed_utc, node.utc))
+        for node in nodes
+    ]
+    forward = _messages(nodes, motion, list(range(len(nodes))), stretch)
+    backward = _messages(nodes, motion, list(range(len(nodes)))[::-1], stretch)
     joined: list[Cloud | None] = []
     for node, from_left, from_right in zip(nodes, forward, backward, strict=True):
         if node is None or (from_left is None and from_right is None):
@@ -148,22 +165,27 @@ def join(nodes: Sequence[Node | None], motion: Motion) -> list[Cloud | None]:
     return joined
 
 
-def _messages(nodes: Sequence[Node | None], motion: Motion, order: Sequence[int]) -> list[FloatArray | None]:
+def _messages(
+    nodes: Sequence[Node | None], motion: Motion, order: Sequence[int], stretch: Sequence[int]
+) -> list[FloatArray | None]:
     """For each node, over its points: how the pictures on one side change what is probable there.
     Only pictured photos speak; the others listen to the nearest that does."""
     messages: list[FloatArray | None] = [None] * len(nodes)
     speaker: Node | None = None
-    spoken = np.empty(0)
+    spoken, spoken_in = np.empty(0), 0
     for n in order:
         node = nodes[n]
         if node is None or node.utc is None:
             continue
         heard = None
+        if stretch[n] != spoken_in:
+            speaker = None
         if speaker is not None and speaker.utc is not None:
             heard = _pass_on(speaker, spoken, node, abs(node.utc - speaker.utc), motion)
             messages[n] = heard
         if node.pictured:
-            speaker, spoken = node, node.mass if heard is None else node.mass * heard
+            speaker, spoken_in = node, stretch[n]
+            spoken = node.mass if heard is None else node.mass * heard
     return messages
 
 
