@@ -5,6 +5,7 @@ system can hold survives. Folders come parents first, in the order of their name
 at one folder's files. Nothing is opened: `fingerprint` is the only function that reads a file.
 """
 
+import contextlib
 import fnmatch
 import os
 import stat
@@ -126,8 +127,7 @@ class _Listing:
             if through_link and not self._first_meeting(path):
                 continue
             try:
-                with os.scandir(path) as entries:
-                    folder, below = self._read(path, root, entries, through_link)
+                folder, below = self._read(path, root, through_link)
             except OSError as error:
                 if path == root:
                     self._report(path, _reason(error))
@@ -140,7 +140,11 @@ class _Listing:
             waiting.extend(sorted(below, reverse=True))
             yield folder
 
-    def _read(
+    def _read(self, path: str, root: str, through_link: bool) -> tuple[Folder, list[tuple[str, bool]]]:
+        with _scanned(path) as entries:
+            return self._sorted(path, root, entries, through_link)
+
+    def _sorted(
         self, path: str, root: str, entries: "os._ScandirIterator[str]", through_link: bool
     ) -> tuple[Folder, list[tuple[str, bool]]]:
         # the loop that a rescan spends its time in: locals, no objects, one stat a photo
@@ -157,13 +161,13 @@ class _Listing:
                 try:
                     if not entry.is_file(follow_symlinks=False):
                         if entry.is_dir(follow_symlinks=False):
-                            below.append((entry.path, through_link))
+                            below.append((os.path.join(path, name), through_link))
                             continue
-                        if not (entry.is_symlink() and self._leads_out(entry) and entry.is_file()):
+                        if not (entry.is_symlink() and self._leads_out(path, name) and entry.is_file()):
                             continue
                     now = entry.stat()
                 except OSError as error:
-                    self._report(entry.path, _reason(error))
+                    self._report(os.path.join(path, name), _reason(error))
                     continue
                 files.append((name, now.st_size, now.st_mtime_ns, 0))
             elif extension == SIDECAR_EXTENSION and name[0] != ".":
@@ -175,8 +179,8 @@ class _Listing:
                 has_leftovers = True
             elif self._is_folder(entry):
                 follow = entry.is_symlink()
-                if not is_left_out(name) and (not follow or self._leads_out(entry)):
-                    below.append((entry.path, through_link or follow))
+                if not is_left_out(name) and (not follow or self._leads_out(path, name)):
+                    below.append((os.path.join(path, name), through_link or follow))
         if exclude:
             files = [f for f in files if not self._excluded(os.path.join(path, f[0]), root)]
             below = [(p, linked) for p, linked in below if not self._excluded(p, root)]
@@ -192,20 +196,17 @@ class _Listing:
         except OSError:
             return False
 
-    def _leads_out(self, link: "os.DirEntry[str]") -> bool:
+    def _leads_out(self, folder: str, name: str) -> bool:
         """True when a link leads to something that the walk does not meet anyway."""
+        link = os.path.join(folder, name)
         try:
-            target = os.path.realpath(link.path, strict=True)
+            target = os.path.realpath(link, strict=True)
         except OSError as error:
-            self._report(link.path, f"a link that leads nowhere ({_reason(error)}); it was passed over")
+            self._report(link, f"a link that leads nowhere ({_reason(error)}); it was passed over")
             return False
-        if any(_with_slash(root).startswith(_with_slash(target)) for root in self._real_roots):
-            self._report(link.path, f"a link that loops back to {target}; it was passed over")
-            return False
-        if os.path.isdir(target) and _with_slash(os.path.realpath(link.path.rpartition("/")[0])).startswith(
-            _with_slash(target)
-        ):
-            self._report(link.path, f"a link that loops back to {target}; it was passed over")
+        above = [*self._real_roots, os.path.realpath(folder)]
+        if any(_with_slash(place).startswith(_with_slash(target)) for place in above):
+            self._report(link, f"a link that loops back to {target}; it was passed over")
             return False
         return not any(target.startswith(_with_slash(root)) for root in self._real_roots)
 
@@ -224,6 +225,22 @@ class _Listing:
     def _excluded(self, path: str, root: str) -> bool:
         name, below = os.path.basename(path), os.path.relpath(path, root)
         return any(fnmatch.fnmatch(name, p) or fnmatch.fnmatch(below, p) for p in self._exclude)
+
+
+@contextlib.contextmanager
+def _scanned(path: str) -> "Iterator[os._ScandirIterator[str]]":
+    """The entries of a folder, by its descriptor where the system can: the kernel then looks up
+    a name for each stat, not a whole path."""
+    if os.scandir not in os.supports_fd:
+        with os.scandir(path) as entries:
+            yield entries
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        with os.scandir(descriptor) as entries:
+            yield entries
+    finally:
+        os.close(descriptor)
 
 
 def _sorted_out(paths: Sequence[str], report: Problem) -> tuple[list[str], dict[str, list[str]]]:

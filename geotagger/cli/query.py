@@ -76,7 +76,7 @@ BoxOption = Annotated[
     ),
 ]
 CellOption = Annotated[
-    str | None, typer.Option("--cell", metavar="TOKEN", help="Inside an S2 cell, as in 47e66e.")
+    str | None, typer.Option("--cell", metavar="TOKEN", help="Inside an S2 cell, as in 47e66f.")
 ]
 SinceOption = Annotated[
     str | None,

@@ -14,12 +14,15 @@ import marshal
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from geotagger.archive.listing import FileEntry, Folder, Listed, Problem, fingerprint
-from geotagger.index.photos import Photos
 from geotagger.index.roots import Root
 from geotagger.index.store import Store, now, path_column, path_of, signed
+
+if TYPE_CHECKING:
+    from geotagger.index.photos import Photos
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +63,18 @@ class Comparison:
         self._store, self._root, self._listing = store, root, listing
         self._below = [self._relative(os.path.realpath(path)) for path in below] or [""]
         self._problem = problem
-        self._photos = Photos(store)
         self._seen = 0
         self._met: set[int] = set()
         self._gone_now: set[int] = set()
         self._unreadable: list[str] = []
         self._sealed: list[tuple[int, int]] = []
+
+    @cached_property
+    def _photos(self) -> "Photos":
+        # numpy comes with it, which an archive without changes need not wait for
+        from geotagger.index.photos import Photos
+
+        return Photos(self._store)
 
     def __iter__(self) -> Iterator[Change]:
         digests: dict[str | bytes, tuple[int, int | None]] = {
@@ -195,7 +204,8 @@ class Comparison:
     def _missing(self, photos: list[tuple[int, str]]) -> None:
         """Marks those photos (id, path below the root) that the disk says do not exist."""
         gone = [i for i, path in photos if not os.path.lexists(os.path.join(self._root.path, path))]
-        self._photos.mark_missing(gone)
+        if gone:
+            self._photos.mark_missing(gone)
         self.gone += len(gone)
         self._gone_now.update(gone)
 

@@ -236,7 +236,7 @@ def _covering_cell(token: str | None) -> list[tuple[int, int]] | None:
 
     cell = s2sphere.CellId.from_token(token) if _is_hexadecimal(token) else s2sphere.CellId.none()
     if not cell.is_valid():
-        raise UsageError(f"{token}: not the token of an S2 cell (1 to 16 hexadecimal digits, as in 47e66e)")
+        raise UsageError(f"{token}: not the token of an S2 cell (1 to 16 hexadecimal digits, as in 47e66f)")
     return [_signed_range(cell)]
 
 

@@ -121,7 +121,7 @@ def test_a_cell_finds_the_photos_inside_it(world: Index, number: int, level: int
     assert sorted(found_numbers(world, Query(cell=cells.tokens(cell)[0]))) == expected.tolist()
 
 
-@pytest.mark.parametrize("token", ["", "x", "0", "47e66e47e66e47e66e", "ffffffff", "-1"])
+@pytest.mark.parametrize("token", ["", "x", "0", "47e66f47e66f47e66f", "ffffffff", "-1"])
 def test_a_token_that_names_no_cell_is_wrong_usage(world: Index, token: str) -> None:
     with pytest.raises(UsageError, match="not the token of an S2 cell"):
         list(search(world.store, Query(cell=token)))

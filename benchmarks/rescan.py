@@ -1,0 +1,110 @@
+"""What looking through an unchanged archive costs, against `find -printf '%s %T@ %p'`.
+
+    python -m benchmarks.rescan [--files 200000] [--folder DIR] [--whole]
+
+Makes so many small photos in folders of 500 (on the disk of DIR), remembers them in an index, and
+measures in turn, each in a process of its own and best of five: `find`; the walk and the
+comparison with the index, start of Python included; with `--whole` also `geotagger tag` of the
+archive tagged before. Prints seconds and ratios.
+"""
+
+import argparse
+import io
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from PIL import Image
+
+FOLDER_SIZE = 500
+ROUNDS = 5
+
+RESCAN = """
+import sys
+from pathlib import Path
+from geotagger.archive import folders
+from geotagger.index import open_index
+with open_index(Path(sys.argv[1])) as index:
+    root = index.roots.root_for(sys.argv[2])
+    comparison = index.compare(root, folders([root.path]))
+    changes = sum(1 for _ in comparison)
+    assert changes == 0 and comparison.unchanged == int(sys.argv[3]), (changes, comparison.unchanged)
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--files", type=int, default=200_000)
+    parser.add_argument(
+        "--folder", type=Path, help="where to make the photos; the temporary folder unless told"
+    )
+    parser.add_argument("--whole", action="store_true", help="measure `geotagger tag --model none` too")
+    told = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=told.folder) as folder:
+        archive, index = Path(folder) / "archive", Path(folder) / "index.db"
+        make_archive(archive, told.files)
+        remember(archive, index)
+        ways = {
+            "find": ["find", str(archive), "-printf", "%s %T@ %p\n"],
+            "walk and compare": [sys.executable, "-c", RESCAN, str(index), str(archive), str(told.files)],
+        }
+        if told.whole:
+            tag = [sys.executable, "-c", "from geotagger.cli import main; main()", "tag", str(archive)]
+            ways["geotagger tag"] = [*tag, "--model", "none", "--index", f"{folder}/tagged.db"]
+            subprocess.run(ways["geotagger tag"], check=True, capture_output=True)
+        kind = subprocess.run(["stat", "-f", "-c", "%T", folder], capture_output=True, text=True, check=True)
+        print(f"{told.files} unchanged files on {kind.stdout.strip()}, best of {ROUNDS}")
+        seconds = measured(ways)
+        for name, taken in seconds.items():
+            print(f"{name:20s} {taken:6.3f} s  {taken / seconds['find']:5.2f} × find")
+
+
+def make_archive(archive: Path, files: int) -> None:
+    pixels = io.BytesIO()
+    Image.new("RGB", (16, 16)).save(pixels, "JPEG")
+    content = pixels.getvalue()
+    for number in range(files):
+        place = number // FOLDER_SIZE
+        path = f"{archive}/{2000 + place // 20}/{place:04d}/IMG_{number:06d}.jpg"
+        if number % FOLDER_SIZE == 0:
+            os.makedirs(os.path.dirname(path))
+        with open(path, "wb") as photo:
+            photo.write(content)
+
+
+def remember(archive: Path, index_file: Path) -> None:
+    from geotagger.archive import folders
+    from geotagger.index import open_index
+    from geotagger.index.photos import Record
+    from geotagger.photo.values import Facts
+
+    facts = Facts("jpeg", 16, 16)
+    start = time.perf_counter()
+    with open_index(index_file) as index:
+        root = index.roots.root_for(str(archive))
+        records: list[Record] = []
+        for change in index.compare(root, folders([root.path])):
+            records.append(Record(change.entry, facts))
+            if len(records) == 5000:
+                index.photos.record(root, records)
+                records.clear()
+        index.photos.record(root, records)
+        index.seal(root)
+    print(f"remembered in {time.perf_counter() - start:.1f} s, {index_file.stat().st_size / 1e6:.0f} MB")
+
+
+def measured(ways: dict[str, list[str]]) -> dict[str, float]:
+    best = dict.fromkeys(ways, float("inf"))
+    for _ in range(ROUNDS):
+        for name, command in ways.items():
+            start = time.perf_counter()
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            best[name] = min(best[name], time.perf_counter() - start)
+    return best
+
+
+if __name__ == "__main__":
+    main()
