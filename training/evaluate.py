@@ -25,6 +25,7 @@ FloatArray = NDArray[np.float64]
 THRESHOLDS_KM = (1.0, 25.0, 200.0, 750.0, 2500.0)
 GEOSCORE_MAX, GEOSCORE_KM = 5000.0, 1492.7  # GeoGuessr's score (OSV-5M, Astruc et al. 2024, section 4)
 _RESAMPLES = 2000
+_TEMPERATURE_PRIOR = 0.5
 _CHUNK = 1000
 
 PUBLISHED: dict[str, dict[str, tuple[float, ...]]] = {
@@ -194,7 +195,9 @@ def fit_temperature(
     probabilities: NDArray[np.float32], classes: NDArray[np.integer]
 ) -> tuple[float, float, float]:
     """The temperature that makes the true classes most probable (Guo et al. 2017, section 4), and the
-    mean negative log-likelihood at 1 and there. Photos of class −1 are left out."""
+    mean negative log-likelihood at 1 and there. Photos of class −1 are left out. Few photos that
+    are all right would drive it to 0: its logarithm has a prior, normal about 0 with
+    _TEMPERATURE_PRIOR, that thousands of photos overrule."""
     known = classes >= 0
     logs = np.log(np.maximum(probabilities[known].astype(np.float64), 1e-30))
     own = logs[np.arange(len(logs)), classes[known]]
@@ -207,7 +210,8 @@ def fit_temperature(
         total = top + np.log(np.exp(scaled - top[:, None]).sum(axis=1))
         return float(np.mean(total - own / np.exp(log_temperature)))
 
-    best = _golden(nll, np.log(0.05), np.log(20.0))
+    strength = 1 / (2 * _TEMPERATURE_PRIOR**2 * len(own))
+    best = _golden(lambda t: nll(t) + strength * t * t, np.log(0.05), np.log(20.0))
     return float(np.exp(best)), nll(0.0), nll(best)
 
 

@@ -125,7 +125,8 @@ class Pictures(Dataset[tuple[Tensor, Tensor]]):
 
 
 def loader(pictures: Pictures, requests: Sampler[Request], workers: int, pinned: bool) -> Iterator[Any]:
-    """The answers to all requests, in their order. An error in a loader process comes out as our own."""
+    """The answers to all requests, in their order. An error of ours in a loader process comes out as
+    the one line it was there."""
     batches: DataLoader[Any] = DataLoader(
         pictures,
         batch_size=None,
@@ -135,4 +136,8 @@ def loader(pictures: Pictures, requests: Sampler[Request], workers: int, pinned:
         prefetch_factor=4 if workers else None,
         multiprocessing_context="spawn" if workers else None,
     )
-    return iter(batches)
+    try:
+        yield from batches
+    except TrainingError as error:
+        line = str(error).strip().splitlines()[-1]
+        raise TrainingError(line.removeprefix(f"{TrainingError.__module__}.TrainingError: ")) from None

@@ -230,7 +230,9 @@ class _Run:
         tally = _Tally(self.device)
         requests = InOrder(labelled.samples, self.recipe.micro_batch, self.rank, self.world)
         pictures = Pictures(labelled.shards, self.recipe.input_size, self.recipe.seed)
-        for pixels, samples in loader(pictures, requests, self.settings.workers, self.device.type == "cuda"):
+        # for a few batches, starting processes takes longer than decoding
+        workers = min(self.settings.workers, len(requests) // 8)
+        for pixels, samples in loader(pictures, requests, workers, self.device.type == "cuda"):
             classes, truth = labelled.classes[samples], labelled.truth[samples]
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"):
                 logits = self.network(self._input(pixels))

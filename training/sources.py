@@ -63,7 +63,9 @@ def open_source(name: str, *, min_accuracy: int = 1, problem: Problem | None = N
     base = str(path.absolute().parent)
     if path.suffix == ".parquet":
         rows = path.stat().st_size // 30
-        return Source(name, "a Parquet list", base, rows, lambda dropped: _table(_parquet(path), path, dropped))
+        return Source(
+            name, "a Parquet list", base, rows, lambda dropped: _table(_parquet(path), path, dropped)
+        )
     with path.open("rb") as file:
         head = file.read(16)
     if head == b"SQLite format 3\0":

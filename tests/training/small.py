@@ -13,13 +13,14 @@ from training.loop import Settings
 from training.stages import Asked, Run
 
 RECIPE = {
-    "network": "resnet18", "input_size": 32, "short_side": 48, "epochs": 2.0, "batch": 16, "micro_batch": 4,
+    "network": "resnet18", "input_size": 32, "short_side": 48, "epochs": 4.0, "batch": 16, "micro_batch": 4,
+    "optimizer": "sgd", "learning_rate": 0.02,
 }  # fmt: skip
 
 
 def prepare(folder: Path, **changes: object) -> Asked:
     """Photos, list, cells and shards in `folder`."""
-    make_world(folder / "photos", photos_a_place=24, places=4)
+    make_world(folder / "photos", photos_a_place=12, places=4)
     asked = Asked(str(folder / "photos"), folder / "work", preset="try", changes={**RECIPE, **changes})
     run, _ = stages.list_photos(asked, False, quiet)
     stages.make_cells(asked.work, run, quiet)

@@ -65,17 +65,18 @@ def assert_equal(one: dict[str, object], other: dict[str, object]) -> None:
 
 
 def test_kill_and_resume_gives_bit_equal_weights(work: Path, uninterrupted: Path) -> None:
-    """SIGKILL in the middle of an epoch, on from the last checkpoint, with another number of loaders."""
+    """SIGKILL in mid-epoch, on from the last checkpoint, with another number of loaders."""
     running = subprocess.Popen([*PROGRAM, str(work), "0"], env=ENVIRONMENT, cwd=ROOT)
     deadline = time.monotonic() + 120
-    while not list((work / "checkpoints").glob("step-*.pt")) and time.monotonic() < deadline:
+    in_mid_epoch = work / "checkpoints/step-000000003.pt"
+    while not in_mid_epoch.exists() and time.monotonic() < deadline:
         time.sleep(0.01)
     running.send_signal(signal.SIGKILL)
     assert running.wait() == -signal.SIGKILL
     at = weights(work)["step"]
     assert isinstance(at, int)
-    assert 0 < at < weights(uninterrupted)["step"]  # type: ignore[operator]
-    subprocess.run([*PROGRAM, str(work), "2"], env=ENVIRONMENT, cwd=ROOT, check=True, timeout=200)
+    assert 3 <= at < weights(uninterrupted)["step"]  # type: ignore[operator]
+    subprocess.run([*PROGRAM, str(work), "1"], env=ENVIRONMENT, cwd=ROOT, check=True, timeout=200)
     assert_equal(weights(work), weights(uninterrupted))
     with (work / "log.csv").open() as log:
         steps = [(row["split"], int(row["step"])) for row in csv.DictReader(log)]
@@ -85,13 +86,16 @@ def test_kill_and_resume_gives_bit_equal_weights(work: Path, uninterrupted: Path
 def test_two_processes_give_what_one_gives(work: Path, uninterrupted: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0",
-         "--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0", "-m", "tests.training.small", str(work), "0"],
+         "--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0", "-m", "tests.training.small",
+         str(work), "0"],
         env=ENVIRONMENT, cwd=ROOT, timeout=250, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     one, two = weights(uninterrupted), weights(work)
     assert one["step"] == two["step"]
     for name, value in one.items():
+        if name.endswith("num_batches_tracked"):
+            continue  # each process counts its own
         torch.testing.assert_close(
             torch.as_tensor(two[name]).float(), torch.as_tensor(value).float(), atol=2e-3, rtol=2e-3, msg=name
         )
@@ -116,7 +120,7 @@ def test_a_checkpoint_of_another_architecture_is_told(uninterrupted: Path, tmp_p
         checkpoint.load_latest(folder / "checkpoints", other)
     newest = sorted((folder / "checkpoints").glob("step-*.pt"))[-1]
     with pytest.raises(
-        TrainingError, match="is a checkpoint of resnet18, not of resnet50; add --network resnet18"
+        TrainingError, match="a checkpoint of resnet18, not of resnet50; add --network resnet18"
     ):
         checkpoint.load_weights(newest, "resnet50")
     assert "backbone.stem.0.weight" in checkpoint.load_weights(newest, "resnet18")
@@ -140,7 +144,8 @@ def test_a_disk_that_fills_leaves_the_last_good_checkpoint(work: Path) -> None:
         "except Exception as error:\n"
         "    print(type(error).__name__, error)\n"
         "kept = checkpoint.load_latest(folder, me)\n"
-        "print(kept['step'], torch.equal(kept['model']['w'], torch.arange(100_000.)), sorted(p.name for p in folder.iterdir()))\n"
+        "whole = torch.equal(kept['model']['w'], torch.arange(100_000.))\n"
+        "print(kept['step'], whole, sorted(p.name for p in folder.iterdir()))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", program, str(work / "full")], env=ENVIRONMENT, cwd=ROOT, capture_output=True,
@@ -158,23 +163,20 @@ def test_a_gpu_out_of_memory_says_which_batch_fits(work: Path, monkeypatch: pyte
 
     real = Classifier.forward
 
-    def small_gpu(self: Classifier, data: torch.Tensor) -> list[torch.Tensor]:
-        if len(data) > 1:
+    def on_a_small_gpu(self: Classifier, data: torch.Tensor) -> list[torch.Tensor]:
+        if len(data) > room:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return real(self, data.repeat(2, 1, 1, 1))
+        return real(self, data)
 
-    monkeypatch.setattr(Classifier, "forward", small_gpu)
-    with pytest.raises(TrainingError, match=r"out of memory with 4 images of 32 pixels at once; .*"):
+    monkeypatch.setattr(Classifier, "forward", on_a_small_gpu)
+    room = 2
+    with pytest.raises(
+        TrainingError, match=r"with 4 images of 32 pixels at once; 2 fit: add --micro-batch 2 "
+    ):
         small.fit(work)
-    monkeypatch.setattr(
-        Classifier, "forward", lambda self, data: real(self, data) if len(data) <= 2 else _too_much()
-    )
-    with pytest.raises(TrainingError, match=r"2 fit: add --micro-batch 2 \(--batch 16 can stay\)"):
+    room = 0
+    with pytest.raises(TrainingError, match="not even one image fits; choose a smaller --network"):
         small.fit(work)
-
-
-def _too_much() -> list[torch.Tensor]:
-    raise torch.OutOfMemoryError("CUDA out of memory")
 
 
 def test_a_broken_image_in_a_loader_process_is_told_as_a_line(work: Path) -> None:

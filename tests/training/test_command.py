@@ -1,0 +1,171 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer import Typer
+from typer.testing import CliRunner, Result
+
+torch = pytest.importorskip("torch", reason='PyTorch is not installed: pip install "geotagger[train]"')
+pytest.importorskip("pyarrow", reason='pyarrow is not installed: pip install "geotagger[train]"')
+
+from geotagger.cli import train  # noqa: E402
+from geotagger.model.pack import find_pack, verify_pack  # noqa: E402
+from tests.training.places import make_world  # noqa: E402
+
+QUICK = ["--network", "resnet18", "--input-size", "32", "--short-side", "48", "--epochs", "2",
+         "--batch", "16", "--micro-batch", "16", "--val", "0.1", "--test", "0.1", "--device", "cpu"]  # fmt: skip
+
+
+def call(*words: object) -> Result:
+    app = Typer()
+    app.callback()(lambda: None)
+    train.register(app)
+    return CliRunner().invoke(app, ["train", *(str(word) for word in words)])
+
+
+def rows_of(result: Result) -> list[dict[str, object]]:
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("world") / "photos"
+    make_world(folder, photos_a_place=20, places=3)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pack(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("packs") / "mine"
+    result = call(photos, "--out", out, *QUICK, "--json")
+    assert result.exit_code == 0, result.output
+    (row,) = rows_of(result)
+    assert row["pack"] == str(out)
+    return out
+
+
+def test_the_pack_is_whole_and_says_what_it_was_trained_on(pack: Path) -> None:
+    made = find_pack(pack)
+    verify_pack(made)
+    told = made.manifest.training
+    assert told["kind"] == "a folder of geotagged photos"
+    assert told["source"] == "photos"
+    assert told["recipe"]["network"] == "resnet18"
+    assert told["recipe"]["t1"] == 0
+    assert sum(told["listed"].values()) == 60
+    assert "private photos" in made.licence
+    (row,) = made.manifest.accuracy
+    assert row.origin == "measured"
+    assert row.photos
+    assert made.manifest.calibration["method"].startswith("temperature")
+    assert made.preprocessing.input_size == 32
+
+
+def test_a_second_run_keeps_every_stage(pack: Path, photos: Path) -> None:
+    again = call(photos, "--out", pack.with_name("again"), "--work", f"{pack}.work", *QUICK)
+    assert again.exit_code == 0, again.output
+    assert again.output.count("(kept)") >= 3
+    assert "step 1 of" not in again.output, "nothing is trained again"
+    assert find_pack(pack.with_name("again")).cells.ids.tolist() == find_pack(pack).cells.ids.tolist()
+
+
+def test_stages_run_one_by_one(photos: Path, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    for words in (
+        ("cells", photos, "--work", work, "--network", "resnet18", "--epochs", "1"),
+        ("shards", "--work", work, "--verify"),
+        ("fit", "--work", work, "--device", "cpu"),
+        ("pack", "--work", work, "--out", tmp_path / "made", "--device", "cpu"),
+    ):
+        result = call(*words, "--json")
+        assert result.exit_code == 0, result.output
+        assert rows_of(result)[0]["stage"] == words[0]
+    assert len(find_pack(tmp_path / "made").cells) >= 3
+    assert (work / "cells.png").stat().st_size > 10_000
+
+
+def test_a_head_on_a_packs_backbone_is_fitted_without_touching_it(
+    pack: Path, photos: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "head"
+    result = call(photos, "--out", out, "--head-only", "--from", pack, "--device", "cpu", "--test", "0.2")
+    assert result.exit_code == 0, result.output
+    made = find_pack(out)
+    assert made.preprocessing == find_pack(pack).preprocessing
+    assert made.manifest.training["base"].startswith("mine 1")
+    import onnx
+
+    def weights(path: Path) -> dict[str, bytes]:
+        return {t.name: t.raw_data for t in onnx.load(str(path)).graph.initializer}
+
+    own, base = weights(made.onnx_path), weights(find_pack(pack).onnx_path)
+    shared = set(own) & set(base)
+    assert len(shared) > 20
+    assert all(own[name] == base[name] for name in shared)
+
+
+def test_a_dry_run_estimates_and_writes_nothing(photos: Path, tmp_path: Path) -> None:
+    result = call(photos, "--out", tmp_path / "made", *QUICK, "--dry-run", "--json")
+    assert result.exit_code == 0, result.output
+    (row,) = rows_of(result)
+    assert sum(row["photos"].values()) == 60  # type: ignore[attr-defined]
+    assert row["cells"] >= 3  # type: ignore[operator]
+    assert row["hours"] >= 0  # type: ignore[operator]
+    assert row["memory_gb"] > 0  # type: ignore[operator]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_named_like_a_stage_is_reached_by_its_path(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cells").symlink_to(photos)
+    monkeypatch.chdir(tmp_path)
+    result = call("./cells", "--out", "made", *QUICK, "--dry-run", "--json")
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["{photos}"], 2, "--out"),
+        (["--out", "{tmp}/a"], 2, "name a SOURCE"),
+        (["{photos}", "--out", "{photos}"], 2, "exists; it was left as it is"),
+        (["{photos}", "--out", "{tmp}/a", "--preset", "big"], 2, "preset 'big' is not known"),
+        (["{photos}", "--out", "{tmp}/a", "--batch", "10", "--micro-batch", "4"], 2, "must be a multiple of"),
+        (["{photos}", "--out", "{tmp}/a", "--t1", "100", "--t2", "90"], 1, "no cell is left"),
+        (["{photos}", "--out", "{tmp}/a", "--preset", "head"], 2, "name it with --from"),
+        (["{photos}", "--out", "{tmp}/a", "--from", "no-such-model"], 3, "not installed"),
+        (["{photos}", "--out", "{tmp}/a", "--val", "0.9", "--test", "0.9"], 2, "must be shares"),
+        (["{tmp}/nothing", "--out", "{tmp}/a"], 1, "no such folder or file"),
+        (["shards", "--work", "{tmp}/w"], 1, "no stage has run here yet"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(
+    photos: Path, tmp_path: Path, words: list[str], code: int, message: str
+) -> None:
+    result = call(
+        *(word.format(photos=photos, tmp=tmp_path) for word in words),
+    )
+    assert result.exit_code == code, result.output
+    assert message in result.output.replace("\n", " ")
+    assert "Traceback" not in result.output
+    assert not (tmp_path / "a").exists()
+
+
+def test_photos_of_one_place_cannot_be_told_apart(tmp_path: Path) -> None:
+    make_world(tmp_path / "photos", photos_a_place=12, places=1)
+    result = call(tmp_path / "photos", "--out", tmp_path / "a", *QUICK, "--t1", "500", "--t2", "1")
+    assert result.exit_code == 1
+    assert "training photos lie in one cell" in result.output.replace("\n", " ")
+
+
+def test_help_starts_without_torch() -> None:
+    program = (
+        "import sys\nfrom geotagger.cli import build\nfrom geotagger.cli import train\n"
+        "from typer.main import get_command\n"
+        "try:\n    get_command(build())(['--help'])\nexcept SystemExit:\n    pass\n"
+        "assert not {'torch', 'pyarrow', 'onnx', 'numpy', 'training'} & set(sys.modules), sorted(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
