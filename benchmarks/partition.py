@@ -54,10 +54,8 @@ def main(path: Path) -> None:
 
 def tell(points: int, thresholds: Thresholds, cells: int, seconds: float, note: str) -> None:
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    print(
-        f"| {points:,} | {thresholds.t1:,} | {thresholds.t2:,} | {cells:,} | {seconds:.2f} | {memory:.2f} GB | {note} |",
-        flush=True,
-    )
+    told = f"{points:,} | {thresholds.t1:,} | {thresholds.t2:,} | {cells:,} | {seconds:.2f} | {memory:.2f} GB"
+    print(f"| {told} | {note} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -105,7 +105,7 @@ def load_labels(path: Path) -> Labels:
 
     Raises SourceError naming the line that cannot be a place.
     """
-    from training.sources import columns_of
+    from training.columns import columns_of
 
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:

@@ -20,19 +20,11 @@ import pyarrow.parquet as pq
 
 from geotagger.errors import SourceError, UnreadablePhotoError
 from training import remote, yfcc
+from training.columns import columns_of
 from training.rows import SCHEMA
 
 Problem = Callable[[str, str], None]
 
-_NAMES = {
-    "address": ("path", "image", "file", "filename", "address", "url", "img_id"),
-    "latitude": ("latitude", "lat"),
-    "longitude": ("longitude", "lng", "lon", "long"),
-    "user": ("user", "user_id", "author", "photographer", "owner"),
-    "taken": ("taken", "datetaken", "date_taken", "time"),
-    "licence": ("licence", "license"),
-    "credit": ("credit", "attribution"),
-}
 _BATCH = 20_000
 
 
@@ -243,15 +235,3 @@ def _float(text: str | None) -> float | None:
         return float(text) if text else None
     except ValueError:
         return None
-
-
-def columns_of(names: Iterable[str]) -> dict[str, str]:
-    """Our name → theirs; empty when path, latitude or longitude is not among them."""
-    theirs = {name.strip().lower(): name for name in names}
-    found = {
-        ours: theirs[candidate]
-        for ours, candidates in _NAMES.items()
-        for candidate in reversed(candidates)
-        if candidate in theirs
-    }
-    return found if {"address", "latitude", "longitude"} <= set(found) else {}

@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from geotagger import __version__
-from geotagger.cli import models, query, settings, tag, undo
+from geotagger.cli import evaluate, models, query, settings, tag, train, undo, why
 from geotagger.cli.common import say
 from geotagger.errors import UsageError
 
@@ -36,7 +36,7 @@ def build() -> typer.Typer:
             print(f"geotagger {__version__}")
             raise typer.Exit
 
-    for module in (tag, query, undo, models):
+    for module in (tag, query, undo, evaluate, why, models, train):
         module.register(app)
     return app
 
