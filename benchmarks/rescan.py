@@ -20,7 +20,7 @@ from pathlib import Path
 from PIL import Image
 
 FOLDER_SIZE = 500
-ROUNDS = 5
+ROUNDS = 7
 
 RESCAN = """
 import sys

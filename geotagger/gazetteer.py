@@ -1,6 +1,6 @@
 """Names of places: where is "São Paulo", and what is near here?
 
-The file `data/gazetteer.xz` is derived from GeoNames (https://www.geonames.org, cities15000,
+The file `data/gazetteer.tsv.gz` is derived from GeoNames (https://www.geonames.org, cities15000,
 CC BY 4.0): places of more than 15,000 people or capitals, with the names of the larger ones in
 other languages. Made anew with `python -m geotagger.gazetteer cities15000.zip`, which needs the
 `tzdata` package for the countries' English names (iso3166.tab, public domain).
@@ -20,14 +20,14 @@ from pathlib import Path
 
 from geotagger.errors import SourceError, UsageError
 
-_FILE = Path(__file__).parent / "data" / "gazetteer.xz"
+_FILE = Path(__file__).parent / "data" / "gazetteer.tsv.gz"
 _HEADER = (
     "# Derived from GeoNames cities15000 (https://www.geonames.org), CC BY 4.0, by geotagger.gazetteer.\n"
     "# |folded names|\tname\tcountry\tregion code\tlatitude\tlongitude\tpopulation, most populous first.\n"
 )
 _KM_PER_DEGREE = 111.195
 # names in other languages are kept for places from these populations on, in Latin and in any script
-_MANY_NAMES_FROM, _ALL_SCRIPTS_FROM = 50_000, 250_000
+_MANY_NAMES_FROM, _ALL_SCRIPTS_FROM = 75_000, 400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +133,11 @@ def _place(line: str) -> Place:
 
 @functools.cache
 def _text() -> str:
-    import lzma
+    import zlib
 
     try:
-        return lzma.decompress(_FILE.read_bytes()).decode()
-    except (OSError, lzma.LZMAError, UnicodeDecodeError) as error:
+        return zlib.decompress(_FILE.read_bytes(), wbits=31).decode()  # 31: in gzip's wrapping
+    except (OSError, zlib.error, UnicodeDecodeError) as error:
         raise SourceError(
             f"{_FILE}: the list of place names cannot be read ({error}); install geotagger again"
         ) from error
@@ -175,7 +175,7 @@ def _distance_km(lat1: float, lng1: float, lat2: float, lng2: float) -> float:
 
 def build(cities: Path, target: Path = _FILE) -> int:
     """Makes the file of the package from GeoNames' zip; gives its size in bytes."""
-    import lzma
+    import gzip
     import zipfile
 
     with zipfile.ZipFile(cities) as archive:
@@ -183,7 +183,7 @@ def build(cities: Path, target: Path = _FILE) -> int:
     places = sorted((row.split("\t") for row in rows), key=lambda fields: (-int(fields[14]), int(fields[0])))
     lines = [f"@{code}\t{'|'.join(names)}" for code, names in _country_names()]
     lines += [_line(fields) for fields in places]
-    content = lzma.compress((_HEADER + "\n".join(lines)).encode(), preset=9 | lzma.PRESET_EXTREME)
+    content = gzip.compress((_HEADER + "\n".join(lines)).encode(), mtime=0)
     target.parent.mkdir(exist_ok=True)
     return target.write_bytes(content)
 
