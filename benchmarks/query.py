@@ -57,7 +57,8 @@ def fill(index: Index, photos: int) -> None:
             ((n + 1, root.id, folder, f"{n:07d}.jpg") for n in range(photos)),
         )
         index.store.execute_many(
-            "insert into estimates (photo_id, rung, current, latitude, longitude, leaf, radius_km, confidence)"
+            "insert into estimates"
+            " (photo_id, rung, current, latitude, longitude, leaf, radius_km, confidence)"
             " values (?, 'camera', 1, ?, ?, ?, 0.01, 1.0)",
             zip(range(1, photos + 1), lat.tolist(), lng.tolist(), leaves, strict=True),
         )
