@@ -46,7 +46,7 @@ def register(app: typer.Typer) -> None:
 def list_models(catalogue: CatalogueOption = None, as_json: JsonOption = False) -> None:
     """The installed models, and those of the catalogue that can be pulled.
 
-    Example: `geotagger models list`
+    Example: `geotagger models list --json`
     """
     from geotagger.model.catalogue import read_catalogue
     from geotagger.model.pack import installed_packs, load_pack

@@ -75,7 +75,9 @@ def fetch(
         with FileLock(transfer.path("lock"), timeout=0):
             if not transfer.whole.exists():
                 _persist(transfer)
-            return transfer.checked(expected_sha256)
+            received = transfer.checked(expected_sha256)
+            transfer.progress(received.bytes, received.bytes)
+            return received
     except Timeout:
         raise DownloadError(f"{address}: another geotagger is fetching it; wait for that one") from None
     except OSError as error:

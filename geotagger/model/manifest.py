@@ -115,8 +115,8 @@ def write_manifest(path: Path, manifest: Manifest) -> None:
             {"classes": manifest.classes, "suspect": manifest.suspect, "features": manifest.features}
         ),
         "files": {name: asdict(record) for name, record in manifest.files.items()},
-        "training": dict(manifest.training),
-        "calibration": dict(manifest.calibration),
+        "training": _without_none(manifest.training),
+        "calibration": _without_none(manifest.calibration),
         "source": [asdict(source) for source in manifest.sources],
         "accuracy": [_without_none(asdict(row)) for row in manifest.accuracy],
         "variant": [_without_none(asdict(variant)) for variant in manifest.variants],
@@ -176,5 +176,10 @@ def _file_record(reading: TomlReading, name: str, value: Any) -> FileRecord:
     return record
 
 
-def _without_none(table: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in table.items() if value is not None}
+def _without_none(table: Mapping[str, Any]) -> dict[str, Any]:
+    """TOML has no null: what is unknown is left out, in tables within tables too."""
+    return {
+        key: _without_none(value) if isinstance(value, Mapping) else value
+        for key, value in table.items()
+        if value is not None
+    }

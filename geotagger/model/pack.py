@@ -23,12 +23,14 @@ import platformdirs
 
 from geotagger.cells import CellTable
 from geotagger.errors import ModelNotInstalledError, PackError, UsageError
+from geotagger.model.catalogue import read_catalogue
 from geotagger.model.cells_csv import check_cells, read_cells, write_cells
 from geotagger.model.manifest import FileRecord, Manifest, check_name, read_manifest, write_manifest
 from geotagger.model.onnx_graph import FLOAT, GraphInfo, TensorInfo, read_graph
 from geotagger.model.preprocessing import Preprocessing, table_of
 
 MANIFEST, NETWORK, CELLS = "pack.toml", "model.onnx", "cells.csv"
+_HOW_TO_LOOK = "`geotagger models list` shows which there are"
 _UNFINISHED, _REPLACED = ".unfinished-", ".replaced-"
 _ABANDONED_AFTER_S = 3600.0  # no pack takes that long to write
 
@@ -75,8 +77,10 @@ class ModelPack:
         """16 hexadecimal digits that change with the network, the cells, the preprocessing or
         the temperature: estimates of equal digests are comparable. The network counts by the
         checksum that pack.toml has of it; `verify_pack` holds that against the file."""
+        apart = {CELLS, *(variant.file for variant in self.manifest.variants)}
+        files = sorted(self.manifest.files.items())
         parts = [
-            self.manifest.files[NETWORK].sha256,
+            [record.sha256 for name, record in files if name not in apart],
             self.cells_sha256,
             table_of(self.preprocessing),
             float(self.temperature),
@@ -108,10 +112,8 @@ def find_pack(name: str | os.PathLike[str]) -> ModelPack:
     if as_path.name == os.fspath(name) and (installed / MANIFEST).is_file():
         return load_pack(installed)
     have = ", ".join(folder.name for folder in installed_packs()) or "none"
-    raise ModelNotInstalledError(
-        f"model {os.fspath(name)} is not installed (installed: {have}); "
-        "`geotagger models list` shows which there are"
-    )
+    way = f"`geotagger models pull {name}` fetches it" if name in read_catalogue() else _HOW_TO_LOOK
+    raise ModelNotInstalledError(f"model {os.fspath(name)} is not installed (installed: {have}); {way}")
 
 
 def load_pack(folder: Path) -> ModelPack:
@@ -156,9 +158,10 @@ def write_pack(
 ) -> ModelPack:
     """Writes a pack to `folder`, which is a whole pack afterwards or as it was before.
 
-    network: an ONNX file to copy, or a function that writes one to the path it is given. What
-    the files tell (`files`, `classes`, `suspect`, `features`, `created`) is filled in here. With
-    `replace` a pack that is there makes way; anything else that is there never does.
+    network: an ONNX file to copy, or a function that writes one to the path it is given (and, if
+    it must, its weights into a file beside it). What the files tell (`files`, `classes`,
+    `suspect`, `features`, `created`) is filled in here. With `replace` a pack that is there
+    makes way; anything else that is there never does.
     """
     check_name(manifest.name)
     check_free(folder, replace)
@@ -234,11 +237,11 @@ def _fill(
         classes=len(cells),
         suspect=int(cells.suspect.sum()),
         features=features.shape[-1] if features and features.shape else None,
-        files={name: _record_of(folder / name) for name in (NETWORK, CELLS)},
+        files={path.name: _record_of(path) for path in sorted(folder.iterdir())},
     )
     write_manifest(folder / MANIFEST, complete)
-    for name in (NETWORK, CELLS, MANIFEST):
-        _sync(folder / name)
+    for path in folder.iterdir():
+        _sync(path)
 
 
 def _move_into_place(unfinished: Path, folder: Path) -> None:
@@ -325,6 +328,8 @@ def _sha256_of(path: Path) -> str:
 
 
 def _sync(path: Path) -> None:
+    if os.name == "nt":
+        return  # Windows syncs neither a folder nor a file opened for reading
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -47,7 +47,7 @@ MANIFEST = Manifest(
     preprocessing=Preprocessing(input_size=32),
     accuracy=(Accuracy("Im2GPS", (1, 25), (16.8, 39.2), 237, "published"),),
     sources=(Source("symbol", "https://example.org/s", 5, "0" * 64),),
-    training={"photos": 5, "by": "us"},
+    training={"photos": 5, "by": "us", "options": {"epochs": 3}},
     calibration={"photos": 7},
 )
 
@@ -79,11 +79,19 @@ def test_a_pack_is_what_was_written(toy: ModelPack) -> None:
     verify_pack(toy)
 
 
+def test_what_is_unknown_is_left_out(toy: ModelPack) -> None:
+    training = {"seed": None, "options": {"epochs": 3, "stop": None}}
+    saved = save_manifest(toy, dataclasses.replace(toy.manifest, training=training))
+    assert saved.manifest.training == {"options": {"epochs": 3}}
+
+
 def test_packs_are_found_by_name_and_by_folder(toy: ModelPack, home: Path, tmp_path: Path) -> None:
     assert find_pack("toy").digest == find_pack(home / "toy").digest == find_pack(str(toy.folder)).digest
     assert installed_packs() == [toy.folder]
     with pytest.raises(ModelNotInstalledError, match=r"other is not installed \(installed: toy\)"):
         find_pack("other")
+    with pytest.raises(ModelNotInstalledError, match="`geotagger models pull rn101-5k500` fetches it"):
+        find_pack("rn101-5k500")
     for nothing in ("", ".", "..", "../models/none", str(tmp_path)):
         with pytest.raises(ModelNotInstalledError):
             find_pack(nothing)
@@ -121,6 +129,21 @@ def test_a_pack_that_is_there_is_replaced_only_when_asked(toy: ModelPack) -> Non
     newer = dataclasses.replace(MANIFEST, version="2")
     assert write_pack(toy.folder, newer, some_cells(11), network, replace=True).version == "2"
     assert [path.name for path in toy.folder.parent.iterdir()] == ["toy"]
+
+
+def test_weights_beside_the_network_belong_to_the_pack(home: Path) -> None:
+    def in_two_files(target: Path) -> None:
+        network(target)
+        target.with_name("model.onnx.data").write_bytes(b"weights")
+
+    pack = write_pack(home / "toy", MANIFEST, some_cells(11), in_two_files)
+    assert pack.manifest.files["model.onnx.data"].bytes == 7
+    before = pack.digest
+    other = write_pack(home / "other", MANIFEST, some_cells(11), network)
+    assert other.digest != before
+    (pack.folder / "model.onnx.data").unlink()
+    with pytest.raises(PackError, match=r"model\.onnx\.data: the pack lacks this file"):
+        load_pack(pack.folder)
 
 
 def test_what_is_no_pack_is_never_replaced(home: Path) -> None:
