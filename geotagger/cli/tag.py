@@ -31,7 +31,7 @@ WaitOption = Annotated[
 
 @ends_cleanly
 def tag(
-    paths: Annotated[list[str], typer.Argument(metavar="PATH…", help="Folders of photos, or photos.")],
+    paths: Annotated[list[str], typer.Argument(metavar="PATH", help="Folders of photos, or photos.")],
     model: Annotated[
         str | None,
         typer.Option(
@@ -129,7 +129,7 @@ def tag(
 @ends_cleanly
 def place(
     where: Annotated[str, typer.Argument(metavar="LAT,LNG", help="The place, e.g. 48.8584,2.2945.")],
-    files: Annotated[list[str], typer.Argument(metavar="FILE…", help="The photos taken there.")],
+    files: Annotated[list[str], typer.Argument(metavar="FILE", help="The photos taken there.")],
     write: WriteOption = "auto",
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a position that a camera or another program wrote.")

@@ -55,7 +55,7 @@ def _ask(question: str) -> None:
 
 @ends_cleanly
 def forget(
-    paths: Annotated[list[str], typer.Argument(metavar="PATH…", help="Folders of photos, or photos.")],
+    paths: Annotated[list[str], typer.Argument(metavar="PATH", help="Folders of photos, or photos.")],
     estimates: Annotated[
         bool, typer.Option("--estimates", help="Take out the estimates; the only thing there is to forget.")
     ] = False,

@@ -116,6 +116,7 @@ class _Corridor:
             readers=self._readers,
             read_only=self.options.dry_run,
             report=self._report,
+            advance=self.listener.advance,
             stopped=self.listener.stop.is_set,
         )
         if self.listener.stop.is_set():

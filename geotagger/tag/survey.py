@@ -77,6 +77,7 @@ def survey(
     readers: int,
     read_only: bool,
     report: Report,
+    advance: Callable[[int], None],
     stopped: Callable[[], bool],
 ) -> Survey:
     """Brings the index up to date with the files at `paths`, which lie in `root`. Temporary files
@@ -101,6 +102,7 @@ def survey(
             looks = list(pool.map(_look, (c for c in changes if c.kind != "moved")))
             _report_unreadable(looks, report)
             found.touch(_record(index, root, looks))
+            advance(len(changes))
             if stopped():
                 break
     found.unchanged = comparison.unchanged
