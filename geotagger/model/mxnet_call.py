@@ -18,7 +18,7 @@ from geotagger.model.mxnet_symbol import Node, Symbol
 from geotagger.model.onnx_writer import Graph, Tensor
 
 Shape = tuple[int, ...]
-_LARGEST_FLOAT32 = 3.4028234e38
+_LARGEST_FLOAT32, _LARGEST_INT32 = 3.4028234e38, (1 << 31) - 1
 _CHUNK = 1 << 22  # numbers looked at together, so that a check costs no second copy of a weight
 
 
@@ -112,8 +112,8 @@ class Call:
 
     def whole(self, key: str, default: int | None = None) -> int:
         value = self.number(key, default)
-        if value != int(value):
-            raise self.wrong(f"{key} = {value} is not a whole number")
+        if value != int(value) or abs(value) > _LARGEST_INT32:
+            raise self.wrong(f"{key} = {value} is not a whole number of 32 bits")
         return int(value)
 
     def flag(self, key: str, default: bool = False) -> bool:
@@ -128,9 +128,12 @@ class Call:
         """`(3, 3)`, `[3,3]`, `(3L, 3L)` of Python 2, or `3`; empty when not set."""
         parts = (self.setting(key) or "").strip("()[] ").replace("L", "").split(",")
         try:
-            return tuple(int(part) for part in parts if part.strip())
+            values = tuple(int(part) for part in parts if part.strip())
         except ValueError:
-            raise self.wrong(f"{key} = {self.setting(key)} is not a tuple of whole numbers") from None
+            values = (_LARGEST_INT32 + 1,)
+        if any(abs(value) > _LARGEST_INT32 for value in values):
+            raise self.wrong(f"{key} = {self.setting(key)} is not a tuple of whole numbers of 32 bits")
+        return values
 
     def pair(self, key: str, default: int | None, least: int) -> tuple[int, int]:
         values = self.wholes(key)

@@ -104,4 +104,5 @@ def _link(link: list[int]) -> tuple[int, int]:
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError
+    value.encode()  # half a surrogate pair is a ValueError
     return value

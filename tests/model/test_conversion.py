@@ -194,6 +194,8 @@ def test_a_negative_variance_is_refused(tmp_path: Path) -> None:
         ("stem_conv", "kernel", "(3,)"),
         ("stem_conv", "kernel", "(0, 3)"),
         ("stem_conv", "stride", "(-1, 1)"),
+        ("stem_conv", "stride", "(1" + "0" * 30 + ", 1)"),
+        ("stem_conv", "num_filter", "1e30"),
         ("stem_conv", "num_group", "0"),
         ("stem_conv", "num_filter", "many"),
         ("stem_conv", "num_filter", "1e400"),
@@ -244,7 +246,22 @@ def test_a_changed_setting_converts_or_is_refused(data: st.DataObject, tmp_path:
     key = data.draw(st.sampled_from(sorted(node["attrs"])))
     node["attrs"][key] = data.draw(
         st.sampled_from(
-            ["", "()", "(1,)", "(0, 0)", "(-5, 2)", "(9, 9)", "1e99", "True", "None", "x", "0", "-1"]
+            [
+                "",
+                "()",
+                "(1,)",
+                "(0, 0)",
+                "(-5, 2)",
+                "(9, 9)",
+                "(9999999999999, 1)",
+                "1e30",
+                "1e99",
+                "True",
+                "None",
+                "x",
+                "0",
+                "-1",
+            ]
         )
     )
     path = tmp_path / "x-symbol.json"

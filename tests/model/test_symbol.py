@@ -16,7 +16,7 @@ from tests.model.checkpoints import FOLDER
 
 def written(folder: Path, graph: Any) -> Path:
     path = folder / "x-symbol.json"
-    path.write_text(json.dumps(graph))
+    path.write_text(json.dumps(graph), encoding="utf-8")
     return path
 
 
@@ -89,7 +89,9 @@ def test_a_mutated_symbol_is_read_or_refused(data: st.DataObject, tmp_path: Path
         keys = list(place) if isinstance(place, dict) else list(range(len(place)))
         key = data.draw(st.sampled_from(keys))
         if not isinstance(place[key], dict | list) or data.draw(st.booleans()):
-            place[key] = data.draw(st.sampled_from([None, -1, 2**70, 1.5, "", "x", [], {}, [[]], True]))
+            place[key] = data.draw(
+                st.sampled_from([None, -1, 2**70, 1.5, "", "x", "\ud800", [], {}, [[]], True])
+            )
             break
         place = place[key]
     with suppress(CheckpointError):
