@@ -392,7 +392,7 @@ def _show(found: "Iterator[Found]", asked: "Query", asked_of_an_index: bool) -> 
             (photo.taken or "")[:16].replace("T", " "),
             f"{photo.latitude:.5f},{photo.longitude:.5f}",
             str(town) if town else "",
-            f"± {photo.radius_km:.3g} km",
+            _radius(photo.radius_km),
             f"{photo.confidence:.0%}",
             photo.rung,
             printable(photo.path),
@@ -426,6 +426,10 @@ def _print_table(columns: list[str], rows: "Iterator[list[str]]") -> None:
         table.add_row(*map(Text, row))
     if any_row:
         screen().print(table)
+
+
+def _radius(km: float) -> str:
+    return f"± {km:.0f} km" if km >= 10 else f"± {km:.1f} km" if km >= 1 else f"± {1000 * km:.0f} m"
 
 
 def _local(moment: str) -> str:

@@ -4,10 +4,12 @@ Paths of photos are kept relative to a root, so an archive that is mounted elsew
 changed row. How sure that it is the same archive: the old root must be gone (or be an empty
 mount point), and of up to 64 recorded photos spread over it at least nine in ten must stand
 under the new root at the same relative path with the same size and, to the second (file systems
-round differently), the same time. Anything less is a new root.
+round differently), the same time. Asked for is then the root itself, a folder inside it, or one
+above it in which its folder has the name it had. Anything less is a new root.
 """
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from geotagger.index.store import Store, now, path_column, path_of
@@ -43,8 +45,12 @@ class Roots:
                 if _is_below(place, root.path):
                     return root
             if (moved := self._known_elsewhere(place, known)) is not None:
-                self._store.execute("update roots set path = ? where id = ?", (path_column(place), moved.id))
-                return Root(moved.id, place)
+                self._store.execute(
+                    "update roots set path = ? where id = ?", (path_column(moved.path), moved.id)
+                )
+                if _is_below(place, moved.path):
+                    return moved
+                known = self.all()
             cursor = self._store.execute(
                 "insert into roots (path, added) values (?, ?)", (path_column(place), now())
             )
@@ -55,12 +61,13 @@ class Roots:
     def _known_elsewhere(self, place: str, known: list[Root]) -> Root | None:
         best, best_share = None, _SURE
         for root in known:
-            if not _is_empty(root.path):
-                continue
-            sample = self._sample(root.id)
-            found = sum(_looks_like(os.path.join(place, path), size, mtime) for path, size, mtime in sample)
-            if sample and found / len(sample) >= best_share:
-                best, best_share = root, found / len(sample)
+            sample = self._sample(root.id) if _is_empty(root.path) else []
+            for candidate in _candidates(place, root.path) if sample else ():
+                there = sum(
+                    _looks_like(os.path.join(candidate, path), size, mtime) for path, size, mtime in sample
+                )
+                if there / len(sample) >= best_share:
+                    best, best_share = Root(root.id, candidate), there / len(sample)
         return best
 
     def _sample(self, root_id: int) -> list[tuple[str, int, int]]:
@@ -98,6 +105,20 @@ class Roots:
     def _photos_in(self, root: Root) -> int:
         count: int = self._store.row("select count(*) from photos where root_id = ?", (root.id,))[0]
         return count
+
+
+def _candidates(place: str, old: str) -> Iterator[str]:
+    """Where a root that was at `old` may be now, when somebody asks for `place`: there, in a folder
+    below that is named as before, or above."""
+    yield place
+    above = place
+    while os.path.dirname(above) != above:
+        above = os.path.dirname(above)
+        yield above
+    parts = old.strip(os.sep).split(os.sep)
+    for depth in range(1, len(parts) + 1):
+        if os.path.isdir(below := os.path.join(place, *parts[-depth:])):
+            yield below
 
 
 def _is_below(path: str, root: str) -> bool:

@@ -65,6 +65,31 @@ def test_an_archive_on_another_mount_keeps_its_records(index: Index, recorded: R
     assert {known.id for known in index.photos.in_time(root.id)} == before
 
 
+def test_asking_for_a_part_of_an_archive_on_another_mount_finds_the_archive(
+    index: Index, recorded: Root, archive: Path
+) -> None:
+    new = archive.parent / "mnt" / "disk"
+    new.parent.mkdir()
+    archive.rename(new)
+    assert index.roots.root_for(str(new / "2024" / "deep")) == Root(recorded.id, str(new))
+
+
+def test_asking_for_more_than_an_archive_on_another_mount_takes_its_records_over(
+    index: Index, recorded: Root, archive: Path
+) -> None:
+    before = {known.id for known in index.photos.in_time(recorded.id)}
+    mount = archive.parent / "mnt"
+    mount.mkdir()
+    make_photo(mount / "more.jpg")
+    archive.rename(mount / archive.name)
+    root = index.roots.root_for(str(mount))
+    assert index.roots.all() == [root]
+    assert {known.id for known in index.photos.in_time(root.id)} == before
+    comparison = index.compare(root, folders([str(mount)]))
+    assert [change.kind for change in comparison] == ["new"]
+    assert comparison.unchanged == 6
+
+
 def test_an_empty_mount_point_counts_as_gone(index: Index, recorded: Root, archive: Path) -> None:
     new = archive.parent / "mnt"
     archive.rename(new)
