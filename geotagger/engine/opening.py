@@ -1,21 +1,29 @@
 """Opens a model pack on this machine: which runtime, which devices, which precision, which batch."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
+from geotagger.engine.agreement import has_passed
 from geotagger.engine.batching import BatchedEngine, best_batch_size
 from geotagger.engine.devices import Device, nvidia_gpus, parse_devices
 from geotagger.engine.onnx_runner import OnnxRunner, available
-from geotagger.engine.values import Engine
+from geotagger.engine.openvino_runner import OpenVinoRunner, is_installed
+from geotagger.engine.values import Engine, Runner
 from geotagger.errors import EngineError, UsageError
 from geotagger.model.pack import ModelPack
 
-ENGINES = ("auto", "onnxruntime")
+ENGINES = ("auto", "onnxruntime", "openvino", "mxnet")
+
+FULL_PRECISION = "fp32"
 
 _CPU_BATCH = 4
 """A CPU gains nothing past it (benchmarks/engines.py), and a lone photo pays for the padding."""
 
 _GPU_BATCHES = (16, 32, 64, 128, 256)
+
+_FITTING = {"cpu": "int8", "cuda": "fp16", "tensorrt": "fp16"}
+"""The precision that each kind of device is fast in."""
 
 
 def open_engine(
@@ -24,12 +32,15 @@ def open_engine(
     batch_size: int | None = None,
     *,
     engine: str = "auto",
+    variant: str | None = None,
     threads: int | None = None,
 ) -> Engine:
     """The pack, ready to run. device: see `parse_devices`; `auto` takes all NVIDIA GPUs that ONNX
-    Runtime can use, else the CPU. batch_size: photos a device, found by trial unless given.
-    threads: of a CPU session, the cores this process may use unless given. EngineError where the
-    machine lacks what is asked for."""
+    Runtime can use, else the CPU. engine: one of ENGINES; `auto` is ONNX Runtime, or OpenVINO for
+    INT8 on a CPU where it is installed. variant: "fp32" or the name of a variant in the pack; None
+    takes the one that suits the device and has passed its checks, else fp32. batch_size: photos a
+    device, found by trial unless given. threads: of a CPU session, the cores this process may use
+    unless given. EngineError where the machine or the pack lacks what is asked for."""
     if engine not in ENGINES:
         raise UsageError(f"--engine {engine}: unknown; known are {', '.join(ENGINES)}")
     if batch_size is not None and batch_size < 1:
@@ -37,24 +48,69 @@ def open_engine(
     devices = parse_devices(device)
     notes: list[str] = []
     if not devices:
-        runners, notes = _automatic(pack.onnx_path, threads)
-    else:
-        runners = [OnnxRunner(pack.onnx_path, one, threads) for one in devices]
+        devices, notes = _automatic(pack.onnx_path, engine)
+    precision, network = _network(pack, variant, devices[0].kind, engine)
+    runtime, runners = _runners(pack, network, devices, engine, precision, threads)
     size = batch_size or _batch_size(runners[0], pack)
-    return BatchedEngine("onnxruntime fp32", runners, size, notes)
+    return BatchedEngine(f"{runtime} {precision}", runners, size, notes)
 
 
-def _automatic(network: Path, threads: int | None) -> tuple[list[OnnxRunner], list[str]]:
-    notes = []
-    if available("cuda") and nvidia_gpus():
+def _automatic(network: Path, engine: str) -> tuple[tuple[Device, ...], list[str]]:
+    if engine in ("auto", "onnxruntime") and available("cuda") and nvidia_gpus():
+        gpus = parse_devices("cuda")
         try:
-            return [OnnxRunner(network, gpu, threads) for gpu in parse_devices("cuda")], []
+            OnnxRunner(network, gpus[0])
         except EngineError as error:
-            notes.append(f"running on the CPU: {error}")
-    return [OnnxRunner(network, Device("cpu"), threads)], notes
+            return (Device("cpu"),), [f"running on the CPU: {error}"]
+        return gpus, []
+    return (Device("cpu"),), []
 
 
-def _batch_size(runner: OnnxRunner, pack: ModelPack) -> int:
+def _network(pack: ModelPack, variant: str | None, kind: str, engine: str) -> tuple[str, Path]:
+    """Precision and file."""
+    variants = {one.name: one for one in pack.manifest.variants}
+    if engine == "mxnet":
+        if variant not in (None, FULL_PRECISION):
+            raise UsageError(f"--engine mxnet: runs fp32 only, not {variant}")
+        return FULL_PRECISION, pack.folder
+    if variant is None:
+        fitting = variants.get(_FITTING.get(kind, ""))
+        if fitting is None or not has_passed(fitting.checks):
+            return FULL_PRECISION, pack.onnx_path
+        return fitting.precision, pack.folder / fitting.file
+    if variant == FULL_PRECISION:
+        return FULL_PRECISION, pack.onnx_path
+    if variant not in variants:
+        have = ", ".join([FULL_PRECISION, *variants])
+        raise EngineError(
+            f"{pack.name} has no variant {variant} (it has {have}); "
+            f"`geotagger models quantize {pack.name} --photos DIR` makes one"
+        )
+    return variants[variant].precision, pack.folder / variants[variant].file
+
+
+def _runners(
+    pack: ModelPack,
+    network: Path,
+    devices: Sequence[Device],
+    engine: str,
+    precision: str,
+    threads: int | None,
+) -> tuple[str, list[Runner]]:
+    on_cpu = devices[0].kind == "cpu"
+    if engine == "mxnet":
+        from geotagger.engine.mxnet_runner import MxnetRunner
+
+        edge = pack.preprocessing.input_size
+        return "mxnet", [MxnetRunner(pack.folder, one, edge) for one in devices]
+    if engine == "openvino" and not on_cpu:
+        raise UsageError(f"--engine openvino: runs on the CPU, not on {devices[0]}")
+    if engine == "openvino" or (engine == "auto" and on_cpu and precision == "int8" and is_installed()):
+        return "openvino", [OpenVinoRunner(network, threads)]
+    return "onnxruntime", [OnnxRunner(network, one, threads) for one in devices]
+
+
+def _batch_size(runner: Runner, pack: ModelPack) -> int:
     if runner.device == "cpu":
         return _CPU_BATCH
     edge = pack.preprocessing.input_size

@@ -7,14 +7,6 @@ annex B), PNG, WebP (RIFF), TIFF 6.0 and its RAW descendants, ISO base media bra
 
 import struct
 
-PHOTO_EXTENSIONS = frozenset(
-    {
-        *("jpg", "jpeg", "jpe", "jfif", "heic", "heif", "hif", "avif", "png", "webp", "tif", "tiff"),
-        *("dng", "cr2", "cr3", "nef", "nrw", "arw", "raf", "orf", "rw2"),
-    }
-)
-"""Endings worth opening, without the dot, lower case. What a file is, only `sniff` says."""
-
 RAW_FORMATS = frozenset({"dng", "cr2", "cr3", "nef", "arw", "raf", "orf", "rw2"})
 TIFF_FAMILY = frozenset({"tiff", "dng", "cr2", "nef", "arw", "orf", "rw2"})
 """Formats whose bytes are a TIFF from offset 0 on."""

@@ -5,7 +5,7 @@ import pytest
 
 from geotagger.errors import UnreadablePhotoError
 from geotagger.photo.facts import read_facts
-from geotagger.photo.formats import PHOTO_EXTENSIONS, sniff
+from geotagger.photo.formats import sniff
 
 from .pictures import quarters, tiff_block
 
@@ -64,8 +64,3 @@ def test_a_text_file_called_jpg_is_refused_in_one_line(tmp_path: Path) -> None:
     path.write_text("Dear all,")
     with pytest.raises(UnreadablePhotoError, match=r"letter\.jpg: not an image of a known format"):
         read_facts(path)
-
-
-def test_extensions_are_lower_case_without_a_dot() -> None:
-    assert all(e == e.lower() and "." not in e for e in PHOTO_EXTENSIONS)
-    assert {"jpg", "heic", "avif", "png", "webp", "tif", "dng", "cr3", "rw2"} <= PHOTO_EXTENSIONS

@@ -1,0 +1,100 @@
+"""How far a variant of a network strays from the network itself, on real photos.
+
+Takes two engines, inputs, and a function that turns probabilities into a place; gives numbers
+that go into the pack. A variant is used on its own account only when it passes.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geotagger.engine.values import Batch, Engine
+from geotagger.geo import distance_km
+
+FAR_KM = 25.0
+"""The radius that places are asked for by default: an estimate that moves farther is another one."""
+
+MOST_FAR = 0.01
+"""The share of photos that may move farther than that for a variant to be used without being asked for."""
+
+Places = Callable[[NDArray[np.float32]], tuple[NDArray[np.float64], NDArray[np.float64]]]
+"""Probabilities float32 (n, classes) → latitudes and longitudes, degrees."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Of `photos` photos: the share with the same most probable class; mean and largest total
+    variation between the distributions; how far the place moved, in km; the share that moved more than
+    FAR_KM; photos a second of the variant and of the original, on `threads` cores at one go."""
+
+    photos: int
+    top1: float
+    variation_mean: float
+    variation_most: float
+    shift_km_median: float
+    shift_km_p99: float
+    moved_far: float
+    rate: float
+    rate_fp32: float
+    runtime: str
+
+    @property
+    def passed(self) -> bool:
+        return self.photos > 0 and self.moved_far < MOST_FAR
+
+    def as_table(self) -> dict[str, Any]:
+        """For pack.toml."""
+        rounded = {k: round(v, 5) if isinstance(v, float) else v for k, v in asdict(self).items()}
+        return rounded | {"passed": self.passed}
+
+
+def has_passed(checks: Mapping[str, Any]) -> bool:
+    return checks.get("passed") is True
+
+
+def compare(original: Engine, variant: Engine, inputs: Batch, places: Places) -> Agreement:
+    """Runs both over float32 (n, 3, S, S). Rates are the best of the batches run, by turns, so that
+    whatever else the machine does hits both."""
+    before: list[NDArray[np.float32]] = []
+    after: list[NDArray[np.float32]] = []
+    rates: dict[str, list[float]] = {"before": [], "after": []}
+    size = max(original.batch_size, variant.batch_size)
+    for start in range(0, len(inputs), size):
+        batch = inputs[start : start + size]
+        before.append(_timed(original, batch, rates["before"]))
+        after.append(_timed(variant, batch, rates["after"]))
+    p, q = np.concatenate(before), np.concatenate(after)
+    variation = np.abs(p - q).sum(axis=1) / 2
+    shift = np.asarray(distance_km(*places(p), *places(q)))
+    return Agreement(
+        photos=len(inputs),
+        top1=float((p.argmax(axis=1) == q.argmax(axis=1)).mean()),
+        variation_mean=float(variation.mean()),
+        variation_most=float(variation.max()),
+        shift_km_median=float(np.median(shift)),
+        shift_km_p99=float(np.quantile(shift, 0.99)),
+        moved_far=float((shift > FAR_KM).mean()),
+        rate=max(rates["after"]),
+        rate_fp32=max(rates["before"]),
+        runtime=variant.name,
+    )
+
+
+def _timed(engine: Engine, batch: Batch, rates: list[float]) -> NDArray[np.float32]:
+    begun = time.perf_counter()
+    probabilities = engine.run(batch).probabilities
+    rates.append(len(batch) / max(time.perf_counter() - begun, 1e-9))
+    return probabilities
+
+
+def split(count: int, calibration: int, checks: int) -> tuple[Sequence[int], Sequence[int]]:
+    """Which of `count` photos calibrate and which check: different ones where there are enough,
+    else half and half."""
+    if count >= calibration + checks:
+        return range(calibration), range(calibration, calibration + checks)
+    half = max(1, min(calibration, count // 2))
+    return range(half), range(half, min(count, half + checks))
