@@ -1,15 +1,28 @@
 """`geotagger query`, `export` and `runs`: asking the index. Nothing here writes to it."""
 
-import re
 import sys
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from geotagger.cli.asking import (
+    BoxOption,
+    CellOption,
+    ConfidenceOption,
+    LimitOption,
+    NearOption,
+    RadiusOption,
+    SinceOption,
+    SortOption,
+    SourceOption,
+    UntilOption,
+    asked_for,
+    open_to_ask,
+)
 from geotagger.cli.common import (
     IndexOption,
     JsonOption,
@@ -24,25 +37,7 @@ from geotagger.errors import UsageError
 
 if TYPE_CHECKING:
     from geotagger.index import Index
-    from geotagger.index.search import Box, Found, Near, Query
-
-
-class Rung(StrEnum):
-    """The ladder, spelt out for the help text; a test holds it against estimate.values.RUNGS."""
-
-    visual = "visual"
-    neighbours = "neighbours"
-    track = "track"
-    sidecar = "sidecar"
-    camera = "camera"
-    manual = "manual"
-
-
-class Sorting(StrEnum):
-    distance = "distance"
-    taken = "taken"
-    confidence = "confidence"
-    path = "path"
+    from geotagger.index.search import Found, Query
 
 
 class QueryFormat(StrEnum):
@@ -56,52 +51,6 @@ class ExportFormat(StrEnum):
     kml = "kml"
     gpx = "gpx"
     csv = "csv"
-
-
-NearOption = Annotated[
-    str | None,
-    typer.Option(
-        "--near",
-        metavar="LAT,LNG|PLACE",
-        help='Around here: "48.8584,2.2945", or a town: "Lyon", "Paris, US".',
-    ),
-]
-RadiusOption = Annotated[float, typer.Option("--radius", metavar="KM", help="How far around --near.")]
-BoxOption = Annotated[
-    str | None,
-    typer.Option(
-        "--bbox",
-        metavar="SOUTH,WEST,NORTH,EAST",
-        help="Between two corners, each as LAT,LNG; west may be east of east across the date line.",
-    ),
-]
-CellOption = Annotated[
-    str | None, typer.Option("--cell", metavar="TOKEN", help="Inside an S2 cell, as in 47e66f.")
-]
-SinceOption = Annotated[
-    str | None,
-    typer.Option(
-        "--since", metavar="TIME", help="Taken then or later: 2024, 2024-05, 2024-05-17, or a time."
-    ),
-]
-UntilOption = Annotated[
-    str | None,
-    typer.Option("--until", metavar="TIME", help="Taken then or earlier; the whole day or year counts."),
-]
-SourceOption = Annotated[
-    list[Rung] | None,
-    typer.Option("--source", help="Only positions of this kind of evidence; may be given several times."),
-]
-ConfidenceOption = Annotated[
-    float, typer.Option("--min-confidence", min=0.0, max=1.0, help="Only positions at least this certain.")
-]
-LimitOption = Annotated[
-    int | None, typer.Option("--limit", min=1, metavar="N", help="At most so many photos.")
-]
-SortOption = Annotated[
-    Sorting | None,
-    typer.Option("--sort", help="The order; unless told by distance around --near, else by time."),
-]
 
 
 def register(app: typer.Typer) -> None:
@@ -138,7 +87,7 @@ def query(
     Nothing is read but the index, so the answer is as of the last `tag`; photos that were missing then
     are left out.
     """
-    asked = _query(near, radius, bbox, cell, since, until, source, min_confidence, limit, sort)
+    asked = asked_for(near, radius, bbox, cell, since, until, source, min_confidence, limit, sort)
     chosen = {
         *([output] if output else []),
         *([QueryFormat.json] if json_lines else []),
@@ -147,7 +96,7 @@ def query(
     if len(chosen) > 1:
         raise UsageError("--json, --geojson and --format ask for different answers; give one of them")
     form = chosen.pop() if chosen else QueryFormat.table
-    opened = _open(index_file)
+    opened = open_to_ask(index_file)
     found = _search(opened, asked)
     if form is QueryFormat.json:
         for photo in found:
@@ -190,10 +139,10 @@ def export(
     """
     from geotagger import export as formats
 
-    asked = _query(near, radius, bbox, cell, since, until, source, min_confidence, limit, sort)
+    asked = asked_for(near, radius, bbox, cell, since, until, source, min_confidence, limit, sort)
     if json_lines and out is None:
         raise UsageError("--json reports about the file made, so it needs --out FILE")
-    counted = _Counted(_search(_open(index_file), asked))
+    counted = _Counted(_search(open_to_ask(index_file), asked))
     pieces = formats.FORMATS[form.value](counted)
     if out is None:
         sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]
@@ -218,7 +167,7 @@ def runs(
 
     Example: geotagger runs --limit 5
     """
-    opened = _open(index_file)
+    opened = open_to_ask(index_file)
     listed = [] if opened is None else opened.runs.latest(limit)
     if json_lines:
         for run in listed:
@@ -255,114 +204,10 @@ def runs(
     )
 
 
-def _open(index_file: Path | None) -> "Index | None":
-    """The index to read; None, with a word, when the user's own does not exist yet."""
-    from geotagger.index import default_index_path, open_index
-
-    if index_file is None and not default_index_path().exists():
-        say("nothing has been tagged yet, so there is no index; `geotagger tag PATH` makes one")
-        return None
-    return open_index(index_file, mode="read")
-
-
 def _search(opened: "Index | None", asked: "Query") -> "Iterator[Found]":
     from geotagger.index.search import search
 
     return iter(()) if opened is None else search(opened.store, asked)
-
-
-def _query(
-    near: str | None,
-    radius: float,
-    bbox: str | None,
-    cell: str | None,
-    since: str | None,
-    until: str | None,
-    source: list[Rung] | None,
-    min_confidence: float,
-    limit: int | None,
-    sort: Sorting | None,
-) -> "Query":
-    from geotagger.index.search import Query
-
-    if not radius >= 0:
-        raise UsageError(f"--radius {radius}: a distance of 0 km or more is wanted")
-    if sort is Sorting.distance and near is None:
-        raise UsageError("--sort distance needs --near, the place to measure from")
-    return Query(
-        near=None if near is None else _near(near, radius),
-        box=None if bbox is None else _box(bbox),
-        cell=cell,
-        since=None if since is None else _moment("--since", since)[0],
-        until=None if until is None else _moment("--until", until)[1],
-        rungs=tuple(rung.value for rung in source or ()),
-        min_confidence=min_confidence,
-        limit=limit,
-        sort=None if sort is None else sort.value,
-    )
-
-
-def _near(text: str, radius: float) -> "Near":
-    from geotagger.index.search import Near
-
-    if re.search(r"[^\W\d_]{2}", text) is None:
-        latitude, longitude = _numbers("--near", text, 2, "LAT,LNG as in 48.8584,2.2945, or a town's name")
-        _check_place("--near", latitude, longitude)
-        return Near(latitude, longitude, radius)
-    from geotagger.gazetteer import the_place
-
-    place, others = the_place(text)
-    if others:
-        more = "" if len(others) == 1 else f" and {len(others) - 1} more"
-        say(f"--near {text}: taking {place}, the most populous; there is also {others[0]}{more}")
-    return Near(place.latitude, place.longitude, radius)
-
-
-def _box(text: str) -> "Box":
-    from geotagger.index.search import Box
-
-    south, west, north, east = _numbers("--bbox", text, 4, "SOUTH,WEST,NORTH,EAST as in 45.5,4.5,46,5.2")
-    _check_place("--bbox", south, west)
-    _check_place("--bbox", north, east)
-    if south > north:
-        raise UsageError(f"--bbox {text}: the first corner is the southern one, but {south:g} > {north:g}")
-    return Box(south, west, north, east)
-
-
-def _numbers(option: str, text: str, count: int, wanted: str) -> list[float]:
-    try:
-        numbers = [float(part) for part in text.replace(";", ",").split(",")]
-    except ValueError:
-        numbers = []
-    if len(numbers) != count:
-        raise UsageError(f"{option} {text}: cannot be read; wanted is {wanted}")
-    return numbers
-
-
-def _check_place(option: str, latitude: float, longitude: float) -> None:
-    if not (abs(latitude) <= 90 and abs(longitude) <= 180):
-        raise UsageError(
-            f"{option}: {latitude:g},{longitude:g} is not on the Earth; "
-            "latitudes are −90 to 90, longitudes −180 to 180"
-        )
-
-
-def _moment(option: str, text: str) -> tuple[datetime, datetime]:
-    """The beginning and the end of the time that the text names: a year, month, day or moment."""
-    parts = re.fullmatch(r"(\d{4})(?:-(\d\d?)(?:-(\d\d?))?)?", text.strip())
-    try:
-        if parts is None:
-            moment = datetime.fromisoformat(text.strip())
-            return moment, moment + timedelta(microseconds=1)
-        year, month, day = (int(part) if part else None for part in parts.groups())
-        start = datetime(year or 1, month or 1, day or 1)
-        if day:
-            return start, start + timedelta(days=1)
-        return start, datetime(start.year + (month in (None, 12)), (start.month % 12 + 1) if month else 1, 1)
-    except (ValueError, OverflowError):
-        raise UsageError(
-            f"{option} {text}: not a time; wanted is 2024, 2024-05, 2024-05-17 or 2024-05-17T14:30"
-        ) from None
 
 
 def _record(photo: "Found") -> dict[str, Any]:

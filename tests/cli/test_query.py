@@ -15,7 +15,7 @@ import pytest
 
 from geotagger.archive import FileEntry
 from geotagger.cli import main
-from geotagger.cli.query import Rung
+from geotagger.cli.asking import Rung
 from geotagger.estimate.values import RUNGS, Estimate
 from geotagger.index import open_index
 from geotagger.index.estimates import Placed, Written
