@@ -7,7 +7,7 @@ logistic regression on the same predictions. With few fixes the prior speaks.
 Takes known places and times, gives parameters. Knows nothing of photos.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,118 +23,138 @@ from geotagger.estimate.movement import (
     Motion,
     lag_feature,
 )
-from geotagger.estimate.prior import Known, Surroundings, cloud, mixture, surroundings
+from geotagger.estimate.prior import Known, Surroundings, chosen, cloud, mixture, surroundings
 from geotagger.geo import distance_km
 
 OUTING_GAP_S = 6 * HOUR_S
 """A longer pause between photos ends an outing: people sleep, and wake up somewhere."""
 
-MOST_TAUGHT = 400
+MOST_TAUGHT = 200
 """How many fixes are predicted while learning; more changed no parameter by a tenth of its spread."""
-_ROUNDS = 24
+_ROUNDS = 16
+_SMALL_GAIN = 0.1
+"""In log likelihood; a round that gains less is the last."""
+_FEWEST = 3
+_TURN_OUTINGS = 6
+_WAY_WEIGHTS = (0.4, 0.4, 0.2)
 _RADII_KM = np.array([0.3, 1.0, 3.0, 10.0, 25.0, 100.0])
 _PRIOR_COUNT = 10.0
 """The correction's prior is worth this many photos that were predicted as stated."""
 
 
-def hidden_fixes(known: Known) -> tuple[IntArray, list[tuple[Surroundings, FloatArray]]]:
-    """Which fixes are predicted, and their surroundings with weights: hidden alone, and with all
-    fixes of their outing."""
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """Fixes that are hidden and predicted. asked: rows of Known (n,). fold: int (n,), halves of the
+    archive in turns of some outings. ways: surroundings under each way of hiding, with weights (n,)."""
+
+    known: Known
+    asked: IntArray
+    fold: IntArray
+    ways: tuple[tuple[Surroundings, FloatArray], ...]
+
+
+def lesson_of(known: Known) -> Lesson:
+    """Each fix hidden alone, with its outing, and with the outings on either side too."""
     total = len(known.utc)
     asked = np.unique(np.linspace(0, total - 1, min(total, MOST_TAUGHT)).round().astype(np.int64))
     starts = np.concatenate([[True], np.diff(known.utc) > OUTING_GAP_S])
     outing = np.cumsum(starts) - 1
-    first_of = np.flatnonzero(starts)
-    last_of = np.append(first_of[1:], total)
-    weight = np.full(len(asked), 0.5)
+    edges = np.append(np.flatnonzero(starts), total)
+    mine = outing[asked]
+    last = len(edges) - 2
+    hidden = (
+        (asked, asked + 1),
+        (edges[mine], edges[mine + 1]),
+        (edges[np.maximum(mine - 1, 0)], edges[np.minimum(mine + 1, last) + 1]),
+    )
     utc, camera = known.utc[asked], known.camera[asked]
-    starts_at, ends_at = first_of[outing[asked]], last_of[outing[asked]]
-    alone = surroundings(known, utc, camera, asked, asked + 1)
-    whole = surroundings(known, utc, camera, starts_at, ends_at)
-    return asked, [(around, np.where(_has_any(around), weight, 0.0)) for around in (alone, whole)]
+    ways = []
+    for (low, high), weight in zip(hidden, _WAY_WEIGHTS, strict=True):
+        around = surroundings(known, utc, camera, low, high)
+        ways.append((around, np.where(np.isfinite(around.nearest_lag), weight, 0.0)))
+    return Lesson(known, asked, mine // _TURN_OUTINGS % 2, tuple(ways))
 
 
-def fit_motion(known: Known, start: Motion | None = None) -> Motion:
+def fit_motion(lesson: Lesson, fold: int | None = None) -> Motion:
     """A pattern search along each parameter, steps growing on success and halving on failure: the
-    surface is smooth, the parameters few, and it needs no derivative."""
-    prior = Motion()
-    motion = start or prior
-    if len(known.utc) < 3:
+    surface is smooth, the parameters few, and it needs no derivative. With `fold`, from that half."""
+    motion = prior = Motion()
+    used = np.arange(len(lesson.asked)) if fold is None else np.flatnonzero(lesson.fold == fold)
+    if len(used) < _FEWEST:
         return motion
-    asked, hidden = hidden_fixes(known)
-    lat, lng = known.lat[asked], known.lng[asked]
+    lat, lng = lesson.known.lat[lesson.asked[used]], lesson.known.lng[lesson.asked[used]]
+    ways = [(chosen(around, used), weight[used]) for around, weight in lesson.ways]
 
     def score(tried: Motion) -> float:
         held = sum(
             ((_scaled(tried, name) - _scaled(prior, name)) / PRIOR_SPREAD[name]) ** 2 for name in PRIOR_SPREAD
         )
-        seen = sum(
-            float(weight @ np.log(mixture(around, tried).density(lat, lng))) for around, weight in hidden
-        )
+        seen = sum(float(w @ np.log(mixture(around, tried).density(lat, lng))) for around, w in ways)
         return seen - 0.5 * held
 
     best = score(motion)
     step = {name: 0.5 * spread for name, spread in PRIOR_SPREAD.items()}
     for _ in range(_ROUNDS):
+        before = best
         for name in PRIOR_SPREAD:
             for direction in (1, -1):
                 tried = _moved(motion, name, direction * step[name])
                 value = score(tried)
                 if value > best:
                     motion, best = tried, value
-                    step[name] *= 1.5 * direction
+                    step[name] *= 1.5 * direction  # the way that helped is tried first next time
                     break
             else:
                 step[name] *= 0.5
-        if max(abs(step[name]) / PRIOR_SPREAD[name] for name in step) < 0.03:
+        if best - before < _SMALL_GAIN:
             break
     return motion
 
 
-def fit_correction(known: Known, motion: Motion, within_km: float = 25.0) -> Correction:
+def fit_correction(lesson: Lesson, of_fold: tuple[Motion, Motion], within_km: float = 25.0) -> Correction:
     """Logistic regression of "the truth lay inside this radius" on the probability stated for it, with
-    a ridge towards leaving the probabilities as they are."""
-    if len(known.utc) < 3:
+    a ridge towards leaving the probabilities as they are. Each half of the archive is predicted with
+    what the other half taught: a model is always too sure of what it has learned from."""
+    if len(lesson.asked) < _FEWEST:
         return Correction()
-    asked, hidden = hidden_fixes(known)
-    stated, inside, lags = [], [], []
-    for around, weight in hidden:
-        mix = mixture(around, motion)
+    known, asked = lesson.known, lesson.asked
+    stated, inside, lags, weights = [], [], [], []
+    for around, weight in lesson.ways:
+        mixes = [mixture(around, motion) for motion in of_fold]
         for row in np.flatnonzero(weight > 0):
-            drawn = cloud(mix, int(row))
+            drawn = cloud(mixes[1 - int(lesson.fold[row])], int(row), fine=24)
             found = gather(drawn, within_km, 0.9)
             stated.append(probability_within(drawn, found.latitude, found.longitude, _RADII_KM))
             away = distance_km(found.latitude, found.longitude, known.lat[asked[row]], known.lng[asked[row]])
             inside.append(away <= _RADII_KM)
             lags.append(around.nearest_lag[row])
+            weights.append(weight[row])
     if not stated:
         return Correction()
-    return fit_logistic(np.array(stated), np.array(inside), np.array(lags))
+    return fit_logistic(np.array(stated), np.array(inside), np.array(lags), np.array(weights))
 
 
-def fit_logistic(stated: FloatArray, inside: NDArray[np.bool_], lag_s: FloatArray) -> Correction:
-    """stated, inside: (n, radii); lag_s: (n,). Newton's method, each photo counted once."""
+def fit_logistic(
+    stated: FloatArray, inside: NDArray[np.bool_], lag_s: FloatArray, weights: FloatArray | None = None
+) -> Correction:
+    """stated, inside: (n, radii); lag_s, weights: (n,). Newton's method; a photo counts by its weight."""
     p = np.clip(stated, 1e-5, 1 - 1e-5)
     lag = np.broadcast_to(lag_feature(lag_s)[:, None], p.shape)
     features = np.stack([np.ones_like(p), np.log(p / (1 - p)), lag], axis=-1).reshape(-1, 3)
     truth = inside.reshape(-1).astype(np.float64)
-    share = 1.0 / p.shape[1]
+    share = np.repeat(np.ones(len(p)) if weights is None else weights, p.shape[1]) / p.shape[1]
     start = np.array([0.0, 1.0, 0.0])
     held = 0.25 * _PRIOR_COUNT
     found = start.copy()
     for _ in range(50):
         expected = 1 / (1 + np.exp(-features @ found))
-        slope = share * features.T @ (truth - expected) - held * (found - start)
-        bend = share * (features.T * (expected * (1 - expected))) @ features + held * np.eye(3)
+        slope = features.T @ (share * (truth - expected)) - held * (found - start)
+        bend = (features.T * (share * expected * (1 - expected))) @ features + held * np.eye(3)
         step = np.linalg.solve(bend, slope)
         found = found + np.clip(step, -1.0, 1.0)
         if np.abs(step).max() < 1e-7:
             break
     return Correction(float(found[0]), float(max(found[1], 0.05)), float(found[2]))
-
-
-def _has_any(around: Surroundings) -> NDArray[np.bool_]:
-    return np.isfinite(around.nearest_lag)
 
 
 def _scaled(motion: Motion, name: str) -> float:

@@ -21,6 +21,7 @@ IntArray = NDArray[np.int64]
 HOUR_S, DAY_S = 3600.0, 86400.0
 EARTH_KM2 = 5.1e8
 MOST_VISITS = 4096
+FEWEST_TO_LEARN_FROM = 3
 _FAR_S = 30 * DAY_S
 """For the correction, what is farther in time is as far."""
 
@@ -180,7 +181,7 @@ def learn_movement(
 ) -> Movement:
     """From the archive's own fixes: POSIX seconds and degrees, each (n,), in any order; NaN times
     are left out."""
-    from geotagger.estimate.learning import fit_correction, fit_motion
+    from geotagger.estimate.learning import fit_correction, fit_motion, lesson_of
     from geotagger.estimate.prior import Known
 
     t, la, ln = (np.asarray(a, dtype=np.float64) for a in (utc, lat, lng))
@@ -193,10 +194,15 @@ def learn_movement(
     t, la, ln = t[order], la[order], ln[order]
     kept = distinct_visits(t, la, ln)
     known = Known(t, la, ln, np.zeros(len(t)), codes, kept)
-    motion = fit_motion(known)
+    motion, correction = Motion(), Correction()
+    if len(t) >= FEWEST_TO_LEARN_FROM:
+        lesson = lesson_of(known)
+        motion = fit_motion(lesson)
+        halves = fit_motion(lesson, 0), fit_motion(lesson, 1)
+        correction = fit_correction(lesson, halves)
     return Movement(
         motion=motion,
-        correction=fit_correction(known, motion),
+        correction=correction,
         utc=t[kept],
         lat=la[kept],
         lng=ln[kept],

@@ -134,6 +134,15 @@ def surroundings(
     )  # fmt: skip
 
 
+def chosen(around: Surroundings, rows: IntArray) -> Surroundings:
+    """Those of some photos only."""
+    return Surroundings(
+        around.known, around.before[rows], around.after[rows], around.lag_before[rows],
+        around.lag_after[rows], around.strange_before[rows], around.strange_after[rows],
+        around.visit[rows], around.visit_lag[rows], around.visit_strange[rows],
+    )  # fmt: skip
+
+
 def _nearest(
     known: Known, utc: FloatArray, camera: IntArray, start: IntArray, step: int
 ) -> tuple[IntArray, NDArray[np.bool_]]:
