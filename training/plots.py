@@ -99,7 +99,7 @@ def _outlines(table: CellTable) -> list[Any]:
 def _world(plt: Any) -> tuple[Any, Any]:
     figure, axes = plt.subplots(figsize=(12, 6))
     lat, lng, _ = towns()
-    axes.scatter(lng, lat, s=0.3, color=_LAND)
+    axes.scatter(lng, lat, s=0.4, color=_INK, alpha=0.35, linewidths=0, zorder=3)
     axes.set(
         xlim=(-180, 180),
         ylim=(-90, 90),

@@ -59,6 +59,11 @@ HeadOption = Annotated[
     bool | None,
     typer.Option("--head-only", help="Leave the backbone of --from as it is: minutes on a CPU."),
 ]
+HierarchyOption = Annotated[
+    list[int] | None,
+    typer.Option(metavar="T1", help="Another head over coarser cells of at most so many photos; repeatable."),
+]
+EmaOption = Annotated[float | None, typer.Option(help="Memory of the averaged weights, 0 for none.")]
 EpochsOption = Annotated[float | None, typer.Option(help="How often each photo is shown.")]
 BatchOption = Annotated[int | None, typer.Option(help="Photos a step, over all GPUs.")]
 MicroOption = Annotated[int | None, typer.Option(help="Photos at once on one GPU; must divide --batch.")]
@@ -140,11 +145,13 @@ def run(
     t1: T1Option = None,
     t2: T2Option = None,
     max_level: LevelOption = None,
+    hierarchy: HierarchyOption = None,
     epochs: EpochsOption = None,
     batch: BatchOption = None,
     micro_batch: MicroOption = None,
     learning_rate: RateOption = None,
     tau: TauOption = None,
+    ema: EmaOption = None,
     input_size: SizeOption = None,
     short_side: ShortOption = None,
     precision: PrecisionOption = None,
@@ -179,16 +186,13 @@ def run(
     from training import fitting
 
     if from_index:
-        # what a person has: thousands of photos, a CPU, and a model that already knows the world
-        head_only = head_only if (head_only is not None or preset or network) else True
-        start = start or ("installed" if head_only else None)
-    changes = {
-        "start": start, "head_only": head_only, "network": network, "t1": t1, "t2": t2,
-        "max_level": max_level, "epochs": epochs, "batch": batch, "micro_batch": micro_batch,
-        "learning_rate": learning_rate,
-        "tau_km": tau, "input_size": input_size, "short_side": short_side, "precision": precision,
-        "compiled": compiled, "seed": seed,
-    }  # fmt: skip
+        head_only, start = _personal(head_only, start, preset, network)
+    changes = _changes(
+        start=start, head_only=head_only, network=network, t1=t1, t2=t2, max_level=max_level,
+        hierarchy=hierarchy, epochs=epochs, batch=batch, micro_batch=micro_batch, learning_rate=learning_rate,
+        tau_km=tau, ema=ema, input_size=input_size, short_side=short_side, precision=precision,
+        compiled=compiled, seed=seed,
+    )  # fmt: skip
     asked = stages.Asked(
         source=source, work=work or out.with_name(out.name + ".work"), preset=preset, changes=changes,
         from_index=from_index, index=index, min_accuracy=min_accuracy, exclude=tuple(exclude or ()),
@@ -218,9 +222,6 @@ def cells(
     source: SourceArgument = None,
     work: StageWork = ...,  # type: ignore[assignment]
     preset: PresetOption = None,
-    t1: T1Option = None,
-    t2: T2Option = None,
-    max_level: LevelOption = None,
     from_index: Annotated[
         bool, typer.Option("--from-index", help="Take your own geotagged photos, as the index knows them.")
     ] = False,
@@ -228,7 +229,20 @@ def cells(
     start: StartOption = None,
     head_only: HeadOption = None,
     network: NetworkOption = None,
+    t1: T1Option = None,
+    t2: T2Option = None,
+    max_level: LevelOption = None,
+    hierarchy: HierarchyOption = None,
     epochs: EpochsOption = None,
+    batch: BatchOption = None,
+    micro_batch: MicroOption = None,
+    learning_rate: RateOption = None,
+    tau: TauOption = None,
+    ema: EmaOption = None,
+    input_size: SizeOption = None,
+    short_side: ShortOption = None,
+    precision: PrecisionOption = None,
+    compiled: CompileOption = None,
     seed: SeedOption = None,
     min_accuracy: AccuracyOption = 1,
     exclude: ExcludeOption = None,
@@ -244,10 +258,14 @@ def cells(
     """
     from training import stages
 
-    changes = {
-        "t1": t1, "t2": t2, "max_level": max_level, "start": start, "head_only": head_only,
-        "network": network, "epochs": epochs, "seed": seed,
-    }  # fmt: skip
+    if from_index:
+        head_only, start = _personal(head_only, start, preset, network)
+    changes = _changes(
+        start=start, head_only=head_only, network=network, t1=t1, t2=t2, max_level=max_level,
+        hierarchy=hierarchy, epochs=epochs, batch=batch, micro_batch=micro_batch, learning_rate=learning_rate,
+        tau_km=tau, ema=ema, input_size=input_size, short_side=short_side, precision=precision,
+        compiled=compiled, seed=seed,
+    )  # fmt: skip
     asked = stages.Asked(
         source=source, work=work, preset=preset, changes=changes, from_index=from_index, index=index,
         min_accuracy=min_accuracy, exclude=tuple(exclude or ()), shares=_shares(val, test), fetch=fetch,
@@ -347,6 +365,20 @@ def pack(
     table = stages.make_cells(work, decided, say)
     made = fitting.trained(asked, decided, table)
     _write_pack(asked, decided, table, made, out, force, fitting.device_of(device), as_json)
+
+
+def _personal(
+    head_only: bool | None, start: str | None, preset: str | None, network: str | None
+) -> tuple[bool | None, str | None]:
+    """What suits a person's photos unless told otherwise: thousands of them, a CPU, and a model
+    that knows the world."""
+    if head_only is None and not preset and not network:
+        head_only = True
+    return head_only, start or ("installed" if head_only else None)
+
+
+def _changes(hierarchy: list[int] | None, **given: Any) -> dict[str, Any]:
+    return {**given, "hierarchy": tuple(hierarchy) if hierarchy else None}
 
 
 def _write_pack(
