@@ -33,12 +33,11 @@ def answers(path: Path, data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.asarray(probabilities), np.asarray(features)
 
 
+QUICK = ("resnet18", "resnet18-v2", "googlenet")
+
+
 @pytest.mark.parametrize(
-    "name",
-    [
-        n if n.startswith("resnet18") or n == "googlenet" else pytest.param(n, marks=pytest.mark.slow)
-        for n in NAMES
-    ],
+    "name", [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in NAMES if name not in QUICK)]
 )
 def test_every_network_gives_in_onnx_what_it_gives_in_pytorch(name: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
