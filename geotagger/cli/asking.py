@@ -2,7 +2,9 @@
 made into a `Query` of the index room. Wrong words raise UsageError.
 """
 
+import contextlib
 import re
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -82,14 +84,17 @@ SortOption = Annotated[
 ]
 
 
-def open_to_ask(index_file: Path | None) -> "Index | None":
+@contextlib.contextmanager
+def open_to_ask(index_file: Path | None) -> "Iterator[Index | None]":
     """The index to read; None, with a word, when the user's own does not exist yet."""
     from geotagger.index import default_index_path, open_index
 
     if index_file is None and not default_index_path().exists():
         say("nothing has been tagged yet, so there is no index; `geotagger tag PATH` makes one")
-        return None
-    return open_index(index_file, mode="read")
+        yield None
+        return
+    with open_index(index_file, mode="read") as index:
+        yield index
 
 
 def asked_for(

@@ -96,20 +96,18 @@ def query(
     if len(chosen) > 1:
         raise UsageError("--json, --geojson and --format ask for different answers; give one of them")
     form = chosen.pop() if chosen else QueryFormat.table
-    opened = open_to_ask(index_file)
-    found = _search(opened, asked)
-    if form is QueryFormat.json:
-        for photo in found:
-            emit(_record(photo))
-        sys.stdout.flush()
-    elif form is QueryFormat.geojson:
-        from geotagger.export import geojson as as_geojson
+    with open_to_ask(index_file) as opened:
+        found = _search(opened, asked)
+        if form is QueryFormat.json:
+            for photo in found:
+                emit(_record(photo))
+        elif form is QueryFormat.geojson:
+            from geotagger.export import geojson as as_geojson
 
-        for piece in as_geojson(found):
-            sys.stdout.write(piece)
+            sys.stdout.writelines(as_geojson(found))
+        else:
+            _show(found, asked, opened is not None)
         sys.stdout.flush()
-    else:
-        _show(found, asked, opened is not None)
 
 
 @ends_cleanly
@@ -142,15 +140,15 @@ def export(
     asked = asked_for(near, radius, bbox, cell, since, until, source, min_confidence, limit, sort)
     if json_lines and out is None:
         raise UsageError("--json reports about the file made, so it needs --out FILE")
-    counted = _Counted(_search(open_to_ask(index_file), asked))
-    pieces = formats.FORMATS[form.value](counted)
-    if out is None:
-        sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]
-        for piece in pieces:
-            sys.stdout.write(piece)
-        sys.stdout.flush()
-        return
-    formats.write(pieces, out)
+    with open_to_ask(index_file) as opened:
+        counted = _Counted(_search(opened, asked))
+        pieces = formats.FORMATS[form.value](counted)
+        if out is None:
+            sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]
+            sys.stdout.writelines(pieces)
+            sys.stdout.flush()
+            return
+        formats.write(pieces, out)
     if json_lines:
         emit({"file": str(out), "format": form.value, "photos": counted.count})
     else:
@@ -167,8 +165,8 @@ def runs(
 
     Example: geotagger runs --limit 5
     """
-    opened = open_to_ask(index_file)
-    listed = [] if opened is None else opened.runs.latest(limit)
+    with open_to_ask(index_file) as opened:
+        listed = [] if opened is None else opened.runs.latest(limit)
     if json_lines:
         for run in listed:
             emit(

@@ -149,12 +149,16 @@ def _open_to_read(path: Path) -> Store:
 def _open_snapshot(path: Path) -> Store:
     # "" is a private database of SQLite's own, kept in memory while small and on disk beyond
     copy = _connect("")
-    if _has_content(path):
-        source, _ = _reader(path)
-        with contextlib.closing(source):
-            source.backup(copy)
-    if copy.execute("pragma user_version").fetchone()[0] < VERSION:
-        _bring_up(copy, path)
+    try:
+        if _has_content(path):
+            source, _ = _reader(path)
+            with contextlib.closing(source):
+                source.backup(copy)
+        if copy.execute("pragma user_version").fetchone()[0] < VERSION:
+            _bring_up(copy, path)
+    except BaseException:
+        copy.close()
+        raise
     return Store(copy, str(path))
 
 
