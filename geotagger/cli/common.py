@@ -29,6 +29,21 @@ IndexOption = Annotated[
 JsonOption = Annotated[
     bool, typer.Option("--json", help="One JSON object a line on standard output, nothing else there.")
 ]
+TrackOption = Annotated[
+    list[Path] | None,
+    typer.Option("--track", metavar="FILE|DIR", help="Recorded tracks: GPX, KML, NMEA, FIT, Google's JSON."),
+]
+ClockOption = Annotated[
+    list[str] | None,
+    typer.Option("--clock", metavar="CAMERA=+1h03m", help="What to add to the clock of a camera."),
+]
+NoHabitsOption = Annotated[
+    bool, typer.Option("--no-habits", help="Leave out the places that this archive visits.")
+]
+NoTimeZoneOption = Annotated[
+    bool, typer.Option("--no-time-zone", help="Leave out what the UTC offset tells of the place.")
+]
+NoSequenceOption = Annotated[bool, typer.Option("--no-sequence", help="Look at each picture alone.")]
 
 
 def ends_cleanly(command: Callable[P, R]) -> Callable[P, R]:

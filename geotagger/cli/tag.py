@@ -5,7 +5,16 @@ from typing import Annotated, Literal
 
 import typer
 
-from geotagger.cli.common import IndexOption, JsonOption, ends_cleanly
+from geotagger.cli.common import (
+    ClockOption,
+    IndexOption,
+    JsonOption,
+    NoHabitsOption,
+    NoSequenceOption,
+    NoTimeZoneOption,
+    TrackOption,
+    ends_cleanly,
+)
 from geotagger.errors import INTERRUPTED_EXIT_CODE
 
 WriteOption = Annotated[
@@ -47,10 +56,24 @@ def tag(
             "--min-confidence", min=0, max=1, help="Write only estimates that are at least so certain."
         ),
     ] = 0.5,
+    precision: Annotated[
+        float | None,
+        typer.Option(
+            "--precision",
+            min=0,
+            max=1,
+            help="Instead: write so that this share lies inside its radius; see evaluate --calibrate.",
+        ),
+    ] = None,
     within: Annotated[
         float,
         typer.Option("--within", metavar="KM", min=0.001, help="The largest error radius to put up with."),
     ] = 25.0,
+    track: TrackOption = None,
+    clock: ClockOption = None,
+    no_habits: NoHabitsOption = False,
+    no_time_zone: NoTimeZoneOption = False,
+    no_sequence: NoSequenceOption = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be done; write nothing, not even the index.")
     ] = False,
@@ -107,6 +130,12 @@ def tag(
         readers=readers,
         within_km=within,
         min_confidence=min_confidence,
+        precision=precision,
+        tracks=tuple(track or ()),
+        clocks=tuple(clock or ()),
+        habits=not no_habits,
+        time_zone=not no_time_zone,
+        sequence=not no_sequence,
         writing=Writing(write, sidecar_style, sidecar_folder),
         again=again,
         all_images=all_images,

@@ -12,7 +12,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from threading import Event
 
@@ -20,14 +20,19 @@ from geotagger import __version__
 from geotagger.archive import lock
 from geotagger.engine.cores import usable_cores
 from geotagger.errors import UsageError
+from geotagger.estimate.calibration import KEY as CALIBRATION
+from geotagger.estimate.calibration import Calibration, least_confidence
+from geotagger.estimate.clock import parse_clocks
 from geotagger.estimate.movement import learn_movement
 from geotagger.estimate.outing import Options as EstimateOptions
+from geotagger.estimate.trackfiles import load_tracks
 from geotagger.index import Index, open_index
 from geotagger.index.photos import Fixes
 from geotagger.index.roots import Root
 from geotagger.index.runs import Run, Status
 from geotagger.metadata import sweep_temporaries
 from geotagger.model.pack import ModelPack
+from geotagger.tag.clocks import Clocks, remembered
 from geotagger.tag.network import Network, choose_pack
 from geotagger.tag.options import TagOptions
 from geotagger.tag.outcome import Outcome, Report, Tally
@@ -61,6 +66,7 @@ def tag(options: TagOptions, index_path: Path | None, listener: Listener) -> Tal
     Raises UsageError, ModelError, ArchiveBusyError, IndexUnusableError, ArchiveError.
     """
     pack = choose_pack(options.model, listener.note)
+    clocks = Clocks(parse_clocks(options.clocks), load_tracks(options.tracks, listener.note))
     paths = [_existing(path) for path in options.paths]
     tally = Tally()
     with (
@@ -74,7 +80,7 @@ def tag(options: TagOptions, index_path: Path | None, listener: Listener) -> Tal
         try:
             for root, below in _by_root(index, paths):
                 corridor = _Corridor(
-                    index, run, root, below, options, listener, tally, pack, network, model_id
+                    index, run, root, below, options, listener, tally, clocks, pack, network, model_id
                 )
                 corridor.walk()
             ended = "interrupted" if listener.stop.is_set() else "done"
@@ -96,6 +102,7 @@ class _Corridor:
     options: TagOptions
     listener: Listener
     tally: Tally
+    clocks: Clocks
     pack: ModelPack | None
     network: Network | None
     model_id: int | None
@@ -105,6 +112,7 @@ class _Corridor:
             self.listener.note(
                 f"{self.root.path}: an earlier run was cut off; {repaired} photos were checked"
             )
+        self.clocks = replace(self.clocks, told=remembered(self.index, self.root, self.clocks.told))
         self.listener.phase("Reading", 0)
         failed_before = self.tally.statuses["failed"]
         found = survey(
@@ -112,10 +120,11 @@ class _Corridor:
             self.root,
             self.below,
             exclude=self.options.exclude,
-            clocks={},
+            clocks=self.clocks,
             readers=self._readers,
             read_only=self.options.dry_run,
             report=self._report,
+            note=self.listener.note,
             advance=self.listener.advance,
             stopped=self.listener.stop.is_set,
         )
@@ -154,22 +163,36 @@ class _Corridor:
             writer.write(jobs)
 
     def _context(self, found: Survey, fixes: Fixes) -> Context:
+        options = self.options
+        stored = self.index.learned.get(self.root.id, CALIBRATION)
+        calibration = Calibration.from_dict(stored) if stored else None
+        movement = learn_movement(
+            fixes.utc, fixes.latitude, fixes.longitude, [fixes.cameras[int(n)] or None for n in fixes.camera]
+        )
+        min_confidence = options.min_confidence
+        if options.precision is not None:
+            min_confidence = least_confidence(options.precision, calibration)
         return Context(
             index=self.index,
             run_id=self.run.id,
-            options=self.options,
+            options=options,
             survey=found,
-            movement=learn_movement(fixes.utc, fixes.latitude, fixes.longitude),
+            movement=movement if calibration is None else calibration.applied_to(movement),
             fixes=fixes,
             report=self._report,
             in_scope=self._in_scope,
             root_path=self.root.path,
+            tracks=self.clocks.tracks,
+            min_confidence=min_confidence,
             table=None if self.pack is None else self.pack.cells,
             model_id=self.model_id,
             model=None if self.pack is None else self.pack.name,
             estimating=EstimateOptions(
-                within_km=self.options.within_km,
-                certainty=max(self.options.certainty, self.options.min_confidence),
+                within_km=options.within_km,
+                certainty=max(options.certainty, min(min_confidence, 0.99)),
+                habits=options.habits,
+                time_zone=options.time_zone,
+                sequence=options.sequence,
             ),
         )
 
@@ -223,6 +246,7 @@ class _Corridor:
         for irrelevant in ("paths", "batch_size", "readers", "device", "wait", "dry_run"):
             chosen.pop(irrelevant)
         model = None if self.pack is None else self.pack.digest
+        chosen["tracks"] = [(track.name, len(track.utc)) for track in self.clocks.tracks.tracks]
         return json.dumps({**chosen, "model": model, "version": __version__}, sort_keys=True, default=str)
 
     def _is_settled(self, found: Survey) -> bool:

@@ -19,8 +19,10 @@ class Writing:
 @dataclass(frozen=True, slots=True)
 class TagOptions:
     """`model`: a pack's name or folder, "none" for no visual evidence, None for the installed one.
-    `again`: photos that an older model placed are looked at once more. `all_images`: screenshots,
-    scans and graphics too. `batch_size` and `readers` None: what suits the machine."""
+    `precision`: write so that this share lies inside its radius, by what `evaluate --calibrate`
+    found; it stands in for `min_confidence`. `clocks`: "CAMERA=+1h03m". `again`: photos that an
+    older model placed are looked at once more. `all_images`: screenshots, scans and graphics too.
+    `batch_size` and `readers` None: what suits the machine."""
 
     paths: tuple[str, ...]
     model: str | None = None
@@ -31,7 +33,13 @@ class TagOptions:
     readers: int | None = None
     within_km: float = 25.0
     min_confidence: float = 0.5
+    precision: float | None = None
     certainty: float = 0.9
+    tracks: tuple[Path, ...] = ()
+    clocks: tuple[str, ...] = ()
+    habits: bool = True
+    time_zone: bool = True
+    sequence: bool = True
     writing: Writing = Writing()
     again: bool = False
     all_images: bool = False

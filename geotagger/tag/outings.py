@@ -17,6 +17,7 @@ from geotagger.estimate.learning import OUTING_GAP_S
 from geotagger.estimate.movement import Movement
 from geotagger.estimate.outing import Options as EstimateOptions
 from geotagger.estimate.outing import estimate_outing
+from geotagger.estimate.tracks import Tracks
 from geotagger.estimate.values import RUNGS, Estimate, Fix, Observation, Posterior
 from geotagger.index import Index
 from geotagger.index.estimates import Placed
@@ -60,6 +61,8 @@ class Context:
     report: Report
     in_scope: Callable[[str], bool]
     root_path: str
+    tracks: Tracks
+    min_confidence: float
     table: CellTable | None = None
     model_id: int | None = None
     model: str | None = None
@@ -74,7 +77,7 @@ def wants_a_look(context: Context, known: Known) -> bool:
         return False
     if known.rung in OWN_FIXES or (known.facts.not_a_photo and not context.options.all_images):
         return False
-    placed = known.written is not None or (known.confidence or 0.0) >= context.options.min_confidence
+    placed = known.written is not None or (known.confidence or 0.0) >= context.min_confidence
     return not placed or context.options.again or context.survey.touches(known.id)
 
 
@@ -99,7 +102,7 @@ def settle_outing(context: Context, seen: Sequence[Seen]) -> list[Job]:
     if context.model_id is not None:
         new = [(m.known.id, m.posterior) for m in members if m.is_new and m.posterior is not None]
         context.index.photos.put_posteriors(context.model_id, new)
-    is_open = any(m.is_new or context.survey.touches(m.known.id) or _is_unplaced(m) for m in members)
+    is_open = any(_needs_thought(context, member) for member in members)
     estimates = _estimates(context, members) if is_open else [None] * len(members)
     jobs = [
         _settle(context, member, estimate, is_open)
@@ -109,9 +112,16 @@ def settle_outing(context: Context, seen: Sequence[Seen]) -> list[Job]:
     return [job for job in jobs if job is not None]
 
 
-def _is_unplaced(member: Member) -> bool:
-    """A readable photo without any estimate: an earlier run was cut off, or found no evidence."""
-    return member.known.rung is None and member.known.error is None
+def _needs_thought(context: Context, member: Member) -> bool:
+    """New evidence about this photo, or none so far: an earlier run was cut off, or found nothing."""
+    known = member.known
+    if member.is_new or context.survey.touches(known.id) or (known.rung is None and known.error is None):
+        return True
+    return known.rung in ("visual", "neighbours") and _tracked(context, known) is not None
+
+
+def _tracked(context: Context, known: Known) -> Fix | None:
+    return None if known.utc is None else context.tracks.fix_at(known.utc, known.utc_error_s)
 
 
 def _member(known: Known, said: Posterior | PhotoError | None) -> Member:
@@ -125,16 +135,18 @@ def _member(known: Known, said: Posterior | PhotoError | None) -> Member:
 def _estimates(context: Context, members: Sequence[Member]) -> list[Estimate | None]:
     observations = [_observation(context, m) for m in members]
     times = [o.utc for o in observations if o.utc is not None]
-    before = _fix_beyond(context.fixes, times[0], -1) if times else None
-    after = _fix_beyond(context.fixes, times[-1], +1) if times else None
+    before, after = _beyond(context, times[0], times[-1]) if times else (None, None)
     return estimate_outing(observations, before, after, context.movement, context.table, context.estimating)
 
 
 def _observation(context: Context, member: Member) -> Observation:
     known = member.known
-    fix = None
+    fix: Fix | None
     if known.rung in OWN_FIXES and known.latitude is not None and known.longitude is not None:
         fix = Fix(known.latitude, known.longitude, known.radius_km or GPS_ERROR_KM, known.rung)
+    else:
+        fix = _tracked(context, known)
+    offset = None if known.facts is None or known.facts.taken is None else known.facts.taken.offset
     usable = known.facts is not None and (context.options.all_images or not known.facts.not_a_photo)
     return Observation(
         known.id,
@@ -143,20 +155,33 @@ def _observation(context: Context, member: Member) -> Observation:
         fix,
         member.posterior if usable else None,
         known.utc_error_s,
+        None if offset is None else offset.total_seconds(),
     )
 
 
-def _fix_beyond(fixes: Fixes, utc: float, side: int) -> Observation | None:
-    """The nearest fix strictly before (side −1) or after (+1) a time."""
-    n = int(np.searchsorted(fixes.utc, utc, side="left")) - 1
-    if side > 0:
-        n = int(np.searchsorted(fixes.utc, utc, side="right"))
-    if not 0 <= n < len(fixes.utc):
-        return None
+def _beyond(context: Context, first: float, last: float) -> tuple[Observation | None, Observation | None]:
+    """The known places nearest in time before and after an outing: a photo's, or a track's."""
+    anchors = context.tracks.anchors(first, last)
+    before = [o for o in anchors if o.utc is not None and o.utc < first]
+    after = [o for o in anchors if o.utc is not None and o.utc > last]
+    fixes = context.fixes
+    if (n := int(np.searchsorted(fixes.utc, first, side="left")) - 1) >= 0:
+        before.append(_fix_of_photo(fixes, n))
+    if (n := int(np.searchsorted(fixes.utc, last, side="right"))) < len(fixes.utc):
+        after.append(_fix_of_photo(fixes, n))
+    return (
+        max(before, key=lambda o: o.utc or 0.0, default=None),
+        min(after, key=lambda o: o.utc or 0.0, default=None),
+    )
+
+
+def _fix_of_photo(fixes: Fixes, n: int) -> Observation:
     error_m = float(fixes.error_m[n])
     error_km = GPS_ERROR_KM if np.isnan(error_m) else error_m / 1000
     fix = Fix(float(fixes.latitude[n]), float(fixes.longitude[n]), error_km, "camera")
-    return Observation(int(fixes.photo_ids[n]), float(fixes.utc[n]), fixes.cameras[int(fixes.camera[n])], fix)
+    return Observation(
+        int(fixes.photo_ids[n]), float(fixes.utc[n]), fixes.cameras[int(fixes.camera[n])] or None, fix
+    )
 
 
 def _settle(context: Context, member: Member, estimate: Estimate | None, is_open: bool) -> Job | None:
@@ -228,8 +253,8 @@ def _write_or_tell(context: Context, known: Known, chosen: Estimate, is_new: boo
         outcome_of(known.path, "written", chosen, context.model if "visual" in chosen.rungs else None),
         reason="; ".join(chosen.evidence) or None,
     )
-    if chosen.confidence < options.min_confidence:
-        reason = f"certainty {chosen.confidence:.2f} is below {options.min_confidence:.2f}"
+    if chosen.confidence < context.min_confidence:
+        reason = f"certainty {chosen.confidence:.2f} is below {context.min_confidence:.2f}"
         context.report(_told(outcome, "indexed", reason, "not certain enough to be written"))
         return None
     if options.writing.mode == "none":

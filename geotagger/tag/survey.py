@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from geotagger.archive import Folder, fingerprint, folders
 from geotagger.cells import leaf_ids, tokens
 from geotagger.errors import PhotoError, UnreadablePhotoError
-from geotagger.estimate.clock import Clocked, resolve_times
 from geotagger.estimate.values import Estimate
 from geotagger.index import Index
 from geotagger.index.compare import Change
@@ -27,6 +26,7 @@ from geotagger.marks import Mark
 from geotagger.metadata import FoundPosition, sidecar_position, sweep_temporaries
 from geotagger.photo.facts import read_facts
 from geotagger.photo.values import Facts, GpsFix
+from geotagger.tag.clocks import Clocks, set_times
 from geotagger.tag.outcome import Outcome, Report
 
 CHUNK = 256
@@ -73,10 +73,11 @@ def survey(
     paths: Sequence[str],
     *,
     exclude: Sequence[str],
-    clocks: dict[str, float],
+    clocks: Clocks,
     readers: int,
     read_only: bool,
     report: Report,
+    note: Callable[[str], None],
     advance: Callable[[int], None],
     stopped: Callable[[], bool],
 ) -> Survey:
@@ -106,8 +107,8 @@ def survey(
             if stopped():
                 break
     found.unchanged = comparison.unchanged
-    if found.touched.any():
-        _resolve_times(index, root, clocks)
+    if found.touched.any() or clocks.told or clocks.tracks.tracks:
+        found.touch(set_times(index, root, clocks, note))
     return found
 
 
@@ -239,42 +240,6 @@ def known_place(latitude: float, longitude: float, rung: str, radius_km: float) 
     """A place that somebody knows, as an estimate that is certain of it."""
     cell = tokens(leaf_ids([latitude], [longitude]))[0]
     return Estimate(latitude, longitude, radius_km, 1.0, rung, (rung,), cell)
-
-
-def _resolve_times(index: Index, root: Root, clocks: dict[str, float]) -> None:
-    """Every photo's time anew: one new neighbour with a place may tell the time zone of many."""
-    ids: list[int] = []
-    old: list[float] = []
-    rows: list[Clocked] = []
-    for known in index.photos.in_time(root.id):
-        if known.facts is None:
-            continue
-        facts, fix = known.facts, known.facts.fix
-        own = fix if fix is not None and (fix.mark is None or not fix.mark.is_estimate) else None
-        ids.append(known.id)
-        old.append(np.nan if known.utc is None else known.utc)
-        rows.append(
-            Clocked(
-                None if facts.taken is None else facts.taken.local,
-                None if facts.taken is None else facts.taken.offset,
-                facts.gps_utc,
-                facts.camera,
-                None if own is None else own.latitude,
-                None if own is None else own.longitude,
-            )
-        )
-    if not rows:
-        return
-    times = resolve_times(rows, clocks=clocks)
-    changed = ~np.isclose(times.utc, np.array(old), rtol=0, atol=1e-3, equal_nan=True)
-    index.photos.set_utc(
-        (ids[n], None if np.isnan(times.utc[n]) else float(times.utc[n]), _finite(times.error_s[n]))
-        for n in np.flatnonzero(changed)
-    )
-
-
-def _finite(error_s: float) -> float:
-    return float(error_s) if np.isfinite(error_s) else 0.0
 
 
 def _chunks(changes: Iterable[Change], size: int) -> Iterator[list[Change]]:
