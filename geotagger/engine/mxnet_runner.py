@@ -6,6 +6,7 @@ keeps its checkpoint, gives Runners; EngineError says in one line why not and wh
 """
 
 import importlib
+import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,7 @@ def _import_mxnet() -> Any:
         warnings.simplefilter("ignore")
         if "bool" not in np.__dict__:
             np.__dict__["bool"] = bool  # numpy 1.24 dropped the alias that MXNet still imports
+        os.environ.setdefault("MXNET_SUBGRAPH_VERBOSE", "0")  # else it announces its backend on stderr
         try:
             return importlib.import_module("mxnet")
         except ModuleNotFoundError as error:
