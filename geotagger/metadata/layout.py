@@ -29,7 +29,8 @@ class Change:
 class Layout(Protocol):
     """`blocks` are the EXIF blocks, the one that readers heed first; `packets` the XMP packets.
     `outline` names everything else in the file that metadata surgery could hit, in order, by
-    content and not by place: equal outlines mean that nothing else was touched."""
+    content and not by place: equal outlines mean that nothing else was touched. `takes_new_xmp`:
+    our own fields may be added to its XMP, which may be a new packet."""
 
     @property
     def format(self) -> str: ...

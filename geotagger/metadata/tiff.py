@@ -20,6 +20,7 @@ from geotagger.metadata.splice import Splice
 GPS_POINTER = 0x8825
 EXIF_POINTER = 0x8769
 INTEROP_POINTER = 0xA005
+MAKER_NOTE = 0x927C
 XMP_TAG = 0x02BC
 THUMBNAIL_OFFSET = 0x0201
 
@@ -95,7 +96,7 @@ class Tiff:
         count, raw, following = self._table(offset)
         tags = struct.unpack(f"{self.order}{'H10x' * count}", raw)
         entries = tuple(
-            raw[12 * i : 12 * i + 12] if tag != THUMBNAIL_OFFSET else raw[12 * i : 12 * i + 8]
+            raw[12 * i : 12 * i + (8 if self._is_outlying(tag, raw, i) else 12)]
             for i, tag in enumerate(tags)
             if tag != GPS_POINTER
         )
@@ -105,6 +106,13 @@ class Tiff:
             if tag in (EXIF_POINTER, INTEROP_POINTER)
         }
         return entries, pointers, following
+
+    def _is_outlying(self, tag: int, raw: bytes, index: int) -> bool:
+        """Whether an entry leads to a thumbnail or maker note behind the block, which may move."""
+        if tag not in (THUMBNAIL_OFFSET, MAKER_NOTE):
+            return False
+        offset: int = struct.unpack_from(self.order + "I", raw, 12 * index + 8)[0]
+        return offset >= self.window.size
 
     def _table(self, offset: int) -> tuple[int, bytes, int]:
         """Count and bytes of the entries at `offset`, and the offset of the next directory."""

@@ -29,6 +29,9 @@ def check_added(old: Layout, new: Layout, position: Position) -> None:
     found = [p for p in map(position_in, new.blocks) if p is not None]
     if not found:
         raise MismatchError("the position is not in it")
+    for packet, changed in zip(old.packets, new.packets, strict=False):
+        if packet != changed and xmp.others(packet) != xmp.others(changed):
+            raise MismatchError("fields of its XMP other than GPS have changed")
     for packet in filter(xmp.speaks_of_gps, new.packets):
         try:
             told = xmp.position_of(packet)

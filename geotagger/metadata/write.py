@@ -103,7 +103,10 @@ def _prepare_photo(path: str, position: Position, overwrite: bool, durable: bool
         if not overwrite:
             check_free(path, positions_in(layout), position)
         replace.check_replaceable(path, source)
-        splices = layout.splices(change_to(layout, position))
+        try:
+            splices = layout.splices(change_to(layout, position, mark_xmp=True))
+        except RefusedError:
+            splices = layout.splices(change_to(layout, position, mark_xmp=False))
         removed = [source.read(s.offset, s.length) for s in splices]
 
         def check(descriptor: int) -> None:
@@ -114,8 +117,12 @@ def _prepare_photo(path: str, position: Position, overwrite: bool, durable: bool
     return Prepared(edit, temporary)
 
 
-def change_to(layout: Layout, position: Position) -> Change:
-    """What must change in a photo so that it says `position`, and nothing in it contradicts."""
+def change_to(layout: Layout, position: Position, mark_xmp: bool) -> Change:
+    """What must change in a photo so that it says `position`, and nothing in it contradicts.
+
+    With `mark_xmp` an estimate's model, run and cell also go into the XMP of a JPEG, in fields of
+    our own; EXIF alone has them in GPSProcessingMethod.
+    """
     exif: dict[int, list[Splice]] = {}
     several = len(layout.blocks) > 1
     holding = [n for n, block in enumerate(layout.blocks) if several and verify.position_in(block)]
@@ -131,18 +138,22 @@ def change_to(layout: Layout, position: Position) -> Change:
             continue
         if not holding:
             break
+    marking = mark_xmp and position.mark.is_estimate and layout.takes_new_xmp
     changed_xmp: dict[int, list[Splice]] = {}
     for number, packet in enumerate(layout.packets):
-        if not xmp.speaks_of_gps(packet):
-            continue
         try:
-            changed_xmp[number] = xmp.with_position(packet, position)
+            if xmp.speaks_of_gps(packet):
+                changed_xmp[number] = xmp.with_position(packet, position)
+            elif xmp.is_marked(packet) or (marking and number == 0):
+                changed_xmp[number] = xmp.with_mark(packet, position)
         except XmpError as error:
-            raise RefusedError(f"its XMP holds a position, and {error}") from None
+            if xmp.speaks_of_gps(packet):
+                raise RefusedError(f"its XMP holds a position, and {error}") from None
     return Change(
         exif=exif,
         xmp=changed_xmp,
         new_exif=None if exif else gps.standalone(position),
+        new_xmp=xmp.new_mark_packet(position) if marking and not layout.packets else None,
     )
 
 

@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape, quoteattr
 from geotagger.geo import is_place
 from geotagger.marks import XMP_NAMESPACE, XMP_PREFIX, Mark, mark_of, processing_method
 from geotagger.metadata.rdf import Name, Packet, Property, parsed
-from geotagger.metadata.splice import Splice, ordered, spliced
+from geotagger.metadata.splice import Splice, ordered
 from geotagger.metadata.values import FoundPosition, Position
 
 EXIF = "http://ns.adobe.com/exif/1.0/"
@@ -37,13 +37,14 @@ _COORDINATE = re.compile(
 )
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
-_NEW_PACKET = (
+_PACKET = (
     b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
     b'<x:xmpmeta xmlns:x="adobe:ns:meta/">\n'
     b' <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">\n'
+    b"%s"
     b" </rdf:RDF>\n"
     b"</x:xmpmeta>\n"
-    b'<?xpacket end="w"?>'
+    b'<?xpacket end="w"?>\n'
 )
 
 
@@ -67,6 +68,22 @@ def position_of(data: bytes) -> FoundPosition | None:
     return FoundPosition(latitude, longitude, _mark(values), altitude)
 
 
+def is_marked(data: bytes) -> bool:
+    """Whether unparsed XMP could hold our own fields."""
+    return XMP_NAMESPACE.encode() in data
+
+
+def others(data: bytes) -> list[tuple[Name, str]]:
+    """The properties of a packet that are neither a position nor ours, as they stand."""
+    packet = parsed(data)
+    ours = {(EXIF, local) for local in (*_OF_THE_POSITION, *_OF_THE_FIX)}
+    return [
+        (p.name, p.value if p.value is not None else data[slice(*p.span)].decode(errors="replace"))
+        for p in packet.properties()
+        if p.name not in ours and p.name[0] != XMP_NAMESPACE and p.name[1] != RDF_ABOUT
+    ]
+
+
 def mark_in(data: bytes) -> Mark | None:
     """What a packet's own fields of ours say. XmpError when it cannot be read."""
     return _mark(parsed(data).values())
@@ -74,13 +91,14 @@ def mark_in(data: bytes) -> Mark | None:
 
 def new_packet(position: Position) -> bytes:
     """A packet of our own with nothing but the position."""
-    return spliced(_NEW_PACKET, with_position(_NEW_PACKET, position)) + b"\n"
+    return _PACKET % _node(
+        "rdf:", 'rdf:about=""', "\n", _position_fields(position), _mark_fields(position.mark)
+    )
 
 
 def new_mark_packet(position: Position) -> bytes:
     """A packet with our own fields only, to stand beside EXIF that holds the position."""
-    packet = parsed(_NEW_PACKET)
-    return spliced(_NEW_PACKET, _inserted(packet, {}, _mark_fields(position.mark)))
+    return _PACKET % _node("rdf:", 'rdf:about=""', "\n", {}, _mark_fields(position.mark))
 
 
 def with_position(data: bytes, position: Position) -> list[Splice]:
@@ -175,18 +193,7 @@ def _inserted(packet: Packet, fields: dict[str, str], marks: dict[str, str]) -> 
     rdf = packet.prefix.decode()
     about = next((n.about for n in packet.nodes if n.about is not None), f'{rdf}about=""'.encode())
     newline = "\r\n" if b"\r\n" in packet.data else "\n"
-    uris = ([("exif", EXIF)] if fields else []) + ([(XMP_PREFIX, XMP_NAMESPACE)] if marks else [])
-    lines = [
-        f"  <{rdf}Description {about.decode()}",
-        *(f"    xmlns:{prefix}={quoteattr(uri)}" for prefix, uri in uris),
-    ]
-    lines[-1] += ">"
-    lines += [f"   <exif:{local}>{escape(value)}</exif:{local}>" for local, value in fields.items()]
-    lines += [
-        f"   <{XMP_PREFIX}:{local}>{escape(value)}</{XMP_PREFIX}:{local}>" for local, value in marks.items()
-    ]
-    lines += [f"  </{rdf}Description>", ""]
-    text = newline.join(lines).encode()
+    text = _node(rdf, about.decode(), newline, fields, marks)
     if packet.end is None:
         assert packet.empty_rdf is not None
         end = packet.empty_rdf[1]
@@ -199,6 +206,21 @@ def _inserted(packet: Packet, fields: dict[str, str], marks: dict[str, str]) -> 
     else:
         text = newline.encode() + text
     return [Splice(at, 0, text)]
+
+
+def _node(rdf: str, about: str, newline: str, fields: dict[str, str], marks: dict[str, str]) -> bytes:
+    """An rdf:Description on lines of its own, with the namespaces that it needs."""
+    uris = ([("exif", EXIF)] if fields else []) + ([(XMP_PREFIX, XMP_NAMESPACE)] if marks else [])
+    lines = [
+        f"  <{rdf}Description {about}",
+        *(f"    xmlns:{prefix}={quoteattr(uri)}" for prefix, uri in uris),
+    ]
+    lines[-1] += ">"
+    lines += [f"   <exif:{local}>{escape(value)}</exif:{local}>" for local, value in fields.items()]
+    lines += [
+        f"   <{XMP_PREFIX}:{local}>{escape(value)}</{XMP_PREFIX}:{local}>" for local, value in marks.items()
+    ]
+    return newline.join([*lines, f"  </{rdf}Description>", ""]).encode()
 
 
 def _position_fields(position: Position) -> dict[str, str]:
