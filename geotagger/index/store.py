@@ -201,9 +201,13 @@ def _bring_up(connection: sqlite3.Connection, path: Path) -> None:
 
 def _connect(uri: str) -> sqlite3.Connection:
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
-    connection.execute(f"pragma busy_timeout = {_BUSY_MS}")
-    connection.execute("pragma foreign_keys = on")
-    connection.execute(f"pragma cache_size = -{_CACHE_KIB}")
+    try:
+        connection.execute(f"pragma busy_timeout = {_BUSY_MS}")
+        connection.execute("pragma foreign_keys = on")
+        connection.execute(f"pragma cache_size = -{_CACHE_KIB}")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 

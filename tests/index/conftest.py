@@ -1,7 +1,7 @@
 """A small archive on disk and an index of it."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -57,12 +57,3 @@ def estimate(
 ) -> Estimate:
     told: dict[str, object] = {"radius_km": 3.0, "confidence": 0.5, "rungs": (rung,), "cell": "", **more}
     return Estimate(latitude, longitude, rung=rung, **told)  # type: ignore[arg-type]
-
-
-@pytest.fixture
-def reopen(index: Index) -> Callable[[], Index]:
-    def again() -> Index:
-        index.close()
-        return open_index(index.path)
-
-    return again
