@@ -1,9 +1,11 @@
 """Reports as tables for people, records for scripts, and the estimate of a dry run."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
 from rich.table import Table
 
 from training.evaluate import THRESHOLDS_KM, Report, Score
@@ -41,27 +43,39 @@ def tables_of(report: Report) -> list[Table]:
     return [standard, regions]
 
 
-def lines_of(report: Report) -> list[Any]:
-    """Tables and what else there is to say, to be printed one after the other."""
-    more: list[Any] = list(tables_of(report))
+def plain_lines(report: Report) -> list[str]:
+    """The same as lines for a log: one each, nothing drawn."""
+    titled = {
+        **{f"{report.model}, {name}": score for name, score in report.scores.items()},
+        **{f"ceiling, {name}": score for name, score in report.ceilings.items()},
+        **{f"in {name}": score for name, score in report.regions.items()},
+    }
+    thresholds = "/".join(f"{km:g}" for km in THRESHOLDS_KM)
+    lines = [f"{report.model} on {report.test_set}: % within {thresholds} km [95 % intervals]"]
+    for name, score in titled.items():
+        *shares, median, geoscore, photos = _cells(score)
+        told = " / ".join(shares)
+        lines.append(f"{name}: {told}; median {median} km, GeoScore {geoscore}, {photos} photos")
+    lines += [
+        f"published, {name}: {' / '.join(f'{p:.1f}' for p in percent)}"
+        for name, percent in report.published.items()
+    ]
+    return lines
+
+
+def show(report: Report) -> None:
+    """To standard output: tables on a terminal, plain lines elsewhere."""
+    if sys.stdout.isatty():
+        console = Console(highlight=False)
+        for table in tables_of(report):
+            console.print(table)
+    else:
+        print("\n".join(plain_lines(report)))
     if report.scores:
-        more.append(f"temperature {report.temperature:.3f}, negative log-likelihood {report.nll:.3f}")
+        print(f"temperature {report.temperature:.3f}, negative log-likelihood {report.nll:.3f}")
     if report.problems:
-        more.append(
-            f"{len(report.problems):,} images could not be read, the first: {': '.join(report.problems[0])}"
-        )
-    return more
-
-
-def emit_report(lines: list[Any]) -> None:
-    """To standard output."""
-    from rich.console import Console
-
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=160)
-    for line in lines:
-        console.print(line)
+        first = ": ".join(report.problems[0])
+        print(f"{len(report.problems):,} images could not be read, the first: {first}")
 
 
 def record_of(report: Report) -> dict[str, Any]:

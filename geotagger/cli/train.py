@@ -392,7 +392,7 @@ def _write_pack(
     as_json: bool,
 ) -> None:
     from training import fitting
-    from training.rendering import emit_report, lines_of, record_of
+    from training.rendering import record_of, show
 
     written, report = fitting.make_pack(asked, decided, table, made, out, force, device, say)
     say(f"pack: {out} ({len(table):,} cells); try it: geotagger tag PHOTOS --model {out} --dry-run")
@@ -400,7 +400,7 @@ def _write_pack(
         emit({"stage": "pack", "pack": str(out), "cells": len(table), "temperature": written.temperature,
               **made.told, **(record_of(report) if report else {})})  # fmt: skip
     elif report:
-        emit_report(lines_of(report))
+        show(report)
 
 
 def _estimate(asked: "Asked", device: str, as_json: bool) -> None:
@@ -420,7 +420,7 @@ def _estimate(asked: "Asked", device: str, as_json: bool) -> None:
     if as_json:
         emit(record)
     else:
-        rendering.emit_report(rendering.lines_of_estimate(record))
+        print("\n".join(rendering.lines_of_estimate(record)))
 
 
 def _tell_recipe(recipe: "Recipe") -> None:

@@ -102,3 +102,77 @@ def test_bad_labels_are_told_by_line(tmp_path: Path, text: str, message: str) ->
     (tmp_path / "a.csv").write_text(text)
     with pytest.raises(SourceError, match=message):
         load_labels(tmp_path / "a.csv")
+
+
+def test_a_report_is_told_as_lines_tables_and_json(
+    published_cells: CellTable, shared_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import json
+
+    from training.plots import picture_of_report
+    from training.rendering import plain_lines, record_of, save_report, show, tables_of
+
+    labels = load_labels(shared_data / "reference/testsets/im2gps-237.csv")
+    report = ceiling_report(published_cells, labels, "rn101-5k500")
+    lines = plain_lines(report)
+    assert any(line.startswith("ceiling, truth's own cell: 37.1 [") for line in lines)
+    assert "published, RN101-5k500: 16.8 / 39.2 / 48.9 / 67.9 / 82.2" in lines
+    (table,) = tables_of(report)
+    assert table.row_count == 2 + 6
+    show(report)
+    assert capsys.readouterr().out == "\n".join(lines) + "\n"
+    (saved,) = save_report(report, tmp_path, picture_of_report)
+    assert json.loads(saved.read_text()) == json.loads(json.dumps(record_of(report), allow_nan=False))
+
+
+def test_pictures_are_drawn(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    from training.evaluate import Report
+    from training.plots import picture_of_report
+
+    rng = np.random.default_rng(0)
+    errors, lat, lng = rng.lognormal(4, 2, 200), rng.uniform(-60, 60, 200), rng.uniform(-180, 180, 200)
+    report = Report(
+        "m", "set", {"place": score(errors)}, {}, {}, published_for("im2gps"), errors, rng.uniform(0, 1, 200),
+        lat, lng, 1.0, 2.0,
+    )  # fmt: skip
+    made = picture_of_report(report, tmp_path)
+    assert [path.name for path in made] == ["accuracy.png", "errors.png", "reliability.png"]
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in made)
+
+
+def test_a_labelled_set_with_images_is_measured_and_calibrates_the_pack(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    import torch
+
+    from geotagger.model.manifest import Manifest
+    from geotagger.model.pack import find_pack, write_pack
+    from geotagger.model.preprocessing import Preprocessing
+    from tests.training.places import PLACES, picture, style_of
+    from training.evaluate import evaluate_labels
+    from training.export import network_writer
+    from training.networks import build
+    from training.partition import Thresholds, partition
+
+    lat, lng = (np.array([place[i] for place in PLACES]) for i in (1, 2))
+    table = partition(lat, lng, Thresholds(1, 1, max_level=8))
+    torch.manual_seed(0)
+    manifest = Manifest("tiny", "1", "none", Preprocessing(input_size=32, scale=1.0, mean=(0.0, 0.0, 0.0)))
+    pack = write_pack(tmp_path / "tiny", manifest, table, network_writer(build("resnet18", len(table)), 32))
+    rows = ["img_id,LAT,LON"]
+    (tmp_path / "images").mkdir()
+    for number, (_, place_lat, place_lng) in enumerate(PLACES):
+        picture(style_of(number), np.random.default_rng(number)).save(tmp_path / "images" / f"{number}.jpg")
+        rows.append(f"00/{number}.jpg,{place_lat},{place_lng}")
+    rows.append("gone.jpg,1,2")
+    (tmp_path / "set.csv").write_text("\n".join(rows))
+    report = evaluate_labels(pack, tmp_path / "set.csv", tmp_path / "images", device="cpu")
+    assert report.scores["place within 25 km"].photos == 8
+    assert [name for name, _ in report.problems] == ["gone.jpg"]
+    assert set(report.regions) == {"Europe", "Africa", "Asia", "Oceania", "South America", "North America"}
+    fitted = evaluate_labels(pack, tmp_path / "set.csv", tmp_path / "images", device="cpu", fit=True)
+    again = find_pack(tmp_path / "tiny")
+    assert again.temperature == pytest.approx(fitted.temperature)
+    assert again.manifest.accuracy[0].test_set == "set"
+    with pytest.raises(SourceError, match="none of the 9 photos of"):
+        evaluate_labels(pack, tmp_path / "set.csv", tmp_path, device="cpu")
