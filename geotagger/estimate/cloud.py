@@ -170,13 +170,6 @@ def leaves_of(clouds: Sequence[Cloud]) -> list[cells.CellIds]:
     return np.split(cells.leaf_ids(lat, lng), edges)
 
 
-def heaviest(cloud: Cloud, most: int) -> NDArray[np.int64]:
-    """The rows of the heaviest points, in the order of the cloud."""
-    if len(cloud.mass) <= most:
-        return np.arange(len(cloud.mass))
-    return np.sort(np.argpartition(-cloud.mass, most)[:most])
-
-
 def _share(distance: FloatArray, size: FloatArray, radius: FloatArray | float) -> FloatArray:
     """How much of a disc of radius `size` lies in one of `radius` whose middle is `distance` away:
     exact when one holds the other or they do not meet, linear between."""

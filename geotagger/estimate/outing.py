@@ -31,13 +31,16 @@ from geotagger.estimate.prior import (
 )
 from geotagger.estimate.sequence import (
     Node,
+    Offer,
     burst_weights,
     join,
     node_of_both,
     node_of_picture,
     node_of_prior,
+    offer_of,
+    shared_of,
 )
-from geotagger.estimate.values import RUNGS, Estimate, Fix, Observation
+from geotagger.estimate.values import RUNGS, Estimate, Fix, Observation, Posterior
 from geotagger.geo import distance_km
 
 _TRUSTED = RUNGS.index("camera")
@@ -119,24 +122,43 @@ def weigh_outing(
     known, fixes = _known([before, *observations, after], photos, movement, options)
     around, mix = _prior(photos, known, movement, options)
     posteriors = [o.posterior if table is not None and _says_anything(o) else None for o in photos]
-    weights = np.ones(len(photos))
-    if options.sequence:
-        pictured = [row for row, posterior in enumerate(posteriors) if posterior is not None]
-        weights[pictured] = burst_weights([photos[row].utc for row in pictured])
+    offers = _offers(photos, posteriors, table, options)
     nodes: list[Node | None] = []
-    for row, (photo, posterior) in enumerate(zip(photos, posteriors, strict=True)):
+    for row, photo in enumerate(photos):
         has_prior = bool(mix.weight[row].sum() > 0)
-        if posterior is not None and table is not None:
+        offer = offers[row]
+        if offer is not None and table is not None:
             if has_prior:
-                nodes.append(node_of_both(photo.utc, posterior, table, mix, row, float(weights[row])))
+                nodes.append(node_of_both(photo.utc, offer, table, mix, row))
             else:
-                nodes.append(node_of_picture(photo.utc, posterior, table, float(weights[row])))
+                nodes.append(node_of_picture(photo.utc, offer, table))
         else:
             nodes.append(node_of_prior(photo.utc, mix, row) if has_prior else None)
     clouds = [None if node is None else node.points for node in nodes]
     if options.sequence:
         clouds = join(nodes, movement.motion, known.utc[sorted(fixes)])
     return Weighed(tuple(asked), tuple(photos), around, mix, tuple(nodes), tuple(clouds), fixes)
+
+
+def _offers(
+    photos: Sequence[Observation],
+    posteriors: Sequence[Posterior | None],
+    table: CellTable | None,
+    options: Options,
+) -> list[Offer | None]:
+    """What each picture shows; in a sequence also what those beside it show."""
+    offers: list[Offer | None] = [None] * len(photos)
+    if table is None:
+        return offers
+    said = [(row, posterior) for row, posterior in enumerate(posteriors) if posterior is not None]
+    timed = [(row, posterior) for row, posterior in said if photos[row].utc is not None and options.sequence]
+    weights = burst_weights([photos[row].utc for row, _ in timed])
+    shared = shared_of([posterior for _, posterior in timed]) if len(timed) > 1 else [None] * len(timed)
+    for row, posterior in said:
+        offers[row] = offer_of(posterior, table)
+    for (row, posterior), beside, weight in zip(timed, shared, weights, strict=True):
+        offers[row] = offer_of(posterior, table, beside, float(weight))
+    return offers
 
 
 def _stands(observation: Observation) -> bool:
