@@ -1,8 +1,9 @@
 """Other precisions of a network: INT8 for processors, FP16 for GPUs, each an ONNX file of its own.
 
-INT8: weights per channel and activations of the convolutions, calibrated on real photos, as
-QuantizeLinear pairs that ONNX Runtime and OpenVINO both turn into integer kernels. The classifier and
-the softmax stay in float: quantising them ruins probabilities. Takes files and inputs, gives a file.
+INT8: weights per channel and activations of the convolutions and of what lies between them, calibrated
+on real photos, as QuantizeLinear pairs that ONNX Runtime and OpenVINO both turn into integer kernels.
+The classifier and the softmax stay in float: quantising them ruins probabilities. Takes files and
+inputs, gives a file.
 """
 
 import contextlib
@@ -67,7 +68,7 @@ def _to_int8(network: Path, target: Path, inputs: Batch, scratch: Path) -> None:
         str(target),
         Photos(),
         quant_format=QuantFormat.QDQ,
-        op_types_to_quantize=["Conv"],
+        op_types_to_quantize=["Conv", "Relu", "Add", "MaxPool"],
         per_channel=True,
         activation_type=QuantType.QUInt8,  # with signed weights: what VNNI multiplies
         weight_type=QuantType.QInt8,

@@ -1,0 +1,190 @@
+"""ResNet-101 with 15,527 classes on this CPU: MXNet, ONNX Runtime, OpenVINO, PyTorch, photos a second.
+
+    python -m benchmarks.engines PACK --photos DIR [--mxnet-python PY --mxnet-files DIR] [--rounds 3]
+
+PACK is the imported network; its INT8 variant is made from the photos where it has none. MXNet runs in
+the Python that has it, on the original symbol and params in DIR. Every engine is a process of its own, all
+take turns round after round, and the best of the rounds counts: what else the machine does, or a
+cloud neighbour, can only slow them down. Peak memory is that of the process.
+"""
+
+import argparse
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+BATCHES = (1, 8, 32)
+SECONDS_EACH = 2.0
+
+Forward = Callable[[NDArray[np.float32]], object]
+
+MXNET = """
+import json, resource, sys, time
+import numpy as np
+np.__dict__.setdefault("bool", bool)
+import mxnet as mx
+symbol, args, aux = mx.sym.load(sys.argv[1]), {}, {}
+for name, value in mx.nd.load(sys.argv[2]).items():
+    (args if name.startswith("arg:") else aux)[name[4:]] = value
+photos, rates = np.load(sys.argv[3]), {}
+for batch in json.loads(sys.argv[4]):
+    known = {"data": (batch, 3, 224, 224)}
+    known.update({n: (batch,) for n in symbol.list_arguments() if n.endswith("label")})
+    run = symbol.simple_bind(mx.cpu(), grad_req="null", **known)
+    run.copy_params_from(args, aux, allow_extra_params=True)
+    best, begun = 1e9, time.perf_counter()
+    while time.perf_counter() - begun < float(sys.argv[5]) or best == 1e9:
+        start = time.perf_counter()
+        run.forward(is_train=False, data=mx.nd.array(photos[:batch]))
+        run.outputs[0].asnumpy()
+        best = min(best, time.perf_counter() - start)
+    rates[batch] = batch / best
+print(json.dumps({"rates": rates, "mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("pack", type=Path)
+    parser.add_argument("--photos", type=Path, required=True)
+    parser.add_argument("--mxnet-python", type=Path)
+    parser.add_argument("--mxnet-files", type=Path)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    parser.add_argument("--inputs", type=Path, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.one:
+        print(json.dumps(measured(ENGINES[given.one](given.pack), np.load(given.inputs))))
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        inputs = Path(scratch) / "inputs.npy"
+        np.save(inputs, photos_for(given.pack, given.photos, max(BATCHES)))
+        base = [sys.executable, "-m", "benchmarks.engines", str(given.pack), "--photos", str(given.photos)]
+        commands = {name: [*base, "--one", name, "--inputs", str(inputs)] for name in ENGINES}
+        if given.mxnet_python and given.mxnet_files:
+            symbol = next(given.mxnet_files.glob("*-symbol.json"))
+            params = next(given.mxnet_files.glob("*.params"))
+            commands["MXNet 1.9.1 fp32"] = [str(given.mxnet_python), "-W", "ignore", "-c", MXNET]
+            commands["MXNet 1.9.1 fp32"] += [str(symbol), str(params), str(inputs), json.dumps(BATCHES)]
+            commands["MXNet 1.9.1 fp32"] += [str(SECONDS_EACH)]
+        results: dict[str, dict[str, Any]] = {}
+        for _ in range(given.rounds):
+            for name, command in commands.items():
+                take(results, name, subprocess.run(command, capture_output=True, text=True, check=False))
+    tell(results)
+
+
+def take(results: dict[str, dict[str, Any]], name: str, done: subprocess.CompletedProcess[str]) -> None:
+    if done.returncode:
+        told = (done.stderr.strip() or "failed").splitlines()[-1]
+        results[name] = {"failed": told[:100]}
+        return
+    now = json.loads(done.stdout.splitlines()[-1])
+    best = results.setdefault(name, now)
+    for batch, rate in now["rates"].items():
+        best["rates"][batch] = max(best["rates"][batch], rate)
+
+
+def measured(forward: Forward, photos: NDArray[np.float32]) -> dict[str, Any]:
+    rates = {}
+    for batch in BATCHES:
+        some = np.ascontiguousarray(photos[:batch])
+        forward(some)
+        best, begun = float("inf"), time.perf_counter()
+        while time.perf_counter() - begun < SECONDS_EACH:
+            start = time.perf_counter()
+            forward(some)
+            best = min(best, time.perf_counter() - start)
+        rates[str(batch)] = batch / best
+    return {"rates": rates, "mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+
+
+def photos_for(folder: Path, photos: Path, count: int) -> NDArray[np.float32]:
+    """Real photos as the pack wants them; makes the INT8 variant of the pack where it is missing."""
+    from geotagger.archive.listing import walk
+    from geotagger.model.pack import load_pack
+    from geotagger.photo.pixels import read_pixels
+
+    pack = load_pack(folder)
+    if not any(variant.name == "int8" for variant in pack.manifest.variants):
+        script = "import sys, typer; from geotagger.cli import quantize; app = typer.Typer();"
+        script += "quantize.register(app); app.command('other')(lambda: None); app(sys.argv[1:])"
+        made = [sys.executable, "-c", script, "quantize", str(folder), "--photos", str(photos)]
+        subprocess.run([*made, "--calibration", "48", "--checks", "64"], check=True)
+    paths = [entry.path for entry in walk([str(photos)])][:count]
+    return np.stack([read_pixels(path, pack.preprocessing) for path in paths])
+
+
+def _runner(engine: str, variant: str) -> Callable[[Path], Forward]:
+    def open_one(folder: Path) -> Forward:
+        from geotagger.engine.devices import Device
+        from geotagger.engine.onnx_runner import OnnxRunner
+        from geotagger.engine.openvino_runner import OpenVinoRunner
+
+        network = folder / ("model.onnx" if variant == "fp32" else f"model.{variant}.onnx")
+        if engine == "openvino":
+            return OpenVinoRunner(network).run
+        return OnnxRunner(network, Device("cpu")).run
+
+    return open_one
+
+
+def _pytorch(compiled: bool) -> Callable[[Path], Forward]:
+    def open_one(_: Path) -> Forward:
+        import torch
+
+        from training.networks import build
+
+        network: Any = build("resnet101", 15_527).eval()
+        if compiled:
+            network = torch.compile(network)
+
+        def forward(photos: NDArray[np.float32]) -> object:
+            with torch.inference_mode():
+                return network(torch.from_numpy(photos))
+
+        return forward
+
+    return open_one
+
+
+ENGINES: dict[str, Callable[[Path], Forward]] = {
+    "ONNX Runtime fp32": _runner("onnxruntime", "fp32"),
+    "ONNX Runtime INT8": _runner("onnxruntime", "int8"),
+    "OpenVINO fp32": _runner("openvino", "fp32"),
+    "OpenVINO INT8": _runner("openvino", "int8"),
+    "PyTorch fp32": _pytorch(compiled=False),
+    "PyTorch fp32 compiled": _pytorch(compiled=True),
+}
+
+
+def tell(results: dict[str, dict[str, Any]]) -> None:
+    cores = len(os.sched_getaffinity(0))
+    print(f"{platform.system()} {platform.machine()}, {cores} cores, {time.strftime('%F')}\n")
+    print(
+        "| runtime | " + " | ".join(f"batch {batch}" for batch in BATCHES) + " | × MXNet, best | peak MiB |"
+    )
+    print("|---|" + "---|" * (len(BATCHES) + 2))
+    reference = results.get("MXNet 1.9.1 fp32", {}).get("rates")
+    for name, found in results.items():
+        if "failed" in found:
+            print(f"| {name} | {found['failed']} |")
+            continue
+        rates = [float(found["rates"][str(batch)]) for batch in BATCHES]
+        ratio = f"{max(rates) / max(reference.values()):.2f}" if reference else "–"
+        print(f"| {name} | {' | '.join(f'{rate:.1f}' for rate in rates)} | {ratio} | {found['mib']:.0f} |")
+
+
+if __name__ == "__main__":
+    main()
