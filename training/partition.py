@@ -27,8 +27,8 @@ _FACES: CellIds = (np.arange(6, dtype=np.uint64) << np.uint64(61)) | np.uint64(1
 @dataclass(frozen=True, slots=True)
 class Thresholds:
     """A cell of more than `t1` photos is split unless it has reached `max_level`; a cell of
-    fewer than `t2` is dropped. A cell coarser than `tight_level` is also split when nearly all
-    of its photos stay in classes: the papers, with millions of photos, do without (0)."""
+    fewer than `t2` is dropped. A cell coarser than `tight_level` is also split when most of
+    its photos stay in classes: the papers, with millions of photos, do without (0)."""
 
     t1: int
     t2: int
@@ -50,7 +50,8 @@ _TOWN_LEVEL = 10
 """Cells about 9 km across. A small collection has a town's photos alone in a cell as wide as a
 continent; a certainty spread over that would be none."""
 
-_NEARLY_ALL = 0.95
+_MOST = 0.85
+"""Of the photos of a cell that is split only to be tight, so many stay in classes, over all its splits."""
 
 
 def thresholds_for(photos: int) -> Thresholds:
@@ -58,7 +59,7 @@ def thresholds_for(photos: int) -> Thresholds:
     numbers would leave no cells: about a hundred classes, none finer than a kilometre, as many as can
     be no wider than a town."""
     t1 = max(50, photos // 100)
-    return Thresholds(t1, max(5, t1 // 20), max_level=_KILOMETRE_LEVEL, tight_level=_TOWN_LEVEL)
+    return Thresholds(t1, max(3, t1 // 20), max_level=_KILOMETRE_LEVEL, tight_level=_TOWN_LEVEL)
 
 
 def partition(lat: FloatArray, lng: FloatArray, thresholds: Thresholds) -> CellTable:
@@ -117,24 +118,26 @@ def reference_partition(lat: Sequence[float], lng: Sequence[float], thresholds: 
     """The same cells by s2sphere and a list a cell, as the papers tell it; sorted cell ids."""
     from s2sphere import CellId, LatLng
 
-    waiting: list[tuple[CellId, list[CellId]]] = []
+    waiting: list[tuple[CellId, list[CellId], float]] = []
     leaves = [
         CellId.from_lat_lng(LatLng.from_degrees(float(a), float(b))) for a, b in zip(lat, lng, strict=True)
     ]
     for face in range(6):
         cell = CellId.from_face_pos_level(face, 0, 0)
-        waiting.append((cell, [leaf for leaf in leaves if cell.contains(leaf)]))
+        waiting.append((cell, [leaf for leaf in leaves if cell.contains(leaf)], 1.0))
     kept = []
     while waiting:
-        cell, inside = waiting.pop()
+        cell, inside, share = waiting.pop()
         sorted_out: dict[int, list[CellId]] = {}
         if cell.level() < thresholds.max_level:
             for leaf in inside:
                 sorted_out.setdefault(leaf.parent(cell.level() + 1).id(), []).append(leaf)
         kept_below = sum(len(members) for members in sorted_out.values() if len(members) >= thresholds.t2)
-        is_tight = cell.level() >= thresholds.tight_level or kept_below < _NEARLY_ALL * len(inside)
-        if sorted_out and (len(inside) > thresholds.t1 or not is_tight):
-            waiting += [(CellId(child), members) for child, members in sorted_out.items()]
+        too_many = len(inside) > thresholds.t1
+        left = 1.0 if too_many else share * kept_below / max(len(inside), 1)
+        is_wide = cell.level() < thresholds.tight_level and left >= _MOST
+        if sorted_out and (too_many or is_wide):
+            waiting += [(CellId(child), members, left) for child, members in sorted_out.items()]
         elif len(inside) >= max(thresholds.t2, 1):
             kept.append(cell.id())
     return sorted(kept)
@@ -144,6 +147,7 @@ def _split(count: Callable[[CellIds, CellIds], IntArray], thresholds: Thresholds
     """The cells that are not split, with their counts."""
     cells, level = _FACES, 0
     counts = count(*ranges(cells))
+    share = np.ones(len(cells))  # of the photos that were there before cells were made tight
     done_ids, done_counts = [], []
     while len(cells):
         split = np.zeros(len(cells), dtype=bool)
@@ -156,7 +160,11 @@ def _split(count: Callable[[CellIds, CellIds], IntArray], thresholds: Thresholds
             split = counts > thresholds.t1
             if level < thresholds.tight_level:
                 kept = np.where(inside >= thresholds.t2, inside, 0).sum(axis=1)
-                split |= (kept >= _NEARLY_ALL * counts) & (counts > 0)
+                left = np.where(split, 1.0, share * kept / np.maximum(counts, 1))
+                split |= (left >= _MOST) & (counts > 0)
+                share = np.repeat(left[split], 4)
+            else:
+                share = np.ones(4 * int(split.sum()))
         done_ids.append(cells[~split])
         done_counts.append(counts[~split])
         if not split.any():
