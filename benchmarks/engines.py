@@ -146,7 +146,7 @@ def _pytorch(compiled: bool) -> Callable[[Path], Forward]:
 
         from training.networks import build
 
-        network: Any = build("resnet101", 15_527).eval()
+        network: Any = build("resnet101-v2", 15_527).eval()
         if compiled:
             network = torch.compile(network)
 

@@ -2,7 +2,7 @@
 
 Takes what the container and the tags say, never the pixels. Careful by design: a file that names
 a camera or an exposure is a photograph whatever else it is, and a JPEG that says nothing
-(messengers strip everything) is one too. docs/photos.md lists the rules for users.
+(messengers strip everything) is one too. docs/engines.md lists the rules for users.
 """
 
 import re

@@ -44,17 +44,17 @@ _FILTERS = {
     "lanczos": Image.Resampling.LANCZOS,
 }
 
-_DECODE_HEADROOM = 2
+DECODE_HEADROOM = 2
 """A scaled decode keeps twice the pixels that the input needs, so that the filter still has
 something to average; benchmarks/decode.py shows what less would change."""
 
 
-def edge_needed(preprocessing: Preprocessing, headroom: int = _DECODE_HEADROOM) -> int | None:
+def edge_needed(preprocessing: Preprocessing) -> int | None:
     """How many pixels of either edge a scaled decode must keep; None when none may be lost:
     interpolation between four pixels needs the very four."""
     if preprocessing.resampling == "bilinear-unfiltered":
         return None
-    return max(16, preprocessing.input_size * headroom)
+    return max(16, preprocessing.input_size * DECODE_HEADROOM)
 
 
 def prepare(
