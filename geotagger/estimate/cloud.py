@@ -25,7 +25,7 @@ _LEAST_TOLD = 0.005
 _AS_GOOD = 0.85
 _NEAR_KM = 3.0
 _LEAST_RADIUS_KM = 0.01
-_RADII = 40
+_RADII, _FINER = 32, 12
 _LEVEL_ZERO_EDGE_KM = 9220.0
 """Edge of the square with the area of a face cell; each level halves it."""
 
@@ -181,19 +181,24 @@ def _share(distance: FloatArray, size: FloatArray, radius: FloatArray | float) -
 def _radius(
     distance: FloatArray, cloud: Cloud, within_km: float, certainty: float, corrected: Corrected | None
 ) -> tuple[float, float]:
-    grid = _radii(within_km)
     near = distance - cloud.size_km < within_km
-    share = _share(distance[None, near], cloud.size_km[near], grid[:, None])
-    held = np.maximum.accumulate(np.minimum(share @ cloud.mass[near], 1.0))
-    if corrected is not None:
-        held = np.maximum.accumulate(corrected(held))
+    away, size, mass = distance[near], cloud.size_km[near], cloud.mass[near]
+
+    def held_by(radii: FloatArray) -> FloatArray:
+        inside = np.minimum(_share(away[None, :], size, radii[:, None]) @ mass, 1.0)
+        return np.maximum.accumulate(inside if corrected is None else corrected(inside))
+
+    grid = _radii(within_km)
+    held = held_by(grid)
     if held[-1] < certainty:
         return within_km, float(held[-1])
     at = int(np.argmax(held >= certainty))
     if at == 0:
         return float(grid[0]), float(held[0])
-    part = (certainty - held[at - 1]) / (held[at] - held[at - 1])
-    return float(grid[at - 1] + part * (grid[at] - grid[at - 1])), certainty
+    finer = np.linspace(grid[at - 1], grid[at], _FINER + 1)[1:]
+    held = held_by(finer)
+    at = int(np.argmax(held >= certainty))
+    return float(finer[at]), float(held[at])
 
 
 @lru_cache(maxsize=8)

@@ -32,6 +32,9 @@ DOUBT = 0.02
 SHARED_CLASSES = 16
 """How many classes that the pictures of an outing show together are states of each of them."""
 _BLOCK = 32
+TRUST = 0.85
+"""What others show counts with this power: cells are not points, and pictures of one outing err
+together. Fitted to simulated outings, where 1 stated 80 % for what held 72 %."""
 BURST_S = 30.0
 BURST_POWER = 0.8
 """Of n pictures within half a minute each counts n^−0.8: they show nearly the same."""
@@ -259,7 +262,8 @@ def _pass_on(
     unheard = silent / max(1.0 - float(prior.sum()), 1e-3)
     there = listener.prior / (np.pi * np.square(listener.points.size_km))
     covered = np.minimum((prior @ near) / np.maximum(there, 1e-300), 1.0)
-    return Message((1 - lost) * (at + unheard * (1 - covered)) + lost, (1 - lost) * unheard + lost)
+    heard = (1 - lost) * (at + unheard * (1 - covered)) + lost
+    return Message(heard**TRUST, float((1 - lost) * unheard + lost) ** TRUST)
 
 
 def _slots(classes: NDArray[np.int64], among: NDArray[np.int32]) -> NDArray[np.int64]:

@@ -1,0 +1,130 @@
+"""From a probability over places to a point, a radius and a cell."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import s2sphere
+from hypothesis import given
+from hypothesis import strategies as st
+
+from geotagger.cells import CellTable, ids_of_tokens, leaf_ids
+from geotagger.estimate.cloud import Cloud, candidates, deepest_cell, gather, leaves_of, probability_within
+from geotagger.estimate.sequence import node_of_picture, offer_of
+from geotagger.estimate.values import Posterior
+from geotagger.estimate.visual import SUSPECT_BELIEF, cloud_of, posteriors
+from geotagger.geo import distance_km
+
+WITHIN = 25.0
+
+
+def cloud_at(*points: tuple[float, float, float], size: float = 0.1) -> Cloud:
+    lat, lng, mass = np.array(points, dtype=np.float64).T
+    return Cloud.of_places(lat, lng, mass, np.full(len(lat), size))
+
+
+def test_the_place_that_gathers_most_wins_over_the_heaviest_point() -> None:
+    found = gather(cloud_at((50, 7, 0.4), (51.0, 7, 0.3), (51.05, 7, 0.3)), WITHIN, 0.9)
+    assert found.latitude > 50.9
+    assert found.radius_km == WITHIN
+    assert found.confidence == pytest.approx(0.6, abs=0.02)
+
+
+def test_the_radius_is_the_smallest_that_holds_the_certainty() -> None:
+    found = gather(cloud_at((50, 7, 0.95), (52, 7, 0.05), size=2.0), WITHIN, 0.9)
+    assert found.radius_km < 2.5
+    assert found.confidence == pytest.approx(0.9, abs=0.05)
+
+
+@given(
+    st.lists(st.tuples(st.floats(-89, 89), st.floats(-180, 180), st.floats(0.01, 1)), min_size=1, max_size=80)
+)
+def test_radius_and_confidence_keep_their_bounds(points: list[tuple[float, float, float]]) -> None:
+    total = sum(mass for *_, mass in points)
+    cloud = cloud_at(*((lat, lng, mass / total) for lat, lng, mass in points))
+    found = gather(cloud, WITHIN, 0.9)
+    assert 0 < found.radius_km <= WITHIN
+    assert 0 <= found.confidence <= 1 + 1e-9
+    assert found.radius_km == WITHIN or found.confidence >= 0.9 - 1e-9
+    held = probability_within(cloud, found.latitude, found.longitude, np.array([found.radius_km]))[0]
+    assert held == pytest.approx(found.confidence, abs=1e-6)
+
+
+@pytest.mark.parametrize(("lat", "lng"), [(89.99, 0), (-89.99, 10), (0, 179.999), (12, -179.999)])
+def test_poles_and_the_date_line_are_places_like_others(lat: float, lng: float) -> None:
+    found = gather(cloud_at((lat, lng, 1.0)), WITHIN, 0.9)
+    assert distance_km(found.latitude, found.longitude, lat, lng) < 0.2
+
+
+def test_the_deepest_cell_holds_the_certainty_and_no_child_of_it_does() -> None:
+    rng = np.random.default_rng(1)
+    lat, lng = 50 + rng.normal(0, 0.05, 200), 7 + rng.normal(0, 0.05, 200)
+    cloud = Cloud.of_places(lat, lng, np.full(200, 1 / 200), np.full(200, 0.01))
+    for certainty in (0.3, 0.6, 0.9, 1.0):
+        token = deepest_cell(cloud, leaves_of([cloud])[0], certainty - 1e-9)
+        cell = s2sphere.CellId.from_token(token)
+        leaves = [s2sphere.CellId(int(leaf)) for leaf in leaf_ids(lat, lng)]
+        assert np.mean([cell.contains(leaf) for leaf in leaves]) >= certainty - 1e-9
+        if certainty > 0.5:
+            for child in cell.children():
+                assert np.mean([child.contains(leaf) for leaf in leaves]) < certainty - 1e-9
+
+
+def test_candidates_are_different_places_in_falling_order() -> None:
+    cloud = cloud_at((50, 7, 0.5), (50.01, 7, 0.1), (10, 10, 0.3), (-20, 100, 0.1))
+    found = gather(cloud, WITHIN, 0.9)
+    told = candidates(cloud, found, leaves_of([cloud])[0], WITHIN)
+    assert [round(c.probability, 2) for c in told] == [0.6, 0.3, 0.1]
+
+
+@pytest.fixture(scope="module")
+def table(shared_data: Path) -> CellTable:
+    rows = [
+        line.split() for line in (shared_data / "reference/rn101-5k500/grids.txt").read_text().splitlines()
+    ]
+    lat, lng = (np.array([float(row[n]) for row in rows]) for n in (1, 2))
+    return CellTable(ids_of_tokens([row[0] for row in rows]), lat, lng)
+
+
+def test_posteriors_keep_the_leading_classes_in_order(table: CellTable) -> None:
+    p = np.random.default_rng(0).dirichlet(np.full(len(table), 0.001), 5).astype(np.float32)
+    for row, posterior in zip(p, posteriors(p, table), strict=True):
+        assert np.all(np.diff(posterior.probabilities) <= 0)
+        assert 0.9 < posterior.probabilities.sum() <= 1.0 + 1e-6
+        if not table.suspect[np.argmax(row)]:
+            assert posterior.classes[0] == np.argmax(row)
+
+
+def test_a_temperature_above_one_spreads_the_probability(table: CellTable) -> None:
+    p = np.random.default_rng(0).dirichlet(np.full(len(table), 0.01), 1).astype(np.float32)
+    assert posteriors(p, table, 2.0)[0].probabilities[0] < posteriors(p, table)[0].probabilities[0]
+
+
+def test_heaps_of_default_coordinates_are_not_believed(table: CellTable) -> None:
+    heap = int(np.flatnonzero(table.suspect)[0])
+    p = np.zeros((1, len(table)), dtype=np.float32)
+    p[0, heap], p[0, 0 if heap else 1] = 0.6, 0.4
+    (posterior,) = posteriors(p, table)
+    assert posterior.classes[0] != heap
+    assert posterior.probabilities[1] == pytest.approx(0.6 * SUSPECT_BELIEF / (0.6 * SUSPECT_BELIEF + 0.4))
+
+
+def test_a_large_cell_is_spread_over_its_size(table: CellTable) -> None:
+    """A cell a thousand kilometres wide holds next to nothing within 25 km of any point."""
+    sizes = np.where(table.suspect, 0, table.radius_km)
+    for row, most in ((int(np.argmax(sizes)), 0.05), (int(np.argmin(np.abs(sizes - 5))), 1.0)):
+        cloud = cloud_of(Posterior(np.array([row], np.int32), np.array([1.0], np.float32)), table)
+        assert cloud.mass.sum() == pytest.approx(1.0, abs=1e-6)
+        found = gather(cloud, WITHIN, 0.9)
+        assert found.confidence <= most
+    assert found.confidence == pytest.approx(0.9, abs=0.05)
+
+
+def test_a_picture_alone_says_what_its_posterior_says(table: CellTable) -> None:
+    p = np.random.default_rng(3).dirichlet(np.full(len(table), 0.0005), 1).astype(np.float32)
+    (posterior,) = posteriors(p, table)
+    alone = node_of_picture(None, offer_of(posterior, table), table).points
+    plain = cloud_of(posterior, table)
+    one, other = gather(alone, WITHIN, 0.9), gather(plain, WITHIN, 0.9)
+    assert distance_km(one.latitude, one.longitude, other.latitude, other.longitude) < WITHIN
+    assert one.confidence == pytest.approx(other.confidence, abs=0.05)

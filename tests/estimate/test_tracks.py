@@ -1,0 +1,221 @@
+"""Tracks: every format, the gaps, the leaps, and files that are not what they say."""
+
+import json
+import struct
+import zipfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from geotagger.errors import SourceError
+from geotagger.estimate.trackfiles import load_tracks
+from geotagger.estimate.tracks import Tracks, clean_track
+from geotagger.geo import distance_km
+
+T0 = datetime(2024, 5, 1, 10, tzinfo=UTC).timestamp()
+GPX = (
+    '<gpx xmlns="http://www.topografix.com/GPX/1/1"><trk><trkseg>'
+    '<trkpt lat="50.0" lon="7.0"><time>2024-05-01T10:00:00Z</time><hdop>2</hdop></trkpt>'
+    '<trkpt lat="50.1" lon="7.0"><time>2024-05-01T10:10:00Z</time></trkpt>'
+    '<trkpt lat="50.2" lon="7.0"></trkpt>'
+    "</trkseg></trk></gpx>"
+)
+KML = (
+    '<kml xmlns="http://www.opengis.net/kml/2.2" xmlns:gx="http://www.google.com/kml/ext/2.2"><Document>'
+    "<Placemark><gx:Track><when>2024-05-01T10:00:00Z</when><when>2024-05-01T10:10:00Z</when>"
+    "<gx:coord>7.0 50.0 0</gx:coord><gx:coord>7.0 50.1 0</gx:coord></gx:Track></Placemark>"
+    "<Placemark><TimeStamp><when>2024-05-01T10:20:00Z</when></TimeStamp>"
+    "<Point><coordinates>7.0,50.1,0</coordinates></Point></Placemark></Document></kml>"
+)
+NMEA = (
+    "$GPRMC,100000.00,A,5000.0000,N,00700.0000,E,0.0,,010524,,*2A\n"
+    "$GPGGA,101000.00,5006.0000,N,00700.0000,E,1,08,1.0,100,M,,M,,\n"
+    "$GPRMC,102000.00,V,,,,,,,010524,,\n"
+    "$GPRMC,103000.00,A,5100.0000,N,00700.0000,E,0.0,,010524,,*00\n"
+)
+RECORDS = {
+    "locations": [
+        {
+            "latitudeE7": 500000000,
+            "longitudeE7": 70000000,
+            "timestampMs": str(int(T0 * 1000)),
+            "accuracy": 20,
+        },
+        {"latitudeE7": 501000000, "longitudeE7": 70000000, "timestamp": "2024-05-01T10:10:00.000Z"},
+    ]
+}
+SEMANTIC = {
+    "timelineObjects": [
+        {
+            "activitySegment": {
+                "startLocation": {"latitudeE7": 500000000, "longitudeE7": 70000000},
+                "endLocation": {"latitudeE7": 501000000, "longitudeE7": 70000000},
+                "duration": {
+                    "startTimestamp": "2024-05-01T10:00:00Z",
+                    "endTimestamp": "2024-05-01T10:10:00Z",
+                },
+            }
+        }
+    ]
+}
+ANDROID = {
+    "semanticSegments": [
+        {
+            "startTime": "2024-05-01T12:00:00.000+02:00",
+            "endTime": "2024-05-01T12:10:00.000+02:00",
+            "timelinePath": [
+                {"point": "50.0°, 7.0°", "time": "2024-05-01T12:00:00.000+02:00"},
+                {"point": "50.1°, 7.0°", "time": "2024-05-01T12:10:00.000+02:00"},
+            ],
+        }
+    ]
+}
+IOS = [
+    {
+        "startTime": "2024-05-01T12:00:00.000+02:00",
+        "endTime": "2024-05-01T13:00:00.000+02:00",
+        "timelinePath": [
+            {"point": "geo:50.0,7.0", "durationMinutesOffsetFromStartTime": "0"},
+            {"point": "geo:50.1,7.0", "durationMinutesOffsetFromStartTime": "10"},
+        ],
+    }
+]
+
+
+def written(folder: Path, name: str, content: str) -> Path:
+    path = folder / name
+    path.write_text(content, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.gpx", GPX),
+        ("a.kml", KML),
+        ("a.nmea", NMEA.replace("*2A", "")),
+        ("a.json", json.dumps(RECORDS)),
+        ("a.json", json.dumps(SEMANTIC)),
+        ("a.json", json.dumps(ANDROID)),
+        ("a.json", json.dumps(IOS)),
+    ],
+)
+def test_every_format_gives_the_place_between_two_points(tmp_path: Path, name: str, content: str) -> None:
+    fix = load_tracks([written(tmp_path, name, content)]).fix_at(T0 + 300)
+    assert fix is not None
+    assert fix.rung == "track"
+    assert distance_km(fix.latitude, fix.longitude, 50.05, 7.0) < 0.01
+
+
+def test_kmz_is_kml_in_a_zip(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.kmz", "w") as archive:
+        archive.writestr("doc.kml", KML)
+    assert len(load_tracks([tmp_path / "a.kmz"]).tracks[0].utc) == 3
+
+
+def test_times_without_a_zone_are_local_at_their_place(tmp_path: Path) -> None:
+    local = GPX.replace("T10:", "T12:").replace("00Z<", "00<")
+    assert load_tracks([written(tmp_path, "a.gpx", local)]).tracks[0].utc[0] == T0
+
+
+def test_an_nmea_sentence_with_a_wrong_checksum_is_passed_over(tmp_path: Path) -> None:
+    track = load_tracks([written(tmp_path, "a.nmea", NMEA.replace("*2A", ""))]).tracks[0]
+    assert track.lat.max() < 50.5
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("a.gpx", "<gpx><trk>"), ("a.json", "{"), ("a.json", '{"a": 1}'), ("a.kmz", "no zip"), ("a.txt", ""),
+     ("a.fit", "no fit at all, only text")],
+)  # fmt: skip
+def test_a_damaged_file_is_named_in_one_line(tmp_path: Path, name: str, content: str) -> None:
+    path = written(tmp_path, name, content)
+    with pytest.raises(SourceError, match=name):
+        load_tracks([path])
+
+
+def test_in_a_folder_a_damaged_file_does_not_stop_the_others(tmp_path: Path) -> None:
+    written(tmp_path, "bad.gpx", "<gpx")
+    written(tmp_path, "good.gpx", GPX)
+    problems: list[str] = []
+    assert len(load_tracks([tmp_path], problems.append).tracks) == 1
+    assert len(problems) == 1
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"none\.gpx"):
+        load_tracks([tmp_path / "none.gpx"])
+
+
+def track_of(*points: tuple[float, float, float]) -> Tracks:
+    utc, lat, lng = np.array(points, dtype=np.float64).T
+    track = clean_track("t", utc, lat, lng, np.full(len(utc), 0.01))
+    return Tracks(()) if track is None else Tracks((track,))
+
+
+def test_the_error_follows_the_spacing() -> None:
+    tracks = track_of((0, 50, 7), (10, 50.0001, 7), (1810, 50.05, 7))
+    close, far = tracks.fix_at(5), tracks.fix_at(900)
+    assert close is not None
+    assert far is not None
+    assert close.error_km < 0.05 < far.error_km
+
+
+def test_over_a_long_gap_a_track_is_silent() -> None:
+    tracks = track_of((0, 50, 7), (5 * 3600, 50.1, 7))
+    assert tracks.fix_at(2.5 * 3600) is None
+    assert tracks.fix_at(-60) is not None
+    assert tracks.fix_at(-3600) is None
+
+
+def test_a_leap_is_dropped_and_an_impossible_flight_not_followed() -> None:
+    tracks = track_of((0, 50, 7), (60, 60, 7), (120, 50.01, 7))
+    fix = tracks.fix_at(60)
+    assert fix is not None
+    assert fix.latitude < 51
+    assert track_of((0, 37.6, -122.4), (1, 34.0, -118.3)).fix_at(0.5) is None
+
+
+def test_points_out_of_order_doubled_or_nowhere_are_put_right() -> None:
+    tracks = track_of((60, 50.1, 7), (0, 50, 7), (0, 50, 7), (30, 0, 0), (45, 95, 7), (np.nan, 50, 7))
+    assert tracks.tracks[0].utc.tolist() == [0, 60]
+
+
+def test_two_devices_that_disagree_make_the_place_less_sure() -> None:
+    one, other = track_of((0, 50, 7), (60, 50, 7)), track_of((0, 50.1, 7), (60, 50.1, 7))
+    fix = Tracks(one.tracks + other.tracks).fix_at(30)
+    assert fix is not None
+    assert fix.error_km > 5
+
+
+def test_across_the_date_line_the_short_way_is_taken() -> None:
+    fix = track_of((0, 0, 179.99), (60, 0, -179.99)).fix_at(30)
+    assert fix is not None
+    assert abs(abs(fix.longitude) - 180) < 1e-6
+
+
+def test_the_yosemite_photos_lie_on_their_track(shared_data: Path) -> None:
+    """FACTS: they match within 1 km at UTC−7."""
+    tracks = load_tracks([shared_data / "photos" / "pigallery2"])
+    taken = datetime.fromisoformat("2015-06-12T12:42:32-07:00").timestamp()
+    fix = tracks.fix_at(taken)
+    assert fix is not None
+    assert distance_km(fix.latitude, fix.longitude, 37.7519, -119.5221) < 1
+
+
+def test_fit_records_are_read(tmp_path: Path) -> None:
+    """A minimal activity by the FIT protocol: one definition of `record` (20), two of them."""
+    epoch = datetime(1989, 12, 31, tzinfo=UTC).timestamp()
+    fields = bytes([253, 4, 0x86, 0, 4, 0x85, 1, 4, 0x85])
+    body = bytes([0x40, 0, 0]) + struct.pack("<H", 20) + bytes([3]) + fields
+    for later, lat in ((0, 50.0), (600, 50.1)):
+        semicircles = [round(degrees * 2**31 / 180) for degrees in (lat, 7.0)]
+        body += bytes([0]) + struct.pack("<Iii", int(T0 - epoch) + later, *semicircles)
+    head = struct.pack("<BBHI4s", 14, 0x20, 2132, len(body), b".FIT") + b"\0\0"
+    path = tmp_path / "a.fit"
+    path.write_bytes(head + body + b"\0\0")
+    fix = load_tracks([path]).fix_at(T0 + 300)
+    assert fix is not None
+    assert distance_km(fix.latitude, fix.longitude, 50.05, 7.0) < 0.01
