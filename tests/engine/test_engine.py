@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geotagger.engine import onnx_runner, opening
@@ -35,6 +35,7 @@ def test_an_engine_gives_probabilities_and_features(tiny: ModelPack) -> None:
     assert engine.name == "onnxruntime fp32"
 
 
+@settings(deadline=None)
 @given(st.integers(1, 9), st.integers(1, 5), st.integers(0, 3))
 def test_a_photo_comes_out_the_same_in_every_batch(
     tiny: ModelPack, photos: int, batch_size: int, seed: int

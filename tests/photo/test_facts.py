@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geotagger.marks import Mark, processing_method
@@ -75,6 +75,7 @@ def test_a_leap_second_is_the_last_second_of_its_minute(tmp_path: Path) -> None:
     assert taken.local == datetime(2016, 12, 31, 23, 59, 59)
 
 
+@settings(deadline=None)
 @given(st.integers(-14 * 60, 14 * 60))
 def test_every_offset_is_read_back(minutes: int) -> None:
     sign = "-" if minutes < 0 else "+"
@@ -141,6 +142,7 @@ def test_unused_seconds_of_zero_over_zero_count_as_none(tmp_path: Path) -> None:
     assert fix.latitude == pytest.approx(47 + 30.5 / 60)
 
 
+@settings(deadline=None)
 @given(st.floats(-89.999, 89.999), st.floats(-179.999, 179.999))
 def test_positions_survive_the_way_through_exif(
     tmp_path_factory: pytest.TempPathFactory, latitude: float, longitude: float
@@ -189,6 +191,7 @@ def test_a_block_that_claims_the_world_costs_little(tmp_path: Path) -> None:
     assert read_tags(texts).problem is None
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400))
 def test_no_exif_block_makes_the_reader_fail(block: bytes) -> None:
     read_tags(b"II*\0" + block)
