@@ -95,7 +95,7 @@ def removal(layout: Layout, only: Edit | None) -> Change:
             tiff = Tiff(block)
             directory = tiff.gps_directory()
             left = gps.without_position(directory.entries) if directory else []
-            if not left and len(list(tiff.chain())) == 1 and len(tiff.directory(tiff.first).entries) == 1:
+            if not left and verify.holds_only_gps(block) and layout.format != "heif":
                 dropped_exif.add(number)
             else:
                 exif[number] = ungraft(tiff, left)

@@ -22,6 +22,8 @@ _STANDALONE = {0x01, SOI, *range(0xD0, 0xD8)}
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _LONGEST_PAYLOAD = 0xFFFF - 2
 _GARBAGE_LIMIT = 1 << 20
+_GARBAGE_CHUNK = 1 << 14
+_MARKER = re.compile(rb"\xff[^\x00\xff]")
 
 XMP_HEADER = b"http://ns.adobe.com/xap/1.0/\0"
 EXTENDED_XMP_HEADER = b"http://ns.adobe.com/xmp/extension/\0"
@@ -147,11 +149,16 @@ class Jpeg:
 
     def _new_segments(self, change: Change) -> Iterator[Splice]:
         data = b""
+        # behind EXIF that is damaged but begins as it should: who reads the first block only goes
+        # on finding what is left of it, an orientation perhaps
+        known = [
+            parts[-1].segment.end
+            for parts, block in zip(self._exif, self.blocks, strict=True)
+            if change.new_exif is None or block.data[:4] in _TIFF_HEADERS
+        ]
+        at = max(known, default=self._first_place())
         if change.new_exif is not None:
             data += _segment(EXIF_HEADER + change.new_exif, "EXIF")
-            at = self._first_place()
-        else:
-            at = max((p[-1].segment.end for p in self._exif), default=self._first_place())
         if change.new_xmp is not None:
             data += _segment(XMP_HEADER + change.new_xmp, "XMP")
         if data:
@@ -198,16 +205,13 @@ def _segments(window: Window) -> Iterator[Segment]:
     """The marker segments up to the first scan, the end of the image or of the file. Fill bytes
     and stray bytes between segments are passed over, as all decoders do."""
     position = 2
-    strayed = 0
+    strays_end = position + _GARBAGE_LIMIT
     while True:
         head = window.read(position, 4)
         if len(head) < 2:
             return
         if head[0] != 0xFF or head[1] in (0x00, 0xFF):
-            position += 1
-            strayed += 1
-            if strayed > _GARBAGE_LIMIT:
-                return
+            position = _next_marker(window, position + 1, strays_end)
             continue
         marker = head[1]
         if marker in _STANDALONE:
@@ -223,6 +227,19 @@ def _segments(window: Window) -> Iterator[Segment]:
             return
         yield Segment(marker, position, size)
         position += 4 + size
+
+
+def _next_marker(window: Window, start: int, end: int) -> int:
+    """The next 0xFF that could begin a marker; behind the file when there is none before `end`."""
+    while start < end:
+        chunk = window.read(start, _GARBAGE_CHUNK)
+        match = _MARKER.search(chunk)
+        if match is not None:
+            return start + match.start()
+        if len(chunk) < 2:
+            break
+        start += len(chunk) - 1
+    return window.size
 
 
 def _resized(segment: Segment, growth: int, what: str) -> list[Splice]:

@@ -91,6 +91,11 @@ def tags_besides_gps(block: Window) -> Tags:
     return result
 
 
+def holds_only_gps(block: Window) -> bool:
+    """Whether a block can go as a whole when its GPS directory goes."""
+    return tags_besides_gps(block) == _NOTHING
+
+
 def _sub_directories(tiff: Tiff, pointers: dict[int, int]) -> Tags:
     result: Tags = []
     for tag in (EXIF_POINTER, INTEROP_POINTER):
