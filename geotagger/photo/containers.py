@@ -13,7 +13,6 @@ from geotagger.photo.tags import NO_TAGS, Tags, joined, read_tags
 
 _MAX_CHUNKS = 2000
 _MAX_EXIF_CHUNK = 16 << 20
-_XMP_TAG = 0x02BC
 
 _ORIENTATION = ("image", 0x0112)
 _PIXEL_X, _PIXEL_Y = ("exif", 0xA002), ("exif", 0xA003)
@@ -200,9 +199,11 @@ def _read_tiff(source: ByteSource, kind: str) -> Container:
     found = Container(kind, directories=directories)
     if tiff.is_big_tiff(source):
         found.problems.append("metadata of a BigTIFF is not read")
+        told = first.number(tiff.ORIENTATION, 1)
+        found.orientation = told if 1 <= told <= 8 else 1
     else:
         found.tags = read_tags(source)
-    found.orientation = _orientation_of(found.tags) or first.number(tiff.ORIENTATION, 1)
+        found.orientation = _orientation_of(found.tags)
     if kind in RAW_FORMATS:
         sizes = [(d.number(tiff.WIDTH), d.number(tiff.HEIGHT)) for d in directories]
         sizes.append((int(found.tags.number(*_PIXEL_X) or 0), int(found.tags.number(*_PIXEL_Y) or 0)))
@@ -226,7 +227,7 @@ def _tiff_traits(first: tiff.Directory) -> frozenset[str]:
 
 
 def _tiff_xmp(first: tiff.Directory) -> bytes | None:
-    value = first.entries.get(_XMP_TAG)
+    value = first.entries.get(tiff.XMP)
     return value if isinstance(value, bytes) else None
 
 

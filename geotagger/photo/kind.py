@@ -95,9 +95,12 @@ def why_not_a_photo(container: Container) -> str | None:
 
 
 def _kind_of_png(container: Container) -> str | None:
-    """A PNG that names no camera: no camera writes PNG, and what programs convert keeps its tags."""
+    """A PNG that names no camera: no camera writes PNG, and what programs convert keeps its tags, at
+    least the time it was taken."""
     if tuple(sorted((container.width, container.height))) in _SCREEN_SIZES:
         return f"screenshot: a PNG of a screen's size ({container.width}×{container.height}), no camera"
+    if container.tags.text(*_TIME_TAKEN):
+        return None
     if "alpha" in container.traits:
         return "graphic: a PNG with transparency, no camera"
     return "graphic: a PNG that names no camera"

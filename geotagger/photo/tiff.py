@@ -13,12 +13,14 @@ from geotagger.photo.source import ByteSource
 _MAX_DIRECTORIES = 64
 _MAX_ENTRIES = 1000
 _MAX_VALUES = 64
+_LONGEST_TEXT = 256
+_LONGEST_XMP = 1 << 20
 
 WIDTH, HEIGHT, COMPRESSION, PHOTOMETRIC = 0x0100, 0x0101, 0x0103, 0x0106
-SUBFILE, MAKE, ORIENTATION, SUB_IFDS, EXIF_IFD = 0x00FE, 0x010F, 0x0112, 0x014A, 0x8769
-STRIP_OFFSETS, SAMPLES, STRIP_COUNTS, TILE_OFFSETS = 0x0111, 0x0115, 0x0117, 0x0144
+SUBFILE, MAKE, ORIENTATION, SUB_IFDS = 0x00FE, 0x010F, 0x0112, 0x014A
+STRIP_OFFSETS, SAMPLES, STRIP_COUNTS = 0x0111, 0x0115, 0x0117
 JPEG_OFFSET, JPEG_LENGTH = 0x0201, 0x0202
-BITS_PER_SAMPLE, COLOR_MAP = 0x0102, 0x0140
+BITS_PER_SAMPLE, XMP = 0x0102, 0x02BC
 
 _FORMATS = {1: "B", 2: "s", 3: "H", 4: "I", 6: "b", 7: "s", 8: "h", 9: "i", 13: "I", 16: "Q", 18: "Q"}
 """struct codes of the field types that are whole numbers or text; the rest is left out."""
@@ -91,7 +93,10 @@ def _read_directory(source: ByteSource, offset: int, order: str, big: bool) -> t
         code = _FORMATS.get(kind)
         if code is None or not length:
             continue
-        wanted = min(length, 256 if code == "s" else _MAX_VALUES)
+        most = _LONGEST_XMP if tag == XMP else _LONGEST_TEXT if code == "s" else _MAX_VALUES
+        wanted = min(length, most)
+        if tag == XMP:
+            code = "s"  # written as bytes by some, as opaque by others
         size = struct.calcsize(order + code)
         if length * size <= inline:
             start = (i + 1) * entry_size - inline

@@ -224,3 +224,19 @@ def test_a_photo_whose_export_kept_only_xmp_has_its_time_and_place(tmp_path: Pat
     assert facts.fix.latitude == pytest.approx(47 + 33.5 / 60)
     assert facts.taken is not None
     assert facts.taken.local.hour == 14
+
+
+def test_the_xmp_of_a_tiff_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    quarters().save(path, tiffinfo={0x02BC: PACKET.ljust(3000)})
+    fix = read_facts(path).fix
+    assert fix is not None
+    assert fix.longitude == pytest.approx(-(8 + 30.5 / 60))
+
+
+def test_a_bigtiff_has_its_size_and_turn_and_says_what_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    quarters(80, 60).save(path, big_tiff=True, tiffinfo={0x0112: 6})
+    facts = read_facts(path)
+    assert (facts.format, facts.width, facts.height, facts.orientation) == ("tiff", 80, 60, 6)
+    assert facts.problems == ("metadata of a BigTIFF is not read",)

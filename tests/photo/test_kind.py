@@ -67,6 +67,8 @@ def test_a_png_that_names_its_camera_is_a_photograph(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     quarters().save(path, exif=exif(CAMERA))
     assert not_a_photo(path) == ""
+    quarters().save(path, exif=exif(exif={0x9003: b"2020:01:02 03:04:05"}))
+    assert not_a_photo(path) == ""
     comment = PngImagePlugin.PngInfo()
     comment.add_text("Comment", "Screenshot")
     quarters().save(path, pnginfo=comment)
