@@ -23,11 +23,15 @@ TEMPORARY_PATTERN = r"^\.geotagger-[0-9a-z_]+\.tmp$"
 """The names (not paths) of half-written files, to be passed over by whoever walks an archive."""
 
 
+_NOWHERE_DEG = 1e-9
+"""Less than what EXIF can tell from zero."""
+
+
 @dataclass(frozen=True, slots=True)
 class Position:
     """A place to be written: WGS-84 degrees, metres above sea level, and what it says of itself.
 
-    ValueError when it is not a place on the Earth.
+    ValueError when it is not a place on the Earth, or exactly 0,0, which stands for "not known".
     """
 
     latitude: float
@@ -38,6 +42,8 @@ class Position:
     def __post_init__(self) -> None:
         if not is_place(self.latitude, self.longitude):
             raise ValueError(f"not a place on the Earth: {self.latitude}, {self.longitude}")
+        if abs(self.latitude) < _NOWHERE_DEG and abs(self.longitude) < _NOWHERE_DEG:
+            raise ValueError("0,0 is what receivers write while they do not know their place")
         if self.altitude_m is not None and not (
             math.isfinite(self.altitude_m) and abs(self.altitude_m) < 1e6
         ):

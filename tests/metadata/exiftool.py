@@ -1,0 +1,27 @@
+"""ExifTool as the judge of what is in a file. Tests that need it skip where it is not installed."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+needs_exiftool = pytest.mark.skipif(shutil.which("exiftool") is None, reason="exiftool is not installed")
+
+
+def tags(path: Path, *options: str) -> dict[str, Any]:
+    """Group and name → value, numbers as numbers."""
+    run = subprocess.run(
+        ["exiftool", "-j", "-n", "-G1", "-a", *options, str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    record: dict[str, Any] = json.loads(run.stdout)[0]
+    return record
+
+
+def binary(path: Path, tag: str) -> bytes:
+    return subprocess.run(["exiftool", "-b", f"-{tag}", str(path)], capture_output=True, check=False).stdout
