@@ -124,6 +124,11 @@ def print_scores(results: Sequence[Hidden]) -> None:
     answered = [hidden for hidden in results if "photoprism" in hidden.said]
     if answered:
         rows.append(("fused, where photoprism answers", score(answered, OURS)))
+        surest = sorted(
+            (hidden for hidden in results if OURS in hidden.said),
+            key=lambda hidden: (-hidden.said[OURS].confidence, hidden.said[OURS].radius_km),
+        )
+        rows.append(("fused, the surest as many", score(surest[: len(answered)], OURS)))
     for name, one in rows:
         shares = " | ".join(f"{100 * one.accuracy[km]:.1f}" for km in THRESHOLDS_KM)
         told = "– | –" if np.isnan(one.stated) else f"{100 * one.inside:.1f} | {100 * one.stated:.1f}"

@@ -186,7 +186,7 @@ def _show(
         for one in results:
             emit(_record(one))
         for one_score in scores:
-            emit({"hidden": hidden, **one_score.to_dict()})
+            emit({"what": f"{hidden} hidden", **one_score.to_dict()})
         return
     _tables(scores, hidden, placed, bins, curve)
 

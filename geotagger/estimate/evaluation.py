@@ -176,7 +176,10 @@ def evaluate_archive(
         by("track", True, False)
     if with_pictures:
         by("visual", False, True, timed=False)
-    by(OURS, True, with_pictures)
+    if with_pictures or (tracks is not None and tracks.tracks):
+        by(OURS, True, with_pictures)
+    else:
+        said[OURS] = said["neighbours"]
     return [
         Hidden(
             sightings[n].name,

@@ -38,7 +38,7 @@ _FEWEST = 3
 _TURN_OUTINGS = 6
 _WAY_WEIGHTS = (0.4, 0.4, 0.2)
 _RADII_KM = np.array([0.3, 1.0, 3.0, 10.0, 25.0, 100.0])
-_PRIOR_COUNT = 10.0
+_PRIOR_COUNT = 30.0
 """The correction's prior is worth this many photos that were predicted as stated."""
 
 

@@ -63,40 +63,47 @@ def find_wrong_clock(
     t, la, ln = (np.asarray(values, dtype=np.float64) for values in (utc, lat, lng))
     if len(t) < _FEWEST:
         return None
-    base, _ = _fit(t, la, ln, reference, 0.0)
+    base, _ = _fit(t, la, ln, reference, 0.0, 0.0)
     centre, width = 0.0, WIDEST_S
-    best = base
     for step in _STEPS_S:
-        for shift in np.arange(centre - width, centre + width + step, step):
-            value, _ = _fit(t, la, ln, reference, float(shift))
-            if value > best + 1e-9:
-                best, centre = value, float(shift)
+        tried = np.arange(centre - width, centre + width + step, step)
+        centre = float(max(tried, key=lambda shift: _fit(t, la, ln, reference, float(shift), step)[0]))
         width = 2 * step
+    best, after = _fit(t, la, ln, reference, centre, 0.0)
     if best - base < _CLEARLY or abs(centre) < 2 * _STEPS_S[-1]:
         return None
-    _, before = _fit(t, la, ln, reference, 0.0)
-    _, after = _fit(t, la, ln, reference, centre)
+    _, before = _fit(t, la, ln, reference, 0.0, 0.0)
     return ClockEvidence(
         camera, centre, int(np.isfinite(after).sum()), _median(before), _median(after), best - base
     )
 
 
 def _fit(
-    t: FloatArray, lat: FloatArray, lng: FloatArray, reference: Callable[[float], Fix | None], shift: float
+    t: FloatArray,
+    lat: FloatArray,
+    lng: FloatArray,
+    reference: Callable[[float], Fix | None],
+    shift: float,
+    step: float,
 ) -> tuple[float, FloatArray]:
     """Log likelihood, each photo's bounded from below so that a few strays do not decide, and the
-    distances (infinite where the reference is silent)."""
+    distances (infinite where the reference is silent). In a search by steps a photo may be as far off
+    as the reference moves in one."""
     away = np.full(len(t), np.inf)
     total = 0.0
     spread = float(Motion().scale_km(60.0))
     for n, moment in enumerate(t + shift):
         fix = reference(float(moment))
         if fix is None:
-            total += float(_FLOOR) / 2
+            total += float(_FLOOR)
             continue
         away[n] = distance_km(lat[n], lng[n], fix.latitude, fix.longitude)
-        scale = float(np.hypot(spread, fix.error_km))
-        total += max(float(_FLOOR), -0.5 * float(away[n] / scale) ** 2)
+        later = reference(float(moment + step)) if step else None
+        moved = 0.0
+        if later is not None:
+            moved = float(distance_km(fix.latitude, fix.longitude, later.latitude, later.longitude))
+        scale = float(np.hypot(np.hypot(spread, fix.error_km), moved))
+        total += max(float(_FLOOR), -0.5 * float(away[n] / scale) ** 2 - float(np.log(scale / spread)))
     return total, away
 
 

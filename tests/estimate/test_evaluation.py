@@ -1,0 +1,215 @@
+"""Evaluation, calibration, wrong clocks, and that certainties hold on archives never seen."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from geotagger.cli import evaluate as evaluate_command
+from geotagger.estimate.calibration import Calibration, calibrate, least_confidence
+from geotagger.estimate.evaluation import (
+    OURS,
+    Hidden,
+    Prediction,
+    Setting,
+    evaluate_archive,
+    hide,
+    least_confidence_for,
+    reliability,
+    risk_coverage,
+    score,
+)
+from geotagger.estimate.learning import fit_logistic
+from geotagger.estimate.movement import Correction
+from geotagger.estimate.plots import draw_reliability, draw_risk_coverage, text_plot
+from geotagger.estimate.values import Fix
+from geotagger.estimate.wrongclocks import find_wrong_clock
+from geotagger.geo import interpolate
+from tests.estimate.archives import life
+
+
+def test_hiding_is_the_same_for_the_same_seed_and_takes_whole_days() -> None:
+    photos = life(0, days=120)
+    days = hide(photos, Setting(0.3, True), 1)
+    assert np.array_equal(days, hide(photos, Setting(0.3, True), 1))
+    dates = [p.clocked.local.date() for p in photos if p.clocked.local is not None]
+    hidden = {date for date, is_hidden in zip(dates, days, strict=True) if is_hidden}
+    shown = {date for date, is_hidden in zip(dates, days, strict=True) if not is_hidden}
+    assert not hidden & shown
+    assert hide(photos, Setting(0.3), 1).mean() == pytest.approx(0.3, abs=0.01)
+
+
+def test_hidden_places_are_not_looked_at() -> None:
+    """Moving the hidden truths to the antipodes changes no prediction."""
+    from dataclasses import replace
+
+    photos = life(1, days=60)
+    hidden = hide(photos, Setting(0.3), 0)
+    moved = [
+        replace(p, clocked=replace(p.clocked, latitude=-(p.clocked.latitude or 0.0), longitude=0.0))
+        if h
+        else p
+        for p, h in zip(photos, hidden, strict=True)
+    ]
+    for one, other in zip(
+        evaluate_archive(photos, Setting(0.3), 0), evaluate_archive(moved, Setting(0.3), 0), strict=True
+    ):
+        assert one.said == other.said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("whole_days", [False, True])
+def test_certainties_come_true_on_archives_never_seen(whole_days: bool) -> None:
+    results: list[Hidden] = []
+    for person in range(8):
+        photos = life(100 + person, cameras=1 + person % 2, offsets=person % 3 > 0)
+        for seed in range(2):
+            results += evaluate_archive(photos, Setting(0.3, whole_days), seed)
+    ours, copied = score(results, OURS), score(results, "nearest")
+    assert abs(ours.inside - ours.stated) < 0.05
+    assert ours.median_km < 1.05 * copied.median_km
+    assert ours.accuracy[25.0] > copied.accuracy[25.0] - 0.02
+
+
+@pytest.mark.slow
+def test_on_the_real_archive_certainties_come_true_and_copying_is_beaten(shared_data: Path) -> None:
+    sightings = evaluate_command._sightings([str(shared_data / "photos" / "dog-signs")], None)
+    for whole_days, margin in ((False, 0.06), (True, 0.1)):
+        results = [
+            h for seed in (0, 1, 2) for h in evaluate_archive(sightings, Setting(0.3, whole_days), seed)
+        ]
+        ours, copied = score(results, OURS), score(results, "nearest")
+        assert ours.answered == ours.hidden
+        assert ours.median_km < copied.median_km
+        assert abs(ours.inside - ours.stated) < margin
+
+
+def _hidden(inside: bool, confidence: float, pictured: bool = False) -> Hidden:
+    said = Prediction(0.0, 0.0, 10.0, confidence)
+    return Hidden("a", 0, 0.0, 0.01 if inside else 1.0, 60.0, pictured, {OURS: said})
+
+
+def test_scores_count_what_was_not_answered_as_wrong() -> None:
+    results = [_hidden(True, 0.9), Hidden("b", 0, 0, 0, 60.0, False, {})]
+    one = score(results, OURS)
+    assert (one.hidden, one.answered, one.accuracy[25.0], one.inside) == (2, 1, 0.5, 1.0)
+
+
+def test_too_sure_a_model_is_corrected() -> None:
+    rng = np.random.default_rng(0)
+    stated = rng.uniform(0.5, 0.99, 3000)
+    logit = 0.5 * np.log(stated / (1 - stated))
+    inside = rng.random(3000) < 1 / (1 + np.exp(-logit))
+    found = fit_logistic(stated[:, None], inside[:, None], np.full(3000, 36_000.0))
+    assert found.slope == pytest.approx(0.5, abs=0.1)
+    corrected = found.apply(stated, 36_000.0)
+    assert corrected.mean() == pytest.approx(inside.mean(), abs=0.02)
+
+
+@given(st.floats(0.01, 3), st.floats(-2, 2), st.floats(0, 1e9))
+def test_a_correction_keeps_the_order(slope: float, offset: float, lag_s: float) -> None:
+    p = Correction(offset, slope, 0.1).apply(np.linspace(0, 1, 50), lag_s)
+    assert np.all(np.diff(p) >= 0)
+    assert np.all((p >= 0) & (p <= 1))
+
+
+def test_few_photos_correct_little() -> None:
+    found = fit_logistic(np.array([[0.9], [0.9]]), np.array([[False], [False]]), np.array([60.0, 60.0]))
+    assert found.apply(np.array([0.9]), 60.0)[0] > 0.6
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=60), st.floats(0.1, 1))
+def test_the_line_drawn_for_a_precision_keeps_it(rows: list[tuple[float, bool]], precision: float) -> None:
+    stated, inside = np.array([p for p, _ in rows]), np.array([i for _, i in rows])
+    line = least_confidence_for(stated, inside, precision)
+    if line is not None:
+        assert inside[stated >= line].mean() >= precision
+
+
+def test_a_calibration_survives_storage_and_draws_the_line() -> None:
+    results = [_hidden(n % 10 < 9, 0.95) for n in range(100)] + [_hidden(n % 2 == 0, 0.6) for n in range(100)]
+    learned = Calibration.from_dict(json.loads(json.dumps(calibrate(results).to_dict())))
+    assert learned.photos == 200
+    assert least_confidence(0.9, learned) == pytest.approx(0.95)
+    assert least_confidence(0.7, learned) == pytest.approx(0.6)
+    assert least_confidence(0.99, learned) > 1
+    assert least_confidence(0.9, None) == 0.9
+
+
+def test_reliability_and_risk_add_up() -> None:
+    stated, inside = np.array([0.1, 0.9, 0.95]), np.array([False, True, False])
+    assert sum(count for *_, count in reliability(stated, inside)) == 3
+    curve = risk_coverage(stated, np.full(3, 25.0), inside)
+    assert curve[0] == (pytest.approx(1 / 3), 1.0)
+    assert curve[-1] == (1.0, pytest.approx(2 / 3))
+
+
+def test_plots_are_pictures_and_lines(tmp_path: Path) -> None:
+    from PIL import Image
+
+    draw_reliability(tmp_path / "a.png", [(0.5, 0.4, 3), (0.9, 1.0, 10)])
+    draw_risk_coverage(tmp_path / "b.png", [(0.5, 0.0), (1.0, 0.2)])
+    for name in ("a.png", "b.png"):
+        with Image.open(tmp_path / name) as image:
+            assert image.size[0] > 400
+    assert len({len(line) for line in text_plot([(0.5, 0.5)], diagonal=True)[:-2]}) == 1
+
+
+def test_a_wrong_clock_is_found_with_its_evidence() -> None:
+    rng = np.random.default_rng(0)
+
+    def reference(utc: float) -> Fix | None:
+        if not 0 <= utc <= 40_000:
+            return None
+        lat, lng = interpolate(50.0, 7.0, 51.0, 8.0, utc / 40_000)
+        return Fix(float(lat) + 0.02 * np.sin(utc / 900), float(lng), 0.02, "track")
+
+    true = np.sort(rng.uniform(5000, 30_000, 12))
+    places = [reference(t) for t in true]
+    lat = [fix.latitude for fix in places if fix is not None]
+    lng = [fix.longitude for fix in places if fix is not None]
+    found = find_wrong_clock("Canon", (true - 3780).tolist(), lat, lng, reference)
+    assert found is not None
+    assert found.shift_s == pytest.approx(3780, abs=15)
+    assert found.median_after_km < found.median_before_km
+    assert "+1h0" in str(found)
+    assert find_wrong_clock("Canon", true.tolist(), lat, lng, reference) is None
+    assert find_wrong_clock("Canon", true[:3].tolist(), lat[:3], lng[:3], reference) is None
+
+
+@pytest.fixture
+def app() -> typer.Typer:
+    app = typer.Typer()
+    app.callback()(lambda: None)
+    evaluate_command.register(app)
+    return app
+
+
+def test_the_command_prints_scores_and_writes_pictures(
+    app: typer.Typer, shared_data: Path, tmp_path: Path
+) -> None:
+    folder = str(shared_data / "photos" / "pigallery2")
+    words = ["evaluate", folder, "--model", "none", "--seed", "0", "--track", folder, "--json"]
+    said = CliRunner().invoke(app, [*words, "--plots", str(tmp_path)])
+    assert said.exit_code == 0
+    lines = [json.loads(line) for line in said.stdout.splitlines()]
+    assert {line["what"] for line in lines if "method" in line} == {
+        "30% of the photos hidden",
+        "30% of the days hidden",
+    }
+    photos = [line for line in lines if "path" in line]
+    assert all(0 <= p["confidence"] <= 1 for p in photos if p["status"] == "indexed")
+    assert len(list(tmp_path.glob("*.png"))) == 4
+
+
+def test_an_archive_without_places_is_refused_in_a_line(app: typer.Typer, shared_data: Path) -> None:
+    said = CliRunner().invoke(
+        app, ["evaluate", str(shared_data / "photos" / "orientation"), "--model", "none"]
+    )
+    assert said.exit_code == 2
+    assert "know where they were taken" in said.stderr
