@@ -10,6 +10,7 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -204,19 +205,23 @@ def _first_of(hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
 def _scattered(tables: Iterable[pa.Table], column: str, folder: Path, parts: int) -> Iterator[pa.Table]:
     """The same rows regrouped so that equal values of `column` are in one table."""
     folder.mkdir(parents=True)
-    writers = [pq.ParquetWriter(folder / f"{i}.parquet", SCHEMA, compression="zstd") for i in range(parts)]
-    try:
+    # Arrow's stream format: many small pieces a file, and nothing held in memory about them
+    compressed = pa.ipc.IpcWriteOptions(compression="zstd")
+    paths = [folder / f"{i}.arrows" for i in range(parts)]
+    with ExitStack() as open_files:
+        writers = [
+            open_files.enter_context(pa.ipc.new_stream(str(p), SCHEMA, options=compressed)) for p in paths
+        ]
         for table in tables:
             part = _hashes(table[column].to_pylist()) % np.uint64(parts)
             for i in range(parts):
                 mine = table.filter(pa.array(part == i)) if parts > 1 else table
                 if len(mine):
                     writers[i].write_table(mine)
-    finally:
-        for writer in writers:
-            writer.close()
-    for i in range(parts):
-        yield pq.read_table(folder / f"{i}.parquet")
+    for path in paths:
+        with pa.OSFile(str(path)) as file:
+            yield pa.ipc.open_stream(file).read_all()
+        path.unlink()
 
 
 def _write(tables: Iterable[pa.Table], folder: Path, shares: Shares, dropped: Counter[str]) -> Summary:

@@ -59,7 +59,7 @@ _IN_SQLITE = {  # the column names of the published yfcc100m_dataset.sql
     "licence": "licensename",
     "marker": "marker",
 }
-_BYTES_A_BLOCK = 16 << 20
+_BYTES_A_BLOCK = 4 << 20  # Arrow reads 32 blocks ahead
 _BYTES_A_ROW = 500
 _SHRUNK = {".gz": 4, ".bz2": 5, ".zst": 4}
 
