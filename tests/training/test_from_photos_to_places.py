@@ -1,6 +1,7 @@
 """The whole way, as an owner goes it: train, evaluate, tag."""
 
 import json
+import resource
 import subprocess
 import sys
 import time
@@ -55,12 +56,13 @@ def geotagged_index(photos: Path, path: Path) -> None:
 def test_a_try_on_a_cpu_places_unseen_photos(tmp_path: Path, seed: int) -> None:
     """Chance is one in eight; in under five minutes nine of ten are right, whatever the seed."""
     make_world(tmp_path / "photos", seed=seed)
-    started = time.monotonic()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     geotagger(
         "train", tmp_path / "photos", "--out", tmp_path / "mine", "--seed", seed, "--device", "cpu", "--json"
     )
-    minutes = (time.monotonic() - started) / 60
-    print(f"seed {seed}: {minutes:.1f} minutes")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    core_minutes = (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / 60
+    print(f"seed {seed}: {core_minutes:.1f} core minutes")
     photos = unseen(tmp_path / "unseen", seed)
     report = evaluate_labels(find_pack(tmp_path / "mine"), tmp_path / "truth.csv", photos, device="cpu")
     share = report.scores["place within 25 km"].percent[1]
@@ -80,7 +82,7 @@ def test_a_try_on_a_cpu_places_unseen_photos(tmp_path: Path, seed: int) -> None:
         assert fix is not None
         right += distance_km(fix.latitude, fix.longitude, *truth[Path(str(row["path"])).name]) < 25
     assert right >= 0.9 * len(written)
-    assert minutes < 5
+    assert core_minutes < 2 * 5, "five minutes of two cores, whoever else uses them"
 
 
 @pytest.mark.slow
@@ -103,3 +105,13 @@ def test_a_personal_model_from_the_index(tmp_path: Path) -> None:
     pack = find_pack(tmp_path / "personal")
     assert pack.manifest.training["kind"] == "the owner's own photos"
     assert pack.manifest.accuracy[0].percent[1] >= 90
+
+
+def test_the_index_gives_photos_with_a_place_of_their_own(tmp_path: Path) -> None:
+    make_world(tmp_path / "own", photos_a_place=4, seed=6, places=2)
+    picture(style_of(1), np.random.default_rng(0)).save(tmp_path / "own/unplaced.jpg")
+    geotagged_index(tmp_path / "own", tmp_path / "index.db")
+    found = list(geotagged(tmp_path / "index.db"))
+    assert {Path(row["address"]).parent.name for row in found} == {"Paris", "Cairo"}
+    assert len(found) == 8
+    assert all(row["user"].startswith("day 2024-") for row in found)
