@@ -112,21 +112,11 @@ class Estimates:
             )
 
     def undone(self, run_id: int, photo_ids: Iterable[int]) -> None:
-        """What the run wrote into these photos was taken out again. A place that the owner gave
-        goes; a guess stays in the index unless the file holds an older one of its rung again."""
+        """What the run wrote into these photos was taken out again: its estimates go, as if it had
+        never been, and what the file holds again counts. What the model saw stays remembered."""
         with self._store.batch():
             for photo_id in photo_ids:
-                self._delete(
-                    "photo_id = ? and run_id = ? and written is not null and (rung = 'manual' or exists"
-                    " (select 1 from estimates as older where older.photo_id = estimates.photo_id"
-                    " and older.rung = estimates.rung and older.written is not null"
-                    " and older.id < estimates.id))",
-                    (photo_id, run_id),
-                )
-                self._store.execute(
-                    "update estimates set written = null where photo_id = ? and run_id = ?",
-                    (photo_id, run_id),
-                )
+                self._delete("photo_id = ? and run_id = ? and written is not null", (photo_id, run_id))
                 self._settle_current(photo_id)
 
     def withdraw(self, run_id: int, photo_ids: Iterable[int]) -> None:

@@ -271,8 +271,13 @@ def _existing(path: str) -> str:
 def _places_held(paths: Sequence[str], options: TagOptions) -> list[str]:
     """What this run alone may work on: the archive, and the folder that its sidecars go to."""
     held = [path if os.path.isdir(path) else os.path.dirname(path) for path in paths]
-    if options.writing.sidecar_folder is not None:
-        held.append(os.path.realpath(options.writing.sidecar_folder))
+    beside = options.writing.sidecar_folder
+    if beside is not None and not options.dry_run:
+        try:
+            beside.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"{beside}: sidecars cannot go there ({error.strerror})") from error
+        held.append(os.path.realpath(beside))
     return held
 
 

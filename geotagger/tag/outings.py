@@ -113,11 +113,14 @@ def settle_outing(context: Context, seen: Sequence[Seen]) -> list[Job]:
 
 
 def _needs_thought(context: Context, member: Member) -> bool:
-    """New evidence about this photo, or none so far: an earlier run was cut off, or found nothing."""
+    """Whether the last word about this photo may not be the last: new evidence, a guess that was
+    written nowhere (the owner may ask for another radius now), or none so far."""
     known = member.known
-    if member.is_new or context.survey.touches(known.id) or (known.rung is None and known.error is None):
+    if member.is_new or context.survey.touches(known.id):
         return True
-    return known.rung in ("visual", "neighbours") and _tracked(context, known) is not None
+    if known.error is not None or known.rung in OWN_FIXES:
+        return False
+    return known.written is None or (known.rung != "track" and _tracked(context, known) is not None)
 
 
 def _tracked(context: Context, known: Known) -> Fix | None:

@@ -1,0 +1,78 @@
+"""Tracks, clocks and calibrated precision, from the command line."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from geotagger.geo import distance_km
+from tests.commands import Geotagger
+from tests.tag.scenes import LATITUDE, LONGITUDE, START, STEP_DEG, jpeg, walk_through_town
+
+
+def gpx(path: Path, minutes: int, *, shift: timedelta = timedelta()) -> Path:
+    """The track of the walk through town: a point a minute, UTC (the photos are at +02:00)."""
+    points = "".join(
+        f'<trkpt lat="{LATITUDE + n * STEP_DEG / 4}" lon="{LONGITUDE}">'
+        f"<time>{(START - timedelta(hours=2) + timedelta(minutes=n) + shift).isoformat()}Z</time></trkpt>"
+        for n in range(minutes)
+    )
+    path.write_text(
+        '<gpx version="1.1" creator="test" xmlns="http://www.topografix.com/GPX/1/1"><trk><trkseg>'
+        f"{points}</trkseg></trk></gpx>"
+    )
+    return path
+
+
+def test_a_track_places_an_archive_that_has_no_fix_at_all(geotagger: Geotagger, tmp_path: Path) -> None:
+    scene = walk_through_town(tmp_path / "photos", without_gps=1, photos=12)
+    for name in scene.truth:  # every photo of the scene, stripped
+        n = int(name[4:8])
+        (scene.folder / name).write_bytes(jpeg(START + timedelta(minutes=4 * n), shade=n))
+    track = gpx(tmp_path / "walk.gpx", 50)
+    said = geotagger("tag", scene.folder, "--track", track, "--json").by_name()
+    for name, (latitude, longitude) in scene.truth.items():
+        record = said[name]
+        assert (record["status"], record["rung"]) == ("written", "track")
+        away = distance_km(record["latitude"], record["longitude"], latitude, longitude)
+        assert away < max(record["radius_km"], 0.05)
+
+
+def test_a_track_given_later_improves_what_neighbours_said(geotagger: Geotagger, tmp_path: Path) -> None:
+    scene = walk_through_town(tmp_path / "photos", photos=12, without_gps=3)
+    first = geotagger("tag", scene.folder, "--json").by_name()
+    assert {first[name]["rung"] for name in scene.stripped} == {"neighbours"}
+    track = gpx(tmp_path / "walk.gpx", 50)
+    second = geotagger("tag", scene.folder, "--track", track, "--json").by_name()
+    assert {(second[n]["status"], second[n]["rung"]) for n in scene.stripped} == {("written", "track")}
+    geotagger("undo", "2", "--yes")
+    third = geotagger("tag", scene.folder, "--json").by_name()
+    assert {third[name]["rung"] for name in scene.stripped} == {"neighbours"}
+
+
+def test_a_clock_told_once_is_remembered(geotagger: Geotagger, tmp_path: Path) -> None:
+    scene = walk_through_town(tmp_path / "photos", photos=12, without_gps=0)
+    late = scene.folder / "late.jpg"
+    late.write_bytes(jpeg(START + timedelta(minutes=20, hours=1), camera="Slow Clock"))
+    said = geotagger("tag", scene.folder, "--clock", "Slow Clock=-1h", "--write", "none", "--json").by_name()
+    at_20_minutes = scene.truth["IMG_0005.jpg"]
+    assert distance_km(said["late.jpg"]["latitude"], said["late.jpg"]["longitude"], *at_20_minutes) < 0.05
+    again = geotagger("tag", scene.folder, "--write", "none", "--json").by_name()
+    assert again["late.jpg"]["latitude"] == said["late.jpg"]["latitude"]
+    assert "say for example" in geotagger("tag", scene.folder, "--clock", "nonsense", code=2).err
+
+
+def test_a_precision_that_was_calibrated_is_kept(geotagger: Geotagger, tmp_path: Path) -> None:
+    scene = walk_through_town(tmp_path / "photos", photos=40, without_gps=0)
+    (scene.folder / "one.jpg").write_bytes(jpeg(START + timedelta(minutes=30)))
+    geotagger("evaluate", scene.folder, "--calibrate", "--seed", "0")
+    said = geotagger("tag", scene.folder, "--precision", "0.5", "--write", "none", "--json").by_name()
+    assert said["one.jpg"]["status"] == "indexed"
+
+
+@pytest.mark.parametrize("content", ["", "<gpx><trk>", "not xml at all"])
+def test_a_track_that_cannot_be_read_is_named(geotagger: Geotagger, tmp_path: Path, content: str) -> None:
+    scene = walk_through_town(tmp_path / "photos", photos=4)
+    bad = tmp_path / "bad.gpx"
+    bad.write_text(content)
+    assert "bad.gpx" in geotagger("tag", scene.folder, "--track", bad, code=1).err
