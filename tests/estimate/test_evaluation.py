@@ -120,7 +120,7 @@ def test_a_correction_keeps_the_order(slope: float, offset: float, lag_s: float)
 
 def test_few_photos_correct_little() -> None:
     found = fit_logistic(np.array([[0.9], [0.9]]), np.array([[False], [False]]), np.array([60.0, 60.0]))
-    assert found.apply(np.array([0.9]), 60.0)[0] > 0.6
+    assert found.apply(np.array([0.9]), 60.0)[0] > 0.5
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=60), st.floats(0.1, 1))
