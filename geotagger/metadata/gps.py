@@ -15,7 +15,7 @@ import piexif  # type: ignore[import-untyped]
 from geotagger.geo import is_place
 from geotagger.marks import mark_of, processing_method
 from geotagger.metadata.source import Held
-from geotagger.metadata.tiff import Entry, Tiff, in_order
+from geotagger.metadata.tiff import Entry, Tiff, in_order, pointing_block
 from geotagger.metadata.values import FoundPosition, Position
 
 (VERSION, LATITUDE_REF, LATITUDE, LONGITUDE_REF, LONGITUDE, ALTITUDE_REF, ALTITUDE) = range(7)
@@ -38,14 +38,6 @@ _CHARACTER_CODE = b"ASCII\0\0\0"
 
 def built(position: Position) -> tuple[Entry, ...]:
     """The directory of a position, values big-endian, by ascending tag."""
-    tiff = Tiff(Held(standalone(position)))
-    directory = tiff.gps_directory()
-    assert directory is not None
-    return directory.entries
-
-
-def standalone(position: Position) -> bytes:
-    """A TIFF block with nothing but the position, for a photo that has no EXIF."""
     fields: dict[int, Any] = {
         VERSION: (2, 3, 0, 0),
         LATITUDE_REF: b"N" if position.latitude >= 0 else b"S",
@@ -61,7 +53,14 @@ def standalone(position: Position) -> bytes:
     if position.mark.radius_km is not None:
         fields[ERROR] = (round(position.mark.radius_km * 1000 * 100), 100)
     block = piexif.dump({"GPS": fields})
-    return bytes(block[6:])  # without "Exif\0\0", which belongs to JPEG
+    directory = Tiff(Held(block[6:])).gps_directory()  # without "Exif\0\0", which is JPEG's
+    assert directory is not None
+    return directory.entries
+
+
+def standalone(position: Position) -> bytes:
+    """A TIFF block with nothing but the position, for a photo that has no EXIF."""
+    return pointing_block(built(position))
 
 
 def merged(old: Sequence[Entry], position: Position, order: str) -> list[Entry]:

@@ -63,6 +63,7 @@ class Heif:
 
     format = "heif"
     takes_new_xmp = False
+    extended_xmp = b""
 
     def __init__(self, window: Window) -> None:
         self._window = window

@@ -187,18 +187,24 @@ class Jpeg:
                 pointers += outlying_pointers(block, parts[0].file_offset, self._window)
         return redirected(pointers, changes, self._window.size)
 
+    def _content(self, segment: Segment) -> bytes:
+        """A segment's payload, without the offsets of a Multi-Picture index, which may move."""
+        payload = self._window.read(segment.payload, segment.size)
+        if segment not in self._mpf:
+            return payload
+        blanked = bytearray(payload)
+        for pointer in mpf_pointers(Held(payload[4:]), 4):
+            blanked[pointer.position : pointer.position + 4] = bytes(4)
+        return bytes(blanked)
+
     def outline(self) -> list[object]:
         """Marker and content of every segment that holds neither EXIF nor XMP."""
         ours = {p.segment.start for parts in self._exif for p in parts} | {s.start for s in self._xmp}
         return [
-            (s.marker, s.size, xxhash.xxh3_64_intdigest(self._window.read(s.payload, s.size)))
+            (s.marker, s.size, xxhash.xxh3_64_intdigest(self._content(s)))
             for s in self.segments
             if s.start not in ours and s.marker not in (SOS, EOI)
         ]
-
-    @property
-    def scan_start(self) -> int:
-        return self.segments[-1].start
 
 
 def _segments(window: Window) -> Iterator[Segment]:

@@ -29,7 +29,8 @@ class Change:
 class Layout(Protocol):
     """`blocks` are the EXIF blocks, the one that readers heed first; `packets` the XMP packets.
     `outline` names everything else in the file that metadata surgery could hit, in order, by
-    content and not by place: equal outlines mean that nothing else was touched. `takes_new_xmp`:
+    content and not by place: equal outlines mean that nothing else was touched. `extended_xmp` is
+    XMP that goes on elsewhere and is not changed. `takes_new_xmp`:
     our own fields may be added to its XMP, which may be a new packet."""
 
     @property
@@ -40,6 +41,9 @@ class Layout(Protocol):
 
     @property
     def packets(self) -> Sequence[bytes]: ...
+
+    @property
+    def extended_xmp(self) -> bytes: ...
 
     @property
     def takes_new_xmp(self) -> bool: ...

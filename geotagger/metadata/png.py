@@ -43,6 +43,7 @@ class Png:
 
     format = "png"
     takes_new_xmp = False
+    extended_xmp = b""
 
     def __init__(self, window: Window) -> None:
         self._window = window

@@ -90,13 +90,14 @@ class Tiff:
         entries = tuple(Entry(*fields) for fields in struct.iter_unpack(self.order + "HHI4s", raw))
         return Directory(offset, entries, following)
 
-    def raw_directory(self, offset: int) -> tuple[tuple[bytes, ...], dict[int, int], int]:
+    def raw_directory(self, offset: int, limit: int) -> tuple[tuple[bytes, ...], dict[int, int], int]:
         """The directory's entries as they stand, without what a graft may change; where its EXIF
-        and interoperability pointers lead; and the offset of the next directory."""
+        and interoperability pointers lead; and the offset of the next directory. What lies from
+        `limit` on may move, so a pointer to a thumbnail or maker note there is left out."""
         count, raw, following = self._table(offset)
         tags = struct.unpack(f"{self.order}{'H10x' * count}", raw)
         entries = tuple(
-            raw[12 * i : 12 * i + (8 if self._is_outlying(tag, raw, i) else 12)]
+            raw[12 * i : 12 * i + (8 if self._leads_behind(limit, tag, raw, i) else 12)]
             for i, tag in enumerate(tags)
             if tag != GPS_POINTER
         )
@@ -107,12 +108,11 @@ class Tiff:
         }
         return entries, pointers, following
 
-    def _is_outlying(self, tag: int, raw: bytes, index: int) -> bool:
-        """Whether an entry leads to a thumbnail or maker note behind the block, which may move."""
+    def _leads_behind(self, limit: int, tag: int, raw: bytes, index: int) -> bool:
         if tag not in (THUMBNAIL_OFFSET, MAKER_NOTE):
             return False
         offset: int = struct.unpack_from(self.order + "I", raw, 12 * index + 8)[0]
-        return offset >= self.window.size
+        return offset >= limit
 
     def _table(self, offset: int) -> tuple[int, bytes, int]:
         """Count and bytes of the entries at `offset`, and the offset of the next directory."""
@@ -205,6 +205,13 @@ def serialised(entries: Sequence[Entry], offset: int, order: str, next_offset: i
         table += struct.pack(order + "HHI4s", entry.tag, entry.type, entry.number, field)
     table += struct.pack(order + "I", next_offset)
     return bytes(table + values)
+
+
+def pointing_block(gps: Sequence[Entry]) -> bytes:
+    """A big-endian block with a GPS directory and nothing else."""
+    start = 8 + 2 + 12 + 4
+    pointer = Entry(GPS_POINTER, LONG, 1, struct.pack(">I", start))
+    return b"MM\0*" + struct.pack(">I", 8) + serialised([pointer], 8, ">") + serialised(gps, start, ">")
 
 
 def graft(tiff: Tiff, gps: Sequence[Entry]) -> list[Splice]:

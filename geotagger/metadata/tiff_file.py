@@ -26,6 +26,7 @@ class TiffFile:
 
     format = "tiff"
     takes_new_xmp = False
+    extended_xmp = b""
 
     def __init__(self, window: Window, name: str) -> None:
         extension = os.path.splitext(name)[1][1:].lower()

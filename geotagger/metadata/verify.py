@@ -63,19 +63,24 @@ def position_in(block: Window) -> FoundPosition | None:
 def _check_the_rest(old: Layout, new: Layout) -> None:
     if old.outline() != new.outline():
         raise MismatchError("its structure has changed")
-    before = [tags_besides_gps(block) for block in old.blocks]
-    after = [tags_besides_gps(block) for block in new.blocks]
     # a block with nothing but a position is ours: EXIF for a photo that had none
-    if [t for t in before if t != _NOTHING] != [t for t in after if t != _NOTHING]:
-        raise MismatchError("tags other than GPS have changed")
+    before = [block for block in old.blocks if not holds_only_gps(block)]
+    after = [block for block in new.blocks if not holds_only_gps(block)]
+    if len(before) != len(after):
+        raise MismatchError("an EXIF block came or went")
+    for one, other in zip(before, after, strict=True):
+        limit = min(one.size, other.size)
+        if tags_besides_gps(one, limit) != tags_besides_gps(other, limit):
+            raise MismatchError("tags other than GPS have changed")
 
 
 Tags = list[tuple[str, object]]
 _NOTHING: Tags = [("IFD0", ())]
 
 
-def tags_besides_gps(block: Window) -> Tags:
-    """The raw entries of every directory of a block, without the GPS directory."""
+def tags_besides_gps(block: Window, limit: int) -> Tags:
+    """The raw entries of every directory of a block, without the GPS directory and without
+    pointers that lead behind `limit`, where things may move."""
     result: Tags = []
     try:
         tiff = Tiff(block)
@@ -83,9 +88,9 @@ def tags_besides_gps(block: Window) -> Tags:
         offset = tiff.first
         while offset and offset not in seen:
             seen.add(offset)
-            entries, pointers, offset = tiff.raw_directory(offset)
+            entries, pointers, offset = tiff.raw_directory(offset, limit)
             result.append((f"IFD{len(seen) - 1}", entries))
-            result += _sub_directories(tiff, pointers)
+            result += _sub_directories(tiff, pointers, limit)
     except TiffError as error:
         result.append(("unreadable", str(error)))
     return result
@@ -93,21 +98,21 @@ def tags_besides_gps(block: Window) -> Tags:
 
 def holds_only_gps(block: Window) -> bool:
     """Whether a block can go as a whole when its GPS directory goes."""
-    return tags_besides_gps(block) == _NOTHING
+    return tags_besides_gps(block, block.size) == _NOTHING
 
 
-def _sub_directories(tiff: Tiff, pointers: dict[int, int]) -> Tags:
+def _sub_directories(tiff: Tiff, pointers: dict[int, int], limit: int) -> Tags:
     result: Tags = []
     for tag in (EXIF_POINTER, INTEROP_POINTER):
         if tag in pointers:
             try:
-                entries, inner, _ = tiff.raw_directory(pointers[tag])
+                entries, inner, _ = tiff.raw_directory(pointers[tag], limit)
             except TiffError as error:
                 result.append((f"below {tag:04x}", str(error)))
             else:
                 result.append((f"below {tag:04x}", entries))
                 if tag == EXIF_POINTER and INTEROP_POINTER in inner:
-                    result += _sub_directories(tiff, {INTEROP_POINTER: inner[INTEROP_POINTER]})
+                    result += _sub_directories(tiff, {INTEROP_POINTER: inner[INTEROP_POINTER]}, limit)
     return result
 
 

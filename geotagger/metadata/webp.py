@@ -38,6 +38,7 @@ class Webp:
 
     format = "webp"
     takes_new_xmp = False
+    extended_xmp = b""
 
     def __init__(self, window: Window) -> None:
         self._window = window

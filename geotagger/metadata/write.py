@@ -149,6 +149,8 @@ def change_to(layout: Layout, position: Position, mark_xmp: bool) -> Change:
         except XmpError as error:
             if xmp.speaks_of_gps(packet):
                 raise RefusedError(f"its XMP holds a position, and {error}") from None
+    if xmp.speaks_of_gps(layout.extended_xmp):
+        raise RefusedError("its extended XMP holds a position, which would contradict")
     return Change(
         exif=exif,
         xmp=changed_xmp,
