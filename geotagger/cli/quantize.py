@@ -49,7 +49,7 @@ def quantize_model(
     """Makes a faster variant of a model and measures on your photos what it changes.
 
     The variant stays in the pack together with what was measured. `tag` uses it by itself only when
-    fewer than 1 % of the photos moved by more than 25 km.
+    fewer than 1 % of the photos moved by more than 25 km and it was faster.
 
     Example: `geotagger models quantize rn101-5k500 --photos ~/Photos`
     """
@@ -166,11 +166,12 @@ def _say_problem(path: str, what: str) -> None:
 
 def _told(pack: "ModelPack", precision: str, agreement: "Agreement") -> list[str]:
     ratio = agreement.rate / agreement.rate_fp32
-    verdict = (
-        f"{pack.name} uses {precision} from now on where it is faster"
-        if agreement.passed
-        else f"{precision} is kept, but used only when asked for: 1 % may move more than 25 km"
-    )
+    if not agreement.passed:
+        verdict = f"{precision} is kept, but used only when asked for: 1 % may move more than 25 km"
+    elif not agreement.faster:
+        verdict = f"{precision} is kept, but used only when asked for: it is not faster here"
+    else:
+        verdict = f"{pack.name} uses {precision} from now on"
     shift = f"median {agreement.shift_km_median:.3g} km, 99 % within {agreement.shift_km_p99:.3g} km"
     rates = f"{agreement.rate:.1f} ({agreement.runtime}) against {agreement.rate_fp32:.1f}"
     variation = f"{agreement.variation_mean:.3f} in the mean, {agreement.variation_most:.3f} at most"

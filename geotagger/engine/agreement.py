@@ -46,14 +46,20 @@ class Agreement:
     def passed(self) -> bool:
         return self.photos > 0 and self.moved_far < MOST_FAR
 
+    @property
+    def faster(self) -> bool:
+        """A processor without integer kernels runs INT8 slower than FP32."""
+        return self.rate > self.rate_fp32
+
     def as_table(self) -> dict[str, Any]:
         """For pack.toml."""
         rounded = {k: round(v, 5) if isinstance(v, float) else v for k, v in asdict(self).items()}
-        return rounded | {"passed": self.passed}
+        return rounded | {"passed": self.passed, "faster": self.faster}
 
 
-def has_passed(checks: Mapping[str, Any]) -> bool:
-    return checks.get("passed") is True
+def is_worth_using(checks: Mapping[str, Any]) -> bool:
+    """Of the checks that a pack keeps of a variant: whether it says the same, faster."""
+    return checks.get("passed") is True and checks.get("faster") is True
 
 
 def compare(original: Engine, variant: Engine, inputs: Batch, places: Places) -> Agreement:

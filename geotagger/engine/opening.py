@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from geotagger.engine.agreement import has_passed
+from geotagger.engine.agreement import is_worth_using
 from geotagger.engine.batching import BatchedEngine, best_batch_size
 from geotagger.engine.devices import Device, nvidia_gpus, parse_devices
 from geotagger.engine.onnx_runner import OnnxRunner, available
@@ -38,7 +38,7 @@ def open_engine(
     """The pack, ready to run. device: see `parse_devices`; `auto` takes all NVIDIA GPUs that ONNX
     Runtime can use, else the CPU. engine: one of ENGINES; `auto` is ONNX Runtime, or OpenVINO for
     INT8 on a CPU where it is installed. variant: "fp32" or the name of a variant in the pack; None
-    takes the one that suits the device and has passed its checks, else fp32. batch_size: photos a
+    takes the one that suits the device, passed its checks and was faster, else fp32. batch_size: photos a
     device, found by trial unless given. threads: of a CPU session, the cores this process may use
     unless given. EngineError where the machine or the pack lacks what is asked for."""
     if engine not in ENGINES:
@@ -75,7 +75,7 @@ def _network(pack: ModelPack, variant: str | None, kind: str, engine: str) -> tu
         return FULL_PRECISION, pack.folder
     if variant is None:
         fitting = variants.get(_FITTING.get(kind, ""))
-        if fitting is None or not has_passed(fitting.checks):
+        if fitting is None or not is_worth_using(fitting.checks):
             return FULL_PRECISION, pack.onnx_path
         return fitting.precision, pack.folder / fitting.file
     if variant == FULL_PRECISION:

@@ -31,7 +31,7 @@ def tiny(tmp_path: Path) -> ModelPack:
 def with_variant(pack: ModelPack, precision: str, passed: bool = True) -> ModelPack:
     file = f"model.{precision}.onnx"
     quantise(pack.onnx_path, pack.folder / file, precision, photos(16))
-    variant = Variant(precision, file, precision, checks={"passed": passed})
+    variant = Variant(precision, file, precision, checks={"passed": passed, "faster": True})
     return save_manifest(pack, dataclasses.replace(pack.manifest, variants=(variant,)))
 
 
@@ -155,5 +155,6 @@ def test_the_verdict_is_told(tiny: ModelPack) -> None:
     assert "98.5% of 200 photos" in lines
     assert "× 3.57" in lines
     assert "uses int8 from now on" in lines
-    lines = "\n".join(quantize._told(tiny, "int8", dataclasses.replace(told, moved_far=0.02)))
-    assert "only when asked for" in lines
+    for worse in ({"moved_far": 0.02}, {"rate": 10.0}):
+        lines = "\n".join(quantize._told(tiny, "int8", dataclasses.replace(told, **worse)))
+        assert "only when asked for" in lines
