@@ -117,9 +117,9 @@ def tag(
     Example: `geotagger tag ~/Photos --min-confidence 0.8`
     """
     from geotagger.cli.report import Reporter, stop_on_signal
-    from geotagger.tag.corridor import Listener
     from geotagger.tag.corridor import tag as run
     from geotagger.tag.options import TagOptions, Writing
+    from geotagger.tag.stage import Listener
 
     options = TagOptions(
         paths=tuple(paths),

@@ -1,27 +1,33 @@
-"""A model pack as the corridor uses it: pixels in, posteriors out, opened when first needed."""
+"""A model pack as the corridor uses it: pixels in, posteriors out, opened when first needed.
+
+Runtimes and decoders are imported with the engine: a run that has nothing to look at, the
+common case in an archive that was done yesterday, loads neither them nor weights.
+"""
 
 from collections.abc import Callable
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-from geotagger.engine.opening import open_engine
-from geotagger.engine.values import Engine
-from geotagger.estimate.values import Posterior
-from geotagger.estimate.visual import posteriors
-from geotagger.model.pack import ModelPack, find_pack, installed_packs, load_pack
-from geotagger.photo.pixels import read_pixels
 from geotagger.tag.options import TagOptions
-from geotagger.tag.overlap import Pixels
+
+if TYPE_CHECKING:
+    from geotagger.engine.values import Engine
+    from geotagger.estimate.values import Posterior
+    from geotagger.model.pack import ModelPack
+    from geotagger.tag.overlap import Pixels
 
 HOW_TO_GET_ONE = (
     "no model is installed, so pictures are not looked at; `geotagger models pull rn101-5k500` gets one"
 )
 
 
-def choose_pack(name: str | None, note: Callable[[str], None]) -> ModelPack | None:
+def choose_pack(name: str | None, note: Callable[[str], None]) -> "ModelPack | None":
     """The pack called for: by name or folder, none, or, where nothing was said, the newest of those
     installed. Raises ModelNotInstalledError for a name that is not there."""
     if name == "none":
         return None
+    from geotagger.model.pack import find_pack, installed_packs, load_pack
+
     if name is not None:
         return find_pack(name)
     installed = [load_pack(folder) for folder in installed_packs()]
@@ -35,16 +41,23 @@ def choose_pack(name: str | None, note: Callable[[str], None]) -> ModelPack | No
 
 
 class Network:
-    """Looks at pixels for one run. The engine is opened by the first photo that needs it: a run
-    that has nothing to look at loads no weights."""
+    """Looks at pixels for one run. The engine is opened by the first photo that needs it."""
 
-    def __init__(self, pack: ModelPack, options: TagOptions, note: Callable[[str], None]) -> None:
+    def __init__(self, pack: "ModelPack", options: TagOptions, note: Callable[[str], None]) -> None:
         self._pack, self._options, self._note = pack, options, note
 
     @cached_property
-    def _engine(self) -> Engine:
+    def _engine(self) -> "Engine":
+        from geotagger.engine.opening import open_engine
+
         options = self._options
-        engine = open_engine(self._pack, options.device, options.batch_size, engine=options.engine)
+        engine = open_engine(
+            self._pack,
+            options.device,
+            options.batch_size,
+            engine=options.engine,
+            variant=options.variant,
+        )
         for note in engine.notes:
             self._note(note)
         return engine
@@ -52,11 +65,15 @@ class Network:
     def batch_size(self) -> int:
         return self._engine.batch_size
 
-    def read(self, path: str) -> Pixels:
+    def read(self, path: str) -> "Pixels":
+        from geotagger.photo.pixels import read_pixels
+
         return read_pixels(path, self._pack.preprocessing)
 
-    def say(self, batch: Pixels) -> list[Posterior]:
+    def say(self, batch: "Pixels") -> "list[Posterior]":
         """The posterior of each photo of a batch, float32 (n, 3, S, S)."""
+        from geotagger.estimate.visual import posteriors
+
         outputs = self._engine.run(batch)
         return posteriors(outputs.probabilities, self._pack.cells, self._pack.temperature)
 

@@ -1,0 +1,106 @@
+"""The pictures and the places of one archive root: what the network sees, what is concluded, what
+is written, a few outings at a time."""
+
+import time
+from collections.abc import Iterable, Iterator
+
+from geotagger.estimate.calibration import KEY as CALIBRATION
+from geotagger.estimate.calibration import Calibration, least_confidence
+from geotagger.estimate.movement import learn_movement
+from geotagger.estimate.outing import Options as EstimateOptions
+from geotagger.index.photos import Fixes
+from geotagger.tag.outings import Context, Seen, grouped, settle_outing, wants_a_look
+from geotagger.tag.overlap import overlapped
+from geotagger.tag.stage import Stage
+from geotagger.tag.survey import Survey
+from geotagger.tag.writing import Job, Writer
+
+GROUP_PHOTOS = 512
+GROUP_SECONDS = 3.0
+"""The index commits, and photos are written, after so many photos or so many seconds."""
+
+
+def place_photos(stage: Stage, found: Survey) -> None:
+    """Takes all photos of the root through the network, the estimate and the writer."""
+    fixes = stage.index.photos.fixes(stage.root.id)
+    context = _context(stage, found, fixes)
+    writer = Writer(
+        stage.index, stage.run.id, stage.run.name, stage.options.writing, stage.root.path, stage.report
+    )
+    stage.listener.phase("Placing", found.unchanged + int(found.touched.sum()))
+    for outings in _in_groups(grouped(_seen(stage, context))):
+        jobs: list[Job] = []
+        with stage.index.batch():
+            for outing in outings:
+                jobs += settle_outing(context, outing)
+        writer.write(jobs)
+
+
+def _context(stage: Stage, found: Survey, fixes: Fixes) -> Context:
+    options = stage.options
+    stored = stage.index.learned.get(stage.root.id, CALIBRATION)
+    calibration = Calibration.from_dict(stored) if stored else None
+    movement = learn_movement(
+        fixes.utc, fixes.latitude, fixes.longitude, [fixes.cameras[int(n)] or None for n in fixes.camera]
+    )
+    min_confidence = options.min_confidence
+    if options.precision is not None:
+        min_confidence = least_confidence(options.precision, calibration)
+    return Context(
+        index=stage.index,
+        run_id=stage.run.id,
+        options=options,
+        survey=found,
+        movement=movement if calibration is None else calibration.applied_to(movement),
+        fixes=fixes,
+        report=stage.report,
+        in_scope=stage.in_scope,
+        root_path=stage.root.path,
+        tracks=stage.clocks.tracks,
+        min_confidence=min_confidence,
+        table=None if stage.pack is None else stage.pack.cells,
+        model_id=stage.model_id,
+        model=None if stage.pack is None else stage.pack.name,
+        estimating=EstimateOptions(
+            within_km=options.within_km,
+            certainty=max(options.certainty, min(min_confidence, 0.99)),
+            habits=options.habits,
+            time_zone=options.time_zone,
+            sequence=options.sequence,
+        ),
+    )
+
+
+def _seen(stage: Stage, context: Context) -> Iterator[Seen]:
+    """All photos of the root by time, each with what the network says of it."""
+    photos = stage.index.photos.in_time(stage.root.id, stage.model_id)
+    if stage.network is None:
+        seen: Iterable[Seen] = ((known, None) for known in photos)
+    else:
+        network = stage.network
+        seen = overlapped(
+            photos,
+            lambda known: wants_a_look(context, known),
+            lambda known: network.read(known.path),
+            network.say,
+            batch_size=network.batch_size,
+            readers=stage.readers,
+        )
+    for one in seen:
+        if stage.listener.stop.is_set():
+            return
+        if stage.in_scope(one[0].path):
+            stage.listener.advance(1)
+        yield one
+
+
+def _in_groups(outings: Iterable[list[Seen]]) -> Iterator[list[list[Seen]]]:
+    group: list[list[Seen]] = []
+    photos, begun = 0, time.monotonic()
+    for outing in outings:
+        group.append(outing)
+        photos += len(outing)
+        if photos >= GROUP_PHOTOS or time.monotonic() - begun >= GROUP_SECONDS:
+            yield group
+            group, photos, begun = [], 0, time.monotonic()
+    yield group

@@ -1,0 +1,62 @@
+"""What every step of a run works with: one archive root, in one run, for one owner."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from threading import Event
+from typing import TYPE_CHECKING
+
+from geotagger.engine.cores import usable_cores
+from geotagger.index import Index
+from geotagger.index.roots import Root
+from geotagger.index.runs import Run
+from geotagger.tag.clocks import Clocks
+from geotagger.tag.network import Network
+from geotagger.tag.options import TagOptions
+from geotagger.tag.outcome import Outcome, Report, Tally
+from geotagger.tag.writing import is_at_or_below
+
+if TYPE_CHECKING:
+    from geotagger.model.pack import ModelPack
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Who is told what: `report` of every photo that had to be looked at (with `every`, of all),
+    `note` of a line for the owner, `phase` of what begins and how many photos it is about,
+    `advance` of photos that are through it. When `stop` is set the run ends soon."""
+
+    report: Report
+    note: Callable[[str], None]
+    phase: Callable[[str, int], None]
+    advance: Callable[[int], None]
+    stop: Event
+    every: bool = False
+
+
+@dataclass
+class Stage:
+    """`below` are the places that were asked for, inside `root`; `pack`, `network` and `model_id` are
+    None without a model."""
+
+    index: Index
+    run: Run
+    root: Root
+    below: Sequence[str]
+    options: TagOptions
+    listener: Listener
+    tally: Tally
+    clocks: Clocks
+    pack: "ModelPack | None"
+    network: Network | None
+    model_id: int | None
+
+    @property
+    def readers(self) -> int:
+        return self.options.readers or usable_cores()
+
+    def report(self, outcome: Outcome) -> None:
+        self.tally.add(outcome)
+        self.listener.report(outcome)
+
+    def in_scope(self, path: str) -> bool:
+        return is_at_or_below(path, self.below)
