@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from geotagger.estimate.cloud import gather, probability_within
 from geotagger.estimate.movement import (
-    HOUR_S,
     LOGARITHMIC,
+    OUTING_GAP_S,
     PRIOR_SPREAD,
     Correction,
     FloatArray,
@@ -25,9 +25,6 @@ from geotagger.estimate.movement import (
 )
 from geotagger.estimate.prior import Known, Surroundings, chosen, cloud, mixture, surroundings
 from geotagger.geo import distance_km
-
-OUTING_GAP_S = 6 * HOUR_S
-"""A longer pause between photos ends an outing: people sleep, and wake up somewhere."""
 
 MOST_TAUGHT = 200
 """How many fixes are predicted while learning; more changed no parameter by a tenth of its spread."""

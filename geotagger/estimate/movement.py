@@ -20,6 +20,8 @@ IntArray = NDArray[np.int64]
 
 HOUR_S, DAY_S = 3600.0, 86400.0
 EARTH_KM2 = 5.1e8
+OUTING_GAP_S = 6 * HOUR_S
+"""A longer pause between photos ends an outing: people sleep, and wake up somewhere."""
 MOST_VISITS = 4096
 FEWEST_TO_LEARN_FROM = 3
 _FAR_S = 30 * DAY_S

@@ -16,8 +16,7 @@ import numpy as np
 
 from geotagger.cells import CellIds, CellTable
 from geotagger.estimate.cloud import Cloud, Gathered, candidates, deepest_cell, gather, leaves_of
-from geotagger.estimate.learning import OUTING_GAP_S
-from geotagger.estimate.movement import DAY_S, HOUR_S, Movement
+from geotagger.estimate.movement import DAY_S, HOUR_S, OUTING_GAP_S, Movement
 from geotagger.estimate.prior import (
     VISITS,
     Known,
@@ -26,6 +25,7 @@ from geotagger.estimate.prior import (
     mixture,
     surroundings,
     weighed_by_zone,
+    with_alike,
     with_fix,
     with_habits_only,
 )
@@ -216,6 +216,7 @@ def _prior(
         mix = with_habits_only(mix, timeless, movement.lat, movement.lng) if options.habits else mix
     if options.time_zone:
         mix = weighed_by_zone(mix, utc, [o.utc_offset_s for o in photos], movement.zone_trust)
+    mix = with_alike(mix, [o.alike for o in photos])
     own = [n for n, o in enumerate(photos) if o.fix is not None]
     for n in own:
         fix = photos[n].fix
@@ -279,6 +280,10 @@ def _evidence(
     ):
         rungs.add("visual")
         words.append(f"visual: {pictured} pictures of this outing were weighed together")
+    if photo.alike is not None and photo.fix is None:
+        rungs.add("visual")
+        told = float(photo.alike.weight.sum())
+        words.append(f"visual: photos of yours that look like it tell its place with probability {told:.2f}")
     for at, lag, side in (
         (int(around.before[row]), float(around.lag_before[row]), "before"),
         (int(around.after[row]), float(around.lag_after[row]), "after"),

@@ -25,6 +25,7 @@ from geotagger.estimate.movement import (
     radial_density,
     radial_quantile,
 )
+from geotagger.estimate.values import Alike
 from geotagger.geo import destination, distance_km, interpolate, unit_vectors
 
 VISITS = 24
@@ -38,6 +39,7 @@ OWN_CAMERA_REACH = 3.0
 _SOON_S = 60.0
 _FIRST_VISIT = 5
 _TOWN_KM = 3.0
+_ALIKE_KM = 0.3
 _FARTHEST_KM = 5000.0
 _GOLDEN_DEG = 180 * (3 - np.sqrt(5))
 
@@ -307,6 +309,34 @@ def with_fix(mix: Mixture, row: int, latitude: float, longitude: float, error_km
     # 68 % of this density lies within 0.877 of its scale
     scale[row, 0], tail[row, 0] = max(error_km, 0.003) / 0.877, 2.0
     return Mixture(lat, lng, weight, scale, tail)
+
+
+def with_alike(mix: Mixture, seen: Sequence[Alike | None]) -> Mixture:
+    """Adds the places of photos that look alike: p(x) times (1 − Σw) + Σ wᵢ κ(x − xᵢ) / usualᵢ, which for
+    a narrow kernel κ is a mixture again, as wide as the visited places are."""
+    most = max((len(one.weight) for one in seen if one is not None), default=0)
+    if most == 0:
+        return mix
+    n = len(seen)
+    lat, lng, weight = np.zeros((n, most)), np.zeros((n, most)), np.zeros((n, most))
+    kept = np.ones(n)
+    for row, one in enumerate(seen):
+        if one is None or not mix.weight[row].any():
+            continue
+        count = len(one.weight)
+        lat[row, :count], lng[row, :count] = one.lat, one.lng
+        prior = mix.density_at(row, unit_vectors(one.lat, one.lng))
+        weight[row, :count] = one.weight * prior / np.maximum(one.usual, 1e-12)
+        kept[row] = 1.0 - float(one.weight.sum())
+    joined = np.concatenate([mix.weight * kept[:, None], weight], axis=1)
+    total = joined.sum(axis=1, keepdims=True)
+    return Mixture(
+        np.concatenate([mix.lat, lat], axis=1),
+        np.concatenate([mix.lng, lng], axis=1),
+        joined * np.where(total > 0, (1 - ANYWHERE) / np.maximum(total, 1e-300), 0.0),
+        np.concatenate([mix.scale_km, np.full((n, most), _ALIKE_KM)], axis=1),
+        np.concatenate([mix.tail, np.full((n, most), 1.0)], axis=1),
+    )
 
 
 def weighed_by_zone(

@@ -32,10 +32,23 @@ class Posterior:
 
 
 @dataclass(frozen=True, slots=True)
+class Alike:
+    """Photos of the owner that look like one: where they were taken, degrees (k,); the probability that
+    this one was taken there too (k,), summing to less than 1; and how usual a photo there is,
+    per km² (k,)."""
+
+    lat: NDArray[np.float64]
+    lng: NDArray[np.float64]
+    weight: NDArray[np.float64]
+    usual: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """All that is known of where one photo was taken. `key` is the caller's. `utc` is POSIX
     seconds, None when no time is known; `utc_error_s` how wrong it may be (standard deviation).
-    `utc_offset_s` is the offset that EXIF states, None when it states none."""
+    `utc_offset_s` is the offset that EXIF states, None when it states none. `alike` is what
+    the owner's own photos tell, None when they were not asked."""
 
     key: int
     utc: float | None
@@ -44,6 +57,7 @@ class Observation:
     posterior: Posterior | None = None
     utc_error_s: float = 0.0
     utc_offset_s: float | None = None
+    alike: Alike | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,7 @@ import numpy as np
 
 from geotagger.cells import CellTable
 from geotagger.errors import ArchiveError, PhotoError
-from geotagger.estimate.learning import OUTING_GAP_S
-from geotagger.estimate.movement import Movement
+from geotagger.estimate.movement import OUTING_GAP_S, Movement
 from geotagger.estimate.outing import Options as EstimateOptions
 from geotagger.estimate.outing import estimate_outing
 from geotagger.estimate.tracks import Tracks

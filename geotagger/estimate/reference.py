@@ -1,0 +1,174 @@
+"""The owner's own photos as reference: a picture that looks like others was perhaps taken where they were.
+
+Nearest neighbours by the network's penultimate features among the archive's geotagged photos, weighted
+by a kernel of their likeness ("Revisiting IM2GPS in the deep learning era", Vo et al. 2017). How
+much likeness tells is learned from the archive: how often the photo most alike, of another
+outing, was taken within a kilometre. Searched exactly while that is quick, beyond that by usearch.
+
+Takes features and places, gives `Alike` values. Knows nothing of networks.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geotagger.errors import IndexUnusableError
+from geotagger.estimate.cloud import distances_km
+from geotagger.estimate.movement import OUTING_GAP_S, radial_density
+from geotagger.estimate.values import Alike
+from geotagger.geo import distance_km, unit_vectors
+
+FloatArray = NDArray[np.float64]
+Features = NDArray[np.float32]
+
+NEIGHBOURS = 8
+KERNEL = 0.03
+"""How fast a neighbour's weight falls with what it lacks to the likeness of the first (cosine)."""
+EXACT_UP_TO = 50_000
+SAME_PLACE_KM = 1.0
+USUAL_KM, USUAL_TAIL = 1.0, 1.0
+_TAUGHT = 500
+_PRIOR_FIT = (-14.0, 14.0)
+"""Logit of "the same place" for a likeness c: −14 + 14 c, one half at likeness 1. Held by a ridge."""
+_RIDGE = 0.05
+_FILE = "reference.npz"
+
+
+@dataclass(frozen=True)
+class References:
+    """features: float32 (n, d), rows of length 1; lat, lng, utc: float64 (n,). trust: the learned
+    logistic (offset, slope) of the likeness."""
+
+    features: Features
+    lat: FloatArray
+    lng: FloatArray
+    utc: FloatArray
+    trust: tuple[float, float] = _PRIOR_FIT
+
+    def save(self, folder: Path) -> None:
+        """Writes one file into the folder, whole or not at all."""
+        folder.mkdir(parents=True, exist_ok=True)
+        fresh = folder / f".{_FILE}"
+        with fresh.open("wb") as file:
+            np.savez(
+                file,
+                features=self.features.astype(np.float16),
+                lat=self.lat,
+                lng=self.lng,
+                utc=self.utc,
+                trust=np.array(self.trust),
+            )
+        fresh.replace(folder / _FILE)
+
+    @staticmethod
+    def load(folder: Path) -> "References | None":
+        """None when nothing was kept there; IndexUnusableError when it is damaged."""
+        path = folder / _FILE
+        if not path.exists():
+            return None
+        try:
+            with np.load(path, allow_pickle=False) as kept:
+                features = _normalised(kept["features"].astype(np.float32))
+                offset, slope = (float(value) for value in kept["trust"])
+                return References(features, kept["lat"], kept["lng"], kept["utc"], (offset, slope))
+        except (OSError, ValueError, KeyError) as error:
+            raise IndexUnusableError(
+                f"{path}: damaged ({error}); delete it, the next run makes it anew"
+            ) from error
+
+
+def references(features: Features, lat: FloatArray, lng: FloatArray, utc: FloatArray) -> References:
+    """Of photos with places; learns how much their likeness tells. NaN for unknown times."""
+    known = References(_normalised(features), lat, lng, utc)
+    return References(known.features, lat, lng, utc, _fit_trust(known))
+
+
+def search(known: References, features: Features, count: int) -> tuple[NDArray[np.int64], FloatArray]:
+    """The rows most alike and their likeness (cosine), (m, count), the most alike first."""
+    asked = _normalised(features)
+    count = min(count, len(known.features))
+    if len(known.features) > EXACT_UP_TO:
+        found = _search_approximately(known, asked, count)
+        if found is not None:
+            return found
+    likeness = asked @ known.features.T
+    rows = np.argpartition(-likeness, count - 1, axis=1)[:, :count]
+    held = np.take_along_axis(likeness, rows, axis=1)
+    order = np.argsort(-held, axis=1, kind="stable")
+    return (
+        np.take_along_axis(rows, order, axis=1).astype(np.int64),
+        np.take_along_axis(held, order, axis=1).astype(np.float64),
+    )
+
+
+def alike(known: References, features: Features) -> list[Alike]:
+    """For each picture (m, d) where those that look like it were taken, and how much that tells."""
+    rows, likeness = search(known, features, NEIGHBOURS)
+    return [_alike(known, near, how) for near, how in zip(rows, likeness, strict=True)]
+
+
+def _alike(known: References, rows: NDArray[np.int64], likeness: FloatArray) -> Alike:
+    offset, slope = known.trust
+    told = 1 / (1 + np.exp(-(offset + slope * likeness[0])))
+    kernel = np.exp((likeness - likeness[0]) / KERNEL)
+    here = unit_vectors(known.lat[rows], known.lng[rows])
+    everywhere = unit_vectors(known.lat, known.lng)
+    usual = radial_density(distances_km(here, everywhere), USUAL_KM, USUAL_TAIL).mean(axis=1)
+    return Alike(known.lat[rows], known.lng[rows], told * kernel / kernel.sum(), usual)
+
+
+def _fit_trust(known: References) -> tuple[float, float]:
+    """Logistic regression, by Newton's method, of "within a kilometre" on the likeness of the photo
+    most alike that is not of the same outing."""
+    total = len(known.features)
+    if total < 3:
+        return _PRIOR_FIT
+    asked = np.unique(np.linspace(0, total - 1, min(total, _TAUGHT)).round().astype(np.int64))
+    rows, likeness = search(known, known.features[asked], min(total, 64))
+    apart = np.abs(known.utc[rows] - known.utc[asked][:, None]) > OUTING_GAP_S
+    apart |= np.isnan(known.utc[rows]) & (rows != asked[:, None])
+    found = np.flatnonzero(apart.any(axis=1))
+    if not len(found):
+        return _PRIOR_FIT
+    first = np.argmax(apart[found], axis=1)
+    near, how = rows[found, first], likeness[found, first]
+    away = distance_km(known.lat[asked[found]], known.lng[asked[found]], known.lat[near], known.lng[near])
+    truth = (away <= SAME_PLACE_KM).astype(np.float64)
+    features = np.stack([np.ones(len(how)), how], axis=1)
+    start = np.array(_PRIOR_FIT)
+    fitted = start.copy()
+    for _ in range(50):
+        p = 1 / (1 + np.exp(-features @ fitted))
+        slope = features.T @ (truth - p) - _RIDGE * (fitted - start)
+        bend = (features.T * (p * (1 - p))) @ features + _RIDGE * np.eye(2)
+        step = np.clip(np.linalg.solve(bend, slope), -3.0, 3.0)
+        fitted = fitted + step
+        if np.abs(step).max() < 1e-6:
+            break
+    return float(fitted[0]), float(max(fitted[1], 0.0))
+
+
+def _search_approximately(
+    known: References, asked: Features, count: int
+) -> tuple[NDArray[np.int64], FloatArray] | None:
+    """By usearch's HNSW graph; None when usearch is not installed."""
+    try:
+        from usearch.index import Index
+    except ImportError:
+        return None
+    index = Index(ndim=known.features.shape[1], metric="ip", dtype="f16")
+    index.add(np.arange(len(known.features)), known.features)
+    rows = np.full((len(asked), count), 0, dtype=np.int64)
+    likeness = np.full((len(asked), count), -1.0)
+    for n, one in enumerate(asked):
+        found = index.search(one, count)
+        rows[n, : len(found)] = np.asarray(found.keys, dtype=np.int64)
+        likeness[n, : len(found)] = known.features[rows[n, : len(found)]] @ one
+    return rows, likeness
+
+
+def _normalised(features: Features) -> Features:
+    length = np.linalg.norm(features, axis=1, keepdims=True)
+    return np.asarray(features / np.maximum(length, 1e-12), dtype=np.float32)
