@@ -58,8 +58,9 @@ def test_a_try_on_a_cpu_places_unseen_photos(tmp_path: Path, seed: int) -> None:
     make_world(tmp_path / "photos", seed=seed)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     geotagger(
-        "train", tmp_path / "photos", "--out", tmp_path / "mine", "--seed", seed, "--device", "cpu", "--json"
-    )
+        "train", tmp_path / "photos", "--out", tmp_path / "mine", "--seed", seed, "--epochs", "6",
+        "--device", "cpu", "--json",
+    )  # fmt: skip
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     core_minutes = (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / 60
     print(f"seed {seed}: {core_minutes:.1f} core minutes")
@@ -90,7 +91,8 @@ def test_a_try_on_a_cpu_places_unseen_photos(tmp_path: Path, seed: int) -> None:
 def test_a_personal_model_from_the_index(tmp_path: Path) -> None:
     """Head-only on a frozen backbone that has never seen these photos' places as classes."""
     make_world(tmp_path / "world", seed=5)
-    geotagger("train", tmp_path / "world", "--out", tmp_path / "base", "--device", "cpu", "--json")
+    words = ("--out", tmp_path / "base", "--epochs", "6", "--device", "cpu", "--json")
+    geotagger("train", tmp_path / "world", *words)
     make_world(tmp_path / "own", photos_a_place=30, seed=6, places=5)
     geotagged_index(tmp_path / "own", tmp_path / "index.db")
     with open_index(tmp_path / "index.db", mode="read"):
