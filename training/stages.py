@@ -127,13 +127,13 @@ def make_cells(work: Path, run: Run, say: Say) -> CellTable:
             f"max level {thresholds.max_level}): there is nothing to tell apart; lower --t1"
         )
     write_cells(path, table)
-    picture_of_cells(table, work / "cells.png")
+    picture = f"; see {work / 'cells.png'}" if picture_of_cells(table, work / "cells.png") else ""
     _write_json(work / "cells.key", key)
     assert table.photos is not None
     by_level = ", ".join(f"{level}: {count:,}" for level, count in level_counts(table).items())
     say(
         f"cells: {len(table):,} of t1 {thresholds.t1:,}, t2 {thresholds.t2:,} hold {table.photos.sum():,} of "
-        f"{len(lat):,} photos (level: cells {by_level}); see {work / 'cells.png'}"
+        f"{len(lat):,} photos (level: cells {by_level}){picture}"
     )
     return table
 

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from training.recipe import Recipe
     from training.stages import Asked, Run
 
-_STAGES = "cells, shards, fit, pack"
-
 SourceArgument = Annotated[
     str | None,
     typer.Argument(
@@ -180,10 +178,8 @@ def run(
 
     Several GPUs: `torchrun --nproc-per-node 8 -m training YFCC.bz2 --fetch https://… --out PACK`.
     """
-    from training import stages
-
-    _need_torch()
-    from training import fitting
+    _need("torch", "pyarrow")
+    from training import fitting, stages
 
     if from_index:
         head_only, start = _personal(head_only, start, preset, network)
@@ -256,6 +252,7 @@ def cells(
 
     Example: `geotagger train cells yfcc100m_dataset.bz2 --preset rn101-5k500 --work yfcc`
     """
+    _need("pyarrow")
     from training import stages
 
     if from_index:
@@ -290,6 +287,7 @@ def shards(
 
     Example: `geotagger train shards --work yfcc --threads 64`
     """
+    _need("pyarrow")
     from training import rows, stages
     from training.shards import ShardSet
 
@@ -322,10 +320,8 @@ def fit(
     Example: `geotagger train fit --work yfcc`, on several GPUs
     `torchrun --nproc-per-node 8 -m training fit --work yfcc`
     """
-    from training import stages
-
-    _need_torch()
-    from training import fitting
+    _need("torch", "pyarrow")
+    from training import fitting, stages
 
     asked = stages.Asked(source=None, work=work, shards=shards_at)
     decided = stages.load_run(work)
@@ -354,10 +350,8 @@ def pack(
 
     Example: `geotagger train pack --work yfcc --out my-model`
     """
-    from training import stages
-
-    _need_torch()
-    from training import fitting
+    _need("torch", "pyarrow")
+    from training import fitting, stages
 
     _check_free(out, force)
     asked = stages.Asked(source=None, work=work, shards=shards_at)
@@ -466,13 +460,17 @@ def _has_gpu() -> bool:
     return bool(torch.cuda.is_available())
 
 
-def _need_torch() -> None:
-    try:
-        import torch  # noqa: F401
-    except ImportError:
-        raise TrainingError(
-            f'training ({_STAGES}) needs PyTorch: pip install "geotagger[train]"; nothing was changed'
-        ) from None
+def _need(*packages: str) -> None:
+    """Said in one line before anything is imported that lacks them."""
+    import importlib
+
+    for package in packages:
+        try:
+            importlib.import_module(package)
+        except ImportError:
+            raise TrainingError(
+                f'training needs {package}: pip install "geotagger[train]"; nothing was changed'
+            ) from None
 
 
 def _quiet(_: str) -> None:

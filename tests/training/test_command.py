@@ -163,6 +163,25 @@ def test_photos_of_one_place_cannot_be_told_apart(tmp_path: Path) -> None:
     assert "training photos lie in one cell" in result.output.replace("\n", " ")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("{photos}", "--out", "{tmp}/a"),
+        ("cells", "{photos}", "--work", "{tmp}/a"),
+        ("fit", "--work", "{tmp}/a"),
+    ],
+)
+def test_without_the_extra_one_line_says_how_to_get_it(
+    photos: Path, tmp_path: Path, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    result = call(*(word.format(photos=photos, tmp=tmp_path) for word in words))
+    assert result.exit_code == 1
+    assert 'pip install "geotagger[train]"' in result.output
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_help_starts_without_torch() -> None:
     program = (
         "import sys\nfrom geotagger.cli import build\nfrom geotagger.cli import train\n"
