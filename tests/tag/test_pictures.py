@@ -1,0 +1,119 @@
+"""`geotagger tag` with a model: pictures that a small network can tell apart, places it knows."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
+
+from geotagger.cells import CellTable, leaf_ids, parents
+from geotagger.geo import distance_km
+from geotagger.model.manifest import Manifest
+from geotagger.model.pack import write_pack
+from geotagger.model.preprocessing import Preprocessing
+from tests.commands import Geotagger
+
+EDGE = 16
+COLOURS = {"red": (230, 20, 20), "green": (20, 230, 20), "blue": (20, 20, 230)}
+PLACES = {"red": (38.7223, -9.1393), "green": (59.3293, 18.0686), "blue": (-33.8688, 151.2093)}
+
+
+def colour_pack(folder: Path, name: str = "colours", sharpness: float = 0.1) -> Path:
+    """A network that answers with the colour channel that is brightest, one city a colour."""
+    lat, lng = (np.array([place[axis] for place in PLACES.values()]) for axis in (0, 1))
+    cells = CellTable(parents(leaf_ids(lat, lng), 12), lat, lng)
+    weight = numpy_helper.from_array(np.eye(3, dtype=np.float32) * np.float32(sharpness), "weight")
+    nodes = [
+        helper.make_node("GlobalAveragePool", ["data"], ["pooled"]),
+        helper.make_node("Flatten", ["pooled"], ["features"]),
+        helper.make_node("Gemm", ["features", "weight"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        name,
+        [helper.make_tensor_value_info("data", TensorProto.FLOAT, ["n", 3, EDGE, EDGE])],
+        [
+            helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", 3]),
+            helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", 3]),
+        ],
+        [weight],
+    )
+    network = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    manifest = Manifest(name, "1", "none", Preprocessing(input_size=EDGE))
+    return write_pack(folder / name, manifest, cells, lambda target: onnx.save(network, str(target))).folder
+
+
+def pictures(folder: Path, each: int = 5) -> Path:
+    """Photos without any metadata."""
+    folder.mkdir()
+    for colour, value in COLOURS.items():
+        for n in range(each):
+            noise = Image.effect_noise((400, 300), 30).convert("RGB")
+            Image.blend(noise, Image.new("RGB", (400, 300), value), 0.8).save(folder / f"{colour}-{n}.jpg")
+    return folder
+
+
+def test_a_model_places_photos_that_say_nothing_of_themselves(geotagger: Geotagger, tmp_path: Path) -> None:
+    pack, folder = colour_pack(tmp_path), pictures(tmp_path / "photos")
+    said = geotagger("tag", folder, "--model", pack, "--batch-size", "4", "--json").by_name()
+    assert len(said) == 15
+    for name, record in said.items():
+        assert (record["status"], record["rung"], record["model"]) == ("written", "visual", "colours")
+        place = PLACES[name.split("-")[0]]
+        assert distance_km(record["latitude"], record["longitude"], *place) < 25
+        assert record["cell"]
+    near = geotagger("query", "--near", "Lisbon", "--radius", "30", "--json").by_name()
+    assert set(near) == {f"red-{n}.jpg" for n in range(5)}
+
+
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_a_result_does_not_depend_on_the_batch(geotagger: Geotagger, tmp_path: Path, batch_size: int) -> None:
+    pack, folder = colour_pack(tmp_path, sharpness=0.001), pictures(tmp_path / "photos")
+    options = "--model", pack, "--write", "none", "--json"
+    whole = geotagger("tag", folder, *options, "--batch-size", "15").by_name()
+    parts = geotagger(
+        "tag", folder, *options, "--batch-size", str(batch_size), "--index", tmp_path / "other.db"
+    ).by_name()
+    assert whole == parts
+
+
+def test_another_model_looks_again_only_when_asked(geotagger: Geotagger, tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "photos", 2)
+    first, second = colour_pack(tmp_path, "first"), colour_pack(tmp_path, "second", 0.2)
+    geotagger("tag", folder, "--model", first)
+    said = geotagger("tag", folder, "--model", second, "--json").records
+    assert {(record["status"], record["reason"]) for record in said} == {
+        ("kept", "unchanged since the last run")
+    }
+    again = geotagger("tag", folder, "--model", second, "--again", "--json").records
+    assert {(record["status"], record["model"]) for record in again} == {("written", "second")}
+
+
+def test_a_truncated_picture_is_named_and_the_others_are_placed(geotagger: Geotagger, tmp_path: Path) -> None:
+    pack, folder = colour_pack(tmp_path), pictures(tmp_path / "photos", 2)
+    whole = (folder / "red-0.jpg").read_bytes()
+    (folder / "red-0.jpg").write_bytes(whole[: len(whole) // 2])
+    said = geotagger("tag", folder, "--model", pack, "--json", code=1).by_name()
+    assert {name for name, record in said.items() if record["status"] == "failed"} == {"red-0.jpg"}
+    assert (folder / "red-0.jpg").read_bytes() == whole[: len(whole) // 2]
+    # the next run knows it, and only says so
+    said = geotagger("tag", folder, "--model", pack, "--json").by_name()
+    assert said["red-0.jpg"]["status"] == "skipped"
+
+
+def test_an_installed_model_is_used_without_asking(geotagger: Geotagger, tmp_path: Path) -> None:
+    colour_pack(geotagger.home / "models")
+    folder = pictures(tmp_path / "photos", 1)
+    assert {record["model"] for record in geotagger("tag", folder, "--json").records} == {"colours"}
+
+
+def test_screenshots_are_left_alone_unless_asked(geotagger: Geotagger, tmp_path: Path) -> None:
+    pack, folder = colour_pack(tmp_path), pictures(tmp_path / "photos", 1)
+    Image.new("RGBA", (300, 200), (230, 20, 20, 128)).save(folder / "graphic.png")
+    said = geotagger("tag", folder, "--model", pack, "--json").by_name()
+    assert said["graphic.png"]["status"] == "skipped"
+    said = geotagger("tag", folder, "--model", pack, "--all-images", "--json").by_name()
+    assert said["graphic.png"]["status"] in ("written", "indexed")
