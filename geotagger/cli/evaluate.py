@@ -1,5 +1,6 @@
 """`geotagger evaluate`: hide places that are known, predict them, and say how good it was."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +11,7 @@ from geotagger.cli.common import IndexOption, JsonOption, emit, ends_cleanly, ph
 from geotagger.errors import UsageError
 
 if TYPE_CHECKING:
-    from geotagger.estimate.evaluation import Hidden, Sighting
+    from geotagger.estimate.evaluation import Hidden, Score, Sighting
     from geotagger.model.pack import ModelPack
 
 TrackOption = Annotated[
@@ -27,8 +28,8 @@ _FEWEST = 4
 @ends_cleanly
 def evaluate(
     paths: Annotated[
-        list[str], typer.Argument(metavar="PATH…", help="Photos that know where they were taken.")
-    ],
+        list[str] | None, typer.Argument(metavar="PATH…", help="Photos that know where they were taken.")
+    ] = None,
     share: Annotated[float, typer.Option("--hide", min=0.01, max=0.95, help="How much to hide.")] = 0.3,
     seeds: Annotated[
         list[int] | None, typer.Option("--seed", help="May be repeated. [default: 0 1 2]")
@@ -61,8 +62,23 @@ def evaluate(
         typer.Option("--plots", metavar="DIR", help="Write reliability and risk–coverage as PNG."),
     ] = None,
     calibrate: Annotated[
-        bool, typer.Option("--calibrate", help="Keep what was learned, for `tag` on this archive.")
+        bool,
+        typer.Option(
+            "--calibrate",
+            help="Keep what was learned, for `tag` on this archive; with --labels, the model's temperature.",
+        ),
     ] = False,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            "--labels",
+            metavar="CSV",
+            help="Evaluate a model on a labelled set (image, latitude, longitude) instead.",
+        ),
+    ] = None,
+    images: Annotated[
+        Path | None, typer.Option("--images", metavar="DIR", help="Where the labelled images lie.")
+    ] = None,
     index: IndexOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -73,6 +89,11 @@ def evaluate(
 
     Example: `geotagger evaluate ~/Photos --hide 0.3 --plots plots`
     """
+    if labels is not None:
+        _on_labels(labels, images, model, calibrate, plots, as_json)
+        return
+    if not paths:
+        raise UsageError("say which photos to hide (PATH), or which labelled set to use (--labels)")
     from geotagger.estimate.clock import parse_clocks
     from geotagger.estimate.evaluation import Setting, evaluate_archive
     from geotagger.estimate.outing import Options
@@ -102,6 +123,26 @@ def evaluate(
         everything += results
     if calibrate:
         _keep(everything, paths[0], index)
+
+
+def _on_labels(
+    labels: Path, images: Path | None, model: str | None, calibrate: bool, plots: Path | None, as_json: bool
+) -> None:
+    from geotagger.tag.network import choose_pack
+    from training.evaluate import evaluate_labels
+    from training.plots import picture_of_report
+    from training.rendering import record_of, show
+
+    pack = choose_pack(model, say)
+    if pack is None:
+        raise UsageError("a labelled set tries a model: name one with --model")
+    report = evaluate_labels(pack, labels, images, fit=calibrate)
+    if plots is not None:
+        picture_of_report(report, plots)
+    if as_json:
+        emit(record_of(report))
+    else:
+        show(report)
 
 
 def _sightings(paths: Sequence[str], pack: "ModelPack | None") -> "list[Sighting]":
@@ -188,7 +229,10 @@ def _show(
         for one_score in scores:
             emit({"what": f"{hidden} hidden", **one_score.to_dict()})
         return
-    _tables(scores, hidden, placed, bins, curve)
+    if sys.stdout.isatty():
+        _tables(scores, hidden, placed, bins, curve)
+    else:
+        _lines(scores, hidden, placed, bins)
 
 
 def _record(hidden: "Hidden") -> dict[str, Any]:
@@ -211,7 +255,7 @@ def _record(hidden: "Hidden") -> dict[str, Any]:
 
 
 def _tables(
-    scores: Sequence[Any],
+    scores: "Sequence[Score]",
     hidden: str,
     placed: int,
     bins: Sequence[tuple[float, float, int]],
@@ -246,6 +290,25 @@ def _tables(
     console.print("Risk and coverage: share kept, surest first (along), share of those outside (up)")
     for line in text_plot(curve):
         console.print(line)
+
+
+def _lines(
+    scores: "Sequence[Score]", hidden: str, placed: int, bins: Sequence[tuple[float, float, int]]
+) -> None:
+    """The same for a log: nothing drawn."""
+    from geotagger.estimate.evaluation import THRESHOLDS_KM
+
+    thresholds = "/".join(f"{km:g}" for km in THRESHOLDS_KM)
+    print(f"{hidden} hidden, of {placed} photos with a place; % within {thresholds} km")
+    for one in scores:
+        shares = " / ".join(f"{100 * one.accuracy[km]:.1f}" for km in THRESHOLDS_KM)
+        print(
+            f"{one.method}: {shares}; median {one.median_km:.3g} km, "
+            f"{one.answered} of {one.hidden} answered, "
+            f"inside the radius {_share(one.inside)}, stated {_share(one.stated)}"
+        )
+    told = ", ".join(f"{stated:.2f} → {inside:.2f} ({count})" for stated, inside, count in bins)
+    print(f"reliability, stated → inside (photos): {told}")
 
 
 def _share(value: float) -> str:

@@ -1,6 +1,7 @@
 """`geotagger why`: the evidence behind one photo's place."""
 
 import os
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from geotagger.estimate.values import Estimate
     from geotagger.index import Index
     from geotagger.index.photos import Known
+
+_SOURCES = 8
 
 
 @ends_cleanly
@@ -148,13 +151,24 @@ def _print(known: "Known", explanation: "Explanation") -> None:
     )
     for line in e.evidence:
         console.print(f"  {line}")
+    if not sys.stdout.isatty():
+        for name, said in explanation.alone.items():
+            print(
+                f"  {name} alone: {said.latitude:.5f}, {said.longitude:.5f} within {said.radius_km:.3g} km "
+                f"with probability {said.confidence:.2f}"
+            )
+        for source in explanation.sources[:_SOURCES]:
+            where = f"{source.latitude:.4f}, {source.longitude:.4f}"
+            print(f"  weight {source.share:.0%}: {source.name} ({where}, scale {source.scale_km:.2g} km)")
+        print("\n".join(explanation.map))
+        return
     table = Table("evidence alone", "place", "within", "probability", title="What each said")
     for name, said in explanation.alone.items():
         table.add_row(name, f"{said.latitude:.4f}, {said.longitude:.4f}", f"{said.radius_km:.3g} km",
                       f"{said.confidence:.2f}")  # fmt: skip
     console.print(table)
     weights = Table("source", "place", "scale", "share", title="How neighbours and habits were weighed")
-    for source in explanation.sources[:8]:
+    for source in explanation.sources[:_SOURCES]:
         weights.add_row(source.name, f"{source.latitude:.4f}, {source.longitude:.4f}",
                         f"{source.scale_km:.2g} km", f"{source.share:.0%}")  # fmt: skip
     console.print(weights)
