@@ -18,7 +18,7 @@ from geotagger.geo import EARTH_RADIUS_KM, lat_lng_of, unit_vectors
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-CHUNK = 1 << 15
+CHUNK = 1 << 14
 """Places handled at once: the temporaries of a chunk stay in the processor's cache."""
 
 _FACES: CellIds = (np.arange(6, dtype=np.uint64) << np.uint64(61)) | np.uint64(1 << 60)
@@ -187,11 +187,10 @@ def _described(ids: CellIds, leaves: CellIds, lat: FloatArray, lng: FloatArray) 
     for part in _chunks(len(leaves)):
         slot = table.classes_of_ids(leaves[part])  # −1, no cell, counts into the last place
         slot = np.where(slot < 0, len(ids), slot)
-        present, short = np.unique(slot, return_inverse=True)
-        photos[present] += np.bincount(short)
+        photos += np.bincount(slot, minlength=len(photos))
         p = unit_vectors(lat[part], lng[part])
         for axis in range(3):
-            sums[axis, present] += np.bincount(short, weights=p[:, axis])
+            sums[axis] += np.bincount(slot, weights=p[:, axis], minlength=len(photos))
     means = (sums / np.maximum(photos, 1)).T[:-1]
     mean_lat, mean_lng = lat_lng_of(means)
     chord = np.sqrt(np.clip(2 - 2 * np.linalg.norm(means, axis=1), 0, None))
