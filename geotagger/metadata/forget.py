@@ -66,7 +66,10 @@ def prepare_removal(path: str, *, only: Edit | None = None, durable: bool = True
         if is_sidecar:
             splices = _sidecar_splices(path, source, only)
         else:
-            layout = layout_of(source, target)
+            try:
+                layout = layout_of(source, target)
+            except RefusedError:
+                return None  # not a file that we write into
             splices = layout.splices(removal(layout, only))
 
         if not splices:
