@@ -96,26 +96,33 @@ def patches_of(splices: Sequence[Splice], removed: Sequence[bytes]) -> tuple[Pat
 
 
 def state_of(edit: Edit, descriptor: int) -> State:
-    """Whether an open file is the edit's old version, its new one, or something else."""
-    size = os.fstat(descriptor).st_size
-    kept = edit.kept()
-    if size == edit.new_size:
-        added = xxhash.xxh3_128()
-        for patch in edit.patches:
-            added.update(read_fully(descriptor, patch.new_offset, patch.new_length))
-        if added.hexdigest() == edit.added_hash:
-            runs = [(k.old_offset, k.length) for k in kept]
-            if hash_of_runs(descriptor, runs) == edit.kept_hash:
-                return "new"
-    if size == edit.old_size and not edit.created:
-        shift = 0
-        for patch in edit.patches:
-            if read_fully(descriptor, patch.new_offset + shift, len(patch.old)) != patch.old:
-                return "other"
-            shift += len(patch.old) - patch.new_length
-        if hash_of_runs(descriptor, [(k.new_offset, k.length) for k in kept]) == edit.kept_hash:
-            return "old"
-    return "other"
+    """Whether an open file is the edit's new version, its old one, or something else."""
+    if is_new(edit, descriptor):
+        return "new"
+    return "old" if is_old(edit, descriptor) else "other"
+
+
+def is_new(edit: Edit, descriptor: int) -> bool:
+    if os.fstat(descriptor).st_size != edit.new_size:
+        return False
+    added = xxhash.xxh3_128()
+    for patch in edit.patches:
+        added.update(read_fully(descriptor, patch.new_offset, patch.new_length))
+    if added.hexdigest() != edit.added_hash:
+        return False
+    return hash_of_runs(descriptor, [(k.old_offset, k.length) for k in edit.kept()]) == edit.kept_hash
+
+
+def is_old(edit: Edit, descriptor: int) -> bool:
+    """Also true of the new version, when an edit wrote what was there already."""
+    if edit.created or os.fstat(descriptor).st_size != edit.old_size:
+        return False
+    shift = 0
+    for patch in edit.patches:
+        if read_fully(descriptor, patch.new_offset + shift, len(patch.old)) != patch.old:
+            return False
+        shift += len(patch.old) - patch.new_length
+    return hash_of_runs(descriptor, [(k.new_offset, k.length) for k in edit.kept()]) == edit.kept_hash
 
 
 def hash_of_runs(descriptor: int, runs: Sequence[tuple[int, int]]) -> str:

@@ -104,10 +104,13 @@ def removal(layout: Layout, only: Edit | None) -> Change:
                 exif[number] = ungraft(tiff, left)
         except TiffError as error:
             raise RefusedError(str(error)) from None
+    # our fields beside a position in EXIF that is no longer ours say nothing false of their own
+    held = any(verify.position_in(block) for block in layout.blocks)
+    stands_alone = not held or bool(exif or dropped_exif)
     changed_xmp: dict[int, list[Splice]] = {}
     dropped_xmp: set[int] = set()
     for number, packet in enumerate(layout.packets):
-        for splices in _packet_splices(packet, only):
+        for splices in _packet_splices(packet, only, stands_alone):
             if splices is None:
                 dropped_xmp.add(number)
             else:
@@ -120,12 +123,16 @@ def removal(layout: Layout, only: Edit | None) -> Change:
     )
 
 
-def _packet_splices(packet: bytes, only: Edit | None) -> Iterator[list[Splice] | None]:
+def _packet_splices(packet: bytes, only: Edit | None, mark_alone: bool) -> Iterator[list[Splice] | None]:
     """The removal from one packet of XMP, when it holds what is meant."""
     try:
         found = xmp.position_of(packet)
         mark = xmp.mark_in(packet)
-        if (found is not None and _is_meant(found, only)) or (found is None and mark and mark.is_estimate):
+        if found is not None:
+            meant = _is_meant(found, only)
+        else:
+            meant = mark_alone and mark is not None and mark.is_estimate
+        if meant:
             yield xmp.without_position(packet)
     except XmpError:
         return  # nothing that we could have written

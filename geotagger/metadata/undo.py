@@ -9,7 +9,7 @@ from typing import Literal
 
 from geotagger.errors import WriteError
 from geotagger.metadata import replace
-from geotagger.metadata.edit import Edit, State, state_of
+from geotagger.metadata.edit import Edit, State, is_old, state_of
 from geotagger.metadata.forget import prepare_removal
 from geotagger.metadata.splice import ordered
 
@@ -63,7 +63,7 @@ def restore(edit: Edit, target: str | None = None, *, durable: bool = True) -> O
         replace.check_replaceable(path, source)
 
         def check(descriptor: int) -> None:
-            if state_of(edit, descriptor) != "old":
+            if not is_old(edit, descriptor):
                 raise WriteError(f"{path}: the old bytes could not be put back; the file is as it was")
 
         temporary = replace.write_changed(path, source, ordered(edit.undoing()), check, durable)
