@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".heic", ".heif", ".avif", ".xmp")
-_LARGEST_SEED = 96 << 10
-_TAIL = 2048
+_LARGEST_SEED = 32 << 10
+_TAIL = 1024
 _INTERESTING = (0, 1, 2, 7, 8, 12, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFE, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF)
 
 

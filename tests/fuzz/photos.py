@@ -73,7 +73,7 @@ def main() -> None:
                 kept.write_bytes(data)
                 print(f"broken by file {number} of seed {options.seed}, kept as {kept}", flush=True)
                 raise
-            if number % 10_000 == 9_999:
+            if number % 5_000 == 4_999:
                 rate = (number + 1) / (time.monotonic() - start)
                 print(
                     f"{number + 1} files, {rate:.0f}/s, slowest {slowest:.3f} s, {dict(outcomes)}", flush=True

@@ -12,8 +12,9 @@ from typing import Any, Literal
 
 Moment = Literal["before", "within", "after"]
 CALLS = (
-    "open", "pwrite", "write", "copy_file_range", "sendfile", "ftruncate", "fchown", "fchmod", "utime", "setxattr",
-    "fsync", "fdatasync", "replace", "rename", "link", "unlink", "remove", "mkdir", "makedirs", "close",
+    "open", "pwrite", "write", "copy_file_range", "sendfile", "ftruncate", "fchown", "fchmod",
+    "utime", "setxattr", "fsync", "fdatasync", "replace", "rename", "link", "unlink", "remove",
+    "mkdir", "makedirs", "close",
 )  # fmt: skip
 
 

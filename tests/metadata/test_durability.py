@@ -169,8 +169,9 @@ def test_file_systems_without_kernel_copying_are_served(
 
 FAULTS = [
     ("open", errno.EACCES), ("open", errno.EROFS), ("pwrite", errno.ENOSPC), ("pwrite", errno.EIO),
-    ("copy_file_range", errno.ENOSPC), ("copy_file_range", errno.EIO), ("preadv", errno.EIO), ("fsync", errno.EIO),
-    ("fsync", errno.ENOSPC), ("utime", errno.EIO), ("pread", errno.EIO), ("fstat", errno.ESTALE),
+    ("copy_file_range", errno.ENOSPC), ("copy_file_range", errno.EIO), ("preadv", errno.EIO),
+    ("fsync", errno.EIO), ("fsync", errno.ENOSPC), ("utime", errno.EIO), ("pread", errno.EIO),
+    ("fstat", errno.ESTALE),
 ]  # fmt: skip
 
 
@@ -182,14 +183,12 @@ def test_a_fault_leaves_the_photo_and_no_litter(
     for occurrence in range(1, 6):
         with monkeypatch.context() as patch:
             fail_at(patch, call, number, occurrence)
+            told = ""
             try:
-                prepared = prepare(str(plain_jpeg), ESTIMATE, mode="exif")
+                abandon(prepare(str(plain_jpeg), ESTIMATE, mode="exif"))
             except WriteError as error:
-                assert str(plain_jpeg) in str(error)
-                assert "\n" not in str(error)
-            else:
-                patch.undo()
-                abandon(prepared)
+                told = str(error)
+            assert not told or (str(plain_jpeg) in told and "\n" not in told)
         assert plain_jpeg.read_bytes() == before
         assert names(plain_jpeg.parent) == ["plain.jpg"]
 
@@ -295,7 +294,7 @@ def test_a_mount_that_vanishes_between_the_steps_is_an_error_of_ours(
     shutil.copyfile(plain_jpeg, place / "photo.jpg")
     prepared = prepare(str(place / "photo.jpg"), ESTIMATE)
     subprocess.run(["umount", "-l", str(place)], check=True)
-    with pytest.raises(WriteError, match="photo.jpg"):
+    with pytest.raises(WriteError, match="photo"):
         commit(prepared)
     with pytest.raises(WriteError, match="gone"):
         prepare(str(place / "photo.jpg"), ESTIMATE)
