@@ -7,6 +7,7 @@ logistic regression on the same predictions. With few fixes the prior speaks.
 Takes known places and times, gives parameters. Knows nothing of photos.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -32,16 +33,17 @@ _ROUNDS = 16
 _SMALL_GAIN = 0.1
 """In log likelihood; a round that gains less is the last."""
 _FEWEST = 3
+FOLDS = 3
 _TURN_OUTINGS = 6
 _WAY_WEIGHTS = (0.4, 0.4, 0.2)
 _RADII_KM = np.array([0.3, 1.0, 3.0, 10.0, 25.0, 100.0])
-_PRIOR_COUNT = 30.0
+_PRIOR_COUNT = 20.0
 """The correction's prior is worth this many photos that were predicted as stated."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """Fixes that are hidden and predicted. asked: rows of Known (n,). fold: int (n,), halves of the
+    """Fixes that are hidden and predicted. asked: rows of Known (n,). fold: int (n,), thirds of the
     archive in turns of some outings. ways: surroundings under each way of hiding, with weights (n,)."""
 
     known: Known
@@ -69,14 +71,14 @@ def lesson_of(known: Known) -> Lesson:
     for (low, high), weight in zip(hidden, _WAY_WEIGHTS, strict=True):
         around = surroundings(known, utc, camera, low, high)
         ways.append((around, np.where(np.isfinite(around.nearest_lag), weight, 0.0)))
-    return Lesson(known, asked, mine // _TURN_OUTINGS % 2, tuple(ways))
+    return Lesson(known, asked, mine // _TURN_OUTINGS % FOLDS, tuple(ways))
 
 
-def fit_motion(lesson: Lesson, fold: int | None = None) -> Motion:
+def fit_motion(lesson: Lesson, without: int | None = None) -> Motion:
     """A pattern search along each parameter, steps growing on success and halving on failure: the
-    surface is smooth, the parameters few, and it needs no derivative. With `fold`, from that half."""
+    surface is smooth, the parameters few, and it needs no derivative. `without` leaves one fold out."""
     motion = prior = Motion()
-    used = np.arange(len(lesson.asked)) if fold is None else np.flatnonzero(lesson.fold == fold)
+    used = np.flatnonzero(lesson.fold != (FOLDS if without is None else without))
     if len(used) < _FEWEST:
         return motion
     lat, lng = lesson.known.lat[lesson.asked[used]], lesson.known.lng[lesson.asked[used]]
@@ -108,18 +110,18 @@ def fit_motion(lesson: Lesson, fold: int | None = None) -> Motion:
     return motion
 
 
-def fit_correction(lesson: Lesson, of_fold: tuple[Motion, Motion], within_km: float = 25.0) -> Correction:
+def fit_correction(lesson: Lesson, without: Sequence[Motion], within_km: float = 25.0) -> Correction:
     """Logistic regression of "the truth lay inside this radius" on the probability stated for it, with
-    a ridge towards leaving the probabilities as they are. Each half of the archive is predicted with
-    what the other half taught: a model is always too sure of what it has learned from."""
+    a ridge towards leaving the probabilities as they are. Each fold of the archive is predicted with
+    what the others taught (`without[n]`): a model is always too sure of what it has learned from."""
     if len(lesson.asked) < _FEWEST:
         return Correction()
     known, asked = lesson.known, lesson.asked
     stated, inside, lags, weights = [], [], [], []
     for around, weight in lesson.ways:
-        mixes = [mixture(around, motion) for motion in of_fold]
+        mixes = [mixture(around, motion) for motion in without]
         for row in np.flatnonzero(weight > 0):
-            drawn = cloud(mixes[1 - int(lesson.fold[row])], int(row), fine=24)
+            drawn = cloud(mixes[int(lesson.fold[row])], int(row), fine=24)
             found = gather(drawn, within_km, 0.9)
             stated.append(probability_within(drawn, found.latitude, found.longitude, _RADII_KM))
             away = distance_km(found.latitude, found.longitude, known.lat[asked[row]], known.lng[asked[row]])

@@ -183,7 +183,7 @@ def learn_movement(
 ) -> Movement:
     """From the archive's own fixes: POSIX seconds and degrees, each (n,), in any order; NaN times
     are left out."""
-    from geotagger.estimate.learning import fit_correction, fit_motion, lesson_of
+    from geotagger.estimate.learning import FOLDS, fit_correction, fit_motion, lesson_of
     from geotagger.estimate.prior import Known
 
     t, la, ln = (np.asarray(a, dtype=np.float64) for a in (utc, lat, lng))
@@ -200,8 +200,7 @@ def learn_movement(
     if len(t) >= FEWEST_TO_LEARN_FROM:
         lesson = lesson_of(known)
         motion = fit_motion(lesson)
-        halves = fit_motion(lesson, 0), fit_motion(lesson, 1)
-        correction = fit_correction(lesson, halves)
+        correction = fit_correction(lesson, [fit_motion(lesson, fold) for fold in range(FOLDS)])
     return Movement(
         motion=motion,
         correction=correction,

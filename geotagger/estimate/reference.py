@@ -8,7 +8,7 @@ outing, was taken within a kilometre. Searched exactly while that is quick, beyo
 Takes features and places, gives `Alike` values. Knows nothing of networks.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -38,13 +38,14 @@ _FILE = "reference.npz"
 
 @dataclass(frozen=True)
 class References:
-    """features: float32 (n, d), rows of length 1; lat, lng, utc: float64 (n,). trust: the learned
-    logistic (offset, slope) of the likeness."""
+    """features: float32 (n, d), rows of length 1; lat, lng, utc: float64 (n,); ids: int64 (n,), the
+    caller's numbers of the photos. trust: the learned logistic (offset, slope) of the likeness."""
 
     features: Features
     lat: FloatArray
     lng: FloatArray
     utc: FloatArray
+    ids: NDArray[np.int64]
     trust: tuple[float, float] = _PRIOR_FIT
 
     def save(self, folder: Path) -> None:
@@ -58,6 +59,7 @@ class References:
                 lat=self.lat,
                 lng=self.lng,
                 utc=self.utc,
+                ids=self.ids,
                 trust=np.array(self.trust),
             )
         fresh.replace(folder / _FILE)
@@ -72,17 +74,27 @@ class References:
             with np.load(path, allow_pickle=False) as kept:
                 features = _normalised(kept["features"].astype(np.float32))
                 offset, slope = (float(value) for value in kept["trust"])
-                return References(features, kept["lat"], kept["lng"], kept["utc"], (offset, slope))
+                return References(
+                    features, kept["lat"], kept["lng"], kept["utc"], kept["ids"], (offset, slope)
+                )
         except (OSError, ValueError, KeyError) as error:
             raise IndexUnusableError(
                 f"{path}: damaged ({error}); delete it, the next run makes it anew"
             ) from error
 
 
-def references(features: Features, lat: FloatArray, lng: FloatArray, utc: FloatArray) -> References:
-    """Of photos with places; learns how much their likeness tells. NaN for unknown times."""
-    known = References(_normalised(features), lat, lng, utc)
-    return References(known.features, lat, lng, utc, _fit_trust(known))
+def references(
+    features: Features,
+    lat: FloatArray,
+    lng: FloatArray,
+    utc: FloatArray,
+    ids: NDArray[np.int64] | None = None,
+) -> References:
+    """Of photos with places; learns how much their likeness tells. NaN for unknown times; the photos
+    are numbered in order unless told."""
+    numbers = np.arange(len(features), dtype=np.int64) if ids is None else ids
+    known = References(_normalised(features), lat, lng, utc, numbers)
+    return replace(known, trust=_fit_trust(known))
 
 
 def search(known: References, features: Features, count: int) -> tuple[NDArray[np.int64], FloatArray]:
