@@ -197,8 +197,8 @@ def _looked_at(sightings: "list[Sighting]", pack: "ModelPack") -> "list[Sighting
                 except PhotoError as error:
                     say(str(error))
             if rows:
-                for n, posterior in zip(rows, network.say(np.stack(pixels)), strict=True):
-                    looked_at[n] = replace(sightings[n], posterior=posterior)
+                for n, said in zip(rows, network.say(np.stack(pixels)), strict=True):
+                    looked_at[n] = replace(sightings[n], posterior=said.posterior)
     finally:
         network.close()
     return looked_at

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from geotagger.cli import quantize
 from geotagger.cli.common import JsonOption, emit, ends_cleanly, printable, say, screen
 from geotagger.errors import ModelNotInstalledError, PackError, UsageError
 
@@ -39,6 +40,7 @@ def register(app: typer.Typer) -> None:
     models.command("show")(show_model)
     models.command("pull")(pull_model)
     models.command("import")(import_model)
+    quantize.register(models)
     app.add_typer(models, name="models")
 
 

@@ -71,6 +71,12 @@ def tag(
     ] = 25.0,
     track: TrackOption = None,
     clock: ClockOption = None,
+    reference: Annotated[
+        bool,
+        typer.Option(
+            "--reference", help="Compare pictures with your own geotagged ones; looks at these once, too."
+        ),
+    ] = False,
     no_habits: NoHabitsOption = False,
     no_time_zone: NoTimeZoneOption = False,
     no_sequence: NoSequenceOption = False,
@@ -95,6 +101,12 @@ def tag(
     engine: Annotated[
         str, typer.Option("--engine", help="What runs the model: auto, onnxruntime, mxnet.")
     ] = "auto",
+    variant: Annotated[
+        str | None,
+        typer.Option(
+            "--variant", help="fp32, or a variant made by models quantize. [default: the fastest that passed]"
+        ),
+    ] = None,
     batch_size: Annotated[
         int | None,
         typer.Option("--batch-size", min=1, help="Photos a device looks at together. [default: by trial]"),
@@ -136,6 +148,8 @@ def tag(
         habits=not no_habits,
         time_zone=not no_time_zone,
         sequence=not no_sequence,
+        reference=reference,
+        variant=variant,
         writing=Writing(write, sidecar_style, sidecar_folder),
         again=again,
         all_images=all_images,

@@ -5,14 +5,19 @@ common case in an archive that was done yesterday, loads neither them nor weight
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from geotagger.tag.options import TagOptions
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from geotagger.engine.values import Engine
-    from geotagger.estimate.values import Posterior
+    from geotagger.estimate.reference import References
+    from geotagger.estimate.values import Alike, Posterior
     from geotagger.model.pack import ModelPack
     from geotagger.tag.overlap import Pixels
 
@@ -40,11 +45,20 @@ def choose_pack(name: str | None, note: Callable[[str], None]) -> "ModelPack | N
     return chosen
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What was made of one picture. `alike` is None unless the owner's photos are the reference."""
+
+    posterior: "Posterior"
+    alike: "Alike | None" = None
+
+
 class Network:
     """Looks at pixels for one run. The engine is opened by the first photo that needs it."""
 
     def __init__(self, pack: "ModelPack", options: TagOptions, note: Callable[[str], None]) -> None:
         self._pack, self._options, self._note = pack, options, note
+        self.references: References | None = None
 
     @cached_property
     def _engine(self) -> "Engine":
@@ -70,12 +84,22 @@ class Network:
 
         return read_pixels(path, self._pack.preprocessing)
 
-    def say(self, batch: "Pixels") -> "list[Posterior]":
-        """The posterior of each photo of a batch, float32 (n, 3, S, S)."""
+    def say(self, batch: "Pixels") -> "list[Said]":
+        """What is to be known of each photo of a batch, float32 (n, 3, S, S)."""
+        from geotagger.estimate.reference import alike
         from geotagger.estimate.visual import posteriors
 
         outputs = self._engine.run(batch)
-        return posteriors(outputs.probabilities, self._pack.cells, self._pack.temperature)
+        found = posteriors(outputs.probabilities, self._pack.cells, self._pack.temperature)
+        if self.references is None or outputs.features is None:
+            return [Said(posterior) for posterior in found]
+        beside = alike(self.references, outputs.features)
+        return [Said(posterior, near) for posterior, near in zip(found, beside, strict=True)]
+
+    def features(self, batch: "Pixels") -> "list[NDArray[np.float32]]":
+        """What the network's last layer sees of each photo of a batch, float32 (d,)."""
+        outputs = self._engine.run(batch)
+        return [] if outputs.features is None else list(outputs.features)
 
     def close(self) -> None:
         if "_engine" in self.__dict__:

@@ -18,11 +18,13 @@ class Writing:
 
 @dataclass(frozen=True, slots=True)
 class TagOptions:
-    """`model`: a pack's name or folder, "none" for no visual evidence, None for the installed one.
+    """`model`: a pack's name or folder, "none" for no visual evidence, None for the installed one;
+    `variant`: one that `models quantize` made, None for the fastest that passed its checks.
     `precision`: write so that this share lies inside its radius, by what `evaluate --calibrate`
-    found; it stands in for `min_confidence`. `clocks`: "CAMERA=+1h03m". `again`: photos that an
-    older model placed are looked at once more. `all_images`: screenshots, scans and graphics too.
-    `batch_size` and `readers` None: what suits the machine."""
+    found; it stands in for `min_confidence`. `reference`: the owner's geotagged photos are looked
+    at too, and what looks like them was perhaps taken there. `clocks`: "CAMERA=+1h03m". `again`:
+    photos that an older model placed are looked at once more. `all_images`: screenshots, scans
+    and graphics too. `batch_size` and `readers` None: what suits the machine."""
 
     paths: tuple[str, ...]
     model: str | None = None
@@ -40,6 +42,7 @@ class TagOptions:
     habits: bool = True
     time_zone: bool = True
     sequence: bool = True
+    reference: bool = False
     writing: Writing = Writing()
     again: bool = False
     all_images: bool = False

@@ -17,10 +17,11 @@ from geotagger.estimate.movement import OUTING_GAP_S, Movement
 from geotagger.estimate.outing import Options as EstimateOptions
 from geotagger.estimate.outing import estimate_outing
 from geotagger.estimate.tracks import Tracks
-from geotagger.estimate.values import RUNGS, Estimate, Fix, Observation, Posterior
+from geotagger.estimate.values import RUNGS, Alike, Estimate, Fix, Observation, Posterior
 from geotagger.index import Index
 from geotagger.index.estimates import Placed
 from geotagger.index.photos import Fixes, Known
+from geotagger.tag.network import Said
 from geotagger.tag.options import TagOptions
 from geotagger.tag.outcome import UNCHANGED, Outcome, Report, Status
 from geotagger.tag.survey import GPS_ERROR_KM, Survey, is_lasting
@@ -33,7 +34,7 @@ BETTER_RADIUS = 0.8
 """An estimate of the same rung replaces a written one only when its radius is this much smaller at
 no less certainty: a photo is not rewritten for a metre."""
 
-Seen = tuple[Known, Posterior | PhotoError | None]
+Seen = tuple[Known, Said | PhotoError | None]
 
 
 @dataclass
@@ -45,6 +46,7 @@ class Member:
     posterior: Posterior | None
     is_new: bool
     failure: str | None = None
+    alike: Alike | None = None
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,8 @@ def wants_a_look(context: Context, known: Known) -> bool:
     """Whether the network should see this photo."""
     if context.table is None or known.facts is None or known.error is not None:
         return False
-    if known.posterior is not None or not context.in_scope(known.path):
+    remembered = known.posterior is not None and not context.options.reference
+    if remembered or not context.in_scope(known.path):
         return False
     if known.rung in OWN_FIXES or (known.facts.not_a_photo and not context.options.all_images):
         return False
@@ -126,11 +129,11 @@ def _tracked(context: Context, known: Known) -> Fix | None:
     return None if known.utc is None else context.tracks.fix_at(known.utc, known.utc_error_s)
 
 
-def _member(known: Known, said: Posterior | PhotoError | None) -> Member:
+def _member(known: Known, said: Said | PhotoError | None) -> Member:
     if isinstance(said, PhotoError):
         return Member(known, None, True, str(said))
     if said is not None:
-        return Member(known, said, True)
+        return Member(known, said.posterior, True, alike=said.alike)
     return Member(known, known.posterior, False)
 
 
@@ -158,6 +161,7 @@ def _observation(context: Context, member: Member) -> Observation:
         member.posterior if usable else None,
         known.utc_error_s,
         None if offset is None else offset.total_seconds(),
+        member.alike,
     )
 
 

@@ -11,6 +11,7 @@ from geotagger.estimate.outing import Options as EstimateOptions
 from geotagger.index.photos import Fixes
 from geotagger.tag.outings import Context, Seen, grouped, settle_outing, wants_a_look
 from geotagger.tag.overlap import overlapped
+from geotagger.tag.references import gather_references
 from geotagger.tag.stage import Stage
 from geotagger.tag.survey import Survey
 from geotagger.tag.writing import Job, Writer
@@ -22,6 +23,8 @@ GROUP_SECONDS = 3.0
 
 def place_photos(stage: Stage, found: Survey) -> None:
     """Takes all photos of the root through the network, the estimate and the writer."""
+    if stage.options.reference and stage.network is not None:
+        stage.network.references = gather_references(stage, stage.network)
     fixes = stage.index.photos.fixes(stage.root.id)
     context = _context(stage, found, fixes)
     writer = Writer(

@@ -54,6 +54,15 @@ def jpeg(
     """A photo with the EXIF that a phone writes."""
     image = Image.effect_noise((size, size * 3 // 4), 40).convert("RGB")
     image = Image.blend(image, Image.new("RGB", image.size, (shade, 255 - shade, 90)), 0.7)
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=85, exif=exif_of(taken, place, camera))
+    return file.getvalue()
+
+
+def exif_of(
+    taken: datetime | None, place: tuple[float, float] | None = None, camera: str = "Scene One"
+) -> bytes:
+    """What a phone writes of itself, of the moment at UTC+2, and of the place if it knows it."""
     exif: dict[str, dict[int, object]] = {
         "0th": {piexif.ImageIFD.Make: b"Testmaker", piexif.ImageIFD.Model: camera.encode()},
         "Exif": {piexif.ExifIFD.ExposureTime: (1, 200)},
@@ -69,9 +78,7 @@ def jpeg(
             piexif.GPSIFD.GPSLongitudeRef: b"E" if place[1] >= 0 else b"W",
             piexif.GPSIFD.GPSLongitude: _degrees(place[1]),
         }
-    file = io.BytesIO()
-    image.save(file, "JPEG", quality=85, exif=piexif.dump(exif))
-    return file.getvalue()
+    return bytes(piexif.dump(exif))
 
 
 def _degrees(value: float) -> list[tuple[int, int]]:

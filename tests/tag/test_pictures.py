@@ -1,5 +1,7 @@
 """`geotagger tag` with a model: pictures that a small network can tell apart, places it knows."""
 
+import io
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from geotagger.model.manifest import Manifest
 from geotagger.model.pack import write_pack
 from geotagger.model.preprocessing import Preprocessing
 from tests.commands import Geotagger
+from tests.tag.scenes import START, exif_of
 
 EDGE = 16
 COLOURS = {"red": (230, 20, 20), "green": (20, 230, 20), "blue": (20, 20, 230)}
@@ -46,13 +49,19 @@ def colour_pack(folder: Path, name: str = "colours", sharpness: float = 0.1) -> 
     return write_pack(folder / name, manifest, cells, lambda target: onnx.save(network, str(target))).folder
 
 
+def colour_photo(value: tuple[int, int, int], exif: bytes) -> bytes:
+    noise = Image.effect_noise((400, 300), 30).convert("RGB")
+    file = io.BytesIO()
+    Image.blend(noise, Image.new("RGB", (400, 300), value), 0.8).save(file, "JPEG", exif=exif)
+    return file.getvalue()
+
+
 def pictures(folder: Path, each: int = 5) -> Path:
     """Photos without any metadata."""
     folder.mkdir()
     for colour, value in COLOURS.items():
         for n in range(each):
-            noise = Image.effect_noise((400, 300), 30).convert("RGB")
-            Image.blend(noise, Image.new("RGB", (400, 300), value), 0.8).save(folder / f"{colour}-{n}.jpg")
+            (folder / f"{colour}-{n}.jpg").write_bytes(colour_photo(value, b""))
     return folder
 
 
@@ -117,3 +126,26 @@ def test_screenshots_are_left_alone_unless_asked(geotagger: Geotagger, tmp_path:
     assert said["graphic.png"]["status"] == "skipped"
     said = geotagger("tag", folder, "--model", pack, "--all-images", "--json").by_name()
     assert said["graphic.png"]["status"] in ("written", "indexed")
+
+
+def test_the_owners_own_photos_can_be_the_reference(geotagger: Geotagger, tmp_path: Path) -> None:
+    """The model knows a red picture from Lisbon; this owner takes them in Vienna."""
+    pack, folder = colour_pack(tmp_path, sharpness=0.005), tmp_path / "photos"
+    folder.mkdir()
+    homes = {"red": (48.2, 16.37), "green": (47.07, 15.44), "blue": (46.62, 14.31)}
+    for day in range(12):
+        for colour, home in homes.items():
+            taken = START + timedelta(days=2 * day)
+            photo = colour_photo(COLOURS[colour], exif_of(taken, home))
+            (folder / f"{colour}-home-{day}.jpg").write_bytes(photo)
+    for colour in homes:
+        (folder / f"{colour}.jpg").write_bytes(colour_photo(COLOURS[colour], exif_of(None)))
+    options = "--model", pack, "--write", "none", "--min-confidence", "0.2", "--json"
+    for _ in range(2):  # the second time from what was kept
+        said = geotagger("tag", folder, *options, "--reference", "--again").by_name()
+        for colour, home in homes.items():
+            record = said[f"{colour}.jpg"]
+            assert distance_km(record["latitude"], record["longitude"], *home) < 5
+    without = geotagger("tag", folder, *options, "--index", tmp_path / "other.db").by_name()
+    away = distance_km(without["red.jpg"]["latitude"], without["red.jpg"]["longitude"], *homes["red"])
+    assert away > 100 or without["red.jpg"]["confidence"] < said["red.jpg"]["confidence"]

@@ -1,0 +1,72 @@
+"""The owner's geotagged photos as reference (`tag --reference`): what the network's last layer sees of
+each, kept in a folder beside the index, so that every photo is looked at once for each model."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from geotagger.errors import PhotoError
+from geotagger.estimate.reference import References, references
+from geotagger.index.photos import Known
+from geotagger.tag.network import Network
+from geotagger.tag.outings import OWN_FIXES
+from geotagger.tag.overlap import overlapped
+from geotagger.tag.stage import Stage
+
+FEWEST = 3
+"""Photos with a place that a reference must have to tell anything."""
+
+
+def gather_references(stage: Stage, network: Network) -> References | None:
+    """The references of the root as they are now: kept ones whose photos still have their places,
+    and those of photos that were not looked at yet. None where the model has no features, or too
+    few photos have a place."""
+    if stage.pack is None or stage.pack.feature_size is None:
+        stage.listener.note("--reference: this model tells no features, so it is left out")
+        return None
+    folder = stage.index.features_folder / f"{stage.root.id}-{stage.pack.digest}"
+    kept = References.load(folder)
+    rows = {} if kept is None else {int(number): n for n, number in enumerate(kept.ids)}
+    placed = [known for known in stage.index.photos.in_time(stage.root.id) if _is_reference(known)]
+    new = [known for known in placed if known.id not in rows]
+    stage.listener.phase("Looking at references", len(new))
+    looked_at = dict(_features(stage, network, new))
+    chosen = [known for known in placed if known.id in rows or known.id in looked_at]
+    if len(chosen) < FEWEST:
+        stage.listener.note("--reference: too few photos know where they were taken, so it is left out")
+        return None
+    if kept is not None:
+        looked_at |= {number: kept.features[n] for number, n in rows.items()}
+    found = references(
+        np.stack([looked_at[known.id] for known in chosen]),
+        np.array([known.latitude for known in chosen], dtype=np.float64),
+        np.array([known.longitude for known in chosen], dtype=np.float64),
+        np.array([np.nan if known.utc is None else known.utc for known in chosen]),
+        np.array([known.id for known in chosen], dtype=np.int64),
+    )
+    if not stage.options.dry_run:
+        found.save(folder)
+    return found
+
+
+def _is_reference(known: Known) -> bool:
+    return known.rung in OWN_FIXES and known.facts is not None and not known.facts.not_a_photo
+
+
+def _features(
+    stage: Stage, network: Network, photos: list[Known]
+) -> Iterator[tuple[int, np.ndarray[tuple[int], np.dtype[np.float32]]]]:
+    seen = overlapped(
+        photos,
+        lambda _: True,
+        lambda known: network.read(known.path),
+        network.features,
+        batch_size=network.batch_size,
+        readers=stage.readers,
+    )
+    for known, said in seen:
+        stage.listener.advance(1)
+        if said is not None and not isinstance(said, PhotoError):
+            yield known.id, said
+        if stage.listener.stop.is_set():
+            return
