@@ -28,7 +28,8 @@ from typing import Any
 
 LATITUDE, LONGITUDE = -33.8567844, 151.2152967
 SUFFIXES = {
-    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".dng", ".heic", ".heif", ".hif", ".avif",
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".dng",
+    ".heic", ".heif", ".hif", ".avif",
 }  # fmt: skip
 _OFFSET = re.compile(r"(Offsets?|Start)$")
 _NOT_THE_PHOTO = re.compile(

@@ -51,6 +51,7 @@ def main() -> None:
     parser.add_argument("samples", type=Path)
     parser.add_argument("--files", type=int, default=200_000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--first", type=int, default=0, metavar="N", help="start at file number N")
     parser.add_argument("--scratch", type=Path, default=None)
     options = parser.parse_args()
     seeds = seeds_below(options.samples)
@@ -62,7 +63,7 @@ def main() -> None:
     slowest = 0.0
     start = time.monotonic()
     with tempfile.TemporaryDirectory(dir=options.scratch) as folder:
-        for number in range(options.files):
+        for number in range(options.first, options.files):
             suffix, data = mutated(seeds, random.Random(f"{options.seed}/{number}"))
             try:
                 began = time.monotonic()
@@ -74,12 +75,14 @@ def main() -> None:
                 print(f"broken by file {number} of seed {options.seed}, kept as {kept}", flush=True)
                 raise
             if number % 5_000 == 4_999:
-                rate = (number + 1) / (time.monotonic() - start)
+                rate = (number + 1 - options.first) / (time.monotonic() - start)
                 print(
                     f"{number + 1} files, {rate:.0f}/s, slowest {slowest:.3f} s, {dict(outcomes)}", flush=True
                 )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    print(f"done: {options.files} files from {len(seeds)} samples, slowest {slowest:.3f} s, peak {peak} MB")
+    print(
+        f"done: {options.files - options.first} files from {len(seeds)} samples, slowest {slowest:.3f} s, peak {peak} MB"
+    )
     print(f"outcomes: {dict(outcomes)}")
 
 
@@ -148,7 +151,8 @@ def _first_directory(block: bytes) -> tuple[list[bytes], bytes]:
     end = first + 2 + 12 * count
     entries = [block[i : i + 12] for i in range(first + 2, end, 12)]
     gps = struct.pack(order + "H", 0x8825)
-    return [e for e in entries if e[:2] != gps], block[end : end + 4]
+    following = block[end : end + 4]
+    return [e for e in entries if e[:2] != gps], following if len(following) == 4 else bytes(4)
 
 
 def _exif_blocks(data: bytes) -> list[bytes]:

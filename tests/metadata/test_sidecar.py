@@ -84,8 +84,10 @@ def test_the_spelling_of_an_existing_sidecar_is_kept(tmp_path: Path) -> None:
         (' exif:GPSLatitude="1,2.5N" exif:GPSLongitude="3,4.5E" exif:GPSDOP="3/1"', ""),
         (
             "",
-            "\n   <exif:GPSLatitude>1,2,30N</exif:GPSLatitude>"
-            "\n   <exif:GPSLongitude>3,4.5E</exif:GPSLongitude>",
+            (
+                "\n   <exif:GPSLatitude>1,2,30N</exif:GPSLatitude>"
+                "\n   <exif:GPSLongitude>3,4.5E</exif:GPSLongitude>"
+            ),
         ),
         ("", "\n   <exif:GPSLatitude/><exif:GPSAltitude>5/1</exif:GPSAltitude>"),
     ],
