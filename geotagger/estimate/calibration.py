@@ -54,13 +54,16 @@ def calibrate(results: Sequence[Hidden]) -> Calibration:
     stated = np.array([h.said[OURS].confidence for h in told])
     inside = np.array([h.error_km(OURS) <= h.said[OURS].radius_km for h in told], dtype=np.bool_)
     lag = np.array([h.lag_s for h in told])
+    radius = np.array([h.said[OURS].radius_km for h in told])
     pictured = np.array([h.pictured for h in told], dtype=np.bool_)
     correction = Correction()
     if pictured.any():
-        correction = fit_logistic(stated[pictured, None], inside[pictured, None], lag[pictured])
+        correction = fit_logistic(
+            stated[pictured, None], inside[pictured, None], radius[pictured, None], lag[pictured]
+        )
         stated[pictured] = [
-            float(correction.apply(np.array([p]), seconds)[0])
-            for p, seconds in zip(stated[pictured], lag[pictured], strict=True)
+            float(correction.apply(np.array([p]), np.array([km]), seconds)[0])
+            for p, km, seconds in zip(stated[pictured], radius[pictured], lag[pictured], strict=True)
         ]
     lines = []
     for precision in PRECISIONS:

@@ -16,7 +16,8 @@ from geotagger.estimate.values import Candidate
 from geotagger.geo import EARTH_RADIUS_KM, lat_lng_of, unit_vectors
 
 FloatArray = NDArray[np.float64]
-Corrected = Callable[[FloatArray], FloatArray]
+Corrected = Callable[[FloatArray, FloatArray], FloatArray]
+"""Calibrated probabilities, for probabilities and the radii (km) that they are of."""
 
 _CENTRES = 16
 """How many points of each kind are tried as the middle."""
@@ -186,7 +187,7 @@ def _radius(
 
     def held_by(radii: FloatArray) -> FloatArray:
         inside = np.minimum(_share(away[None, :], size, radii[:, None]) @ mass, 1.0)
-        return np.maximum.accumulate(inside if corrected is None else corrected(inside))
+        return np.maximum.accumulate(inside if corrected is None else corrected(inside, radii))
 
     grid = _radii(within_km)
     held = held_by(grid)

@@ -23,6 +23,7 @@ from geotagger.estimate.movement import (
     IntArray,
     Motion,
     lag_feature,
+    radius_feature,
 )
 from geotagger.estimate.prior import Known, Surroundings, chosen, cloud, mixture, surroundings
 from geotagger.geo import distance_km
@@ -130,30 +131,38 @@ def fit_correction(lesson: Lesson, without: Sequence[Motion], within_km: float =
             weights.append(weight[row])
     if not stated:
         return Correction()
-    return fit_logistic(np.array(stated), np.array(inside), np.array(lags), np.array(weights))
+    radii = np.broadcast_to(_RADII_KM, (len(stated), len(_RADII_KM)))
+    return fit_logistic(np.array(stated), np.array(inside), radii, np.array(lags), np.array(weights))
 
 
 def fit_logistic(
-    stated: FloatArray, inside: NDArray[np.bool_], lag_s: FloatArray, weights: FloatArray | None = None
+    stated: FloatArray,
+    inside: NDArray[np.bool_],
+    radius_km: FloatArray,
+    lag_s: FloatArray,
+    weights: FloatArray | None = None,
 ) -> Correction:
-    """stated, inside: (n, radii); lag_s, weights: (n,). Newton's method; a photo counts by its weight."""
+    """stated, inside, radius_km: (n, radii); lag_s, weights: (n,). Newton's method; a photo counts by
+    its weight."""
     p = np.clip(stated, 1e-5, 1 - 1e-5)
     lag = np.broadcast_to(lag_feature(lag_s)[:, None], p.shape)
-    features = np.stack([np.ones_like(p), np.log(p / (1 - p)), lag], axis=-1).reshape(-1, 3)
+    features = np.stack(
+        [np.ones_like(p), np.log(p / (1 - p)), lag, radius_feature(radius_km)], axis=-1
+    ).reshape(-1, 4)
     truth = inside.reshape(-1).astype(np.float64)
     share = np.repeat(np.ones(len(p)) if weights is None else weights, p.shape[1]) / p.shape[1]
-    start = np.array([0.0, 1.0, 0.0])
+    start = np.array([0.0, 1.0, 0.0, 0.0])
     held = 0.25 * _PRIOR_COUNT
     found = start.copy()
     for _ in range(50):
         expected = 1 / (1 + np.exp(-features @ found))
         slope = features.T @ (share * (truth - expected)) - held * (found - start)
-        bend = (features.T * (share * expected * (1 - expected))) @ features + held * np.eye(3)
+        bend = (features.T * (share * expected * (1 - expected))) @ features + held * np.eye(4)
         step = np.linalg.solve(bend, slope)
         found = found + np.clip(step, -1.0, 1.0)
         if np.abs(step).max() < 1e-7:
             break
-    return Correction(float(found[0]), float(max(found[1], 0.05)), float(found[2]))
+    return Correction(float(found[0]), float(max(found[1], 0.05)), float(found[2]), float(found[3]))
 
 
 def _scaled(motion: Motion, name: str) -> float:

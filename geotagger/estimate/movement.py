@@ -97,20 +97,27 @@ PRIOR_SPREAD = {
 @dataclass(frozen=True, slots=True)
 class Correction:
     """Calibration of stated probabilities, learned where the truth is known:
-    logit p' = offset + slope · logit p + by_lag · (log₁₀(hours + 0.01) − 1)  (Platt 1999)."""
+    logit p' = offset + slope · logit p + by_lag · (log₁₀(hours + 0.01) − 1) + by_radius · (log₁₀ km − 1)
+    (Platt 1999)."""
 
     offset: float = 0.0
     slope: float = 1.0
     by_lag: float = 0.0
+    by_radius: float = 0.0
 
-    def apply(self, probability: FloatArray, lag_s: float) -> FloatArray:
+    def apply(self, probability: FloatArray, radius_km: FloatArray, lag_s: float) -> FloatArray:
         p = np.clip(probability, 1e-5, 1 - 1e-5)
         logit = self.offset + self.slope * np.log(p / (1 - p)) + self.by_lag * float(lag_feature(lag_s))
+        logit = logit + self.by_radius * radius_feature(radius_km)
         return np.asarray(np.where(probability <= 0, 0.0, 1 / (1 + np.exp(-logit))))
 
 
 def lag_feature(lag_s: ArrayLike) -> FloatArray:
     return np.asarray(np.log10(np.minimum(lag_s, _FAR_S) / HOUR_S + 0.01) - 1.0)
+
+
+def radius_feature(radius_km: ArrayLike) -> FloatArray:
+    return np.asarray(np.log10(np.asarray(radius_km)) - 1.0)
 
 
 @dataclass(frozen=True)

@@ -105,22 +105,24 @@ def test_too_sure_a_model_is_corrected() -> None:
     stated = rng.uniform(0.5, 0.99, 3000)
     logit = 0.5 * np.log(stated / (1 - stated))
     inside = rng.random(3000) < 1 / (1 + np.exp(-logit))
-    found = fit_logistic(stated[:, None], inside[:, None], np.full(3000, 36_000.0))
+    found = fit_logistic(stated[:, None], inside[:, None], np.full((3000, 1), 10.0), np.full(3000, 36_000.0))
     assert found.slope == pytest.approx(0.5, abs=0.1)
-    corrected = found.apply(stated, 36_000.0)
+    corrected = found.apply(stated, np.full(3000, 10.0), 36_000.0)
     assert corrected.mean() == pytest.approx(inside.mean(), abs=0.02)
 
 
 @given(st.floats(0.01, 3), st.floats(-2, 2), st.floats(0, 1e9))
 def test_a_correction_keeps_the_order(slope: float, offset: float, lag_s: float) -> None:
-    p = Correction(offset, slope, 0.1).apply(np.linspace(0, 1, 50), lag_s)
+    p = Correction(offset, slope, 0.1, 0.1).apply(np.linspace(0, 1, 50), np.geomspace(0.01, 25, 50), lag_s)
     assert np.all(np.diff(p) >= 0)
     assert np.all((p >= 0) & (p <= 1))
 
 
 def test_few_photos_correct_little() -> None:
-    found = fit_logistic(np.array([[0.9], [0.9]]), np.array([[False], [False]]), np.array([60.0, 60.0]))
-    assert found.apply(np.array([0.9]), 60.0)[0] > 0.5
+    found = fit_logistic(
+        np.array([[0.9], [0.9]]), np.array([[False], [False]]), np.full((2, 1), 10.0), np.full(2, 60.0)
+    )
+    assert found.apply(np.array([0.9]), np.array([10.0]), 60.0)[0] > 0.5
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=60), st.floats(0.1, 1))
