@@ -124,8 +124,10 @@ def test_a_folder_named_like_a_stage_is_reached_by_its_path(
 ) -> None:
     (tmp_path / "cells").symlink_to(photos)
     monkeypatch.chdir(tmp_path)
-    result = call("./cells", "--out", "made", *QUICK, "--dry-run", "--json")
-    assert result.exit_code == 0, result.output
+    result = call("./cells", "--out", "made", "--preset", "big")
+    assert result.exit_code == 2
+    assert "60 read" in result.output, "the folder was read"
+    assert "preset 'big' is not known" in result.output
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,7 @@ def test_kill_and_resume_gives_bit_equal_weights(work: Path, uninterrupted: Path
     assert len(steps) == len(set(steps)), "the log tells each step once"
 
 
+@pytest.mark.slow
 def test_two_processes_give_what_one_gives(work: Path, uninterrupted: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0",
@@ -97,7 +98,7 @@ def test_two_processes_give_what_one_gives(work: Path, uninterrupted: Path) -> N
         if name.endswith("num_batches_tracked"):
             continue  # each process counts its own
         torch.testing.assert_close(
-            torch.as_tensor(two[name]).float(), torch.as_tensor(value).float(), atol=2e-3, rtol=2e-3, msg=name
+            torch.as_tensor(two[name]).float(), torch.as_tensor(value).float(), atol=1e-4, rtol=1e-4, msg=name
         )
 
 
@@ -171,7 +172,7 @@ def test_a_gpu_out_of_memory_says_which_batch_fits(work: Path, monkeypatch: pyte
     monkeypatch.setattr(Classifier, "forward", on_a_small_gpu)
     room = 2
     with pytest.raises(
-        TrainingError, match=r"with 4 images of 32 pixels at once; 2 fit: add --micro-batch 2 "
+        TrainingError, match=r"with 4 images of 64 pixels at once; 2 fit: add --micro-batch 2 "
     ):
         small.fit(work)
     room = 0
