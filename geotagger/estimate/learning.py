@@ -40,6 +40,8 @@ _WAY_WEIGHTS = (0.4, 0.4, 0.2)
 _RADII_KM = np.array([0.3, 1.0, 3.0, 10.0, 25.0, 100.0])
 _PRIOR_COUNT = 20.0
 """The correction's prior is worth this many photos that were predicted as stated."""
+_USUAL_SQUARES = np.array([1.0, 4.0, 2.0, 1.0])
+"""Mean squares of the correction's features: one, logit, lag, radius."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,12 +154,13 @@ def fit_logistic(
     truth = inside.reshape(-1).astype(np.float64)
     share = np.repeat(np.ones(len(p)) if weights is None else weights, p.shape[1]) / p.shape[1]
     start = np.array([0.0, 1.0, 0.0, 0.0])
-    held = 0.25 * _PRIOR_COUNT
+    # as much as so many photos with features of the usual size would
+    held = 0.25 * _PRIOR_COUNT * _USUAL_SQUARES
     found = start.copy()
     for _ in range(50):
         expected = 1 / (1 + np.exp(-features @ found))
         slope = features.T @ (share * (truth - expected)) - held * (found - start)
-        bend = (features.T * (share * expected * (1 - expected))) @ features + held * np.eye(4)
+        bend = (features.T * (share * expected * (1 - expected))) @ features + np.diag(held)
         step = np.linalg.solve(bend, slope)
         found = found + np.clip(step, -1.0, 1.0)
         if np.abs(step).max() < 1e-7:

@@ -58,7 +58,9 @@ def test_without_any_prior_likeness_alone_gives_nothing_and_breaks_nothing() -> 
 def test_the_graph_finds_what_the_exact_search_finds(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("usearch")
     features, lat, lng, utc, _ = archive(np.random.default_rng(3), 2.0, 2000)
-    known = References(features / np.linalg.norm(features, axis=1, keepdims=True), lat, lng, utc)
+    known = References(
+        features / np.linalg.norm(features, axis=1, keepdims=True), lat, lng, utc, np.arange(2000)
+    )
     exact, _ = search(known, features[:40], 5)
     monkeypatch.setattr(reference, "EXACT_UP_TO", 10)
     near, _ = search(known, features[:40], 5)
