@@ -83,12 +83,16 @@ class Tiff:
         self.window = window
         self.order = order
         self.first = int(first)
+        self._directories: dict[int, Directory] = {}
 
     def directory(self, offset: int) -> Directory:
         """The directory at `offset`, without the values that lie elsewhere in the block."""
-        _, raw, following = self._table(offset)
-        entries = tuple(Entry(*fields) for fields in struct.iter_unpack(self.order + "HHI4s", raw))
-        return Directory(offset, entries, following)
+        directory = self._directories.get(offset)
+        if directory is None:
+            _, raw, following = self._table(offset)
+            entries = tuple(Entry(*fields) for fields in struct.iter_unpack(self.order + "HHI4s", raw))
+            directory = self._directories[offset] = Directory(offset, entries, following)
+        return directory
 
     def raw_directory(self, offset: int, limit: int) -> tuple[tuple[bytes, ...], dict[int, int], int]:
         """The directory's entries as they stand, without what a graft may change; where its EXIF

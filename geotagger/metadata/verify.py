@@ -70,9 +70,11 @@ def position_in(block: Window) -> FoundPosition | None:
 def _check_the_rest(old: Layout, new: Layout) -> None:
     if old.outline() != new.outline():
         raise MismatchError("its structure has changed")
-    # a block with nothing but a position is ours: EXIF for a photo that had none
-    before = [block for block in old.blocks if not holds_only_gps(block)]
-    after = [block for block in new.blocks if not holds_only_gps(block)]
+    before, after = list(old.blocks), list(new.blocks)
+    if len(before) != len(after):
+        # a block with nothing but a position is ours: EXIF for a photo that had none
+        before = [block for block in before if not holds_only_gps(block)]
+        after = [block for block in after if not holds_only_gps(block)]
     if len(before) != len(after):
         raise MismatchError("an EXIF block came or went")
     for one, other in zip(before, after, strict=True):

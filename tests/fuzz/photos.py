@@ -80,9 +80,8 @@ def main() -> None:
                     f"{number + 1} files, {rate:.0f}/s, slowest {slowest:.3f} s, {dict(outcomes)}", flush=True
                 )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    print(
-        f"done: {options.files - options.first} files from {len(seeds)} samples, slowest {slowest:.3f} s, peak {peak} MB"
-    )
+    done = options.files - options.first
+    print(f"done: {done} files from {len(seeds)} samples, slowest {slowest:.3f} s, peak {peak} MB")
     print(f"outcomes: {dict(outcomes)}")
 
 
