@@ -60,7 +60,11 @@ def _explained(index: "Index", asked: "Known", model: str | None, within: float)
     from geotagger.tag.network import choose_pack
 
     pack = choose_pack(model, say)
-    model_id = None if pack is None else index.photos.model_id(pack.name, pack.version, pack.digest)
+    # the index is open for reading: a model it has not met cannot be entered, and has said nothing
+    met = None if pack is None else index.store.row("select id from models where digest = ?", (pack.digest,))
+    model_id = None if met is None else int(met[0])
+    if pack is not None and met is None:
+        say(f"{pack.name} has not looked at this archive yet; `geotagger tag --model {pack.name}` lets it")
     photos = sorted(
         index.photos.in_time(asked.root_id, model_id), key=lambda known: (known.utc is None, known.utc or 0.0)
     )
