@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from geotagger.cli.common import say
+from geotagger.cli.places import check_on_earth, coordinates, numbers
 from geotagger.errors import UsageError
 
 if TYPE_CHECKING:
@@ -132,9 +133,7 @@ def _near(text: str, radius: float) -> "Near":
     from geotagger.index.search import Near
 
     if re.search(r"[^\W\d_]{2}", text) is None:
-        latitude, longitude = _numbers("--near", text, 2, "LAT,LNG as in 48.8584,2.2945, or a town's name")
-        _check_place("--near", latitude, longitude)
-        return Near(latitude, longitude, radius)
+        return Near(*coordinates("--near", text), radius)
     from geotagger.gazetteer import the_place
 
     place, others = the_place(text)
@@ -147,30 +146,12 @@ def _near(text: str, radius: float) -> "Near":
 def _box(text: str) -> "Box":
     from geotagger.index.search import Box
 
-    south, west, north, east = _numbers("--bbox", text, 4, "SOUTH,WEST,NORTH,EAST as in 45.5,4.5,46,5.2")
-    _check_place("--bbox", south, west)
-    _check_place("--bbox", north, east)
+    south, west, north, east = numbers("--bbox", text, 4, "SOUTH,WEST,NORTH,EAST as in 45.5,4.5,46,5.2")
+    check_on_earth("--bbox", south, west)
+    check_on_earth("--bbox", north, east)
     if south > north:
         raise UsageError(f"--bbox {text}: the first corner is the southern one, but {south:g} > {north:g}")
     return Box(south, west, north, east)
-
-
-def _numbers(option: str, text: str, count: int, wanted: str) -> list[float]:
-    try:
-        numbers = [float(part) for part in text.replace(";", ",").split(",")]
-    except ValueError:
-        numbers = []
-    if len(numbers) != count:
-        raise UsageError(f"{option} {text}: cannot be read; wanted is {wanted}")
-    return numbers
-
-
-def _check_place(option: str, latitude: float, longitude: float) -> None:
-    if not (abs(latitude) <= 90 and abs(longitude) <= 180):
-        raise UsageError(
-            f"{option}: {latitude:g},{longitude:g} is not on the Earth; "
-            "latitudes are −90 to 90, longitudes −180 to 180"
-        )
 
 
 def _moment(option: str, text: str) -> tuple[datetime, datetime]:

@@ -7,28 +7,33 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from geotagger.cli.common import IndexOption, JsonOption, emit, ends_cleanly, photo_record, say, screen
+from geotagger.cli.common import (
+    ClockOption,
+    IndexOption,
+    JsonOption,
+    NoHabitsOption,
+    NoSequenceOption,
+    NoTimeZoneOption,
+    TrackOption,
+    emit,
+    ends_cleanly,
+    photo_record,
+    say,
+    screen,
+)
 from geotagger.errors import UsageError
 
 if TYPE_CHECKING:
     from geotagger.estimate.evaluation import Hidden, Score, Sighting
     from geotagger.model.pack import ModelPack
 
-TrackOption = Annotated[
-    list[Path] | None,
-    typer.Option("--track", metavar="FILE|DIR", help="Recorded tracks: GPX, KML, NMEA, FIT, Google's JSON."),
-]
-ClockOption = Annotated[
-    list[str] | None,
-    typer.Option("--clock", metavar="CAMERA=+1h03m", help="What to add to the clock of a camera."),
-]
 _FEWEST = 4
 
 
 @ends_cleanly
 def evaluate(
     paths: Annotated[
-        list[str] | None, typer.Argument(metavar="PATH…", help="Photos that know where they were taken.")
+        list[str] | None, typer.Argument(metavar="PATH", help="Photos that know where they were taken.")
     ] = None,
     share: Annotated[float, typer.Option("--hide", min=0.01, max=0.95, help="How much to hide.")] = 0.3,
     seeds: Annotated[
@@ -50,13 +55,9 @@ def evaluate(
     certainty: Annotated[
         float, typer.Option("--certainty", min=0.01, max=0.99, help="What the radius should hold.")
     ] = 0.9,
-    no_habits: Annotated[
-        bool, typer.Option("--no-habits", help="Leave out the places that this archive visits.")
-    ] = False,
-    no_time_zone: Annotated[
-        bool, typer.Option("--no-time-zone", help="Leave out what the UTC offset tells of the place.")
-    ] = False,
-    no_sequence: Annotated[bool, typer.Option("--no-sequence", help="Look at each picture alone.")] = False,
+    no_habits: NoHabitsOption = False,
+    no_time_zone: NoTimeZoneOption = False,
+    no_sequence: NoSequenceOption = False,
     plots: Annotated[
         Path | None,
         typer.Option("--plots", metavar="DIR", help="Write reliability and risk–coverage as PNG."),

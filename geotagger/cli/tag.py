@@ -197,7 +197,7 @@ def place(
 
     reporter = Reporter(as_json=as_json)
     placing = Placing(
-        *coordinates(where, "LAT,LNG"), Writing(write, sidecar_style, sidecar_folder), overwrite
+        *coordinates("LAT,LNG", where), Writing(write, sidecar_style, sidecar_folder), overwrite
     )
     tally = run(placing, files, index, reporter.outcome, wait=wait)
     reporter.summary(tally, "geotagger place")
