@@ -1,11 +1,14 @@
 """ResNet-101 with 15,527 classes on this CPU: MXNet, ONNX Runtime, OpenVINO, PyTorch, photos a second.
 
     python -m benchmarks.engines PACK --photos DIR [--mxnet-python PY --mxnet-files DIR] [--rounds 3]
+                                 [--batches 1 8 32] [--per-core]
 
 PACK is the imported network; its INT8 variant is made from the photos where it has none. MXNet runs in
 the Python that has it, on the original symbol and params in DIR. Every engine is a process of its own, all
 take turns round after round, and the best of the rounds counts: what else the machine does, or a
-cloud neighbour, can only slow them down. Peak memory is that of the process.
+cloud neighbour, can only slow them down. With --per-core every engine gets one thread and processor time
+counts instead of the clock: the ratios to trust on a machine that is busy. Peak memory is that of the
+process.
 """
 
 import argparse
@@ -17,17 +20,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-BATCHES = (1, 8, 32)
 SECONDS_EACH = 2.0
 
 Forward = Callable[[NDArray[np.float32]], object]
+Open = Callable[[Path, int | None], Forward]
+"""A pack's folder and a number of threads, None for all cores."""
 
 MXNET = """
 import json, resource, sys, time
@@ -38,17 +42,20 @@ symbol, args, aux = mx.sym.load(sys.argv[1]), {}, {}
 for name, value in mx.nd.load(sys.argv[2]).items():
     (args if name.startswith("arg:") else aux)[name[4:]] = value
 photos, rates = np.load(sys.argv[3]), {}
+clock = time.process_time if sys.argv[6] == "1" else time.perf_counter
 for batch in json.loads(sys.argv[4]):
     known = {"data": (batch, 3, 224, 224)}
     known.update({n: (batch,) for n in symbol.list_arguments() if n.endswith("label")})
     run = symbol.simple_bind(mx.cpu(), grad_req="null", **known)
     run.copy_params_from(args, aux, allow_extra_params=True)
-    best, begun = 1e9, time.perf_counter()
-    while time.perf_counter() - begun < float(sys.argv[5]) or best == 1e9:
-        start = time.perf_counter()
+    run.forward(is_train=False, data=mx.nd.array(photos[:batch]))
+    run.outputs[0].asnumpy()
+    best, begun = 1e9, clock()
+    while clock() - begun < float(sys.argv[5]):
+        start = clock()
         run.forward(is_train=False, data=mx.nd.array(photos[:batch]))
         run.outputs[0].asnumpy()
-        best = min(best, time.perf_counter() - start)
+        best = min(best, clock() - start)
     rates[batch] = batch / best
 print(json.dumps({"rates": rates, "mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
 """
@@ -61,28 +68,34 @@ def main() -> None:
     parser.add_argument("--mxnet-python", type=Path)
     parser.add_argument("--mxnet-files", type=Path)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--batches", type=int, nargs="+", default=[1, 8, 32])
+    parser.add_argument("--per-core", action="store_true")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     parser.add_argument("--inputs", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one:
-        print(json.dumps(measured(ENGINES[given.one](given.pack), np.load(given.inputs))))
+        forward = ENGINES[given.one](given.pack, 1 if given.per_core else None)
+        print(json.dumps(measured(forward, np.load(given.inputs), given.batches, given.per_core)))
         return
     with tempfile.TemporaryDirectory() as scratch:
         inputs = Path(scratch) / "inputs.npy"
-        np.save(inputs, photos_for(given.pack, given.photos, max(BATCHES)))
+        np.save(inputs, photos_for(given.pack, given.photos, max(given.batches)))
         base = [sys.executable, "-m", "benchmarks.engines", str(given.pack), "--photos", str(given.photos)]
+        base += ["--batches", *map(str, given.batches), *(["--per-core"] if given.per_core else [])]
         commands = {name: [*base, "--one", name, "--inputs", str(inputs)] for name in ENGINES}
+        if given.per_core:
+            os.environ["OMP_NUM_THREADS"] = "1"
         if given.mxnet_python and given.mxnet_files:
             symbol = next(given.mxnet_files.glob("*-symbol.json"))
             params = next(given.mxnet_files.glob("*.params"))
             commands["MXNet 1.9.1 fp32"] = [str(given.mxnet_python), "-W", "ignore", "-c", MXNET]
-            commands["MXNet 1.9.1 fp32"] += [str(symbol), str(params), str(inputs), json.dumps(BATCHES)]
-            commands["MXNet 1.9.1 fp32"] += [str(SECONDS_EACH)]
+            commands["MXNet 1.9.1 fp32"] += [str(symbol), str(params), str(inputs), json.dumps(given.batches)]
+            commands["MXNet 1.9.1 fp32"] += [str(SECONDS_EACH), str(int(given.per_core))]
         results: dict[str, dict[str, Any]] = {}
         for _ in range(given.rounds):
             for name, command in commands.items():
                 take(results, name, subprocess.run(command, capture_output=True, text=True, check=False))
-    tell(results)
+            tell(results, given.batches, given.per_core)
 
 
 def take(results: dict[str, dict[str, Any]], name: str, done: subprocess.CompletedProcess[str]) -> None:
@@ -96,16 +109,19 @@ def take(results: dict[str, dict[str, Any]], name: str, done: subprocess.Complet
         best["rates"][batch] = max(best["rates"][batch], rate)
 
 
-def measured(forward: Forward, photos: NDArray[np.float32]) -> dict[str, Any]:
+def measured(
+    forward: Forward, photos: NDArray[np.float32], batches: Sequence[int], per_core: bool
+) -> dict[str, Any]:
+    clock = time.process_time if per_core else time.perf_counter
     rates = {}
-    for batch in BATCHES:
+    for batch in batches:
         some = np.ascontiguousarray(photos[:batch])
         forward(some)
-        best, begun = float("inf"), time.perf_counter()
-        while time.perf_counter() - begun < SECONDS_EACH:
-            start = time.perf_counter()
+        best, begun = float("inf"), clock()
+        while clock() - begun < SECONDS_EACH:
+            start = clock()
             forward(some)
-            best = min(best, time.perf_counter() - start)
+            best = min(best, clock() - start)
         rates[str(batch)] = batch / best
     return {"rates": rates, "mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
@@ -126,26 +142,28 @@ def photos_for(folder: Path, photos: Path, count: int) -> NDArray[np.float32]:
     return np.stack([read_pixels(path, pack.preprocessing) for path in paths])
 
 
-def _runner(engine: str, variant: str) -> Callable[[Path], Forward]:
-    def open_one(folder: Path) -> Forward:
+def _runner(engine: str, variant: str) -> Open:
+    def open_one(folder: Path, threads: int | None) -> Forward:
         from geotagger.engine.devices import Device
         from geotagger.engine.onnx_runner import OnnxRunner
         from geotagger.engine.openvino_runner import OpenVinoRunner
 
         network = folder / ("model.onnx" if variant == "fp32" else f"model.{variant}.onnx")
         if engine == "openvino":
-            return OpenVinoRunner(network).run
-        return OnnxRunner(network, Device("cpu")).run
+            return OpenVinoRunner(network, threads).run
+        return OnnxRunner(network, Device("cpu"), threads).run
 
     return open_one
 
 
-def _pytorch(compiled: bool) -> Callable[[Path], Forward]:
-    def open_one(_: Path) -> Forward:
+def _pytorch(compiled: bool) -> Open:
+    def open_one(_: Path, threads: int | None) -> Forward:
         import torch
 
         from training.networks import build
 
+        if threads is not None:
+            torch.set_num_threads(threads)
         network: Any = build("resnet101-v2", 15_527).eval()
         if compiled:
             network = torch.compile(network)
@@ -159,7 +177,7 @@ def _pytorch(compiled: bool) -> Callable[[Path], Forward]:
     return open_one
 
 
-ENGINES: dict[str, Callable[[Path], Forward]] = {
+ENGINES: dict[str, Open] = {
     "ONNX Runtime fp32": _runner("onnxruntime", "fp32"),
     "ONNX Runtime INT8": _runner("onnxruntime", "int8"),
     "OpenVINO fp32": _runner("openvino", "fp32"),
@@ -169,19 +187,20 @@ ENGINES: dict[str, Callable[[Path], Forward]] = {
 }
 
 
-def tell(results: dict[str, dict[str, Any]]) -> None:
+def tell(results: dict[str, dict[str, Any]], batches: Sequence[int], per_core: bool) -> None:
     cores = len(os.sched_getaffinity(0))
-    print(f"{platform.system()} {platform.machine()}, {cores} cores, {time.strftime('%F')}\n")
+    unit = "photos a second of one core" if per_core else "photos a second"
+    print(f"\n{platform.system()} {platform.machine()}, {cores} cores, {time.strftime('%F')}, {unit}\n")
     print(
-        "| runtime | " + " | ".join(f"batch {batch}" for batch in BATCHES) + " | × MXNet, best | peak MiB |"
+        "| runtime | " + " | ".join(f"batch {batch}" for batch in batches) + " | × MXNet, best | peak MiB |"
     )
-    print("|---|" + "---|" * (len(BATCHES) + 2))
+    print("|---|" + "---|" * (len(batches) + 2))
     reference = results.get("MXNet 1.9.1 fp32", {}).get("rates")
     for name, found in results.items():
         if "failed" in found:
             print(f"| {name} | {found['failed']} |")
             continue
-        rates = [float(found["rates"][str(batch)]) for batch in BATCHES]
+        rates = [float(found["rates"][str(batch)]) for batch in batches]
         ratio = f"{max(rates) / max(reference.values()):.2f}" if reference else "–"
         print(f"| {name} | {' | '.join(f'{rate:.1f}' for rate in rates)} | {ratio} | {found['mib']:.0f} |")
 
