@@ -73,11 +73,16 @@ def prepare(
     except WriteRefusedError as refused:
         if mode == "exif":
             raise
-        return _prepare_sidecar(path, position, sidecars, overwrite, durable, str(refused))
+        return _prepare_sidecar(path, position, sidecars, overwrite, durable, _why(refused, path))
     except WriteError as error:
         if mode == "exif" or sidecar_folder is None:
             raise
-        return _prepare_sidecar(path, position, sidecars, overwrite, durable, str(error))
+        return _prepare_sidecar(path, position, sidecars, overwrite, durable, _why(error, path))
+
+
+def _why(error: WriteError, path: str) -> str:
+    """The reason in an error's line, without the photo's name and what was left untouched."""
+    return str(error).removeprefix(f"{path}: ").partition(";")[0]
 
 
 def commit(prepared: Prepared) -> None:
@@ -232,6 +237,8 @@ def edit_of(
 def _prepare_sidecar(
     path: str, position: Position, sidecars: Sidecars, overwrite: bool, durable: bool, note: str | None
 ) -> Prepared:
+    if path.lower().endswith(".xmp"):
+        raise WriteRefusedError(f"{path}: it is a sidecar itself; left alone, name its photo instead")
     with replace.opened(path) as photo:
         with contextlib.suppress(RefusedError):
             if not overwrite:

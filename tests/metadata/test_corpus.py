@@ -1,6 +1,8 @@
 """Every sample photo takes a position without harm, and gives it back."""
 
+import random
 import shutil
+import struct
 from collections import Counter
 from pathlib import Path
 
@@ -9,6 +11,8 @@ import pytest
 from benchmarks import fidelity
 from geotagger.errors import WriteError
 from geotagger.metadata import Edit, commit, prepare, restore, settle
+from tests.fuzz.mutations import mutated, seeds_below
+from tests.fuzz.photos import checked
 from tests.metadata.conftest import ESTIMATE
 from tests.metadata.exiftool import needs_exiftool
 
@@ -69,3 +73,30 @@ def test_real_gps_is_refused_without_overwrite(shared_data: Path, tmp_path: Path
             prepare(str(copy), ESTIMATE, mode=mode)  # type: ignore[arg-type]
     assert copy.read_bytes() == photo.read_bytes()
     assert [p.name for p in tmp_path.iterdir()] == [copy.name]
+
+
+def test_spoiled_photos_break_no_rule(shared_data: Path, tmp_path: Path) -> None:
+    """A small helping of what `python -m tests.fuzz.photos` does by the hundred thousand."""
+    seeds = seeds_below(shared_data / "photos/exifr")
+    outcomes = Counter(
+        checked(tmp_path, *mutated(seeds, random.Random(f"test/{number}"))) for number in range(300)
+    )
+    assert set(outcomes) == {"written", "refused"}
+
+
+def test_a_tiff_whose_xmp_overlaps_what_changes_is_refused(tmp_path: Path) -> None:
+    """Found by fuzzing: the XMP entry of a spoiled TIFF leads to the header."""
+    photo = tmp_path / "photo.tif"
+    table = struct.pack("<H", 1) + struct.pack("<HHII", 0x2BC, 7, 40, 0) + bytes(4)
+    photo.write_bytes(b"II*\0\x08\0\0\0" + table + bytes(40))
+    with pytest.raises(WriteError, match="XMP"):
+        prepare(str(photo), ESTIMATE, mode="exif")
+
+
+def test_an_exif_block_that_ends_with_its_entries_is_written_and_forgotten(tmp_path: Path) -> None:
+    """Found by fuzzing: the pointer to the next directory is missing."""
+    photo = tmp_path / "photo.jpg"
+    block = b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", 1) + struct.pack("<HHII", 0x112, 3, 1, 6)
+    app1 = b"\xff\xe1" + struct.pack(">H", len(block) + 2) + block
+    photo.write_bytes(b"\xff\xd8" + app1 + b"\xff\xc0\0\x08\x08\0\x10\0\x10\0\xff\xda\0\x02\0\xff\xd9")
+    assert checked(tmp_path, ".jpg", photo.read_bytes()) == "written"

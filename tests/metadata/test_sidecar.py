@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from geotagger.errors import WriteError, WriteRefusedError
-from geotagger.metadata import commit, forget, prepare, restore, sidecar_position, sync_folders
+from geotagger.metadata import abandon, commit, forget, prepare, restore, sidecar_position, sync_folders
 from geotagger.metadata.rdf import XmpError, parsed
 from geotagger.metadata.xmp import position_of
 from tests.metadata import exiftool
@@ -228,3 +228,15 @@ def test_a_sidecar_is_not_overwritten_when_one_appears_meanwhile(tmp_path: Path)
         commit(prepared)
     assert sidecar.read_text() == "theirs"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["N.CR3", "N.CR3.xmp"]
+
+
+def test_a_sidecar_gets_no_sidecar(tmp_path: Path) -> None:
+    sidecar = place(raw_photo(tmp_path, "O.CR3"))
+    with pytest.raises(WriteRefusedError, match="sidecar itself"):
+        prepare(str(sidecar), OWNERS)
+
+
+def test_the_reason_for_a_sidecar_is_told(tmp_path: Path) -> None:
+    prepared = prepare(str(raw_photo(tmp_path, "P.CR3")), OWNERS)
+    assert prepared.note == "positions are not written into files of this format"
+    abandon(prepared)
