@@ -68,17 +68,19 @@ def main() -> None:
         tell(
             name,
             {
-                "full": lambda: read_pixels(path, Preprocessing(), previews=False),
-                "thumbnail": lambda: read_pixels(path, Preprocessing()),
+                "full": lambda: read_pixels(path, Preprocessing(), previews="none"),
+                "thumbnail": lambda: read_pixels(path, Preprocessing(), previews="any"),
             },
         )
     if given.pack:
-        effects(given.pack, sorted(facts)[:: max(1, len(facts) // given.count)])
+        effects(given.pack, sorted(jpegs)[:: max(1, len(jpegs) // given.count)])
 
 
 def _has_thumbnail(path: str) -> bool:
     recipe = Preprocessing()
-    return not np.array_equal(read_pixels(path, recipe), read_pixels(path, recipe, previews=False))
+    return not np.array_equal(
+        read_pixels(path, recipe, previews="any"), read_pixels(path, recipe, previews="none")
+    )
 
 
 def ways_of(data: bytes) -> dict[str, Callable[[], object]]:
@@ -139,7 +141,7 @@ def effects(folder: Path, paths: list[str]) -> None:
         "bicubic filter": lambda p: read_pixels(p, replace(recipe, resampling="bicubic")),
         "× 255 for × 256": lambda p: read_pixels(p, replace(recipe, scale=255.0)),
         "squash for centre": lambda p: read_pixels(p, replace(recipe, crop="squash")),
-        "thumbnail of 320 pixels": lambda p: _by_thumbnail(p, recipe),
+        "a phone's HEIC thumbnail": lambda p: _by_thumbnail(p, recipe),
     }
     kept, inputs = [], []
     for path in paths:
@@ -164,16 +166,19 @@ def _with_headroom(path: str, recipe: Preprocessing, headroom: int) -> Pixels:
     before = prepare.DECODE_HEADROOM
     prepare.DECODE_HEADROOM = headroom
     try:
-        return read_pixels(path, recipe, previews=False)
+        return read_pixels(path, recipe, previews="none")
     finally:
         prepare.DECODE_HEADROOM = before
 
 
 def _by_thumbnail(path: str, recipe: Preprocessing) -> Pixels:
-    """What a camera's thumbnail of 320×240 or 320×213 at quality 70 would give, made here."""
+    """What a phone's HEIC thumbnail of 320×240 at quality 70 would give a network of 224 pixels, made
+    here, in proportion for networks of other sizes."""
+    edge = round(recipe.input_size * 240 / 224)
     with Image.open(path) as opened:
         image: Any = opened.convert("RGB")
-        image.thumbnail((10_000, 240) if image.width >= image.height else (240, 10_000), Image.Resampling.BOX)
+        box = (10_000, edge) if image.width >= image.height else (edge, 10_000)
+        image.thumbnail(box, Image.Resampling.BOX)
         out = io.BytesIO()
         image.save(out, "JPEG", quality=70, exif=opened.getexif())
     with tempfile.TemporaryDirectory() as folder:

@@ -12,13 +12,13 @@ from geotagger.photo.decode import Picture, decode
 from geotagger.photo.facts import container_of, facts_of
 from geotagger.photo.formats import RAW_FORMATS
 from geotagger.photo.prepare import Pixels, Preprocessing, edge_needed, prepare
-from geotagger.photo.previews import find_preview, raw_preview
+from geotagger.photo.previews import Previews, find_preview, raw_preview
 from geotagger.photo.source import ByteSource
 from geotagger.photo.values import Facts
 
 
 def read_photo(
-    path: str | os.PathLike[str], preprocessing: Preprocessing, *, previews: bool = True
+    path: str | os.PathLike[str], preprocessing: Preprocessing, *, previews: Previews = "faithful"
 ) -> tuple[Facts, Pixels]:
     """Facts and pixels; the file is opened once and hardly a byte of it read twice. `previews`:
     see `read_pixels`."""
@@ -32,11 +32,11 @@ def read_pixels(
     preprocessing: Preprocessing,
     facts: Facts | None = None,
     *,
-    previews: bool = True,
+    previews: Previews = "faithful",
 ) -> Pixels:
-    """The pixels alone. `facts`, where given, must still describe the file. `previews` lets a
-    smaller picture of the same scene stand for the main one where the file has one that is large
-    enough; a RAW file is only ever seen through its preview."""
+    """The pixels alone. `facts`, where given, must still describe the file. `previews` says which
+    smaller pictures of the same scene may stand for the main one; a RAW file is only ever seen
+    through its preview."""
     with ByteSource(path) as source:
         container = container_of(source)
         if facts is not None and (facts.format, facts.width, facts.height) != (
@@ -52,7 +52,7 @@ def _pixels(source: ByteSource, container: Container, preprocessing: Preprocessi
     if container.format in RAW_FORMATS:
         preview: Picture | None = raw_preview(source, container, preprocessing)
     else:
-        preview = find_preview(source, container, preprocessing) if previews else None
+        preview = find_preview(source, container, preprocessing, previews)
     if preview is not None:
         orientation = 1 if preview.turned else container.orientation
         # measured in its own pixels: a preview's crop is its own centre

@@ -6,6 +6,8 @@ the network's input, reading only that picture's bytes; or None. Thumbnails in E
 too small for any network, and previews in maker notes outlive edits of the picture: both are left out.
 """
 
+from typing import Literal
+
 import rawpy
 from PIL import Image
 
@@ -16,6 +18,11 @@ from geotagger.photo.heic_item import standalone
 from geotagger.photo.jpeg import read_jpeg_head
 from geotagger.photo.prepare import Preprocessing, edge_needed
 from geotagger.photo.source import ByteSource
+
+Previews = Literal["faithful", "any", "none"]
+"""`faithful`: with twice the pixels that the input needs, like a scaled decode. `any`: with as many as the
+input; faster, but a phone's HEIC thumbnail changed the top class of 7 % of the photos where scaled
+decoding changed none (benchmarks/results-engines.md)."""
 
 _JPEG_HEAD_BYTES = 1 << 16
 _LONGEST_PREVIEW = 1 << 27
@@ -41,17 +48,21 @@ def raw_preview(source: ByteSource, container: Container, preprocessing: Preproc
         raise source.refusal(decoder_complaint(error, container.format)) from None
 
 
-def find_preview(source: ByteSource, container: Container, preprocessing: Preprocessing) -> Picture | None:
+def find_preview(
+    source: ByteSource, container: Container, preprocessing: Preprocessing, previews: Previews
+) -> Picture | None:
     """A preview to use instead of the main picture; None when there is none that will do."""
     edge = edge_needed(preprocessing)
-    if edge is None:
+    if edge is None or previews == "none":
         return None  # the very pixels are wanted
+    if previews == "any":
+        edge = preprocessing.input_size
     try:
         head = container.jpeg_head
         if head is not None and head.mpf is not None:
             return _of_index(source, container, mpf.large_thumbnails(head.mpf, head.mpf_offset), edge)
         if container.format == "heic" and container.items is not None:
-            return _thumbnail(source, container, container.items, preprocessing.input_size)
+            return _thumbnail(source, container, container.items, edge)
     except Exception:
         return None  # a damaged preview; the main picture may be whole
     return None
@@ -73,8 +84,8 @@ def _of_index(
 def _thumbnail(
     source: ByteSource, container: Container, items: isobmff.ItemTable, edge: int
 ) -> Picture | None:
-    """Thumbnails of phones are 240 pixels high: enough for an input of 224 without headroom, made
-    by the same camera from the same full picture, and a hundred times faster to decode."""
+    """Thumbnails of phones are 240 pixels high: enough for an input of 224 only without headroom, but
+    eighty times faster to decode than the picture."""
     for item in items.pointing_at(b"thmb", items.primary):
         if item.kind == b"hvc1" and _fits(*item.size, container, edge):
             image = decode_heic_bytes(standalone(item, items.data(source, item)))

@@ -152,7 +152,7 @@ def test_a_large_thumbnail_stands_for_its_jpeg(tmp_path: Path) -> None:
     path = tmp_path / "a.jpg"
     path.write_bytes(with_index(main, jpeg(quarters(640, 480))))
     assert is_upright(read_pixels(path, Recipe()))
-    assert not is_upright(read_pixels(path, Recipe(), previews=False))
+    assert not is_upright(read_pixels(path, Recipe(), previews="none"))
 
 
 @pytest.mark.parametrize(
@@ -184,11 +184,14 @@ def test_unfiltered_resampling_wants_the_very_pixels(tmp_path: Path) -> None:
 def test_the_thumbnail_of_a_phone_shows_what_its_heic_shows(shared_data: Path) -> None:
     path = shared_data / "photos/exif-samples/heic/mobile/iphone_13_pro_max.HEIC"
     recipe = Recipe(input_size=64)
-    full, thumb = read_pixels(path, recipe, previews=False), read_pixels(path, recipe)
+    full, thumb = read_pixels(path, recipe, previews="none"), read_pixels(path, recipe)
+    scant = Recipe(input_size=224)
+    assert np.array_equal(read_pixels(path, scant), read_pixels(path, scant, previews="none"))
+    assert not np.array_equal(read_pixels(path, scant), read_pixels(path, scant, previews="any"))
     assert not np.array_equal(full, thumb)
     assert np.abs(full - thumb).mean() < 6  # grey values; two strangers differ by 60
     large = Recipe(input_size=256)
-    assert np.array_equal(read_pixels(path, large), read_pixels(path, large, previews=False))
+    assert np.array_equal(read_pixels(path, large, previews="any"), read_pixels(path, large))
 
 
 def test_turns_of_heif_compose_like_turns_of_pictures() -> None:
