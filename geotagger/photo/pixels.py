@@ -48,7 +48,9 @@ def read_pixels(
         return _pixels(source, container, preprocessing, previews)
 
 
-def _pixels(source: ByteSource, container: Container, preprocessing: Preprocessing, previews: bool) -> Pixels:
+def _pixels(
+    source: ByteSource, container: Container, preprocessing: Preprocessing, previews: Previews
+) -> Pixels:
     if container.format in RAW_FORMATS:
         preview: Picture | None = raw_preview(source, container, preprocessing)
     else:
