@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from geotagger.tag.outcome import Outcome, Tally
+    from geotagger.tag.profile import Profile
 
 
 class Reporter:
@@ -111,6 +112,15 @@ def _rows(tally: "Tally") -> list[tuple[str, int]]:
     for (status, group), photos in tally.groups.most_common():
         rows.append((f"{status}: {group}" if group else status, photos))
     return rows
+
+
+def show_profile(profile: "Profile") -> None:
+    """Where the time went, on standard error, so that JSON stays alone on standard output."""
+    for share in profile.shares():
+        threads = f" on {share.threads} threads" if share.threads > 1 else ""
+        say(f"{share.stage:26} {share.seconds:8.2f} s{threads}, busy {share.busy:.0%} of the run")
+    if (limit := profile.limit()) is not None:
+        say(f"the limit: {limit.stage}")
 
 
 @contextmanager

@@ -118,6 +118,9 @@ def tag(
     sidecar_folder: SidecarFolderOption = None,
     index: IndexOption = None,
     wait: WaitOption = False,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Say at the end where the time went, and what was the limit.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Speak only of failures, for cron.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -128,9 +131,10 @@ def tag(
 
     Example: `geotagger tag ~/Photos --min-confidence 0.8`
     """
-    from geotagger.cli.report import Reporter, stop_on_signal
+    from geotagger.cli.report import Reporter, show_profile, stop_on_signal
     from geotagger.tag.corridor import tag as run
     from geotagger.tag.options import TagOptions, Writing
+    from geotagger.tag.profile import Profile
     from geotagger.tag.stage import Listener
 
     options = TagOptions(
@@ -162,8 +166,11 @@ def tag(
         listener = Listener(
             reporter.outcome, reporter.note, reporter.phase, reporter.advance, stop, every=as_json
         )
-        tally = run(options, index, listener)
+        spent = Profile()
+        tally = run(options, index, listener, spent)
     reporter.summary(tally, "Dry run, nothing was written" if dry_run else "geotagger tag")
+    if profile:
+        show_profile(spent)
     if stop.is_set():
         raise typer.Exit(INTERRUPTED_EXIT_CODE)
     raise typer.Exit(1 if tally.statuses["failed"] else 0)

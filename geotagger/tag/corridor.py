@@ -27,20 +27,24 @@ from geotagger.tag.clocks import Clocks, remembered
 from geotagger.tag.network import Network, choose_pack
 from geotagger.tag.options import TagOptions
 from geotagger.tag.outcome import Tally
+from geotagger.tag.profile import Profile
 from geotagger.tag.stage import Listener, Stage
 from geotagger.tag.survey import SETTLED, Survey, survey
 from geotagger.tag.writing import repair
 
 
-def tag(options: TagOptions, index_path: Path | None, listener: Listener) -> Tally:
-    """Tags all photos at or below `options.paths`; what became of them.
+def tag(
+    options: TagOptions, index_path: Path | None, listener: Listener, profile: Profile | None = None
+) -> Tally:
+    """Tags all photos at or below `options.paths`; what became of them. `profile` is told where the
+    time went.
 
     Raises UsageError, ModelError, ArchiveBusyError, IndexUnusableError, ArchiveError.
     """
     pack = choose_pack(options.model, listener.note)
     clocks = Clocks(parse_clocks(options.clocks), _tracks(options, listener))
     paths = [_existing(path) for path in options.paths]
-    tally = Tally()
+    tally, timed = Tally(), profile or Profile()
     with (
         lock(_places_held(paths, options), wait=options.wait, waiting=listener.note),
         open_index(index_path, mode="snapshot" if options.dry_run else "write") as index,
@@ -52,7 +56,7 @@ def tag(options: TagOptions, index_path: Path | None, listener: Listener) -> Tal
         try:
             for root, below in _by_root(index, paths):
                 stage = Stage(
-                    index, run, root, below, options, listener, tally, clocks, pack, network, model_id
+                    index, run, root, below, options, listener, tally, clocks, pack, network, model_id, timed
                 )
                 _walk(stage)
             ended = "interrupted" if listener.stop.is_set() else "done"
@@ -71,19 +75,20 @@ def _walk(stage: Stage) -> None:
     stage.clocks = replace(stage.clocks, told=remembered(stage.index, stage.root, stage.clocks.told))
     listener.phase("Reading", 0)
     failed_before = stage.tally.statuses["failed"]
-    found = survey(
-        stage.index,
-        stage.root,
-        stage.below,
-        exclude=options.exclude,
-        clocks=stage.clocks,
-        readers=stage.readers,
-        read_only=options.dry_run,
-        report=stage.report,
-        note=listener.note,
-        advance=listener.advance,
-        stopped=listener.stop.is_set,
-    )
+    with stage.profile.timed("listing, facts and times"):
+        found = survey(
+            stage.index,
+            stage.root,
+            stage.below,
+            exclude=options.exclude,
+            clocks=stage.clocks,
+            readers=stage.readers,
+            read_only=options.dry_run,
+            report=stage.report,
+            note=listener.note,
+            advance=listener.advance,
+            stopped=listener.stop.is_set,
+        )
     if listener.stop.is_set():
         return
     if _is_settled(stage, found) and not listener.every:

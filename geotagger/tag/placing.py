@@ -8,9 +8,10 @@ from geotagger.estimate.calibration import KEY as CALIBRATION
 from geotagger.estimate.calibration import Calibration, least_confidence
 from geotagger.estimate.movement import learn_movement
 from geotagger.estimate.outing import Options as EstimateOptions
-from geotagger.index.photos import Fixes
+from geotagger.index.photos import Fixes, Known
+from geotagger.tag.network import Network, Said
 from geotagger.tag.outings import Context, Seen, grouped, settle_outing, wants_a_look
-from geotagger.tag.overlap import overlapped
+from geotagger.tag.overlap import Pixels, overlapped
 from geotagger.tag.references import gather_references
 from geotagger.tag.stage import Stage
 from geotagger.tag.survey import Survey
@@ -33,10 +34,11 @@ def place_photos(stage: Stage, found: Survey) -> None:
     stage.listener.phase("Placing", found.unchanged + int(found.touched.sum()))
     for outings in _in_groups(grouped(_seen(stage, context))):
         jobs: list[Job] = []
-        with stage.index.batch():
+        with stage.profile.timed("estimating and recording"), stage.index.batch():
             for outing in outings:
                 jobs += settle_outing(context, outing)
-        writer.write(jobs)
+        with stage.profile.timed("writing"):
+            writer.write(jobs)
 
 
 def _context(stage: Stage, found: Survey, fixes: Fixes) -> Context:
@@ -84,8 +86,8 @@ def _seen(stage: Stage, context: Context) -> Iterator[Seen]:
         seen = overlapped(
             photos,
             lambda known: wants_a_look(context, known),
-            lambda known: network.read(known.path),
-            network.say,
+            lambda known: _read(stage, network, known),
+            lambda batch: _say(stage, network, batch),
             batch_size=network.batch_size,
             readers=stage.readers,
         )
@@ -95,6 +97,16 @@ def _seen(stage: Stage, context: Context) -> Iterator[Seen]:
         if stage.in_scope(one[0].path):
             stage.listener.advance(1)
         yield one
+
+
+def _read(stage: Stage, network: Network, known: Known) -> Pixels:
+    with stage.profile.timed("reading and decoding", stage.readers):
+        return network.read(known.path)
+
+
+def _say(stage: Stage, network: Network, batch: Pixels) -> list[Said]:
+    with stage.profile.timed("network"):
+        return network.say(batch)
 
 
 def _in_groups(outings: Iterable[list[Seen]]) -> Iterator[list[list[Seen]]]:

@@ -13,6 +13,7 @@ from geotagger.tag.clocks import Clocks
 from geotagger.tag.network import Network
 from geotagger.tag.options import TagOptions
 from geotagger.tag.outcome import Outcome, Report, Tally
+from geotagger.tag.profile import Profile
 from geotagger.tag.writing import is_at_or_below
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Stage:
     pack: "ModelPack | None"
     network: Network | None
     model_id: int | None
+    profile: Profile
 
     @property
     def readers(self) -> int:

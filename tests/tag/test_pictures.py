@@ -89,6 +89,14 @@ def test_a_result_does_not_depend_on_the_batch(geotagger: Geotagger, tmp_path: P
     assert whole == parts
 
 
+def test_a_profile_names_the_limit(geotagger: Geotagger, tmp_path: Path) -> None:
+    pack, folder = colour_pack(tmp_path), pictures(tmp_path / "photos", 2)
+    said = geotagger("tag", folder, "--model", pack, "--profile", "--json")
+    assert len(said.records) == 6
+    assert "network" in said.err
+    assert "the limit: " in said.err
+
+
 def test_another_model_looks_again_only_when_asked(geotagger: Geotagger, tmp_path: Path) -> None:
     folder = pictures(tmp_path / "photos", 2)
     first, second = colour_pack(tmp_path, "first"), colour_pack(tmp_path, "second", 0.2)
