@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -157,7 +157,21 @@ def import_model(
     input_size: Annotated[
         int, typer.Option("--input-size", metavar="PIXELS", help="The edge of the network's input.")
     ] = 224,
+    crop: Annotated[
+        Literal["centre", "squash"],
+        typer.Option("--crop", help="The middle square, or the whole picture out of proportion."),
+    ] = "centre",
+    scale: Annotated[
+        float, typer.Option("--scale", help="What full brightness becomes; the published notebook's is 256.")
+    ] = 256.0,
+    resampling: Annotated[
+        Literal["bilinear", "box", "hamming", "bicubic", "lanczos", "bilinear-unfiltered"],
+        typer.Option("--resampling", help="The filter that shrinks pictures to the input."),
+    ] = "bilinear",
     licence: Annotated[str, typer.Option("--licence", help="The licence of the weights.")] = "not stated",
+    keep_mxnet: Annotated[
+        bool, typer.Option("--keep-mxnet", help="Keep the MXNet files in the pack, for --engine mxnet.")
+    ] = False,
     force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -178,10 +192,10 @@ def import_model(
         version=version_of(params),
         licence=licence,
         description=f"Imported from the MXNet checkpoint {params.name}",
-        preprocessing=Preprocessing(input_size=input_size),
+        preprocessing=Preprocessing(input_size=input_size, crop=crop, scale=scale, resampling=resampling),
     )
     folder = models_folder() / name
-    pack = import_checkpoint(symbol, params, cells, folder, manifest, replace=force)
+    pack = import_checkpoint(symbol, params, cells, folder, manifest, replace=force, keep=keep_mxnet)
     say(f"{name} is installed in {folder}: {len(pack.cells):,} cells")
     if pack.manifest.suspect:
         say(f"{pack.manifest.suspect} of its cells are suspect: {_SUSPECT}")

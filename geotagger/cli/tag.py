@@ -99,7 +99,7 @@ def tag(
         typer.Option("--device", help="auto, cpu, cuda, cuda:0,2, tensorrt, coreml, directml, openvino."),
     ] = "auto",
     engine: Annotated[
-        str, typer.Option("--engine", help="What runs the model: auto, onnxruntime, mxnet.")
+        str, typer.Option("--engine", help="What runs the model: auto, onnxruntime, openvino, mxnet.")
     ] = "auto",
     variant: Annotated[
         str | None,

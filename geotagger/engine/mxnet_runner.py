@@ -16,9 +16,8 @@ import numpy as np
 from geotagger.engine.devices import Device
 from geotagger.engine.values import Batch, OutOfMemoryError, Outputs
 from geotagger.errors import EngineError
-
-SYMBOL, PARAMS = Path("mxnet/symbol.json"), Path("mxnet/model.params")
-"""Where a pack keeps the checkpoint it was imported from."""
+from geotagger.model.pack import MXNET_PARAMS as PARAMS
+from geotagger.model.pack import MXNET_SYMBOL as SYMBOL
 
 _INSTEAD = "leave --engine out: ONNX Runtime runs the same network"
 _NEWEST_GPU = 86
@@ -33,8 +32,8 @@ class MxnetRunner:
         for needed in (SYMBOL, PARAMS):
             if not (folder / needed).is_file():
                 raise EngineError(
-                    f"--engine mxnet: {folder / needed} is missing; put the model's -symbol.json and .params "
-                    f"there as {SYMBOL} and {PARAMS}, or {_INSTEAD}"
+                    f"--engine mxnet: {folder / needed} is missing; import the model again with "
+                    f"--keep-mxnet, or {_INSTEAD}"
                 )
         mx = _import_mxnet()
         self._mx = mx

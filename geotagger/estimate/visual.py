@@ -20,6 +20,10 @@ FloatArray = NDArray[np.float64]
 KEPT_MASS = 0.99
 KEPT_CLASSES = 64
 SUSPECT_BELIEF = 0.1
+_ABOUT_THE_MEAN = 0.5
+_SMALL_CELL = 0.85
+"""Of the photos of YFCC26k half lie within 0.5 cell radii of their class's mean place, where an even
+spread would have a quarter: photos gather where the training photos did."""
 _GRIDS = ((4.0, 1), (12.0, 2), (40.0, 3), (np.inf, 4))
 """Up to which cell radius (km) how many sample points a side."""
 
@@ -56,19 +60,24 @@ class CellSamples:
         side = np.array([grid for _, grid in _GRIDS])[
             np.searchsorted(np.array([limit for limit, _ in _GRIDS]), table.radius_km)
         ]
-        counts = side**2
+        # small cells are their mean; of a larger one the mean stands for half, a grid for the rest
+        counts = np.where(side == 1, 1, side**2 + 1)
         self.first = np.concatenate([[0], np.cumsum(counts)])
         owner = np.repeat(np.arange(len(table)), counts)
         place = np.arange(self.first[-1]) - self.first[owner]
-        a_side = side[owner]
+        is_mean, a_side = place == 0, side[owner]
+        at = np.maximum(place - 1, 0)
         lat, lng = points_within(
-            table.ids[owner], (place % a_side + 0.5) / a_side, (place // a_side + 0.5) / a_side
+            table.ids[owner], (at % a_side + 0.5) / a_side, (at // a_side + 0.5) / a_side
         )
-        alone = a_side == 1
-        lat[alone], lng[alone] = table.lat[owner[alone]], table.lng[owner[alone]]
+        lat[is_mean], lng[is_mean] = table.lat[owner[is_mean]], table.lng[owner[is_mean]]
         self.vectors = unit_vectors(lat, lng)
-        self.size_km = np.maximum(table.radius_km[owner] / a_side, 0.05)
-        self.share = 1.0 / counts[owner]
+        radius = table.radius_km[owner]
+        size = np.where(
+            is_mean, np.where(a_side == 1, _SMALL_CELL, _ABOUT_THE_MEAN) * radius, radius / a_side
+        )
+        self.size_km = np.maximum(size, 0.05)
+        self.share = np.where(a_side == 1, 1.0, np.where(is_mean, 0.5, 0.5 / a_side**2))
 
     def of(self, classes: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Rows of the samples of these classes, and to which of the given classes each belongs."""

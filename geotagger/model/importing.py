@@ -7,6 +7,7 @@ the conversion, the cells and the download; knows the meaning of none of them.
 import dataclasses
 import hashlib
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,17 +20,32 @@ from geotagger.model.download import Progress, Received, fetch, forget
 from geotagger.model.manifest import Manifest, Source
 from geotagger.model.mxnet_params import read_params
 from geotagger.model.mxnet_symbol import read_symbol
-from geotagger.model.pack import ModelPack, check_free, models_folder, write_pack
+from geotagger.model.pack import (
+    MXNET_PARAMS,
+    MXNET_SYMBOL,
+    ModelPack,
+    check_free,
+    models_folder,
+    write_pack,
+)
 from geotagger.model.to_onnx import convert
 
 _EPOCH = re.compile(r"-(\d+)\.params$")
 
 
 def import_checkpoint(
-    symbol: Path, params: Path, cells: Path, folder: Path, manifest: Manifest, *, replace: bool = False
+    symbol: Path,
+    params: Path,
+    cells: Path,
+    folder: Path,
+    manifest: Manifest,
+    *,
+    replace: bool = False,
+    keep: bool = False,
 ) -> ModelPack:
     """Makes a pack in `folder` of `*-symbol.json`, `*-NNNN.params` and a list of cells. Where
-    `manifest` names no sources, the three files are noted with their checksums.
+    `manifest` names no sources, the three files are noted with their checksums. `keep`: the pack
+    keeps the checkpoint, so that `--engine mxnet` can run it.
 
     Raises CheckpointError or PackError that name the file at fault, UsageError where `folder` is taken.
     """
@@ -48,7 +64,21 @@ def import_checkpoint(
                 "give the list of cells that the network was trained on"
             )
 
-    return write_pack(folder, manifest, table, write_network, replace=replace)
+    pack = write_pack(folder, manifest, table, write_network, replace=replace)
+    if keep:
+        _keep_checkpoint(pack, symbol, params)
+    return pack
+
+
+def _keep_checkpoint(pack: ModelPack, symbol: Path, params: Path) -> None:
+    try:
+        for source, name in ((symbol, MXNET_SYMBOL), (params, MXNET_PARAMS)):
+            (pack.folder / name).parent.mkdir(exist_ok=True)
+            shutil.copyfile(source, pack.folder / name)
+    except OSError as error:
+        raise PackError(
+            f"{pack.folder}: the pack is installed, but the checkpoint could not be kept ({error.strerror})"
+        ) from None
 
 
 def pull(

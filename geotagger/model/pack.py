@@ -34,6 +34,9 @@ _HOW_TO_LOOK = "`geotagger models list` shows which there are"
 _UNFINISHED, _REPLACED = ".unfinished-", ".replaced-"
 _ABANDONED_AFTER_S = 3600.0  # no pack takes that long to write
 
+MXNET_SYMBOL, MXNET_PARAMS = Path("mxnet/symbol.json"), Path("mxnet/model.params")
+"""Where a pack may keep the checkpoint it was imported from, for the engine that runs it natively."""
+
 
 @dataclass(frozen=True, eq=False)
 class ModelPack:
