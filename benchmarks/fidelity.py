@@ -6,7 +6,8 @@ Every photo below DIR is copied once for each writer, gets a position, and is co
 it was: ExifTool's whole tag dump with the embedded images, GPS and plain offsets left out, the
 bytes from the first scan of a JPEG on, and ExifTool's hash of the image data elsewhere. A file is
 harmed when a tag is lost or changed, image data differs, or ExifTool has a new complaint;
-refused when the position is not in it afterwards. Tags that a writer adds besides GPS are counted apart.
+refused when the position is neither in it afterwards nor in a sidecar beside it, which only ours writes
+where it will not write into the photo. Tags that a writer adds besides GPS are counted apart.
 """
 
 import argparse
@@ -44,12 +45,14 @@ Tags = dict[str, list[str]]
 
 @dataclass
 class Result:
-    """What one writer did. `harmed` maps a file to what was harmed, `added` to the tags it gained."""
+    """What one writer did. `harmed` maps a file to what was harmed, `added` to the tags it gained,
+    `sidecar` to why its position went into one."""
 
     writer: str
     seconds: float = 0.0
     harmed: dict[str, list[str]] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
+    sidecar: dict[str, str] = field(default_factory=dict)
     added: dict[str, list[str]] = field(default_factory=dict)
 
 
@@ -100,7 +103,9 @@ def judged(
             harm.append("image data")
         if harm:
             result.harmed[shown] = harm
-        if not holds_position(new):
+        if copy.with_name(f"{copy.name}.xmp").exists():
+            result.sidecar[shown] = errors.get(copy.name, "a sidecar beside it")
+        elif not holds_position(new):
             result.refused[shown] = errors.get(copy.name, "no position in it afterwards")
         gained = additions(old, new)
         if gained:
@@ -224,7 +229,10 @@ def write_ours(copies: list[Path]) -> dict[str, str]:
     for copy in copies:
         try:
             position = Position(LATITUDE, LONGITUDE, mark)
-            commit(prepare(str(copy), position, mode="exif", overwrite=True, durable=False))
+            prepared = prepare(str(copy), position, overwrite=True, durable=False)
+            commit(prepared)
+            if prepared.note is not None:
+                errors[copy.name] = prepared.note
         except WriteError as error:
             errors[copy.name] = str(error).partition(": ")[2]
     return errors
@@ -308,14 +316,19 @@ WRITERS: dict[str, Callable[[list[Path]], dict[str, str]]] = {
 
 
 def print_table(folder: Path, results: list[Result], details: int) -> None:
-    print(f"{folder}\n\n{'writer':<12}{'harmed':>8}{'refused':>9}{'added tags':>12}{'seconds':>9}")
+    print(
+        f"{folder}\n\n{'writer':<12}{'harmed':>8}{'refused':>9}{'sidecar':>9}{'added tags':>12}{'seconds':>9}"
+    )
     for result in results:
-        counts = f"{len(result.harmed):>8}{len(result.refused):>9}{len(result.added):>12}"
+        counts = (
+            f"{len(result.harmed):>8}{len(result.refused):>9}{len(result.sidecar):>9}{len(result.added):>12}"
+        )
         print(f"{result.writer:<12}{counts}{result.seconds:>9.2f}")
     for result in results:
         for title, files in (
             ("harmed", result.harmed),
             ("refused", result.refused),
+            ("sidecar for", result.sidecar),
             ("added to", result.added),
         ):
             for name, what in list(files.items())[:details]:
