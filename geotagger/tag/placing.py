@@ -4,10 +4,14 @@ is written, a few outings at a time."""
 import time
 from collections.abc import Iterable, Iterator
 
+import xxhash
+
+from geotagger import __version__
 from geotagger.estimate.calibration import KEY as CALIBRATION
 from geotagger.estimate.calibration import Calibration, least_confidence
-from geotagger.estimate.movement import learn_movement
+from geotagger.estimate.movement import Movement, learn_movement
 from geotagger.estimate.outing import Options as EstimateOptions
+from geotagger.index import Index
 from geotagger.index.photos import Fixes, Known
 from geotagger.tag.network import Network, Said
 from geotagger.tag.outings import Context, Seen, grouped, settle_outing, wants_a_look
@@ -16,6 +20,9 @@ from geotagger.tag.references import gather_references
 from geotagger.tag.stage import Stage
 from geotagger.tag.survey import Survey
 from geotagger.tag.writing import Job, Writer
+
+MOVEMENT = "movement"
+"""The key under which the index keeps what was learned of an archive's movement."""
 
 GROUP_PHOTOS = 512
 GROUP_SECONDS = 3.0
@@ -41,13 +48,27 @@ def place_photos(stage: Stage, found: Survey) -> None:
             writer.write(jobs)
 
 
+def movement_of(index: Index, root_id: int, fixes: Fixes) -> Movement:
+    """How the archive moves: learned anew when its fixes have changed, remembered otherwise."""
+    taught_by = xxhash.xxh3_64_hexdigest(
+        b"".join(array.tobytes() for array in (fixes.utc, fixes.latitude, fixes.longitude, fixes.camera))
+    )
+    kept = index.learned.get(root_id, MOVEMENT) or {}
+    if kept.get("taught_by") == [__version__, taught_by]:
+        return Movement.from_dict(kept["movement"])
+    movement = learn_movement(
+        fixes.utc, fixes.latitude, fixes.longitude, [fixes.cameras[int(n)] or None for n in fixes.camera]
+    )
+    told = {"taught_by": [__version__, taught_by], "movement": movement.to_dict()}
+    index.learned.put(root_id, MOVEMENT, told)
+    return movement
+
+
 def _context(stage: Stage, found: Survey, fixes: Fixes) -> Context:
     options = stage.options
     stored = stage.index.learned.get(stage.root.id, CALIBRATION)
     calibration = Calibration.from_dict(stored) if stored else None
-    movement = learn_movement(
-        fixes.utc, fixes.latitude, fixes.longitude, [fixes.cameras[int(n)] or None for n in fixes.camera]
-    )
+    movement = movement_of(stage.index, stage.root.id, fixes)
     min_confidence = options.min_confidence
     if options.precision is not None:
         min_confidence = least_confidence(options.precision, calibration)
