@@ -24,6 +24,8 @@ MAKER_NOTE = 0x927C
 XMP_TAG = 0x02BC
 THUMBNAIL_OFFSET = 0x0201
 
+_MOVABLE = (THUMBNAIL_OFFSET, MAKER_NOTE)
+
 LONG, IFD = 4, 13
 TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 _SWAP_UNITS = {3: "H", 4: "I", 5: "I", 8: "H", 9: "I", 10: "I", 11: "I", 12: "Q", 13: "I"}
@@ -101,7 +103,9 @@ class Tiff:
         count, raw, following = self._table(offset)
         tags = struct.unpack(f"{self.order}{'H10x' * count}", raw)
         entries = tuple(
-            raw[12 * i : 12 * i + (8 if self._leads_behind(limit, tag, raw, i) else 12)]
+            raw[12 * i : 12 * i + 12]
+            if tag not in _MOVABLE or not self._leads_behind(limit, raw, i)
+            else raw[12 * i : 12 * i + 8]
             for i, tag in enumerate(tags)
             if tag != GPS_POINTER
         )
@@ -112,9 +116,7 @@ class Tiff:
         }
         return entries, pointers, following
 
-    def _leads_behind(self, limit: int, tag: int, raw: bytes, index: int) -> bool:
-        if tag not in (THUMBNAIL_OFFSET, MAKER_NOTE):
-            return False
+    def _leads_behind(self, limit: int, raw: bytes, index: int) -> bool:
         offset: int = struct.unpack_from(self.order + "I", raw, 12 * index + 8)[0]
         return offset >= limit
 

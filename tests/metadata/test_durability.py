@@ -144,6 +144,7 @@ def test_every_way_of_copying_gives_the_same_file(
 ) -> None:
     if not hasattr(copying, copier):
         pytest.skip("not on this system")
+    monkeypatch.setattr(copying, "_LARGE", 1)
     data = plain_jpeg.read_bytes() + bytes(range(256)) * 4000
     plain_jpeg.write_bytes(data)
     monkeypatch.setattr(copying, "_copiers", (getattr(copying, copier), copying._by_hand))
@@ -160,6 +161,7 @@ def test_file_systems_without_kernel_copying_are_served(
     def refuse(*_: object) -> int:
         raise OSError(errno.EXDEV, "not here")
 
+    monkeypatch.setattr(copying, "_LARGE", 1)
     monkeypatch.setattr(os, "copy_file_range", refuse)
     monkeypatch.setattr(os, "sendfile", refuse)
     monkeypatch.setattr(os, "listxattr", lambda _: (_ for _ in ()).throw(OSError(errno.ENOTSUP, "none")))
@@ -180,6 +182,7 @@ def test_a_fault_leaves_the_photo_and_no_litter(
     plain_jpeg: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int
 ) -> None:
     before = plain_jpeg.read_bytes()
+    monkeypatch.setattr(copying, "_LARGE", 1)
     for occurrence in range(1, 6):
         with monkeypatch.context() as patch:
             fail_at(patch, call, number, occurrence)
