@@ -16,7 +16,7 @@ import xxhash
 
 from geotagger.metadata.splice import Kept
 
-_CHUNK = 1 << 18
+_CHUNK = 1 << 19
 _LARGE = 1 << 24
 """From here on the kernel copies. What is shorter has to be read for its hash anyway and comes out of
 the cache: writing it from there takes half the time of an unaligned copy inside the kernel."""
@@ -55,7 +55,8 @@ def copy_hashed(source: int, target: int, runs: Sequence[Kept], copied: bool = F
         done = 0
         while done < run.length:
             start, to = run.old_offset + done, run.new_offset + done
-            piece = buffer[: min(_CHUNK, run.length - done)]
+            # whole pages of the target at a time, whatever the shift between the files
+            piece = buffer[: min(_CHUNK - to % _CHUNK, run.length - done)]
             if is_large and not copied:
                 _copy(source, target, start, to, len(piece))
             _read_into(source, start, piece)

@@ -5,6 +5,7 @@ fields that tell of something else than the position (times, directions, speeds)
 Knows nothing of where the directory is put.
 """
 
+import functools
 import math
 import struct
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from typing import Any
 import piexif  # type: ignore[import-untyped]
 
 from geotagger.geo import is_place
-from geotagger.marks import mark_of, processing_method
+from geotagger.marks import Mark, mark_of, processing_method
 from geotagger.metadata.source import Held
 from geotagger.metadata.tiff import Entry, Tiff, in_order, pointing_block
 from geotagger.metadata.values import FoundPosition, Position
@@ -36,6 +37,12 @@ SECOND_PARTS = 1_000_000
 _CHARACTER_CODE = b"ASCII\0\0\0"
 
 
+@functools.lru_cache(maxsize=64)
+def method_text(mark: Mark) -> str:
+    """GPSProcessingMethod; asked for several times for each photo, by writer, check and journal."""
+    return processing_method(mark)
+
+
 def built(position: Position) -> tuple[Entry, ...]:
     """The directory of a position, values big-endian, by ascending tag."""
     fields: dict[int, Any] = {
@@ -45,7 +52,7 @@ def built(position: Position) -> tuple[Entry, ...]:
         LONGITUDE_REF: b"E" if position.longitude >= 0 else b"W",
         LONGITUDE: _degrees(position.longitude),
         MAP_DATUM: b"WGS-84",
-        METHOD: _CHARACTER_CODE + processing_method(position.mark).encode("ascii"),
+        METHOD: _CHARACTER_CODE + method_text(position.mark).encode("ascii"),
     }
     if position.altitude_m is not None:
         fields[ALTITUDE_REF] = 0 if position.altitude_m >= 0 else 1

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from geotagger.errors import WriteError, WriteRefusedError
-from geotagger.marks import processing_method
 from geotagger.metadata import gps, replace, sidecar, verify, xmp
 from geotagger.metadata.containers import layout_of
 from geotagger.metadata.edit import Edit, EditKind, patches_of
@@ -230,7 +229,7 @@ def edit_of(
         mtime_ns=source.status.st_mtime_ns,
         latitude=position.latitude if position else None,
         longitude=position.longitude if position else None,
-        method=processing_method(position.mark) if position else None,
+        method=gps.method_text(position.mark) if position else None,
     )
 
 
@@ -264,7 +263,7 @@ def _prepare_sidecar(
             mtime_ns=None,
             latitude=position.latitude,
             longitude=position.longitude,
-            method=processing_method(position.mark),
+            method=gps.method_text(position.mark),
         )
         return Prepared(edit, temporary, note)
     return _prepare_merge(path, os.path.realpath(existing), position, overwrite, durable, note)
