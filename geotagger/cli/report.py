@@ -1,13 +1,14 @@
 """How a command tells what became of photos: JSON lines, a progress bar with a table at the end,
 or plain lines where there is no terminal."""
 
+import os
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from threading import Event
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from geotagger.cli.common import emit, photo_record, printable, say, screen
 
@@ -24,6 +25,7 @@ class Reporter:
     def __init__(self, *, as_json: bool, quiet: bool = False) -> None:
         self._as_json, self._quiet = as_json, quiet
         self._progress: Progress | None = None
+        self._heard = True
         self._task: TaskID | None = None
 
     @contextmanager
@@ -60,9 +62,20 @@ class Reporter:
         if self._as_json:
             fields = asdict(outcome)
             fields.pop("group")
-            emit(photo_record(**fields))
+            self._emit(photo_record(**fields))
         elif outcome.status == "failed":
             self.note(_named(outcome))
+
+    def _emit(self, record: dict[str, Any]) -> None:
+        """The reader may go away (`| head`); the work on the photos goes on to its end."""
+        if not self._heard:
+            return
+        try:
+            emit(record)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            self._heard = False
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     def note(self, line: str) -> None:
         """A line for the owner, above the progress bar where there is one."""

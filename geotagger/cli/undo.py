@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from geotagger.cli.common import IndexOption, JsonOption, ends_cleanly
+from geotagger.cli.common import IndexOption, JsonOption, ends_cleanly, say
 from geotagger.errors import UsageError
 
 
@@ -42,6 +42,10 @@ def undo(
         reporter = Reporter(as_json=as_json)
         with reporter.shown():
             tally = take_back(opened, chosen, only or (), reporter.outcome)
+    if not tally.seen:
+        say(f"nothing of run {chosen.id} is left to undo{' there' if only else ''}")
+    else:
+        say("the next `geotagger tag` of these photos would place them again")
     reporter.summary(tally, f"Run {chosen.id} undone")
     raise typer.Exit(1 if tally.statuses["failed"] else 0)
 
@@ -75,7 +79,7 @@ def forget(
 
     if not estimates:
         raise UsageError("forget what? `geotagger forget --estimates PATH` takes out all estimates")
-    if not yes and sys.stdin.isatty():
+    if not yes:
         _ask("Take the estimates out of all photos there?")
     reporter = Reporter(as_json=as_json)
     with reporter.shown():

@@ -29,7 +29,7 @@ from geotagger.tag.options import TagOptions
 from geotagger.tag.outcome import Tally
 from geotagger.tag.profile import Profile
 from geotagger.tag.stage import Listener, Stage
-from geotagger.tag.survey import SETTLED, Survey, survey
+from geotagger.tag.survey import SETTLED, survey
 from geotagger.tag.writing import repair
 
 
@@ -43,7 +43,7 @@ def tag(
     """
     pack = choose_pack(options.model, listener.note)
     clocks = Clocks(parse_clocks(options.clocks), _tracks(options, listener))
-    paths = [_existing(path) for path in options.paths]
+    paths = list(dict.fromkeys(_existing(path) for path in options.paths))
     tally, timed = Tally(), profile or Profile()
     with (
         lock(_places_held(paths, options), wait=options.wait, waiting=listener.note),
@@ -54,7 +54,7 @@ def tag(
         network = None if pack is None else Network(pack, options, listener.note)
         ended: Status = "failed"
         try:
-            for root, below in _by_root(index, paths):
+            for root, below in by_root(index, paths):
                 stage = Stage(
                     index, run, root, below, options, listener, tally, clocks, pack, network, model_id, timed
                 )
@@ -91,12 +91,13 @@ def _walk(stage: Stage) -> None:
         )
     if listener.stop.is_set():
         return
-    if _is_settled(stage, found) and not listener.every:
+    same = _has_same_settings(stage)
+    if same and not found.touched.any() and not options.again and not listener.every:
         stage.tally.unchanged(found.unchanged)
     else:
         from geotagger.tag.placing import place_photos
 
-        place_photos(stage, found)
+        place_photos(stage, found, rethink=not same)
     if not listener.stop.is_set():
         stage.index.seal(stage.root)
         if stage.tally.statuses["failed"] == failed_before:
@@ -121,9 +122,8 @@ def _settings(stage: Stage) -> str:
     return json.dumps({**chosen, "version": __version__}, sort_keys=True, default=str)
 
 
-def _is_settled(stage: Stage, found: Survey) -> bool:
-    if found.touched.any() or stage.options.again:
-        return False
+def _has_same_settings(stage: Stage) -> bool:
+    """Whether the last run over these places was complete and had these settings."""
     settled = stage.index.learned.get(stage.root.id, SETTLED) or {}
     return all(settled.get(place) == _settings(stage) for place in stage.below)
 
@@ -158,10 +158,14 @@ def _places_held(paths: Sequence[str], options: TagOptions) -> list[str]:
         except OSError as error:
             raise UsageError(f"{beside}: sidecars cannot go there ({error.strerror})") from error
         held.append(os.path.realpath(beside))
-    return held
+    return list(dict.fromkeys(held))
 
 
-def _by_root(index: Index, paths: Sequence[str]) -> list[tuple[Root, list[str]]]:
+def by_root(index: Index, paths: Sequence[str]) -> list[tuple[Root, list[str]]]:
+    """The roots and what of each was asked for."""
+    for path in paths:
+        index.roots.root_for(path)
+    # only now: a later path may be a folder above an earlier one, and have taken its root over
     below: dict[Root, list[str]] = {}
     for path in paths:
         below.setdefault(index.roots.root_for(path), []).append(path)

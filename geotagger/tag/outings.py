@@ -24,7 +24,7 @@ from geotagger.index.photos import Fixes, Known
 from geotagger.tag.network import Said
 from geotagger.tag.options import TagOptions
 from geotagger.tag.outcome import UNCHANGED, Outcome, Report, Status
-from geotagger.tag.survey import GPS_ERROR_KM, Survey, is_lasting
+from geotagger.tag.survey import GPS_ERROR_KM, VANISHED, Survey, is_lasting
 from geotagger.tag.writing import Job
 
 OWN_FIXES = ("camera", "manual", "sidecar")
@@ -33,6 +33,9 @@ OWN_FIXES = ("camera", "manual", "sidecar")
 BETTER_RADIUS = 0.8
 """An estimate of the same rung replaces a written one only when its radius is this much smaller at
 no less certainty: a photo is not rewritten for a metre."""
+
+MOST_IN_OUTING = 1000
+"""A time-lapse or a wedding of three photographers is cut here, so that memory stays bounded."""
 
 Seen = tuple[Known, Said | PhotoError | None]
 
@@ -51,7 +54,8 @@ class Member:
 
 @dataclass(frozen=True)
 class Context:
-    """What every outing needs. `model` is the name that goes into outcomes and marks."""
+    """What every outing needs. `rethink`: the last run had other settings, so guesses that were
+    written nowhere are thought over. `model` is the name that goes into outcomes and marks."""
 
     index: Index
     run_id: int
@@ -64,6 +68,7 @@ class Context:
     root_path: str
     tracks: Tracks
     min_confidence: float
+    rethink: bool
     table: CellTable | None = None
     model_id: int | None = None
     model: str | None = None
@@ -89,7 +94,8 @@ def grouped(seen: Iterable[Seen]) -> Iterator[list[Seen]]:
     last: float | None = None
     for one in seen:
         utc = one[0].utc
-        if outing and (utc is None or last is None or utc - last > OUTING_GAP_S):
+        too_long = len(outing) >= MOST_IN_OUTING
+        if outing and (too_long or utc is None or last is None or utc - last > OUTING_GAP_S):
             yield outing
             outing = []
         outing.append(one)
@@ -122,7 +128,9 @@ def _needs_thought(context: Context, member: Member) -> bool:
         return True
     if known.error is not None or known.rung in OWN_FIXES:
         return False
-    return known.written is None or (known.rung != "track" and _tracked(context, known) is not None)
+    if known.written is None:
+        return context.rethink or known.rung is None
+    return known.rung != "track" and _tracked(context, known) is not None
 
 
 def _tracked(context: Context, known: Known) -> Fix | None:
@@ -197,15 +205,16 @@ def _settle(context: Context, member: Member, estimate: Estimate | None, is_open
         if is_lasting(known.path):
             context.index.photos.fail(known.id, member.failure)
         elif not os.path.isdir(context.root_path):
-            raise ArchiveError(
-                f"{context.root_path}: the archive vanished; what was finished is kept, "
-                "run again when it is back"
-            )
+            raise ArchiveError(f"{context.root_path}: {VANISHED}")
         context.report(Outcome(known.path, "failed", member.failure, "could not be read"))
         return None
     if known.error is not None:
         if not context.survey.touches(known.id):  # otherwise the survey has told it
-            context.report(as_it_is(known, "skipped", f"could not be read before: {known.error}"))
+            context.report(
+                as_it_is(
+                    known, "skipped", f"could not be read before: {known.error}", "could not be read before"
+                )
+            )
         return None
     if known.rung in OWN_FIXES:
         reason = {"camera": "has a position of its own", "manual": "placed by you"}.get(
@@ -260,8 +269,13 @@ def _write_or_tell(context: Context, known: Known, chosen: Estimate, is_new: boo
         reason="; ".join(chosen.evidence) or None,
     )
     if chosen.confidence < context.min_confidence:
-        reason = f"certainty {chosen.confidence:.2f} is below {context.min_confidence:.2f}"
+        reason = f"certainty {chosen.confidence:.4g} is below {context.min_confidence:.4g}"
         context.report(_told(outcome, "indexed", reason, "not certain enough to be written"))
+        return None
+    if known.utc is None and chosen.rung == "neighbours":
+        # where this archive mostly is says nothing of this photo: it may have come by mail
+        reason = "only the archive's habits speak for this place, for the photo has no time"
+        context.report(_told(outcome, "indexed", reason, "placed by habit only, for it has no time"))
         return None
     if options.writing.mode == "none":
         context.report(_told(outcome, "indexed", "nothing is written into photos (--write none)", None))

@@ -14,6 +14,7 @@ from geotagger.index.estimates import Placed
 from geotagger.index.photos import Known
 from geotagger.index.roots import Root
 from geotagger.index.runs import Run, Status
+from geotagger.tag.corridor import by_root
 from geotagger.tag.options import Writing
 from geotagger.tag.outcome import Outcome, Report, Tally
 from geotagger.tag.outings import as_it_is, outcome_of
@@ -46,11 +47,15 @@ def place(
         report(outcome)
 
     there: list[str] = []
-    for path in dict.fromkeys(_resolved(file) for file in files):
+    for path in _distinct(files):
         if os.path.isfile(path):
             there.append(path)
         else:
-            why = "it is a folder; name the photos" if os.path.isdir(path) else "there is no such file"
+            why = "there is no such file"
+            if os.path.isdir(path):
+                why = "it is a folder; name the photos"
+            elif os.path.exists(path):
+                why = "it is not a regular file"
             tell(Outcome(path, "failed", f"{path}: {why}", "no such file"))
     if not there:
         return tally
@@ -60,10 +65,7 @@ def place(
         run = index.runs.begin("place", {"place": place_told, "files": len(there)})
         ended: Status = "failed"
         try:
-            by_root: dict[Root, list[str]] = {}
-            for path in there:
-                by_root.setdefault(index.roots.root_for(path), []).append(path)
-            for root, paths in by_root.items():
+            for root, paths in by_root(index, there):
                 _place_in_root(index, run, root, paths, placing, tell)
             ended = "done"
         finally:
@@ -109,6 +111,14 @@ def _job(index: Index, run: Run, root: Root, path: str, placing: Placing, tell: 
         return Job(known.id, estimate, outcome)
     tell(replace(outcome, status="indexed", reason="nothing is written into photos (--write none)"))
     return None
+
+
+def _distinct(files: Sequence[str]) -> list[str]:
+    """The files, each once, however many links to it were named."""
+    seen: dict[str, str] = {}
+    for file in files:
+        seen.setdefault(os.path.realpath(file), _resolved(file))
+    return list(seen.values())
 
 
 def _resolved(path: str) -> str:

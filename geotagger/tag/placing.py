@@ -29,12 +29,12 @@ GROUP_SECONDS = 3.0
 """The index commits, and photos are written, after so many photos or so many seconds."""
 
 
-def place_photos(stage: Stage, found: Survey) -> None:
+def place_photos(stage: Stage, found: Survey, *, rethink: bool) -> None:
     """Takes all photos of the root through the network, the estimate and the writer."""
     if stage.options.reference and stage.network is not None:
         stage.network.references = gather_references(stage, stage.network)
     fixes = stage.index.photos.fixes(stage.root.id)
-    context = _context(stage, found, fixes)
+    context = _context(stage, found, fixes, rethink)
     writer = Writer(
         stage.index, stage.run.id, stage.run.name, stage.options.writing, stage.root.path, stage.report
     )
@@ -46,6 +46,8 @@ def place_photos(stage: Stage, found: Survey) -> None:
                 jobs += settle_outing(context, outing)
         with stage.profile.timed("writing"):
             writer.write(jobs)
+        settled = (known for outing in outings for known, _ in outing if stage.in_scope(known.path))
+        stage.listener.advance(sum(1 for _ in settled))
 
 
 def movement_of(index: Index, root_id: int, fixes: Fixes) -> Movement:
@@ -64,7 +66,7 @@ def movement_of(index: Index, root_id: int, fixes: Fixes) -> Movement:
     return movement
 
 
-def _context(stage: Stage, found: Survey, fixes: Fixes) -> Context:
+def _context(stage: Stage, found: Survey, fixes: Fixes, rethink: bool) -> Context:
     options = stage.options
     stored = stage.index.learned.get(stage.root.id, CALIBRATION)
     calibration = Calibration.from_dict(stored) if stored else None
@@ -84,6 +86,7 @@ def _context(stage: Stage, found: Survey, fixes: Fixes) -> Context:
         root_path=stage.root.path,
         tracks=stage.clocks.tracks,
         min_confidence=min_confidence,
+        rethink=rethink,
         table=None if stage.pack is None else stage.pack.cells,
         model_id=stage.model_id,
         model=None if stage.pack is None else stage.pack.name,
@@ -115,8 +118,6 @@ def _seen(stage: Stage, context: Context) -> Iterator[Seen]:
     for one in seen:
         if stage.listener.stop.is_set():
             return
-        if stage.in_scope(one[0].path):
-            stage.listener.advance(1)
         yield one
 
 

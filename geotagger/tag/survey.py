@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from geotagger.archive import Folder, fingerprint, folders
 from geotagger.cells import leaf_ids, tokens
-from geotagger.errors import PhotoError, UnreadablePhotoError
+from geotagger.errors import ArchiveError, PhotoError, UnreadablePhotoError
 from geotagger.estimate.values import Estimate
 from geotagger.index import Index
 from geotagger.index.compare import Change
@@ -34,6 +34,8 @@ CHUNK = 256
 
 SETTLED = "settled"
 """The key under which the index keeps with what settings a folder was last done completely."""
+
+VANISHED = "the archive vanished; what was finished is kept, run again when it is back"
 
 GPS_ERROR_KM = 0.01
 """What a fix without a stated error is taken for: a phone under open sky."""
@@ -101,7 +103,7 @@ def survey(
             moved = [c.photo_id for c in changes if c.kind == "moved" and c.photo_id is not None]
             found.touch(moved)
             looks = list(pool.map(_look, (c for c in changes if c.kind != "moved")))
-            _report_unreadable(looks, report)
+            _report_unreadable(root, looks, report)
             found.touch(_record(index, root, looks))
             advance(len(changes))
             if stopped():
@@ -191,7 +193,9 @@ def _is_same(one: Estimate, other: Estimate) -> bool:
     return near and one.rung == other.rung
 
 
-def _report_unreadable(looks: Iterable[tuple[Change, _Look]], report: Report) -> None:
+def _report_unreadable(root: Root, looks: Sequence[tuple[Change, _Look]], report: Report) -> None:
+    if any(look.record.error is not None for _, look in looks) and not os.path.isdir(root.path):
+        raise ArchiveError(f"{root.path}: {VANISHED}")
     for _, look in looks:
         if look.record.error is not None:
             report(Outcome(look.record.entry.path, "failed", look.record.error, "could not be read"))

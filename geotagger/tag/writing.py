@@ -141,8 +141,14 @@ class Writer:
         if failure is not None:
             self._report(replace(job.outcome, status="failed", reason=failure, group="could not be written"))
         elif isinstance(made, Prepared):
-            where = "into a sidecar" if made.edit.kind == "sidecar" else None
-            self._report(replace(job.outcome, reason=made.note or job.outcome.reason or where))
+            self._report(replace(job.outcome, reason=_where(made) or job.outcome.reason))
+
+
+def _where(made: Prepared) -> str | None:
+    if made.edit.kind == "exif":
+        return None
+    why = f", for {made.note}" if made.note else ""
+    return f"into {os.path.basename(made.edit.target)}{why}"
 
 
 def entry_now(path: str) -> FileEntry | None:

@@ -194,7 +194,7 @@ def test_forget_takes_estimates_out_without_an_index(geotagger: Geotagger, tmp_p
     scene = walk_through_town(tmp_path / "photos")
     geotagger("place", "1,2", scene.folder / "IMG_0001.jpg")
     geotagger("tag", scene.folder)
-    geotagger("forget", "--estimates", scene.folder, "--index", tmp_path / "none.db")
+    geotagger("forget", "--estimates", scene.folder, "--yes", "--index", tmp_path / "none.db")
     assert not (tmp_path / "none.db").exists()
     left = {name for name in scene.stripped if read_facts(scene.folder / name).fix is not None}
     assert left == {"IMG_0001.jpg"}
@@ -304,3 +304,42 @@ def test_a_read_only_folder_gets_its_sidecars_elsewhere(geotagger: Geotagger, tm
     assert bytes_of(scene.folder) == before
     assert {p.name for p in beside.rglob("*.xmp")} == {f"{name}.xmp" for name in scene.stripped}
     shutil.rmtree(beside)
+
+
+def test_a_folder_and_its_parent_and_a_folder_twice_are_one_archive(
+    geotagger: Geotagger, tmp_path: Path
+) -> None:
+    scene = walk_through_town(tmp_path / "photos" / "inside", 6)
+    outer = tmp_path / "photos"
+    (outer / "more.jpg").write_bytes(jpeg(START))
+    assert len(geotagger("tag", scene.folder, outer, outer, "--json").records) == 7
+    said = geotagger("place", "1,2", scene.folder / "IMG_0001.jpg", outer / "more.jpg", "--json").records
+    assert {record["status"] for record in said} == {"written"}
+
+
+def test_a_photo_without_a_time_is_not_written_by_habit(geotagger: Geotagger, tmp_path: Path) -> None:
+    scene = walk_through_town(tmp_path / "photos", 30, without_gps=0)
+    (scene.folder / "received.jpg").write_bytes(jpeg(None))
+    said = geotagger("tag", scene.folder, "--json").by_name()["received.jpg"]
+    assert said["status"] in ("indexed", "skipped")
+
+
+def test_a_reader_that_goes_away_does_not_stop_the_work(geotagger: Geotagger, tmp_path: Path) -> None:
+    scene = walk_through_town(tmp_path / "photos", 40)
+    with geotagger.start("tag", scene.folder, "--json") as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.stdout.close()
+    assert process.returncode == 0
+    assert all(read_facts(scene.folder / name).fix is not None for name in scene.truth)
+
+
+def test_an_archive_that_vanishes_ends_the_run_with_one_line(geotagger: Geotagger, tmp_path: Path) -> None:
+    scene = walk_through_town(tmp_path / "photos", 3000, without_gps=0, size=16)
+    process = geotagger.start("tag", scene.folder)
+    time.sleep(1.2)
+    scene.folder.rename(tmp_path / "elsewhere")
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert b"vanished" in err
+    assert len(err.splitlines()) < 5
