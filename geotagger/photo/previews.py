@@ -22,7 +22,7 @@ from geotagger.photo.source import ByteSource
 Previews = Literal["faithful", "any", "none"]
 """`faithful`: with twice the pixels that the input needs, like a scaled decode. `any`: with as many as the
 input; faster, but a phone's HEIC thumbnail changed the top class of 7 % of the photos where scaled
-decoding changed none (benchmarks/results-engines.md)."""
+decoding changed none (benchmarks/RESULTS.md)."""
 
 _JPEG_HEAD_BYTES = 1 << 16
 _LONGEST_PREVIEW = 1 << 27
