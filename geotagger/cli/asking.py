@@ -47,7 +47,10 @@ NearOption = Annotated[
         help='Around here: "48.8584,2.2945", or a town: "Lyon", "Paris, US".',
     ),
 ]
-RadiusOption = Annotated[float, typer.Option("--radius", metavar="KM", help="How far around --near.")]
+RadiusOption = Annotated[
+    float | None, typer.Option("--radius", metavar="KM", help="How far around --near. [default: 25]")
+]
+_USUAL_RADIUS_KM = 25.0
 BoxOption = Annotated[
     str | None,
     typer.Option(
@@ -100,7 +103,7 @@ def open_to_ask(index_file: Path | None) -> "Iterator[Index | None]":
 
 def asked_for(
     near: str | None,
-    radius: float,
+    radius: float | None,
     bbox: str | None,
     cell: str | None,
     since: str | None,
@@ -112,12 +115,14 @@ def asked_for(
 ) -> "Query":
     from geotagger.index.search import Query
 
-    if not radius >= 0:
+    if near is None and radius is not None:
+        raise UsageError("--radius goes with --near, which says around where")
+    if radius is not None and not radius >= 0:
         raise UsageError(f"--radius {radius}: a distance of 0 km or more is wanted")
     if sort is Sorting.distance and near is None:
         raise UsageError("--sort distance needs --near, the place to measure from")
     return Query(
-        near=None if near is None else _near(near, radius),
+        near=None if near is None else _near(near, _USUAL_RADIUS_KM if radius is None else radius),
         box=None if bbox is None else _box(bbox),
         cell=cell,
         since=None if since is None else _moment("--since", since)[0],

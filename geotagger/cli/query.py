@@ -62,7 +62,7 @@ def register(app: typer.Typer) -> None:
 @ends_cleanly
 def query(
     near: NearOption = None,
-    radius: RadiusOption = 25.0,
+    radius: RadiusOption = None,
     bbox: BoxOption = None,
     cell: CellOption = None,
     since: SinceOption = None,
@@ -82,7 +82,7 @@ def query(
 ) -> None:
     """Asks what photos the index has near a place, in a region, or of a time.
 
-    Example: geotagger query --near "Lyon" --radius 30 --since 2023
+    Example: `geotagger query --near "Lyon" --radius 30 --since 2023`
 
     Nothing is read but the index, so the answer is as of the last `tag`; photos that were missing then
     are left out.
@@ -119,7 +119,7 @@ def export(
         Path | None, typer.Option("--out", metavar="FILE", help="Where to; standard output unless told.")
     ] = None,
     near: NearOption = None,
-    radius: RadiusOption = 25.0,
+    radius: RadiusOption = None,
     bbox: BoxOption = None,
     cell: CellOption = None,
     since: SinceOption = None,
@@ -157,13 +157,15 @@ def export(
 
 @ends_cleanly
 def runs(
-    limit: LimitOption = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, metavar="N", help="At most so many runs.")
+    ] = None,
     json_lines: JsonOption = False,
     index_file: IndexOption = None,
 ) -> None:
     """Lists what was done: when, by which command and model, and what can be undone.
 
-    Example: geotagger runs --limit 5
+    Example: `geotagger runs --limit 5`
     """
     with open_to_ask(index_file) as opened:
         listed = [] if opened is None else opened.runs.latest(limit)
@@ -249,6 +251,10 @@ def _show(found: "Iterator[Found]", asked: "Query", asked_of_an_index: bool) -> 
         say("no photo of the index answers")
 
 
+_PATH_WIDTH = 40
+"""The paths keep this much on a narrow terminal; the other columns shrink first."""
+
+
 def _print_table(columns: list[str], rows: "Iterator[list[str]]") -> None:
     """A table on a terminal; lines with tabs, as they come, anywhere else."""
     if not sys.stdout.isatty():
@@ -262,7 +268,12 @@ def _print_table(columns: list[str], rows: "Iterator[list[str]]") -> None:
     table = Table(box=None, pad_edge=False)
     for column in columns:
         last = column == columns[-1]
-        table.add_column(column, overflow="fold" if last else "ellipsis", no_wrap=not last)
+        table.add_column(
+            column,
+            overflow="fold" if last else "ellipsis",
+            no_wrap=not last,
+            min_width=_PATH_WIDTH if last else None,
+        )
     any_row = False
     for row in rows:
         any_row = True

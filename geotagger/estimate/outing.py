@@ -294,7 +294,7 @@ def _evidence(
         away = distance_km(found.latitude, found.longitude, around.known.lat[at], around.known.lng[at])
         rungs.add("neighbours")
         source = "a point of a track" if fix is not None and fix.rung == "track" else "a photo with a place"
-        words.append(f"neighbours: {source} {span(lag)} {side}, {away:.3g} km from the estimate")
+        words.append(f"neighbours: {source} {span(lag)} {side}, {length(away)} from the estimate")
     if photo.utc is None:
         words.append("no time is known: neither neighbours nor tracks can speak")
         if len(movement.utc) and photo.fix is None and options.habits:
@@ -305,6 +305,11 @@ def _evidence(
     if movement.learned_from == 0 and "neighbours" in rungs:
         words.append("how far this archive moves is not learned yet: the built-in prior was used")
     return sorted(rungs, key=RUNGS.index), words
+
+
+def length(km: float) -> str:
+    """A distance in words: metres below one kilometre."""
+    return f"{1000 * km:.0f} m" if km < 1 else f"{km:.3g} km"
 
 
 def span(seconds: float) -> str:
