@@ -128,6 +128,7 @@ def test_settle_tells_what_a_crash_left(copied: Copied) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_killed_thousands_of_times_at_random(shared_data: Path, tmp_path: Path) -> None:
     """Hundreds of photos written one after the other, killed anywhere: each is old or new."""
     draw = random.Random(6)
