@@ -73,6 +73,9 @@ def _walk(stage: Stage) -> None:
     if not options.dry_run:
         _repair(stage)
     stage.clocks = replace(stage.clocks, told=remembered(stage.index, stage.root, stage.clocks.told))
+    same = _has_same_settings(stage)
+    # until this run is through, whatever cuts it off must leave the next one something to do
+    _forget_settled(stage)
     listener.phase("Reading", 0)
     failed_before = stage.tally.statuses["failed"]
     with stage.profile.timed("listing, facts and times"):
@@ -84,6 +87,7 @@ def _walk(stage: Stage) -> None:
             clocks=stage.clocks,
             readers=stage.readers,
             read_only=options.dry_run,
+            resolve_all=not same,
             report=stage.report,
             note=listener.note,
             advance=listener.advance,
@@ -91,7 +95,6 @@ def _walk(stage: Stage) -> None:
         )
     if listener.stop.is_set():
         return
-    same = _has_same_settings(stage)
     if same and not found.touched.any() and not options.again and not listener.every:
         stage.tally.unchanged(found.unchanged)
     else:
@@ -126,6 +129,12 @@ def _has_same_settings(stage: Stage) -> bool:
     """Whether the last run over these places was complete and had these settings."""
     settled = stage.index.learned.get(stage.root.id, SETTLED) or {}
     return all(settled.get(place) == _settings(stage) for place in stage.below)
+
+
+def _forget_settled(stage: Stage) -> None:
+    settled = stage.index.learned.get(stage.root.id, SETTLED) or {}
+    if any(settled.pop(place, None) for place in stage.below):
+        stage.index.learned.put(stage.root.id, SETTLED, settled)
 
 
 def _remember_settled(stage: Stage) -> None:

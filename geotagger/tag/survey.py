@@ -78,13 +78,15 @@ def survey(
     clocks: Clocks,
     readers: int,
     read_only: bool,
+    resolve_all: bool,
     report: Report,
     note: Callable[[str], None],
     advance: Callable[[int], None],
     stopped: Callable[[], bool],
 ) -> Survey:
     """Brings the index up to date with the files at `paths`, which lie in `root`. Temporary files
-    that a killed run left are removed on the way, unless `read_only`."""
+    that a killed run left are removed on the way, unless `read_only`. Times are resolved when anything
+    is new, and with `resolve_all`: the last run may have been cut off before it did."""
 
     def problem(path: str, message: str) -> None:
         harmless = message.startswith(("a link", "neither a file"))
@@ -109,7 +111,7 @@ def survey(
             if stopped():
                 break
     found.unchanged = comparison.unchanged
-    if found.touched.any() or clocks.told or clocks.tracks.tracks:
+    if resolve_all or found.touched.any() or clocks.told or clocks.tracks.tracks:
         found.touch(set_times(index, root, clocks, note))
     return found
 

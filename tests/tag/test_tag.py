@@ -3,6 +3,8 @@
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +15,18 @@ from geotagger.geo import distance_km
 from geotagger.photo.facts import read_facts
 from tests.commands import Geotagger, interrupt
 from tests.tag.scenes import START, bytes_of, jpeg, walk_through_town
+
+DIES_AFTER_READING = """
+import os, sys
+from pathlib import Path
+from threading import Event
+from geotagger.tag import corridor, survey
+from geotagger.tag.options import TagOptions
+from geotagger.tag.stage import Listener
+survey.set_times = lambda *_: os._exit(77)
+listener = Listener(*[lambda *_: None] * 4, Event())
+corridor.tag(TagOptions((sys.argv[1],), model="none"), Path(sys.argv[2]), listener)
+"""
 
 
 def test_photos_without_gps_take_their_place_from_their_neighbours(
@@ -241,6 +255,25 @@ def test_interrupting_keeps_what_is_finished(geotagger: Geotagger, tmp_path: Pat
     done = geotagger("tag", scene.folder, "--json").by_name()
     assert len(done) == 400
     assert not list(scene.folder.glob(".geotagger-*"))
+
+
+def test_photos_of_a_run_that_was_cut_off_are_placed_by_the_next(
+    geotagger: Geotagger, tmp_path: Path
+) -> None:
+    """A whole run, new photos, a run that dies after reading them: the third must not trust the first."""
+    scene = walk_through_town(tmp_path / "photos", 12)
+    geotagger("tag", scene.folder)
+    late = scene.folder / "late.jpg"
+    late.write_bytes(jpeg(START + timedelta(minutes=22)))
+    index = {"XDG_STATE_HOME": geotagger.environment["XDG_STATE_HOME"]}
+    died = subprocess.run(
+        [sys.executable, "-c", DIES_AFTER_READING, scene.folder, geotagger.index],
+        env={**os.environ, **index},
+        stdin=subprocess.DEVNULL,
+    )
+    assert died.returncode == 77
+    said = geotagger("tag", scene.folder, "--json").by_name()
+    assert said["late.jpg"]["status"] == "written"
 
 
 def test_two_runs_at_once_are_refused_or_wait(geotagger: Geotagger, tmp_path: Path) -> None:
