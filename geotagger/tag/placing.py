@@ -34,7 +34,8 @@ def place_photos(stage: Stage, found: Survey, *, rethink: bool) -> None:
     if stage.options.reference and stage.network is not None:
         stage.network.references = gather_references(stage, stage.network)
     fixes = stage.index.photos.fixes(stage.root.id)
-    context = _context(stage, found, fixes, rethink)
+    with stage.profile.timed("learning how it moves"):
+        context = _context(stage, found, fixes, rethink)
     writer = Writer(
         stage.index, stage.run.id, stage.run.name, stage.options.writing, stage.root.path, stage.report
     )
