@@ -14,6 +14,7 @@ from geotagger.cli.common import (
     NoTimeZoneOption,
     TrackOption,
     ends_cleanly,
+    say,
 )
 from geotagger.errors import INTERRUPTED_EXIT_CODE
 
@@ -134,6 +135,7 @@ def tag(
     from geotagger.cli.report import Reporter, show_profile, stop_on_signal
     from geotagger.tag.corridor import tag as run
     from geotagger.tag.options import TagOptions, Writing
+    from geotagger.tag.outcome import COULD_NOT_WRITE
     from geotagger.tag.profile import Profile
     from geotagger.tag.stage import Listener
 
@@ -169,6 +171,8 @@ def tag(
         spent = Profile()
         tally = run(options, index, listener, spent)
     reporter.summary(tally, "Dry run, nothing was written" if dry_run else "geotagger tag")
+    if tally.groups["failed", COULD_NOT_WRITE] and sidecar_folder is None:
+        say("photos in folders that may not be written can have sidecars elsewhere: --sidecar-folder FOLDER")
     if profile:
         show_profile(spent)
     if stop.is_set():

@@ -59,3 +59,4 @@ class Tally:
 
 
 UNCHANGED = "unchanged since the last run"
+COULD_NOT_WRITE = "could not be written"

@@ -14,7 +14,7 @@ from geotagger.index import Index, default_index_path, open_index
 from geotagger.index.journal import Entry
 from geotagger.index.runs import Run
 from geotagger.metadata import Edit, restore, sweep_temporaries, sync_folders
-from geotagger.tag.outcome import Outcome, Report, Tally
+from geotagger.tag.outcome import COULD_NOT_WRITE, Outcome, Report, Tally
 from geotagger.tag.outings import OWN_FIXES
 from geotagger.tag.survey import SETTLED
 from geotagger.tag.writing import GROUP, entry_now, is_at_or_below, repair, target_now
@@ -65,7 +65,7 @@ def _undo_group(index: Index, run: Run, entries: Sequence[Entry], tell: Report) 
         try:
             outcome = restore(edit, target_now(edit, entry.path))
         except WriteError as error:
-            tell(Outcome(entry.path, "failed", str(error), "could not be written"))
+            tell(Outcome(entry.path, "failed", str(error), COULD_NOT_WRITE))
             continue
         undone.append(entry)
         if outcome.folder is not None:
@@ -105,7 +105,7 @@ def forget_estimates(paths: Sequence[str], index_path: Path | None, report: Repo
             try:
                 changed = metadata.forget(entry.path)
             except WriteError as error:
-                tell(Outcome(entry.path, "failed", str(error), "could not be written"))
+                tell(Outcome(entry.path, "failed", str(error), COULD_NOT_WRITE))
                 continue
             if not changed:
                 tell(Outcome(entry.path, "kept", "no estimate of geotagger is in it"))

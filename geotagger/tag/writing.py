@@ -21,7 +21,7 @@ from geotagger.marks import Mark
 from geotagger.metadata import Edit, Position, Prepared, abandon, commit, prepare, settle, sync_folders
 from geotagger.metadata.replace import sweep_temporaries
 from geotagger.tag.options import Writing
-from geotagger.tag.outcome import Outcome, Report
+from geotagger.tag.outcome import COULD_NOT_WRITE, Outcome, Report
 
 GROUP = 64
 """Photos written between two commits of the index: one wait for the disk serves them all."""
@@ -139,7 +139,7 @@ class Writer:
 
     def _tell(self, job: Job, made: Prepared | WriteError, failure: str | None) -> None:
         if failure is not None:
-            self._report(replace(job.outcome, status="failed", reason=failure, group="could not be written"))
+            self._report(replace(job.outcome, status="failed", reason=failure, group=COULD_NOT_WRITE))
         elif isinstance(made, Prepared):
             self._report(replace(job.outcome, reason=_where(made) or job.outcome.reason))
 
