@@ -9,7 +9,7 @@ import signal
 import sqlite3
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from geotagger.index import store
 
@@ -53,22 +53,27 @@ def run_and_kill(work: Callable[[], object], at: int, after: bool) -> bool:
     """Runs `work` in a child and kills it at that step; False when it ended before."""
     child = os.fork()
     if child == 0:
-        killer = Killer(at, after)
-        for name in _CHANGING:
-            setattr(os, name, killer.counted(getattr(os, name)))
-        _count_statements(killer)
-        code = 1
-        try:
-            work()
-            code = 0
-        finally:
-            os._exit(code)
+        _work_counted(Killer(at, after), work, lambda _: None)
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
         assert os.WTERMSIG(status) == signal.SIGKILL
         return True
     assert os.WEXITSTATUS(status) == 0, "the run failed by itself"
     return False
+
+
+def _work_counted(killer: Killer, work: Callable[[], object], told: Callable[[int], object]) -> NoReturn:
+    """The whole life of a child: its steps are counted, and told when the work is done."""
+    for name in _CHANGING:
+        setattr(os, name, killer.counted(getattr(os, name)))
+    _count_statements(killer)
+    code = 1
+    try:
+        work()
+        code = 0
+    finally:
+        told(killer.steps)
+        os._exit(code)
 
 
 def _count_statements(killer: Killer) -> None:
@@ -92,19 +97,8 @@ def steps_of(work: Callable[[], object]) -> int:
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
-        killer = Killer(0, False)
-        for name in _CHANGING:
-            setattr(os, name, killer.counted(getattr(os, name)))
-        _count_statements(killer)
-        code = 1
-        try:
-            work()
-            code = 0
-        finally:
-            os.close(reader)
-            with os.fdopen(writer, "wb") as pipe:
-                pipe.write(str(killer.steps).encode())
-            os._exit(code)
+        # the pipe's own write comes after the count is taken
+        _work_counted(Killer(0, False), work, lambda steps: os.write(writer, str(steps).encode()))
     os.close(writer)
     with os.fdopen(reader, "rb") as pipe:
         steps = pipe.read()
