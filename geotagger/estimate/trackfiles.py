@@ -5,7 +5,7 @@ the Timeline that phones export since 2024 (Android's and iOS's differ). Points 
 of no use here and left out. Times without a zone are taken as local at their place.
 
 Takes files and directories, gives tracks. Raises SourceError for a file that was named and
-cannot be read; in a directory such a file is reported and passed over.
+cannot be read or holds no point of use; in a directory such a file is reported and passed over.
 """
 
 import json
@@ -19,7 +19,7 @@ from xml.etree.ElementTree import ParseError, iterparse
 
 from geotagger.errors import SourceError
 from geotagger.estimate.clock import zone_at
-from geotagger.estimate.tracks import RECEIVER_ERROR_KM, Tracks, as_arrays, clean_track
+from geotagger.estimate.tracks import RECEIVER_ERROR_KM, Track, Tracks, as_arrays, clean_track
 from geotagger.geo import is_place
 
 Point = tuple[float, float, float, float]
@@ -33,21 +33,28 @@ _FIT_SEMICIRCLE_DEG = 180.0 / 2**31
 
 
 def load_tracks(paths: Sequence[Path], on_problem: Callable[[str], None] = lambda _: None) -> Tracks:
-    """All tracks of the files and, recursively, the directories."""
+    """All tracks of the files and, recursively, the directories. In a directory JSON that is no location
+    history is passed over without a word: a Takeout has one beside every photo."""
     found = []
     for path in paths:
         if path.is_dir():
             for file in sorted(p for p in path.rglob("*") if p.is_file() and _reader_of(p) is not None):
                 try:
                     found.append(_read(file))
+                except _OtherJsonError:
+                    continue
                 except SourceError as error:
                     on_problem(str(error))
         else:
             found.append(_read(path))
-    return Tracks(tuple(track for track in found if track is not None))
+    return Tracks(tuple(found))
 
 
-def _read(path: Path) -> Any:
+class _OtherJsonError(SourceError):
+    """JSON of another kind than location history."""
+
+
+def _read(path: Path) -> Track:
     reader = _reader_of(path)
     if reader is None:
         raise SourceError(f"{path}: not a track we can read; give GPX, KML, KMZ, NMEA, FIT or Google's JSON")
@@ -69,7 +76,10 @@ def _read(path: Path) -> Any:
         raise SourceError(
             f"{path}: damaged or not what its name says ({error}); no place was taken from it"
         ) from error
-    return clean_track(path.name, *as_arrays(points))
+    track = clean_track(path.name, *as_arrays(points))
+    if track is None:
+        raise SourceError(f"{path}: not one point in it has a place and a time; no place was taken from it")
+    return track
 
 
 def _reader_of(path: Path) -> Callable[[Path], Iterable[Point]] | None:
@@ -211,7 +221,7 @@ def read_google(path: Path) -> Iterator[Point]:
     elif "semanticSegments" in told or "rawSignals" in told:
         yield from _android_timeline(told)
     else:
-        raise ValueError("JSON, but not Google's location history")
+        raise _OtherJsonError(f"{path}: JSON, but not Google's location history; no place was taken from it")
 
 
 def _records(locations: Iterable[dict[str, Any]]) -> Iterator[Point]:

@@ -136,6 +136,54 @@ def test_a_damaged_file_is_named_in_one_line(tmp_path: Path, name: str, content:
         load_tracks([path])
 
 
+EMPTY_FIT = struct.pack("<BBHI4s", 14, 0x20, 2132, 0, b".FIT") + b"\0\0" + b"\0\0"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.gpx", GPX.replace("time>", "when>")),
+        ("a.gpx", '<gpx xmlns="http://www.topografix.com/GPX/1/1"/>'),
+        ("a.gpx", GPX.replace("2024-05-01T10", "yesterday")),
+        ("a.gpx", GPX.replace('lat="50', 'lat="150')),
+        ("a.kml", KML.replace("when>", "what>")),
+        ("a.kml", "<kml/>"),
+        ("a.nmea", ""),
+        ("a.nmea", "$GPGGA,101000.00,5006.0000,N,00700.0000,E,1,08,1.0,100,M,,M,,\n"),
+        ("a.nma", "written by hand\n"),
+        ("a.json", '{"locations": []}'),
+        ("a.json", json.dumps(RECORDS).replace("timestamp", "when")),
+        ("a.json", '{"timelineObjects": []}'),
+        ("a.json", '{"semanticSegments": []}'),
+        ("a.json", "[]"),
+        ("a.fit", EMPTY_FIT.decode("latin-1")),
+    ],
+)
+def test_a_file_without_one_point_of_use_is_named_in_one_line(
+    tmp_path: Path, name: str, content: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content.encode("latin-1"))
+    with pytest.raises(SourceError) as told:
+        load_tracks([path])
+    assert str(told.value) == f"{path}: not one point in it has a place and a time; no place was taken from it"
+
+
+def test_a_kmz_without_a_kml_is_named(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.kmz", "w") as archive:
+        archive.writestr("read me.txt", "nothing")
+    with pytest.raises(SourceError, match=r"a\.kmz: not one point"):
+        load_tracks([tmp_path / "a.kmz"])
+
+
+def test_in_a_folder_other_json_is_no_problem(tmp_path: Path) -> None:
+    written(tmp_path, "IMG_1.jpg.json", '{"title": "IMG_1.jpg"}')
+    written(tmp_path, "good.gpx", GPX)
+    problems: list[str] = []
+    assert len(load_tracks([tmp_path], problems.append).tracks) == 1
+    assert not problems
+
+
 def test_in_a_folder_a_damaged_file_does_not_stop_the_others(tmp_path: Path) -> None:
     written(tmp_path, "bad.gpx", "<gpx")
     written(tmp_path, "good.gpx", GPX)
