@@ -85,8 +85,8 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Fixes:
-    """The camera's own positions in a root that have a time, ordered by it; arrays of one length:
-    photo ids int64, utc float64 seconds, degrees float64, error_m float64 (NaN unknown), and
+    """The places in a root that are known, not estimated, and have a time, ordered by it; arrays of one
+    length: photo ids int64, utc float64 seconds, degrees float64, error_m float64 (NaN unknown), and
     `camera` int64 numbers into `cameras` ("" where the camera is unknown)."""
 
     photo_ids: NDArray[np.int64]
@@ -278,12 +278,17 @@ class Photos:
             last = part[-1].id
 
     def fixes(self, root_id: int) -> Fixes:
-        """The positions that cameras wrote (nothing of ours but `manual`), with a time."""
+        """The positions that cameras wrote into photos (nothing of ours but `manual`), and in their stead
+        or where there are none those of sidecars and of the owner, with a time."""
         photo_ids, numbers, cameras = [], [], {"": 0}
         rows = self._store.stream(
-            "select id, utc, fix_latitude, fix_longitude, fix_error_m, camera from photos"
-            " where root_id = ? and missing_since is null and utc is not null and fix_latitude is not null"
-            " and (fix_mark is null or json_extract(fix_mark, '$.rung') = 'manual') order by utc, id",
+            "select photos.id, utc, coalesce(e.latitude, fix_latitude), coalesce(e.longitude, fix_longitude),"
+            " case when e.id is null then fix_error_m else 1000 * e.radius_km end, camera from photos"
+            " left join estimates as e on e.photo_id = photos.id and e.current = 1"
+            " and e.rung in ('sidecar', 'manual')"
+            " where root_id = ? and missing_since is null and utc is not null and (e.id is not null or"
+            " (fix_latitude is not null and"
+            " (fix_mark is null or json_extract(fix_mark, '$.rung') = 'manual'))) order by utc, photos.id",
             (root_id,),
         )
         for row in rows:

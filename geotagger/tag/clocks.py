@@ -70,18 +70,21 @@ def set_times(index: Index, root: Root, clocks: Clocks, note: Callable[[str], No
 
 
 def clocked(known: Known) -> Clocked:
-    """What one photo says of its time, with the place of its own fix but not of an estimate."""
+    """What one photo says of its time, with the place where it is known to be taken, not estimated."""
     facts = known.facts
     if facts is None:
         return Clocked(None)
-    fix = facts.fix if facts.fix is not None and not (facts.fix.mark and facts.fix.mark.is_estimate) else None
+    place: tuple[float, float] | None = None
+    if known.rung in ("sidecar", "manual") and known.latitude is not None and known.longitude is not None:
+        place = known.latitude, known.longitude
+    elif facts.fix is not None and not (facts.fix.mark and facts.fix.mark.is_estimate):
+        place = facts.fix.latitude, facts.fix.longitude
     return Clocked(
         None if facts.taken is None else facts.taken.local,
         None if facts.taken is None else facts.taken.offset,
         facts.gps_utc,
         facts.camera,
-        None if fix is None else fix.latitude,
-        None if fix is None else fix.longitude,
+        *(place or (None, None)),
     )
 
 

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geotagger.archive import FileEntry, walk
-from geotagger.estimate.values import Posterior
+from geotagger.estimate.values import Estimate, Posterior
 from geotagger.index import Index, open_index
+from geotagger.index.estimates import Placed
 from geotagger.index.facts_columns import from_row, to_row
 from geotagger.index.photos import Record
 from geotagger.index.roots import Root
@@ -182,6 +183,31 @@ def test_fixes_are_the_cameras_own_and_the_owners(index: Index, archive: Path) -
     assert found.utc.tolist() == [96.0, 98.0, 100.0]
     assert [found.cameras[number] for number in found.camera] == ["", "", ""]
     np.testing.assert_array_equal(found.error_m, [np.nan, np.nan, 5.0])
+
+
+def test_places_of_sidecars_and_of_the_owner_are_fixes_too(index: Index, archive: Path) -> None:
+    root = index.roots.root_for(str(archive))
+    entries = list(walk([str(archive)]))[:4]
+    fixes = [GpsFix(1.0, 2.0, error_m=5.0), None, None, GpsFix(7.0, 8.0, error_m=5.0)]
+    ids = index.photos.record(
+        root,
+        [
+            Record(entry, Facts("jpeg", 1, 1, fix=fix), utc=100.0 + n)
+            for n, (entry, fix) in enumerate(zip(entries, fixes, strict=True))
+        ],
+    )
+    rungs = ("camera", "sidecar", "neighbours", "manual")
+    index.estimates.put(
+        None,
+        [
+            Placed(photo_id, Estimate(10.0 * n, 20.0, 0.25, 1.0, rung, (rung,), ""))
+            for n, (photo_id, rung) in enumerate(zip(ids, rungs, strict=True))
+        ],
+    )
+    found = index.photos.fixes(root.id)
+    assert found.photo_ids.tolist() == [ids[0], ids[1], ids[3]]
+    assert found.latitude.tolist() == [1.0, 10.0, 30.0]
+    assert found.error_m.tolist() == [5.0, 250.0, 250.0]
 
 
 def test_a_root_without_fixes_gives_empty_arrays(index: Index, recorded: Root) -> None:

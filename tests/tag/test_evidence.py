@@ -76,3 +76,36 @@ def test_a_track_that_cannot_be_read_is_named(geotagger: Geotagger, tmp_path: Pa
     bad = tmp_path / "bad.gpx"
     bad.write_text(content)
     assert "bad.gpx" in geotagger("tag", scene.folder, "--track", bad, code=1).err
+
+
+def test_what_the_owner_told_without_writing_helps_other_days_too(
+    geotagger: Geotagger, tmp_path: Path
+) -> None:
+    """Not only its own outing: how the archive moves is learned from it, and a day later it is a fix."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for day in range(4):
+        (folder / f"{day}.jpg").write_bytes(jpeg(START + timedelta(days=day), shade=day))
+    geotagger("tag", folder, "--write", "none")
+    for day in (0, 2):
+        geotagger("place", f"{LATITUDE},{LONGITUDE}", folder / f"{day}.jpg", "--write", "none")
+    said = geotagger("tag", folder, "--write", "none", "--json").by_name()
+    for name in ("1.jpg", "3.jpg"):
+        assert said[name]["rung"] == "neighbours"
+        assert distance_km(said[name]["latitude"], said[name]["longitude"], LATITUDE, LONGITUDE) < 1
+
+
+def test_a_sidecar_of_another_program_is_a_fix_for_other_days(geotagger: Geotagger, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for day in range(2):
+        (folder / f"{day}.jpg").write_bytes(jpeg(START + timedelta(days=day), shade=day))
+    (folder / "0.jpg.xmp").write_text(
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        '<rdf:Description xmlns:exif="http://ns.adobe.com/exif/1.0/" exif:GPSLatitude="48,12.492N"'
+        ' exif:GPSLongitude="16,22.428E"/></rdf:RDF></x:xmpmeta>'
+    )
+    said = geotagger("tag", folder, "--write", "none", "--json").by_name()
+    assert said["0.jpg"]["rung"] == "sidecar"
+    assert said["1.jpg"]["rung"] == "neighbours"
+    assert distance_km(said["1.jpg"]["latitude"], said["1.jpg"]["longitude"], LATITUDE, LONGITUDE) < 1
