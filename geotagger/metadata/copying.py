@@ -3,7 +3,8 @@
 `clone` shares the blocks where the file system can (btrfs, XFS, APFS has no such call here);
 otherwise `copy_file_range`, then `sendfile`, then plain reads and writes: whichever the kernel
 and the file system take. Both sides are hashed while they are still in the processor's cache,
-which makes the check of a copy cost about a third of the copy. A short run goes through a buffer.
+which makes the check of a copy cost about a third of the copy. What is not very long goes through
+a buffer; the few kilobytes between two changes are written with them, in one call.
 """
 
 import errno
@@ -14,9 +15,12 @@ from collections.abc import Callable, Sequence
 
 import xxhash
 
-from geotagger.metadata.splice import Kept
+from geotagger.metadata.source import Source
+from geotagger.metadata.splice import Kept, Splice, added, kept_ranges
 
 _CHUNK = 1 << 19
+_SHORT = 1 << 16
+"""Below, a kept run is written together with the changes before and behind it, as one piece."""
 _LARGE = 1 << 24
 """From here on the kernel copies. What is shorter has to be read for its hash anyway and comes out of
 the cache: writing it from there takes half the time of an unaligned copy inside the kernel."""
@@ -45,12 +49,32 @@ def clone(source: int, target: int) -> bool:
     return True
 
 
-def copy_hashed(source: int, target: int, runs: Sequence[Kept], copied: bool = False) -> tuple[str, str]:
+def pieces_of(source: Source, splices: Sequence[Splice]) -> list[tuple[int, bytearray]]:
+    """What is written from memory, each piece with its offset in the new file: the data of the
+    ordered splices, and the short runs that are kept before, between and behind them."""
+    runs = kept_ranges(splices, source.size)
+    parts = [(r.new_offset, source.read(r.old_offset, r.length)) for r in runs if r.length < _SHORT]
+    pieces: list[tuple[int, bytearray]] = []
+    for offset, data in sorted((*parts, *added(splices))):
+        if pieces and pieces[-1][0] + len(pieces[-1][1]) == offset:
+            pieces[-1][1].extend(data)
+        elif data:
+            pieces.append((offset, bytearray(data)))
+    return pieces
+
+
+def copy_hashed(source: Source, target: int, runs: Sequence[Kept], copied: bool = False) -> tuple[str, str]:
     """Copies the runs (unless a clone has `copied` them already); the XXH3 of what was read from
-    the source and of what the target then gives back. Raises OSError, also when the source ends early."""
+    the source and of what the target then gives back. Short runs are in pieces, which are to be
+    compared whole. Raises OSError, also when the source ends early."""
     read, written = xxhash.xxh3_128(), xxhash.xxh3_128()
     buffer = _buffer()
     for run in runs:
+        if run.length < _SHORT:
+            data = source.read(run.old_offset, run.length)
+            read.update(data)
+            written.update(data)
+            continue
         is_large = run.length >= _LARGE
         done = 0
         while done < run.length:
@@ -58,8 +82,8 @@ def copy_hashed(source: int, target: int, runs: Sequence[Kept], copied: bool = F
             # whole pages of the target at a time, whatever the shift between the files
             piece = buffer[: min(_CHUNK - to % _CHUNK, run.length - done)]
             if is_large and not copied:
-                _copy(source, target, start, to, len(piece))
-            _read_into(source, start, piece)
+                _copy(source.descriptor, target, start, to, len(piece))
+            _read_into(source.descriptor, start, piece)
             read.update(piece)
             if not is_large and not copied:
                 write_fully(target, piece, to)
@@ -115,7 +139,7 @@ def _by_hand(source: int, target: int, start: int, to: int, length: int) -> int:
     return write_fully(target, data, to)
 
 
-def write_fully(descriptor: int, data: bytes | memoryview, offset: int) -> int:
+def write_fully(descriptor: int, data: bytes | bytearray | memoryview, offset: int) -> int:
     """Writes all of `data` at `offset`; the count."""
     view = memoryview(data)
     while view:

@@ -75,10 +75,10 @@ def prepare_removal(path: str, *, only: Edit | None = None, durable: bool = True
             return None
         removed = [source.read(s.offset, s.length) for s in splices]
 
-        def check(descriptor: int) -> None:
+        def check(written: Source) -> None:
             # a sidecar is written whole; that its bytes read back is check enough
             if layout is not None:
-                verify.check_removed(layout, layout_of(Source(descriptor), target))
+                verify.check_removed(layout, layout_of(written, target))
 
         temporary = replace.write_changed(target, source, splices, check, durable)
         kind: EditKind = "sidecar" if is_sidecar else "exif"

@@ -1,8 +1,9 @@
 """GPS directories: what a position looks like in EXIF, and what an existing directory says.
 
-piexif serialises the directory (EXIF 2.32, clause 4.6.6). Of a directory that is there, the
-fields that tell of something else than the position (times, directions, speeds) are kept.
-Knows nothing of where the directory is put.
+The fields are those of EXIF 2.32, clause 4.6.6, their types piexif's. They are packed here, since
+piexif.dump copies all it is given, deeply; the tests hold the outcome against it. Of a directory
+that is there, the fields that tell of something else than the position (times, directions,
+speeds) are kept. Knows nothing of where the directory is put.
 """
 
 import functools
@@ -15,8 +16,7 @@ import piexif  # type: ignore[import-untyped]
 
 from geotagger.geo import is_place
 from geotagger.marks import Mark, mark_of, processing_method
-from geotagger.metadata.source import Held
-from geotagger.metadata.tiff import Entry, Tiff, in_order, pointing_block
+from geotagger.metadata.tiff import Entry, pointing_block
 from geotagger.metadata.values import FoundPosition, Position
 
 (VERSION, LATITUDE_REF, LATITUDE, LONGITUDE_REF, LONGITUDE, ALTITUDE_REF, ALTITUDE) = range(7)
@@ -35,6 +35,8 @@ POSITION_TAGS = _OF_THE_POSITION | {ALTITUDE_REF, ALTITUDE, VERSION}
 SECOND_PARTS = 1_000_000
 """Seconds of arc are written in millionths: 0.03 millimetres."""
 _CHARACTER_CODE = b"ASCII\0\0\0"
+_TAGS: dict[int, dict[str, Any]] = piexif.TAGS["GPS"]
+_ASCII, _RATIONAL = 2, 5
 
 
 @functools.lru_cache(maxsize=64)
@@ -43,8 +45,29 @@ def method_text(mark: Mark) -> str:
     return processing_method(mark)
 
 
-def built(position: Position) -> tuple[Entry, ...]:
-    """The directory of a position, values big-endian, by ascending tag."""
+def built(position: Position, order: str) -> list[Entry]:
+    """The directory of a position by ascending tag, values in the byte order."""
+    entries = []
+    for tag, value in sorted(fields_of(position).items()):
+        kind: int = _TAGS[tag]["type"]
+        if kind == _RATIONAL:
+            numbers = value if isinstance(value[0], tuple) else (value,)
+            data = b"".join(struct.pack(order + "2I", *pair) for pair in numbers)
+            count = len(numbers)
+        else:
+            data = value + b"\0" if kind == _ASCII else bytes(value)
+            count = len(data)
+        entries.append(Entry(tag, kind, count, bytes(4), data))
+    return entries
+
+
+def standalone(position: Position) -> bytes:
+    """A TIFF block with nothing but the position, for a photo that has no EXIF."""
+    return pointing_block(built(position, ">"))
+
+
+def fields_of(position: Position) -> dict[int, Any]:
+    """The values of a position as piexif takes them."""
     fields: dict[int, Any] = {
         VERSION: (2, 3, 0, 0),
         LATITUDE_REF: b"N" if position.latitude >= 0 else b"S",
@@ -55,25 +78,17 @@ def built(position: Position) -> tuple[Entry, ...]:
         METHOD: _CHARACTER_CODE + method_text(position.mark).encode("ascii"),
     }
     if position.altitude_m is not None:
-        fields[ALTITUDE_REF] = 0 if position.altitude_m >= 0 else 1
+        fields[ALTITUDE_REF] = (0 if position.altitude_m >= 0 else 1,)
         fields[ALTITUDE] = (round(abs(position.altitude_m) * 1000), 1000)
     if position.mark.radius_km is not None:
         fields[ERROR] = (round(position.mark.radius_km * 1000 * 100), 100)
-    block = piexif.dump({"GPS": fields})
-    directory = Tiff(Held(block[6:])).gps_directory()  # without "Exif\0\0", which is JPEG's
-    assert directory is not None
-    return directory.entries
-
-
-def standalone(position: Position) -> bytes:
-    """A TIFF block with nothing but the position, for a photo that has no EXIF."""
-    return pointing_block(built(position))
+    return fields
 
 
 def merged(old: Sequence[Entry], position: Position, order: str) -> list[Entry]:
     """The directory to write where `old` (values in `order`) stands: ours, and of theirs what
     tells of something else."""
-    new = {e.tag: in_order(e, order) for e in built(position)}
+    new = {e.tag: e for e in built(position, order)}
     dropped = set(_OF_THE_POSITION)
     if read(old, order) is not None:
         dropped |= _OF_THE_FIX

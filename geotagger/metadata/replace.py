@@ -21,7 +21,7 @@ import xxhash
 
 from geotagger.errors import WriteError, WriteRefusedError
 from geotagger.metadata.attributes import carry_over, is_frozen
-from geotagger.metadata.copying import clone, copy_hashed, write_fully
+from geotagger.metadata.copying import clone, copy_hashed, pieces_of, write_fully
 from geotagger.metadata.source import Source, read_fully
 from geotagger.metadata.splice import Splice, kept_ranges
 from geotagger.metadata.values import TEMPORARY_PATTERN, TEMPORARY_PREFIX, TEMPORARY_SUFFIX
@@ -45,7 +45,7 @@ _REASONS = {
 _NO_FOLDER_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES, errno.EISDIR, errno.EPERM}
 
 Identity = tuple[int, int, int, int, int]
-Check = Callable[[int], None]
+Check = Callable[[Source], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,23 +111,25 @@ def write_changed(
     `check` is called with the open new file and raises what it finds wrong. Raises WriteError.
     """
     runs = kept_ranges(splices, source.size)
-    added = _added(splices)
     new_size = source.size + sum(s.growth for s in splices)
     unmoved = all(run.old_offset == run.new_offset for run in runs)
     with _temporary(path) as (name, descriptor):
         cloned = unmoved and clone(source.descriptor, descriptor)
         if cloned and new_size < source.size:
             os.ftruncate(descriptor, new_size)
-        for offset, data in added:
+        pieces = pieces_of(source, splices)
+        for offset, data in pieces:
             write_fully(descriptor, data, offset)
-        old_hash, new_hash = copy_hashed(source.descriptor, descriptor, runs, cloned)
+        old_hash, new_hash = copy_hashed(source, descriptor, runs, cloned)
         carry_over(source.descriptor, source.status, descriptor)
-        if old_hash != new_hash or os.fstat(descriptor).st_size != new_size:
+        _check_pieces(path, descriptor, pieces)
+        written = Source(descriptor)
+        if old_hash != new_hash or written.size != new_size:
             raise WriteError(f"{path}: what was written reads back differently; the file is as it was")
-        added_hash = _check_added(path, descriptor, added)
-        check(descriptor)
+        check(written)
         if durable:
             os.fsync(descriptor)
+    added_hash = xxhash.xxh3_128_hexdigest(b"".join(s.data for s in splices))
     return Temporary(name, path, identity(source.status), new_hash, added_hash)
 
 
@@ -139,10 +141,10 @@ def write_new(path: str, data: bytes, like: os.stat_result | None, durable: bool
             with contextlib.suppress(PermissionError):  # then it belongs to whoever runs this
                 os.fchown(descriptor, like.st_uid, like.st_gid)
             os.fchmod(descriptor, (like.st_mode & 0o666) | 0o600)
-        added_hash = _check_added(path, descriptor, [(0, data)])
+        _check_pieces(path, descriptor, [(0, data)])
         if durable:
             os.fsync(descriptor)
-    return Temporary(name, path, None, xxhash.xxh3_128_hexdigest(b""), added_hash)
+    return Temporary(name, path, None, xxhash.xxh3_128_hexdigest(b""), xxhash.xxh3_128_hexdigest(data))
 
 
 def take_place(temporary: Temporary) -> None:
@@ -212,23 +214,10 @@ def _temporary(path: str) -> Iterator[tuple[str, int]]:
             raise
 
 
-def _added(splices: Sequence[Splice]) -> list[tuple[int, bytes]]:
-    """What is new, with its offset in the new file."""
-    added = []
-    shift = 0
-    for splice in splices:
-        added.append((splice.offset + shift, splice.data))
-        shift += splice.growth
-    return added
-
-
-def _check_added(path: str, descriptor: int, added: Sequence[tuple[int, bytes]]) -> str:
-    digest = xxhash.xxh3_128()
-    for offset, data in added:
+def _check_pieces(path: str, descriptor: int, pieces: Sequence[tuple[int, bytes | bytearray]]) -> None:
+    for offset, data in pieces:
         if read_fully(descriptor, offset, len(data)) != data:
             raise WriteError(f"{path}: what was written reads back differently; the file is as it was")
-        digest.update(data)
-    return digest.hexdigest()
 
 
 def _check_unchanged(temporary: Temporary) -> None:

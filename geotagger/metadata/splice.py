@@ -52,6 +52,16 @@ def kept_ranges(splices: Sequence[Splice], old_size: int) -> list[Kept]:
     return kept
 
 
+def added(splices: Sequence[Splice]) -> list[tuple[int, bytes]]:
+    """What the ordered splices put in, with its offset in the new file."""
+    result = []
+    shift = 0
+    for splice in splices:
+        result.append((splice.offset + shift, splice.data))
+        shift += splice.growth
+    return result
+
+
 def moved_by(splices: Iterable[Splice], offset: int) -> int:
     """How far the byte at `offset` moves. Data put in at an offset goes before the byte there."""
     return sum(s.growth for s in splices if s.offset + s.length <= offset)

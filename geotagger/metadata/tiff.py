@@ -28,7 +28,6 @@ _MOVABLE = (THUMBNAIL_OFFSET, MAKER_NOTE)
 
 LONG, IFD = 4, 13
 TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
-_SWAP_UNITS = {3: "H", 4: "I", 5: "I", 8: "H", 9: "I", 10: "I", 11: "I", 12: "Q", 13: "I"}
 _LARGEST_OFFSET = 0xFFFFFFFF
 _LARGEST_VALUE = 16 << 20
 
@@ -179,16 +178,6 @@ class Tiff:
                 return
             yield directory
             offset = directory.next_offset
-
-
-def in_order(entry: Entry, order: str) -> Entry:
-    """An entry with big-endian `data`, as piexif makes it, brought into another byte order."""
-    assert entry.data is not None
-    unit = _SWAP_UNITS.get(entry.type)
-    if order == ">" or unit is None:
-        return entry
-    values = struct.unpack(f">{len(entry.data) // struct.calcsize(unit)}{unit}", entry.data)
-    return entry._replace(data=struct.pack(f"<{len(values)}{unit}", *values))
 
 
 def serialised(entries: Sequence[Entry], offset: int, order: str, next_offset: int = 0) -> bytes:

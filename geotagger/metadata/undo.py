@@ -11,6 +11,7 @@ from geotagger.errors import WriteError
 from geotagger.metadata import replace
 from geotagger.metadata.edit import Edit, State, is_old, state_of
 from geotagger.metadata.forget import prepare_removal
+from geotagger.metadata.source import Source
 from geotagger.metadata.splice import ordered
 
 
@@ -62,8 +63,8 @@ def restore(edit: Edit, target: str | None = None, *, durable: bool = True) -> O
     with replace.opened(path) as source:
         replace.check_replaceable(path, source)
 
-        def check(descriptor: int) -> None:
-            if not is_old(edit, descriptor):
+        def check(written: Source) -> None:
+            if not is_old(edit, written.descriptor):
                 raise WriteError(f"{path}: the old bytes could not be put back; the file is as it was")
 
         temporary = replace.write_changed(path, source, ordered(edit.undoing()), check, durable)

@@ -113,8 +113,8 @@ def _prepare_photo(path: str, position: Position, overwrite: bool, durable: bool
             splices = layout.splices(change_to(layout, position, mark_xmp=False))
         removed = [source.read(s.offset, s.length) for s in splices]
 
-        def check(descriptor: int) -> None:
-            verify.check_added(layout, layout_of(Source(descriptor), target), position)
+        def check(written: Source) -> None:
+            verify.check_added(layout, layout_of(written, target), position)
 
         temporary = replace.write_changed(target, source, splices, check, durable)
         edit = edit_of(path, source, splices, removed, temporary, position)

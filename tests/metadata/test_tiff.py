@@ -2,6 +2,7 @@
 
 import struct
 
+import piexif  # type: ignore[import-untyped]
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,6 +39,20 @@ def _tags(block: bytes) -> dict[int, bytes | None]:
     tiff = Tiff(Held(block))
     entries = tiff.filled(tiff.directory(tiff.first)).entries
     return {e.tag: e.data for e in entries if e.tag != GPS_POINTER}
+
+
+@given(orders, positions)
+def test_the_directory_is_the_one_that_piexif_makes(order: str, position: Position) -> None:
+    directory = Tiff(Held(piexif.dump({"GPS": gps.fields_of(position)})[6:])).gps_directory()
+    assert directory is not None
+    ours = gps.built(position, order)
+    assert [e[:3] for e in ours] == [e[:3] for e in directory.entries]
+    for mine, theirs in zip(ours, directory.entries, strict=True):
+        if mine.type == 5 and order == "<":
+            numbers = struct.unpack(f"<{2 * mine.number}I", mine.data or b"")
+            assert struct.pack(f">{2 * mine.number}I", *numbers) == theirs.data
+        else:
+            assert mine.data == theirs.data
 
 
 @given(
@@ -101,7 +116,7 @@ def test_fields_of_a_gps_directory_without_position_are_kept(order: str) -> None
 
 
 def test_quality_of_an_overwritten_fix_goes_with_it() -> None:
-    old = [*gps.built(Position(10, 20, Mark("manual"))), Entry(11, 5, 1, b"", struct.pack(">II", 3, 1))]
+    old = [*gps.built(Position(10, 20, Mark("manual")), ">"), Entry(11, 5, 1, b"", struct.pack(">II", 3, 1))]
     old = [e for e in old if e.tag != gps.METHOD]
     tags = {e.tag for e in gps.merged(old, ESTIMATE, ">")}
     assert gps.DOP not in tags
