@@ -1,4 +1,4 @@
-"""The networks: ResNet-18/50/101 v1.5 and v2, GoogLeNet, and any timm name when timm is installed.
+"""The networks: ResNet-10/18/50/101 v1.5 and v2, GoogLeNet, and any timm name when timm is installed.
 
 Every one is a `Classifier`: a backbone that turns pixels float32 (n, 3, S, S) into features (n, d),
 a head of one linear layer, and more heads for coarser cells where wanted. The v2 ResNets are the published
@@ -249,9 +249,11 @@ def _resnet_v2(units: Sequence[int], bottleneck: bool) -> tuple[nn.Module, int]:
 
 
 _BACKBONES: dict[str, Callable[[], tuple[nn.Module, int]]] = {
+    "resnet10": lambda: _resnet_v1((1, 1, 1, 1), False),
     "resnet18": lambda: _resnet_v1((2, 2, 2, 2), False),
     "resnet50": lambda: _resnet_v1((3, 4, 6, 3), True),
     "resnet101": lambda: _resnet_v1((3, 4, 23, 3), True),
+    "resnet10-v2": lambda: _resnet_v2((1, 1, 1, 1), False),
     "resnet18-v2": lambda: _resnet_v2((2, 2, 2, 2), False),
     "resnet50-v2": lambda: _resnet_v2((3, 4, 6, 3), True),
     "resnet101-v2": lambda: _resnet_v2((3, 4, 23, 3), True),

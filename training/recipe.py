@@ -104,7 +104,7 @@ PRESETS = {
     ),
     # a try on a CPU, in minutes
     "try": Recipe(
-        "try", "resnet18", input_size=64, short_side=96, epochs=12, batch=32, micro_batch=32,
+        "try", "resnet10", input_size=64, short_side=96, epochs=12, batch=32, micro_batch=32,
         optimizer="adamw", learning_rate=2e-3, weight_decay=0.05, warmup_epochs=1, ema=0.98, precision="fp32",
         compiled=False,
     ),

@@ -46,7 +46,6 @@ class Asked:
     exclude: tuple[Path, ...] = ()
     shares: rows.Shares = field(default_factory=rows.Shares)
     fetch: str = ""
-    threads: int = 0
     licence: str = ""
     shards: str = ""
 

@@ -11,94 +11,28 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from geotagger.cli.common import IndexOption, JsonOption, emit, ends_cleanly, say
+from geotagger.cli.common import JsonOption, emit, ends_cleanly, say
+from geotagger.cli.train_options import (
+    DeviceOption,
+    ForceOption,
+    MachineOptions,
+    OutOption,
+    PhotoOptions,
+    RecipeOptions,
+    ShardsOption,
+    ThreadsOption,
+    WorkOption,
+    asked_for,
+    grouped,
+)
 from geotagger.errors import TrainingError, UsageError
 
 if TYPE_CHECKING:
+    from geotagger.cells import CellTable
     from training.fitting import Trained
     from training.loop import Settings
     from training.recipe import Recipe
     from training.stages import Asked, Run
-
-SourceArgument = Annotated[
-    str | None,
-    typer.Argument(
-        help="A folder of geotagged photos, a CSV or Parquet list with columns path, latitude, longitude"
-        "[, user], or YFCC100M metadata (plain, gzip, bzip2, zstd, SQLite)."
-    ),
-]
-WorkOption = Annotated[
-    Path | None,
-    typer.Option("--work", metavar="DIR", help="Where stages keep what they made. [default: OUT.work]"),
-]
-StageWork = Annotated[Path, typer.Option("--work", metavar="DIR", help="Where stages keep what they made.")]
-OutOption = Annotated[
-    Path, typer.Option("--out", metavar="PACK", help="The folder of the model pack to write.")
-]
-ForceOption = Annotated[bool, typer.Option("--force", help="Replace a pack that is there.")]
-PresetOption = Annotated[
-    str | None,
-    typer.Option(
-        help="rn101-5k500, planet, own, try, head. [default: by the number of photos and the hardware]"
-    ),
-]
-T1Option = Annotated[int | None, typer.Option("--t1", help="Split a cell while it holds more photos.")]
-T2Option = Annotated[int | None, typer.Option("--t2", help="Drop cells with fewer photos.")]
-LevelOption = Annotated[int | None, typer.Option("--max-level", help="The finest S2 level of a cell.")]
-NetworkOption = Annotated[
-    str | None,
-    typer.Option(help="resnet18, resnet50, resnet101, each also as …-v2, googlenet, timm/NAME."),
-]
-StartOption = Annotated[
-    str | None,
-    typer.Option("--from", metavar="PACK|FILE.pt", help="Begin with the weights of a model or a checkpoint."),
-]
-HeadOption = Annotated[
-    bool | None,
-    typer.Option("--head-only", help="Leave the backbone of --from as it is: minutes on a CPU."),
-]
-HierarchyOption = Annotated[
-    list[int] | None,
-    typer.Option(metavar="T1", help="Another head over coarser cells of at most so many photos; repeatable."),
-]
-EmaOption = Annotated[float | None, typer.Option(help="Memory of the averaged weights, 0 for none.")]
-EpochsOption = Annotated[float | None, typer.Option(help="How often each photo is shown.")]
-BatchOption = Annotated[int | None, typer.Option(help="Photos a step, over all GPUs.")]
-MicroOption = Annotated[int | None, typer.Option(help="Photos at once on one GPU; must divide --batch.")]
-RateOption = Annotated[float | None, typer.Option("--learning-rate", help="The highest learning rate.")]
-TauOption = Annotated[
-    float | None, typer.Option("--tau", help="Label smoothing by distance, in km; 0 for plain cross-entropy.")
-]
-SizeOption = Annotated[int | None, typer.Option(help="Edge of the network's input, pixels.")]
-ShortOption = Annotated[int | None, typer.Option(help="Short side of the stored images, pixels.")]
-PrecisionOption = Annotated[str | None, typer.Option(help="fp32 or bf16.")]
-SeedOption = Annotated[int | None, typer.Option(help="Equal seeds give equal weights.")]
-AccuracyOption = Annotated[int, typer.Option(help="Least accuracy (1-16) of YFCC100M positions.")]
-ExcludeOption = Annotated[
-    list[Path] | None,
-    typer.Option(metavar="FILE", help="List of photos to leave out, such as a test set; repeatable."),
-]
-ValOption = Annotated[float, typer.Option("--val", help="Share of photographers kept for validation.")]
-TestOption = Annotated[float, typer.Option("--test", help="Share of photographers kept for testing.")]
-FetchOption = Annotated[
-    str,
-    typer.Option(
-        metavar="ADDRESS", help="Where images lie that are named without: http(s)://, s3://, a folder."
-    ),
-]
-ThreadsOption = Annotated[int, typer.Option(help="Images fetched and decoded at once. [default: by cores]")]
-LicenceOption = Annotated[str, typer.Option(help="The licence that the pack shall state.")]
-ShardsOption = Annotated[
-    str, typer.Option(metavar="ADDRESS", help="Train on these shards: a folder, http(s)://, s3://.")
-]
-DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda.")]
-WorkersOption = Annotated[int | None, typer.Option(help="Processes that decode images. [default: by cores]")]
-SaveOption = Annotated[
-    float, typer.Option("--checkpoint-minutes", help="Save this often, and after each epoch.")
-]
-CompileOption = Annotated[
-    bool | None, typer.Option("--compile/--no-compile", help="Compile the network first.")
-]
 
 
 class _WithDefaultCommand(TyperGroup):
@@ -123,48 +57,21 @@ def register(app: typer.Typer) -> None:
         "A SOURCE named like a stage is written `./cells`.",
     )
     for name, function in (("run", run), ("cells", cells), ("shards", shards), ("fit", fit), ("pack", pack)):
-        group.command(name)(ends_cleanly(function))
+        group.command(name)(grouped(ends_cleanly(function)))
     app.add_typer(group)
 
 
 def run(
+    *,
+    photos: PhotoOptions,
     out: OutOption,
-    source: SourceArgument = None,
-    work: WorkOption = None,
-    preset: PresetOption = None,
-    from_index: Annotated[
-        bool,
-        typer.Option("--from-index", help="Train on your own geotagged photos, as the index knows them."),
-    ] = False,
-    index: IndexOption = None,
-    start: StartOption = None,
-    head_only: HeadOption = None,
-    network: NetworkOption = None,
-    t1: T1Option = None,
-    t2: T2Option = None,
-    max_level: LevelOption = None,
-    hierarchy: HierarchyOption = None,
-    epochs: EpochsOption = None,
-    batch: BatchOption = None,
-    micro_batch: MicroOption = None,
-    learning_rate: RateOption = None,
-    tau: TauOption = None,
-    ema: EmaOption = None,
-    input_size: SizeOption = None,
-    short_side: ShortOption = None,
-    precision: PrecisionOption = None,
-    compiled: CompileOption = None,
-    seed: SeedOption = None,
-    min_accuracy: AccuracyOption = 1,
-    exclude: ExcludeOption = None,
-    val: ValOption = 0.05,
-    test: TestOption = 0.05,
-    fetch: FetchOption = "",
+    work: Annotated[
+        Path | None,
+        typer.Option("--work", metavar="DIR", help="Where stages keep what they made. [default: OUT.work]"),
+    ] = None,
+    recipe: RecipeOptions,
+    machine: MachineOptions,
     threads: ThreadsOption = 0,
-    licence: LicenceOption = "",
-    device: DeviceOption = "auto",
-    workers: WorkersOption = None,
-    checkpoint_minutes: SaveOption = 15.0,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Estimate images, cells, time and memory; train nothing.")
     ] = False,
@@ -181,71 +88,30 @@ def run(
     _need("torch", "pyarrow")
     from training import fitting, stages
 
-    if from_index:
-        head_only, start = _personal(head_only, start, preset, network)
-    changes = _changes(
-        start=start, head_only=head_only, network=network, t1=t1, t2=t2, max_level=max_level,
-        hierarchy=hierarchy, epochs=epochs, batch=batch, micro_batch=micro_batch, learning_rate=learning_rate,
-        tau_km=tau, ema=ema, input_size=input_size, short_side=short_side, precision=precision,
-        compiled=compiled, seed=seed,
-    )  # fmt: skip
-    asked = stages.Asked(
-        source=source, work=work or out.with_name(out.name + ".work"), preset=preset, changes=changes,
-        from_index=from_index, index=index, min_accuracy=min_accuracy, exclude=tuple(exclude or ()),
-        shares=_shares(val, test), fetch=fetch, threads=threads, licence=licence,
-    )  # fmt: skip
-    device = fitting.device_of(device)
-    settings = _settings(device, workers, checkpoint_minutes)
+    asked = asked_for(photos, recipe, work or out.with_name(out.name + ".work"))
+    settings = _settings(machine)
     if dry_run:
-        _estimate(asked, device, as_json)
+        _estimate(asked, settings.device, as_json)
         return
     _check_free(out, force)
-    fitting.join_processes(device)
+    fitting.join_processes(settings.device)
     if fitting.is_first():
-        decided, _ = stages.list_photos(asked, device.startswith("cuda"), say)
+        decided, _ = stages.list_photos(asked, settings.device.startswith("cuda"), say)
         _tell_recipe(decided.recipe)
         stages.make_cells(asked.work, decided, say)
         stages.make_shards(asked.work, decided, threads, say)
     fitting.wait_for_first()
     decided = stages.load_run(asked.work)
-    table = stages.make_cells(asked.work, decided, say if fitting.is_first() else _quiet)
+    table = stages.make_cells(asked.work, decided, _quiet)
     made = fitting.train(asked, decided, table, settings, say)
     if fitting.is_first():
-        _write_pack(asked, decided, table, made, out, force, device, as_json)
+        _write_pack(asked, decided, table, made, out, force, settings.device, as_json)
 
 
 def cells(
-    source: SourceArgument = None,
-    work: StageWork = ...,  # type: ignore[assignment]
-    preset: PresetOption = None,
-    from_index: Annotated[
-        bool, typer.Option("--from-index", help="Take your own geotagged photos, as the index knows them.")
-    ] = False,
-    index: IndexOption = None,
-    start: StartOption = None,
-    head_only: HeadOption = None,
-    network: NetworkOption = None,
-    t1: T1Option = None,
-    t2: T2Option = None,
-    max_level: LevelOption = None,
-    hierarchy: HierarchyOption = None,
-    epochs: EpochsOption = None,
-    batch: BatchOption = None,
-    micro_batch: MicroOption = None,
-    learning_rate: RateOption = None,
-    tau: TauOption = None,
-    ema: EmaOption = None,
-    input_size: SizeOption = None,
-    short_side: ShortOption = None,
-    precision: PrecisionOption = None,
-    compiled: CompileOption = None,
-    seed: SeedOption = None,
-    min_accuracy: AccuracyOption = 1,
-    exclude: ExcludeOption = None,
-    val: ValOption = 0.05,
-    test: TestOption = 0.05,
-    fetch: FetchOption = "",
-    licence: LicenceOption = "",
+    photos: PhotoOptions,
+    work: WorkOption,
+    recipe: RecipeOptions,
     as_json: JsonOption = False,
 ) -> None:
     """List the photos of SOURCE and cut the Earth into classes; settles the recipe for later stages.
@@ -255,20 +121,7 @@ def cells(
     _need("pyarrow")
     from training import stages
 
-    if from_index:
-        head_only, start = _personal(head_only, start, preset, network)
-    changes = _changes(
-        start=start, head_only=head_only, network=network, t1=t1, t2=t2, max_level=max_level,
-        hierarchy=hierarchy, epochs=epochs, batch=batch, micro_batch=micro_batch, learning_rate=learning_rate,
-        tau_km=tau, ema=ema, input_size=input_size, short_side=short_side, precision=precision,
-        compiled=compiled, seed=seed,
-    )  # fmt: skip
-    asked = stages.Asked(
-        source=source, work=work, preset=preset, changes=changes, from_index=from_index, index=index,
-        min_accuracy=min_accuracy, exclude=tuple(exclude or ()), shares=_shares(val, test), fetch=fetch,
-        licence=licence,
-    )  # fmt: skip
-    decided, summary = stages.list_photos(asked, _has_gpu(), say)
+    decided, summary = stages.list_photos(asked_for(photos, recipe, work), _has_gpu(), say)
     table = stages.make_cells(work, decided, say)
     _tell_recipe(decided.recipe)
     if as_json:
@@ -276,7 +129,7 @@ def cells(
 
 
 def shards(
-    work: StageWork,
+    work: WorkOption,
     threads: ThreadsOption = 0,
     verify: Annotated[
         bool, typer.Option("--verify", help="Read every shard and compare its checksum.")
@@ -303,17 +156,7 @@ def shards(
 
 
 def fit(
-    work: StageWork,
-    shards_at: Annotated[
-        str,
-        typer.Option(
-            "--shards", metavar="ADDRESS", help="Train on these shards: a folder, http(s)://, s3://."
-        ),
-    ] = "",
-    device: DeviceOption = "auto",
-    workers: WorkersOption = None,
-    checkpoint_minutes: SaveOption = 15.0,
-    as_json: JsonOption = False,
+    work: WorkOption, machine: MachineOptions, shards_at: ShardsOption = "", as_json: JsonOption = False
 ) -> None:
     """Train the network on the shards; goes on from the last checkpoint.
 
@@ -325,23 +168,18 @@ def fit(
 
     asked = stages.Asked(source=None, work=work, shards=shards_at)
     decided = stages.load_run(work)
-    device = fitting.device_of(device)
-    fitting.join_processes(device)
+    settings = _settings(machine)
+    fitting.join_processes(settings.device)
     table = stages.make_cells(work, decided, say if fitting.is_first() else _quiet)
-    made = fitting.train(asked, decided, table, _settings(device, workers, checkpoint_minutes), say)
+    made = fitting.train(asked, decided, table, settings, say)
     if as_json and fitting.is_first():
         emit({"stage": "fit", "work": str(work), **made.told})
 
 
 def pack(
-    work: StageWork,
+    work: WorkOption,
     out: OutOption,
-    shards_at: Annotated[
-        str,
-        typer.Option(
-            "--shards", metavar="ADDRESS", help="Measure on these shards: a folder, http(s)://, s3://."
-        ),
-    ] = "",
+    shards_at: ShardsOption = "",
     device: DeviceOption = "auto",
     force: ForceOption = False,
     as_json: JsonOption = False,
@@ -361,24 +199,10 @@ def pack(
     _write_pack(asked, decided, table, made, out, force, fitting.device_of(device), as_json)
 
 
-def _personal(
-    head_only: bool | None, start: str | None, preset: str | None, network: str | None
-) -> tuple[bool | None, str | None]:
-    """What suits a person's photos unless told otherwise: thousands of them, a CPU, and a model
-    that knows the world."""
-    if head_only is None and not preset and not network:
-        head_only = True
-    return head_only, start or ("installed" if head_only else None)
-
-
-def _changes(hierarchy: list[int] | None, **given: Any) -> dict[str, Any]:
-    return {**given, "hierarchy": tuple(hierarchy) if hierarchy else None}
-
-
 def _write_pack(
     asked: "Asked",
     decided: "Run",
-    table: Any,
+    table: "CellTable",
     made: "Trained",
     out: Path,
     force: bool,
@@ -424,24 +248,17 @@ def _tell_recipe(recipe: "Recipe") -> None:
     say(f"recipe: {told}")
 
 
-def _settings(device: str, workers: int | None, checkpoint_minutes: float) -> "Settings":
+def _settings(machine: MachineOptions) -> "Settings":
+    from training.fitting import device_of
     from training.loop import Settings
 
+    device, workers = device_of(machine.device), machine.workers
     if workers is None:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         share = cores // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-        workers = (
-            max(2, share - 1) if device.startswith("cuda") else 0
-        )  # on a CPU they would fight the network
-    return Settings(device=device, workers=workers, checkpoint_seconds=60 * checkpoint_minutes)
-
-
-def _shares(val: float, test: float) -> Any:
-    from training.rows import Shares
-
-    if not (0 <= val < 1 and 0 <= test < 1 and val + test < 1):
-        raise UsageError(f"--val {val} and --test {test} must be shares that leave something to train on")
-    return Shares(val, test)
+        # on a CPU they would fight the network
+        workers = max(2, share - 1) if device.startswith("cuda") else 0
+    return Settings(device=device, workers=workers, checkpoint_seconds=60 * machine.checkpoint_minutes)
 
 
 def _check_free(out: Path, force: bool) -> None:
@@ -464,6 +281,9 @@ def _need(*packages: str) -> None:
     """Said in one line before anything is imported that lacks them."""
     import importlib
 
+    # PyTorch's threads spin while they wait for each other; beside other programs, which then
+    # lack the core, that made training on two cores four times slower
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     for package in packages:
         try:
             importlib.import_module(package)

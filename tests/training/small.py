@@ -13,7 +13,7 @@ from training.loop import Settings
 from training.stages import Asked, Run
 
 RECIPE = {
-    "network": "resnet18", "input_size": 64, "short_side": 72, "epochs": 4.0, "batch": 16, "micro_batch": 4,
+    "network": "resnet10", "input_size": 64, "short_side": 72, "epochs": 4.0, "batch": 16, "micro_batch": 4,
     "optimizer": "sgd", "learning_rate": 0.02,
 }  # fmt: skip
 

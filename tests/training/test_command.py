@@ -15,7 +15,7 @@ from geotagger.model.pack import find_pack, verify_pack  # noqa: E402
 from tests.training.places import make_world  # noqa: E402
 
 QUICK = [
-    "--network", "resnet18", "--input-size", "32", "--short-side", "48", "--epochs", "2",
+    "--network", "resnet10", "--input-size", "32", "--short-side", "48", "--epochs", "2",
     "--batch", "16", "--micro-batch", "16", "--val", "0.1", "--test", "0.1", "--device", "cpu",
 ]  # fmt: skip
 
@@ -54,7 +54,7 @@ def test_the_pack_is_whole_and_says_what_it_was_trained_on(pack: Path) -> None:
     told = made.manifest.training
     assert told["kind"] == "a folder of geotagged photos"
     assert told["source"] == "photos"
-    assert told["recipe"]["network"] == "resnet18"
+    assert told["recipe"]["network"] == "resnet10"
     assert told["recipe"]["t1"] == 0
     assert sum(told["listed"].values()) == 60
     assert "private photos" in made.licence
@@ -76,7 +76,7 @@ def test_a_second_run_keeps_every_stage(pack: Path, photos: Path) -> None:
 def test_stages_run_one_by_one(photos: Path, tmp_path: Path) -> None:
     work = tmp_path / "work"
     for words in (
-        ("cells", photos, "--work", work, "--network", "resnet18", "--epochs", "1"),
+        ("cells", photos, "--work", work, "--network", "resnet10", "--epochs", "1"),
         ("shards", "--work", work, "--verify"),
         ("fit", "--work", work, "--device", "cpu"),
         ("pack", "--work", work, "--out", tmp_path / "made", "--device", "cpu"),

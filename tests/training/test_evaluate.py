@@ -158,7 +158,7 @@ def test_a_labelled_set_with_images_is_measured_and_calibrates_the_pack(tmp_path
     table = partition(lat, lng, Thresholds(1, 1, max_level=8))
     torch.manual_seed(0)
     manifest = Manifest("tiny", "1", "none", Preprocessing(input_size=32, scale=1.0, mean=(0.0, 0.0, 0.0)))
-    pack = write_pack(tmp_path / "tiny", manifest, table, network_writer(build("resnet18", len(table)), 32))
+    pack = write_pack(tmp_path / "tiny", manifest, table, network_writer(build("resnet10", len(table)), 32))
     rows = ["img_id,LAT,LON"]
     (tmp_path / "images").mkdir()
     for number, (_, place_lat, place_lng) in enumerate(PLACES):

@@ -117,15 +117,15 @@ def test_a_checkpoint_of_another_architecture_is_told(uninterrupted: Path, tmp_p
     run, table = small.decided(folder)
     own = fitting._identity(run.recipe, table)
     other = checkpoint.Identity("resnet50", own.classes, own.cells, own.recipe)
-    with pytest.raises(TrainingError, match="of the network resnet18, where this training has resnet50"):
+    with pytest.raises(TrainingError, match="of the network resnet10, where this training has resnet50"):
         checkpoint.load_latest(folder / "checkpoints", other)
     newest = sorted((folder / "checkpoints").glob("step-*.pt"))[-1]
     with pytest.raises(
-        TrainingError, match="a checkpoint of resnet18, not of resnet50; add --network resnet18"
+        TrainingError, match="a checkpoint of resnet10, not of resnet50; add --network resnet10"
     ):
         checkpoint.load_weights(newest, "resnet50")
-    assert "backbone.stem.0.weight" in checkpoint.load_weights(newest, "resnet18")
-    assert not any(name.startswith("heads") for name in checkpoint.load_weights(newest, "resnet18", 99))
+    assert "backbone.stem.0.weight" in checkpoint.load_weights(newest, "resnet10")
+    assert not any(name.startswith("heads") for name in checkpoint.load_weights(newest, "resnet10", 99))
 
 
 def test_a_disk_that_fills_leaves_the_last_good_checkpoint(work: Path) -> None:

@@ -33,7 +33,7 @@ def answers(path: Path, data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.asarray(probabilities), np.asarray(features)
 
 
-QUICK = ("resnet18", "resnet18-v2", "googlenet")
+QUICK = ("resnet10", "resnet10-v2", "googlenet")
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_batch_statistics_of_a_pack_go_on_learning(published_like: ModelPack) ->
 
 def test_a_pack_of_our_own_can_be_trained_on(tmp_path: Path) -> None:
     torch.manual_seed(1)
-    network = build("resnet18", 12, PARENTS).eval()
+    network = build("resnet10", 12, PARENTS).eval()
     manifest = Manifest("ours", "1", "none", Preprocessing(input_size=64, mean=(0.0, 0.0, 0.0), scale=1.0))
     pack = write_pack(tmp_path / "ours", manifest, cells(12), network_writer(network, 64))
     data = torch.randn(3, 3, 64, 64)
@@ -154,7 +154,7 @@ def test_another_head_leaves_the_features_as_they_are(published_like: ModelPack,
 
 
 def test_an_unknown_network_names_those_that_are_known() -> None:
-    with pytest.raises(UsageError, match="known are resnet18, resnet50"):
+    with pytest.raises(UsageError, match="known are resnet10, resnet18, resnet50"):
         build("resnet17", 3)
 
 

@@ -1,0 +1,193 @@
+"""The options of `geotagger train`, each declared once.
+
+Frozen dataclasses group what several commands share; `grouped` gives a command the options of the groups
+among its parameters. The names in `RecipeOptions` are those of `training.recipe.Recipe`.
+"""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from geotagger.cli.common import IndexOption
+from geotagger.errors import UsageError
+
+if TYPE_CHECKING:
+    from training.stages import Asked
+
+WorkOption = Annotated[Path, typer.Option("--work", metavar="DIR", help="Where stages keep what they made.")]
+OutOption = Annotated[
+    Path, typer.Option("--out", metavar="PACK", help="The folder of the model pack to write.")
+]
+ForceOption = Annotated[bool, typer.Option("--force", help="Replace a pack that is there.")]
+ThreadsOption = Annotated[
+    int, typer.Option(help="Images fetched and decoded at once. [default: by cores]", show_default=False)
+]
+DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda.")]
+ShardsOption = Annotated[
+    str, typer.Option("--shards", metavar="ADDRESS", help="Take these shards: a folder, http(s)://, s3://.")
+]
+
+
+@dataclass(frozen=True)
+class PhotoOptions:
+    """Which photos to train on."""
+
+    source: Annotated[
+        str | None,
+        typer.Argument(
+            help="A folder of geotagged photos, a CSV or Parquet list with columns path, latitude, longitude"
+            "[, user], or YFCC100M metadata (plain, gzip, bzip2, zstd, SQLite)."
+        ),
+    ] = None
+    from_index: Annotated[
+        bool, typer.Option("--from-index", help="Take your own geotagged photos, as the index knows them.")
+    ] = False
+    index: IndexOption = None
+    min_accuracy: Annotated[int, typer.Option(help="Least accuracy (1-16) of YFCC100M positions.")] = 1
+    exclude: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="List of photos to leave out, such as a test set; repeatable."),
+    ] = None
+    val: Annotated[float, typer.Option(help="Share of photographers kept for validation.")] = 0.05
+    test: Annotated[float, typer.Option(help="Share of photographers kept for testing.")] = 0.05
+    fetch: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDRESS", help="Where images lie that are named without: http(s)://, s3://, a folder."
+        ),
+    ] = ""
+    licence: Annotated[str, typer.Option(help="The licence that the pack shall state.")] = ""
+
+
+@dataclass(frozen=True)
+class RecipeOptions:
+    """What the training shall be; None leaves it to the preset."""
+
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="rn101-5k500, planet, own, try, head. [default: by the number of photos and the hardware]"
+        ),
+    ] = None
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="PACK|FILE.pt", help="Begin with the weights of a model or a checkpoint."
+        ),
+    ] = None
+    head_only: Annotated[
+        bool | None,
+        typer.Option("--head-only", help="Leave the backbone of --from as it is: minutes on a CPU."),
+    ] = None
+    network: Annotated[
+        str | None,
+        typer.Option(
+            help="resnet10, resnet18, resnet50, resnet101, each also as …-v2, googlenet, timm/NAME."
+        ),
+    ] = None
+    t1: Annotated[int | None, typer.Option("--t1", help="Split a cell while it holds more photos.")] = None
+    t2: Annotated[int | None, typer.Option("--t2", help="Drop cells with fewer photos.")] = None
+    max_level: Annotated[int | None, typer.Option(help="The finest S2 level of a cell.")] = None
+    hierarchy: Annotated[
+        list[int] | None,
+        typer.Option(
+            metavar="T1", help="Another head over coarser cells of at most so many photos; repeatable."
+        ),
+    ] = None
+    epochs: Annotated[float | None, typer.Option(help="How often each photo is shown.")] = None
+    batch: Annotated[int | None, typer.Option(help="Photos a step, over all GPUs.")] = None
+    micro_batch: Annotated[
+        int | None, typer.Option(help="Photos at once on one GPU; must divide --batch.")
+    ] = None
+    learning_rate: Annotated[float | None, typer.Option(help="The highest learning rate.")] = None
+    tau_km: Annotated[
+        float | None,
+        typer.Option("--tau", help="Label smoothing by distance, in km; 0 for plain cross-entropy."),
+    ] = None
+    ema: Annotated[float | None, typer.Option(help="Memory of the averaged weights, 0 for none.")] = None
+    input_size: Annotated[int | None, typer.Option(help="Edge of the network's input, pixels.")] = None
+    short_side: Annotated[int | None, typer.Option(help="Short side of the stored images, pixels.")] = None
+    precision: Annotated[str | None, typer.Option(help="fp32 or bf16.")] = None
+    compiled: Annotated[
+        bool | None, typer.Option("--compile/--no-compile", help="Compile the network first.")
+    ] = None
+    seed: Annotated[int | None, typer.Option(help="Equal seeds give equal weights.")] = None
+
+
+@dataclass(frozen=True)
+class MachineOptions:
+    """Where and how to compute; the weights do not depend on it."""
+
+    device: DeviceOption = "auto"
+    workers: Annotated[int | None, typer.Option(help="Processes that decode images. [default: by cores]")] = (
+        None
+    )
+    checkpoint_minutes: Annotated[float, typer.Option(help="Save this often, and after each epoch.")] = 15.0
+
+
+def asked_for(photos: PhotoOptions, recipe: RecipeOptions, work: Path) -> "Asked":
+    """What the stages are to do; UsageError when no share is left to train on."""
+    from training.rows import Shares
+    from training.stages import Asked
+
+    val, test = photos.val, photos.test
+    if not (0 <= val < 1 and 0 <= test < 1 and val + test < 1):
+        raise UsageError(f"--val {val} and --test {test} must be shares that leave something to train on")
+    if photos.from_index:
+        recipe = _personal(recipe)
+    changes = asdict(recipe)
+    preset, hierarchy = changes.pop("preset"), changes.pop("hierarchy")
+    return Asked(
+        source=photos.source,
+        work=work,
+        preset=preset,
+        changes={**changes, "hierarchy": tuple(hierarchy) if hierarchy else None},
+        from_index=photos.from_index,
+        index=photos.index,
+        min_accuracy=photos.min_accuracy,
+        exclude=tuple(photos.exclude or ()),
+        shares=Shares(val, test),
+        fetch=photos.fetch,
+        licence=photos.licence,
+    )
+
+
+def _personal(recipe: RecipeOptions) -> RecipeOptions:
+    """What suits a person's photos unless told otherwise: thousands of them, a CPU, and a model
+    that knows the world."""
+    if recipe.head_only is None and not recipe.preset and not recipe.network:
+        recipe = replace(recipe, head_only=True)
+    return replace(recipe, start=recipe.start or "installed") if recipe.head_only else recipe
+
+
+def grouped(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with the fields of every dataclass among its parameters as options of its own."""
+    groups: dict[str, Any] = {}
+    options: dict[str, inspect.Parameter] = {}
+    for name, parameter in inspect.signature(command).parameters.items():
+        kind = parameter.annotation
+        if isinstance(kind, type) and is_dataclass(kind):
+            groups[name] = kind
+            for field in fields(kind):
+                default = parameter.empty if field.default is MISSING else field.default
+                options[field.name] = inspect.Parameter(
+                    field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=field.type
+                )
+        else:
+            options[name] = parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+
+    def run(**given: Any) -> None:
+        held = {
+            name: kind(**{field.name: given.pop(field.name) for field in fields(kind)})
+            for name, kind in groups.items()
+        }
+        command(**held, **given)
+
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    run.__signature__ = inspect.Signature(list(options.values()))  # type: ignore[attr-defined]
+    run.__annotations__ = {name: option.annotation for name, option in options.items()}
+    return run
