@@ -1,8 +1,9 @@
 """Writes decided positions a group at a time, so that a crash at any point loses nothing.
 
 For a group of photos: every new file is finished and checked beside its photo (several at a
-time); what is about to happen goes into the journal, on the disk; the files take their names;
-the folders are synced; the index records what was done. A run that dies in between leaves
+time); what is about to happen goes into the journal, on the disk; the files take their names
+(several at a time: freeing what an old file held makes a rename wait); the folders are synced;
+the index records what was done. A run that dies in between leaves
 `intended` entries, which `repair` settles by looking at the files.
 """
 
@@ -63,7 +64,10 @@ class Writer:
 
     def _write_group(self, jobs: Sequence[Job]) -> None:
         with ThreadPoolExecutor(min(WRITERS, len(jobs)), thread_name_prefix="write") as pool:
-            tried = list(zip(jobs, pool.map(self._prepared, jobs), strict=True))
+            self._write_several(jobs, pool)
+
+    def _write_several(self, jobs: Sequence[Job], pool: ThreadPoolExecutor) -> None:
+        tried = list(zip(jobs, pool.map(self._prepared, jobs), strict=True))
         ready = [(job, made) for job, made in tried if isinstance(made, Prepared)]
         intents = [Intent(j.photo_id, j.outcome.path, made.edit.to_json().encode()) for j, made in ready]
         try:
@@ -75,10 +79,9 @@ class Writer:
         failed: dict[int, str] = {job.photo_id: str(e) for job, e in tried if isinstance(e, WriteError)}
         done: list[tuple[int, Job, Prepared]] = []
         undone: list[int] = []
-        for entry, (job, new_file) in zip(entries, ready, strict=True):
-            try:
-                commit(new_file)
-            except WriteError as error:
+        errors = _take_places([made for _, made in ready], pool)
+        for entry, (job, new_file), error in zip(entries, ready, errors, strict=True):
+            if error is not None:
                 undone.append(entry)
                 failed[job.photo_id] = str(error)
             else:
@@ -142,6 +145,26 @@ class Writer:
             self._report(replace(job.outcome, status="failed", reason=failure, group=COULD_NOT_WRITE))
         elif isinstance(made, Prepared):
             self._report(replace(job.outcome, reason=_where(made) or job.outcome.reason))
+
+
+def _take_places(ready: Sequence[Prepared], pool: ThreadPoolExecutor) -> list[WriteError | None]:
+    """Commits the finished files; the errors. Two photos that are one file, by a link, go one after the
+    other, so that the second learns of the first."""
+    errors: list[WriteError | None] = [None] * len(ready)
+    same: dict[str, list[int]] = {}
+    for number, made in enumerate(ready):
+        same.setdefault(made.edit.target, []).append(number)
+
+    def take(numbers: Sequence[int]) -> None:
+        for number in numbers:
+            try:
+                commit(ready[number])
+            except WriteError as error:
+                errors[number] = error
+
+    for _ in pool.map(take, same.values()):
+        pass
+    return errors
 
 
 def _where(made: Prepared) -> str | None:
