@@ -9,8 +9,9 @@ Takes small values, gives arrays. Knows nothing of photos on disk.
 """
 
 import re
+from array import array
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
@@ -67,28 +68,71 @@ def resolve_times(
     system_zone: tzinfo | None = None,
     now: datetime | None = None,
 ) -> Times:
-    """UTC of each row. `clocks` are seconds to add to what a camera says, by camera name (a part
-    of the name is enough, in any case). `now` (aware) is where the future begins."""
-    latest = (now or datetime.now(UTC)).astimezone(UTC).replace(tzinfo=None) + _DAY
-    locals_ = [row.local if plausible(row.local, latest) else None for row in rows]
-    stamps = [row.gps_utc if plausible(row.gps_utc, latest) else None for row in rows]
-    zones = _NeighbourZones(rows, locals_)
-    habits = _camera_offsets(rows, locals_, stamps)
-    utc = np.full(len(rows), np.nan)
-    error = np.full(len(rows), np.inf)
-    source = ["no time"] * len(rows)
-    for n, row in enumerate(rows):
-        local, stamp = locals_[n], stamps[n]
+    """UTC of each row; see `ClockReader`."""
+    reader = ClockReader(rows, system_zone=system_zone, now=now)
+    read = [reader.read(row, clocks) for row in rows]
+    return Times(
+        np.array([utc for utc, _, _ in read], dtype=np.float64),
+        np.array([error_s for _, error_s, _ in read], dtype=np.float64),
+        tuple(source for _, _, source in read),
+    )
+
+
+class ClockReader:
+    """Reads the clocks of an archive's photos one at a time, knowing all of them.
+
+    Made in one pass over the photos (and points of tracks), of which it keeps 16 bytes for each that
+    has a place and a time; so archives of any length can be streamed through it twice.
+    """
+
+    def __init__(
+        self, rows: Iterable[Clocked], *, system_zone: tzinfo | None = None, now: datetime | None = None
+    ) -> None:
+        """`now` (aware) is where the future begins; no clock is believed that shows it."""
+        self._latest = (now or datetime.now(UTC)).astimezone(UTC).replace(tzinfo=None) + _DAY
+        self._system_zone = system_zone
+        counts: dict[str, dict[timedelta, int]] = {}
+        self._zones = _NeighbourZones(self._noticed(rows, counts))
+        self._habits = {
+            camera: max(seen, key=lambda offset: (seen[offset], -abs(offset)))
+            for camera, seen in counts.items()
+        }
+
+    def read(self, row: Clocked, clocks: Mapping[str, float] | None = None) -> tuple[float, float, str]:
+        """POSIX seconds (NaN where unknown), their standard deviation in seconds (infinite where
+        unknown), and in words what they were taken from. `clocks` are seconds to add to what a camera
+        says, by camera name (a part of the name is enough, in any case)."""
+        local, stamp = self._believed(row.local), self._believed(row.gps_utc)
         if local is None:
             if stamp is not None:
-                utc[n], error[n], source[n] = _posix(stamp), GPS_STAMP_ERROR_S, "GPS time stamp"
-            continue
-        utc[n], error[n], source[n] = _resolve(row, local, stamp, zones, habits, system_zone)
+                return _posix(stamp), GPS_STAMP_ERROR_S, "GPS time stamp"
+            return float("nan"), float("inf"), "no time"
+        utc, error_s, source = _resolve(row, local, stamp, self._zones, self._habits, self._system_zone)
         shift = clock_shift(row.camera, clocks)
-        if shift is not None:
-            utc[n] += shift
-            source[n] += f", clock corrected by {shift:+.0f} s"
-    return Times(utc, error, tuple(source))
+        if shift is None:
+            return utc, error_s, source
+        return utc + shift, error_s, f"{source}, clock corrected by {shift:+.0f} s"
+
+    def _believed(self, moment: datetime | None) -> datetime | None:
+        return moment if plausible(moment, self._latest) else None
+
+    def _noticed(
+        self, rows: Iterable[Clocked], counts: dict[str, dict[timedelta, int]]
+    ) -> Iterator[tuple[str | None, datetime, float, float]]:
+        """The rows that have a place and a time; counts the offsets that each camera's photos carry
+        or imply, on the way."""
+        for row in rows:
+            local = self._believed(row.local)
+            if row.camera is not None:
+                offset = row.offset
+                if offset is None and local is not None:
+                    stamp = self._believed(row.gps_utc)
+                    offset = None if stamp is None else _offset_from_stamp(local, stamp)
+                if offset is not None:
+                    seen = counts.setdefault(row.camera, {})
+                    seen[offset] = seen.get(offset, 0) + 1
+            if local is not None and row.latitude is not None and row.longitude is not None:
+                yield row.camera, local, row.latitude, row.longitude
 
 
 def plausible(moment: datetime | None, latest: datetime) -> bool:
@@ -177,57 +221,55 @@ def _resolve(
 
 
 class _NeighbourZones:
-    """Geotagged rows by their clocks; the zone at the place of the nearest one."""
+    """Geotagged rows by their clocks; the zone at the place of the nearest one. Places are kept to the
+    hundredth of a degree, as `zone_at` looks at them."""
 
-    def __init__(self, rows: Sequence[Clocked], locals_: Sequence[datetime | None]) -> None:
-        self._by_camera: dict[str | None, list[tuple[datetime, float, float]]] = {}
-        self._all: list[tuple[datetime, float, float]] = []
-        for row, local in zip(rows, locals_, strict=True):
-            if local is None or row.latitude is None or row.longitude is None:
+    def __init__(self, placed: Iterable[tuple[str | None, datetime, float, float]]) -> None:
+        self._codes: dict[str | None, int] = {}
+        clock, place, code = array("d"), array("h"), array("i")
+        for camera, local, latitude, longitude in placed:
+            if not is_place(latitude, longitude):
                 continue
-            entry = (local, row.latitude, row.longitude)
-            self._all.append(entry)
-            self._by_camera.setdefault(row.camera, []).append(entry)
-        self._all.sort()
-        for entries in self._by_camera.values():
-            entries.sort()
+            clock.append(_posix(local))
+            place.append(round(100 * latitude))
+            place.append(round(100 * longitude))
+            code.append(self._codes.setdefault(camera, len(self._codes)))
+        order = np.argsort(np.frombuffer(clock, dtype=np.float64), kind="stable").astype(np.uint32)
+        self._clock = np.frombuffer(clock, dtype=np.float64)[order]
+        self._place = np.frombuffer(place, dtype=np.int16).reshape(-1, 2)[order]
+        codes = np.frombuffer(code, dtype=np.intc)[order]
+        self._of_camera = [
+            np.flatnonzero(codes == number).astype(np.uint32) for number in range(len(self._codes))
+        ]
 
     def nearest(self, camera: str | None, local: datetime) -> tuple[ZoneInfo, timedelta] | None:
         """Another camera's photo counts only where the same camera has none within a day."""
-        own = self._nearest_of(self._by_camera.get(camera, []), local)
+        moment = _posix(local)
+        code = self._codes.get(camera)
+        own = None if code is None else self._nearest_of(self._of_camera[code], moment)
         if own is not None and own[1] <= _DAY:
             return own
-        other = self._nearest_of(self._all, local)
+        other = self._nearest_of(None, moment)
         if own is None or (other is not None and other[1] <= _DAY):
             return other
         return own
 
-    @staticmethod
     def _nearest_of(
-        entries: list[tuple[datetime, float, float]], local: datetime
+        self, rows: NDArray[np.uint32] | None, moment: float
     ) -> tuple[ZoneInfo, timedelta] | None:
-        at = bisect_left(entries, (local, -np.inf, -np.inf))
-        found = [entries[n] for n in (at - 1, at) if 0 <= n < len(entries)]
-        if not found:
+        """Among these rows, or among all. Of two as near the earlier one counts."""
+        if rows is None:
+            at = bisect_left(self._clock, moment)
+            beside = [n for n in (at - 1, at) if 0 <= n < len(self._clock)]
+        else:
+            at = bisect_left(rows, moment, key=self._clock.__getitem__)
+            beside = [int(rows[n]) for n in (at - 1, at) if 0 <= n < len(rows)]
+        if not beside:
             return None
-        when, latitude, longitude = min(found, key=lambda entry: abs(entry[0] - local))
-        zone = zone_at(latitude, longitude)
-        return None if zone is None else (zone, abs(when - local))
-
-
-def _camera_offsets(
-    rows: Sequence[Clocked], locals_: Sequence[datetime | None], stamps: Sequence[datetime | None]
-) -> dict[str, timedelta]:
-    """The offset that most photos of a camera carry or imply."""
-    counts: dict[str, dict[timedelta, int]] = {}
-    for row, local, stamp in zip(rows, locals_, stamps, strict=True):
-        offset = row.offset
-        if offset is None and local is not None and stamp is not None:
-            offset = _offset_from_stamp(local, stamp)
-        if row.camera is not None and offset is not None:
-            seen = counts.setdefault(row.camera, {})
-            seen[offset] = seen.get(offset, 0) + 1
-    return {camera: max(seen, key=lambda o: (seen[o], -abs(o))) for camera, seen in counts.items()}
+        nearest = min(beside, key=lambda n: abs(self._clock[n] - moment))
+        latitude, longitude = self._place[nearest] / 100
+        zone = zone_at(float(latitude), float(longitude))
+        return None if zone is None else (zone, timedelta(seconds=abs(self._clock[nearest] - moment)))
 
 
 def _offset_from_stamp(local: datetime, stamp: datetime) -> timedelta | None:

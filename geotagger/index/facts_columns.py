@@ -6,6 +6,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
+from geotagger.estimate.clock import Clocked
 from geotagger.index.store import plain_text
 from geotagger.marks import Mark
 from geotagger.photo.values import CaptureTime, Facts, GpsFix
@@ -88,6 +89,22 @@ def from_row(row: Sequence[Any]) -> Facts | None:
         fix=fix,
         not_a_photo=row[15],
         problems=tuple(json.loads(row[16])) if row[16] else (),
+    )
+
+
+def clocked(row: Sequence[Any]) -> Clocked:
+    """What a photo says of its time, with the place of its own fix but not of an estimate; `row` is
+    taken, utc_offset_s, gps_utc, camera, fix_latitude, fix_longitude, fix_mark."""
+    taken, offset_s, gps_utc, camera, latitude, longitude, mark = row
+    if mark is not None and Mark(**json.loads(mark)).is_estimate:
+        latitude = longitude = None
+    return Clocked(
+        _time(taken),
+        None if offset_s is None or taken is None else timedelta(seconds=offset_s),
+        _time(gps_utc),
+        camera,
+        latitude,
+        longitude,
     )
 
 

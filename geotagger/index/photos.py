@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geotagger.archive.listing import FileEntry
+from geotagger.estimate.clock import Clocked
 from geotagger.estimate.values import Posterior
 from geotagger.index import facts_columns
 from geotagger.index.estimates import Estimates
@@ -81,6 +82,15 @@ class Known:
     latitude: float | None = None
     longitude: float | None = None
     cell: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """A photo's clock, and the time that was made of it when it was last resolved."""
+
+    id: int
+    utc: float | None
+    clocked: Clocked
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +268,24 @@ class Photos:
             if len(part) < chunk:
                 return
             last = part[-1].id
+
+    def clocked(self, root_id: int, *, placed: bool = False, chunk: int = 1000) -> Iterator[list[Timed]]:
+        """What the readable photos of a root that are there say of their time, a chunk at a time, so
+        the index may be written between two chunks. `placed`: only those with a place of their own."""
+        has_place = "and fix_latitude is not null" if placed else ""
+        last = 0
+        while True:
+            rows = self._store.rows(
+                "select id, utc, taken, utc_offset_s, gps_utc, camera, fix_latitude, fix_longitude, fix_mark"
+                " from photos where root_id = ? and missing_since is null and format is not null"
+                f" and id > ? {has_place} order by id limit ?",
+                (root_id, last, chunk),
+            )
+            if rows:
+                yield [Timed(row[0], row[1], facts_columns.clocked(row[2:])) for row in rows]
+            if len(rows) < chunk:
+                return
+            last = rows[-1][0]
 
     def without_posterior(
         self, root_id: int, model_id: int, *, below: str | None = None, chunk: int = 1000

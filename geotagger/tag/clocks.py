@@ -4,20 +4,25 @@ Corrections come from the owner (`--clock`, remembered for the archive) and, for
 photos carry places, from laying them over another device or a track that knows where it was.
 """
 
-from collections.abc import Callable, Mapping
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
+from numpy.typing import NDArray
 
-from geotagger.estimate.clock import Clocked, Times, clock_shift, resolve_times
+from geotagger.estimate.clock import ClockReader, clock_shift
 from geotagger.estimate.tracks import Tracks, clean_track
-from geotagger.estimate.wrongclocks import ClockEvidence, find_wrong_clock
+from geotagger.estimate.wrongclocks import find_wrong_clock
 from geotagger.index import Index
-from geotagger.index.photos import Known
 from geotagger.index.roots import Root
 
 CLOCKS = "clocks"
 """The key under which the index keeps the corrections that the owner gave for an archive."""
+
+_SAME_S = 1e-3
+"""Times that differ by less are the same time, rounded."""
 
 _SAMPLE = 60
 """Photos of a camera that are laid over the reference: the search over shifts looks at each often."""
@@ -40,84 +45,98 @@ def remembered(index: Index, root: Root, told: Mapping[str, float]) -> dict[str,
     return kept
 
 
-def set_times(index: Index, root: Root, clocks: Clocks, note: Callable[[str], None]) -> list[int]:
+def set_times(index: Index, root: Root, clocks: Clocks, note: Callable[[str], None]) -> Iterator[list[int]]:
     """Resolves every photo's time anew: one new neighbour with a place may tell the time zone of
-    many. Gives the numbers of those whose time changed."""
-    photos = [known for known in index.photos.in_time(root.id) if known.facts is not None]
-    if not photos:
-        return []
-    rows = [clocked(known) for known in photos]
-    beside = list(clocks.tracks.clocked())
-    times = resolve_times([*rows, *beside], clocks=clocks.told)
-    found = [
-        evidence
-        for evidence in _wrong_clocks(rows, times, clocks.tracks)
-        if clock_shift(evidence.camera, clocks.told) is None
-    ]
-    if found:
-        for evidence in found:
-            note(str(evidence))
-        shifts = {**clocks.told, **{evidence.camera: evidence.shift_s for evidence in found}}
-        times = resolve_times([*rows, *beside], clocks=shifts)
-    before = np.array([np.nan if known.utc is None else known.utc for known in photos])
-    now, error = times.utc[: len(rows)], times.error_s[: len(rows)]
-    changed = np.flatnonzero(~np.isclose(now, before, rtol=0, atol=1e-3, equal_nan=True))
-    index.photos.set_utc(
-        (photos[n].id, float(now[n]), float(error[n])) if np.isfinite(now[n]) else (photos[n].id, None, 0.0)
-        for n in changed
-    )
-    return [photos[n].id for n in changed]
+    many. Gives the numbers of those whose time changed, a chunk at a time."""
+    rows = (timed.clocked for chunk in index.photos.clocked(root.id) for timed in chunk)
+    reader = ClockReader(chain(rows, clocks.tracks.clocked()))
+    shifts = {**clocks.told, **_wrong_clocks(index, root, clocks, reader, note)}
+    for chunk in index.photos.clocked(root.id):
+        changed = []
+        for timed in chunk:
+            utc, error_s, _ = reader.read(timed.clocked, shifts)
+            before = float("nan") if timed.utc is None else timed.utc
+            if abs(utc - before) > _SAME_S or (utc == utc) != (before == before):
+                changed.append((timed.id, utc, error_s) if utc == utc else (timed.id, None, 0.0))
+        if changed:
+            index.photos.set_utc(changed)
+            yield [photo_id for photo_id, _, _ in changed]
 
 
-def clocked(known: Known) -> Clocked:
-    """What one photo says of its time, with the place where it is known to be taken, not estimated."""
-    facts = known.facts
-    if facts is None:
-        return Clocked(None)
-    place: tuple[float, float] | None = None
-    if known.rung in ("sidecar", "manual") and known.latitude is not None and known.longitude is not None:
-        place = known.latitude, known.longitude
-    elif facts.fix is not None and not (facts.fix.mark and facts.fix.mark.is_estimate):
-        place = facts.fix.latitude, facts.fix.longitude
-    return Clocked(
-        None if facts.taken is None else facts.taken.local,
-        None if facts.taken is None else facts.taken.offset,
-        facts.gps_utc,
-        facts.camera,
-        *(place or (None, None)),
-    )
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """The photos that have a place and a time: seconds and degrees, float64 (n,), the number of the
+    camera in `cameras`, uint32 (n,), and whether its clock may be doubted, bool (n,). One that writes
+    its offset or a GPS time stamp has its time from elsewhere."""
+
+    utc: NDArray[np.float64]
+    lat: NDArray[np.float64]
+    lng: NDArray[np.float64]
+    camera: NDArray[np.uint32]
+    doubtful: NDArray[np.bool_]
+    cameras: Sequence[str]
 
 
-def _wrong_clocks(rows: list[Clocked], times: Times, tracks: Tracks) -> list[ClockEvidence]:
-    """Cameras that are clearly off against the tracks, or against the photos of other cameras. One
-    that writes its offset or a GPS time stamp has its time from elsewhere and is not doubted."""
-    placed = [n for n, row in enumerate(rows) if row.latitude is not None and np.isfinite(times.utc[n])]
-    doubtful = [n for n in placed if rows[n].camera and rows[n].offset is None and rows[n].gps_utc is None]
-    found = []
-    for camera in sorted({rows[n].camera or "" for n in doubtful}):
-        own = [n for n in doubtful if rows[n].camera == camera]
+def _wrong_clocks(
+    index: Index, root: Root, clocks: Clocks, reader: ClockReader, note: Callable[[str], None]
+) -> dict[str, float]:
+    """Seconds to add to the clocks of cameras that are clearly off against the tracks, or against the
+    photos of other cameras; not of those that the owner set right."""
+    placed = _placed(index, root, clocks.told, reader)
+    shifts = {}
+    for number in np.unique(placed.camera[placed.doubtful]).tolist():
+        camera = placed.cameras[number]
+        if not camera or clock_shift(camera, clocks.told) is not None:
+            continue
+        own = np.flatnonzero(placed.doubtful & (placed.camera == number))
+        own = own[np.argsort(placed.utc[own], kind="stable")]
         own = own[:: max(1, len(own) // _SAMPLE)]
-        reference = tracks if tracks.tracks else _others(rows, times, placed, camera)
+        reference = clocks.tracks if clocks.tracks.tracks else _others(placed, number)
         evidence = find_wrong_clock(
             camera,
-            [float(times.utc[n]) for n in own],
-            [rows[n].latitude or 0.0 for n in own],
-            [rows[n].longitude or 0.0 for n in own],
+            placed.utc[own].tolist(),
+            placed.lat[own].tolist(),
+            placed.lng[own].tolist(),
             reference.fix_at,
         )
         if evidence is not None:
-            found.append(evidence)
-    return found
+            note(str(evidence))
+            shifts[camera] = evidence.shift_s
+    return shifts
 
 
-def _others(rows: list[Clocked], times: Times, placed: list[int], camera: str) -> Tracks:
+def _placed(index: Index, root: Root, told: Mapping[str, float], reader: ClockReader) -> _Placed:
+    numbers, codes, doubtful = array("d"), array("I"), array("b")
+    cameras: dict[str, int] = {}
+    for chunk in index.photos.clocked(root.id, placed=True):
+        for row in (timed.clocked for timed in chunk):
+            if row.latitude is None or row.longitude is None:
+                continue
+            utc, _, _ = reader.read(row, told)
+            if utc != utc:
+                continue
+            numbers.extend((utc, row.latitude, row.longitude))
+            codes.append(cameras.setdefault(row.camera or "", len(cameras)))
+            doubtful.append(row.offset is None and row.gps_utc is None)
+    table = np.frombuffer(numbers, dtype=np.float64).reshape(-1, 3)
+    return _Placed(
+        table[:, 0],
+        table[:, 1],
+        table[:, 2],
+        np.frombuffer(codes, dtype=np.uintc),
+        np.frombuffer(doubtful, dtype=np.bool_),
+        tuple(cameras),
+    )
+
+
+def _others(placed: _Placed, camera: int) -> Tracks:
     """The photos of all other cameras as one recorded track."""
-    others = [n for n in placed if rows[n].camera != camera]
+    others = np.flatnonzero(placed.camera != camera)
     track = clean_track(
         "other cameras",
-        np.array([times.utc[n] for n in others]),
-        np.array([rows[n].latitude for n in others], dtype=np.float64),
-        np.array([rows[n].longitude for n in others], dtype=np.float64),
+        placed.utc[others],
+        placed.lat[others],
+        placed.lng[others],
         np.full(len(others), 0.05),
     )
     return Tracks(()) if track is None else Tracks((track,))

@@ -120,6 +120,7 @@ def _settings(stage: Stage) -> str:
     chosen = asdict(stage.options)
     for irrelevant in ("paths", "batch_size", "readers", "device", "wait", "dry_run"):
         chosen.pop(irrelevant)
+    chosen["clocks"] = dict(stage.clocks.told)  # those of earlier runs, too
     chosen["tracks"] = [(track.name, len(track.utc)) for track in stage.clocks.tracks.tracks]
     chosen["model"] = None if stage.pack is None else stage.pack.digest
     return json.dumps({**chosen, "version": __version__}, sort_keys=True, default=str)

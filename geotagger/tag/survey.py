@@ -111,8 +111,9 @@ def survey(
             if stopped():
                 break
     found.unchanged = comparison.unchanged
-    if resolve_all or found.touched.any() or clocks.told or clocks.tracks.tracks:
-        found.touch(set_times(index, root, clocks, note))
+    if resolve_all or found.touched.any():
+        for changed in set_times(index, root, clocks, note):
+            found.touch(changed)
     return found
 
 

@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geotagger.errors import UsageError
-from geotagger.estimate.clock import Clocked, offset_at, parse_clocks, resolve_times, zone_at
+from geotagger.estimate.clock import Clocked, ClockReader, offset_at, parse_clocks, resolve_times, zone_at
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 COLOGNE, SYDNEY, APIA = (50.94, 6.96), (-33.87, 151.21), (-13.83, -171.77)
 JAPAN = timedelta(hours=9)
+DAY = timedelta(days=1)
 
 
 def posix(*parts: int) -> float:
@@ -50,6 +51,51 @@ def test_a_neighbour_lends_its_zone() -> None:
     assert times.utc[1] == posix(2024, 7, 1, 5)
     assert times.error_s[1] < 3600
     assert "neighbour" in times.source[1]
+
+
+WORLD = (COLOGNE, SYDNEY, (40.71, -74.01), (35.68, 139.69), APIA)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("ab"), st.integers(0, 400), st.sampled_from(WORLD)),
+        unique_by=lambda told: told[1],
+        max_size=12,
+    ),
+    st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 400)), max_size=4),
+)
+def test_the_zone_is_that_of_the_nearest_neighbour_by_the_plain_rule(
+    placed: list[tuple[str, int, tuple[float, float]]], bare: list[tuple[str, int]]
+) -> None:
+    rows = [Clocked(_hour(hour), None, None, camera, *place) for camera, hour, place in placed]
+    asked = [Clocked(_hour(hour) + timedelta(minutes=1), None, None, camera) for camera, hour in bare]
+    reader = ClockReader([*rows, *asked], now=NOW, system_zone=UTC)
+    for row in asked:
+        beside = _plainly_nearest(rows, row)
+        zone = UTC if beside is None else zone_at(*beside)
+        assert row.local is not None
+        assert reader.read(row)[0] == row.local.replace(tzinfo=zone).timestamp()
+
+
+def _hour(hour: int) -> datetime:
+    return datetime(2024, 3, 1) + timedelta(hours=hour)
+
+
+def _plainly_nearest(rows: list[Clocked], asked: Clocked) -> tuple[float, float] | None:
+    """The same camera's photo within a day, else anybody's; without any, the nearest of the camera."""
+
+    def apart(row: Clocked) -> timedelta:
+        assert row.local is not None
+        assert asked.local is not None
+        return abs(row.local - asked.local)
+
+    own = min((row for row in rows if row.camera == asked.camera), key=apart, default=None)
+    any_ = min(rows, key=apart, default=None)
+    if own is None or (apart(own) > DAY and any_ is not None and apart(any_) <= DAY):
+        own = any_
+    if own is None or own.latitude is None or own.longitude is None:
+        return None
+    return own.latitude, own.longitude
 
 
 def test_without_neighbours_the_camera_keeps_its_usual_offset() -> None:
