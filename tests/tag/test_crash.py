@@ -11,12 +11,16 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event
+from typing import Any
 
+import numpy as np
 import pytest
 
+from geotagger.estimate.movement import Movement, learn_movement
 from geotagger.index import open_index
 from geotagger.metadata import Edit, settle
 from geotagger.photo.facts import read_facts
+from geotagger.tag import placing
 from geotagger.tag.corridor import tag
 from geotagger.tag.options import TagOptions
 from geotagger.tag.outcome import Tally
@@ -91,11 +95,27 @@ def check_agrees(scene: Scene, index: Path) -> None:
     assert tag_scene(scene, index).statuses["written"] == 0
 
 
+def learn_once(state: pytest.MonkeyPatch) -> None:
+    """How the archive moves is the same each time; learning it anew takes ten times as long as the
+    dealings with the disk, which alone can be killed."""
+    learned: dict[int, Movement] = {}
+
+    def remembered(utc: np.ndarray, *others: Any) -> Movement:
+        if len(utc) not in learned:
+            learned[len(utc)] = learn_movement(utc, *others)
+        return learned[len(utc)]
+
+    state.setattr(placing, "learn_movement", remembered)
+
+
 def kill_again_and_again(folder: Path, photos: int, kills: int, seed: int, state: pytest.MonkeyPatch) -> None:
     state.setenv("XDG_STATE_HOME", str(folder / "state"))
+    learn_once(state)
     scene = walk_through_town(folder / "photos", photos, size=32)
     old, index = bytes_of(scene.folder), folder / "index.db"
     choose = random.Random(seed)
+    tag_scene(scene, index)
+    put_back(scene, old, index)
     work: Callable[[], object] = lambda: tag_scene(scene, index)  # noqa: E731
     steps = steps_of(work)
     undo_all(index)
