@@ -166,7 +166,8 @@ def test_a_file_without_one_point_of_use_is_named_in_one_line(
     path.write_bytes(content.encode("latin-1"))
     with pytest.raises(SourceError) as told:
         load_tracks([path])
-    assert str(told.value) == f"{path}: not one point in it has a place and a time; no place was taken from it"
+    assert str(told.value).startswith(f"{path}: not one point in it has a place and a time")
+    assert "\n" not in str(told.value)
 
 
 def test_a_kmz_without_a_kml_is_named(tmp_path: Path) -> None:
