@@ -8,29 +8,48 @@ from typing import Any
 
 import numpy as np
 
-from geotagger.cells import CellTable, points_within
+from geotagger.cells import CellTable, levels, points_within
 from training.evaluate import THRESHOLDS_KM, Report
-from training.regions import towns
+from training.worldmap import INK, LAND, equal_earth, world
 
 _EDGE_POINTS = 9
-_INK, _LAND = "#1b3a57", "#c9c2b2"
+_VISIBLE = 0.02
+"""Cells narrower than this on the map (of width 5.4) are drawn as dots."""
 
 
 def picture_of_cells(table: CellTable, path: Path) -> bool:
-    """Each cell's outline, darker the more photos it has, over the towns of the world."""
+    """Every cell's outline on the world, darker the more photos it has; cells too small to see as dots."""
     plt = _pyplot()
     if plt is None:
         return False
     from matplotlib.collections import PolyCollection
+    from matplotlib.colors import LogNorm
 
-    outlines = _outlines(table)
-    photos = np.ones(len(table)) if table.photos is None else table.photos
-    figure, axes = _world(plt)
-    shades = PolyCollection(outlines, array=np.log10(np.maximum(photos, 1)), cmap="viridis", alpha=0.75,
-                            edgecolors="white", linewidths=0.15)  # fmt: skip
+    photos = np.maximum(np.ones(len(table)) if table.photos is None else table.photos, 1)
+    outlines, cell_of = _outlines(table)
+    size = np.ptp(outlines, axis=1).max(axis=1)
+    figure, axes, globe = world(plt)
+    colours: dict[str, Any] = {
+        "cmap": "viridis_r", "norm": LogNorm(photos.min(), max(photos.max(), 2 * photos.min())),
+    }  # fmt: skip
+    large = size >= _VISIBLE
+    shades = PolyCollection(outlines[large], array=photos[cell_of[large]], alpha=0.8, edgecolors="white",
+                            linewidths=0.25, zorder=3, **colours)  # fmt: skip
     axes.add_collection(shades)
-    figure.colorbar(shades, ax=axes, label="photos a cell (log₁₀)", shrink=0.6)
-    axes.set_title(f"{len(table):,} cells")
+    shades.set_clip_path(globe)
+    small = np.flatnonzero(~large)
+    small = small[np.argsort(photos[cell_of[small]])]  # the fullest on top
+    middle = outlines[small].mean(axis=1)
+    dots = axes.scatter(
+        middle[:, 0], middle[:, 1], c=photos[cell_of[small]], s=np.clip(8000 / len(table), 3, 30),
+        linewidths=0.1, edgecolors="white", zorder=4, **colours,
+    )  # fmt: skip
+    dots.set_clip_path(globe)
+    _scale(figure, axes, dots, "training photos in a cell")
+    coarsest, finest = levels(table.ids).min(), levels(table.ids).max()
+    told = f"S2 level {finest}" if coarsest == finest else f"S2 levels {coarsest} to {finest}"
+    told += f", {photos.sum():,.0f} training photos"
+    _title(axes, f"{len(table):,} cells", told + ("" if large.all() else "; dots: cells too small to draw"))
     return _save(plt, figure, path)
 
 
@@ -53,7 +72,7 @@ def picture_of_report(report: Report, folder: Path) -> list[Path]:
 def _accuracy(plt: Any, report: Report) -> Any:
     figure, axes = plt.subplots(figsize=(7, 4.5))
     ordered = np.sort(np.maximum(report.errors_km, 0.1))
-    axes.plot(ordered, 100 * np.arange(1, len(ordered) + 1) / len(ordered), color=_INK, label=report.model)
+    axes.plot(ordered, 100 * np.arange(1, len(ordered) + 1) / len(ordered), color=INK, label=report.model)
     for name, percent in report.published.items():
         axes.plot(THRESHOLDS_KM, percent, "o:", markersize=3, linewidth=0.8, label=name)
     axes.set(
@@ -64,11 +83,17 @@ def _accuracy(plt: Any, report: Report) -> Any:
 
 
 def _errors(plt: Any, report: Report) -> Any:
-    figure, axes = _world(plt)
-    shades = axes.scatter(report.lng, report.lat, c=np.log10(np.maximum(report.errors_km, 0.1)), s=6,
-                          cmap="RdYlGn_r", vmin=-1, vmax=4)  # fmt: skip
-    figure.colorbar(shades, ax=axes, label="error (km, log₁₀)", shrink=0.6)
-    axes.set_title(f"{report.model} on {report.test_set}")
+    from matplotlib.colors import LogNorm
+
+    figure, axes, _ = world(plt)
+    order = np.argsort(report.errors_km)  # the worst on top
+    dots = axes.scatter(
+        *equal_earth(report.lat[order], report.lng[order]), c=np.clip(report.errors_km[order], 0.1, 20_000),
+        s=np.clip(8000 / max(len(order), 1), 4, 24), cmap="RdYlBu_r", norm=LogNorm(0.1, 20_000),
+        linewidths=0.2, edgecolors=INK, zorder=4,
+    )  # fmt: skip
+    _scale(figure, axes, dots, "error (km)")
+    _title(axes, f"{report.model} on {report.test_set}", f"{len(order):,} photos where they were taken")
     return figure
 
 
@@ -79,37 +104,49 @@ def _reliability(plt: Any, report: Report) -> Any:
     filled = [s for s in range(10) if (slot == s).any()]
     stated = [report.certainty[slot == s].mean() for s in filled]
     found = [(report.errors_km[slot == s] <= 25).mean() for s in filled]
-    axes.plot([0, 1], [0, 1], color=_LAND)
-    axes.plot(stated, found, "o-", color=_INK)
+    axes.plot([0, 1], [0, 1], color=LAND)
+    axes.plot(stated, found, "o-", color=INK)
     axes.set(xlabel="stated certainty within 25 km", ylabel="share that was", xlim=(0, 1), ylim=(0, 1))
     return figure
 
 
-def _outlines(table: CellTable) -> list[Any]:
-    """Longitudes and latitudes round each cell; an outline over the date line is drawn on one side."""
+def _outlines(table: CellTable) -> tuple[Any, Any]:
+    """Projected outlines (n, points, 2) and the row of the cell each is of: a cell over the date line has
+    one at either edge of the map."""
     along, zero = np.linspace(0, 1, _EDGE_POINTS), np.zeros(_EDGE_POINTS)
     s = np.concatenate([along, zero + 1, along[::-1], zero])
     t = np.concatenate([zero, along, zero + 1, along[::-1]])
     lat, lng = points_within(table.ids[:, None], s[None, :], t[None, :])
+    # a corner on a pole, which is a line on this map, has the longitude of the edge that ends or begins there
+    row, corner = np.nonzero(np.abs(lat) > 90 - 1e-9)
+    lng[row, corner] = lng[row, corner + np.where(corner % _EDGE_POINTS == 0, 1, -1)]
     middle = lng[:, :1]
-    unrolled = middle + (lng - middle + 180) % 360 - 180
-    return list(np.stack([unrolled, lat], axis=-1))
+    lng = middle + (lng - middle + 180) % 360 - 180
+    for pole in (90.0, -90.0):
+        (cell,) = table.classes_of(np.array([pole]), np.array([0.0]))
+        if cell >= 0 and (np.abs(lat[cell]) < 90 - 1e-9).all():  # the pole is inside: a cap
+            order = np.argsort(lng[cell] % 360)
+            lat[cell], lng[cell] = lat[cell, order], lng[cell, order] % 360 - 180
+            lat[cell, [0, -1]], lng[cell, 0], lng[cell, -1] = pole, -300, 300  # beyond the clipped edge
+    rows = np.arange(len(table))
+    over = np.flatnonzero(np.abs(lng).max(axis=1) > 180)
+    lng = np.concatenate([lng, lng[over] - 360 * np.sign(lng[over].sum(axis=1, keepdims=True))])
+    lat, rows = np.concatenate([lat, lat[over]]), np.concatenate([rows, over])
+    return np.stack(equal_earth(lat, lng), axis=-1), rows
 
 
-def _world(plt: Any) -> tuple[Any, Any]:
-    figure, axes = plt.subplots(figsize=(12, 6))
-    lat, lng, _ = towns()
-    axes.scatter(lng, lat, s=0.4, color=_INK, alpha=0.35, linewidths=0, zorder=3)
-    axes.set(
-        xlim=(-180, 180),
-        ylim=(-90, 90),
-        xticks=range(-180, 181, 30),
-        yticks=range(-90, 91, 30),
-        aspect="equal",
-    )
-    axes.grid(color="#eeeeee", linewidth=0.5)
-    axes.set_axisbelow(True)
-    return figure, axes
+def _scale(figure: Any, axes: Any, shades: Any, label: str) -> None:
+    bar = figure.colorbar(shades, ax=axes, orientation="horizontal", shrink=0.4, aspect=40, pad=0.02)
+    bar.set_label(label, color=INK)
+    for put in (bar.ax.xaxis.set_major_formatter, bar.ax.xaxis.set_minor_formatter):
+        put(lambda value, _: f"{value:,g}" if f"{value:e}"[0] in "125" else "")
+    bar.ax.tick_params(which="both", colors=INK, labelsize=8)
+    bar.outline.set_visible(False)
+
+
+def _title(axes: Any, title: str, below: str) -> None:
+    axes.set_title(title, loc="left", fontsize=15, color=INK, pad=22)
+    axes.text(0, 1.01, below, transform=axes.transAxes, fontsize=9.5, color=INK, alpha=0.8)
 
 
 def _save(plt: Any, figure: Any, path: Path) -> bool:

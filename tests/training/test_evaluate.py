@@ -141,6 +141,36 @@ def test_pictures_are_drawn(tmp_path: Path) -> None:
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in made)
 
 
+def test_the_map_knows_land_from_sea_and_keeps_areas() -> None:
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    from training.worldmap import equal_earth, land
+
+    lat, lng, is_land = land()
+    where = {(a, b): v for a, b, v in zip(lat.ravel(), lng.ravel(), is_land.ravel(), strict=True)}
+    assert all(where[place] for place in ((48.5, 2.5), (-25.0, 134.0), (62.0, -110.0), (0.0, 25.0)))
+    assert not any(where[place] for place in ((0.0, -30.0), (-40.0, 90.0), (30.0, -170.0)))
+
+    def area(south: float, north: float) -> float:
+        x, y = equal_earth(np.array([south, south, north, north]), np.array([0.0, 0.01, 0.01, 0.0]))
+        return abs(float(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1)))) / 2
+
+    for south in (0.0, 30.0, 60.0, 80.0):
+        sphere = np.radians(0.01) * np.diff(np.sin(np.radians([south, south + 0.1])))[0]
+        assert area(south, south + 0.1) == pytest.approx(sphere, rel=1e-3)
+
+
+def test_a_partition_with_polar_and_date_line_cells_is_drawn(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    from training.partition import Thresholds, partition
+    from training.plots import picture_of_cells
+
+    lat = np.array([-90.0, -70.0, 89.0, 0.0, 1.0, 48.0])
+    lng = np.array([0.0, 100.0, 10.0, 179.99, -179.99, 2.0])
+    for thresholds in (Thresholds(2, 1), Thresholds(1, 1)):
+        assert picture_of_cells(partition(lat, lng, thresholds), tmp_path / "cells.png")
+        assert (tmp_path / "cells.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_a_labelled_set_with_images_is_measured_and_calibrates_the_pack(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="PyTorch is not installed")
     import torch

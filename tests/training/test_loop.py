@@ -83,7 +83,6 @@ def test_kill_and_resume_gives_bit_equal_weights(work: Path, uninterrupted: Path
     assert len(steps) == len(set(steps)), "the log tells each step once"
 
 
-@pytest.mark.slow
 def test_two_processes_give_what_one_gives(work: Path, uninterrupted: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0",
@@ -94,11 +93,12 @@ def test_two_processes_give_what_one_gives(work: Path, uninterrupted: Path) -> N
     assert done.returncode == 0, done.stderr[-3000:]
     one, two = weights(uninterrupted), weights(work)
     assert one["step"] == two["step"]
+    # sums in another order differ by 1e-7; a ReLU at its corner can make 1e-4 of that in eight steps
     for name, value in one.items():
         if name.endswith("num_batches_tracked"):
             continue  # each process counts its own
         torch.testing.assert_close(
-            torch.as_tensor(two[name]).float(), torch.as_tensor(value).float(), atol=1e-4, rtol=1e-4, msg=name
+            torch.as_tensor(two[name]).float(), torch.as_tensor(value).float(), atol=1e-3, rtol=1e-3, msg=name
         )
 
 
