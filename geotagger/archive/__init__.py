@@ -4,8 +4,29 @@
 two runs apart. Knows file names and `stat`, never what is inside a photo.
 """
 
-from geotagger.archive.listing import FileEntry, Folder, file_entry, fingerprint, folders, walk
+from geotagger.archive.listing import (
+    FileEntry,
+    Folder,
+    count_photos,
+    file_entry,
+    fingerprint,
+    folders,
+    walk,
+)
 from geotagger.archive.locks import lock
 from geotagger.archive.mounts import is_on_network
+from geotagger.archive.names import is_at_or_below, is_photo_name
 
-__all__ = ["FileEntry", "Folder", "file_entry", "fingerprint", "folders", "is_on_network", "lock", "walk"]
+__all__ = [
+    "FileEntry",
+    "Folder",
+    "count_photos",
+    "file_entry",
+    "fingerprint",
+    "folders",
+    "is_at_or_below",
+    "is_on_network",
+    "is_photo_name",
+    "lock",
+    "walk",
+]

@@ -13,7 +13,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from geotagger.archive.names import PHOTO_EXTENSIONS, SIDECAR_EXTENSION, TEMPORARY_PREFIX, is_left_out
+from geotagger.archive.names import (
+    PHOTO_EXTENSIONS,
+    SIDECAR_EXTENSION,
+    TEMPORARY_PREFIX,
+    is_left_out,
+    is_photo_name,
+)
 from geotagger.errors import ArchiveError
 
 Problem = Callable[[str, str], None]
@@ -95,6 +101,25 @@ def folders(
     for parent, names in single.items():
         if not any(parent == root or parent.startswith(_with_slash(root)) for root in inside):
             yield _named_files(parent, sorted(names), report)
+
+
+def count_photos(paths: Sequence[str], stopped: Callable[[], bool]) -> int:
+    """About how many photos lie at the paths, for a progress bar: names only, no links, no exclusions,
+    and folders that cannot be read count nothing. Ends early when `stopped`."""
+    waiting, photos = list(paths), 0
+    while waiting and not stopped():
+        try:
+            with os.scandir(waiting.pop()) as entries:
+                for entry in entries:
+                    if is_photo_name(entry.name):
+                        photos += 1
+                    elif entry.is_dir(follow_symlinks=False) and not is_left_out(entry.name):
+                        waiting.append(entry.path)
+        except NotADirectoryError:
+            photos += 1
+        except OSError:
+            continue
+    return photos
 
 
 def file_entry(path: str) -> FileEntry:

@@ -1,4 +1,4 @@
-"""Which names in a directory are photos, sidecars, or nothing of ours.
+"""Which names in a directory are photos, sidecars, or nothing of ours; which paths lie below others.
 
 A file is a photo by its extension, whatever its case. Content is the photo room's affair: a
 `.jpg` that is not a JPEG is opened and judged there, while a file without one of these
@@ -6,6 +6,9 @@ extensions is not opened at all, since looking into every file would cost more t
 rescan of an unchanged archive. A file that the user names on the command line is taken whatever
 it is called.
 """
+
+import os
+from collections.abc import Sequence
 
 PHOTO_EXTENSIONS = frozenset(
     [
@@ -42,7 +45,17 @@ MANAGED_SUFFIXES = (".lrdata", ".photoslibrary", ".aplibrary", ".photolibrary", 
 what lies inside is found only when the folder is named on the command line."""
 
 
+def is_photo_name(name: str) -> bool:
+    stem, dot, extension = name.rpartition(".")
+    return bool(stem and dot) and name[0] != "." and extension.lower() in PHOTO_EXTENSIONS
+
+
 def is_left_out(folder_name: str) -> bool:
     """True for hidden, trash, system and other programs' folders."""
     name = folder_name.casefold()
     return name.startswith(".") or name in SYSTEM_FOLDERS or name.endswith(MANAGED_SUFFIXES)
+
+
+def is_at_or_below(path: str, places: Sequence[str]) -> bool:
+    """True when an absolute path is one of the places or lies inside one."""
+    return any(path == place or path.startswith(place.rstrip(os.sep) + os.sep) for place in places)

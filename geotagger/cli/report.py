@@ -4,13 +4,14 @@ or plain lines where there is no terminal."""
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from geotagger.cli.common import emit, photo_record, printable, say, screen
+from geotagger.tag.outcome import FOLDER, LINK
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -27,6 +28,7 @@ class Reporter:
         self._progress: Progress | None = None
         self._heard = True
         self._task: TaskID | None = None
+        self._through = 0
 
     @contextmanager
     def shown(self) -> Iterator["Reporter"]:
@@ -37,7 +39,6 @@ class Reporter:
         from rich.console import Console
         from rich.progress import (
             BarColumn,
-            MofNCompleteColumn,
             Progress,
             SpinnerColumn,
             TextColumn,
@@ -47,21 +48,22 @@ class Reporter:
         with Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
+            BarColumn(bar_width=None),
+            TextColumn("{task.fields[through]}"),
             TextColumn("{task.fields[rate]}"),
             TimeRemainingColumn(),
             console=Console(stderr=True),
             transient=True,
+            expand=True,
         ) as self._progress:
-            self._task = self._progress.add_task("", total=None, rate="")
+            self._task = self._progress.add_task("", total=None, rate="", through="")
             yield self
         self._progress = None
 
     def outcome(self, outcome: "Outcome") -> None:
         if self._as_json:
             fields = asdict(outcome)
-            fields.pop("group")
+            del fields["group"], fields["is_photo"]
             self._emit(photo_record(**fields))
         elif outcome.status == "failed":
             self.note(_named(outcome))
@@ -85,29 +87,60 @@ class Reporter:
             self._progress.console.print(f"geotagger: {printable(line)}", markup=False, highlight=False)
 
     def phase(self, name: str, photos: int) -> None:
+        self._through = 0
         if self._progress is not None and self._task is not None:
-            self._progress.reset(self._task, description=name, total=photos or None, rate="")
+            self._progress.reset(self._task, description=name, total=photos or None, rate="", through="")
 
     def advance(self, photos: int) -> None:
+        self._through += photos
         if self._progress is not None and self._task is not None:
             self._progress.advance(self._task, photos)
-            speed = self._progress.tasks[0].speed
-            self._progress.update(self._task, rate=f"{speed:.1f} photos/s" if speed else "")
+            self._show_count()
+
+    @property
+    def expects(self) -> Callable[[int], None] | None:
+        """Takes how many photos the phase is about; None where there is no bar to show it."""
+        return None if self._progress is None else self._expect
+
+    def _expect(self, photos: int) -> None:
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, total=max(photos, self._through))
+            self._show_count()
+
+    def _show_count(self) -> None:
+        assert self._progress is not None
+        assert self._task is not None
+        task = self._progress.tasks[0]
+        through = f"{self._through:,}" + ("" if task.total is None else f"/{task.total:,.0f}")
+        rate = f"{task.speed:,.0f} photos/s" if task.speed and task.speed >= 10 else ""
+        if task.speed and not rate:
+            rate = f"{task.speed:.1f} photos/s"
+        self._progress.update(self._task, through=through, rate=rate)
+
+    def stopped(self, tally: "Tally") -> None:
+        """What an interrupted run leaves."""
+        if self._quiet:
+            return
+        if tally.statuses["written"] or tally.statuses["indexed"]:
+            say("stopped; what was finished is kept; run again to go on")
+        else:
+            say("stopped before a photo was written; what was read is remembered; run again to go on")
 
     def summary(self, tally: "Tally", title: str) -> None:
         """What became of all photos: a table on a terminal, plain lines elsewhere."""
-        if self._as_json or (self._quiet and not tally.statuses["failed"]):
+        if self._as_json or (self._quiet and not tally.failures):
             return
         rows = _rows(tally)
+        seen = "photo" if tally.seen == 1 else "photos"
         if not sys.stdout.isatty():
-            print(f"{title}: {tally.seen} photos" + "".join(f"; {n} {what}" for what, n in rows))
+            print(f"{title}: {tally.seen} {seen}" + "".join(f"; {n} {what}" for what, n in rows))
             return
         from rich.table import Table
 
         table = Table(title=title, title_justify="left", show_header=False, box=None)
         table.add_column(style="bold", justify="right")
         table.add_column()
-        table.add_row(f"{tally.seen:,}", "photos seen")
+        table.add_row(f"{tally.seen:,}", seen)
         for what, photos in rows:
             table.add_row(f"{photos:,}", what)
         screen().print(table)
@@ -118,12 +151,19 @@ def _named(outcome: "Outcome") -> str:
     return reason if outcome.path in reason else f"{outcome.path}: {reason}"
 
 
+_PLACES = {
+    LINK: ("link leads nowhere or back; left alone", "links lead nowhere or back; left alone"),
+    FOLDER: ("folder could not be read", "folders could not be read"),
+}
+
+
 def _rows(tally: "Tally") -> list[tuple[str, int]]:
     rows = [(f"placed by {rung}", photos) for rung, photos in tally.rungs.most_common()]
     if other := tally.statuses["written"] - tally.rungs.total():
         rows.append(("written", other))
     for (status, group), photos in tally.groups.most_common():
         rows.append((f"{status}: {group}" if group else status, photos))
+    rows += [(_PLACES[group][number != 1], number) for (_, group), number in tally.places.items()]
     return rows
 
 

@@ -166,18 +166,27 @@ def tag(
     reporter = Reporter(as_json=as_json, quiet=quiet)
     with reporter.shown(), stop_on_signal(reporter) as stop:
         listener = Listener(
-            reporter.outcome, reporter.note, reporter.phase, reporter.advance, stop, every=as_json
+            reporter.outcome,
+            reporter.note,
+            reporter.phase,
+            reporter.advance,
+            stop,
+            every=as_json,
+            expect=reporter.expects,
         )
         spent = Profile()
         tally = run(options, index, listener, spent)
-    reporter.summary(tally, "Dry run, nothing was written" if dry_run else "geotagger tag")
+    if stop.is_set():
+        reporter.stopped(tally)
+    if tally.seen or not stop.is_set():
+        reporter.summary(tally, "Dry run, nothing was written" if dry_run else "geotagger tag")
     if tally.groups["failed", COULD_NOT_WRITE] and sidecar_folder is None:
         say("photos in folders that may not be written can have sidecars elsewhere: --sidecar-folder FOLDER")
     if profile:
         show_profile(spent)
     if stop.is_set():
         raise typer.Exit(INTERRUPTED_EXIT_CODE)
-    raise typer.Exit(1 if tally.statuses["failed"] else 0)
+    raise typer.Exit(1 if tally.failures else 0)
 
 
 @ends_cleanly
@@ -212,7 +221,7 @@ def place(
     )
     tally = run(placing, files, index, reporter.outcome, wait=wait)
     reporter.summary(tally, "geotagger place")
-    raise typer.Exit(1 if tally.statuses["failed"] else 0)
+    raise typer.Exit(1 if tally.failures else 0)
 
 
 def register(app: typer.Typer) -> None:

@@ -47,7 +47,7 @@ def undo(
     else:
         say("the next `geotagger tag` of these photos would place them again")
     reporter.summary(tally, f"Run {chosen.id} undone")
-    raise typer.Exit(1 if tally.statuses["failed"] else 0)
+    raise typer.Exit(1 if tally.failures else 0)
 
 
 def _ask(question: str) -> None:
@@ -85,7 +85,7 @@ def forget(
     with reporter.shown():
         tally = forget_estimates(paths, index, reporter.outcome)
     reporter.summary(tally, "geotagger forget")
-    raise typer.Exit(1 if tally.statuses["failed"] else 0)
+    raise typer.Exit(1 if tally.failures else 0)
 
 
 def register(app: typer.Typer) -> None:

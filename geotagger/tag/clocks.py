@@ -1,6 +1,6 @@
 """The times of an archive's photos, with cameras' clocks set right.
 
-Corrections come from the owner (`--clock`, remembered for the archive) and, for a camera whose
+Corrections come from the owner (`--clock`) and, for a camera whose
 photos carry places, from laying them over another device or a track that knows where it was.
 """
 
@@ -18,9 +18,6 @@ from geotagger.estimate.wrongclocks import find_wrong_clock
 from geotagger.index import Index
 from geotagger.index.roots import Root
 
-CLOCKS = "clocks"
-"""The key under which the index keeps the corrections that the owner gave for an archive."""
-
 _SAME_S = 1e-3
 """Times that differ by less are the same time, rounded."""
 
@@ -34,15 +31,6 @@ class Clocks:
 
     told: Mapping[str, float]
     tracks: Tracks
-
-
-def remembered(index: Index, root: Root, told: Mapping[str, float]) -> dict[str, float]:
-    """The owner's corrections, of this run and of earlier ones; kept for the next."""
-    kept: dict[str, float] = index.learned.get(root.id, CLOCKS) or {}
-    if told:
-        kept = {**kept, **told}
-        index.learned.put(root.id, CLOCKS, kept)
-    return kept
 
 
 def set_times(index: Index, root: Root, clocks: Clocks, note: Callable[[str], None]) -> Iterator[list[int]]:

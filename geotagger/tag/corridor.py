@@ -11,26 +11,28 @@ What only a run with work to do needs is imported when there is work.
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from geotagger import __version__
-from geotagger.archive import lock
+from geotagger.archive import is_at_or_below, lock
 from geotagger.errors import UsageError
-from geotagger.estimate.clock import parse_clocks
-from geotagger.estimate.tracks import Tracks
 from geotagger.index import Index, open_index
 from geotagger.index.roots import Root
 from geotagger.index.runs import Status
-from geotagger.metadata import sweep_temporaries
-from geotagger.tag.clocks import Clocks, remembered
 from geotagger.tag.network import Network, choose_pack
 from geotagger.tag.options import TagOptions
 from geotagger.tag.outcome import Tally
 from geotagger.tag.profile import Profile
 from geotagger.tag.stage import Listener, Stage
-from geotagger.tag.survey import SETTLED, survey
-from geotagger.tag.writing import repair
+from geotagger.tag.survey import SETTLED, Watcher, survey
+
+if TYPE_CHECKING:
+    from geotagger.estimate.tracks import Tracks
+
+CLOCKS = "clocks"
+"""The key under which the index keeps the corrections that the owner gave for an archive."""
 
 
 def tag(
@@ -42,7 +44,7 @@ def tag(
     Raises UsageError, ModelError, ArchiveBusyError, IndexUnusableError, ArchiveError.
     """
     pack = choose_pack(options.model, listener.note)
-    clocks = Clocks(parse_clocks(options.clocks), _tracks(options, listener))
+    told, tracks = _clocks(options), _tracks(options, listener)
     paths = list(dict.fromkeys(_existing(path) for path in options.paths))
     tally, timed = Tally(), profile or Profile()
     with (
@@ -56,7 +58,19 @@ def tag(
         try:
             for root, below in by_root(index, paths):
                 stage = Stage(
-                    index, run, root, below, options, listener, tally, clocks, pack, network, model_id, timed
+                    index=index,
+                    run=run,
+                    root=root,
+                    below=below,
+                    options=options,
+                    listener=listener,
+                    tally=tally,
+                    told=told,
+                    recorded=tracks,
+                    pack=pack,
+                    network=network,
+                    model_id=model_id,
+                    profile=timed,
                 )
                 _walk(stage)
             ended = "interrupted" if listener.stop.is_set() else "done"
@@ -72,30 +86,29 @@ def _walk(stage: Stage) -> None:
     listener, options = stage.listener, stage.options
     if not options.dry_run:
         _repair(stage)
-    stage.clocks = replace(stage.clocks, told=remembered(stage.index, stage.root, stage.clocks.told))
+    stage.told = _remembered(stage)
     same = _has_same_settings(stage)
     # until this run is through, whatever cuts it off must leave the next one something to do
     _forget_settled(stage)
+    failures_before = stage.tally.failures
     listener.phase("Reading", 0)
-    failed_before = stage.tally.statuses["failed"]
     with stage.profile.timed("listing, facts and times"):
         found = survey(
             stage.index,
             stage.root,
             stage.below,
             exclude=options.exclude,
-            clocks=stage.clocks,
+            clocks=lambda: stage.clocks,
             readers=stage.readers,
             read_only=options.dry_run,
             resolve_all=not same,
-            report=stage.report,
-            note=listener.note,
-            advance=listener.advance,
-            stopped=listener.stop.is_set,
+            watcher=Watcher(
+                stage.report, listener.note, listener.advance, listener.expect, listener.stop.is_set
+            ),
         )
     if listener.stop.is_set():
         return
-    if same and not found.touched.any() and not options.again and not listener.every:
+    if same and not any(found.touched) and not options.again and not listener.every:
         stage.tally.unchanged(found.unchanged)
     else:
         from geotagger.tag.placing import place_photos
@@ -103,14 +116,21 @@ def _walk(stage: Stage) -> None:
         place_photos(stage, found, rethink=not same)
     if not listener.stop.is_set():
         stage.index.seal(stage.root)
-        if stage.tally.statuses["failed"] == failed_before:
+        if stage.tally.failures == failures_before:
             _remember_settled(stage)
 
 
 def _repair(stage: Stage) -> None:
-    if repaired := repair(stage.index, stage.below):
-        stage.listener.note(f"{stage.root.path}: an earlier run was cut off; {repaired} photos were checked")
+    if stage.index.journal.pending():
+        from geotagger.tag.writing import repair
+
+        if repaired := repair(stage.index, stage.below):
+            stage.listener.note(
+                f"{stage.root.path}: an earlier run was cut off; {repaired} photos were checked"
+            )
     if stage.options.writing.sidecar_folder is not None:
+        from geotagger.metadata import sweep_temporaries
+
         for folder, _, _ in os.walk(stage.options.writing.sidecar_folder):
             sweep_temporaries(folder)
 
@@ -120,8 +140,9 @@ def _settings(stage: Stage) -> str:
     chosen = asdict(stage.options)
     for irrelevant in ("paths", "batch_size", "readers", "device", "wait", "dry_run"):
         chosen.pop(irrelevant)
-    chosen["clocks"] = dict(stage.clocks.told)  # those of earlier runs, too
-    chosen["tracks"] = [(track.name, len(track.utc)) for track in stage.clocks.tracks.tracks]
+    chosen["clocks"] = dict(stage.told)  # those of earlier runs, too
+    recorded = () if stage.recorded is None else stage.recorded.tracks
+    chosen["tracks"] = [(track.name, len(track.utc)) for track in recorded]
     chosen["model"] = None if stage.pack is None else stage.pack.digest
     return json.dumps({**chosen, "version": __version__}, sort_keys=True, default=str)
 
@@ -134,8 +155,14 @@ def _has_same_settings(stage: Stage) -> bool:
 
 def _forget_settled(stage: Stage) -> None:
     settled = stage.index.learned.get(stage.root.id, SETTLED) or {}
-    if any(settled.pop(place, None) for place in stage.below):
-        stage.index.learned.put(stage.root.id, SETTLED, settled)
+    left = {
+        place: how
+        for place, how in settled.items()
+        if not is_at_or_below(place, stage.below)
+        and not any(is_at_or_below(asked, [place]) for asked in stage.below)
+    }
+    if left != settled:
+        stage.index.learned.put(stage.root.id, SETTLED, left)
 
 
 def _remember_settled(stage: Stage) -> None:
@@ -144,9 +171,26 @@ def _remember_settled(stage: Stage) -> None:
     stage.index.learned.put(stage.root.id, SETTLED, {**settled, **done})
 
 
-def _tracks(options: TagOptions, listener: Listener) -> Tracks:
+def _clocks(options: TagOptions) -> dict[str, float]:
+    if not options.clocks:
+        return {}
+    from geotagger.estimate.clock import parse_clocks
+
+    return parse_clocks(options.clocks)
+
+
+def _remembered(stage: Stage) -> dict[str, float]:
+    """The owner's corrections of clocks, of this run and of earlier ones; kept for the next."""
+    kept: dict[str, float] = stage.index.learned.get(stage.root.id, CLOCKS) or {}
+    if stage.told:
+        kept = {**kept, **stage.told}
+        stage.index.learned.put(stage.root.id, CLOCKS, kept)
+    return kept
+
+
+def _tracks(options: TagOptions, listener: Listener) -> "Tracks | None":
     if not options.tracks:
-        return Tracks()
+        return None
     from geotagger.estimate.trackfiles import load_tracks
 
     return load_tracks(options.tracks, listener.note)

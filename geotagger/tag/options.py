@@ -2,16 +2,18 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from geotagger.metadata.values import SidecarStyle, WriteMode
+if TYPE_CHECKING:
+    from geotagger.metadata.values import SidecarStyle, WriteMode
 
 
 @dataclass(frozen=True, slots=True)
 class Writing:
     """How positions are written; see the metadata room. `durable`: wait for the disk."""
 
-    mode: WriteMode = "auto"
-    sidecar_style: SidecarStyle = "full"
+    mode: "WriteMode" = "auto"
+    sidecar_style: "SidecarStyle" = "full"
     sidecar_folder: Path | None = None
     durable: bool = True
 

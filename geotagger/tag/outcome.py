@@ -13,7 +13,8 @@ it. `kept`: what was there stays. `skipped`: left alone. `failed`: something wen
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """`reason` is one line for the owner. `group` is the reason without the particulars of the
-    photo, for the summary. Positions are degrees, None where unknown."""
+    photo, for the summary. Positions are degrees, None where unknown. `is_photo` is False of a folder
+    or a link that something is to be said of."""
 
     path: str
     status: Status
@@ -26,6 +27,7 @@ class Outcome:
     rung: str | None = None
     cell: str | None = None
     model: str | None = None
+    is_photo: bool = True
 
 
 Report = Callable[[Outcome], None]
@@ -34,13 +36,18 @@ Report = Callable[[Outcome], None]
 @dataclass
 class Tally:
     """Counts outcomes as they pass. `rungs` counts the written by what placed them, `groups` the
-    others by why."""
+    others by why, `places` folders and links, which are no photos."""
 
     statuses: Counter[str] = field(default_factory=Counter)
     rungs: Counter[str] = field(default_factory=Counter)
     groups: Counter[tuple[str, str]] = field(default_factory=Counter)
 
+    places: Counter[tuple[str, str]] = field(default_factory=Counter)
+
     def add(self, outcome: Outcome) -> None:
+        if not outcome.is_photo:
+            self.places[outcome.status, outcome.group or outcome.reason or ""] += 1
+            return
         self.statuses[outcome.status] += 1
         if outcome.status == "written" and outcome.rung:
             self.rungs[outcome.rung] += 1
@@ -54,9 +61,19 @@ class Tally:
             self.groups["kept", UNCHANGED] += photos
 
     @property
+    def failures(self) -> int:
+        """What went wrong, with photos and with folders."""
+        return self.statuses["failed"] + sum(
+            n for (status, _), n in self.places.items() if status == "failed"
+        )
+
+    @property
     def seen(self) -> int:
         return self.statuses.total()
 
+
+LINK, FOLDER = "link", "folder"
+"""Groups of outcomes that are about no photo."""
 
 UNCHANGED = "unchanged since the last run"
 COULD_NOT_WRITE = "could not be written"

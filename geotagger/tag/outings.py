@@ -24,7 +24,8 @@ from geotagger.index.photos import Fixes, Known
 from geotagger.tag.network import Said
 from geotagger.tag.options import TagOptions
 from geotagger.tag.outcome import UNCHANGED, Outcome, Report, Status
-from geotagger.tag.survey import GPS_ERROR_KM, VANISHED, Survey, is_lasting
+from geotagger.tag.reading import GPS_ERROR_KM, is_lasting
+from geotagger.tag.survey import VANISHED, Survey
 from geotagger.tag.writing import Job
 
 OWN_FIXES = ("camera", "manual", "sidecar")
@@ -146,13 +147,14 @@ def _member(known: Known, said: Said | PhotoError | None) -> Member:
 
 
 def _estimates(context: Context, members: Sequence[Member]) -> list[Estimate | None]:
-    observations = [_observation(context, m) for m in members]
+    observations = [observation_of(context, m) for m in members]
     times = [o.utc for o in observations if o.utc is not None]
-    before, after = _beyond(context, times[0], times[-1]) if times else (None, None)
+    before, after = beyond(context, times[0], times[-1]) if times else (None, None)
     return estimate_outing(observations, before, after, context.movement, context.table, context.estimating)
 
 
-def _observation(context: Context, member: Member) -> Observation:
+def observation_of(context: Context, member: Member) -> Observation:
+    """All that is known of where a photo was taken."""
     known = member.known
     fix: Fix | None
     if known.rung in OWN_FIXES and known.latitude is not None and known.longitude is not None:
@@ -173,7 +175,7 @@ def _observation(context: Context, member: Member) -> Observation:
     )
 
 
-def _beyond(context: Context, first: float, last: float) -> tuple[Observation | None, Observation | None]:
+def beyond(context: Context, first: float, last: float) -> tuple[Observation | None, Observation | None]:
     """The known places nearest in time before and after an outing: a photo's, or a track's."""
     anchors = context.tracks.anchors(first, last)
     before = [o for o in anchors if o.utc is not None and o.utc < first]

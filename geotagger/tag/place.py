@@ -18,7 +18,8 @@ from geotagger.tag.corridor import by_root
 from geotagger.tag.options import Writing
 from geotagger.tag.outcome import Outcome, Report, Tally
 from geotagger.tag.outings import as_it_is, outcome_of
-from geotagger.tag.survey import SETTLED, known_place, take_in
+from geotagger.tag.reading import known_place, take_in
+from geotagger.tag.survey import SETTLED
 from geotagger.tag.writing import Job, Writer, repair
 
 MANUAL_ERROR_KM = 0.1

@@ -39,7 +39,7 @@ def place_photos(stage: Stage, found: Survey, *, rethink: bool) -> None:
     writer = Writer(
         stage.index, stage.run.id, stage.run.name, stage.options.writing, stage.root.path, stage.report
     )
-    stage.listener.phase("Placing", found.unchanged + int(found.touched.sum()))
+    stage.listener.phase("Placing", found.unchanged + found.changed)
     for outings in _in_groups(grouped(_seen(stage, context))):
         jobs: list[Job] = []
         with stage.profile.timed("estimating and recording"), stage.index.batch():

@@ -1,30 +1,32 @@
 """What every step of a run works with: one archive root, in one run, for one owner."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Event
 from typing import TYPE_CHECKING
 
+from geotagger.archive.names import is_at_or_below
 from geotagger.engine.cores import usable_cores
 from geotagger.index import Index
 from geotagger.index.roots import Root
 from geotagger.index.runs import Run
-from geotagger.tag.clocks import Clocks
 from geotagger.tag.network import Network
 from geotagger.tag.options import TagOptions
 from geotagger.tag.outcome import Outcome, Report, Tally
 from geotagger.tag.profile import Profile
-from geotagger.tag.writing import is_at_or_below
 
 if TYPE_CHECKING:
+    from geotagger.estimate.tracks import Tracks
     from geotagger.model.pack import ModelPack
+    from geotagger.tag.clocks import Clocks
 
 
 @dataclass(frozen=True)
 class Listener:
     """Who is told what: `report` of every photo that had to be looked at (with `every`, of all),
     `note` of a line for the owner, `phase` of what begins and how many photos it is about,
-    `advance` of photos that are through it. When `stop` is set the run ends soon."""
+    `advance` of photos that are through it, `expect` of how many there are, once that is known. When
+    `stop` is set the run ends soon."""
 
     report: Report
     note: Callable[[str], None]
@@ -32,12 +34,14 @@ class Listener:
     advance: Callable[[int], None]
     stop: Event
     every: bool = False
+    expect: Callable[[int], None] | None = None
 
 
 @dataclass
 class Stage:
-    """`below` are the places that were asked for, inside `root`; `pack`, `network` and `model_id` are
-    None without a model."""
+    """`below` are the places that were asked for, inside `root`; `told` what the owner says is to be
+    added to cameras' clocks, `recorded` the tracks; `pack`, `network` and `model_id` are None without
+    a model."""
 
     index: Index
     run: Run
@@ -46,7 +50,8 @@ class Stage:
     options: TagOptions
     listener: Listener
     tally: Tally
-    clocks: Clocks
+    told: Mapping[str, float]
+    recorded: "Tracks | None"
     pack: "ModelPack | None"
     network: Network | None
     model_id: int | None
@@ -55,6 +60,14 @@ class Stage:
     @property
     def readers(self) -> int:
         return self.options.readers or usable_cores()
+
+    @property
+    def clocks(self) -> "Clocks":
+        # imported here: a run with nothing to do has no use for arrays
+        from geotagger.estimate.tracks import Tracks
+        from geotagger.tag.clocks import Clocks
+
+        return Clocks(self.told, self.recorded or Tracks())
 
     def report(self, outcome: Outcome) -> None:
         self.tally.add(outcome)

@@ -1,33 +1,26 @@
 """The first half of a run: which photos are there, and what does each say of itself?
 
-Compares the archive with the index, reads the facts of what is new or changed, and resolves the
-times of all. Reads photos, writes the index, looks at no pixels.
+Compares the archive with the index, has the facts of what is new or changed read, and the times of
+all resolved. Of an unchanged archive nothing is read, and nothing imported that would read it.
 """
 
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from itertools import islice
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from geotagger.archive import Folder, fingerprint, folders
-from geotagger.cells import leaf_ids, tokens
-from geotagger.errors import ArchiveError, PhotoError, UnreadablePhotoError
-from geotagger.estimate.values import Estimate
+from geotagger.archive import Folder, count_photos, folders, is_photo_name
 from geotagger.index import Index
 from geotagger.index.compare import Change
-from geotagger.index.estimates import Placed, Written
-from geotagger.index.photos import Record
 from geotagger.index.roots import Root
-from geotagger.marks import Mark
-from geotagger.metadata import FoundPosition, sidecar_position, sweep_temporaries
-from geotagger.photo.facts import read_facts
-from geotagger.photo.values import Facts, GpsFix
-from geotagger.tag.clocks import Clocks, set_times
-from geotagger.tag.outcome import Outcome, Report
+from geotagger.tag.outcome import FOLDER, LINK, Outcome, Report
+
+if TYPE_CHECKING:
+    from geotagger.tag.clocks import Clocks
+    from geotagger.tag.reading import Reader
 
 CHUNK = 256
 """Photos whose facts are read, and recorded in one transaction, at a time."""
@@ -37,36 +30,38 @@ SETTLED = "settled"
 
 VANISHED = "the archive vanished; what was finished is kept, run again when it is back"
 
-GPS_ERROR_KM = 0.01
-"""What a fix without a stated error is taken for: a phone under open sky."""
-
 
 @dataclass
 class Survey:
-    """What a survey found. `touched` marks by photo id those whose record is new."""
+    """What a survey found. `touched` marks by photo id those whose record is new: a byte a photo."""
 
-    touched: NDArray[np.bool_]
+    touched: bytearray = field(default_factory=bytearray)
     unchanged: int = 0
 
     def touches(self, photo_id: int) -> bool:
         return photo_id < len(self.touched) and bool(self.touched[photo_id])
 
     def touch(self, photo_ids: Sequence[int]) -> None:
-        if not photo_ids:
-            return
-        if (most := max(photo_ids)) >= len(self.touched):
-            grown = np.zeros(max(2 * len(self.touched), most + 1), dtype=np.bool_)
-            grown[: len(self.touched)] = self.touched
-            self.touched = grown
-        self.touched[list(photo_ids)] = True
+        if photo_ids and (lacking := max(photo_ids) + 1 - len(self.touched)) > 0:
+            self.touched.extend(bytes(lacking))
+        for photo_id in photo_ids:
+            self.touched[photo_id] = 1
+
+    @property
+    def changed(self) -> int:
+        return self.touched.count(1)
 
 
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """One changed file, read. `fix` is the position that stands in its metadata, with its rung."""
+@dataclass(frozen=True)
+class Watcher:
+    """Who is told what while a survey goes on: `expect` how many photos there are (None where nobody
+    wants to know; it is counted on the side), `advance` how many more are through."""
 
-    record: Record
-    fix: tuple[Estimate, Written] | None
+    report: Report
+    note: Callable[[str], None]
+    advance: Callable[[int], None]
+    expect: Callable[[int], None] | None
+    stopped: Callable[[], bool]
 
 
 def survey(
@@ -75,22 +70,25 @@ def survey(
     paths: Sequence[str],
     *,
     exclude: Sequence[str],
-    clocks: Clocks,
+    clocks: "Callable[[], Clocks]",
     readers: int,
     read_only: bool,
     resolve_all: bool,
-    report: Report,
-    note: Callable[[str], None],
-    advance: Callable[[int], None],
-    stopped: Callable[[], bool],
+    watcher: Watcher,
 ) -> Survey:
     """Brings the index up to date with the files at `paths`, which lie in `root`. Temporary files
     that a killed run left are removed on the way, unless `read_only`. Times are resolved when anything
     is new, and with `resolve_all`: the last run may have been cut off before it did."""
 
     def problem(path: str, message: str) -> None:
-        harmless = message.startswith(("a link", "neither a file"))
-        report(Outcome(path, "skipped" if harmless else "failed", message))
+        if is_photo_name(os.path.basename(path)):
+            harmless, what = message.startswith(("a link", "neither a file")), None
+        else:
+            harmless = message.startswith("a link")
+            what = LINK if harmless else FOLDER
+        watcher.report(
+            Outcome(path, "skipped" if harmless else "failed", message, what, is_photo=what is None)
+        )
 
     listing = folders(paths, exclude=exclude, problem=problem)
     comparison = index.compare(
@@ -99,154 +97,65 @@ def survey(
         below=[path for path in paths if os.path.isdir(path)],
         problem=problem,
     )
-    found = Survey(np.zeros(1024, dtype=np.bool_))
-    with ThreadPoolExecutor(readers, thread_name_prefix="facts") as pool:
+    found = Survey()
+    with ExitStack() as stack:
+        reader: Reader | None = None
+        changed = through = 0
         for changes in _chunks(comparison, CHUNK):
-            moved = [c.photo_id for c in changes if c.kind == "moved" and c.photo_id is not None]
-            found.touch(moved)
-            looks = list(pool.map(_look, (c for c in changes if c.kind != "moved")))
-            _report_unreadable(root, looks, report)
-            found.touch(_record(index, root, looks))
-            advance(len(changes))
-            if stopped():
+            found.touch([c.photo_id for c in changes if c.kind == "moved" and c.photo_id is not None])
+            if new := [c for c in changes if c.kind != "moved"]:
+                if reader is None:
+                    reader = stack.enter_context(_reader(index, root, readers, watcher))
+                    stack.enter_context(_counted(paths, watcher))
+                found.touch(reader.take_in(new))
+            changed += len(changes)
+            watcher.advance(comparison.unchanged + changed - through)
+            through = comparison.unchanged + changed
+            if watcher.stopped():
                 break
     found.unchanged = comparison.unchanged
-    if resolve_all or found.touched.any():
-        for changed in set_times(index, root, clocks, note):
-            found.touch(changed)
+    if not watcher.stopped() and (resolve_all or any(found.touched)):
+        from geotagger.tag import clocks as clock_room
+
+        for photo_ids in clock_room.set_times(index, root, clocks(), watcher.note):
+            found.touch(photo_ids)
     return found
+
+
+def _reader(index: Index, root: Root, threads: int, watcher: Watcher) -> "Reader":
+    from geotagger.tag.reading import Reader
+
+    return Reader(index, root, threads, watcher.report)
+
+
+@contextmanager
+def _counted(paths: Sequence[str], watcher: Watcher) -> Iterator[None]:
+    """Counts on the side, while photos are read, how many there are."""
+    ended = threading.Event()
+
+    def count() -> None:
+        photos = count_photos(paths, ended.is_set)
+        if watcher.expect is not None and not ended.is_set():
+            watcher.expect(photos)
+
+    counting = threading.Thread(target=count, name="count")
+    if watcher.expect is not None:
+        counting.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        if counting.is_alive():
+            counting.join()
 
 
 def _swept(listing: Iterable[Folder]) -> Iterator[Folder]:
     for folder in listing:
         if folder.has_leftovers:
+            from geotagger.metadata import sweep_temporaries
+
             sweep_temporaries(folder.path)
         yield folder
-
-
-def _look(change: Change) -> tuple[Change, _Look]:
-    """Never raises: what cannot be read becomes a record of why."""
-    entry = change.entry
-    try:
-        facts = read_facts(entry.path)
-        beside = sidecar_position(entry.path)
-        record = Record(entry, facts, fingerprint=fingerprint(entry.path))
-    except PhotoError as error:
-        return change, _Look(Record(entry, error=str(error)), None)
-    except OSError as error:
-        reason = f"{entry.path}: cannot be read ({error.strerror})"
-        return change, _Look(Record(entry, error=reason), None)
-    return change, _Look(record, _fix_of(facts, beside))
-
-
-def is_lasting(path: str) -> bool:
-    """Whether a failure to read this file will last until the file changes: the disk gives its
-    bytes, so it is they that are wrong. Without permission or disk the next run tries again."""
-    try:
-        with open(path, "rb", buffering=0) as photo:
-            photo.read(1)
-    except OSError:
-        return False
-    return True
-
-
-def take_in(index: Index, root: Root, change: Change) -> int:
-    """Reads one file and records it; its number. PhotoError when it cannot be read."""
-    look = _look(change)
-    if look[1].record.error is not None:
-        raise UnreadablePhotoError(look[1].record.error)
-    return _record(index, root, [look])[0]
-
-
-def _record(index: Index, root: Root, looks: Sequence[tuple[Change, _Look]]) -> list[int]:
-    """Records what was read, and what cannot be read for good; the numbers of these photos."""
-    ids: list[int] = []
-    kept = [one for one in looks if one[1].record.error is None or is_lasting(one[0].entry.path)]
-    with index.batch():
-        for same_pixels in (False, True):
-            part = [look for change, look in kept if (change.kind == "sidecar") is same_pixels]
-            part_ids = index.photos.record(root, [look.record for look in part], same_pixels=same_pixels)
-            for photo_id, look in zip(part_ids, part, strict=True):
-                _record_fix(index, photo_id, look.fix)
-            ids += part_ids
-    return ids
-
-
-def _record_fix(index: Index, photo_id: int, fix: tuple[Estimate, Written] | None) -> None:
-    """What stands in a changed file, against what the index believes stands in it."""
-    held = index.estimates.current(photo_id)
-    ours = held is not None and held.written in ("exif", "sidecar")
-    if (
-        fix is not None
-        and fix[1] != "camera"
-        and held is not None
-        and ours
-        and _is_same(held.estimate, fix[0])
-    ):
-        return  # our own position, which another change of the file left alone
-    if ours:
-        # another program took our position out, or put another in its place
-        index.estimates.drop([photo_id])
-    if fix is not None:
-        index.estimates.put(None, [Placed(photo_id, fix[0], written=fix[1])])
-
-
-def _is_same(one: Estimate, other: Estimate) -> bool:
-    near = abs(one.latitude - other.latitude) < 1e-5 and abs(one.longitude - other.longitude) < 1e-5
-    return near and one.rung == other.rung
-
-
-def _report_unreadable(root: Root, looks: Sequence[tuple[Change, _Look]], report: Report) -> None:
-    if any(look.record.error is not None for _, look in looks) and not os.path.isdir(root.path):
-        raise ArchiveError(f"{root.path}: {VANISHED}")
-    for _, look in looks:
-        if look.record.error is not None:
-            report(Outcome(look.record.entry.path, "failed", look.record.error, "could not be read"))
-
-
-def _fix_of(facts: Facts, beside: FoundPosition | None) -> tuple[Estimate, Written] | None:
-    """The best position that the file and its sidecar hold: a camera's before a sidecar's before
-    an estimate of ours, and the owner's word before all."""
-    held: list[tuple[Estimate, Written]] = []
-    if facts.fix is not None:
-        held.append(_from_exif(facts.fix))
-    if beside is not None:
-        held.append(_from_sidecar(beside))
-    order = {"manual": 3, "camera": 2, "sidecar": 1}
-    return max(held, key=lambda one: order.get(one[0].rung, 0), default=None)
-
-
-def _from_exif(fix: GpsFix) -> tuple[Estimate, Written]:
-    if fix.mark is not None:
-        return _from_mark(fix.latitude, fix.longitude, fix.mark), "exif"
-    radius_km = GPS_ERROR_KM if fix.error_m is None else fix.error_m / 1000
-    return known_place(fix.latitude, fix.longitude, "camera", radius_km), "camera"
-
-
-def _from_sidecar(found: FoundPosition) -> tuple[Estimate, Written]:
-    if found.mark is not None:
-        return _from_mark(found.latitude, found.longitude, found.mark), "sidecar"
-    return known_place(found.latitude, found.longitude, "sidecar", GPS_ERROR_KM), "camera"
-
-
-def _from_mark(latitude: float, longitude: float, mark: Mark) -> Estimate:
-    place = known_place(latitude, longitude, mark.rung, mark.radius_km or GPS_ERROR_KM)
-    return Estimate(
-        latitude,
-        longitude,
-        place.radius_km,
-        1.0 if mark.confidence is None else mark.confidence,
-        mark.rung,
-        (mark.rung,),
-        mark.cell or place.cell,
-        evidence=("found in the file, written by an earlier run",),
-    )
-
-
-def known_place(latitude: float, longitude: float, rung: str, radius_km: float) -> Estimate:
-    """A place that somebody knows, as an estimate that is certain of it."""
-    cell = tokens(leaf_ids([latitude], [longitude]))[0]
-    return Estimate(latitude, longitude, radius_km, 1.0, rung, (rung,), cell)
 
 
 def _chunks(changes: Iterable[Change], size: int) -> Iterator[list[Change]]:

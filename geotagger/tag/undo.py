@@ -8,6 +8,7 @@ from pathlib import Path
 
 from geotagger import metadata
 from geotagger.archive import lock, walk
+from geotagger.archive.names import is_at_or_below
 from geotagger.errors import UsageError, WriteError
 from geotagger.estimate.values import RUNGS
 from geotagger.index import Index, default_index_path, open_index
@@ -17,7 +18,7 @@ from geotagger.metadata import Edit, restore, sweep_temporaries, sync_folders
 from geotagger.tag.outcome import COULD_NOT_WRITE, Outcome, Report, Tally
 from geotagger.tag.outings import OWN_FIXES
 from geotagger.tag.survey import SETTLED
-from geotagger.tag.writing import GROUP, entry_now, is_at_or_below, repair, target_now
+from geotagger.tag.writing import GROUP, entry_now, repair, target_now
 
 
 def run_to_undo(index: Index, named: str | None) -> Run:

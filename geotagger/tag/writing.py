@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from geotagger.archive import FileEntry
 from geotagger.archive.listing import file_entry
+from geotagger.archive.names import is_at_or_below
 from geotagger.errors import WriteError
 from geotagger.estimate.values import Estimate
 from geotagger.index import Index
@@ -217,7 +218,3 @@ def target_now(edit: Edit, path: str) -> str:
         return path + edit.target[len(edit.photo) :]
     beside = os.path.join(os.path.dirname(path), os.path.basename(edit.target))
     return beside if os.path.dirname(edit.target) == os.path.dirname(edit.photo) else edit.target
-
-
-def is_at_or_below(path: str, places: Sequence[str]) -> bool:
-    return any(path == place or path.startswith(place.rstrip(os.sep) + os.sep) for place in places)

@@ -20,10 +20,10 @@ DIES_AFTER_READING = """
 import os, sys
 from pathlib import Path
 from threading import Event
-from geotagger.tag import corridor, survey
+from geotagger.tag import clocks, corridor
 from geotagger.tag.options import TagOptions
 from geotagger.tag.stage import Listener
-survey.set_times = lambda *_: os._exit(77)
+clocks.set_times = lambda *_: os._exit(77)
 listener = Listener(*[lambda *_: None] * 4, Event())
 corridor.tag(TagOptions((sys.argv[1],), model="none"), Path(sys.argv[2]), listener)
 """
