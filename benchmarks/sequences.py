@@ -99,11 +99,11 @@ def _guess(rng: np.random.Generator, table: CellTable) -> Posterior:
 
 
 def archives(data: Path) -> None:
-    from geotagger.cli.evaluate import _sightings
+    from geotagger.tag.sightings import read_sightings
 
     for name, tracked in (("dog-signs", False), ("pigallery2", True)):
         folder = data / "photos" / name
-        sightings = _sightings([str(folder)], None)
+        sightings = read_sightings([str(folder)], None, print)
         tracks = load_tracks([folder]) if tracked else Tracks()
         for days in (False, True):
             results: list[Hidden] = []

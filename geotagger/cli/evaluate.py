@@ -24,8 +24,7 @@ from geotagger.cli.common import (
 from geotagger.errors import UsageError
 
 if TYPE_CHECKING:
-    from geotagger.estimate.evaluation import Hidden, Score, Sighting
-    from geotagger.model.pack import ModelPack
+    from geotagger.estimate.evaluation import Hidden, Score
 
 _FEWEST = 4
 
@@ -55,6 +54,10 @@ def evaluate(
     certainty: Annotated[
         float, typer.Option("--certainty", min=0.01, max=0.99, help="What the radius should hold.")
     ] = 0.9,
+    reference: Annotated[
+        bool,
+        typer.Option("--reference", help="Compare hidden pictures with those whose places are left."),
+    ] = False,
     no_habits: NoHabitsOption = False,
     no_time_zone: NoTimeZoneOption = False,
     no_sequence: NoSequenceOption = False,
@@ -100,10 +103,14 @@ def evaluate(
     from geotagger.estimate.outing import Options
     from geotagger.estimate.trackfiles import load_tracks
     from geotagger.tag.network import choose_pack
+    from geotagger.tag.sightings import read_sightings
 
     pack = choose_pack(model, say)
+    if reference and (pack is None or pack.feature_size is None):
+        say("--reference: no model that tells features looks at the pictures, so it is left out")
+        reference = False
     tracks = load_tracks(track or [], say)
-    sightings = _sightings(paths, pack)
+    sightings = read_sightings(paths, pack, say, features=reference)
     placed = sum(sighting.clocked.latitude is not None for sighting in sightings)
     if placed < _FEWEST:
         raise UsageError(
@@ -113,7 +120,7 @@ def evaluate(
     options = Options(within, certainty, not no_habits, not no_time_zone, not no_sequence)
     everything: list[Hidden] = []
     for days in (False, True) if whole_days is None else (whole_days,):
-        setting = Setting(share, days, options, parse_clocks(clock or []))
+        setting = Setting(share, days, options, parse_clocks(clock or []), reference)
         results = []
         for seed in seeds or [0, 1, 2]:
             results += evaluate_archive(
@@ -144,65 +151,6 @@ def _on_labels(
         emit(record_of(report))
     else:
         show(report)
-
-
-def _sightings(paths: Sequence[str], pack: "ModelPack | None") -> "list[Sighting]":
-    """The facts of every photo, and what the model says of it."""
-    from geotagger.archive import walk
-    from geotagger.errors import PhotoError
-    from geotagger.estimate.clock import Clocked
-    from geotagger.estimate.evaluation import Sighting
-    from geotagger.photo.facts import read_facts
-
-    found = []
-    for entry in walk(paths, problem=lambda path, message: say(f"{path}: {message}")):
-        try:
-            facts = read_facts(entry.path)
-        except PhotoError as error:
-            say(str(error))
-            continue
-        if facts.not_a_photo:
-            continue
-        fix = facts.fix if facts.fix is not None and facts.fix.mark is None else None
-        clocked = Clocked(
-            None if facts.taken is None else facts.taken.local,
-            None if facts.taken is None else facts.taken.offset,
-            facts.gps_utc,
-            facts.camera,
-            None if fix is None else fix.latitude,
-            None if fix is None else fix.longitude,
-        )
-        error_km = 0.01 if fix is None or fix.error_m is None else fix.error_m / 1000
-        found.append(Sighting(entry.path, clocked, error_km))
-    return found if pack is None else _looked_at(found, pack)
-
-
-def _looked_at(sightings: "list[Sighting]", pack: "ModelPack") -> "list[Sighting]":
-    from dataclasses import replace
-
-    import numpy as np
-
-    from geotagger.errors import PhotoError
-    from geotagger.tag.network import Network
-    from geotagger.tag.options import TagOptions
-
-    network = Network(pack, TagOptions(paths=()), say)
-    looked_at = list(sightings)
-    try:
-        for first in range(0, len(sightings), network.batch_size()):
-            rows, pixels = [], []
-            for n in range(first, min(first + network.batch_size(), len(sightings))):
-                try:
-                    pixels.append(network.read(sightings[n].name))
-                    rows.append(n)
-                except PhotoError as error:
-                    say(str(error))
-            if rows:
-                for n, said in zip(rows, network.say(np.stack(pixels)), strict=True):
-                    looked_at[n] = replace(sightings[n], posterior=said.posterior)
-    finally:
-        network.close()
-    return looked_at
 
 
 def _show(

@@ -6,14 +6,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from geotagger.cli.common import IndexOption, JsonOption, emit, ends_cleanly, photo_record, printable, screen
+from geotagger.cli.common import (
+    IndexOption,
+    JsonOption,
+    TrackOption,
+    emit,
+    ends_cleanly,
+    photo_record,
+    printable,
+    say,
+    screen,
+)
 from geotagger.errors import UsageError
 
 if TYPE_CHECKING:
-    from geotagger.estimate.explain import Explanation
     from geotagger.estimate.values import Estimate
-    from geotagger.index import Index
-    from geotagger.index.photos import Known
+    from geotagger.tag.why import Why
 
 _SOURCES = 8
 
@@ -21,103 +29,56 @@ _SOURCES = 8
 @ends_cleanly
 def why(
     photo: Annotated[str, typer.Argument(metavar="PHOTO", help="A photo that the index knows.")],
+    track: TrackOption = None,
     model: Annotated[
         str | None,
-        typer.Option("--model", metavar="NAME", help="Whose view of pictures counts; none: nobody's."),
+        typer.Option(
+            "--model",
+            metavar="NAME",
+            help="Whose view of pictures counts; none: nobody's. [default: the run's]",
+        ),
     ] = None,
     within: Annotated[
-        float, typer.Option("--within", metavar="KM", min=0.001, help="The largest radius.")
-    ] = 25.0,
+        float | None,
+        typer.Option("--within", metavar="KM", min=0.001, help="The largest radius. [default: the run's]"),
+    ] = None,
     index: IndexOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Explain where a photo was placed: what each kind of evidence said, and how it was weighed.
 
-    Works from the index, so tag the archive first. Nothing is written.
+    Works from the index, with the options and tracks of the run that placed the photo, so tag the
+    archive first. Nothing is written.
 
     Example: `geotagger why IMG_0042.jpg`
     """
     from geotagger.index import open_index
+    from geotagger.tag.why import why as weighed_again
 
     path = os.path.realpath(photo)
     with open_index(index, mode="read") as opened:
         known = opened.photos.find(path)
         if known is None:
             raise UsageError(f"{photo}: the index does not know it; run `geotagger tag` on its folder first")
-        explanation = _explained(opened, known, model, within)
+        told = weighed_again(opened, known, say, model=model, within_km=within, tracks=track or [])
     if as_json:
-        emit(_record(known, explanation))
+        emit(_record(told))
         return
-    _print(known, explanation)
+    _print(told)
 
 
-def _explained(index: "Index", asked: "Known", model: str | None, within: float) -> "Explanation":
-    from geotagger.cli.common import say
-    from geotagger.estimate.calibration import KEY, Calibration
-    from geotagger.estimate.explain import explain
-    from geotagger.estimate.movement import learn_movement
-    from geotagger.estimate.outing import Options, outings
-    from geotagger.tag.network import choose_pack
-
-    pack = choose_pack(model, say)
-    # the index is open for reading: a model it has not met cannot be entered, and has said nothing
-    met = None if pack is None else index.store.row("select id from models where digest = ?", (pack.digest,))
-    model_id = None if met is None else int(met[0])
-    if pack is not None and met is None:
-        say(f"{pack.name} has not looked at this archive yet; `geotagger tag --model {pack.name}` lets it")
-    photos = sorted(
-        index.photos.in_time(asked.root_id, model_id), key=lambda known: (known.utc is None, known.utc or 0.0)
-    )
-    observations = [_observation(known) for known in photos]
-    fixes = index.photos.fixes(asked.root_id)
-    movement = learn_movement(
-        fixes.utc, fixes.latitude, fixes.longitude, [fixes.cameras[int(n)] or None for n in fixes.camera]
-    )
-    stored = index.learned.get(asked.root_id, KEY)
-    if stored:
-        movement = Calibration.from_dict(stored).applied_to(movement)
-    at = next(n for n, known in enumerate(photos) if known.id == asked.id)
-    part = next(part for part in outings([o.utc for o in observations]) if part.start <= at < part.stop)
-    before = next((o for o in reversed(observations[: part.start]) if o.fix and o.utc is not None), None)
-    after = next((o for o in observations[part.stop :] if o.fix and o.utc is not None), None)
-    table = None if pack is None else pack.cells
-    return explain(
-        observations[part], at - part.start, before, after, movement, table, Options(within_km=within)
-    )
-
-
-def _observation(known: "Known") -> Any:
-    from geotagger.estimate.values import Fix, Observation
-
-    fix = None
-    if (
-        known.rung in ("camera", "manual", "sidecar")
-        and known.latitude is not None
-        and known.longitude is not None
-    ):
-        fix = Fix(known.latitude, known.longitude, known.radius_km or 0.01, known.rung)
-    facts = known.facts
-    offset = facts.taken.offset if facts is not None and facts.taken is not None else None
-    return Observation(
-        known.id,
-        known.utc,
-        None if facts is None else facts.camera,
-        fix,
-        known.posterior if facts is not None and not facts.not_a_photo else None,
-        known.utc_error_s,
-        None if offset is None else offset.total_seconds(),
-    )
-
-
-def _record(known: "Known", explanation: "Explanation") -> dict[str, Any]:
+def _record(told: "Why") -> dict[str, Any]:
     from dataclasses import asdict
 
+    known, explanation = told.known, told.explanation
     e = explanation.estimate
     more: dict[str, Any] = {
         "evidence": [] if e is None else list(e.evidence),
         "alone": {name: _brief(said) for name, said in explanation.alone.items()},
         "sources": [asdict(source) for source in explanation.sources],
         "stands": known.rung,
+        "run": None if told.run is None else told.run.name,
+        "tracks": list(told.tracks),
     }
     if e is None:
         return photo_record(known.path, "skipped", "nothing tells where", **more)
@@ -134,12 +95,16 @@ def _brief(said: "Estimate") -> dict[str, Any]:
     }
 
 
-def _print(known: "Known", explanation: "Explanation") -> None:
+def _print(told: "Why") -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    known, explanation = told.known, told.explanation
     console = screen()
     console.print(escape(printable(known.path)))
+    if told.run is not None:
+        tracks = f", {len(told.tracks)} tracks" if told.tracks else ""
+        console.print(f"As run {told.run.name} weighed it (model {told.run.model or 'none'}{tracks}):")
     if known.rung in ("camera", "manual", "sidecar"):
         console.print(f"Its own place stands ({known.rung}). What would be said without it:")
     e = explanation.estimate

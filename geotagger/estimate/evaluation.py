@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from geotagger.cells import CellTable
 from geotagger.estimate.clock import Clocked, resolve_times
-from geotagger.estimate.movement import HOUR_S, Movement, learn_movement
+from geotagger.estimate.movement import HOUR_S, OUTING_GAP_S, Movement, learn_movement
 from geotagger.estimate.outing import Options, estimate_stream
+from geotagger.estimate.reference import FEWEST_REFERENCES, alike, references
 from geotagger.estimate.tracks import Tracks
-from geotagger.estimate.values import Estimate, Fix, Observation, Posterior
+from geotagger.estimate.values import Alike, Estimate, Fix, Observation, Posterior
 from geotagger.geo import distance_km, interpolate
 
 FloatArray = NDArray[np.float64]
@@ -34,12 +35,14 @@ _PHOTOPRISM_APART_KM = 100.0
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """One photo. Its true place is the clocked one; None when it has none."""
+    """One photo. Its true place is the clocked one; None when it has none. `features`, float32 (d,):
+    what the network's last layer sees, where the owner's photos are to be the reference."""
 
     name: str
     clocked: Clocked
     error_km: float = 0.01
     posterior: Posterior | None = None
+    features: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,7 @@ class Setting:
     whole_days: bool = False
     options: Options = field(default_factory=Options)
     clocks: Mapping[str, float] = field(default_factory=dict)
+    reference: bool = False
 
 
 def hide(sightings: Sequence[Sighting], setting: Setting, seed: int) -> NDArray[np.bool_]:
@@ -152,32 +156,33 @@ def evaluate_archive(
     lng = np.array([rows[n].longitude for n in kept], dtype=np.float64)
     if movement is None:
         movement = learn_movement(utc[kept], lat, lng, [rows[n].camera for n in kept])
+    seen = _alike(sightings, hidden, kept, utc, setting)
     said: dict[str, dict[int, Prediction]] = {}
 
-    def by(method: str, tracked: bool, pictured: bool, timed: bool = True) -> None:
+    def by(method: str, *voices: str, knows: Movement = movement) -> None:
         observations = [
-            _observation(
-                n, sightings[n], rows[n], utc[n], error_s[n], tracks if tracked else None, pictured, timed
-            )
+            _observation(n, sightings[n], rows[n], utc[n], error_s[n], tracks, seen.get(n), voices)
             for n in range(len(rows))
         ]
-        chosen = movement if timed else Movement()
-        found = estimate_stream(observations, chosen, table if pictured else None, setting.options)
+        found = estimate_stream(observations, knows, table if "pictures" in voices else None, setting.options)
         said[method] = {
             n: Prediction(e.latitude, e.longitude, e.radius_km, e.confidence)
             for n, e in enumerate(found)
-            if hidden[n] and e is not None and _spoke(e, method)
+            if hidden[n] and e is not None and _spoke(e, method, n in seen)
         }
 
     with_pictures = table is not None and any(s.posterior is not None for s in sightings)
+    with_tracks = tracks is not None and bool(tracks.tracks)
     said["nearest"], said["photoprism"] = _by_rules(np.flatnonzero(hidden), utc, utc[kept], lat, lng)
-    by("neighbours", False, False)
-    if tracks is not None and tracks.tracks:
-        by("track", True, False)
+    by("neighbours", "time")
+    if with_tracks:
+        by("track", "time", "tracks")
     if with_pictures:
-        by("visual", False, True, timed=False)
-    if with_pictures or (tracks is not None and tracks.tracks):
-        by(OURS, True, with_pictures)
+        by("visual", "pictures", knows=Movement())
+    if seen:
+        by("reference", "likeness")
+    if with_pictures or with_tracks or seen:
+        by(OURS, "time", "tracks", "pictures", "likeness")
     else:
         said[OURS] = said["neighbours"]
     return [
@@ -194,8 +199,36 @@ def evaluate_archive(
     ]
 
 
-def _spoke(estimate: Estimate, method: str) -> bool:
-    return method == OURS or method in estimate.rungs
+def _alike(
+    sightings: Sequence[Sighting],
+    hidden: NDArray[np.bool_],
+    kept: Sequence[int],
+    utc: FloatArray,
+    setting: Setting,
+) -> dict[int, Alike]:
+    """For hidden photos what those of the others that look like them tell. Where whole days are
+    hidden, what is left of an outing that ran past midnight is no reference: its pictures would
+    be next to copies."""
+    asked = [n for n in map(int, np.flatnonzero(hidden)) if sightings[n].features is not None]
+    shown = [n for n in kept if sightings[n].features is not None]
+    if setting.whole_days:
+        when = np.sort(utc[hidden & np.isfinite(utc)])
+        near = np.abs(utc[shown][:, None] - when[None, :]).min(axis=1, initial=np.inf)
+        shown = [n for n, away in zip(shown, near, strict=True) if away > OUTING_GAP_S]
+    if not setting.reference or not asked or len(shown) < FEWEST_REFERENCES:
+        return {}
+    known = references(
+        np.stack([features for n in shown if (features := sightings[n].features) is not None]),
+        np.array([sightings[n].clocked.latitude for n in shown], dtype=np.float64),
+        np.array([sightings[n].clocked.longitude for n in shown], dtype=np.float64),
+        utc[shown],
+    )
+    pictures = np.stack([features for n in asked if (features := sightings[n].features) is not None])
+    return dict(zip(asked, alike(known, pictures), strict=True))
+
+
+def _spoke(estimate: Estimate, method: str, likened: bool) -> bool:
+    return method == OURS or (likened if method == "reference" else method in estimate.rungs)
 
 
 def _observation(
@@ -205,23 +238,25 @@ def _observation(
     utc: float,
     error_s: float,
     tracks: Tracks | None,
-    pictured: bool,
-    timed: bool,
+    seen: Alike | None,
+    voices: Sequence[str],
 ) -> Observation:
-    known = bool(np.isfinite(utc)) and timed
+    """What the chosen kinds of evidence say of one photo. Without `time` no fix speaks, either."""
+    timed = bool(np.isfinite(utc)) and "time" in voices
     fix = None
     if row.latitude is not None and row.longitude is not None:
-        fix = Fix(row.latitude, row.longitude, sighting.error_km, "camera") if timed else None
-    elif tracks is not None and known:
+        fix = Fix(row.latitude, row.longitude, sighting.error_km, "camera") if "time" in voices else None
+    elif tracks is not None and timed and "tracks" in voices:
         fix = tracks.fix_at(utc, error_s)
     return Observation(
         key,
-        float(utc) if known else None,
+        float(utc) if timed else None,
         row.camera,
         fix,
-        sighting.posterior if pictured else None,
-        float(error_s) if known else 0.0,
+        sighting.posterior if "pictures" in voices else None,
+        float(error_s) if timed else 0.0,
         row.offset.total_seconds() if row.offset is not None else None,
+        seen if "likeness" in voices else None,
     )
 
 
@@ -267,7 +302,7 @@ def score(results: Sequence[Hidden], method: str) -> Score:
 
 def methods_of(results: Sequence[Hidden]) -> list[str]:
     """In the order of the ladder, rules of others first."""
-    order = ("nearest", "photoprism", "visual", "neighbours", "track", OURS)
+    order = ("nearest", "photoprism", "visual", "reference", "neighbours", "track", OURS)
     return [method for method in order if any(method in hidden.said for hidden in results)]
 
 

@@ -37,11 +37,15 @@ _FEWEST = 3
 FOLDS = 3
 _TURN_OUTINGS = 6
 _WAY_WEIGHTS = (0.4, 0.4, 0.2)
-_RADII_KM = np.array([0.3, 1.0, 3.0, 10.0, 25.0, 100.0])
-_PRIOR_COUNT = 20.0
+_LEVELS = np.array([0.5, 0.7, 0.8, 0.9, 0.95])
+_RADII_KM = np.array([1.0, 5.0, 25.0])
+"""The correction is fitted where it will be used: at the radii that hold these shares, which no estimate
+lets exceed the last of these radii, and at these radii."""
+_GRID_KM = np.geomspace(0.005, _RADII_KM[-1], 48)
+_PRIOR_COUNT = 10.0
 """The correction's prior is worth this many photos that were predicted as stated."""
-_USUAL_SQUARES = np.array([1.0, 4.0, 2.0, 1.0])
-"""Mean squares of the correction's features: one, logit, lag, radius."""
+_USUAL_SQUARES = np.array([1.0, 4.0, 2.0, 1.0, 6.0])
+"""Mean squares of the correction's features: one, logit, lag, radius, logit × lag."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +60,20 @@ class Lesson:
 
 
 def lesson_of(known: Known) -> Lesson:
-    """Each fix hidden alone, with its outing, and with the outings on either side too."""
+    """Each fix hidden alone, with its outing, and with the outing before, the one after, or both, in turn."""
     total = len(known.utc)
     asked = np.unique(np.linspace(0, total - 1, min(total, MOST_TAUGHT)).round().astype(np.int64))
     starts = np.concatenate([[True], np.diff(known.utc) > OUTING_GAP_S])
     outing = np.cumsum(starts) - 1
     edges = np.append(np.flatnonzero(starts), total)
     mine = outing[asked]
-    last = len(edges) - 2
+    turn = np.arange(len(asked)) % 3
+    first = np.where(turn == 0, mine, np.maximum(mine - 1, 0))
+    last = np.where(turn == 1, mine, np.minimum(mine + 1, len(edges) - 2))
     hidden = (
         (asked, asked + 1),
         (edges[mine], edges[mine + 1]),
-        (edges[np.maximum(mine - 1, 0)], edges[np.minimum(mine + 1, last) + 1]),
+        (edges[first], edges[last + 1]),
     )
     utc, camera = known.utc[asked], known.camera[asked]
     ways = []
@@ -113,28 +119,32 @@ def fit_motion(lesson: Lesson, without: int | None = None) -> Motion:
     return motion
 
 
-def fit_correction(lesson: Lesson, without: Sequence[Motion], within_km: float = 25.0) -> Correction:
+def fit_correction(lesson: Lesson, without: Sequence[Motion]) -> Correction:
     """Logistic regression of "the truth lay inside this radius" on the probability stated for it, with
     a ridge towards leaving the probabilities as they are. Each fold of the archive is predicted with
     what the others taught (`without[n]`): a model is always too sure of what it has learned from."""
     if len(lesson.asked) < _FEWEST:
         return Correction()
     known, asked = lesson.known, lesson.asked
-    stated, inside, lags, weights = [], [], [], []
+    stated, inside, radii, lags, weights = [], [], [], [], []
     for around, weight in lesson.ways:
         mixes = [mixture(around, motion) for motion in without]
         for row in np.flatnonzero(weight > 0):
             drawn = cloud(mixes[int(lesson.fold[row])], int(row), fine=24)
-            found = gather(drawn, within_km, 0.9)
-            stated.append(probability_within(drawn, found.latitude, found.longitude, _RADII_KM))
+            found = gather(drawn, _RADII_KM[-1], 0.9)
+            held = probability_within(drawn, found.latitude, found.longitude, _GRID_KM)
+            radius = np.concatenate([np.interp(_LEVELS, held, _GRID_KM), _RADII_KM])
             away = distance_km(found.latitude, found.longitude, known.lat[asked[row]], known.lng[asked[row]])
-            inside.append(away <= _RADII_KM)
+            stated.append(np.interp(radius, _GRID_KM, held))
+            inside.append(away <= radius)
+            radii.append(radius)
             lags.append(around.nearest_lag[row])
             weights.append(weight[row])
     if not stated:
         return Correction()
-    radii = np.broadcast_to(_RADII_KM, (len(stated), len(_RADII_KM)))
-    return fit_logistic(np.array(stated), np.array(inside), radii, np.array(lags), np.array(weights))
+    return fit_logistic(
+        np.array(stated), np.array(inside), np.array(radii), np.array(lags), np.array(weights)
+    )
 
 
 def fit_logistic(
@@ -147,13 +157,13 @@ def fit_logistic(
     """stated, inside, radius_km: (n, radii); lag_s, weights: (n,). Newton's method; a photo counts by
     its weight."""
     p = np.clip(stated, 1e-5, 1 - 1e-5)
-    lag = np.broadcast_to(lag_feature(lag_s)[:, None], p.shape)
+    logit, lag = np.log(p / (1 - p)), np.broadcast_to(lag_feature(lag_s)[:, None], p.shape)
     features = np.stack(
-        [np.ones_like(p), np.log(p / (1 - p)), lag, radius_feature(radius_km)], axis=-1
-    ).reshape(-1, 4)
+        [np.ones_like(p), logit, lag, radius_feature(radius_km), logit * lag], axis=-1
+    ).reshape(-1, 5)
     truth = inside.reshape(-1).astype(np.float64)
     share = np.repeat(np.ones(len(p)) if weights is None else weights, p.shape[1]) / p.shape[1]
-    start = np.array([0.0, 1.0, 0.0, 0.0])
+    start = np.array([0.0, 1.0, 0.0, 0.0, 0.0])
     # as much as so many photos with features of the usual size would
     held = 0.25 * _PRIOR_COUNT * _USUAL_SQUARES
     found = start.copy()
@@ -165,7 +175,7 @@ def fit_logistic(
         found = found + np.clip(step, -1.0, 1.0)
         if np.abs(step).max() < 1e-7:
             break
-    return Correction(float(found[0]), float(max(found[1], 0.05)), float(found[2]), float(found[3]))
+    return Correction(*(float(value) for value in found))
 
 
 def _scaled(motion: Motion, name: str) -> float:

@@ -24,6 +24,9 @@ OUTING_GAP_S = 6 * HOUR_S
 """A longer pause between photos ends an outing: people sleep, and wake up somewhere."""
 MOST_VISITS = 4096
 FEWEST_TO_LEARN_FROM = 3
+GPS_ERROR_KM = 0.01
+"""What a fix is good to: two fixes in one place are not the same point, however a phone repeats itself."""
+_LEAST_SLOPE = 0.05
 _FAR_S = 30 * DAY_S
 """For the correction, what is farther in time is as far."""
 
@@ -35,10 +38,10 @@ class Motion:
 
     still_km: float = 0.015
     """Scale of the near density at no lag at all: s(τ) = still + hour · (τ/1 h)^growth."""
-    hour_km: float = 0.8
-    growth: float = 0.62
-    tail: float = 1.05
-    """P(farther than d) = (1 + d²/s²)^(−tail)."""
+    hour_km: float = 1.2
+    growth: float = 0.57
+    tail: float = 1.0
+    """P(farther than d) = (1 + d²/s²)^(−ν), ν(τ) = tail · (1 + √(1 h / (τ + 1 min)))."""
     bridge: float = 1.6
     """Logit of the share of the bridge between two fixes in one place …"""
     bridge_fall: float = 0.6
@@ -72,6 +75,15 @@ class Motion:
         lag = np.minimum(np.asarray(lag_s, dtype=np.float64), 1e10)
         return np.asarray(self.still_km + self.hour_km * (lag / HOUR_S) ** self.growth)
 
+    def tail_at(self, lag_s: ArrayLike) -> FloatArray:
+        """Heavy over days, light over minutes: in a short time nobody gets far."""
+        lag = np.minimum(np.asarray(lag_s, dtype=np.float64), 1e10)
+        return np.asarray(self.tail * (1 + np.sqrt(HOUR_S / (lag + 60.0))))
+
+    def reach_km(self, lag_s: ArrayLike) -> FloatArray:
+        """The radius that holds 68 % of the near density."""
+        return radial_quantile(0.68, self.scale_km(lag_s), self.tail_at(lag_s))
+
     def away_share(self, lag_s: ArrayLike, apart_km: ArrayLike | None = None) -> FloatArray:
         """The probability of having left the region of both fixes. No distance: only one fix."""
         logit = self.away + self.away_lag * np.log(np.asarray(lag_s) / DAY_S + 1e-4)
@@ -96,18 +108,21 @@ PRIOR_SPREAD = {
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """Calibration of stated probabilities, learned where the truth is known:
-    logit p' = offset + slope · logit p + by_lag · (log₁₀(hours + 0.01) − 1) + by_radius · (log₁₀ km − 1)
-    (Platt 1999)."""
+    """Calibration of stated probabilities, learned where the truth is known (Platt 1999):
+    logit p' = offset + (slope + slope_by_lag · l) · logit p + by_lag · l + by_radius · (log₁₀ km − 1)
+    with l = log₁₀(hours + 0.01) − 1."""
 
     offset: float = 0.0
     slope: float = 1.0
     by_lag: float = 0.0
     by_radius: float = 0.0
+    slope_by_lag: float = 0.0
 
     def apply(self, probability: FloatArray, radius_km: FloatArray, lag_s: float) -> FloatArray:
         p = np.clip(probability, 1e-5, 1 - 1e-5)
-        logit = self.offset + self.slope * np.log(p / (1 - p)) + self.by_lag * float(lag_feature(lag_s))
+        lag = float(lag_feature(lag_s))
+        slope = max(self.slope + self.slope_by_lag * lag, _LEAST_SLOPE)
+        logit = self.offset + slope * np.log(p / (1 - p)) + self.by_lag * lag
         logit = logit + self.by_radius * radius_feature(radius_km)
         return np.asarray(np.where(probability <= 0, 0.0, 1 / (1 + np.exp(-logit))))
 
@@ -202,7 +217,7 @@ def learn_movement(
     codes = np.array([code_of.get(names[n] or "", -1) for n in order], dtype=np.int64)
     t, la, ln = t[order], la[order], ln[order]
     kept = distinct_visits(t, la, ln)
-    known = Known(t, la, ln, np.zeros(len(t)), codes, kept)
+    known = Known(t, la, ln, np.full(len(t), GPS_ERROR_KM), codes, kept)
     motion, correction = Motion(), Correction()
     if len(t) >= FEWEST_TO_LEARN_FROM:
         lesson = lesson_of(known)

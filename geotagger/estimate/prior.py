@@ -245,13 +245,13 @@ def mixture(around: Surroundings, motion: Motion) -> Mixture:
         tail = np.broadcast_to(rest, (len(b), columns))
         return np.concatenate([np.stack(five, axis=1), tail], axis=1)
 
-    near_tail, one = np.full(len(b), motion.tail), np.ones(len(b))
+    tail_b, tail_a, one = motion.tail_at(lag_b), motion.tail_at(lag_a), np.ones(len(b))
     return Mixture(
         beside(mid_lat, b_lat, a_lat, b_lat, a_lat, rest=v_lat),
         beside(mid_lng, b_lng, a_lng, b_lng, a_lng, rest=v_lng),
         weight,
         beside(mid_scale, scale_b, scale_a, far, far, rest=motion.haunt_km),
-        beside(near_tail, near_tail, near_tail, one, one, rest=motion.haunt_tail),
+        beside(np.maximum(tail_b, tail_a), tail_b, tail_a, one, one, rest=motion.haunt_tail),
     )
 
 

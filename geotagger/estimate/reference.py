@@ -27,6 +27,8 @@ NEIGHBOURS = 8
 KERNEL = 0.03
 """How fast a neighbour's weight falls with what it lacks to the likeness of the first (cosine)."""
 EXACT_UP_TO = 50_000
+FEWEST_REFERENCES = 3
+"""Photos with a place that a reference must have to tell anything."""
 SAME_PLACE_KM = 1.0
 USUAL_KM, USUAL_TAIL = 1.0, 1.0
 _TAUGHT = 500
@@ -135,7 +137,7 @@ def _fit_trust(known: References) -> tuple[float, float]:
     """Logistic regression, by Newton's method, of "within a kilometre" on the likeness of the photo
     most alike that is not of the same outing."""
     total = len(known.features)
-    if total < 3:
+    if total < FEWEST_REFERENCES:
         return _PRIOR_FIT
     asked = np.unique(np.linspace(0, total - 1, min(total, _TAUGHT)).round().astype(np.int64))
     rows, likeness = search(known, known.features[asked], min(total, 64))

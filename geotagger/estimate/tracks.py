@@ -131,7 +131,7 @@ def _fix_at(track: Track, utc: float, utc_error_s: float) -> Fix | None:
         away = abs(float(track.utc[end]) - utc)
         if away > ENDS_REACH_S:
             return None
-        error = np.hypot(track.error_km[end], float(Motion().scale_km(away + utc_error_s)))
+        error = np.hypot(track.error_km[end], float(Motion().reach_km(away + utc_error_s)))
         return Fix(float(track.lat[end]), float(track.lng[end]), float(error), "track")
     gap = float(track.utc[at] - track.utc[at - 1])
     if gap > LONGEST_GAP_S:
@@ -144,8 +144,8 @@ def _fix_at(track: Track, utc: float, utc_error_s: float) -> Fix | None:
     lat, lng = interpolate(
         track.lat[before], track.lng[before], track.lat[after], track.lng[after], np.float64(fraction)
     )
-    bridge = 2 * np.sqrt(fraction * (1 - fraction)) * (_CURVE * apart + 0.5 * float(Motion().scale_km(gap)))
-    late = min(utc_error_s * apart / gap, apart + float(Motion().scale_km(utc_error_s)))
+    bridge = 2 * np.sqrt(fraction * (1 - fraction)) * (_CURVE * apart + 0.5 * float(Motion().reach_km(gap)))
+    late = min(utc_error_s * apart / gap, apart + float(Motion().reach_km(utc_error_s)))
     error = float(np.sqrt(max(track.error_km[before], track.error_km[after]) ** 2 + bridge**2 + late**2))
     return Fix(float(lat), float(lng), error, "track")
 

@@ -91,7 +91,7 @@ def _fit(
     as the reference moves in one."""
     away = np.full(len(t), np.inf)
     total = 0.0
-    spread = float(Motion().scale_km(60.0))
+    spread = float(Motion().reach_km(60.0))
     for n, moment in enumerate(t + shift):
         fix = reference(float(moment))
         if fix is None:

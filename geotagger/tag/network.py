@@ -47,9 +47,11 @@ def choose_pack(name: str | None, note: Callable[[str], None]) -> "ModelPack | N
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What was made of one picture. `alike` is None unless the owner's photos are the reference."""
+    """What was made of one picture. `features`, float32 (d,): what the network's last layer sees, None
+    where it tells none. `alike` is None unless the owner's photos are the reference."""
 
     posterior: "Posterior"
+    features: "NDArray[np.float32] | None" = None
     alike: "Alike | None" = None
 
 
@@ -79,6 +81,9 @@ class Network:
     def batch_size(self) -> int:
         return self._engine.batch_size
 
+    def lanes(self) -> int:
+        return self._engine.lanes
+
     def read(self, path: str) -> "Pixels":
         from geotagger.photo.pixels import read_pixels
 
@@ -91,10 +96,12 @@ class Network:
 
         outputs = self._engine.run(batch)
         found = posteriors(outputs.probabilities, self._pack.cells, self._pack.temperature)
-        if self.references is None or outputs.features is None:
+        if outputs.features is None:
             return [Said(posterior) for posterior in found]
-        beside = alike(self.references, outputs.features)
-        return [Said(posterior, near) for posterior, near in zip(found, beside, strict=True)]
+        seen = list(outputs.features)
+        if self.references is None:
+            return [Said(*one) for one in zip(found, seen, strict=True)]
+        return [Said(*one) for one in zip(found, seen, alike(self.references, outputs.features), strict=True)]
 
     def features(self, batch: "Pixels") -> "list[NDArray[np.float32]]":
         """What the network's last layer sees of each photo of a batch, float32 (d,)."""

@@ -4,25 +4,15 @@ is written, a few outings at a time."""
 import time
 from collections.abc import Iterable, Iterator
 
-import xxhash
-
-from geotagger import __version__
-from geotagger.estimate.calibration import KEY as CALIBRATION
-from geotagger.estimate.calibration import Calibration, least_confidence
-from geotagger.estimate.movement import Movement, learn_movement
-from geotagger.estimate.outing import Options as EstimateOptions
-from geotagger.index import Index
 from geotagger.index.photos import Fixes, Known
 from geotagger.tag.network import Network, Said
 from geotagger.tag.outings import Context, Seen, grouped, settle_outing, wants_a_look
 from geotagger.tag.overlap import Pixels, overlapped
+from geotagger.tag.prepared import prepare
 from geotagger.tag.references import gather_references
 from geotagger.tag.stage import Stage
 from geotagger.tag.survey import Survey
 from geotagger.tag.writing import Job, Writer
-
-MOVEMENT = "movement"
-"""The key under which the index keeps what was learned of an archive's movement."""
 
 GROUP_PHOTOS = 512
 GROUP_SECONDS = 3.0
@@ -51,53 +41,25 @@ def place_photos(stage: Stage, found: Survey, *, rethink: bool) -> None:
         stage.listener.advance(sum(1 for _ in settled))
 
 
-def movement_of(index: Index, root_id: int, fixes: Fixes) -> Movement:
-    """How the archive moves: learned anew when its fixes have changed, remembered otherwise."""
-    taught_by = xxhash.xxh3_64_hexdigest(
-        b"".join(array.tobytes() for array in (fixes.utc, fixes.latitude, fixes.longitude, fixes.camera))
-    )
-    kept = index.learned.get(root_id, MOVEMENT) or {}
-    if kept.get("taught_by") == [__version__, taught_by]:
-        return Movement.from_dict(kept["movement"])
-    movement = learn_movement(
-        fixes.utc, fixes.latitude, fixes.longitude, [fixes.cameras[int(n)] or None for n in fixes.camera]
-    )
-    told = {"taught_by": [__version__, taught_by], "movement": movement.to_dict()}
-    index.learned.put(root_id, MOVEMENT, told)
-    return movement
-
-
 def _context(stage: Stage, found: Survey, fixes: Fixes, rethink: bool) -> Context:
-    options = stage.options
-    stored = stage.index.learned.get(stage.root.id, CALIBRATION)
-    calibration = Calibration.from_dict(stored) if stored else None
-    movement = movement_of(stage.index, stage.root.id, fixes)
-    min_confidence = options.min_confidence
-    if options.precision is not None:
-        min_confidence = least_confidence(options.precision, calibration)
+    prepared = prepare(stage.index, stage.root.id, fixes, stage.options)
     return Context(
         index=stage.index,
         run_id=stage.run.id,
-        options=options,
+        options=stage.options,
         survey=found,
-        movement=movement if calibration is None else calibration.applied_to(movement),
+        movement=prepared.movement,
         fixes=fixes,
         report=stage.report,
         in_scope=stage.in_scope,
         root_path=stage.root.path,
         tracks=stage.clocks.tracks,
-        min_confidence=min_confidence,
+        min_confidence=prepared.min_confidence,
         rethink=rethink,
         table=None if stage.pack is None else stage.pack.cells,
         model_id=stage.model_id,
         model=None if stage.pack is None else stage.pack.name,
-        estimating=EstimateOptions(
-            within_km=options.within_km,
-            certainty=max(options.certainty, min(min_confidence, 0.99)),
-            habits=options.habits,
-            time_zone=options.time_zone,
-            sequence=options.sequence,
-        ),
+        estimating=prepared.estimating,
     )
 
 
@@ -114,6 +76,7 @@ def _seen(stage: Stage, context: Context) -> Iterator[Seen]:
             lambda known: _read(stage, network, known),
             lambda batch: _say(stage, network, batch),
             batch_size=network.batch_size,
+            lanes=network.lanes,
             readers=stage.readers,
         )
     for one in seen:
@@ -128,7 +91,7 @@ def _read(stage: Stage, network: Network, known: Known) -> Pixels:
 
 
 def _say(stage: Stage, network: Network, batch: Pixels) -> list[Said]:
-    with stage.profile.timed("network"):
+    with stage.profile.timed("network", network.lanes()):
         return network.say(batch)
 
 

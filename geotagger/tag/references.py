@@ -6,15 +6,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from geotagger.errors import PhotoError
-from geotagger.estimate.reference import References, references
+from geotagger.estimate.reference import FEWEST_REFERENCES, References, references
 from geotagger.index.photos import Known
 from geotagger.tag.network import Network
 from geotagger.tag.outings import OWN_FIXES
 from geotagger.tag.overlap import overlapped
 from geotagger.tag.stage import Stage
-
-FEWEST = 3
-"""Photos with a place that a reference must have to tell anything."""
 
 
 def gather_references(stage: Stage, network: Network) -> References | None:
@@ -32,7 +29,7 @@ def gather_references(stage: Stage, network: Network) -> References | None:
     stage.listener.phase("Looking at references", len(new))
     looked_at = dict(_features(stage, network, new))
     chosen = [known for known in placed if known.id in rows or known.id in looked_at]
-    if len(chosen) < FEWEST:
+    if len(chosen) < FEWEST_REFERENCES:
         stage.listener.note("--reference: too few photos know where they were taken, so it is left out")
         return None
     if kept is not None:
@@ -62,6 +59,7 @@ def _features(
         lambda known: network.read(known.path),
         network.features,
         batch_size=network.batch_size,
+        lanes=network.lanes,
         readers=stage.readers,
     )
     for known, said in seen:

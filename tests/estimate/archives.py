@@ -1,5 +1,13 @@
-"""Archives of people who do not exist: a home, a place of work, weekends about, holidays far away."""
+"""Archives of people who do not exist, each kind with habits of its own.
 
+`life` has a home, a place of work, weekends about and holidays far away; `commuter` two places, bursts
+and few long journeys; `pair` shares two cameras that do not always travel together; `traveller` takes
+few photos, hardly two in one place; `driver` is on the road for weeks. None is drawn from the
+model of docs/evidence.md: steps, pauses and tails come from other families, so that certainties
+have something to fail on.
+"""
+
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -10,6 +18,9 @@ from geotagger.estimate.evaluation import Sighting
 from geotagger.geo import destination
 
 HOMES = ((50.94, 6.96), (35.68, 139.69), (-33.87, 151.21), (40.71, -74.0), (-16.5, 179.9))
+START = datetime(2023, 3, 1, tzinfo=UTC)
+
+Place = tuple[float, float]
 
 
 def life(seed: int, days: int = 400, cameras: int = 1, offsets: bool = True) -> list[Sighting]:
@@ -18,9 +29,8 @@ def life(seed: int, days: int = 400, cameras: int = 1, offsets: bool = True) -> 
     home = HOMES[seed % len(HOMES)]
     work = _beside(rng, home, 8.0)
     friends = [_beside(rng, home, float(rng.lognormal(3.0, 1.0))) for _ in range(6)]
-    away: tuple[float, float] | None = None
+    away: Place | None = None
     left = 0
-    start = datetime(2023, 3, 1, tzinfo=UTC)
     sightings: list[Sighting] = []
     for day in range(days):
         if left == 0:
@@ -35,7 +45,7 @@ def life(seed: int, days: int = 400, cameras: int = 1, offsets: bool = True) -> 
         if rng.random() > (0.8 if away is not None else 0.25):
             continue
         base = away or (home, work, friends[int(rng.integers(6))])[int(rng.choice(3, p=[0.5, 0.2, 0.3]))]
-        moment = start + timedelta(days=day, hours=float(rng.uniform(8, 18)))
+        moment = START + timedelta(days=day, hours=float(rng.uniform(8, 18)))
         place = _beside(rng, base, float(rng.exponential(1.5)))
         for _ in range(1 + int(rng.geometric(0.25 if away is not None else 0.5))):
             sightings.append(
@@ -47,15 +57,127 @@ def life(seed: int, days: int = 400, cameras: int = 1, offsets: bool = True) -> 
     return sightings
 
 
-def _sighting(
-    number: int, moment: datetime, place: tuple[float, float], camera: str, offsets: bool
-) -> Sighting:
+def commuter(seed: int, days: int = 500) -> list[Sighting]:
+    """Home and an office thirty kilometres away, bursts of a few seconds, and every few months a flight
+    to another continent, from which one comes back overnight."""
+    rng = np.random.default_rng(seed)
+    home = HOMES[seed % len(HOMES)]
+    office = _beside(rng, home, 30.0)
+    journeys = set(rng.choice(days - 20, 4, replace=False).tolist())
+    sightings: list[Sighting] = []
+    abroad: Place | None = None
+    until = 0
+    for day in range(days):
+        if day in journeys:
+            abroad, until = _beside(rng, home, float(rng.uniform(3000, 9000))), day + int(rng.integers(5, 14))
+        if day >= until:
+            abroad = None
+        if rng.random() > (0.9 if abroad else 0.35):
+            continue
+        moment = START + timedelta(days=day, hours=float(rng.normal(12, 3)))
+        for _ in range(int(rng.integers(1, 4))):
+            at_office = day % 7 < 5 and rng.random() < 0.6
+            base = abroad or (office if at_office else home)
+            place = _beside(rng, base, float(rng.gamma(2.0, 4.0 if abroad else 0.3)))
+            for shot in range(int(rng.integers(1, 5))):
+                taken = moment + timedelta(seconds=2 * shot)
+                sightings.append(_sighting(len(sightings), taken, place, "phone", True))
+            moment += timedelta(hours=float(rng.uniform(0.5, 5)))
+    return sightings
+
+
+def pair(seed: int, days: int = 450) -> list[Sighting]:
+    """Two people and one archive. The phone is at home most days; the camera, whose clock writes no
+    offset, comes out on holidays, and half of those its owner takes alone."""
+    rng = np.random.default_rng(seed)
+    home = HOMES[seed % len(HOMES)]
+    haunts = [_beside(rng, home, float(rng.lognormal(1.5, 1.0))) for _ in range(4)]
+    sightings: list[Sighting] = []
+    left, abroad, together = 0, home, False
+    for day in range(days):
+        if left == 0 and rng.random() < 0.04:
+            left, together = int(rng.integers(2, 10)), bool(rng.random() < 0.5)
+            abroad = _beside(rng, home, float(rng.lognormal(5.5, 1.0)))
+        out = left > 0
+        left = max(left - 1, 0)
+        if rng.random() < 0.3 or (out and together):
+            base = abroad if out and together else haunts[int(rng.integers(4))]
+            _roam(rng, sightings, day, base, "phone", True, 0.6)
+        if out and rng.random() < 0.8:
+            _roam(rng, sightings, day, abroad, "camera", False, 3.0)
+    return sightings
+
+
+def traveller(seed: int, days: int = 900) -> list[Sighting]:
+    """One photo every few days, hardly ever twice in one place, and jumps of hundreds of kilometres."""
+    rng = np.random.default_rng(seed)
+    place = HOMES[seed % len(HOMES)]
+    sightings: list[Sighting] = []
+    day = 0.0
+    while day < days:
+        for _ in range(int(rng.geometric(0.7))):
+            moment = START + timedelta(days=day, hours=float(rng.uniform(0, 5)))
+            sightings.append(_sighting(len(sightings), moment, place, "camera", True))
+        day += float(rng.weibull(0.7) * 3.0)
+        place = _beside(rng, place, float(rng.pareto(0.9) * 8.0))
+    return sightings
+
+
+def driver(seed: int, days: int = 60) -> list[Sighting]:
+    """Weeks on the road: a photo every hour or two of driving, then a night in one place."""
+    rng = np.random.default_rng(seed)
+    place = HOMES[seed % len(HOMES)]
+    heading = float(rng.uniform(0, 360))
+    sightings: list[Sighting] = []
+    for day in range(days):
+        moment = START + timedelta(days=day, hours=8)
+        heading += float(rng.normal(0, 50))
+        for _ in range(int(rng.integers(2, 8))):
+            hours = float(rng.uniform(0.3, 2.5))
+            speed = float(rng.choice([3.0, 60.0, 90.0], p=[0.4, 0.4, 0.2]))
+            lat, lng = destination(*place, heading + float(rng.normal(0, 20)), hours * speed)
+            place = float(lat), float(lng)
+            moment += timedelta(hours=hours)
+            for shot in range(int(rng.integers(1, 3))):
+                sightings.append(
+                    _sighting(len(sightings), moment + timedelta(seconds=20 * shot), place, "camera", True)
+                )
+    return sightings
+
+
+PEOPLE: Mapping[str, Callable[[int], list[Sighting]]] = {
+    "life": life,
+    "commuter": commuter,
+    "pair": pair,
+    "traveller": traveller,
+    "driver": driver,
+}
+
+
+def _roam(
+    rng: np.random.Generator,
+    sightings: list[Sighting],
+    day: int,
+    base: Place,
+    camera: str,
+    offsets: bool,
+    step_km: float,
+) -> None:
+    moment = START + timedelta(days=day, hours=float(rng.uniform(7, 16)))
+    place = _beside(rng, base, float(rng.exponential(step_km)))
+    for _ in range(int(rng.geometric(0.3))):
+        sightings.append(_sighting(len(sightings), moment, place, camera, offsets))
+        moment += timedelta(seconds=float(rng.lognormal(6.0, 1.5)))
+        place = _beside(rng, place, float(rng.exponential(step_km / 2)))
+
+
+def _sighting(number: int, moment: datetime, place: Place, camera: str, offsets: bool) -> Sighting:
     offset = offset_at(*place, moment.timestamp()) or timedelta(0)
     local = (moment + offset).replace(tzinfo=None)
     return Sighting(f"{number:05}", Clocked(local, offset if offsets else None, None, camera, *place))
 
 
-def _beside(rng: np.random.Generator, place: tuple[float, float], km: float) -> tuple[float, float]:
+def _beside(rng: np.random.Generator, place: Place, km: float) -> Place:
     lat, lng = destination(*place, rng.uniform(0, 360), min(km, 15_000.0))
     return float(lat), float(lng)
 

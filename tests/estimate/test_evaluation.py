@@ -30,6 +30,7 @@ from geotagger.estimate.plots import draw_reliability, draw_risk_coverage, text_
 from geotagger.estimate.values import Fix
 from geotagger.estimate.wrongclocks import find_wrong_clock
 from geotagger.geo import interpolate
+from geotagger.tag.sightings import read_sightings
 from tests.estimate.archives import life
 
 
@@ -78,7 +79,7 @@ def test_certainties_come_true_on_archives_never_seen(whole_days: bool) -> None:
 
 @pytest.mark.slow
 def test_on_the_real_archive_certainties_come_true_and_copying_is_beaten(shared_data: Path) -> None:
-    sightings = evaluate_command._sightings([str(shared_data / "photos" / "dog-signs")], None)
+    sightings = read_sightings([str(shared_data / "photos" / "dog-signs")], None, print)
     for whole_days, margin in ((False, 0.06), (True, 0.1)):
         results = [
             h for seed in (0, 1, 2) for h in evaluate_archive(sightings, Setting(0.3, whole_days), seed)

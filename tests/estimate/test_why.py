@@ -3,11 +3,15 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from geotagger.cli import main
+from geotagger.estimate.movement import Movement
 from geotagger.geo import distance_km
+from tests.tag.scenes import walk_through_town
+from tests.tag.test_evidence import gpx
 
 
 def run(*words: str) -> int:
@@ -46,3 +50,53 @@ def test_why_about_a_photo_that_the_index_does_not_know(
     assert run("tag", str(tmp_path / "photos"), *index) == 0
     assert run("why", str(tmp_path / "none.jpg"), *index) == 2
     assert "does not know it" in capsys.readouterr().err
+
+
+def jsons(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def same_place(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    return all(one[key] == other[key] for key in ("latitude", "longitude", "radius_km", "confidence", "rung"))
+
+
+def test_why_gives_the_numbers_of_the_run_and_learns_nothing_anew(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = walk_through_town(tmp_path / "photos", photos=12, without_gps=3)
+    index = ["--index", str(tmp_path / "index.db")]
+    words = ["--model", "none", "--write", "none", "--within", "7", "--no-habits", "--json"]
+    assert run("tag", str(scene.folder), *index, *words) == 0
+    said = {Path(one["path"]).name: one for one in jsons(capsys)}
+
+    def again(*_: object) -> Movement:
+        raise AssertionError("what was learned is remembered")
+
+    monkeypatch.setattr("geotagger.tag.prepared.learn_movement", again)
+    for name in sorted(scene.stripped):
+        assert run("why", str(scene.folder / name), *index, "--json") == 0
+        assert same_place(jsons(capsys)[0], said[name])
+
+
+def test_why_weighs_the_tracks_of_the_run_and_says_which_is_gone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene = walk_through_town(tmp_path / "photos", photos=12, without_gps=3)
+    track = gpx(tmp_path / "walk.gpx", 50)
+    index = ["--index", str(tmp_path / "index.db")]
+    words = ["--model", "none", "--write", "none", "--track", str(track), "--json"]
+    assert run("tag", str(scene.folder), *index, *words) == 0
+    said = {Path(one["path"]).name: one for one in jsons(capsys)}
+    name = min(scene.stripped)
+    assert run("why", str(scene.folder / name), *index, "--json") == 0
+    told = jsons(capsys)[0]
+    assert told["rung"] == "track"
+    assert told["tracks"] == ["walk.gpx"]
+    assert same_place(told, said[name])
+    moved = track.rename(tmp_path / "elsewhere.gpx")
+    assert run("why", str(scene.folder / name), *index, "--json") == 0
+    spoken = capsys.readouterr()
+    assert "walk.gpx" in spoken.err
+    assert json.loads(spoken.out)["rung"] == "neighbours"
+    assert run("why", str(scene.folder / name), *index, "--track", str(moved), "--json") == 0
+    assert json.loads(capsys.readouterr().out)["rung"] == "track"

@@ -1,0 +1,116 @@
+"""The evidence behind one photo's place, weighed once more the way the run that placed it did.
+
+Works from the index: its facts, fixes and posteriors, what was learned, and the options and tracks of
+that run. Writes nothing.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from geotagger.estimate.explain import Explanation, explain
+from geotagger.estimate.tracks import Tracks
+from geotagger.index import Index
+from geotagger.index.photos import Known
+from geotagger.index.runs import Run
+from geotagger.tag.network import choose_pack
+from geotagger.tag.options import TagOptions
+from geotagger.tag.outings import Context, Member, beyond, grouped, observation_of
+from geotagger.tag.prepared import prepare
+from geotagger.tag.survey import Survey
+
+_REMEMBERED = ("within_km", "min_confidence", "precision", "certainty", "habits", "time_zone",
+               "sequence", "reference", "all_images")  # fmt: skip
+"""The options of a run that its estimates depend on; its tracks do, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """`run`: the one whose options were used, None where no run is known. `tracks`: those that spoke."""
+
+    known: Known
+    explanation: Explanation
+    run: Run | None
+    tracks: tuple[str, ...]
+
+
+def why(
+    index: Index,
+    asked: Known,
+    note: Callable[[str], None],
+    *,
+    model: str | None = None,
+    within_km: float | None = None,
+    tracks: Sequence[Path] = (),
+) -> Why:
+    """What is not said is as it was in the run that placed the photo. Raises UsageError, ModelError,
+    SourceError."""
+    run = _run_of(index, asked)
+    arguments: dict[str, Any] = {} if run is None else run.arguments
+    options = TagOptions(paths=(), **{k: arguments[k] for k in _REMEMBERED if k in arguments})
+    if run is not None and model is None:
+        model = run.model or "none"
+    pack = choose_pack(model, note)
+    # the index is open for reading: a model it has not met cannot be entered, and has said nothing
+    met = None if pack is None else index.store.row("select id from models where digest = ?", (pack.digest,))
+    if pack is not None and met is None:
+        note(f"{pack.name} has not looked at this archive yet; `geotagger tag --model {pack.name}` lets it")
+    model_id = None if met is None else int(met[0])
+    if options.reference:
+        note("the run compared pictures with your geotagged ones (--reference); here they are left out")
+    spoke = _tracks([*map(Path, arguments.get("tracks") or ()), *tracks], run, note)
+    options = replace(options, within_km=within_km or options.within_km, model=model)
+    fixes = index.photos.fixes(asked.root_id)
+    prepared = prepare(index, asked.root_id, fixes, options, keep=False)
+    context = Context(
+        index=index,
+        run_id=0,
+        options=options,
+        survey=Survey(),
+        movement=prepared.movement,
+        fixes=fixes,
+        report=lambda _: None,
+        in_scope=lambda _: True,
+        root_path="",
+        tracks=spoke,
+        min_confidence=prepared.min_confidence,
+        rethink=False,
+        table=None if pack is None else pack.cells,
+        model_id=model_id,
+        estimating=prepared.estimating,
+    )
+    photos = ((known, None) for known in index.photos.in_time(asked.root_id, model_id))
+    outing = next(outing for outing in grouped(photos) if any(known.id == asked.id for known, _ in outing))
+    observations = [observation_of(context, Member(known, known.posterior, False)) for known, _ in outing]
+    times = [o.utc for o in observations if o.utc is not None]
+    before, after = beyond(context, times[0], times[-1]) if times else (None, None)
+    at = next(n for n, (known, _) in enumerate(outing) if known.id == asked.id)
+    explanation = explain(
+        observations, at, before, after, prepared.movement, context.table, prepared.estimating
+    )
+    return Why(asked, explanation, run, tuple(track.name for track in spoke.tracks))
+
+
+def _run_of(index: Index, asked: Known) -> Run | None:
+    """The tagging run that the photo's place is from; where it has one of its own, the latest."""
+    kept = index.estimates.current(asked.id)
+    tagging = [run for run in index.runs.latest() if run.command == "tag"]
+    if kept is not None:
+        own = [run for run in tagging if run.id == kept.run_id]
+        tagging = own or tagging
+    return tagging[0] if tagging else None
+
+
+def _tracks(paths: Sequence[Path], run: Run | None, note: Callable[[str], None]) -> Tracks:
+    there = []
+    for path in dict.fromkeys(paths):
+        if run is not None and not path.exists() and str(path) in run.arguments.get("tracks", ()):
+            note(f"{path}: run {run.name} used this track, which is gone; --track says where it is now")
+        else:
+            there.append(path)
+    if not there:
+        return Tracks()
+    from geotagger.estimate.trackfiles import load_tracks
+
+    return load_tracks(there, note)
