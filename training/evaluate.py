@@ -387,7 +387,7 @@ def _probabilities(
     outputs: list[NDArray[np.float32]] = []
     problems: list[tuple[str, str]] = []
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        for some in _batches(range(len(labels)), engine.batch_size * 4):
+        for some in _batches(range(len(labels)), engine.batch_size * engine.lanes * 4):
             read = list(zip(some, pool.map(pixels_of, some), strict=True))
             problems += [(labels.images[row], str(got)) for row, got in read if isinstance(got, Exception)]
             good = [(row, got) for row, got in read if not isinstance(got, Exception)]

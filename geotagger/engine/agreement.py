@@ -68,7 +68,7 @@ def compare(original: Engine, variant: Engine, inputs: Batch, places: Places) ->
     before: list[NDArray[np.float32]] = []
     after: list[NDArray[np.float32]] = []
     rates: dict[str, list[float]] = {"before": [], "after": []}
-    size = max(original.batch_size, variant.batch_size)
+    size = max(engine.batch_size * engine.lanes for engine in (original, variant))
     for start in range(0, len(inputs), size):
         batch = inputs[start : start + size]
         before.append(_timed(original, batch, rates["before"]))

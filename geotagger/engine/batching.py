@@ -1,4 +1,4 @@
-"""Photos onto devices, in batches of one constant size.
+"""Photos onto devices, in batches of one constant size, a batch to each lane that is free.
 
 A runtime may choose another kernel for another batch size, and then the same photo comes out
 differently in its last bits. So every batch is padded to one size, and the size changes only when
@@ -8,6 +8,7 @@ a device runs out of memory. Takes runners, gives an Engine. Knows nothing of ru
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 
 import numpy as np
 
@@ -16,8 +17,8 @@ from geotagger.errors import EngineError
 
 
 class BatchedEngine:
-    """An Engine over one runner a device. Devices take the next batch when they are free, so equal
-    ones are fed evenly and a slow one does not hold up the others."""
+    """An Engine over one runner a lane. A batch goes to the lane that has been free the longest, so
+    equal devices are fed evenly and a slow one does not hold up the others."""
 
     def __init__(
         self,
@@ -27,45 +28,39 @@ class BatchedEngine:
         notes: Sequence[str] = (),
     ) -> None:
         self.name = name
-        self.devices = tuple(runner.device for runner in runners)
+        self.devices = tuple(dict.fromkeys(runner.device for runner in runners))
+        self.lanes = len(runners)
         self._notes = list(notes)
-        self._runners = runners
+        self._free: SimpleQueue[Runner] = SimpleQueue()
+        for runner in runners:
+            self._free.put(runner)
         self._size = batch_size
-        self._pool = ThreadPoolExecutor(len(runners), thread_name_prefix="device")
+        self._pool = ThreadPoolExecutor(self.lanes, thread_name_prefix="lane")
         self._lock = threading.Lock()
 
     @property
     def batch_size(self) -> int:
-        """Of all devices together."""
-        return self._size * len(self._runners)
+        return self._size
 
     @property
     def notes(self) -> tuple[str, ...]:
         return tuple(self._notes)
 
     def run(self, batch: Batch) -> Outputs:
-        starts = iter(range(0, len(batch), self._size))
-        done: dict[int, Outputs] = {}
-        taking = threading.Lock()
-        size = self._size
-
-        def work(runner: Runner) -> None:
-            while True:
-                with taking:
-                    start = next(starts, None)
-                if start is None:
-                    return
-                done[start] = self._run_within_memory(runner, batch[start : start + size])
-
-        if len(self._runners) == 1:
-            work(self._runners[0])
-        else:
-            for future in [self._pool.submit(work, runner) for runner in self._runners]:
-                future.result()
-        return _joined([done[start] for start in sorted(done)])
+        parts = list(_parts(batch, self._size))
+        if len(parts) == 1:
+            return self._run_in_a_lane(parts[0])
+        return _joined(list(self._pool.map(self._run_in_a_lane, parts)))
 
     def close(self) -> None:
         self._pool.shutdown()
+
+    def _run_in_a_lane(self, batch: Batch) -> Outputs:
+        runner = self._free.get()
+        try:
+            return self._run_within_memory(runner, batch)
+        finally:
+            self._free.put(runner)
 
     def _run_within_memory(self, runner: Runner, batch: Batch) -> Outputs:
         while True:

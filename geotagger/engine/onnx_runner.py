@@ -10,7 +10,6 @@ from typing import Any
 
 import onnxruntime as ort  # type: ignore[import-untyped]
 
-from geotagger.engine.cores import usable_cores
 from geotagger.engine.devices import Device
 from geotagger.engine.values import Batch, OutOfMemoryError, Outputs
 from geotagger.errors import EngineError
@@ -42,11 +41,12 @@ _SILENT = 4
 
 
 class OnnxRunner:
-    """A Runner over one InferenceSession."""
+    """A Runner over one InferenceSession, which several lanes of a CPU may share. `threads`: of a
+    CPU session, those that one batch keeps busy."""
 
-    def __init__(self, network: Path, device: Device, threads: int | None = None) -> None:
+    def __init__(self, network: Path, device: Device, threads: int = 1) -> None:
         self.device = str(device)
-        self._session = _open(network, device, threads or usable_cores())
+        self._session = _open(network, device, threads)
         self._names = [output.name for output in self._session.get_outputs()]
 
     def run(self, batch: Batch) -> Outputs:
@@ -75,6 +75,8 @@ def _open(network: Path, device: Device, threads: int) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.log_severity_level = _SILENT
     options.intra_op_num_threads = threads
+    # threads that wait by spinning take their time from decoders on the same cores
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         session = ort.InferenceSession(
             str(network), options, providers=[(provider, _provider_options(device))]

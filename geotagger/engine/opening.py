@@ -1,14 +1,16 @@
 """Opens a model pack on this machine: which runtime, which devices, which precision, which batch."""
 
+import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from geotagger.engine.agreement import is_worth_using
 from geotagger.engine.batching import BatchedEngine, best_batch_size
+from geotagger.engine.cores import usable_cores
 from geotagger.engine.devices import Device, nvidia_gpus, parse_devices
 from geotagger.engine.onnx_runner import OnnxRunner, available
-from geotagger.engine.openvino_runner import OpenVinoRunner, is_installed
+from geotagger.engine.openvino_runner import is_installed, open_lanes
 from geotagger.engine.values import Engine, Runner
 from geotagger.errors import EngineError, UsageError
 from geotagger.model.pack import ModelPack
@@ -19,6 +21,11 @@ FULL_PRECISION = "fp32"
 
 _CPU_BATCH = 4
 """A CPU gains nothing past it (benchmarks/engines.py), and a lone photo pays for the padding."""
+
+_MOST_LANES = 16
+"""A core that runs a batch of its own waits for no other: threads that share a batch wait for the
+one that a decoder has just displaced, and lost a third of the rate so (benchmarks/RESULTS.md).
+Each lane costs memory, so beyond these cores share."""
 
 _GPU_BATCHES = (16, 32, 64, 128, 256)
 
@@ -103,11 +110,20 @@ def _runners(
 
         edge = pack.preprocessing.input_size
         return "mxnet", [MxnetRunner(pack.folder, one, edge) for one in devices]
+    lanes, per_lane = lanes_of(threads or usable_cores())
     if engine == "openvino" and not on_cpu:
         raise UsageError(f"--engine openvino: runs on the CPU, not on {devices[0]}")
     if engine == "openvino" or (engine == "auto" and on_cpu and precision == "int8" and is_installed()):
-        return "openvino", [OpenVinoRunner(network, threads)]
-    return "onnxruntime", [OnnxRunner(network, one, threads) for one in devices]
+        return "openvino", list(open_lanes(network, lanes, per_lane))
+    if on_cpu:
+        return "onnxruntime", [OnnxRunner(network, devices[0], per_lane)] * lanes
+    return "onnxruntime", [OnnxRunner(network, one) for one in devices]
+
+
+def lanes_of(cores: int) -> tuple[int, int]:
+    """How many batches a CPU runs side by side, and on how many threads each."""
+    per_lane = math.ceil(cores / _MOST_LANES)
+    return cores // per_lane, per_lane
 
 
 def _batch_size(runner: Runner, pack: ModelPack) -> int:

@@ -5,14 +5,18 @@ Takes an ONNX file or OpenVINO's own, gives a Runner. An optional dependency: En
 
 import importlib
 import importlib.util
+import threading
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from geotagger.engine.cores import usable_cores
 from geotagger.engine.values import Batch, OutOfMemoryError, Outputs
 from geotagger.errors import EngineError
+
+_setting_up, _is_set_up = threading.Lock(), threading.Event()
+"""OpenVINO's bindings set themselves up in the first inference of a process, and two threads that
+come there together wait for ever: one holds the GIL, the other what is being set up (2026.4)."""
 
 HOW_TO_GET = 'pip install "geotagger[openvino]"'
 
@@ -21,37 +25,54 @@ def is_installed() -> bool:
     return importlib.util.find_spec("openvino") is not None
 
 
+def open_lanes(network: Path, lanes: int, threads: int) -> "list[OpenVinoRunner]":
+    """One compiled model, and a Runner for each of its lanes of so many threads."""
+    if not is_installed():
+        raise EngineError(f"--engine openvino: OpenVINO is not installed; {HOW_TO_GET}, or leave it out")
+    openvino = importlib.import_module("openvino")
+    options: dict[str, Any] = {
+        # its own choice would be bfloat16 where the processor has it, slower and less exact here
+        "INFERENCE_PRECISION_HINT": "f32",
+        "PERFORMANCE_HINT": "THROUGHPUT",
+        "NUM_STREAMS": lanes,
+        # and a thread for each core of the machine, whatever the cgroup allows
+        "INFERENCE_NUM_THREADS": lanes * threads,
+        # decoders share these cores: only the scheduler knows which is free
+        "ENABLE_CPU_PINNING": False,
+    }
+    try:
+        model = openvino.Core().compile_model(network, "CPU", options)
+        return [OpenVinoRunner(model) for _ in range(lanes)]
+    except Exception as error:  # OpenVINO raises RuntimeError of its own making
+        raise EngineError(f"{network}: OpenVINO cannot run it: {_first_line(error)}") from None
+
+
 class OpenVinoRunner:
-    """A Runner over one compiled model."""
+    """A Runner over one request to a compiled model."""
 
     device = "cpu"
 
-    def __init__(self, network: Path, threads: int | None = None) -> None:
-        if not is_installed():
-            raise EngineError(f"--engine openvino: OpenVINO is not installed; {HOW_TO_GET}, or leave it out")
-        openvino = importlib.import_module("openvino")
-        # Its own choices would be bfloat16 where the processor has it, slower and less exact here,
-        # and a thread for each core of the machine, whatever the cgroup allows.
-        options: dict[str, Any] = {
-            "INFERENCE_PRECISION_HINT": "f32",
-            "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_NUM_THREADS": threads or usable_cores(),
-        }
-        try:
-            self._model = openvino.Core().compile_model(network, "CPU", options)
-            self._has_features = any("features" in port.get_names() for port in self._model.outputs)
-        except Exception as error:  # OpenVINO raises RuntimeError of its own making
-            raise EngineError(f"{network}: OpenVINO cannot run it: {_first_line(error)}") from None
+    def __init__(self, model: Any) -> None:
+        self._request = model.create_infer_request()
+        self._has_features = any("features" in port.get_names() for port in model.outputs)
 
     def run(self, batch: Batch) -> Outputs:
         try:
-            values = self._model(batch, share_outputs=False)
+            values = self._infer(batch)
         except Exception as error:
             if "alloc" in str(error).lower():
                 raise OutOfMemoryError(_first_line(error)) from None
             raise EngineError(f"{self.device}: OpenVINO failed: {_first_line(error)}") from None
         features = np.asarray(values["features"]) if self._has_features else None
         return Outputs(np.asarray(values["probabilities"]), features)
+
+    def _infer(self, batch: Batch) -> Any:
+        if _is_set_up.is_set():
+            return self._request.infer({0: batch}, share_inputs=True, share_outputs=False)
+        with _setting_up:
+            values = self._request.infer({0: batch}, share_inputs=True, share_outputs=False)
+            _is_set_up.set()
+            return values
 
 
 def _first_line(error: Exception) -> str:

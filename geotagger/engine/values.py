@@ -20,7 +20,8 @@ class Outputs:
 
 class Engine(Protocol):
     """A model, ready to run. `name` says what runs it, in which precision; `devices` where;
-    `batch_size` how many photos a call takes best; `notes` what the owner should know, a line each."""
+    `batch_size` how many photos a call takes best, and `lanes` how many calls at once keep all there
+    is at work; `notes` what the owner should know, a line each."""
 
     @property
     def name(self) -> str: ...
@@ -29,18 +30,21 @@ class Engine(Protocol):
     @property
     def batch_size(self) -> int: ...
     @property
+    def lanes(self) -> int: ...
+    @property
     def notes(self) -> tuple[str, ...]: ...
 
     def run(self, batch: Batch) -> Outputs:
-        """float32 (n, 3, S, S), any n. A photo's result is the same bits whatever batch it is in.
-        EngineError when the device fails."""
+        """float32 (n, 3, S, S), any n, from any thread. A photo's result is the same bits whatever
+        batch it is in. EngineError when the device fails."""
         ...
 
     def close(self) -> None: ...
 
 
 class Runner(Protocol):
-    """A network on one device. Runs batches of any one size."""
+    """A network in one lane: a GPU, or a share of the processor's cores. Runs batches of any one
+    size, one at a time."""
 
     @property
     def device(self) -> str: ...

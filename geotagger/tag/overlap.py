@@ -1,15 +1,15 @@
 """Photos in, what a network says of each out, in the same order: reading and decoding on
-several threads, the network on its own, and whoever asks for the results on a third.
+several threads, the network on its own, and whoever asks for the results on yet another.
 
 Takes any reader and any batch function. Knows nothing of files, models or places. Memory is
-bounded by the photos under way, a few batches, whatever the length of the stream.
+bounded, whatever the length of the stream: a few batches of pixels, and PHOTOS_AHEAD results.
 """
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
-from typing import TypeVar
+from threading import Lock
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +20,12 @@ Photo = TypeVar("Photo")
 Said = TypeVar("Said")
 Pixels = NDArray[np.float32]
 
-BATCHES_AHEAD = 3
-"""Batches read ahead of the network: enough to hide a slow disk, few enough to stay small."""
+BATCHES_AHEAD = 2
+"""Batches whose pixels wait for the network: enough to hide a slow disk, few enough to stay small."""
 
-BATCHES_RUNNING = 2
-"""Batches handed to the network at once, so that it need not wait for whoever takes results."""
+PHOTOS_AHEAD = 2048
+"""Photos taken from the stream before the results of the first are fetched. Results are small, and
+whoever fetches them does so in bursts: it writes for seconds, and the network goes on meanwhile."""
 
 MOST_PASSING = 1024
 """Photos a batch may hold in all, those included that only pass through."""
@@ -37,74 +38,132 @@ def overlapped(
     say_of_batch: Callable[[Pixels], Sequence[Said]],
     *,
     batch_size: Callable[[], int],
+    lanes: Callable[[], int],
     readers: int,
 ) -> Iterator[tuple[Photo, Said | PhotoError | None]]:
     """Yields every photo, in the order given, with what `say_of_batch` said of its pixels, with
     the PhotoError that `read` raised, or with None where it was not `wanted`. `read` returns
-    float32 (3, S, S); `say_of_batch` takes (n, 3, S, S), n ≤ batch_size(), and returns n values.
-    batch_size is asked when the first photo is wanted, not before."""
-    with (
-        ThreadPoolExecutor(readers, thread_name_prefix="read") as reading,
-        ThreadPoolExecutor(1, thread_name_prefix="network") as network,
-    ):
-
-        def begin(photo: Photo) -> tuple[Photo, Future[Pixels] | None]:
-            return photo, reading.submit(read, photo) if wanted(photo) else None
-
-        batches = _batches(map(begin, photos), batch_size)
-        ahead: deque[_Batch[Photo]] = deque()
-        running: deque[Future[list[tuple[Photo, Said | PhotoError | None]]]] = deque()
-        try:
-            while True:
-                ahead.extend(islice(batches, BATCHES_AHEAD - len(ahead)))
-                while ahead and len(running) < BATCHES_RUNNING:
-                    running.append(network.submit(_run, ahead.popleft(), say_of_batch))
-                if not running:
-                    return
-                yield from running.popleft().result()
-        finally:
-            # an error, or a consumer that stopped: nothing that has not begun is begun
-            for waiting in running:
-                waiting.cancel()
-            for batch in ahead:
-                for _, pixels in batch:
-                    if pixels is not None:
-                        pixels.cancel()
+    float32 (3, S, S); `say_of_batch` takes (n, 3, S, S), n ≤ batch_size(), returns n values, and is
+    called from `lanes()` threads at once. Both are asked when the first photo is wanted, not before.
+    `photos` and `wanted` are only used on the thread that asks for results."""
+    line = _Line(read, say_of_batch, batch_size, lanes, readers)
+    batches = _batches(photos, wanted, line)
+    under_way: deque[tuple[int, Future[_Results[Photo, Said]]]] = deque()
+    taken = 0
+    try:
+        while True:
+            while taken < PHOTOS_AHEAD and (batch := next(batches, None)):
+                under_way.append((len(batch), line.run(batch)))
+                taken += len(batch)
+            if not under_way:
+                return
+            count, results = under_way.popleft()
+            yield from results.result()
+            taken -= count
+    finally:
+        line.close()
 
 
 _Batch = list[tuple[Photo, Future[Pixels] | None]]
+_Results = list[tuple[Photo, Said | PhotoError | None]]
+
+
+class _Line(Generic[Photo, Said]):
+    """The threads. Pixels are made in the order of the stream, and only while there is room for
+    them: the batch that comes next never waits for room that later ones hold."""
+
+    def __init__(
+        self,
+        read: Callable[[Photo], Pixels],
+        say_of_batch: Callable[[Pixels], Sequence[Said]],
+        batch_size: Callable[[], int],
+        lanes: Callable[[], int],
+        readers: int,
+    ) -> None:
+        self._read, self._say_of_batch = read, say_of_batch
+        self.batch_size, self._lanes = batch_size, lanes
+        self._reading = ThreadPoolExecutor(readers, thread_name_prefix="read")
+        self._network: ThreadPoolExecutor | None = None
+        self._room = 0
+        self._waiting: deque[tuple[Photo, Future[Pixels]]] = deque()
+        self._turn = Lock()
+        self._is_closed = False
+
+    def begin(self, photo: Photo) -> Future[Pixels]:
+        """Has a photo read, when there is room for its pixels."""
+        pixels: Future[Pixels] = Future()
+        self._waiting.append((photo, pixels))
+        if self._network is None:
+            lanes = self._lanes()
+            self._network = ThreadPoolExecutor(lanes, thread_name_prefix="network")
+            self._let_in(self.batch_size() * (lanes + BATCHES_AHEAD))
+        else:
+            self._let_in(0)
+        return pixels
+
+    def run(self, batch: _Batch[Photo]) -> "Future[_Results[Photo, Said]]":
+        """Has the network look at a batch, when its pixels are there."""
+        return (self._network or self._reading).submit(self._results, batch)
+
+    def close(self) -> None:
+        """Nothing that has not begun is begun; returns when what has begun is over."""
+        with self._turn:
+            self._is_closed = True
+            for _, pixels in self._waiting:
+                pixels.cancel()
+            self._waiting.clear()
+        self._reading.shutdown()
+        if self._network is not None:
+            self._network.shutdown(cancel_futures=True)
+
+    def _let_in(self, more_room: int) -> None:
+        with self._turn:
+            self._room += more_room
+            while self._room and self._waiting:
+                self._room -= 1
+                self._reading.submit(self._fill, *self._waiting.popleft())
+
+    def _fill(self, photo: Photo, pixels: Future[Pixels]) -> None:
+        if self._is_closed:
+            pixels.cancel()
+            return
+        try:
+            pixels.set_result(self._read(photo))
+        except BaseException as error:
+            pixels.set_exception(error)
+
+    def _results(self, batch: _Batch[Photo]) -> _Results[Photo, Said]:
+        readable: list[Pixels] = []
+        outcomes: list[int | PhotoError | None] = []
+        try:
+            for _, pixels in batch:
+                try:
+                    outcomes.append(None if pixels is None else len(readable))
+                    if pixels is not None:
+                        readable.append(pixels.result())
+                except PhotoError as error:
+                    outcomes[-1] = error
+            said = self._say_of_batch(np.stack(readable)) if readable else ()
+        finally:
+            self._let_in(sum(pixels is not None for _, pixels in batch))
+        return [
+            (photo, said[outcome] if isinstance(outcome, int) else outcome)
+            for (photo, _), outcome in zip(batch, outcomes, strict=True)
+        ]
 
 
 def _batches(
-    begun: Iterable[tuple[Photo, Future[Pixels] | None]], batch_size: Callable[[], int]
+    photos: Iterable[Photo], wanted: Callable[[Photo], bool], line: "_Line[Photo, Said]"
 ) -> Iterator[_Batch[Photo]]:
     batch: _Batch[Photo] = []
     pictures = 0
-    for photo, pixels in begun:
+    for photo in photos:
+        pixels = line.begin(photo) if wanted(photo) else None
         batch.append((photo, pixels))
         pictures += pixels is not None
-        full = pixels is not None and pictures >= batch_size()
+        full = pixels is not None and pictures >= line.batch_size()
         if full or len(batch) == MOST_PASSING:
             yield batch
             batch, pictures = [], 0
     if batch:
         yield batch
-
-
-def _run(
-    batch: _Batch[Photo], say_of_batch: Callable[[Pixels], Sequence[Said]]
-) -> list[tuple[Photo, Said | PhotoError | None]]:
-    readable: list[Pixels] = []
-    outcomes: list[int | PhotoError | None] = []
-    for _, pixels in batch:
-        try:
-            outcomes.append(None if pixels is None else len(readable))
-            if pixels is not None:
-                readable.append(pixels.result())
-        except PhotoError as error:
-            outcomes[-1] = error
-    said = say_of_batch(np.stack(readable)) if readable else ()
-    return [
-        (photo, said[outcome] if isinstance(outcome, int) else outcome)
-        for (photo, _), outcome in zip(batch, outcomes, strict=True)
-    ]

@@ -104,7 +104,7 @@ def test_several_devices_are_fed_evenly_and_at_once() -> None:
     barrier = threading.Barrier(3)  # passes only when all three run at the same time
     runners = [FakeRunner(f"cuda:{i}", barrier=barrier) for i in range(3)]
     engine = BatchedEngine("fake", runners, 4)
-    assert engine.batch_size == 12
+    assert (engine.batch_size, engine.lanes) == (4, 3)
     batch = networks.photos(24)
     assert np.array_equal(engine.run(batch).probabilities[:, 0], batch.sum(axis=(1, 2, 3)))
     assert [sum(runner.sizes) for runner in runners] == [8, 8, 8]
@@ -161,7 +161,7 @@ def test_a_device_that_this_build_lacks_is_one_line(
 
 def test_auto_goes_on_with_the_cpu_and_says_why(tiny: ModelPack, monkeypatch: pytest.MonkeyPatch) -> None:
     class NoGpu(onnx_runner.OnnxRunner):
-        def __init__(self, network: Path, device: Any, threads: int | None = None) -> None:
+        def __init__(self, network: Path, device: Any, threads: int = 1) -> None:
             if device.kind != "cpu":
                 raise EngineError("libcudnn is missing")
             super().__init__(network, device, threads)
@@ -191,7 +191,7 @@ def test_one_session_is_opened_for_each_gpu(tiny: ModelPack, monkeypatch: pytest
     monkeypatch.setattr(ort, "InferenceSession", Session)
     engine = open_engine(tiny, "cuda:0,2", 8)
     assert engine.devices == ("cuda:0", "cuda:2")
-    assert engine.batch_size == 16
+    assert (engine.batch_size, engine.lanes) == (8, 2)
     assert [providers[0][1]["device_id"] for _, providers in opened] == ["0", "2"]
 
 

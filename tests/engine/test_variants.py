@@ -1,5 +1,7 @@
 import dataclasses
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +79,29 @@ def test_openvino_agrees_with_onnx_runtime(tiny: ModelPack) -> None:
     assert outputs.features is not None
     assert plain.features is not None
     assert np.abs(outputs.features - plain.features).max() < 1e-3
+
+
+@needs_openvino
+def test_the_first_inferences_of_a_process_may_come_together(tiny: ModelPack) -> None:
+    """OpenVINO's bindings, left to themselves, wait for ever when several threads are their first users."""
+    script = f"""
+from pathlib import Path
+import numpy as np
+from geotagger.engine.opening import open_engine
+from geotagger.model.pack import load_pack
+engine = open_engine(load_pack(Path({str(tiny.folder)!r})), "cpu", 1, engine="openvino", threads=8)
+assert engine.lanes == 8
+engine.run(np.zeros((64, 3, {networks.EDGE}, {networks.EDGE}), np.float32))
+engine.close()
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("cores", "lanes", "per_lane"), [(1, 1, 1), (2, 2, 1), (16, 16, 1), (17, 8, 2), (24, 12, 2), (64, 16, 4)]
+)
+def test_a_lane_is_a_core_until_there_are_many(cores: int, lanes: int, per_lane: int) -> None:
+    assert opening.lanes_of(cores) == (lanes, per_lane)
 
 
 def test_only_a_variant_that_passed_is_taken_unasked(
