@@ -10,7 +10,7 @@ import numpy as np
 
 from geotagger.cells import CellTable, levels, points_within
 from training.evaluate import THRESHOLDS_KM, Report
-from training.worldmap import INK, LAND, equal_earth, world
+from training.worldmap import INK, LAND, LINES, equal_earth, world
 
 _EDGE_POINTS = 9
 _VISIBLE = 0.02
@@ -70,15 +70,20 @@ def picture_of_report(report: Report, folder: Path) -> list[Path]:
 
 
 def _accuracy(plt: Any, report: Report) -> Any:
-    figure, axes = plt.subplots(figsize=(7, 4.5))
-    ordered = np.sort(np.maximum(report.errors_km, 0.1))
-    axes.plot(ordered, 100 * np.arange(1, len(ordered) + 1) / len(ordered), color=INK, label=report.model)
+    figure, axes = plt.subplots(figsize=(8, 5))
+    for km in THRESHOLDS_KM:
+        axes.axvline(km, color=LINES, linewidth=1, zorder=0)
     for name, percent in report.published.items():
-        axes.plot(THRESHOLDS_KM, percent, "o:", markersize=3, linewidth=0.8, label=name)
-    axes.set(
-        xscale="log", xlabel="error (km)", ylabel="photos within (%)", ylim=(0, 100), title=report.test_set
-    )
-    axes.legend(fontsize=8)
+        axes.plot(THRESHOLDS_KM, percent, "o:", markersize=3.5, linewidth=0.9, label=name)
+    ordered = np.sort(np.clip(report.errors_km, 0.1, 20_000))
+    share = 100 * np.arange(1, len(ordered) + 1) / len(ordered)
+    axes.plot(ordered, share, color=INK, linewidth=2, label=report.model)
+    axes.set(xscale="log", xlabel="error (km)", ylabel="photos within (%)", xlim=(0.1, 20_000), ylim=(0, 100))
+    axes.set_xticks(THRESHOLDS_KM, [f"{km:,g}" for km in THRESHOLDS_KM])
+    axes.xaxis.set_minor_formatter("")
+    axes.legend(fontsize=8, loc="upper left")
+    _title(axes, f"{report.model} on {report.test_set}", f"{len(ordered):,} photos, beside published systems"
+           if report.published else f"{len(ordered):,} photos")  # fmt: skip
     return figure
 
 
@@ -93,20 +98,28 @@ def _errors(plt: Any, report: Report) -> Any:
         linewidths=0.2, edgecolors=INK, zorder=4,
     )  # fmt: skip
     _scale(figure, axes, dots, "error (km)")
-    _title(axes, f"{report.model} on {report.test_set}", f"{len(order):,} photos where they were taken")
+    _title(axes, f"{report.model} on {report.test_set}", f"{len(order):,} photos, where they were taken")
     return figure
 
 
 def _reliability(plt: Any, report: Report) -> Any:
-    figure, axes = plt.subplots(figsize=(4.5, 4.5))
-    edges = np.linspace(0, 1, 11)
-    slot = np.clip(np.digitize(report.certainty, edges) - 1, 0, 9)
+    figure, axes = plt.subplots(figsize=(5, 5))
+    slot = np.clip((report.certainty * 10).astype(int), 0, 9)
     filled = [s for s in range(10) if (slot == s).any()]
-    stated = [report.certainty[slot == s].mean() for s in filled]
-    found = [(report.errors_km[slot == s] <= 25).mean() for s in filled]
-    axes.plot([0, 1], [0, 1], color=LAND)
-    axes.plot(stated, found, "o-", color=INK)
-    axes.set(xlabel="stated certainty within 25 km", ylabel="share that was", xlim=(0, 1), ylim=(0, 1))
+    photos = np.array([(slot == s).sum() for s in filled])
+    stated = np.array([report.certainty[slot == s].mean() for s in filled])
+    found = np.array([(report.errors_km[slot == s] <= 25).mean() for s in filled])
+    # the deviation that a share has when the stated certainty is true
+    chance = 1.96 * np.sqrt(stated * (1 - stated) / photos)
+    axes.plot([0, 1], [0, 1], color=LAND, zorder=0)
+    axes.vlines(stated, np.clip(stated - chance, 0, 1), np.clip(stated + chance, 0, 1), color=LAND,
+                linewidth=5, label="95 % of honest models")  # fmt: skip
+    axes.plot(stated, found, color=INK, linewidth=1)
+    axes.scatter(stated, found, s=15 + 150 * photos / photos.max(), color=INK, zorder=3, label="found")
+    axes.set(xlabel="stated certainty within 25 km", ylabel="share that was within 25 km",
+             xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal")  # fmt: skip
+    axes.legend(fontsize=8, loc="upper left", labelspacing=1)
+    _title(axes, "Reliability", f"{report.model} on {report.test_set}; a dot's area is its number of photos")
     return figure
 
 
@@ -138,8 +151,9 @@ def _outlines(table: CellTable) -> tuple[Any, Any]:
 def _scale(figure: Any, axes: Any, shades: Any, label: str) -> None:
     bar = figure.colorbar(shades, ax=axes, orientation="horizontal", shrink=0.4, aspect=40, pad=0.02)
     bar.set_label(label, color=INK)
+    digits = "1" if shades.norm.vmax > 1000 * shades.norm.vmin else "125"
     for put in (bar.ax.xaxis.set_major_formatter, bar.ax.xaxis.set_minor_formatter):
-        put(lambda value, _: f"{value:,g}" if f"{value:e}"[0] in "125" else "")
+        put(lambda value, _: f"{value:,g}" if f"{value:e}"[0] in digits else "")
     bar.ax.tick_params(which="both", colors=INK, labelsize=8)
     bar.outline.set_visible(False)
 

@@ -5,7 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from training.evaluate import THRESHOLDS_KM, Report, Score
@@ -17,30 +19,44 @@ _SHARD_BYTES_A_PIXEL = 0.45
 
 
 def tables_of(report: Report) -> list[Table]:
-    """The standard table beside the published rows, and the regions."""
-    standard = Table(title=f"{report.model} on {report.test_set}")
-    standard.add_column("")
-    for km in THRESHOLDS_KM:
-        standard.add_column(f"{km:g} km", justify="right")
-    for name in ("median km", "GeoScore", "photos"):
-        standard.add_column(name, justify="right")
-    for name, score in report.scores.items():
-        standard.add_row(f"{report.model}, {name}", *_cells(score))
-    for name, score in report.ceilings.items():
-        standard.add_row(f"ceiling: {name}", *_cells(score))
-    for name, percent in report.published.items():
-        standard.add_row(f"published: {name}", *(f"{p:.1f}" for p in percent), "", "", "")
+    """The standard table beside the published rows, and the regions; 80 columns wide."""
+    photos = max((score.photos for score in (report.scores | report.ceilings).values()), default=0)
+    standard = _table(f"{report.model} on {report.test_set} ({photos:,} photos)")
+    for heading, scores in (("this model", report.scores), ("best possible", report.ceilings)):
+        if scores:
+            standard.add_section()
+            standard.add_row(f"[bold]{heading}[/]")
+            for name, score in scores.items():
+                standard.add_row(name, *_stacked(score))
+    if report.published:
+        standard.add_section()
+        standard.add_row("[bold]published[/]")
+        for name, percent in report.published.items():
+            standard.add_row(escape(name), *map(_share, percent))
     if not report.regions:
         return [standard]
-    regions = Table(title="by continent (place within 25 km)")
-    regions.add_column("")
-    for km in THRESHOLDS_KM:
-        regions.add_column(f"{km:g} km", justify="right")
-    for name in ("median km", "GeoScore", "photos"):
-        regions.add_column(name, justify="right")
+    regions = _table("by continent (place within 25 km)")
     for name, score in report.regions.items():
-        regions.add_row(name, *_cells(score))
+        regions.add_row(f"{name} ({score.photos:,})", *_stacked(score))
     return [standard, regions]
+
+
+def _table(title: str) -> Table:
+    table = Table(title=escape(title), box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    table.add_column("% within\n[dim]95 % interval", max_width=22)
+    for km in THRESHOLDS_KM:
+        table.add_column(f"{km:g} km", justify="right", no_wrap=True)
+    table.add_column("median\n[dim]GeoScore", justify="right", no_wrap=True)
+    return table
+
+
+def _stacked(score: Score) -> list[str]:
+    """Each figure above its interval, the median above the GeoScore."""
+    shares = [
+        f"{_share(p)}\n[dim]{_share(low)}–{_share(high)}"
+        for p, (low, high) in zip(score.percent, score.intervals, strict=True)
+    ]
+    return [*shares, f"{_median(score)} km\n[dim]{score.geoscore:,.0f}"]
 
 
 def plain_lines(report: Report) -> list[str]:
@@ -134,11 +150,18 @@ def lines_of_estimate(record: dict[str, Any]) -> list[str]:
 
 def _cells(score: Score) -> list[str]:
     shares = [
-        f"{p:.1f} [{low:.1f}–{high:.1f}]"
+        f"{_share(p)} [{_share(low)}–{_share(high)}]"
         for p, (low, high) in zip(score.percent, score.intervals, strict=True)
     ]
-    median = "–" if score.median_km == float("inf") else f"{score.median_km:,.1f}"
-    return [*shares, median, f"{score.geoscore:,.0f}", f"{score.photos:,}"]
+    return [*shares, _median(score), f"{score.geoscore:,.0f}", f"{score.photos:,}"]
+
+
+def _share(percent: float) -> str:
+    return "100" if percent == 100 else f"{percent:.1f}"
+
+
+def _median(score: Score) -> str:
+    return "–" if score.median_km == float("inf") else f"{score.median_km:,.1f}"
 
 
 def _record(score: Score) -> dict[str, Any]:
