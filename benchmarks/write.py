@@ -1,14 +1,17 @@
 """How fast a GPS position is written: ours, one ExifTool process, exiv2, and plainly copying the files.
 
-    python -m benchmarks.write [--files 2000] [--folder DIR] [--rounds 3]
+    python -m benchmarks.write [--files 2000] [--folder DIR] [--rounds 2]
 
-JPEGs of 0.2–8 MB are generated with EXIF and a thumbnail. All writers replace the files by a rename
-and sync nothing, except that exiv2 rewrites them in place; so is the limit, which copies each file
-and renames the copy over it. What fsync costs is measured apart, as the command itself works: every
-photo synced, folders once. The best of the rounds counts, for every writer the same.
+JPEGs of 0.2–8 MB are generated with EXIF and a thumbnail. "geotagger" is the writing of `geotagger
+tag`: the same number of threads, here without fsync. All writers replace the files by a rename and
+sync nothing, except that exiv2 rewrites them in place; so is the limit, which copies each file and
+renames the copy over it. What fsync costs is measured apart, as the command itself works: every photo
+synced, folders once a group. The writers take turns, and the best of the rounds counts; ExifTool and
+exiv2 have one round.
 """
 
 import argparse
+import math
 import os
 import random
 import shutil
@@ -24,49 +27,57 @@ from PIL import Image
 
 from benchmarks.fidelity import write_exiftool
 from geotagger.marks import Mark
-from geotagger.metadata import Position, commit, prepare, sync_folders
+from geotagger.metadata import Position, Prepared, commit, prepare, sync_folders
+from geotagger.tag.writing import GROUP, WRITERS
 
 _POSITION = Position(-33.8567844, 151.2152967, Mark("visual", 0.82, 12.5, "rn101-5k500", "7", "6b12ae"))
 _SMALLEST, _LARGEST = 200_000, 8_000_000
-_BATCH = 100
+_EXIV2_FILES = 100
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--files", type=int, default=2000)
     parser.add_argument("--folder", type=Path, default=None, help="where to work (the temporary folder)")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=2)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="write-", dir=options.folder) as scratch:
         originals = generated(Path(scratch) / "originals", options.files)
         total = sum(p.stat().st_size for p in originals)
         print(f"{len(originals)} JPEGs, {total / len(originals) / 1e6:.2f} MB each, {total / 1e9:.2f} GB")
-        work = Path(scratch) / "work"
-        writers: dict[str, Callable[[list[Path]], object]] = {
-            "copy and rename": copy_and_rename,
-            "geotagger": write_ours,
-            "geotagger, 2 threads": write_ours_by_two,
-            "exiftool": write_exiftool,
-            "exiv2": write_exiv2,
-            "copy, fsync and rename": copy_sync_and_rename,
-            "geotagger, fsync": write_ours_durably,
-        }
-        rates = {}
+        rates = measured(originals, Path(scratch) / "work", options.rounds)
+    for name, rate in rates.items():
+        print(f"{name:<34}{1000 / rate:>8.2f} ms a file {rate:>8.0f} files/s")
+    for one, other in (
+        ("geotagger", "exiftool"),
+        ("geotagger", "exiv2"),
+        ("geotagger", "copy and rename"),
+        ("geotagger", f"copy and rename, {WRITERS} threads"),
+        ("geotagger, 1 thread", "exiftool"),
+        ("geotagger, 1 thread", "copy and rename"),
+        ("geotagger, fsync", "copy, fsync and rename"),
+    ):
+        print(f"{one} / {other:<40}{rates[one] / rates[other]:.2f}")
+
+
+def measured(originals: list[Path], work: Path, rounds: int) -> dict[str, float]:
+    """Files per second of every writer."""
+    writers: dict[str, Callable[[list[Path]], object]] = {
+        "copy and rename": lambda photos: side_by_side(copy_and_rename, photos, 1),
+        f"copy and rename, {WRITERS} threads": lambda photos: side_by_side(copy_and_rename, photos, WRITERS),
+        "geotagger": lambda photos: side_by_side(write_ours, photos, WRITERS),
+        "geotagger, 1 thread": lambda photos: side_by_side(write_ours, photos, 1),
+        "exiftool": write_exiftool,
+        "exiv2": write_exiv2,
+        "copy, fsync and rename": copy_sync_and_rename,
+        "geotagger, fsync": write_ours_durably,
+    }
+    seconds: dict[str, float] = {}
+    for number in range(rounds):
         for name, writer in writers.items():
-            rounds = 1 if name in ("exiftool", "exiv2") and options.rounds > 1 else options.rounds
-            seconds = min(timed(writer, originals, work) for _ in range(rounds))
-            rates[name] = len(originals) / seconds
-            print(f"{name:<24}{seconds:>9.2f} s {rates[name]:>8.0f} files/s", flush=True)
-    two = rates["geotagger, 2 threads"]
-    print(f"2 threads / exiftool            {two / rates['exiftool']:.1f}")
-    print(f"2 threads / copy and rename     {two / rates['copy and rename']:.2f}")
-    ours = rates["geotagger"]
-    print(f"geotagger / exiftool            {ours / rates['exiftool']:.1f}")
-    print(f"geotagger / exiv2               {ours / rates['exiv2']:.1f}")
-    print(f"geotagger / copy and rename     {ours / rates['copy and rename']:.2f}")
-    print(
-        f"both with fsync                 {rates['geotagger, fsync'] / rates['copy, fsync and rename']:.2f}"
-    )
+            if number == 0 or name not in ("exiftool", "exiv2"):
+                seconds[name] = min(timed(writer, originals, work), seconds.get(name, math.inf))
+    return {name: len(originals) / taken for name, taken in seconds.items()}
 
 
 def generated(folder: Path, count: int) -> list[Path]:
@@ -111,11 +122,16 @@ def timed(writer: Callable[[list[Path]], object], originals: list[Path], work: P
     return time.perf_counter() - start
 
 
-def copy_and_rename(photos: list[Path]) -> None:
-    for photo in photos:
-        copy = f"{photo}.copy"
-        shutil.copyfile(photo, copy)
-        os.replace(copy, photo)
+def side_by_side(write: Callable[[Path], None], photos: list[Path], threads: int) -> None:
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in pool.map(write, photos):
+            pass
+
+
+def copy_and_rename(photo: Path) -> None:
+    copy = f"{photo}.copy"
+    shutil.copyfile(photo, copy)
+    os.replace(copy, photo)
 
 
 def copy_sync_and_rename(photos: list[Path]) -> None:
@@ -128,23 +144,20 @@ def copy_sync_and_rename(photos: list[Path]) -> None:
     sync_folders([str(photos[0].parent)])
 
 
-def write_ours(photos: list[Path]) -> None:
-    for photo in photos:
-        commit(prepare(str(photo), _POSITION, mode="exif", durable=False))
-
-
-def write_ours_by_two(photos: list[Path]) -> None:
-    """Two threads, each with a photo in hand: the copying is the kernel's, which needs no Python."""
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda photo: write_ours([photo]), photos))
+def write_ours(photo: Path) -> None:
+    commit(prepare(str(photo), _POSITION, mode="exif", durable=False))
 
 
 def write_ours_durably(photos: list[Path]) -> None:
-    for start in range(0, len(photos), _BATCH):
-        prepared = [prepare(str(photo), _POSITION, mode="exif") for photo in photos[start : start + _BATCH]]
-        for one in prepared:
-            commit(one)
-        sync_folders(one.folder for one in prepared)
+    def durable(photo: Path) -> Prepared:
+        return prepare(str(photo), _POSITION, mode="exif")
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        for start in range(0, len(photos), GROUP):
+            prepared = list(pool.map(durable, photos[start : start + GROUP]))
+            for _ in pool.map(commit, prepared):
+                pass
+            sync_folders(one.folder for one in prepared)
 
 
 def write_exiv2(photos: list[Path]) -> None:
@@ -156,8 +169,8 @@ def write_exiv2(photos: list[Path]) -> None:
         "set Exif.GPSInfo.GPSLongitude Rational 151/1 12/1 550681/10000",
     )
     options = [part for edit in edits for part in ("-M", edit)]
-    for start in range(0, len(photos), _BATCH):
-        names = [str(p) for p in photos[start : start + _BATCH]]
+    for start in range(0, len(photos), _EXIV2_FILES):
+        names = [str(p) for p in photos[start : start + _EXIV2_FILES]]
         subprocess.run(["exiv2", *options, "modify", *names], capture_output=True, check=True)
 
 

@@ -8,7 +8,7 @@ next segment, as ExifTool writes it. Everything else, known or not, is left alon
 import re
 import struct
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import xxhash
 
@@ -33,8 +33,7 @@ _EXIF_NAME = re.compile(rb"(.{0,4})Exif\0", re.DOTALL | re.IGNORECASE)
 _TIFF_HEADERS = (b"II*\0", b"MM\0*")
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(NamedTuple):
     """A marker segment: `start` is the offset of its 0xFF, `size` that of the payload."""
 
     marker: int
@@ -50,8 +49,7 @@ class Segment:
         return self.start + 4 + self.size
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
+class _Part(NamedTuple):
     """A stretch of an EXIF block: block offset, the segment, and where in the file it begins."""
 
     block_offset: int

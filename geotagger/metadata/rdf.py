@@ -6,13 +6,14 @@ document type is refused before any entity could be expanded (XMP part 1, clause
 Gives properties of the top-level nodes only: structures within them are nobody's position.
 """
 
+import functools
 import re
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _ATTRIBUTE = re.compile(rb"""\s+([^\s=/>]+)\s*=\s*("[^"]*"|'[^']*')""")
-_START_TAG = re.compile(rb"""<[^\s/>]+(?:\s+[^\s=/>]+\s*=\s*(?:"[^"]*"|'[^']*'))*\s*/?>""")
+_START_TAG = re.compile(rb"""<([^\s/>]+)(?:\s+[^\s=/>]+\s*=\s*(?:"[^"]*"|'[^']*'))*\s*/?>""")
 
 Name = tuple[str, str]
 """Namespace and local name."""
@@ -68,8 +69,10 @@ class Packet:
         return values
 
 
+@functools.lru_cache(maxsize=4)
 def parsed(data: bytes) -> Packet:
-    """XmpError for what is not well-formed, has a document type, or holds no rdf:RDF."""
+    """The packet; it is remembered, since writing one photo asks for it up to three times, and is not
+    to be changed. XmpError for what is not well-formed, has a document type, or holds no rdf:RDF."""
     reader = _Reader(data)
     try:
         reader.parser.Parse(data.rstrip(b"\0 \t\r\n"), True)
@@ -125,9 +128,8 @@ class _Reader:
         elif self.level == 2:
             tag = self._tag(at)
             self.text, self.simple = [], not attributes
-            raw_name = re.split(rb"[\s/>]", tag[0][1:], maxsplit=1)[0]
             self.packet.nodes[-1].properties.append(
-                Property(_name(name), raw_name, (at, tag.end()), (tag.end(), tag.end()), None, False)
+                Property(_name(name), tag[1], (at, tag.end()), (tag.end(), tag.end()), None, False)
             )
         else:
             self.simple = False
@@ -157,8 +159,7 @@ class _Reader:
     def _start_rdf(self, at: int) -> None:
         self.level = 0
         tag = self._tag(at)
-        raw_name = re.split(rb"[\s/>]", tag[0][1:], maxsplit=1)[0]
-        self.packet = Packet(self.data, [], raw_name[: -len(b"RDF")], None, (at, tag.end()))
+        self.packet = Packet(self.data, [], tag[1].removesuffix(b"RDF"), None, (at, tag.end()))
 
     def _characters(self, text: str) -> None:
         if self.level == 2:

@@ -5,13 +5,11 @@ of splices and the bytes it removed is all that undo needs. Knows nothing of for
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Splice:
+class Splice(NamedTuple):
     offset: int
     length: int
     data: bytes

@@ -11,7 +11,7 @@ Takes windows, gives splices relative to the block. Knows nothing of what GPS va
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, starmap
 from typing import NamedTuple
 
 from geotagger.metadata.source import Window
@@ -91,7 +91,7 @@ class Tiff:
         directory = self._directories.get(offset)
         if directory is None:
             _, raw, following = self._table(offset)
-            entries = tuple(Entry(*fields) for fields in struct.iter_unpack(self.order + "HHI4s", raw))
+            entries = tuple(starmap(Entry, struct.iter_unpack(self.order + "HHI4s", raw)))
             directory = self._directories[offset] = Directory(offset, entries, following)
         return directory
 
