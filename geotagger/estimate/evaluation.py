@@ -155,7 +155,8 @@ def evaluate_archive(
     lat = np.array([rows[n].latitude for n in kept], dtype=np.float64)
     lng = np.array([rows[n].longitude for n in kept], dtype=np.float64)
     if movement is None:
-        movement = learn_movement(utc[kept], lat, lng, [rows[n].camera for n in kept])
+        offsets = [np.nan if (o := rows[n].offset) is None else o.total_seconds() for n in kept]
+        movement = learn_movement(utc[kept], lat, lng, [rows[n].camera for n in kept], offsets)
     seen = _alike(sightings, hidden, kept, utc, setting)
     said: dict[str, dict[int, Prediction]] = {}
 

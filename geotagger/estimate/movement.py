@@ -26,6 +26,10 @@ MOST_VISITS = 4096
 FEWEST_TO_LEARN_FROM = 3
 GPS_ERROR_KM = 0.01
 """What a fix is good to: two fixes in one place are not the same point, however a phone repeats itself."""
+ZONE_TRUST = 0.95
+"""Before the archive has told. Of 236 photos of the development samples that state an offset and a place
+235 state the legal one, but they are phones, which set their clocks."""
+_ZONE_PRIOR, _ZONES_ASKED = 20.0, 500
 _LEAST_SLOPE = 0.05
 _FAR_S = 30 * DAY_S
 """For the correction, what is farther in time is as far."""
@@ -150,7 +154,7 @@ class Movement:
     lng: FloatArray = field(default_factory=lambda: np.empty(0))
     camera: IntArray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     cameras: tuple[str, ...] = ()
-    zone_trust: float = 0.95
+    zone_trust: float = ZONE_TRUST
     """How often the offset in EXIF is the legal one of the place."""
     learned_from: int = 0
 
@@ -201,15 +205,20 @@ def radial_quantile(share: ArrayLike, scale_km: ArrayLike, tail: ArrayLike) -> F
 
 
 def learn_movement(
-    utc: ArrayLike, lat: ArrayLike, lng: ArrayLike, camera: Sequence[str | None] | None = None
+    utc: ArrayLike,
+    lat: ArrayLike,
+    lng: ArrayLike,
+    camera: Sequence[str | None] | None = None,
+    utc_offset_s: ArrayLike | None = None,
 ) -> Movement:
     """From the archive's own fixes: POSIX seconds and degrees, each (n,), in any order; NaN times
-    are left out."""
+    are left out. `utc_offset_s` (n,): what their photos state, NaN where they state none."""
     from geotagger.estimate.learning import FOLDS, fit_correction, fit_motion, lesson_of
     from geotagger.estimate.prior import Known
 
     t, la, ln = (np.asarray(a, dtype=np.float64) for a in (utc, lat, lng))
     names = list(camera) if camera is not None else [None] * len(t)
+    offsets = np.full(len(t), np.nan) if utc_offset_s is None else np.asarray(utc_offset_s, dtype=np.float64)
     usable = np.flatnonzero(np.isfinite(t) & np.isfinite(la) & np.isfinite(ln))
     order = usable[np.argsort(t[usable], kind="stable")]
     cameras = tuple(sorted({name for name in (names[n] for n in order) if name is not None}))
@@ -231,8 +240,22 @@ def learn_movement(
         lng=ln[kept],
         camera=codes[kept],
         cameras=cameras,
+        zone_trust=_zone_trust(t[kept], la[kept], ln[kept], offsets[order][kept]),
         learned_from=len(t),
     )
+
+
+def _zone_trust(t: FloatArray, lat: FloatArray, lng: FloatArray, offset_s: FloatArray) -> float:
+    """How often the stated offset was the legal one, over visits, with a prior worth `_ZONE_PRIOR` of
+    them at `ZONE_TRUST`."""
+    from geotagger.estimate.clock import offset_at
+
+    stated = np.flatnonzero(np.isfinite(offset_s))
+    stated = stated[:: max(1, len(stated) // _ZONES_ASKED)]
+    legal = [offset_at(float(lat[n]), float(lng[n]), float(t[n])) for n in stated]
+    told = [(zone.total_seconds(), offset_s[n]) for n, zone in zip(stated, legal, strict=True) if zone]
+    right = sum(one == other for one, other in told)
+    return float((ZONE_TRUST * _ZONE_PRIOR + right) / (_ZONE_PRIOR + len(told)))
 
 
 def distinct_visits(t: FloatArray, lat: FloatArray, lng: FloatArray) -> IntArray:

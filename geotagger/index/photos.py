@@ -97,7 +97,8 @@ class Timed:
 class Fixes:
     """The places in a root that are known, not estimated, and have a time, ordered by it; arrays of one
     length: photo ids int64, utc float64 seconds, degrees float64, error_m float64 (NaN unknown), and
-    `camera` int64 numbers into `cameras` ("" where the camera is unknown)."""
+    `camera` int64 numbers into `cameras` ("" where the camera is unknown). `utc_offset_s`: what the
+    photo states, float64, NaN where it states none."""
 
     photo_ids: NDArray[np.int64]
     utc: NDArray[np.float64]
@@ -106,6 +107,7 @@ class Fixes:
     error_m: NDArray[np.float64]
     camera: NDArray[np.int64]
     cameras: tuple[str, ...]
+    utc_offset_s: NDArray[np.float64]
 
 
 _KNOWN = (
@@ -311,7 +313,8 @@ class Photos:
         photo_ids, numbers, cameras = [], [], {"": 0}
         rows = self._store.stream(
             "select photos.id, utc, coalesce(e.latitude, fix_latitude), coalesce(e.longitude, fix_longitude),"
-            " case when e.id is null then fix_error_m else 1000 * e.radius_km end, camera from photos"
+            " case when e.id is null then fix_error_m else 1000 * e.radius_km end, utc_offset_s, camera"
+            " from photos"
             " left join estimates as e on e.photo_id = photos.id and e.current = 1"
             " and e.rung in ('sidecar', 'manual')"
             " where root_id = ? and missing_since is null and utc is not null and (e.id is not null or"
@@ -320,11 +323,12 @@ class Photos:
             (root_id,),
         )
         for row in rows:
-            photo_ids.append((row[0], cameras.setdefault(row[5] or "", len(cameras))))
-            numbers.append([np.nan if value is None else value for value in row[1:5]])
-        table = np.array(numbers, dtype=np.float64).reshape(-1, 4)
+            photo_ids.append((row[0], cameras.setdefault(row[6] or "", len(cameras))))
+            numbers.append([np.nan if value is None else value for value in row[1:6]])
+        table = np.array(numbers, dtype=np.float64).reshape(-1, 5)
         ids = np.array(photo_ids, dtype=np.int64).reshape(-1, 2)
-        return Fixes(ids[:, 0], table[:, 0], table[:, 1], table[:, 2], table[:, 3], ids[:, 1], tuple(cameras))
+        utc, lat, lng, error_m, offset_s = table.T
+        return Fixes(ids[:, 0], utc, lat, lng, error_m, ids[:, 1], tuple(cameras), offset_s)
 
     def model_id(self, name: str, version: str, digest: str) -> int:
         """The number under which a model's posteriors and estimates are kept."""

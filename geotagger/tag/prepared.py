@@ -49,14 +49,17 @@ def prepare(index: Index, root_id: int, fixes: Fixes, options: TagOptions, *, ke
 
 def _movement(index: Index, root_id: int, fixes: Fixes, keep: bool) -> Movement:
     """How the archive moves: learned anew when its fixes have changed, remembered otherwise."""
-    taught_by = xxhash.xxh3_64_hexdigest(
-        b"".join(array.tobytes() for array in (fixes.utc, fixes.latitude, fixes.longitude, fixes.camera))
-    )
+    teachers = (fixes.utc, fixes.latitude, fixes.longitude, fixes.camera, fixes.utc_offset_s)
+    taught_by = xxhash.xxh3_64_hexdigest(b"".join(array.tobytes() for array in teachers))
     kept = index.learned.get(root_id, MOVEMENT) or {}
     if kept.get("taught_by") == [__version__, taught_by]:
         return Movement.from_dict(kept["movement"])
     movement = learn_movement(
-        fixes.utc, fixes.latitude, fixes.longitude, [fixes.cameras[int(n)] or None for n in fixes.camera]
+        fixes.utc,
+        fixes.latitude,
+        fixes.longitude,
+        [fixes.cameras[int(n)] or None for n in fixes.camera],
+        fixes.utc_offset_s,
     )
     if keep:
         told = {"taught_by": [__version__, taught_by], "movement": movement.to_dict()}

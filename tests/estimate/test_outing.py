@@ -1,6 +1,7 @@
 """Outings: between fixes, without fixes, with tracks, and when something is missing."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geotagger.cells import CellTable, leaf_ids, parents
+from geotagger.estimate.clock import offset_at
 from geotagger.estimate.explain import explain
 from geotagger.estimate.movement import Movement, learn_movement
 from geotagger.estimate.outing import Options, estimate_outing, estimate_stream
@@ -208,6 +210,21 @@ def test_an_explanation_tells_each_rung_and_draws_a_map() -> None:
     assert sum(source.share for source in told.sources) == pytest.approx(0.99, abs=0.05)
     assert any("X" in line for line in told.map)
     assert explain([Observation(0, None)], 0, None, None, Movement()).estimate is None
+
+
+def test_how_far_an_offset_is_believed_is_learned() -> None:
+    """A camera that is never set on journeys says little of the place; one that always is says much."""
+    days = np.arange(60) * DAY + 1_700_000_000.0
+    away = np.arange(60) % 2 == 0
+    lat, lng = np.where(away, 35.68, 50.94), np.where(away, 139.69, 6.96)
+    legal = [
+        (offset_at(*place) or timedelta(0)).total_seconds() for place in zip(lat, lng, days, strict=True)
+    ]
+    trusted = [
+        learn_movement(days, lat, lng, None, stated).zone_trust
+        for stated in (legal, np.full(60, 3600.0), None)
+    ]
+    assert trusted[1] < 0.7 < trusted[2] < trusted[0] < 1
 
 
 def test_what_was_learned_survives_storage() -> None:
