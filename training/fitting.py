@@ -20,7 +20,7 @@ from geotagger.engine.opening import open_engine
 from geotagger.errors import ModelNotInstalledError, TrainingError, UsageError
 from geotagger.model.manifest import Manifest
 from geotagger.model.pack import ModelPack, find_pack, installed_packs, write_pack
-from training import checkpoint, evaluate, rows
+from training import accuracy, checkpoint, evaluate, rows
 from training.checkpoint import Identity
 from training.export import Writer, head_writer, network_writer, pixel_statistics, preprocessing_of
 from training.from_pack import classifier_of, with_classes
@@ -314,7 +314,7 @@ def _measure(asked: Asked, pack: ModelPack, device: str, say: Say) -> evaluate.R
     engine.close()
     labels, probabilities = heard[fit_on]
     classes = pack.cells.classes_of(labels.lat, labels.lng)
-    temperature, before, after = evaluate.fit_temperature(probabilities, classes)
+    temperature, before, after = accuracy.fit_temperature(probabilities, classes)
     labels, probabilities = heard[told_on]
     report = evaluate.report_of(pack, labels, probabilities, temperature=temperature)
     evaluate.store(pack, report, temperature, before, after, len(classes))

@@ -23,8 +23,8 @@ from torch import Tensor
 
 from geotagger.errors import TrainingError
 from training import checkpoint
+from training.accuracy import THRESHOLDS_KM
 from training.checkpoint import Identity
-from training.evaluate import THRESHOLDS_KM
 from training.feeding import InOrder, MicroBatches, Pictures, Plan, loader
 from training.networks import Classifier
 from training.objectives import Objective, within

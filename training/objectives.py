@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from geotagger.cells import CellIds, CellTable, centres
 from geotagger.geo import EARTH_RADIUS_KM, unit_vectors
-from training.evaluate import THRESHOLDS_KM
+from training.accuracy import THRESHOLDS_KM
 
 
 def class_vectors(table: CellTable) -> Tensor:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from geotagger.cells import CellTable, levels, points_within
-from training.evaluate import THRESHOLDS_KM, Report
+from training.accuracy import THRESHOLDS_KM
+from training.evaluate import Report
 from training.worldmap import INK, LAND, LINES, equal_earth, world
 
 _EDGE_POINTS = 9

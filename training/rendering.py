@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from training.evaluate import THRESHOLDS_KM, Report, Score
+from training.accuracy import THRESHOLDS_KM, Score
+from training.evaluate import Report
 from training.recipe import Recipe
 from training.rows import Summary
 

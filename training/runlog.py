@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from training.evaluate import THRESHOLDS_KM
+from training.accuracy import THRESHOLDS_KM
 
 COLUMNS = [
     "step", "epoch", "split", "loss", "accuracy", *(f"within_{km:g}_km" for km in THRESHOLDS_KM),

@@ -1,7 +1,13 @@
 """A made-up world: distinct places, each with its own palette, texture and skyline, and noisy photos
-of them with GPS. Hard enough that pixels must be looked at, easy enough for a minute of training."""
+of them with GPS. Hard enough that pixels must be looked at, easy enough for a minute of training.
+
+    python -m tests.training.places FOLDER [SEED]
+
+writes FOLDER/photos (with GPS, to train on), FOLDER/unseen (without), and FOLDER/truth.csv (where those are).
+"""
 
 import io
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,7 +98,27 @@ def make_world(folder: Path, photos_a_place: int = 60, seed: int = 0, places: in
             (folder / name / f"{photo:03}.jpg").write_bytes(jpeg(picture(style, rng), *at, day))
 
 
+def make_unseen(folder: Path, photos_a_place: int = 6, seed: int = 0) -> None:
+    """folder/unseen/<place> <n>.jpg, new photos without GPS, and folder/truth.csv with their places."""
+    (folder / "unseen").mkdir(parents=True, exist_ok=True)
+    rows = ["image,latitude,longitude"]
+    for number, (name, lat, lng) in enumerate(PLACES):
+        rng = np.random.default_rng([1000 + seed, number])
+        for photo in range(photos_a_place):
+            image = f"{name} {photo}.jpg"
+            picture(style_of(number), rng).save(folder / "unseen" / image, quality=88)
+            rows.append(f"{image},{lat},{lng}")
+    (folder / "truth.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+
+
 def _degrees(value: float) -> tuple[tuple[int, int], ...]:
     value = abs(value)
     minutes = value % 1 * 60
     return (int(value), 1), (int(minutes), 1), (round(minutes % 1 * 60 * 10_000), 10_000)
+
+
+if __name__ == "__main__":
+    where, number = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0
+    make_world(where / "photos", seed=number)
+    make_unseen(where, photos_a_place=12, seed=number)
+    print(f"{where}: {len(PLACES)} places, 60 photos each in photos, 12 in unseen")

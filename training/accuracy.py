@@ -1,0 +1,149 @@
+"""The field's figures for errors that are known, and what published systems reached.
+
+Takes errors in km, cell tables, probabilities; gives accuracy within 1/25/200/750/2500 km with 95 % bootstrap
+intervals, median error, GeoScore, oracle ceilings and the temperature that calibrates. Knows nothing of
+packs, images or files.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geotagger.cells import CellTable
+from geotagger.geo import distance_km, unit_vectors
+
+FloatArray = NDArray[np.float64]
+
+THRESHOLDS_KM = (1.0, 25.0, 200.0, 750.0, 2500.0)
+GEOSCORE_MAX, GEOSCORE_KM = 5000.0, 1492.7  # GeoGuessr's score (OSV-5M, Astruc et al. 2024, section 4)
+_RESAMPLES = 2000
+_TEMPERATURE_PRIOR = 0.5
+_CHUNK = 1000
+
+PUBLISHED: dict[str, dict[str, tuple[float, ...]]] = {
+    "im2gps": {
+        "PlaNet 2016": (8.4, 24.5, 37.6, 53.6, 71.3),
+        "RN101-5k500": (16.8, 39.2, 48.9, 67.9, 82.2),
+        "CPlaNet 2018": (16.5, 37.1, 46.4, 62.0, 78.5),
+        "ISN (M, f*, S3) 2018": (16.9, 43.0, 51.9, 66.7, 80.2),
+        "TransLocator 2022": (19.9, 48.1, 64.6, 75.6, 86.7),
+        "PIGEOTTO 2024": (14.8, 40.9, 63.3, 82.3, 91.1),
+    },
+    "im2gps3k": {
+        "PlaNet 2016": (8.5, 24.8, 34.3, 48.4, 64.6),
+        "CPlaNet 2018": (10.2, 26.5, 34.6, 48.6, 64.6),
+        "ISN (M, f*, S3) 2018": (10.5, 28.0, 36.6, 49.7, 66.0),
+        "TransLocator 2022": (11.8, 31.1, 46.7, 58.9, 80.1),
+        "GeoCLIP 2023": (14.1, 34.5, 50.7, 69.7, 83.8),
+        "PIGEOTTO 2024": (11.3, 36.7, 53.8, 72.4, 85.3),
+    },
+    "placing2016": {"RN101-5k500": (6.2, 13.5, 20.8, 35.6, 55.2)},
+    "planet-test": {"PlaNet 2016": (3.6, 10.1, 16.0, 28.4, 48.0)},
+}
+"""Percent within THRESHOLDS_KM as the papers state them, by test set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """percent within THRESHOLDS_KM, their 95 % intervals, median error with its own, mean GeoScore."""
+
+    photos: int
+    percent: tuple[float, ...]
+    intervals: tuple[tuple[float, float], ...]
+    median_km: float
+    median_interval: tuple[float, float]
+    geoscore: float
+
+
+def published_for(name: str) -> dict[str, tuple[float, ...]]:
+    """The published rows for a test set, known by its name."""
+    plain = "".join(c for c in name.lower() if c.isalnum())
+    if plain.startswith("im2gps3k"):
+        return PUBLISHED["im2gps3k"]
+    if plain.startswith("im2gps"):
+        return PUBLISHED["im2gps"]
+    return PUBLISHED["placing2016"] if "placing" in plain else {}
+
+
+def score(errors_km: FloatArray, seed: int = 0) -> Score:
+    """The standard figures of errors in km, float64 (n,); photos without a guess have infinity."""
+    n = len(errors_km)
+    share = np.array([(errors_km <= km).mean() for km in THRESHOLDS_KM])
+    rng = np.random.default_rng(seed)
+    # resampling n yes-or-no answers with replacement is a draw from the binomial distribution
+    shares = rng.binomial(n, share, (_RESAMPLES, len(share))) / n
+    low, high = np.percentile(100 * shares, [2.5, 97.5], axis=0)
+    ordered = np.sort(errors_km)
+    # the median of a resample of n is the order statistic whose rank a Beta law describes
+    ranks = rng.beta((n + 1) / 2, (n + 1) / 2, _RESAMPLES)
+    medians = ordered[np.minimum((ranks * n).astype(np.int64), n - 1)]
+    # nearest: between two infinities nothing can be interpolated
+    median_low, median_high = np.percentile(medians, [2.5, 97.5], method="nearest")
+    return Score(
+        n,
+        tuple(float(p) for p in 100 * share),
+        tuple((float(a), float(b)) for a, b in zip(low, high, strict=True)),
+        float(np.median(ordered)),
+        (float(median_low), float(median_high)),
+        float(np.mean(GEOSCORE_MAX * np.exp(-errors_km / GEOSCORE_KM))),
+    )
+
+
+def ceilings(table: CellTable, lat: FloatArray, lng: FloatArray) -> dict[str, FloatArray]:
+    """Errors in km that the best possible classifier over these cells would make: when it names
+    the truth's own cell (infinity where none is), and when it names the class nearest to the truth."""
+    classes = table.classes_of(lat, lng)
+    own = distance_km(lat, lng, table.lat[classes], table.lng[classes])
+    places = unit_vectors(table.lat, table.lng).T
+    nearest = np.concatenate(
+        [
+            np.argmax(unit_vectors(lat[i : i + _CHUNK], lng[i : i + _CHUNK]) @ places, axis=1)
+            for i in range(0, len(lat), _CHUNK)
+        ]
+    )
+    return {
+        "truth's own cell": np.where(classes < 0, np.inf, own),
+        "nearest class position": distance_km(lat, lng, table.lat[nearest], table.lng[nearest]),
+    }
+
+
+def fit_temperature(
+    probabilities: NDArray[np.float32], classes: NDArray[np.integer]
+) -> tuple[float, float, float]:
+    """The temperature that makes the true classes most probable (Guo et al. 2017, section 4), and the
+    mean negative log-likelihood at 1 and there. Photos of class −1 are left out. Few photos that
+    are all right would drive it to 0: its logarithm has a prior, normal about 0 with
+    _TEMPERATURE_PRIOR, that thousands of photos overrule."""
+    known = classes >= 0
+    logs = np.log(np.maximum(probabilities[known].astype(np.float64), 1e-30))
+    own = logs[np.arange(len(logs)), classes[known]]
+    if not len(own):
+        return 1.0, float("nan"), float("nan")
+
+    def nll(log_temperature: float) -> float:
+        scaled = logs / np.exp(log_temperature)
+        top = scaled.max(axis=1)
+        total = top + np.log(np.exp(scaled - top[:, None]).sum(axis=1))
+        return float(np.mean(total - own / np.exp(log_temperature)))
+
+    strength = 1 / (2 * _TEMPERATURE_PRIOR**2 * len(own))
+    best = _golden(lambda t: nll(t) + strength * t * t, np.log(0.05), np.log(20.0))
+    return float(np.exp(best)), nll(0.0), nll(best)
+
+
+def _golden(f: Callable[[float], float], low: float, high: float) -> float:
+    ratio = (np.sqrt(5) - 1) / 2
+    a, b = high - ratio * (high - low), low + ratio * (high - low)
+    fa, fb = f(a), f(b)
+    for _ in range(40):
+        if fa < fb:
+            high, b, fb = b, a, fa
+            a = high - ratio * (high - low)
+            fa = f(a)
+        else:
+            low, a, fa = a, b, fb
+            b = low + ratio * (high - low)
+            fb = f(b)
+    return (low + high) / 2
