@@ -6,13 +6,16 @@ the original stays. Two kinds are left to the system: `security.ima` and `securi
 for the old bytes. Elsewhere than on Linux extended attributes are not carried.
 """
 
+import contextlib
 import errno
 import os
 import stat
 import sys
+from collections.abc import Iterator
 
 _OF_THE_OLD_BYTES = ("security.ima", "security.evm")
 _NO_ATTRIBUTES = {errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
+_NOT_PERMITTED = {errno.EPERM, errno.EACCES, *_NO_ATTRIBUTES}
 _GETFLAGS = 0x80086601  # FS_IOC_GETFLAGS, linux/fs.h
 _IMMUTABLE, _APPEND_ONLY = 0x10, 0x20
 
@@ -28,6 +31,28 @@ def carry_over(source: int, status: os.stat_result, target: int) -> None:
     if stat.S_IMODE(os.fstat(target).st_mode) != stat.S_IMODE(status.st_mode):
         os.fchmod(target, stat.S_IMODE(status.st_mode))
     os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def belong_like(target: int, status: os.stat_result) -> None:
+    """Gives a file that is new the owner and mode (without execution) of that status, as far as the
+    system permits and the file system knows of such things; otherwise it is as this user makes files."""
+    new = os.fstat(target)
+    mode = (status.st_mode & 0o666) | 0o600
+    if (new.st_uid, new.st_gid) != (status.st_uid, status.st_gid):
+        with _as_far_as_permitted():
+            os.fchown(target, status.st_uid, status.st_gid)
+    if stat.S_IMODE(new.st_mode) != mode:
+        with _as_far_as_permitted():
+            os.fchmod(target, mode)
+
+
+@contextlib.contextmanager
+def _as_far_as_permitted() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NOT_PERMITTED:
+            raise
 
 
 def _carry_extended(source: int, target: int) -> None:

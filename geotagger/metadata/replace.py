@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import xxhash
 
 from geotagger.errors import WriteError, WriteRefusedError
-from geotagger.metadata.attributes import carry_over, is_frozen
+from geotagger.metadata.attributes import belong_like, carry_over, is_frozen
 from geotagger.metadata.copying import clone, copy_hashed, pieces_of, write_fully
 from geotagger.metadata.source import Source, read_fully
 from geotagger.metadata.splice import Splice, kept_ranges
@@ -138,9 +138,7 @@ def write_new(path: str, data: bytes, like: os.stat_result | None, durable: bool
     with _temporary(path) as (name, descriptor):
         write_fully(descriptor, data, 0)
         if like is not None:
-            with contextlib.suppress(PermissionError):  # then it belongs to whoever runs this
-                os.fchown(descriptor, like.st_uid, like.st_gid)
-            os.fchmod(descriptor, (like.st_mode & 0o666) | 0o600)
+            belong_like(descriptor, like)
         _check_pieces(path, descriptor, [(0, data)])
         if durable:
             os.fsync(descriptor)
