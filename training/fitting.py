@@ -160,7 +160,8 @@ def speed_and_memory(recipe: Recipe, classes: int, device: str) -> tuple[float, 
     import resource
     import time
 
-    network = build(recipe.network if recipe.network != "pack" else "resnet101-v2", classes).to(device)
+    name = recipe.network if recipe.network != "pack" else "resnet101-v2"
+    network = build(name, classes, input_size=recipe.input_size).to(device)
     size = min(recipe.micro_batch, 64 if device.startswith("cuda") else 16)
     data = torch.zeros(size, 3, recipe.input_size, recipe.input_size, device=device)
     network.train()
@@ -197,7 +198,7 @@ def _network(recipe: Recipe, table: CellTable) -> tuple[Classifier, Recipe, list
             parents.append(torch.from_numpy(of_class))
             coarse.append(cell_vectors(ids))
     if recipe.network != "pack":
-        network = build(recipe.network, len(table), parents)
+        network = build(recipe.network, len(table), parents, recipe.input_size)
         if recipe.start:
             weights = checkpoint.load_weights(Path(recipe.start), recipe.network, len(table))
             network.load_state_dict(weights, strict=False)

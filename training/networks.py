@@ -49,12 +49,13 @@ class Classifier(nn.Module):
         return total
 
 
-def build(name: str, classes: int, parents: Sequence[Tensor] = ()) -> Classifier:
-    """The network of that name with fresh weights (from torch's generator)."""
+def build(name: str, classes: int, parents: Sequence[Tensor] = (), input_size: int = 224) -> Classifier:
+    """The network of that name with fresh weights (from torch's generator). input_size: pixels, which
+    only some of timm's networks need to know."""
     if name in _BACKBONES:
         backbone, width = _BACKBONES[name]()
     elif name.startswith("timm/"):
-        backbone, width = _timm(name.removeprefix("timm/"))
+        backbone, width = _timm(name.removeprefix("timm/"), input_size)
     else:
         raise UsageError(f"network {name!r} is not known; known are {', '.join(_BACKBONES)} and timm/NAME")
     return Classifier(backbone, width, classes, parents)
@@ -220,7 +221,7 @@ def _initialise(network: nn.Module) -> None:
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
 
-def _timm(name: str) -> tuple[nn.Module, int]:
+def _timm(name: str, input_size: int) -> tuple[nn.Module, int]:
     try:
         import timm
     except ImportError:
@@ -234,8 +235,17 @@ def _timm(name: str) -> tuple[nn.Module, int]:
         ) from None
     if name not in timm.list_models():
         raise UsageError(f"timm/{name}: timm knows no such network")
-    network = timm.create_model(name, pretrained=False, num_classes=0)
-    return network, int(network.num_features)
+    # transformers are made for one size of image
+    size = {"img_size": input_size} if timm.get_pretrained_cfg(name).fixed_input_size else {}
+    try:
+        network = timm.create_model(name, pretrained=False, num_classes=0, **size)
+        with torch.no_grad():
+            features = network.eval()(torch.zeros(1, 3, input_size, input_size))
+    except (AssertionError, RuntimeError, TypeError, ValueError) as error:
+        raise UsageError(
+            f"timm/{name} cannot see images of {input_size} pixels ({error}); choose another --input-size"
+        ) from None
+    return network.train(), int(features.shape[1])
 
 
 def _resnet_v1(units: Sequence[int], bottleneck: bool) -> tuple[nn.Module, int]:

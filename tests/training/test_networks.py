@@ -158,11 +158,35 @@ def test_an_unknown_network_names_those_that_are_known() -> None:
         build("resnet17", 3)
 
 
-def test_timm_names_work_where_timm_is_and_say_so_where_not() -> None:
+@pytest.mark.parametrize("name", ["resnet10t", "mobilenetv3_small_100", "vit_tiny_patch16_224"])
+def test_timm_names_work_where_timm_is_and_say_so_where_not(name: str, tmp_path: Path) -> None:
+    """One plain, one with a layer behind its pooled features, one that is made for a size of image."""
     try:
         import timm  # noqa: F401
     except (ImportError, RuntimeError):
         with pytest.raises(UsageError, match="timm"):
-            build("timm/resnet10t", 3)
-    else:
-        assert build("timm/resnet10t", 3)(torch.zeros(2, 3, 64, 64))[0].shape == (2, 3)
+            build(f"timm/{name}", 3)
+        return
+    torch.manual_seed(0)
+    network = build(f"timm/{name}", 12, input_size=64)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3)
+    images, classes, losses = torch.randn(12, 3, 64, 64), torch.arange(12), []
+    for _ in range(8):
+        loss = torch.nn.functional.cross_entropy(network(images)[0], classes)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0] - 0.5
+    network_writer(network, 64)(tmp_path / "a.onnx")
+    probabilities, features = answers(tmp_path / "a.onnx", images[:5].numpy())
+    with torch.no_grad():
+        wanted = network.eval()(images[:5])[0].softmax(1)
+    np.testing.assert_allclose(probabilities, wanted.numpy(), atol=1e-5)
+    assert features.shape == (5, network.width)
+
+
+def test_a_size_that_a_timm_network_cannot_have_is_told() -> None:
+    pytest.importorskip("timm", reason="timm is not installed", exc_type=(ImportError, RuntimeError))
+    with pytest.raises(UsageError, match="levit_128s cannot see images of 50 pixels"):
+        build("timm/levit_128s", 3, input_size=50)
