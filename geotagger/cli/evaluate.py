@@ -1,9 +1,8 @@
 """`geotagger evaluate`: hide places that are known, predict them, and say how good it was."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,14 +16,12 @@ from geotagger.cli.common import (
     TrackOption,
     emit,
     ends_cleanly,
-    photo_record,
     say,
-    screen,
 )
 from geotagger.errors import UsageError
 
 if TYPE_CHECKING:
-    from geotagger.estimate.evaluation import Hidden, Score
+    from geotagger.estimate.evaluation import Hidden
 
 _FEWEST = 4
 
@@ -98,6 +95,7 @@ def evaluate(
         return
     if not paths:
         raise UsageError("say which photos to hide (PATH), or which labelled set to use (--labels)")
+    from geotagger.cli.evaluation import Report
     from geotagger.estimate.clock import parse_clocks
     from geotagger.estimate.evaluation import Setting, evaluate_archive
     from geotagger.estimate.outing import Options
@@ -117,17 +115,20 @@ def evaluate(
             f"{', '.join(paths)}: {placed} of {len(sightings)} photos know where they were taken; "
             f"at least {_FEWEST} are needed to hide some"
         )
+    seeds = seeds or [0, 1, 2]
     options = Options(within, certainty, not no_habits, not no_time_zone, not no_sequence)
     everything: list[Hidden] = []
     for days in (False, True) if whole_days is None else (whole_days,):
         setting = Setting(share, days, options, parse_clocks(clock or []), reference)
         results = []
-        for seed in seeds or [0, 1, 2]:
+        for seed in seeds:
             results += evaluate_archive(
                 sightings, setting, seed, tracks=tracks, table=None if pack is None else pack.cells
             )
-        hidden = f"{share:.0%} of the {'days' if days else 'photos'}"
-        _show(results, hidden, placed, as_json, plots, "days" if days else "single")
+        report = Report(results, "days" if days else "single", _in_words(share, days, seeds, placed))
+        if plots is not None:
+            report.draw(plots)
+        report.emit() if as_json else report.show()
         everything += results
     if calibrate:
         _keep(everything, paths[0], index)
@@ -153,115 +154,10 @@ def _on_labels(
         show(report)
 
 
-def _show(
-    results: "Sequence[Hidden]", hidden: str, placed: int, as_json: bool, plots: Path | None, name: str
-) -> None:
-    import numpy as np
-
-    from geotagger.estimate.evaluation import OURS, methods_of, reliability, risk_coverage, score
-    from geotagger.estimate.plots import draw_reliability, draw_risk_coverage
-
-    scores = [score(results, method) for method in methods_of(results)]
-    told = [h for h in results if OURS in h.said and np.isfinite(h.said[OURS].radius_km)]
-    stated = np.array([h.said[OURS].confidence for h in told])
-    radius = np.array([h.said[OURS].radius_km for h in told])
-    inside = np.array([h.error_km(OURS) <= h.said[OURS].radius_km for h in told], dtype=np.bool_)
-    bins = reliability(stated, inside)
-    curve = risk_coverage(stated, radius, inside)
-    if plots is not None:
-        plots.mkdir(parents=True, exist_ok=True)
-        draw_reliability(plots / f"reliability-{name}.png", bins)
-        draw_risk_coverage(plots / f"risk-coverage-{name}.png", curve)
-    if as_json:
-        for one in results:
-            emit(_record(one))
-        for one_score in scores:
-            emit({"what": f"{hidden} hidden", **one_score.to_dict()})
-        return
-    if sys.stdout.isatty():
-        _tables(scores, hidden, placed, bins, curve)
-    else:
-        _lines(scores, hidden, placed, bins)
-
-
-def _record(hidden: "Hidden") -> dict[str, Any]:
-    from geotagger.estimate.evaluation import OURS
-
-    said = hidden.said.get(OURS)
-    if said is None:
-        return photo_record(hidden.name, "skipped", "nothing tells where", seed=hidden.seed, error_km=None)
-    return photo_record(
-        hidden.name,
-        "indexed",
-        latitude=said.latitude,
-        longitude=said.longitude,
-        radius_km=said.radius_km,
-        confidence=said.confidence,
-        rung=OURS,
-        seed=hidden.seed,
-        error_km=hidden.error_km(OURS),
-    )
-
-
-def _tables(
-    scores: "Sequence[Score]",
-    hidden: str,
-    placed: int,
-    bins: Sequence[tuple[float, float, int]],
-    curve: Sequence[tuple[float, float]],
-) -> None:
-    from rich.table import Table
-
-    from geotagger.estimate.evaluation import THRESHOLDS_KM
-    from geotagger.estimate.plots import text_plot
-
-    console = screen()
-    table = Table(title=f"{hidden} hidden, of {placed} photos with a place; % within km")
-    table.add_column("rung or rule", no_wrap=True)
-    for heading in (*(f"{km:g}" for km in THRESHOLDS_KM), "median", "n", "inside", "stated"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for one in scores:
-        table.add_row(
-            one.method,
-            *(f"{100 * one.accuracy[km]:.1f}" for km in THRESHOLDS_KM),
-            f"{one.median_km:.3g}",
-            str(one.answered),
-            _share(one.inside),
-            _share(one.stated),
-        )
-    console.print(table)
-    console.print(
-        "n: how many were answered; median (km), inside (the radius) and stated (certainty) are of those"
-    )
-    console.print("Reliability: stated certainty (along) and share inside the radius (up)")
-    for line in text_plot([(stated, inside) for stated, inside, _ in bins], diagonal=True):
-        console.print(line)
-    console.print("Risk and coverage: share kept, surest first (along), share of those outside (up)")
-    for line in text_plot(curve):
-        console.print(line)
-
-
-def _lines(
-    scores: "Sequence[Score]", hidden: str, placed: int, bins: Sequence[tuple[float, float, int]]
-) -> None:
-    """The same for a log: nothing drawn."""
-    from geotagger.estimate.evaluation import THRESHOLDS_KM
-
-    thresholds = "/".join(f"{km:g}" for km in THRESHOLDS_KM)
-    print(f"{hidden} hidden, of {placed} photos with a place; % within {thresholds} km")
-    for one in scores:
-        shares = " / ".join(f"{100 * one.accuracy[km]:.1f}" for km in THRESHOLDS_KM)
-        print(
-            f"{one.method}: {shares}; median {one.median_km:.3g} km, "
-            f"{one.answered} of {one.hidden} answered, "
-            f"inside the radius {_share(one.inside)}, stated {_share(one.stated)}"
-        )
-    told = ", ".join(f"{stated:.2f} → {inside:.2f} ({count})" for stated, inside, count in bins)
-    print(f"reliability, stated → inside (photos): {told}")
-
-
-def _share(value: float) -> str:
-    return "–" if value != value else f"{100 * value:.1f}"
+def _in_words(share: float, days: bool, seeds: Sequence[int], placed: int) -> str:
+    what = "of the days, with all their photos," if days else "of the photos, one by one,"
+    drawn = f"seeds {', '.join(map(str, seeds))}" if len(seeds) > 1 else f"seed {seeds[0]}"
+    return f"{share:.0%} {what} hidden ({drawn}), of {placed} photos with a place"
 
 
 def _keep(results: "Sequence[Hidden]", path: str, index: Path | None) -> None:

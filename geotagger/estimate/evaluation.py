@@ -130,6 +130,24 @@ def hide(sightings: Sequence[Sighting], setting: Setting, seed: int) -> NDArray[
     return hidden
 
 
+@dataclass(frozen=True)
+class Trial:
+    """An archive with some places hidden. hidden: bool (n,). rows: what is left of what the photos say
+    of their time and place; a hidden one loses its GPS time stamp too. utc, error_s: (n,), resolved
+    from that. kept: the rows whose places are known. movement: what these taught."""
+
+    sightings: Sequence[Sighting]
+    setting: Setting
+    seed: int
+    tracks: Tracks
+    hidden: NDArray[np.bool_]
+    rows: Sequence[Clocked]
+    utc: FloatArray
+    error_s: FloatArray
+    kept: Sequence[int]
+    movement: Movement
+
+
 def evaluate_archive(
     sightings: Sequence[Sighting],
     setting: Setting,
@@ -137,35 +155,48 @@ def evaluate_archive(
     *,
     tracks: Tracks | None = None,
     table: CellTable | None = None,
-    movement: Movement | None = None,
 ) -> list[Hidden]:
-    """Hides, learns from the rest, predicts. A hidden photo loses its GPS time stamp too.
+    """Hides, learns from the rest, predicts."""
+    return predicted(trial_of(sightings, setting, seed, tracks=tracks), table=table)
 
-    `movement` replaces the learning, to try another archive's.
-    """
+
+def trial_of(
+    sightings: Sequence[Sighting], setting: Setting, seed: int, *, tracks: Tracks | None = None
+) -> Trial:
+    """Hides, and learns from the rest."""
+    tracks = tracks or Tracks()
     hidden = hide(sightings, setting, seed)
     rows = [
         replace(s.clocked, gps_utc=None, latitude=None, longitude=None) if hidden[n] else s.clocked
         for n, s in enumerate(sightings)
     ]
-    extra = list(tracks.clocked()) if tracks is not None else []
-    times = resolve_times([*rows, *extra], clocks=setting.clocks)
+    times = resolve_times([*rows, *tracks.clocked()], clocks=setting.clocks)
     utc, error_s = times.utc[: len(rows)], times.error_s[: len(rows)]
     kept = [n for n in range(len(rows)) if rows[n].latitude is not None and np.isfinite(utc[n])]
-    lat = np.array([rows[n].latitude for n in kept], dtype=np.float64)
-    lng = np.array([rows[n].longitude for n in kept], dtype=np.float64)
-    if movement is None:
-        offsets = [np.nan if (o := rows[n].offset) is None else o.total_seconds() for n in kept]
-        movement = learn_movement(utc[kept], lat, lng, [rows[n].camera for n in kept], offsets)
-    seen = _alike(sightings, hidden, kept, utc, setting)
+    movement = learn_movement(
+        utc[kept],
+        np.array([rows[n].latitude for n in kept], dtype=np.float64),
+        np.array([rows[n].longitude for n in kept], dtype=np.float64),
+        [rows[n].camera for n in kept],
+        [np.nan if (offset := rows[n].offset) is None else offset.total_seconds() for n in kept],
+    )
+    return Trial(sightings, setting, seed, tracks, hidden, rows, utc, error_s, kept, movement)
+
+
+def predicted(
+    trial: Trial, *, table: CellTable | None = None, movement: Movement | None = None
+) -> list[Hidden]:
+    """What each method says of the hidden photos. `movement` stands in for what the trial learned."""
+    sightings, rows, utc, hidden = trial.sightings, trial.rows, trial.utc, trial.hidden
+    learned = trial.movement if movement is None else movement
+    seen = _alike(trial)
     said: dict[str, dict[int, Prediction]] = {}
 
-    def by(method: str, *voices: str, knows: Movement = movement) -> None:
-        observations = [
-            _observation(n, sightings[n], rows[n], utc[n], error_s[n], tracks, seen.get(n), voices)
-            for n in range(len(rows))
-        ]
-        found = estimate_stream(observations, knows, table if "pictures" in voices else None, setting.options)
+    def by(method: str, *voices: str, knows: Movement = learned) -> None:
+        observations = [_observation(trial, n, seen.get(n), voices) for n in range(len(rows))]
+        found = estimate_stream(
+            observations, knows, table if "pictures" in voices else None, trial.setting.options
+        )
         said[method] = {
             n: Prediction(e.latitude, e.longitude, e.radius_km, e.confidence)
             for n, e in enumerate(found)
@@ -173,26 +204,26 @@ def evaluate_archive(
         }
 
     with_pictures = table is not None and any(s.posterior is not None for s in sightings)
-    with_tracks = tracks is not None and bool(tracks.tracks)
-    said["nearest"], said["photoprism"] = _by_rules(np.flatnonzero(hidden), utc, utc[kept], lat, lng)
+    said["nearest"], said["photoprism"] = _by_rules(trial)
     by("neighbours", "time")
-    if with_tracks:
+    if trial.tracks.tracks:
         by("track", "time", "tracks")
     if with_pictures:
         by("visual", "pictures", knows=Movement())
     if seen:
         by("reference", "likeness")
-    if with_pictures or with_tracks or seen:
+    if with_pictures or trial.tracks.tracks or seen:
         by(OURS, "time", "tracks", "pictures", "likeness")
     else:
         said[OURS] = said["neighbours"]
+    known = utc[trial.kept]
     return [
         Hidden(
             sightings[n].name,
-            seed,
+            trial.seed,
             float(sightings[n].clocked.latitude or 0.0),
             float(sightings[n].clocked.longitude or 0.0),
-            float(np.min(np.abs(utc[kept] - utc[n]))) if kept and np.isfinite(utc[n]) else np.inf,
+            float(np.min(np.abs(known - utc[n]))) if len(known) and np.isfinite(utc[n]) else np.inf,
             with_pictures and sightings[n].posterior is not None,
             {method: answers[n] for method, answers in said.items() if n in answers},
         )
@@ -200,23 +231,18 @@ def evaluate_archive(
     ]
 
 
-def _alike(
-    sightings: Sequence[Sighting],
-    hidden: NDArray[np.bool_],
-    kept: Sequence[int],
-    utc: FloatArray,
-    setting: Setting,
-) -> dict[int, Alike]:
+def _alike(trial: Trial) -> dict[int, Alike]:
     """For hidden photos what those of the others that look like them tell. Where whole days are
     hidden, what is left of an outing that ran past midnight is no reference: its pictures would
     be next to copies."""
+    sightings, utc, hidden = trial.sightings, trial.utc, trial.hidden
     asked = [n for n in map(int, np.flatnonzero(hidden)) if sightings[n].features is not None]
-    shown = [n for n in kept if sightings[n].features is not None]
-    if setting.whole_days:
-        when = np.sort(utc[hidden & np.isfinite(utc)])
+    shown = [n for n in trial.kept if sightings[n].features is not None]
+    if trial.setting.whole_days:
+        when = utc[hidden & np.isfinite(utc)]
         near = np.abs(utc[shown][:, None] - when[None, :]).min(axis=1, initial=np.inf)
         shown = [n for n, away in zip(shown, near, strict=True) if away > OUTING_GAP_S]
-    if not setting.reference or not asked or len(shown) < FEWEST_REFERENCES:
+    if not trial.setting.reference or not asked or len(shown) < FEWEST_REFERENCES:
         return {}
     known = references(
         np.stack([features for n in shown if (features := sightings[n].features) is not None]),
@@ -232,25 +258,17 @@ def _spoke(estimate: Estimate, method: str, likened: bool) -> bool:
     return method == OURS or (likened if method == "reference" else method in estimate.rungs)
 
 
-def _observation(
-    key: int,
-    sighting: Sighting,
-    row: Clocked,
-    utc: float,
-    error_s: float,
-    tracks: Tracks | None,
-    seen: Alike | None,
-    voices: Sequence[str],
-) -> Observation:
+def _observation(trial: Trial, n: int, seen: Alike | None, voices: Sequence[str]) -> Observation:
     """What the chosen kinds of evidence say of one photo. Without `time` no fix speaks, either."""
+    sighting, row, utc, error_s = trial.sightings[n], trial.rows[n], trial.utc[n], trial.error_s[n]
     timed = bool(np.isfinite(utc)) and "time" in voices
     fix = None
     if row.latitude is not None and row.longitude is not None:
         fix = Fix(row.latitude, row.longitude, sighting.error_km, "camera") if "time" in voices else None
-    elif tracks is not None and timed and "tracks" in voices:
-        fix = tracks.fix_at(utc, error_s)
+    elif timed and "tracks" in voices:
+        fix = trial.tracks.fix_at(float(utc), float(error_s))
     return Observation(
-        key,
+        n,
         float(utc) if timed else None,
         row.camera,
         fix,
@@ -261,14 +279,15 @@ def _observation(
     )
 
 
-def _by_rules(
-    asked: NDArray[np.int64], utc: FloatArray, known: FloatArray, lat: FloatArray, lng: FloatArray
-) -> tuple[dict[int, Prediction], dict[int, Prediction]]:
+def _by_rules(trial: Trial) -> tuple[dict[int, Prediction], dict[int, Prediction]]:
     """The place of the photo nearest in time; and PhotoPrism's: the two nearest within 37 hours,
     interpolated when less than 100 km apart (otherwise it takes over a name, not a position)."""
+    utc, known = trial.utc, trial.utc[trial.kept]
+    lat = np.array([trial.rows[n].latitude for n in trial.kept], dtype=np.float64)
+    lng = np.array([trial.rows[n].longitude for n in trial.kept], dtype=np.float64)
     nearest: dict[int, Prediction] = {}
     photoprism: dict[int, Prediction] = {}
-    for n in map(int, asked):
+    for n in map(int, np.flatnonzero(trial.hidden)):
         if not len(known) or not np.isfinite(utc[n]):
             continue
         away = np.abs(known - utc[n])
@@ -321,12 +340,15 @@ def reliability(
 
 def risk_coverage(
     stated: FloatArray, radius_km: FloatArray, inside: NDArray[np.bool_]
-) -> list[tuple[float, float]]:
-    """(share of photos kept, share of those outside their radius), keeping the surest first."""
+) -> list[tuple[float, float, float]]:
+    """(share of photos kept, share of those outside their radius, the share that was to be expected),
+    keeping the surest first."""
     order = np.lexsort((radius_km, -stated))
-    wrong = np.cumsum(~inside[order])
     count = np.arange(1, len(order) + 1)
-    return [(float(c / len(order)), float(w / c)) for c, w in zip(count, wrong, strict=True)]
+    curve = np.stack(
+        [count / len(order), np.cumsum(~inside[order]) / count, np.cumsum(1 - stated[order]) / count], axis=1
+    )
+    return [(float(kept), float(wrong), float(told)) for kept, wrong, told in curve]
 
 
 def least_confidence_for(stated: FloatArray, inside: NDArray[np.bool_], precision: float) -> float | None:

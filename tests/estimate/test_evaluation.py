@@ -148,15 +148,15 @@ def test_reliability_and_risk_add_up() -> None:
     stated, inside = np.array([0.1, 0.9, 0.95]), np.array([False, True, False])
     assert sum(count for *_, count in reliability(stated, inside)) == 3
     curve = risk_coverage(stated, np.full(3, 25.0), inside)
-    assert curve[0] == (pytest.approx(1 / 3), 1.0)
-    assert curve[-1] == (1.0, pytest.approx(2 / 3))
+    assert curve[0] == pytest.approx((1 / 3, 1.0, 0.05))
+    assert curve[-1] == pytest.approx((1.0, 2 / 3, 1.05 / 3))
 
 
 def test_plots_are_pictures_and_lines(tmp_path: Path) -> None:
     from PIL import Image
 
     draw_reliability(tmp_path / "a.png", [(0.5, 0.4, 3), (0.9, 1.0, 10)])
-    draw_risk_coverage(tmp_path / "b.png", [(0.5, 0.0), (1.0, 0.2)])
+    draw_risk_coverage(tmp_path / "b.png", [(0.5, 0.0, 0.1), (1.0, 0.2, 0.1)])
     for name in ("a.png", "b.png"):
         with Image.open(tmp_path / name) as image:
             assert image.size[0] > 400
@@ -202,9 +202,10 @@ def test_the_command_prints_scores_and_writes_pictures(
     assert said.exit_code == 0
     lines = [json.loads(line) for line in said.stdout.splitlines()]
     assert {line["what"] for line in lines if "method" in line} == {
-        "30% of the photos hidden",
-        "30% of the days hidden",
+        "30% of the photos, one by one, hidden (seed 0), of 27 photos with a place",
+        "30% of the days, with all their photos, hidden (seed 0), of 27 photos with a place",
     }
+    assert {line["way"] for line in lines} == {"single", "days"}
     photos = [line for line in lines if "path" in line]
     assert all(0 <= p["confidence"] <= 1 for p in photos if p["status"] == "indexed")
     assert len(list(tmp_path.glob("*.png"))) == 4

@@ -1,0 +1,170 @@
+"""How `geotagger evaluate` shows what it found: tables and drawings on a terminal, plain lines in a log,
+JSON for scripts, pictures as PNG."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from geotagger.cli.common import emit, photo_record, screen
+from geotagger.estimate.evaluation import (
+    OURS,
+    THRESHOLDS_KM,
+    Hidden,
+    Score,
+    methods_of,
+    reliability,
+    risk_coverage,
+    score,
+)
+from geotagger.estimate.plots import draw_reliability, draw_risk_coverage, text_plot, top_of
+
+_MEANING = {
+    "nearest": "copies the place of the photo nearest in time",
+    "photoprism": "PhotoPrism's rule: between two photos within 37 hours and 100 km",
+    "visual": "the picture alone",
+    "reference": "pictures of yours that look like it, alone",
+    "neighbours": "photos with a place before and after it, and places you visit",
+    "track": "recorded tracks, and neighbours where they are silent",
+    OURS: "all evidence together: what `tag` would write",
+}
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found for one way of hiding: `way` is "single" or "days", `hidden` says it in words."""
+
+    results: Sequence[Hidden]
+    way: str
+    hidden: str
+
+    @cached_property
+    def scores(self) -> list[Score]:
+        return [score(self.results, method) for method in methods_of(self.results)]
+
+    @cached_property
+    def _told(self) -> tuple[Any, Any, Any]:
+        told = [h for h in self.results if OURS in h.said and np.isfinite(h.said[OURS].radius_km)]
+        stated = np.array([h.said[OURS].confidence for h in told])
+        radius = np.array([h.said[OURS].radius_km for h in told])
+        return stated, radius, np.array([h.error_km(OURS) for h in told]) <= radius
+
+    @cached_property
+    def bins(self) -> list[tuple[float, float, int]]:
+        stated, _, inside = self._told
+        return reliability(stated, inside)
+
+    @cached_property
+    def curve(self) -> list[tuple[float, float, float]]:
+        return risk_coverage(*self._told)
+
+    def draw(self, folder: Path) -> None:
+        """Two pictures into a folder."""
+        folder.mkdir(parents=True, exist_ok=True)
+        draw_reliability(folder / f"reliability-{self.way}.png", self.bins, self.hidden)
+        draw_risk_coverage(folder / f"risk-coverage-{self.way}.png", self.curve, self.hidden)
+
+    def emit(self) -> None:
+        """JSON: a line a hidden photo, then a line a method."""
+        for one in self.results:
+            emit(_record(one, self.way))
+        for one_score in self.scores:
+            emit({"what": self.hidden, "way": self.way, **one_score.to_dict()})
+
+    def show(self) -> None:
+        if sys.stdout.isatty():
+            self._tables()
+        else:
+            self._lines()
+
+    def _tables(self) -> None:
+        from rich.box import SIMPLE_HEAD
+        from rich.table import Table
+
+        console = screen()
+        what, _, drawn = self.hidden.partition(" (")
+        console.print(f"[bold]{what}[/bold]\n[dim]({drawn}; % within so many km[/dim]", highlight=False)
+        table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 0, 0, 1))
+        table.add_column("evidence", no_wrap=True)
+        for heading in (*(f"{km:g}" for km in THRESHOLDS_KM), "median", "told", "inside", "stated"):
+            table.add_column(heading, justify="right", no_wrap=True)
+        for one in self.scores:
+            table.add_row(
+                one.method,
+                *(f"{100 * one.accuracy[km]:.1f}" for km in THRESHOLDS_KM),
+                _length(one.median_km),
+                str(one.answered),
+                _share(one.inside),
+                _share(one.stated),
+                style="bold" if one.method == OURS else None,
+            )
+        console.print(table)
+        for one in self.scores:
+            console.print(f"  [dim]{one.method:<10}  {_MEANING[one.method]}[/dim]", highlight=False)
+        console.print(
+            "  [dim]median, inside the stated radius, stated certainty: of those told.\n"
+            "  Where certainties are honest, the last two agree.[/dim]\n",
+            highlight=False,
+        )
+        console.print("Reliability (%): stated certainty along, share inside the radius up")
+        for line in text_plot([(stated, inside) for stated, inside, _ in self.bins], diagonal=True):
+            console.print(line, highlight=False)
+        told = ", ".join(f"{100 * stated:.0f}: {count}" for stated, _, count in self.bins)
+        console.print(f"      photos at each certainty: {told}\n", highlight=False)
+        console.print("Risk and coverage (%): share kept, surest first, along; share of those wrong up")
+        for line in text_plot(
+            [(kept, wrong) for kept, wrong, _ in self.curve],
+            top=top_of([wrong for _, wrong, _ in self.curve]),
+        ):
+            console.print(line, highlight=False)
+        console.print()
+
+    def _lines(self) -> None:
+        """The same for a log: nothing drawn."""
+        thresholds = "/".join(f"{km:g}" for km in THRESHOLDS_KM)
+        print(f"{self.hidden}; % within {thresholds} km")
+        for one in self.scores:
+            shares = " / ".join(f"{100 * one.accuracy[km]:.1f}" for km in THRESHOLDS_KM)
+            print(
+                f"{one.method}: {shares}; median {_length(one.median_km)}, "
+                f"{one.answered} of {one.hidden} answered, "
+                f"inside the radius {_share(one.inside)}, stated {_share(one.stated)}"
+            )
+        told = ", ".join(f"{stated:.2f} → {inside:.2f} ({count})" for stated, inside, count in self.bins)
+        print(f"reliability, stated → inside (photos): {told}")
+
+
+def _record(hidden: Hidden, way: str) -> dict[str, Any]:
+    said = hidden.said.get(OURS)
+    if said is None:
+        return photo_record(
+            hidden.name, "skipped", "nothing tells where", way=way, seed=hidden.seed, error_km=None
+        )
+    return photo_record(
+        hidden.name,
+        "indexed",
+        latitude=said.latitude,
+        longitude=said.longitude,
+        radius_km=said.radius_km,
+        confidence=said.confidence,
+        rung=OURS,
+        way=way,
+        seed=hidden.seed,
+        error_km=hidden.error_km(OURS),
+    )
+
+
+def _length(km: float) -> str:
+    if not km >= 0:
+        return "–"
+    if km < 1:
+        return f"{1000 * km:.0f} m"
+    return f"{km:.1f} km" if km < 100 else f"{km:,.0f} km"
+
+
+def _share(value: float) -> str:
+    return "–" if value != value else f"{100 * value:.1f}"
