@@ -6,7 +6,6 @@ at one folder's files. Nothing is opened: `fingerprint` is the only function tha
 """
 
 import contextlib
-import fnmatch
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +16,7 @@ from geotagger.archive.names import (
     PHOTO_EXTENSIONS,
     SIDECAR_EXTENSION,
     TEMPORARY_PREFIX,
+    is_excluded,
     is_left_out,
     is_photo_name,
 )
@@ -248,8 +248,7 @@ class _Listing:
         return True
 
     def _excluded(self, path: str, root: str) -> bool:
-        name, below = os.path.basename(path), os.path.relpath(path, root)
-        return any(fnmatch.fnmatch(name, p) or fnmatch.fnmatch(below, p) for p in self._exclude)
+        return is_excluded(os.path.basename(path), os.path.relpath(path, root), self._exclude)
 
 
 @contextlib.contextmanager

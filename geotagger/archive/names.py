@@ -7,6 +7,7 @@ rescan of an unchanged archive. A file that the user names on the command line i
 it is called.
 """
 
+import fnmatch
 import os
 from collections.abc import Sequence
 
@@ -54,6 +55,21 @@ def is_left_out(folder_name: str) -> bool:
     """True for hidden, trash, system and other programs' folders."""
     name = folder_name.casefold()
     return name.startswith(".") or name in SYSTEM_FOLDERS or name.endswith(MANAGED_SUFFIXES)
+
+
+def is_excluded(name: str, below: str, patterns: Sequence[str]) -> bool:
+    """Whether a shell pattern matches the name of a file or folder, or its path below the walked place."""
+    return any(fnmatch.fnmatch(name, p) or fnmatch.fnmatch(below, p) for p in patterns)
+
+
+def is_left_out_below(path: str, places: Sequence[str], patterns: Sequence[str]) -> bool:
+    """Whether a walk of the places would pass over this file because a pattern matches it or a folder
+    above it. A file that is itself one of the places was named, and is never left out."""
+    place = next(
+        (place for place in places if patterns and path != place and is_at_or_below(path, [place])), ""
+    )
+    parts = os.path.relpath(path, place).split(os.sep) if place else []
+    return any(is_excluded(part, os.sep.join(parts[: n + 1]), patterns) for n, part in enumerate(parts))
 
 
 def is_at_or_below(path: str, places: Sequence[str]) -> bool:

@@ -1,5 +1,6 @@
 """The commands. Each module of this package parses, calls rooms, and renders; no logic lives here."""
 
+import errno
 import os
 import re
 import sys
@@ -12,9 +13,10 @@ from typer.main import get_command
 
 from geotagger import __version__
 from geotagger.cli import evaluate, models, query, settings, tag, train, undo, why
-from geotagger.cli.common import say
+from geotagger.cli.common import open_closed_streams, say, stop_output
 from geotagger.errors import UsageError
 
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
 _SOUTHERN_PLACE = re.compile(r"-\d+(\.\d*)?,\s*[-+]?\d")
 
 
@@ -43,6 +45,7 @@ def build() -> typer.Typer:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs one command and exits with its code."""
+    open_closed_streams()
     command = get_command(build())
     assert isinstance(command, TyperGroup)
     try:
@@ -52,4 +55,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(error.exit_code)
     words = sys.argv[1:] if arguments is None else arguments
     # "-33.8,151.2" is a place in the south, not an option; a leading space tells the parser so
-    command([f" {word}" if _SOUTHERN_PLACE.match(word) else word for word in words], default_map=defaults)
+    try:
+        command([f" {word}" if _SOUTHERN_PLACE.match(word) else word for word in words], default_map=defaults)
+    except OSError as error:
+        if error.filename is not None or error.errno not in _UNWRITABLE:
+            raise
+        stop_output()
+        say(f"standard output cannot be written ({error.strerror})")
+        sys.exit(1)

@@ -60,10 +60,22 @@ def ends_cleanly(command: Callable[P, R]) -> Callable[P, R]:
         except BrokenPipeError:
             # the reader of our output went away (`| head`); nothing is wrong, and a flush at
             # exit would only complain again
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            stop_output()
             raise typer.Exit(0) from None
 
     return run
+
+
+def open_closed_streams() -> None:
+    """Where a parent closed standard output or error (`>&-`), what is said goes nowhere."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+
+
+def stop_output() -> None:
+    """Sends what standard output still holds nowhere, so that no flush complains at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def fail(message: str, exit_code: int) -> NoReturn:

@@ -1,7 +1,6 @@
 """How a command tells what became of photos: JSON lines, a progress bar with a table at the end,
 or plain lines where there is no terminal."""
 
-import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -10,7 +9,7 @@ from dataclasses import asdict
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
-from geotagger.cli.common import emit, photo_record, printable, say, screen
+from geotagger.cli.common import emit, photo_record, printable, say, screen, stop_output
 from geotagger.tag.outcome import FOLDER, LINK
 
 if TYPE_CHECKING:
@@ -29,6 +28,7 @@ class Reporter:
         self._heard = True
         self._task: TaskID | None = None
         self._through = 0
+        self.has_lost_output = False
 
     @contextmanager
     def shown(self) -> Iterator["Reporter"]:
@@ -69,15 +69,19 @@ class Reporter:
             self.note(_named(outcome))
 
     def _emit(self, record: dict[str, Any]) -> None:
-        """The reader may go away (`| head`); the work on the photos goes on to its end."""
+        """The reader may go away (`| head`), or its disk be full; the work on the photos goes on to
+        its end."""
         if not self._heard:
             return
         try:
             emit(record)
             sys.stdout.flush()
-        except BrokenPipeError:
+        except OSError as error:
             self._heard = False
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            stop_output()
+            if not isinstance(error, BrokenPipeError):
+                self.has_lost_output = True
+                self.note(f"standard output cannot be written ({error.strerror}); the work goes on without")
 
     def note(self, line: str) -> None:
         """A line for the owner, above the progress bar where there is one."""

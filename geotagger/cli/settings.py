@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import typer
 from typer.core import TyperCommand, TyperGroup
 
 from geotagger.errors import UsageError
@@ -26,15 +27,26 @@ Told = dict[str, tuple[str, Any]]
 """What a file says: an option's flag, with underscores → the key that said it and the value."""
 
 
+class Settings:
+    """What file and environment say, and which keys of the file a command had a use for."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self.environment = environment
+        self.path = _settings_file(environment)
+        self.table = _read(self.path) if self.path else {}
+        self.used: set[str] = set()
+
+
 def default_map(group: TyperGroup, environment: Mapping[str, str]) -> dict[str, Any]:
     """The nested defaults that a command group takes: command → parameter → value. Raises
-    UsageError for a file that cannot be read and for a key that no command knows."""
-    path = _settings_file(environment)
-    table = _read(path) if path else {}
-    used: set[str] = set()
-    defaults = _for_group(group, table, {}, (), used, environment)
-    if unknown := sorted(_keys(table) - used):
-        raise UsageError(f"{path}: no command has the setting {unknown[0]!r}; see `geotagger --help`")
+    UsageError for a file that cannot be read, a key that no command knows, and a value that its
+    option cannot take."""
+    settings = Settings(environment)
+    defaults = _for_group(group, settings, settings.table, {}, ())
+    if unknown := sorted(_keys(settings.table) - settings.used):
+        raise UsageError(
+            f"{settings.path}: no command has the setting {unknown[0]!r}; see `geotagger --help`"
+        )
     return defaults
 
 
@@ -75,12 +87,7 @@ def _told_by(table: Mapping[str, Any], trail: tuple[str, ...]) -> Told:
 
 
 def _for_group(
-    group: TyperGroup,
-    table: Mapping[str, Any],
-    outer: Told,
-    trail: tuple[str, ...],
-    used: set[str],
-    environment: Mapping[str, str],
+    group: TyperGroup, settings: Settings, table: Mapping[str, Any], outer: Told, trail: tuple[str, ...]
 ) -> dict[str, Any]:
     told = outer | _told_by(table, trail)
     defaults: dict[str, Any] = {}
@@ -89,28 +96,39 @@ def _for_group(
         own = own if isinstance(own, dict) else {}
         here = (*trail, name)
         if isinstance(command, TyperGroup):
-            defaults[name] = _for_group(command, own, told, here, used, environment)
+            defaults[name] = _for_group(command, settings, own, told, here)
         else:
             assert isinstance(command, TyperCommand)
-            defaults[name] = _for_command(command, told | _told_by(own, here), here, used, environment)
+            defaults[name] = _for_command(command, settings, told | _told_by(own, here), here)
     return defaults
 
 
 def _for_command(
-    command: TyperCommand, told: Told, trail: tuple[str, ...], used: set[str], environment: Mapping[str, str]
+    command: TyperCommand, settings: Settings, told: Told, trail: tuple[str, ...]
 ) -> dict[str, Any]:
     defaults: dict[str, Any] = {}
+    context = typer.Context(command)
     for parameter in command.params:
         flag = next((o[2:].replace("-", "_") for o in parameter.opts if o.startswith("--")), None)
         if flag is None or parameter.name is None:
             continue
+        several = getattr(parameter, "multiple", False)
+        source = ""
         if flag in told:
-            key, defaults[parameter.name] = told[flag]
-            used.add(key)
-        for variable in (flag, "_".join((*trail, flag))):
-            value = environment.get("GEOTAGGER_" + variable.upper().replace("-", "_"))
-            if value is not None:
+            key, value = told[flag]
+            settings.used.add(key)
+            source = f"{settings.path}: {key}"
+            defaults[parameter.name] = [value] if several and isinstance(value, str) else value
+        for name in (flag, "_".join((*trail, flag))):
+            variable = "GEOTAGGER_" + name.upper().replace("-", "_")
+            if (text := settings.environment.get(variable)) is not None:
+                source = variable
                 # several values of one option are separated as the folders of PATH are
-                several = getattr(parameter, "multiple", False)
-                defaults[parameter.name] = value.split(os.pathsep) if several else value
+                defaults[parameter.name] = text.split(os.pathsep) if several else text
+        if source:
+            try:
+                parameter.process_value(context, defaults[parameter.name])
+            except typer.BadParameter as error:
+                why = error.message.removeprefix("Value error, ").rstrip(".")
+                raise UsageError(f"{source} = {defaults[parameter.name]!r}: {why}") from error
     return defaults

@@ -186,7 +186,7 @@ def tag(
         show_profile(spent)
     if stop.is_set():
         raise typer.Exit(INTERRUPTED_EXIT_CODE)
-    raise typer.Exit(1 if tally.failures else 0)
+    raise typer.Exit(1 if tally.failures or reporter.has_lost_output else 0)
 
 
 @ends_cleanly

@@ -31,10 +31,14 @@ def undo(
     Example: `geotagger undo 12 --only ~/Photos/2019`
     """
     from geotagger.cli.report import Reporter
-    from geotagger.index import open_index
+    from geotagger.index import default_index_path, open_index
     from geotagger.tag.undo import run_to_undo
     from geotagger.tag.undo import undo as take_back
 
+    if not (index or default_index_path()).exists():
+        raise UsageError(
+            "there is nothing to undo: nothing has been tagged yet, or --index names another file"
+        )
     with open_index(index) as opened:
         chosen = run_to_undo(opened, run)
         if not yes:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from threading import Event
 from typing import TYPE_CHECKING
 
-from geotagger.archive.names import is_at_or_below
+from geotagger.archive.names import is_at_or_below, is_left_out_below
 from geotagger.engine.cores import usable_cores
 from geotagger.index import Index
 from geotagger.index.roots import Root
@@ -74,4 +74,7 @@ class Stage:
         self.listener.report(outcome)
 
     def in_scope(self, path: str) -> bool:
-        return is_at_or_below(path, self.below)
+        """Whether this run may do anything about a photo."""
+        return is_at_or_below(path, self.below) and not is_left_out_below(
+            path, self.below, self.options.exclude
+        )

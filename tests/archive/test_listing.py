@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geotagger.archive import file_entry, fingerprint, folders, walk
+from geotagger.archive.names import is_left_out_below
 from geotagger.errors import ArchiveError
 
 
@@ -275,3 +276,12 @@ def test_a_fingerprint_changes_with_the_head_and_the_size(tmp_path: Path) -> Non
     assert fingerprint(str(make(tmp_path / "b", b"x" * 100_000))) == one
     assert fingerprint(str(make(tmp_path / "c", b"y" + b"x" * 99_999))) != one
     assert fingerprint(str(make(tmp_path / "d", b"x" * 100_001))) != one
+
+
+def test_a_file_is_left_out_when_a_walk_would_pass_over_it(tmp_path: Path) -> None:
+    for name in ("a.jpg", "b.png", "skip/c.jpg", "keep/skip.jpg", "keep/tmp/d.jpg", "keep/tmp/deep/e.jpg"):
+        make(tmp_path / name)
+    patterns = ["*.png", "skip", "keep/tmp"]
+    left = [e.path for e in walk([str(tmp_path)]) if not is_left_out_below(e.path, [str(tmp_path)], patterns)]
+    assert [os.path.relpath(path, tmp_path) for path in left] == names(tmp_path, exclude=patterns)
+    assert not is_left_out_below(str(tmp_path / "b.png"), [str(tmp_path / "b.png")], patterns)
