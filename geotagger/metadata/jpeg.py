@@ -31,6 +31,9 @@ EXIF_HEADER = b"Exif\0\0"
 # some cameras put bytes before the name, write it in other letters, or end it with one zero
 _EXIF_NAME = re.compile(rb"(.{0,4})Exif\0", re.DOTALL | re.IGNORECASE)
 _TIFF_HEADERS = (b"II*\0", b"MM\0*")
+_AFCP = (b"AXS!", b"AXS*")
+"""The last record of AXS File Concatenation Protocol, press agencies' IPTC behind the image: whether all
+that counts from the file's start could be set right is for its own programs to know."""
 
 
 class Segment(NamedTuple):
@@ -125,6 +128,8 @@ class Jpeg:
             segment = self._xmp[number]
             result.append(Splice(segment.start, 4 + segment.size, b""))
         result += self._new_segments(change)
+        if any(s.growth for s in result) and self._window.read(self._window.size - 12, 4) in _AFCP:
+            raise RefusedError("the AFCP block at its end counts from the start of the file")
         return ordered([*result, *self._redirected(ordered(result))])
 
     def _exif_splices(self, parts: list[_Part], size: int, changes: Sequence[Splice]) -> Iterator[Splice]:

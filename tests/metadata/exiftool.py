@@ -23,5 +23,9 @@ def tags(path: Path, *options: str) -> dict[str, Any]:
     return record
 
 
+def run(*arguments: str) -> None:
+    subprocess.run(["exiftool", "-q", *arguments], capture_output=True, check=True)
+
+
 def binary(path: Path, tag: str) -> bytes:
     return subprocess.run(["exiftool", "-b", f"-{tag}", str(path)], capture_output=True, check=False).stdout
