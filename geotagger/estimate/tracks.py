@@ -9,6 +9,7 @@ Takes arrays of points, gives fixes. Knows nothing of files; trackfiles.py reads
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,8 @@ from geotagger.estimate.values import Fix, Observation
 from geotagger.geo import distance_km, interpolate
 
 FloatArray = NDArray[np.float64]
+Places = tuple[FloatArray, FloatArray, FloatArray]
+"""Latitudes and longitudes in degrees and errors in km at 68 %, float64 (n,) each."""
 
 RECEIVER_ERROR_KM = 0.01
 LONGEST_GAP_S = 3 * HOUR_S
@@ -76,32 +79,62 @@ class Tracks:
 
     def fix_at(self, utc: float, utc_error_s: float = 0.0) -> Fix | None:
         """The place at a time, rung `track`; None where no track has points close enough in time."""
-        found = [fix for track in self.tracks if (fix := _fix_at(track, utc, utc_error_s)) is not None]
-        if not found:
-            return None
-        best = min(found, key=lambda fix: fix.error_km)
-        # a second device that was elsewhere makes the first less sure, unless it is vague itself
-        rivals = [
-            float(distance_km(best.latitude, best.longitude, other.latitude, other.longitude))
-            for other in found
-            if other.error_km < 3 * best.error_km
-        ]
-        return Fix(best.latitude, best.longitude, max(best.error_km, max(rivals) / 2), "track")
+        lat, lng, error = self.places_at(np.array([utc], dtype=np.float64), utc_error_s)
+        return None if np.isnan(error[0]) else Fix(float(lat[0]), float(lng[0]), float(error[0]), "track")
+
+    def places_at(self, utc: FloatArray, utc_error_s: float = 0.0) -> Places:
+        """The places at many times (n,), NaN where no track speaks."""
+        order = np.argsort(utc, kind="stable")
+        times = utc[order]
+        lat, lng, error, least = (np.full(len(times), fill) for fill in (np.nan, np.nan, np.nan, np.inf))
+        speaking = []
+        for track in self._within(times[0], times[-1], ENDS_REACH_S) if len(times) else ():
+            first = np.searchsorted(times, track.utc[0] - ENDS_REACH_S)
+            part = slice(first, np.searchsorted(times, track.utc[-1] + ENDS_REACH_S, side="right"))
+            places = _places_on(track, times[part], utc_error_s)
+            speaking.append((part, places))
+            surer = places[2] < least[part]
+            for kept, told in zip((lat, lng, error, least), (*places, places[2]), strict=True):
+                kept[part][surer] = told[surer]
+        for part, (other_lat, other_lng, other_error) in speaking:
+            # a second device that was elsewhere makes the first less sure, unless it is vague itself
+            rivals = other_error < 3 * least[part]
+            apart = distance_km(lat[part], lng[part], other_lat, other_lng)
+            error[part] = np.where(rivals, np.fmax(error[part], apart / 2), error[part])
+        back = np.empty_like(order)
+        back[order] = np.arange(len(order))
+        return lat[back], lng[back], error[back]
 
     def anchors(self, first_utc: float, last_utc: float) -> list[Observation]:
-        """Points of the tracks as fixes near in time, thinned to one in ten minutes a device, from the
-        last before the span to the first after it."""
+        """Points of the tracks as fixes near in time, thinned to one in ten minutes a device, with the
+        last before the span and the first after it."""
+        starts, ends = self._spans
+        met = self._within(first_utc, last_utc)
         found = []
-        for track in self.tracks:
-            low = max(int(np.searchsorted(track.utc, first_utc)) - 1, 0)
-            high = min(int(np.searchsorted(track.utc, last_utc)) + 1, len(track.utc))
+        for track in met:
             last = -np.inf
-            for n in range(low, high):
-                if track.utc[n] - last >= _ANCHOR_EVERY_S or n in (low, high - 1):
+            for n in range(*np.searchsorted(track.utc, (first_utc, last_utc))):
+                if track.utc[n] - last >= _ANCHOR_EVERY_S:
                     last = track.utc[n]
-                    fix = Fix(float(track.lat[n]), float(track.lng[n]), float(track.error_km[n]), "track")
-                    found.append(Observation(-1, float(track.utc[n]), fix=fix))
-        return sorted(found, key=lambda o: o.utc or 0.0)
+                    found.append(_anchor(track, n))
+        before = [_anchor(t, int(np.searchsorted(t.utc, first_utc)) - 1) for t in met if t.utc[0] < first_utc]
+        after = [_anchor(t, int(np.searchsorted(t.utc, last_utc))) for t in met if t.utc[-1] >= last_utc]
+        if (ends < first_utc).any():
+            before.append(_anchor(self.tracks[int(np.where(ends < first_utc, ends, -np.inf).argmax())], -1))
+        if (starts > last_utc).any():
+            after.append(_anchor(self.tracks[int(np.where(starts > last_utc, starts, np.inf).argmin())], 0))
+        found += sorted(before, key=_moment)[-1:] + sorted(after, key=_moment)[:1]
+        return sorted(found, key=_moment)
+
+    def _within(self, first_utc: float, last_utc: float, reach_s: float = 0.0) -> list[Track]:
+        """The tracks whose time meets this span, or comes as near to it as the reach."""
+        starts, ends = self._spans
+        met = (starts <= last_utc + reach_s) & (ends >= first_utc - reach_s)
+        return [self.tracks[n] for n in np.flatnonzero(met)]
+
+    @cached_property
+    def _spans(self) -> tuple[FloatArray, FloatArray]:
+        return np.array([t.utc[0] for t in self.tracks]), np.array([t.utc[-1] for t in self.tracks])
 
     def clocked(self) -> Iterator[Clocked]:
         """Moments with a place, in local time, so that photos beside a track get its time zone."""
@@ -117,37 +150,37 @@ class Tracks:
                     moment = datetime.fromtimestamp(float(track.utc[n]), UTC).replace(tzinfo=None)
                     yield Clocked(moment + offset, offset, latitude=place[0], longitude=place[1])
 
-    @property
-    def span(self) -> tuple[float, float] | None:
-        if not self.tracks:
-            return None
-        return min(float(t.utc[0]) for t in self.tracks), max(float(t.utc[-1]) for t in self.tracks)
+
+def _moment(anchor: Observation) -> float:
+    return anchor.utc or 0.0
 
 
-def _fix_at(track: Track, utc: float, utc_error_s: float) -> Fix | None:
-    at = int(np.searchsorted(track.utc, utc))
-    if at == 0 or at == len(track.utc):
-        end = 0 if at == 0 else -1
-        away = abs(float(track.utc[end]) - utc)
-        if away > ENDS_REACH_S:
-            return None
-        error = np.hypot(track.error_km[end], float(Motion().reach_km(away + utc_error_s)))
-        return Fix(float(track.lat[end]), float(track.lng[end]), float(error), "track")
-    gap = float(track.utc[at] - track.utc[at - 1])
-    if gap > LONGEST_GAP_S:
-        return None
-    before, after = at - 1, at
-    fraction = (utc - float(track.utc[before])) / gap
-    apart = float(distance_km(track.lat[before], track.lng[before], track.lat[after], track.lng[after]))
-    if apart > FASTEST_KM_S * gap + 1.0:
-        return None
-    lat, lng = interpolate(
-        track.lat[before], track.lng[before], track.lat[after], track.lng[after], np.float64(fraction)
-    )
-    bridge = 2 * np.sqrt(fraction * (1 - fraction)) * (_CURVE * apart + 0.5 * float(Motion().reach_km(gap)))
-    late = min(utc_error_s * apart / gap, apart + float(Motion().reach_km(utc_error_s)))
-    error = float(np.sqrt(max(track.error_km[before], track.error_km[after]) ** 2 + bridge**2 + late**2))
-    return Fix(float(lat), float(lng), error, "track")
+def _anchor(track: Track, n: int) -> Observation:
+    fix = Fix(float(track.lat[n]), float(track.lng[n]), float(track.error_km[n]), "track")
+    return Observation(-1, float(track.utc[n]), fix=fix)
+
+
+def _places_on(track: Track, utc: FloatArray, utc_error_s: float) -> Places:
+    """Places and errors on one track, its times no farther than ENDS_REACH_S from the track's; the error is
+    infinite where its points are too far apart to say."""
+    after = np.searchsorted(track.utc, utc)
+    before = np.maximum(after - 1, 0)
+    after = np.minimum(after, len(track.utc) - 1)
+    receiver = np.maximum(track.error_km[before], track.error_km[after])
+    gap = track.utc[after] - track.utc[before]
+    outside = np.minimum(np.abs(track.utc[after] - utc), np.abs(track.utc[before] - utc))
+    apart = distance_km(track.lat[before], track.lng[before], track.lat[after], track.lng[after])
+    at_end = before == after
+    fraction = np.divide(utc - track.utc[before], gap, out=np.zeros_like(utc), where=~at_end)
+    lat, lng = interpolate(track.lat[before], track.lng[before], track.lat[after], track.lng[after], fraction)
+    motion = Motion()
+    bridge = 2 * np.sqrt(fraction * (1 - fraction)) * (_CURVE * apart + 0.5 * motion.reach_km(gap))
+    speed = np.divide(apart, gap, out=np.zeros_like(apart), where=~at_end)
+    late = np.minimum(utc_error_s * speed, apart + float(motion.reach_km(utc_error_s)))
+    between = np.sqrt(receiver**2 + bridge**2 + late**2)
+    beyond = np.hypot(receiver, motion.reach_km(outside + utc_error_s))
+    possible = (gap <= LONGEST_GAP_S) & (apart <= FASTEST_KM_S * gap + 1.0)
+    return lat, lng, np.where(at_end, beyond, np.where(possible, between, np.inf))
 
 
 def as_arrays(points: Sequence[tuple[float, float, float, float]]) -> tuple[FloatArray, ...]:

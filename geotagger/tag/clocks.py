@@ -85,7 +85,7 @@ def _wrong_clocks(
             placed.utc[own].tolist(),
             placed.lat[own].tolist(),
             placed.lng[own].tolist(),
-            reference.fix_at,
+            reference.places_at,
         )
         if evidence is not None:
             note(str(evidence))

@@ -27,9 +27,6 @@ from geotagger.estimate.evaluation import (
 from geotagger.estimate.learning import fit_logistic
 from geotagger.estimate.movement import Correction
 from geotagger.estimate.plots import draw_reliability, draw_risk_coverage, text_plot
-from geotagger.estimate.values import Fix
-from geotagger.estimate.wrongclocks import find_wrong_clock
-from geotagger.geo import interpolate
 from geotagger.tag.sightings import read_sightings
 from tests.estimate.archives import life
 
@@ -161,28 +158,6 @@ def test_plots_are_pictures_and_lines(tmp_path: Path) -> None:
         with Image.open(tmp_path / name) as image:
             assert image.size[0] > 400
     assert len({len(line) for line in text_plot([(0.5, 0.5)], diagonal=True)[:-2]}) == 1
-
-
-def test_a_wrong_clock_is_found_with_its_evidence() -> None:
-    rng = np.random.default_rng(0)
-
-    def reference(utc: float) -> Fix | None:
-        if not 0 <= utc <= 40_000:
-            return None
-        lat, lng = interpolate(50.0, 7.0, 51.0, 8.0, utc / 40_000)
-        return Fix(float(lat) + 0.02 * np.sin(utc / 900), float(lng), 0.02, "track")
-
-    true = np.sort(rng.uniform(5000, 30_000, 12))
-    places = [reference(t) for t in true]
-    lat = [fix.latitude for fix in places if fix is not None]
-    lng = [fix.longitude for fix in places if fix is not None]
-    found = find_wrong_clock("Canon", (true - 3780).tolist(), lat, lng, reference)
-    assert found is not None
-    assert found.shift_s == pytest.approx(3780, abs=15)
-    assert found.median_after_km < found.median_before_km
-    assert "+1h0" in str(found)
-    assert find_wrong_clock("Canon", true.tolist(), lat, lng, reference) is None
-    assert find_wrong_clock("Canon", true[:3].tolist(), lat[:3], lng[:3], reference) is None
 
 
 @pytest.fixture

@@ -8,11 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from geotagger.errors import SourceError
+from geotagger.estimate.movement import Motion
 from geotagger.estimate.trackfiles import load_tracks
-from geotagger.estimate.tracks import Tracks, clean_track
-from geotagger.geo import distance_km
+from geotagger.estimate.tracks import Track, Tracks, clean_track
+from geotagger.estimate.values import Fix
+from geotagger.geo import distance_km, interpolate
 
 T0 = datetime(2024, 5, 1, 10, tzinfo=UTC).timestamp()
 GPX = (
@@ -237,6 +241,71 @@ def test_two_devices_that_disagree_make_the_place_less_sure() -> None:
     fix = Tracks(one.tracks + other.tracks).fix_at(30)
     assert fix is not None
     assert fix.error_km > 5
+
+
+def plain_fix(tracks: Tracks, utc: float, utc_error_s: float) -> Fix | None:
+    """The reference: every track is asked, one moment at a time."""
+    found = [fix for track in tracks.tracks if (fix := plain_fix_on(track, utc, utc_error_s)) is not None]
+    if not found:
+        return None
+    best = min(found, key=lambda fix: fix.error_km)
+    apart = [
+        float(distance_km(best.latitude, best.longitude, other.latitude, other.longitude))
+        for other in found
+        if other.error_km < 3 * best.error_km
+    ]
+    return Fix(best.latitude, best.longitude, max(best.error_km, max(apart) / 2), "track")
+
+
+def plain_fix_on(track: Track, utc: float, utc_error_s: float) -> Fix | None:
+    at = int(np.searchsorted(track.utc, utc))
+    if at == 0 or at == len(track.utc):
+        end = 0 if at == 0 else -1
+        away = abs(float(track.utc[end]) - utc)
+        if away > 120:
+            return None
+        error = np.hypot(track.error_km[end], float(Motion().reach_km(away + utc_error_s)))
+        return Fix(float(track.lat[end]), float(track.lng[end]), float(error), "track")
+    one, two = [(float(track.lat[n]), float(track.lng[n])) for n in (at - 1, at)]
+    gap, apart = float(track.utc[at] - track.utc[at - 1]), float(distance_km(*one, *two))
+    if gap > 3 * 3600 or apart > 0.35 * gap + 1:
+        return None
+    fraction = (utc - float(track.utc[at - 1])) / gap
+    lat, lng = interpolate(*one, *two, fraction)
+    bridge = 2 * np.sqrt(fraction * (1 - fraction)) * (0.3 * apart + 0.5 * float(Motion().reach_km(gap)))
+    late = min(utc_error_s * apart / gap, apart + float(Motion().reach_km(utc_error_s)))
+    receiver = max(float(track.error_km[at - 1]), float(track.error_km[at]))
+    return Fix(float(lat), float(lng), float(np.sqrt(receiver**2 + bridge**2 + late**2)), "track")
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.0, 2.0, 3600.0]))
+def test_many_moments_at_once_give_the_places_of_each_alone(seed: int, utc_error_s: float) -> None:
+    rng = np.random.default_rng(seed)
+    made = []
+    for number in range(int(rng.integers(0, 5))):
+        n = int(rng.integers(1, 9))
+        utc = rng.integers(0, 50_000) + np.cumsum(rng.choice([5.0, 600.0, 9000.0, 12000.0], n))
+        lat, lng = (middle + np.cumsum(rng.normal(0, 0.02, n)) for middle in (50.0, 179.9))
+        track = clean_track(str(number), utc, lat, (lng + 180) % 360 - 180, rng.uniform(0.01, 1, n))
+        made += [] if track is None else [track]
+    tracks = Tracks(tuple(made))
+    own = np.concatenate([rng.uniform(-1e3, 1e5, 20), *(track.utc for track in made)])
+    moments = rng.permutation(np.concatenate([own, own + 120, own - 120]))
+    for moment, lat, lng, error in zip(moments, *tracks.places_at(moments, utc_error_s), strict=True):
+        expected = plain_fix(tracks, float(moment), utc_error_s)
+        if expected is None:
+            assert np.isnan([lat, lng, error]).all()
+        else:
+            assert distance_km(lat, lng, expected.latitude, expected.longitude) < 1e-6
+            assert error == pytest.approx(expected.error_km)
+
+
+def test_of_thousands_of_tracks_only_those_near_in_time_are_anchors() -> None:
+    days = [track_of(*((86400.0 * n + t, 50, 7) for t in (0, 1200, 2400))).tracks[0] for n in range(2000)]
+    around = Tracks(tuple(days)).anchors(86400.0 * 7 + 60, 86400.0 * 7 + 2000)
+    between = Tracks(tuple(days)).anchors(86400.0 * 7 + 5000, 86400.0 * 7 + 6000)
+    assert [anchor.utc for anchor in around] == [86400.0 * 7 + t for t in (0, 1200, 2400)]
+    assert [anchor.utc for anchor in between] == [86400.0 * 7 + 2400, 86400.0 * 8]
 
 
 def test_across_the_date_line_the_short_way_is_taken() -> None:
