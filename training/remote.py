@@ -92,11 +92,14 @@ def _read_fsspec(address: str) -> bytes:
     try:
         import fsspec
 
-        with fsspec.open(address, "rb") as file:
-            return bytes(file.read())
+        files, path = fsspec.core.url_to_fs(address)
+        return bytes(files.cat_file(path))  # in one request, where opening a file would make three
     except FileNotFoundError:
         raise MissingError("no such object") from None
     except ImportError as error:
         raise TrainingError(f"{address}: this kind of address needs another package: {error}") from None
-    except OSError as error:
-        raise UnreachableError(str(error)) from None
+    except Exception as error:
+        # every store has errors of its own: botocore's, for one, are no OSErrors
+        name = type(error).__name__
+        advice = " (a public bucket? set FSSPEC_S3_ANON=true)" if "Credentials" in name else ""
+        raise UnreachableError(f"{name}: {error}{advice}") from None
