@@ -4,9 +4,12 @@ Every position that geotagger writes carries its rung and, for an estimate, the 
 model, the run and the cell. The mark stands twice: in EXIF GPSProcessingMethod, which every
 reader shows, and in XMP properties of our own namespace. EXIF 2.32 knows no word for
 "estimated" (its values are GPS, CELLID, WLAN and MANUAL), so the mark is free text that
-starts with our name. Read by the photo room, written by the metadata room.
+starts with our name. It also names the place it speaks of: programs with which owners correct a
+place change the coordinates and leave the rest, and that place is no longer ours. Read by the
+photo room, written by the metadata room.
 """
 
+import functools
 import re
 from dataclasses import dataclass
 
@@ -14,6 +17,9 @@ XMP_NAMESPACE = "https://geotagger.dev/ns/1.0/"
 XMP_PREFIX = "geotagger"
 
 _FIELD = re.compile(r"([a-z]+)=([^;]*)")
+
+_SAME_PLACE_DEG = 1e-5
+"""A metre: programs round the coordinates that they write again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +40,20 @@ class Mark:
         return self.rung != "manual"
 
 
-def processing_method(mark: Mark) -> str:
-    """The text of GPSProcessingMethod, ASCII."""
+def processing_method(mark: Mark, latitude: float, longitude: float) -> str:
+    """The text of GPSProcessingMethod beside this place, ASCII."""
+    kind, _, told = text_of(mark).partition("; ")
+    return f"{kind}; at={place_text(latitude, longitude)}; {told}"
+
+
+def place_text(latitude: float, longitude: float) -> str:
+    """A place as marks name it, in degrees."""
+    return f"{latitude:.6f},{longitude:.6f}"
+
+
+@functools.lru_cache(maxsize=64)
+def text_of(mark: Mark) -> str:
+    """What a mark says besides its place, ASCII; asked for several times for each photo."""
     fields = {
         "rung": mark.rung,
         "p": None if mark.confidence is None else f"{mark.confidence:.4g}",
@@ -49,11 +67,14 @@ def processing_method(mark: Mark) -> str:
     return f"geotagger {kind}; {told}"
 
 
-def mark_of(method: str) -> Mark | None:
-    """The mark in a GPSProcessingMethod text, None when somebody else wrote it."""
+def mark_of(method: str, latitude: float, longitude: float) -> Mark | None:
+    """The mark in a GPSProcessingMethod text; None when somebody else wrote it, or the place that
+    stands beside it."""
     if not method.startswith("geotagger "):
         return None
     fields = dict(_FIELD.findall(method))
+    if not speaks_of(fields.get("at"), latitude, longitude):
+        return None
     return Mark(
         rung=fields.get("rung", "visual"),
         confidence=_number(fields.get("p")),
@@ -61,6 +82,18 @@ def mark_of(method: str) -> Mark | None:
         model=fields.get("model"),
         run=fields.get("run"),
         cell=fields.get("cell"),
+    )
+
+
+def speaks_of(at: str | None, latitude: float, longitude: float) -> bool:
+    """Whether the place that a mark names is this one. Marks of early versions name none, and are
+    believed."""
+    if at is None:
+        return True
+    there = [_number(part) for part in at.split(",")]
+    return len(there) == 2 and all(
+        one is not None and abs(one - other) <= _SAME_PLACE_DEG
+        for one, other in zip(there, (latitude, longitude), strict=True)
     )
 
 

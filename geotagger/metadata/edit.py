@@ -39,7 +39,7 @@ class Edit:
     there was no such file before. `kept_hash` is the XXH3 (128 bits, hexadecimal) of the bytes
     that both versions share, in order, `added_hash` of those only the new one has. `mtime_ns`
     is the old time of last change, None for a created file. `latitude`, `longitude` and
-    `method` (GPSProcessingMethod) are what was written, to know it again among later changes.
+    `method` (the text of the mark) are what was written, to know it again among later changes.
     """
 
     target: str

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator
 
 from geotagger.errors import WriteRefusedError
+from geotagger.marks import text_of
 from geotagger.metadata import gps, replace, sidecar, verify, xmp
 from geotagger.metadata.containers import layout_of
 from geotagger.metadata.edit import Edit, EditKind
@@ -170,5 +171,5 @@ def _is_meant(found: FoundPosition, only: Edit | None) -> bool:
         and only.longitude is not None
         and math.isclose(found.latitude, only.latitude, rel_tol=0, abs_tol=_SAME_PLACE_DEG)
         and math.isclose(found.longitude, only.longitude, rel_tol=0, abs_tol=_SAME_PLACE_DEG)
-        and gps.method_text(found.mark) == only.method
+        and text_of(found.mark) == only.method
     )

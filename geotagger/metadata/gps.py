@@ -6,7 +6,6 @@ that is there, the fields that tell of something else than the position (times, 
 speeds) are kept. Knows nothing of where the directory is put.
 """
 
-import functools
 import math
 import struct
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ from typing import Any
 import piexif  # type: ignore[import-untyped]
 
 from geotagger.geo import is_place
-from geotagger.marks import Mark, mark_of, processing_method
+from geotagger.marks import mark_of, processing_method
 from geotagger.metadata.tiff import Entry, pointing_block
 from geotagger.metadata.values import FoundPosition, Position
 
@@ -37,12 +36,6 @@ SECOND_PARTS = 1_000_000
 _CHARACTER_CODE = b"ASCII\0\0\0"
 _TAGS: dict[int, dict[str, Any]] = piexif.TAGS["GPS"]
 _ASCII, _RATIONAL = 2, 5
-
-
-@functools.lru_cache(maxsize=64)
-def method_text(mark: Mark) -> str:
-    """GPSProcessingMethod; asked for several times for each photo, by writer, check and journal."""
-    return processing_method(mark)
 
 
 def built(position: Position, order: str) -> list[Entry]:
@@ -75,7 +68,7 @@ def fields_of(position: Position) -> dict[int, Any]:
         LONGITUDE_REF: b"E" if position.longitude >= 0 else b"W",
         LONGITUDE: _degrees(position.longitude),
         MAP_DATUM: b"WGS-84",
-        METHOD: _CHARACTER_CODE + method_text(position.mark).encode("ascii"),
+        METHOD: _CHARACTER_CODE + _method(position).encode("ascii"),
     }
     if position.altitude_m is not None:
         fields[ALTITUDE_REF] = (0 if position.altitude_m >= 0 else 1,)
@@ -83,6 +76,10 @@ def fields_of(position: Position) -> dict[int, Any]:
     if position.mark.radius_km is not None:
         fields[ERROR] = (round(position.mark.radius_km * 1000 * 100), 100)
     return fields
+
+
+def _method(position: Position) -> str:
+    return processing_method(position.mark, position.latitude, position.longitude)
 
 
 def merged(old: Sequence[Entry], position: Position, order: str) -> list[Entry]:
@@ -124,7 +121,7 @@ def read(entries: Sequence[Entry], order: str) -> FoundPosition | None:
     return FoundPosition(
         latitude,
         longitude,
-        mark_of(_text(method.data or b"")) if method else None,
+        mark_of(_text(method.data or b""), latitude, longitude) if method else None,
         _altitude(found.get(ALTITUDE), found.get(ALTITUDE_REF), order),
     )
 

@@ -6,6 +6,7 @@ that was asked for. That the bytes between the changes are the same has been sho
 
 import math
 
+from geotagger.marks import text_of
 from geotagger.metadata import gps, xmp
 from geotagger.metadata.layout import Layout
 from geotagger.metadata.rdf import XmpError
@@ -129,7 +130,7 @@ def _check_position(found: FoundPosition, asked: Position) -> None:
         math.isclose(found.latitude, asked.latitude, rel_tol=0, abs_tol=_TOLERANCE_DEG)
         and math.isclose(found.longitude, asked.longitude, rel_tol=0, abs_tol=_TOLERANCE_DEG)
         and found.mark is not None
-        and gps.method_text(found.mark) == gps.method_text(asked.mark)
+        and text_of(found.mark) == text_of(asked.mark)
         and (
             asked.altitude_m is None
             or (found.altitude_m is not None and abs(found.altitude_m - asked.altitude_m) <= 0.001)

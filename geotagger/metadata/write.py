@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from geotagger.errors import WriteError, WriteRefusedError
+from geotagger.marks import text_of
 from geotagger.metadata import gps, replace, sidecar, verify, xmp
 from geotagger.metadata.containers import layout_of
 from geotagger.metadata.edit import Edit, EditKind, patches_of
@@ -229,7 +230,7 @@ def edit_of(
         mtime_ns=source.status.st_mtime_ns,
         latitude=position.latitude if position else None,
         longitude=position.longitude if position else None,
-        method=gps.method_text(position.mark) if position else None,
+        method=text_of(position.mark) if position else None,
     )
 
 
@@ -263,7 +264,7 @@ def _prepare_sidecar(
             mtime_ns=None,
             latitude=position.latitude,
             longitude=position.longitude,
-            method=gps.method_text(position.mark),
+            method=text_of(position.mark),
         )
         return Prepared(edit, temporary, note)
     return _prepare_merge(path, os.path.realpath(existing), position, overwrite, durable, note)

@@ -11,7 +11,15 @@ from collections.abc import Sequence
 from xml.sax.saxutils import escape, quoteattr
 
 from geotagger.geo import is_place
-from geotagger.marks import XMP_NAMESPACE, XMP_PREFIX, Mark, mark_of, processing_method
+from geotagger.marks import (
+    XMP_NAMESPACE,
+    XMP_PREFIX,
+    Mark,
+    mark_of,
+    place_text,
+    processing_method,
+    speaks_of,
+)
 from geotagger.metadata.rdf import Name, Packet, Property, parsed
 from geotagger.metadata.splice import Splice, ordered
 from geotagger.metadata.values import FoundPosition, Position
@@ -30,7 +38,7 @@ _OF_THE_FIX = (
     "GPSAltitude", "GPSAltitudeRef", "GPSSatellites", "GPSStatus", "GPSMeasureMode", "GPSDOP",
     "GPSAreaInformation", "GPSDifferential",
 )  # fmt: skip
-_OURS = ("Rung", "Confidence", "RadiusKm", "Model", "Run", "Cell")
+_OURS = ("Rung", "Confidence", "RadiusKm", "Model", "Run", "Cell", "At")
 
 _COORDINATE = re.compile(
     r"([+-]?\d{1,3}(?:\.\d+)?)(?:[, ]\s*(\d{1,2}(?:\.\d+)?))?(?:[, ]\s*(\d{1,2}(?:\.\d+)?))?\s*([NSEWnsew]?)"
@@ -65,7 +73,7 @@ def position_of(data: bytes) -> FoundPosition | None:
     altitude = _rational(values.get((EXIF, "GPSAltitude")))
     if altitude is not None and values.get((EXIF, "GPSAltitudeRef"), "0").startswith("1"):
         altitude = -altitude
-    return FoundPosition(latitude, longitude, _mark(values), altitude)
+    return FoundPosition(latitude, longitude, _mark_at(values, latitude, longitude), altitude)
 
 
 def is_marked(data: bytes) -> bool:
@@ -85,20 +93,18 @@ def others(data: bytes) -> list[tuple[Name, str]]:
 
 
 def mark_in(data: bytes) -> Mark | None:
-    """What a packet's own fields of ours say. XmpError when it cannot be read."""
-    return _mark(parsed(data).values())
+    """What a packet's own fields of ours say, wherever that is. XmpError when it cannot be read."""
+    return _own_mark(parsed(data).values())
 
 
 def new_packet(position: Position) -> bytes:
     """A packet of our own with nothing but the position."""
-    return _PACKET % _node(
-        "rdf:", 'rdf:about=""', "\n", _position_fields(position), _mark_fields(position.mark)
-    )
+    return _PACKET % _node("rdf:", 'rdf:about=""', "\n", _position_fields(position), _mark_fields(position))
 
 
 def new_mark_packet(position: Position) -> bytes:
     """A packet with our own fields only, to stand beside EXIF that holds the position."""
-    return _PACKET % _node("rdf:", 'rdf:about=""', "\n", {}, _mark_fields(position.mark))
+    return _PACKET % _node("rdf:", 'rdf:about=""', "\n", {}, _mark_fields(position))
 
 
 def with_position(data: bytes, position: Position) -> list[Splice]:
@@ -107,12 +113,12 @@ def with_position(data: bytes, position: Position) -> list[Splice]:
     had_one = any(p.name in ((EXIF, "GPSLatitude"), (EXIF, "GPSLongitude")) for p in packet.properties())
     stale = {(EXIF, local) for local in _OF_THE_POSITION + (_OF_THE_FIX if had_one else ())}
     stale |= {(EXIF, "GPSLatitudeRef"), (EXIF, "GPSLongitudeRef")}
-    return _changed(packet, _position_fields(position), _mark_fields(position.mark), stale)
+    return _changed(packet, _position_fields(position), _mark_fields(position), stale)
 
 
 def with_mark(data: bytes, position: Position) -> list[Splice]:
     """Splices that give the packet our own fields, for a photo whose position stands in EXIF only."""
-    return _changed(parsed(data), {}, _mark_fields(position.mark), set())
+    return _changed(parsed(data), {}, _mark_fields(position), set())
 
 
 def without_position(data: bytes) -> list[Splice] | None:
@@ -228,7 +234,7 @@ def _position_fields(position: Position) -> dict[str, str]:
         "GPSLatitude": _coordinate(position.latitude, "NS"),
         "GPSLongitude": _coordinate(position.longitude, "EW"),
         "GPSMapDatum": "WGS-84",
-        "GPSProcessingMethod": processing_method(position.mark),
+        "GPSProcessingMethod": processing_method(position.mark, position.latitude, position.longitude),
     }
     if position.mark.radius_km is not None:
         fields["GPSHPositioningError"] = f"{round(position.mark.radius_km * 100_000)}/100"
@@ -238,7 +244,8 @@ def _position_fields(position: Position) -> dict[str, str]:
     return fields
 
 
-def _mark_fields(mark: Mark) -> dict[str, str]:
+def _mark_fields(position: Position) -> dict[str, str]:
+    mark = position.mark
     fields = {
         "Rung": mark.rung,
         "Confidence": None if mark.confidence is None else f"{mark.confidence:.4g}",
@@ -246,14 +253,23 @@ def _mark_fields(mark: Mark) -> dict[str, str]:
         "Model": mark.model,
         "Run": mark.run,
         "Cell": mark.cell,
+        "At": place_text(position.latitude, position.longitude),
     }
     return {k: _NOT_XML.sub("?", v) for k, v in fields.items() if v is not None}
 
 
-def _mark(values: dict[Name, str]) -> Mark | None:
+def _mark_at(values: dict[Name, str], latitude: float, longitude: float) -> Mark | None:
+    """The mark of the position that stands in the packet, None when that is somebody else's."""
+    mark = _own_mark(values)
+    if mark is not None and speaks_of(values.get((XMP_NAMESPACE, "At")), latitude, longitude):
+        return mark
+    return mark_of(values.get((EXIF, "GPSProcessingMethod"), ""), latitude, longitude)
+
+
+def _own_mark(values: dict[Name, str]) -> Mark | None:
     rung = values.get((XMP_NAMESPACE, "Rung"))
     if rung is None:
-        return mark_of(values.get((EXIF, "GPSProcessingMethod"), ""))
+        return None
     return Mark(
         rung=rung,
         confidence=_number(values.get((XMP_NAMESPACE, "Confidence"))),

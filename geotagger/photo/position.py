@@ -48,7 +48,7 @@ def gps_fix(tags: Tags, xmp: bytes | None) -> tuple[GpsFix | None, list[str]]:
         error_m=_bounded(tags.number("gps", _POSITIONING_ERROR), _EARTH_HALF_M),
         dop=_bounded(tags.number("gps", _DOP), 1000.0),
         utc=gps_moment(tags),
-        mark=mark_of(processing_method(tags)),
+        mark=mark_of(processing_method(tags), latitude, longitude),
         dimensions=int(mode) if mode in ("2", "3") else None,
     ), problems
 
@@ -61,7 +61,8 @@ def _of_xmp(xmp: bytes | None) -> tuple[GpsFix | None, list[str]]:
     wrong = _what_is_wrong(latitude, longitude)
     if wrong:
         return None, [wrong]
-    return GpsFix(latitude, longitude, mark=mark_of(xmp_text(xmp, "exif:GPSProcessingMethod"))), []
+    mark = mark_of(xmp_text(xmp, "exif:GPSProcessingMethod"), latitude, longitude)
+    return GpsFix(latitude, longitude, mark=mark), []
 
 
 def _what_is_wrong(latitude: float, longitude: float) -> str | None:

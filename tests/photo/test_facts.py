@@ -106,12 +106,31 @@ def test_gps_comes_with_its_quality(tmp_path: Path) -> None:
     assert fix.mark is None
 
 
-def test_our_own_mark_is_recognised(tmp_path: Path) -> None:
-    mark = Mark("visual", confidence=0.9, radius_km=25, model="rn101", run="r1", cell="47a1")
-    text = b"ASCII\0\0\0" + processing_method(mark).encode()
-    fix = read_facts(with_exif(tmp_path, exif(gps=place(1, 2) | {0x1B: text}))).fix
+OURS = Mark("visual", confidence=0.9, radius_km=25, model="rn101", run="r1", cell="47a1")
+
+
+def mark_beside(folder: Path, text: str) -> Mark | None:
+    """The mark that is read when this text stands beside 1° N, 2° E."""
+    gps = place(1, 2) | {0x1B: b"ASCII\0\0\0" + text.encode()}
+    fix = read_facts(with_exif(folder, exif(gps=gps))).fix
     assert fix is not None
-    assert fix.mark == mark
+    return fix.mark
+
+
+def test_our_own_mark_is_recognised(tmp_path: Path) -> None:
+    assert mark_beside(tmp_path, processing_method(OURS, 1, 2)) == OURS
+
+
+def test_a_mark_of_an_early_version_names_no_place_and_is_believed(tmp_path: Path) -> None:
+    text = "geotagger estimate; rung=visual; p=0.9; radiuskm=25; model=rn101; run=r1; cell=47a1"
+    assert mark_beside(tmp_path, text) == OURS
+
+
+@pytest.mark.parametrize(
+    "text", [processing_method(OURS, 1, 2.00002), "geotagger estimate; at=1; rung=visual"]
+)
+def test_a_mark_says_nothing_of_another_place_than_its_own(tmp_path: Path, text: str) -> None:
+    assert mark_beside(tmp_path, text) is None
 
 
 @pytest.mark.parametrize(

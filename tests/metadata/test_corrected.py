@@ -1,0 +1,123 @@
+"""A place that the owner corrects in another program is the owner's, whatever mark is beside it."""
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from geotagger.errors import WriteRefusedError
+from geotagger.marks import Mark, mark_of, processing_method, text_of
+from geotagger.metadata import Position, commit, forget, prepare, sidecar_position
+from geotagger.metadata.values import WriteMode
+from geotagger.photo.facts import read_facts
+from tests.metadata import exiftool
+from tests.metadata.conftest import ESTIMATE, Copied
+
+PHOTO = "exif-samples/jpg/Canon_40D.jpg"
+PARIS = ("-GPSLatitude=48.85", "-GPSLatitudeRef=N", "-GPSLongitude=2.35", "-GPSLongitudeRef=E")
+IN_XMP = ("-XMP-exif:GPSLatitude=48.85", "-XMP-exif:GPSLongitude=2.35")
+
+pytestmark = exiftool.needs_exiftool
+
+
+def exiftool_writes(path: Path, *tags: str) -> None:
+    subprocess.run(["exiftool", "-q", "-n", "-overwrite_original", *tags, str(path)], check=True)
+
+
+def estimated(photo: Path, **options: object) -> Path:
+    prepared = prepare(str(photo), ESTIMATE, **options)  # type: ignore[arg-type]
+    commit(prepared)
+    return Path(prepared.edit.target)
+
+
+def refuses_and_forgets_nothing(photo: Path, changed: Path, mode: WriteMode) -> None:
+    before = changed.read_bytes()
+    with pytest.raises(WriteRefusedError, match="has a position already"):
+        prepare(str(photo), ESTIMATE, mode=mode)
+    assert forget(str(photo)) == []
+    assert changed.read_bytes() == before
+
+
+def test_in_exif(copied: Copied) -> None:
+    photo = copied(PHOTO)
+    estimated(photo)
+    exiftool_writes(photo, *PARIS)
+    assert "GPSProcessingMethod" in str(exiftool.tags(photo)), "ExifTool left the mark"
+    fix = read_facts(photo).fix
+    assert fix is not None
+    assert (fix.latitude, fix.longitude) == pytest.approx((48.85, 2.35))
+    assert fix.mark is None
+    refuses_and_forgets_nothing(photo, photo, "exif")
+
+
+@pytest.mark.parametrize("kept", [(), ("-XMP-exif:GPSProcessingMethod=",)], ids=["both marks", "ours only"])
+def test_in_a_sidecar(copied: Copied, kept: tuple[str, ...]) -> None:
+    photo = copied(PHOTO)
+    sidecar = estimated(photo, mode="sidecar")
+    exiftool_writes(sidecar, *IN_XMP, *kept)
+    found = sidecar_position(str(photo))
+    assert found is not None
+    assert (found.latitude, found.longitude, found.mark) == (pytest.approx(48.85), pytest.approx(2.35), None)
+    refuses_and_forgets_nothing(photo, sidecar, "sidecar")
+
+
+def test_in_the_xmp_of_a_photo(copied: Copied) -> None:
+    photo = copied(PHOTO)
+    estimated(photo)
+    exiftool_writes(photo, *IN_XMP)
+    with pytest.raises(WriteRefusedError, match="has a position already"):
+        prepare(str(photo), ESTIMATE)
+    assert forget(str(photo)) == [str(photo)]
+    left = exiftool.tags(photo)
+    assert left["XMP-exif:GPSLatitude"] == pytest.approx(48.85)
+    assert "GPS:GPSLatitude" not in left
+
+
+def test_a_program_that_writes_the_same_place_again_changes_nothing(copied: Copied) -> None:
+    photo = copied(PHOTO)
+    estimated(photo)
+    exiftool_writes(photo, f"-GPSLatitude={round(abs(ESTIMATE.latitude), 6)}")
+    fix = read_facts(photo).fix
+    assert fix is not None
+    assert fix.mark == ESTIMATE.mark
+    assert forget(str(photo)) == [str(photo)]
+    assert not any("GPSLatitude" in name for name in exiftool.tags(photo))
+
+
+names = st.text(max_size=12)
+marks = st.builds(
+    Mark,
+    rung=st.sampled_from(["visual", "neighbours", "track", "manual"]),
+    confidence=st.none() | st.floats(0, 1),
+    radius_km=st.none() | st.floats(0.001, 20000),
+    model=st.none() | names,
+    run=st.none() | names,
+    cell=st.none() | st.just("6b12ae"),
+)
+
+
+@given(marks, st.floats(-90, 90), st.floats(-180, 180))
+def test_a_mark_is_found_again_at_its_place_and_at_no_other(mark: Mark, lat: float, lng: float) -> None:
+    text = processing_method(mark, lat, lng)
+    found = mark_of(text, lat, lng)
+    assert found is not None
+    assert text_of(found) == text_of(replace(mark, model=found.model, run=found.run))
+    assert mark_of(text, lat + 0.0001, lng) is None
+    assert mark_of(text, lat, lng - 0.0001) is None
+
+
+def test_what_was_written_bears_the_place(copied: Copied) -> None:
+    photo = copied(PHOTO)
+    estimated(photo)
+    told = exiftool.tags(photo)
+    assert "; at=-33.856784,151.215297; rung=visual" in told["GPS:GPSProcessingMethod"]
+    assert told["XMP-geotagger:At"] == "-33.856784,151.215297"
+    place = Position(1.0, 2.0, Mark("manual"))
+    commit(prepare(str(photo), place))
+    assert (
+        exiftool.tags(photo)["GPS:GPSProcessingMethod"]
+        == "geotagger place; at=1.000000,2.000000; rung=manual"
+    )

@@ -1,0 +1,36 @@
+"""What the owner says of a place in another program is never taken for an estimate of ours."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from geotagger.photo.facts import read_facts
+from tests.commands import Geotagger
+from tests.metadata import exiftool
+from tests.tag.scenes import walk_through_town
+
+pytestmark = exiftool.needs_exiftool
+
+
+@pytest.mark.parametrize("mode", ["exif", "sidecar"])
+def test_a_corrected_estimate_is_a_fix_from_then_on(geotagger: Geotagger, tmp_path: Path, mode: str) -> None:
+    scene = walk_through_town(tmp_path / "photos")
+    geotagger("tag", scene.folder, "--write", mode)
+    photo = scene.folder / "IMG_0001.jpg"
+    file = photo if mode == "exif" else photo.with_name("IMG_0001.jpg.xmp")
+    group = "EXIF" if mode == "exif" else "XMP-exif"
+    subprocess.run(
+        ["exiftool", "-q", "-n", "-overwrite_original", f"-{group}:GPSLatitude=48.2105", file], check=True
+    )
+    corrected = file.read_bytes()
+    for arguments in ((), ("--again",)):
+        said = geotagger("tag", scene.folder, "--write", mode, *arguments, "--json").by_name()[photo.name]
+        assert said["status"] == "kept"
+        assert said["rung"] == ("camera" if mode == "exif" else "sidecar")
+        assert said["latitude"] == pytest.approx(48.2105)
+    geotagger("forget", "--estimates", scene.folder, "--yes")
+    assert file.read_bytes() == corrected
+    assert read_facts(scene.folder / "IMG_0003.jpg").fix is None
+    geotagger("undo", "--yes")
+    assert file.read_bytes() == corrected
