@@ -69,8 +69,8 @@ def resolve_times(
     now: datetime | None = None,
 ) -> Times:
     """UTC of each row; see `ClockReader`."""
-    reader = ClockReader(rows, system_zone=system_zone, now=now)
-    read = [reader.read(row, clocks) for row in rows]
+    reader = ClockReader(rows, clocks=clocks, system_zone=system_zone, now=now)
+    read = [reader.read(row) for row in rows]
     return Times(
         np.array([utc for utc, _, _ in read], dtype=np.float64),
         np.array([error_s for _, error_s, _ in read], dtype=np.float64),
@@ -86,9 +86,16 @@ class ClockReader:
     """
 
     def __init__(
-        self, rows: Iterable[Clocked], *, system_zone: tzinfo | None = None, now: datetime | None = None
+        self,
+        rows: Iterable[Clocked],
+        *,
+        clocks: Mapping[str, float] | None = None,
+        system_zone: tzinfo | None = None,
+        now: datetime | None = None,
     ) -> None:
-        """`now` (aware) is where the future begins; no clock is believed that shows it."""
+        """`clocks` are seconds to add to what a camera says, by camera name (a part of the name is enough,
+        in any case). `now` (aware) is where the future begins; no clock is believed that shows it."""
+        self._clocks = clocks or {}
         self._latest = (now or datetime.now(UTC)).astimezone(UTC).replace(tzinfo=None) + _DAY
         self._system_zone = system_zone
         counts: dict[str, dict[timedelta, int]] = {}
@@ -100,18 +107,26 @@ class ClockReader:
 
     def read(self, row: Clocked, clocks: Mapping[str, float] | None = None) -> tuple[float, float, str]:
         """POSIX seconds (NaN where unknown), their standard deviation in seconds (infinite where
-        unknown), and in words what they were taken from. `clocks` are seconds to add to what a camera
-        says, by camera name (a part of the name is enough, in any case)."""
-        local, stamp = self._believed(row.local), self._believed(row.gps_utc)
+        unknown), and in words what they were taken from. `clocks` stand in for those told at first."""
+        shift = clock_shift(row.camera, self._clocks if clocks is None else clocks)
+        local, stamp = self._local(row, shift), self._believed(row.gps_utc)
         if local is None:
             if stamp is not None:
                 return _posix(stamp), GPS_STAMP_ERROR_S, "GPS time stamp"
             return float("nan"), float("inf"), "no time"
         utc, error_s, source = _resolve(row, local, stamp, self._zones, self._habits, self._system_zone)
-        shift = clock_shift(row.camera, clocks)
-        if shift is None:
-            return utc, error_s, source
-        return utc + shift, error_s, f"{source}, clock corrected by {shift:+.0f} s"
+        if shift is not None:
+            source = f"{source}, clock corrected by {shift:+.0f} s"
+        return utc, error_s, source
+
+    def _local(self, row: Clocked, shift: float | None) -> datetime | None:
+        """What the camera's clock would have said, had it been right."""
+        if row.local is None or shift is None:
+            return self._believed(row.local)
+        try:
+            return self._believed(row.local + timedelta(seconds=shift))
+        except OverflowError:
+            return None
 
     def _believed(self, moment: datetime | None) -> datetime | None:
         return moment if plausible(moment, self._latest) else None
@@ -122,7 +137,7 @@ class ClockReader:
         """The rows that have a place and a time; counts the offsets that each camera's photos carry
         or imply, on the way."""
         for row in rows:
-            local = self._believed(row.local)
+            local = self._local(row, clock_shift(row.camera, self._clocks))
             if row.camera is not None:
                 offset = row.offset
                 if offset is None and local is not None:

@@ -37,7 +37,7 @@ def set_times(index: Index, root: Root, clocks: Clocks, note: Callable[[str], No
     """Resolves every photo's time anew: one new neighbour with a place may tell the time zone of
     many. Gives the numbers of those whose time changed, a chunk at a time."""
     rows = (timed.clocked for chunk in index.photos.clocked(root.id) for timed in chunk)
-    reader = ClockReader(chain(rows, clocks.tracks.clocked()))
+    reader = ClockReader(chain(rows, clocks.tracks.clocked()), clocks=clocks.told)
     shifts = {**clocks.told, **_wrong_clocks(index, root, clocks, reader, note)}
     for chunk in index.photos.clocked(root.id):
         changed = []
@@ -70,7 +70,7 @@ def _wrong_clocks(
 ) -> dict[str, float]:
     """Seconds to add to the clocks of cameras that are clearly off against the tracks, or against the
     photos of other cameras; not of those that the owner set right."""
-    placed = _placed(index, root, clocks.told, reader)
+    placed = _placed(index, root, reader)
     shifts = {}
     for number in np.unique(placed.camera[placed.doubtful]).tolist():
         camera = placed.cameras[number]
@@ -93,14 +93,14 @@ def _wrong_clocks(
     return shifts
 
 
-def _placed(index: Index, root: Root, told: Mapping[str, float], reader: ClockReader) -> _Placed:
+def _placed(index: Index, root: Root, reader: ClockReader) -> _Placed:
     numbers, codes, doubtful = array("d"), array("I"), array("b")
     cameras: dict[str, int] = {}
     for chunk in index.photos.clocked(root.id, placed=True):
         for row in (timed.clocked for timed in chunk):
             if row.latitude is None or row.longitude is None:
                 continue
-            utc, _, _ = reader.read(row, told)
+            utc, _, _ = reader.read(row)
             if utc != utc:
                 continue
             numbers.extend((utc, row.latitude, row.longitude))

@@ -155,6 +155,25 @@ def test_corrections_are_read_and_added() -> None:
     assert utc_of(row, clocks={"canon eos": 60.0}) == [posix(2024, 5, 1, 12, 1)]
 
 
+def test_a_correction_counts_once_beside_a_gps_stamp() -> None:
+    slow = Clocked(datetime(2024, 5, 1, 13), None, datetime(2024, 5, 1, 12), "Canon EOS 5D")
+    assert utc_of(slow, clocks={"Canon": 3600.0}) == [posix(2024, 5, 1, 12)]
+
+
+def test_a_corrected_clock_finds_the_neighbour_of_its_true_day() -> None:
+    tokyo = Clocked(datetime(2024, 5, 3, 12), latitude=35.68, longitude=139.69)
+    cologne = Clocked(datetime(2024, 5, 1, 12), None, None, None, *COLOGNE)
+    behind = Clocked(datetime(2024, 5, 1, 12), camera="Canon")
+    assert utc_of(tokyo, cologne, behind, clocks={"Canon": 2 * 86400.0})[2] == posix(2024, 5, 3, 3)
+
+
+def test_a_correction_sets_a_clock_right_that_was_never_set() -> None:
+    unset = Clocked(datetime(1980, 1, 1, 1), timedelta(0), None, "Canon")
+    gap = posix(2024, 5, 1, 12) - posix(1980, 1, 1, 1)
+    assert utc_of(unset, clocks={"Canon": gap}) == [posix(2024, 5, 1, 12)]
+    assert np.isnan(utc_of(unset, clocks={"Canon": 1e12})[0])
+
+
 @pytest.mark.parametrize("text", ["Canon", "=1h", "Canon=", "Canon=soon", "Canon=1h-3m"])
 def test_corrections_that_make_no_sense_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match="--clock"):
