@@ -313,7 +313,7 @@ def _table_of_models(records: list[dict[str, Any]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(*columns)
+    table = Table(*columns, box=None, pad_edge=False, header_style="dim")
     for row in rows:
         table.add_row(*map(Text, row))
     screen().print(table)

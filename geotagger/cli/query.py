@@ -186,22 +186,25 @@ def runs(
                 }
             )
         return
-    _print_table(
-        ["run", "name", "started", "command", "model", "status", "undoable", "counts"],
-        (
-            [
-                str(run.id),
-                run.name,
-                _local(run.started),
-                run.command,
-                run.model or "",
-                run.status,
-                str(run.written),
-                ", ".join(f"{number} {name}" for name, number in run.counts.items()),
-            ]
-            for run in listed
-        ),
-    )
+    rows = [
+        [
+            str(run.id),
+            run.name,
+            _local(run.started),
+            run.command,
+            run.model or "",
+            run.status,
+            str(run.written),
+            ", ".join(f"{number} {name}" for name, number in run.counts.items()),
+        ]
+        for run in listed
+    ]
+    if not sys.stdout.isatty():
+        _print_lines(iter(rows))
+        return
+    columns = ["run", "name", "started", "command", "model", "status", "undoable", "counts"]
+    shown = [n for n, column in enumerate(columns) if column != "model" or any(row[n] for row in rows)]
+    _print_table([columns[n] for n in shown], [[row[n] for n in shown] for row in rows])
 
 
 def _search(opened: "Index | None", asked: "Query") -> "Iterator[Found]":
@@ -228,57 +231,64 @@ def _record(photo: "Found") -> dict[str, Any]:
 
 
 def _show(found: "Iterator[Found]", asked: "Query", asked_of_an_index: bool) -> None:
-    from geotagger.gazetteer import nearest
-
-    def cells(photo: "Found") -> list[str]:
-        town = nearest(photo.latitude, photo.longitude)
-        return [
-            "" if photo.distance_km is None else f"{photo.distance_km:.1f} km",
-            (photo.taken or "")[:16].replace("T", " "),
-            f"{photo.latitude:.5f},{photo.longitude:.5f}",
-            str(town) if town else "",
-            _radius(photo.radius_km),
-            f"{photo.confidence:.0%}",
-            photo.rung,
-            printable(photo.path),
-        ]
-
     counted = _Counted(found)
-    columns = ["distance", "taken", "position", "near", "radius", "certain", "source", "photo"]
-    start = 0 if asked.near is not None else 1
-    _print_table(columns[start:], (cells(photo)[start:] for photo in counted))
+    if not sys.stdout.isatty():
+        _print_lines(_cells(photo, asked) for photo in counted)
+    elif (wide := screen()).width >= _TABLE_WIDTH:
+        columns = ["distance", "taken", "position", "near", "radius", "certain", "source", "photo"]
+        _print_table(columns[0 if asked.near else 1 :], [_cells(photo, asked) for photo in counted])
+    else:
+        from rich.padding import Padding
+        from rich.text import Text
+
+        for photo in counted:
+            *when, position, near, radius, certain, source, path = _cells(photo, asked)
+            told = (*when, f"{position} {near}".rstrip(), f"{radius} {certain}", source)
+            wide.print(Text(path, style="bold"), soft_wrap=True)
+            wide.print(Padding(Text(" · ".join(filter(None, told))), (0, 0, 0, 4), expand=False))
     if counted.count == 0 and asked_of_an_index:
         say("no photo of the index answers")
 
 
-_PATH_WIDTH = 40
-"""The paths keep this much on a narrow terminal; the other columns shrink first."""
+_TABLE_WIDTH = 150
+"""On a narrower terminal a photo takes two lines: a path that is cut off is of no use."""
 
 
-def _print_table(columns: list[str], rows: "Iterator[list[str]]") -> None:
-    """A table on a terminal; lines with tabs, as they come, anywhere else."""
-    if not sys.stdout.isatty():
-        for row in rows:
-            sys.stdout.write("\t".join(row) + "\n")
-        sys.stdout.flush()
-        return
+def _cells(photo: "Found", asked: "Query") -> list[str]:
+    from geotagger.gazetteer import nearest
+
+    town = nearest(photo.latitude, photo.longitude)
+    cells = [
+        "" if photo.distance_km is None else f"{photo.distance_km:.1f} km",
+        (photo.taken or "")[:16].replace("T", " "),
+        f"{photo.latitude:.5f},{photo.longitude:.5f}",
+        str(town) if town else "",
+        _radius(photo.radius_km),
+        f"{photo.confidence:.0%}",
+        photo.rung,
+        printable(photo.path),
+    ]
+    return cells if asked.near else cells[1:]
+
+
+def _print_lines(rows: "Iterator[list[str]]") -> None:
+    """Lines with tabs, as they come."""
+    for row in rows:
+        sys.stdout.write("\t".join(row) + "\n")
+    sys.stdout.flush()
+
+
+def _print_table(columns: list[str], rows: "list[list[str]]") -> None:
+    """A table on a terminal, the last column folded where it is too long."""
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False, header_style="dim")
     for column in columns:
-        last = column == columns[-1]
-        table.add_column(
-            column,
-            overflow="fold" if last else "ellipsis",
-            no_wrap=not last,
-            min_width=_PATH_WIDTH if last else None,
-        )
-    any_row = False
+        table.add_column(column, overflow="fold", no_wrap=column != columns[-1])
     for row in rows:
-        any_row = True
         table.add_row(*map(Text, row))
-    if any_row:
+    if rows:
         screen().print(table)
 
 

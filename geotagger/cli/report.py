@@ -56,7 +56,7 @@ class Reporter:
             transient=True,
             expand=True,
         ) as self._progress:
-            self._task = self._progress.add_task("", total=None, rate="", through="")
+            self._task = self._progress.add_task("Starting", total=None, rate="", through="")
             yield self
         self._progress = None
 
