@@ -20,8 +20,8 @@ import ssl
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path
@@ -72,7 +72,7 @@ def fetch(
     transfer = _Transfer(address, folder, expected_bytes, progress)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(transfer.path("lock"), timeout=0):
+        with _held(transfer):
             if not transfer.whole.exists():
                 _persist(transfer)
             received = transfer.checked(expected_sha256)
@@ -86,6 +86,19 @@ def fetch(
             f"{address}: cannot be stored in {folder} ({what}); what came so far is kept, "
             "make room and pull again"
         ) from None
+
+
+@contextmanager
+def _held(transfer: "_Transfer") -> Iterator[None]:
+    """Keeps another geotagger from the same file. The lock's own file goes with it: removed while
+    held, so that nobody finds it free and gone."""
+    lock = FileLock(transfer.path("lock"), timeout=0)
+    with lock:
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                transfer.path("lock").unlink()
 
 
 def forget(address: str, folder: Path) -> None:
