@@ -14,6 +14,7 @@ from xml.parsers import expat
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _ATTRIBUTE = re.compile(rb"""\s+([^\s=/>]+)\s*=\s*("[^"]*"|'[^']*')""")
 _START_TAG = re.compile(rb"""<([^\s/>]+)(?:\s+[^\s=/>]+\s*=\s*(?:"[^"]*"|'[^']*'))*\s*/?>""")
+_LARGEST_REMEMBERED = 1 << 18
 
 Name = tuple[str, str]
 """Namespace and local name."""
@@ -69,10 +70,14 @@ class Packet:
         return values
 
 
-@functools.lru_cache(maxsize=4)
 def parsed(data: bytes) -> Packet:
-    """The packet; it is remembered, since writing one photo asks for it up to three times, and is not
-    to be changed. XmpError for what is not well-formed, has a document type, or holds no rdf:RDF."""
+    """The packet, not to be changed: small ones are remembered, since writing one photo asks for the
+    same up to three times. XmpError for what is not well-formed, has a document type, or holds no
+    rdf:RDF."""
+    return _remembered(data) if len(data) <= _LARGEST_REMEMBERED else _read(data)
+
+
+def _read(data: bytes) -> Packet:
     reader = _Reader(data)
     try:
         reader.parser.Parse(data.rstrip(b"\0 \t\r\n"), True)
@@ -81,6 +86,9 @@ def parsed(data: bytes) -> Packet:
     if reader.packet is None:
         raise XmpError("it holds no RDF")
     return reader.packet
+
+
+_remembered = functools.lru_cache(maxsize=8)(_read)
 
 
 class _Reader:

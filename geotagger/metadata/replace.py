@@ -50,11 +50,13 @@ Check = Callable[[Source], None]
 
 @dataclass(frozen=True, slots=True)
 class Temporary:
-    """A finished file waiting to take the name of `target`. `replaces` is the identity of the
-    file it was made from, None when there must not be one."""
+    """A finished file waiting to take the name of `target`, known by `device` and `inode`.
+    `replaces` is the identity of the file it was made from, None when there must not be one."""
 
     path: str
     target: str
+    device: int
+    inode: int
     replaces: Identity | None
     kept_hash: str
     added_hash: str
@@ -130,7 +132,8 @@ def write_changed(
         if durable:
             os.fsync(descriptor)
     added_hash = xxhash.xxh3_128_hexdigest(b"".join(s.data for s in splices))
-    return Temporary(name, path, identity(source.status), new_hash, added_hash)
+    device, inode = written.status.st_dev, written.status.st_ino
+    return Temporary(name, path, device, inode, identity(source.status), new_hash, added_hash)
 
 
 def write_new(path: str, data: bytes, like: os.stat_result | None, durable: bool) -> Temporary:
@@ -140,9 +143,11 @@ def write_new(path: str, data: bytes, like: os.stat_result | None, durable: bool
         if like is not None:
             belong_like(descriptor, like)
         _check_pieces(path, descriptor, [(0, data)])
+        made = os.fstat(descriptor)
         if durable:
             os.fsync(descriptor)
-    return Temporary(name, path, None, xxhash.xxh3_128_hexdigest(b""), xxhash.xxh3_128_hexdigest(data))
+    nothing_kept, added_hash = xxhash.xxh3_128_hexdigest(b""), xxhash.xxh3_128_hexdigest(data)
+    return Temporary(name, path, made.st_dev, made.st_ino, None, nothing_kept, added_hash)
 
 
 def take_place(temporary: Temporary) -> None:
@@ -151,7 +156,11 @@ def take_place(temporary: Temporary) -> None:
     try:
         with as_write_error(temporary.target):
             _check_unchanged(temporary)
-            os.replace(temporary.path, temporary.target)
+            try:
+                os.replace(temporary.path, temporary.target)
+            except OSError:
+                if not _has_taken_place(temporary):
+                    raise
     except BaseException:
         drop(temporary)
         raise
@@ -227,3 +236,13 @@ def _check_unchanged(temporary: Temporary) -> None:
         raise WriteError(
             f"{temporary.target}: another program changed it meanwhile; left as it is now, run again"
         )
+
+
+def _has_taken_place(temporary: Temporary) -> bool:
+    """Whether the rename was done although an error came back: a network file system may lose the
+    answer, ask again, and be told that there is no such file any more."""
+    try:
+        now = os.lstat(temporary.target)
+    except OSError:
+        return False
+    return (now.st_dev, now.st_ino) == (temporary.device, temporary.inode)

@@ -13,7 +13,16 @@ from typing import Any
 import pytest
 
 from geotagger.errors import WriteError, WriteRefusedError
-from geotagger.metadata import abandon, commit, copying, prepare, restore, sweep_temporaries, sync_folders
+from geotagger.metadata import (
+    abandon,
+    commit,
+    copying,
+    prepare,
+    restore,
+    settle,
+    sweep_temporaries,
+    sync_folders,
+)
 from tests.metadata.conftest import ESTIMATE, OWNERS
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount or to change flags")
@@ -218,6 +227,23 @@ def test_a_rename_that_fails_leaves_the_photo(plain_jpeg: Path, monkeypatch: pyt
     with pytest.raises(WriteError, match="read-only"):
         commit(prepared)
     assert plain_jpeg.read_bytes() == before
+    assert names(plain_jpeg.parent) == ["plain.jpg"]
+
+
+def test_a_rename_that_was_done_although_its_answer_was_lost_counts_as_done(
+    plain_jpeg: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As NFS may have it: the request is sent again and finds nothing left to be renamed."""
+    prepared = prepare(str(plain_jpeg), ESTIMATE)
+    real = os.replace
+
+    def answer_lost(*arguments: str) -> None:
+        real(*arguments)
+        raise OSError(errno.ENOENT, "No such file")
+
+    monkeypatch.setattr(os, "replace", answer_lost)
+    commit(prepared)
+    assert settle(prepared.edit) == "new"
     assert names(plain_jpeg.parent) == ["plain.jpg"]
 
 
