@@ -6,6 +6,7 @@ import shutil
 import stat
 import struct
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,28 @@ def test_a_read_only_file_in_a_writable_folder_is_replaced_and_stays_read_only(p
     plain_jpeg.chmod(0o444)
     commit(prepare(str(plain_jpeg), ESTIMATE, mode="exif"))
     assert stat.S_IMODE(plain_jpeg.stat().st_mode) == 0o444
+
+
+@as_root
+def test_somebody_elses_photo_is_left_alone(plain_jpeg: Path) -> None:
+    """In a folder that both may write to; the new file could not be given its owner."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o777)
+        photo = Path(folder) / "photo.jpg"
+        shutil.copyfile(plain_jpeg, photo)
+        child = os.fork()
+        if child == 0:
+            os.setgid(65534)
+            os.setuid(65534)
+            try:
+                prepare(str(photo), ESTIMATE)
+            except WriteError as error:
+                os._exit(0 if "does not permit" in str(error) else 1)
+            os._exit(2)
+        _, status = os.waitpid(child, 0)
+        assert os.waitstatus_to_exitcode(status) == 0
+        assert names(Path(folder)) == ["photo.jpg"]
+        assert photo.read_bytes() == plain_jpeg.read_bytes()
 
 
 def test_a_fifo_named_like_a_photo_does_not_block(tmp_path: Path) -> None:
