@@ -262,10 +262,8 @@ def _print(seconds: dict[str, list[float]], count: int, used: list[Used]) -> Non
             f"{name:15} {statistics.median(per_second):9.2f} {min(per_second):7.2f} {max(per_second):7.2f}"
             f"   {ratio:6.2f}"
         )
-    least = min(one.processor_s for one in used) * 1000 / count
-    print(
-        f"tag, all in all: {least:.1f} ms of one core a photo, {max(u.peak_mib for u in used):.0f} MiB at the most"
-    )
+    least, most = min(one.processor_s for one in used), max(one.peak_mib for one in used)
+    print(f"tag, all in all: {least * 1000 / count:.1f} ms of one core a photo, {most:.0f} MiB at the most")
 
 
 def _print_bound(pack: ModelPack, variant: str | None, paths: list[Path], rate: float) -> None:

@@ -1,4 +1,5 @@
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from geotagger.photo.facts import container_of, read_facts
 from geotagger.photo.isobmff import _AFTER_MIRROR, _AFTER_QUARTER_TURN
 from geotagger.photo.pixels import read_photo, read_pixels
 from geotagger.photo.prepare import _upright
-from geotagger.photo.source import ByteSource
+from geotagger.photo.source import HEAD_BYTES, ByteSource
 
 from .pictures import Recipe, is_upright, jpeg, noise, quarters
 
@@ -192,6 +193,50 @@ def test_the_thumbnail_of_a_phone_shows_what_its_heic_shows(shared_data: Path) -
     assert np.abs(full - thumb).mean() < 6  # grey values; two strangers differ by 60
     large = Recipe(input_size=256)
     assert np.array_equal(read_pixels(path, large, previews="any"), read_pixels(path, large))
+
+
+@pytest.fixture
+def bytes_read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many bytes each read of a file brought."""
+    counts: list[int] = []
+    read = ByteSource._pread
+
+    def counted(source: ByteSource, offset: int, length: int) -> bytes:
+        data = read(source, offset, length)
+        counts.append(len(data))
+        return data
+
+    monkeypatch.setattr(ByteSource, "_pread", counted)
+    return counts
+
+
+def test_of_a_multi_picture_jpeg_only_the_preview_is_read(tmp_path: Path, bytes_read: list[int]) -> None:
+    preview = jpeg(quarters(640, 480))
+    path = tmp_path / "a.jpg"
+    path.write_bytes(with_index(jpeg(noise(1600, 1200)), preview))
+    assert path.stat().st_size > 4 * HEAD_BYTES
+    read_photo(path, Recipe())
+    assert sum(bytes_read) == HEAD_BYTES + len(preview)
+
+
+@pytest.mark.parametrize("make", [raf, cr3], ids=["raf", "cr3"])
+def test_of_a_raw_only_the_preview_is_read(
+    tmp_path: Path, bytes_read: list[int], make: Callable[[bytes], bytes]
+) -> None:
+    preview = jpeg(noise(640, 480))
+    path = tmp_path / "a.raw"
+    path.write_bytes(make(preview) + bytes(100 * HEAD_BYTES))
+    read_photo(path, Recipe())
+    assert len(preview) <= sum(bytes_read) <= len(preview) + 4 * HEAD_BYTES
+
+
+def test_of_a_heic_only_the_thumbnail_is_read(shared_data: Path, bytes_read: list[int]) -> None:
+    path = shared_data / "photos/exif-samples/heic/mobile/iphone_13_pro_max.HEIC"
+    read_photo(path, Recipe(input_size=64))
+    assert sum(bytes_read) < path.stat().st_size / 10
+    told = sum(bytes_read)
+    read_photo(path, Recipe(input_size=224))
+    assert sum(bytes_read) - told >= path.stat().st_size
 
 
 def test_turns_of_heif_compose_like_turns_of_pictures() -> None:
