@@ -91,9 +91,9 @@ SortOption = Annotated[
 @contextlib.contextmanager
 def open_to_ask(index_file: Path | None) -> "Iterator[Index | None]":
     """The index to read; None, with a word, when the user's own does not exist yet."""
-    from geotagger.index import default_index_path, open_index
+    from geotagger.index import index_exists, open_index
 
-    if index_file is None and not default_index_path().exists():
+    if index_file is None and not index_exists():
         say("nothing has been tagged yet, so there is no index; `geotagger tag PATH` makes one")
         yield None
         return

@@ -10,7 +10,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from geotagger.cli.common import emit, photo_record, printable, say, screen, stop_output
-from geotagger.tag.outcome import FOLDER, LINK
+from geotagger.tag.outcome import FOLDER, LINK, SPECIAL
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -157,6 +157,7 @@ def _named(outcome: "Outcome") -> str:
 
 _PLACES = {
     LINK: ("link leads nowhere or back; left alone", "links lead nowhere or back; left alone"),
+    SPECIAL: ("thing is neither a file nor a folder", "things are neither files nor folders"),
     FOLDER: ("folder could not be read", "folders could not be read"),
 }
 

@@ -31,11 +31,11 @@ def undo(
     Example: `geotagger undo 12 --only ~/Photos/2019`
     """
     from geotagger.cli.report import Reporter
-    from geotagger.index import default_index_path, open_index
+    from geotagger.index import index_exists, open_index
     from geotagger.tag.undo import run_to_undo
     from geotagger.tag.undo import undo as take_back
 
-    if not (index or default_index_path()).exists():
+    if not index_exists(index):
         raise UsageError(
             "there is nothing to undo: nothing has been tagged yet, or --index names another file"
         )

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from geotagger.index.store import Mode, Store, open_store
+from geotagger.index.store import Mode, Store, is_there, open_store
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -32,6 +32,11 @@ def default_index_path() -> Path:
     from platformdirs import user_data_path
 
     return user_data_path("geotagger", appauthor=False) / "index.db"
+
+
+def index_exists(path: Path | None = None) -> bool:
+    """Whether there is an index, the user's own unless told; True also where one may not look."""
+    return is_there(path or default_index_path())
 
 
 def open_index(path: Path | None = None, *, mode: Mode = "write") -> "Index":

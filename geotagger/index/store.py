@@ -137,7 +137,8 @@ def _open_to_write(path: Path) -> Store:
 
 
 def _open_to_read(path: Path) -> Store:
-    if not path.exists():
+    _check_header(path)
+    if not is_there(path):
         raise IndexUnusableError(f"{path}: there is no index there; `geotagger tag` makes one")
     connection, version = _reader(path)
     if version < VERSION:
@@ -238,12 +239,25 @@ def _check_header(path: Path) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise IndexUnusableError(f"{path}: the index cannot be read ({error.strerror})") from error
+        raise IndexUnusableError(
+            f"{path}: the index cannot be read ({error.strerror}); choose another file with --index"
+        ) from error
     if head and head != _HEADER:
         raise IndexUnusableError(
             f"{path}: this is not an index (not an SQLite file, or damaged); it was left as it is; "
             "choose another file with --index, or move this one away to start anew"
         )
+
+
+def is_there(path: Path) -> bool:
+    """Whether an index may be there: True also where one may not look."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _has_content(path: Path) -> bool:

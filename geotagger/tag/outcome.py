@@ -72,7 +72,7 @@ class Tally:
         return self.statuses.total()
 
 
-LINK, FOLDER = "link", "folder"
+LINK, FOLDER, SPECIAL = "link", "folder", "special"
 """Groups of outcomes that are about no photo."""
 
 UNCHANGED = "unchanged since the last run"

@@ -16,7 +16,7 @@ from geotagger.archive import Folder, count_photos, folders, is_photo_name
 from geotagger.index import Index
 from geotagger.index.compare import Change
 from geotagger.index.roots import Root
-from geotagger.tag.outcome import FOLDER, LINK, Outcome, Report
+from geotagger.tag.outcome import FOLDER, LINK, SPECIAL, Outcome, Report
 
 if TYPE_CHECKING:
     from geotagger.tag.clocks import Clocks
@@ -81,14 +81,14 @@ def survey(
     is new, and with `resolve_all`: the last run may have been cut off before it did."""
 
     def problem(path: str, message: str) -> None:
-        if is_photo_name(os.path.basename(path)):
-            harmless, what = message.startswith(("a link", "neither a file")), None
+        if message.startswith("a link"):
+            watcher.report(Outcome(path, "skipped", message, LINK, is_photo=False))
+        elif message.startswith("neither a file"):
+            watcher.report(Outcome(path, "skipped", message, SPECIAL, is_photo=False))
+        elif is_photo_name(os.path.basename(path)):
+            watcher.report(Outcome(path, "failed", message, "could not be read"))
         else:
-            harmless = message.startswith("a link")
-            what = LINK if harmless else FOLDER
-        watcher.report(
-            Outcome(path, "skipped" if harmless else "failed", message, what, is_photo=what is None)
-        )
+            watcher.report(Outcome(path, "failed", message, FOLDER, is_photo=False))
 
     listing = folders(paths, exclude=exclude, problem=problem)
     comparison = index.compare(

@@ -11,7 +11,7 @@ from geotagger.archive import lock, walk
 from geotagger.archive.names import is_at_or_below
 from geotagger.errors import UsageError, WriteError
 from geotagger.estimate.values import RUNGS
-from geotagger.index import Index, default_index_path, open_index
+from geotagger.index import Index, index_exists, open_index
 from geotagger.index.journal import Entry
 from geotagger.index.runs import Run
 from geotagger.metadata import Edit, restore, sweep_temporaries, sync_folders
@@ -100,7 +100,7 @@ def forget_estimates(paths: Sequence[str], index_path: Path | None, report: Repo
 
     places = [os.path.realpath(path) for path in paths]
     folders = [place if os.path.isdir(place) else os.path.dirname(place) for place in places]
-    known = (index_path or default_index_path()).exists()
+    known = index_exists(index_path)
     with lock(_outermost(folders)), open_index(index_path) if known else nullcontext() as index:
         for entry in walk(places, problem=problem):
             try:

@@ -34,9 +34,10 @@ def test_a_run_that_died_above_leaves_a_folder_below_something_to_do(
 def test_folders_and_links_are_told_but_are_no_photos(geotagger: Geotagger, tmp_path: Path) -> None:
     scene = walk_through_town(tmp_path / "photos", 4)
     (scene.folder / "round").symlink_to(scene.folder)
+    (scene.folder / "gone.jpg").symlink_to("nowhere")
     said = geotagger("tag", scene.folder)
     assert "4 photos" in said.out
-    assert "1 link leads nowhere or back; left alone" in said.out
+    assert "2 links lead nowhere or back; left alone" in said.out
     records = geotagger("tag", scene.folder, "--json").by_name()
     assert records["round"]["status"] == "skipped"
     assert "is_photo" not in records["round"]
