@@ -9,7 +9,7 @@ pictures.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ from geotagger.estimate.movement import (
     radial_density,
     radial_quantile,
 )
+from geotagger.estimate.reference import USUAL_KM, USUAL_TAIL
 from geotagger.estimate.values import Alike
 from geotagger.geo import destination, distance_km, interpolate, unit_vectors
 
@@ -313,19 +314,25 @@ def with_fix(mix: Mixture, row: int, latitude: float, longitude: float, error_km
 
 def with_alike(mix: Mixture, seen: Sequence[Alike | None]) -> Mixture:
     """Adds the places of photos that look alike: p(x) times (1 − Σw) + Σ wᵢ κ(x − xᵢ) / usualᵢ, which for
-    a narrow kernel κ is a mixture again, as wide as the visited places are."""
+    a narrow kernel κ is a mixture again. p is taken as smooth as `usual` is: where the archive returns
+    to the very same point, one would else be compared with the other's blur."""
     most = max((len(one.weight) for one in seen if one is not None), default=0)
     if most == 0:
         return mix
     n = len(seen)
     lat, lng, weight = np.zeros((n, most)), np.zeros((n, most)), np.zeros((n, most))
     kept = np.ones(n)
+    smooth = replace(
+        mix,
+        scale_km=np.hypot(radial_quantile(0.5, mix.scale_km, mix.tail), USUAL_KM),
+        tail=np.full_like(mix.tail, USUAL_TAIL),
+    )
     for row, one in enumerate(seen):
         if one is None or not mix.weight[row].any():
             continue
         count = len(one.weight)
         lat[row, :count], lng[row, :count] = one.lat, one.lng
-        prior = mix.density_at(row, unit_vectors(one.lat, one.lng))
+        prior = smooth.density_at(row, unit_vectors(one.lat, one.lng))
         weight[row, :count] = one.weight * prior / np.maximum(one.usual, 1e-12)
         kept[row] = 1.0 - float(one.weight.sum())
     joined = np.concatenate([mix.weight * kept[:, None], weight], axis=1)

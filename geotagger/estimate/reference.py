@@ -31,6 +31,7 @@ FEWEST_REFERENCES = 3
 """Photos with a place that a reference must have to tell anything."""
 SAME_PLACE_KM = 1.0
 USUAL_KM, USUAL_TAIL = 1.0, 1.0
+"""The kernel with which it is told how densely the archive photographs somewhere."""
 _TAUGHT = 500
 _PRIOR_FIT = (-14.0, 14.0)
 """Logit of "the same place" for a likeness c: −14 + 14 c, one half at likeness 1. Held by a ridge."""

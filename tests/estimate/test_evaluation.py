@@ -118,9 +118,9 @@ def test_a_correction_keeps_the_order(slope: float, offset: float, lag_s: float)
 
 def test_few_photos_correct_little() -> None:
     found = fit_logistic(
-        np.array([[0.9], [0.9]]), np.array([[False], [False]]), np.full((2, 1), 10.0), np.full(2, 60.0)
+        np.array([[0.9], [0.9]]), np.array([[False], [False]]), np.full((2, 1), 10.0), np.full(2, 36_000.0)
     )
-    assert found.apply(np.array([0.9]), np.array([10.0]), 60.0)[0] > 0.5
+    assert found.apply(np.array([0.9]), np.array([10.0]), 36_000.0)[0] > 0.5
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=60), st.floats(0.1, 1))
