@@ -13,7 +13,7 @@ from typing import Any
 
 import piexif  # type: ignore[import-untyped]
 
-from geotagger.geo import is_place
+from geotagger.geo import is_believable
 from geotagger.marks import mark_of, processing_method
 from geotagger.metadata.tiff import Entry, pointing_block
 from geotagger.metadata.values import FoundPosition, Position
@@ -25,11 +25,8 @@ MAP_DATUM, METHOD, AREA, DIFFERENTIAL, ERROR = 18, 27, 28, 30, 31
 _OF_THE_POSITION = {LATITUDE_REF, LATITUDE, LONGITUDE_REF, LONGITUDE, MAP_DATUM, METHOD, ERROR}
 """Always replaced: they would tell of another position than the one beside them."""
 _OF_THE_FIX = {ALTITUDE_REF, ALTITUDE, SATELLITES, STATUS, MEASURE_MODE, DOP, AREA, DIFFERENTIAL}
-"""Dropped when a position is overwritten: how the old one was found. Without an old position
-they are somebody's knowledge of its own (a barometer's altitude) and stay."""
-
-POSITION_TAGS = _OF_THE_POSITION | {ALTITUDE_REF, ALTITUDE, VERSION}
-"""What we write, and what is taken away again when an estimate is forgotten."""
+"""Dropped when a position of somebody else is overwritten: how it was found. Beside none, or one of
+ours, they are somebody's knowledge of its own (a barometer's altitude) and stay."""
 
 SECOND_PARTS = 1_000_000
 """Seconds of arc are written in millionths: 0.03 millimetres."""
@@ -70,9 +67,6 @@ def fields_of(position: Position) -> dict[int, Any]:
         MAP_DATUM: b"WGS-84",
         METHOD: _CHARACTER_CODE + _method(position).encode("ascii"),
     }
-    if position.altitude_m is not None:
-        fields[ALTITUDE_REF] = (0 if position.altitude_m >= 0 else 1,)
-        fields[ALTITUDE] = (round(abs(position.altitude_m) * 1000), 1000)
     if position.mark.radius_km is not None:
         fields[ERROR] = (round(position.mark.radius_km * 1000 * 100), 100)
     return fields
@@ -87,7 +81,8 @@ def merged(old: Sequence[Entry], position: Position, order: str) -> list[Entry]:
     tells of something else."""
     new = {e.tag: e for e in built(position, order)}
     dropped = set(_OF_THE_POSITION)
-    if read(old, order) is not None:
+    found = read(old, order)
+    if found is not None and found.mark is None:
         dropped |= _OF_THE_FIX
     theirs: dict[int, Entry] = {}
     for entry in old:
@@ -102,27 +97,23 @@ def merged(old: Sequence[Entry], position: Position, order: str) -> list[Entry]:
 
 def without_position(old: Sequence[Entry]) -> list[Entry]:
     """What is left of a directory when a position that we wrote is taken out."""
-    left = [e for e in old if e.tag not in POSITION_TAGS]
-    version = [e for e in old if e.tag == VERSION and left]
-    return version + left
+    left = [e for e in old if e.tag not in _OF_THE_POSITION]
+    return left if any(e.tag != VERSION for e in left) else []
 
 
 def read(entries: Sequence[Entry], order: str) -> FoundPosition | None:
-    """The position in a directory; None when there is none, or it is not on the Earth, or it is
-    exactly 0,0, which receivers write while they do not know."""
+    """The position in a directory; None when there is none, or one that is not to be believed: the
+    photo room, which finds photos that lack a place, and this one must agree."""
     found = {e.tag: e for e in entries if e.data is not None}
-    latitude = _signed_degrees(found.get(LATITUDE), found.get(LATITUDE_REF), b"S", order)
-    longitude = _signed_degrees(found.get(LONGITUDE), found.get(LONGITUDE_REF), b"W", order)
-    if latitude is None or longitude is None or not is_place(latitude, longitude):
-        return None
-    if latitude == 0 == longitude:
+    latitude = _signed_degrees(found.get(LATITUDE), found.get(LATITUDE_REF), b"NS", order)
+    longitude = _signed_degrees(found.get(LONGITUDE), found.get(LONGITUDE_REF), b"EW", order)
+    if latitude is None or longitude is None or not is_believable(latitude, longitude):
         return None
     method = found.get(METHOD)
     return FoundPosition(
         latitude,
         longitude,
         mark_of(_text(method.data or b""), latitude, longitude) if method else None,
-        _altitude(found.get(ALTITUDE), found.get(ALTITUDE_REF), order),
     )
 
 
@@ -132,19 +123,14 @@ def _degrees(angle: float) -> tuple[tuple[int, int], tuple[int, int], tuple[int,
     return ((minutes // 60, 1), (minutes % 60, 1), (seconds, SECOND_PARTS))
 
 
-def _signed_degrees(value: Entry | None, ref: Entry | None, negative: bytes, order: str) -> float | None:
+def _signed_degrees(value: Entry | None, ref: Entry | None, letters: bytes, order: str) -> float | None:
     numbers = _rationals(value, order)
-    if not numbers or len(numbers) > 3:
+    letter = (ref.data or b"").strip()[:1].upper() if ref is not None else b""
+    if not numbers or not letter or letter not in letters:
         return None
-    angle = math.fsum(number / (1, 60, 3600)[i] for i, number in enumerate(numbers))
-    return -angle if ref is not None and (ref.data or b"")[:1].upper() == negative else angle
-
-
-def _altitude(value: Entry | None, ref: Entry | None, order: str) -> float | None:
-    numbers = _rationals(value, order)
-    if not numbers:
-        return None
-    return -numbers[0] if ref is not None and ref.data == b"\1" else numbers[0]
+    degrees, minutes, seconds = (*numbers[:3], 0.0, 0.0)[:3]
+    angle = math.fsum((abs(degrees), minutes / 60, seconds / 3600))
+    return -angle if letter == letters[1:] else angle
 
 
 def _rationals(entry: Entry | None, order: str) -> list[float] | None:

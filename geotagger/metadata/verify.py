@@ -131,10 +131,6 @@ def _check_position(found: FoundPosition, asked: Position) -> None:
         and math.isclose(found.longitude, asked.longitude, rel_tol=0, abs_tol=_TOLERANCE_DEG)
         and found.mark is not None
         and text_of(found.mark) == text_of(asked.mark)
-        and (
-            asked.altitude_m is None
-            or (found.altitude_m is not None and abs(found.altitude_m - asked.altitude_m) <= 0.001)
-        )
     )
     if not same:
         raise MismatchError(f"it holds {found.latitude}, {found.longitude} instead of what was asked")

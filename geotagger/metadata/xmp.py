@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from xml.sax.saxutils import escape, quoteattr
 
-from geotagger.geo import is_place
+from geotagger.geo import is_believable
 from geotagger.marks import (
     XMP_NAMESPACE,
     XMP_PREFIX,
@@ -66,14 +66,9 @@ def position_of(data: bytes) -> FoundPosition | None:
     values = parsed(data).values()
     latitude = _angle(values.get((EXIF, "GPSLatitude")), values.get((EXIF, "GPSLatitudeRef")), "S")
     longitude = _angle(values.get((EXIF, "GPSLongitude")), values.get((EXIF, "GPSLongitudeRef")), "W")
-    if latitude is None or longitude is None or not is_place(latitude, longitude):
+    if latitude is None or longitude is None or not is_believable(latitude, longitude):
         return None
-    if latitude == 0 == longitude:
-        return None
-    altitude = _rational(values.get((EXIF, "GPSAltitude")))
-    if altitude is not None and values.get((EXIF, "GPSAltitudeRef"), "0").startswith("1"):
-        altitude = -altitude
-    return FoundPosition(latitude, longitude, _mark_at(values, latitude, longitude), altitude)
+    return FoundPosition(latitude, longitude, _mark_at(values, latitude, longitude))
 
 
 def is_marked(data: bytes) -> bool:
@@ -110,8 +105,9 @@ def new_mark_packet(position: Position) -> bytes:
 def with_position(data: bytes, position: Position) -> list[Splice]:
     """Splices that make the packet say `position`, and nothing that would contradict it."""
     packet = parsed(data)
-    had_one = any(p.name in ((EXIF, "GPSLatitude"), (EXIF, "GPSLongitude")) for p in packet.properties())
-    stale = {(EXIF, local) for local in _OF_THE_POSITION + (_OF_THE_FIX if had_one else ())}
+    found = position_of(data)
+    of_theirs = _OF_THE_FIX if found is not None and found.mark is None else ()
+    stale = {(EXIF, local) for local in _OF_THE_POSITION + of_theirs}
     stale |= {(EXIF, "GPSLatitudeRef"), (EXIF, "GPSLongitudeRef")}
     return _changed(packet, _position_fields(position), _mark_fields(position), stale)
 
@@ -125,8 +121,7 @@ def without_position(data: bytes) -> list[Splice] | None:
     """Splices that take out a position of ours and our own fields; None when nothing else is in
     the packet, so that it can go as a whole. XmpError when the packet cannot be read."""
     packet = parsed(data)
-    theirs = {(EXIF, local) for local in (*_OF_THE_POSITION, "GPSAltitude", "GPSAltitudeRef", "GPSVersionID")}
-    gone = theirs | {(XMP_NAMESPACE, local) for local in _OURS}
+    gone = {(EXIF, local) for local in _OF_THE_POSITION} | {(XMP_NAMESPACE, local) for local in _OURS}
     result: list[Splice] = []
     left = 0
     for node in packet.nodes:
@@ -238,9 +233,6 @@ def _position_fields(position: Position) -> dict[str, str]:
     }
     if position.mark.radius_km is not None:
         fields["GPSHPositioningError"] = f"{round(position.mark.radius_km * 100_000)}/100"
-    if position.altitude_m is not None:
-        fields["GPSAltitudeRef"] = "0" if position.altitude_m >= 0 else "1"
-        fields["GPSAltitude"] = f"{round(abs(position.altitude_m) * 1000)}/1000"
     return fields
 
 
@@ -294,12 +286,6 @@ def _angle(text: str | None, ref: str | None, negative: str) -> float | None:
     angle = abs(float(match[1])) + float(match[2] or 0) / 60 + float(match[3] or 0) / 3600
     letter = (match[4] or (ref or "")[:1]).upper()
     return -angle if letter == negative or match[1].startswith("-") else angle
-
-
-def _rational(text: str | None) -> float | None:
-    numerator, _, denominator = (text or "").partition("/")
-    top, bottom = _number(numerator), _number(denominator or "1")
-    return None if top is None or not bottom else top / bottom
 
 
 def _number(text: str | None) -> float | None:

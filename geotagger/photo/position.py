@@ -6,7 +6,7 @@ trusted at all (0,0; beyond the poles; no hemisphere) is no fix, and a problem s
 
 import math
 
-from geotagger.geo import is_place
+from geotagger.geo import is_believable, is_place
 from geotagger.marks import mark_of
 from geotagger.photo.moment import gps_moment
 from geotagger.photo.tags import Tags
@@ -18,9 +18,6 @@ _ALTITUDE_REF, _ALTITUDE, _STATUS, _MEASURE_MODE, _DOP = 0x05, 0x06, 0x09, 0x0A,
 _PROCESSING_METHOD, _POSITIONING_ERROR = 0x1B, 0x1F
 
 _BELOW_SEA_LEVEL = 1
-
-_NULL_ISLAND_DEGREES = 1e-4
-"""Within about ten metres of 0,0 lies open sea and every receiver that had no fix."""
 
 _EARTH_HALF_M = 20_037_508.0
 
@@ -68,7 +65,7 @@ def _of_xmp(xmp: bytes | None) -> tuple[GpsFix | None, list[str]]:
 def _what_is_wrong(latitude: float, longitude: float) -> str | None:
     if not is_place(latitude, longitude):
         return f"GPS: {latitude:g}, {longitude:g} is not on the Earth"
-    if abs(latitude) < _NULL_ISLAND_DEGREES and abs(longitude) < _NULL_ISLAND_DEGREES:
+    if not is_believable(latitude, longitude):
         return "GPS: 0, 0 stands for no position"
     return None
 

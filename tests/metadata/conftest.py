@@ -10,7 +10,7 @@ from PIL import Image
 from geotagger.marks import Mark
 from geotagger.metadata import Position
 
-ESTIMATE = Position(-33.8567844, 151.2152967, Mark("visual", 0.82, 12.5, "rn101-5k500", "7", "6b12ae"), 12.5)
+ESTIMATE = Position(-33.8567844, 151.2152967, Mark("visual", 0.82, 12.5, "rn101-5k500", "7", "6b12ae"))
 OWNERS = Position(48.8584, 2.2945, Mark("manual"))
 
 Copied = Callable[[str], Path]

@@ -54,7 +54,6 @@ def test_a_new_sidecar_is_named_after_the_whole_photo(tmp_path: Path) -> None:
     assert found is not None
     assert found.mark == ESTIMATE.mark
     assert found.latitude == pytest.approx(ESTIMATE.latitude, abs=1e-9)
-    assert found.altitude_m == pytest.approx(12.5)
 
 
 def test_the_style_names_a_new_sidecar_and_an_existing_one_is_respected(tmp_path: Path) -> None:
