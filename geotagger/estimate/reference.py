@@ -8,8 +8,12 @@ outing, was taken within a kilometre. Searched exactly while that is quick, beyo
 Takes features and places, gives `Alike` values. Knows nothing of networks.
 """
 
-from dataclasses import dataclass, replace
+import os
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,54 +40,68 @@ _TAUGHT = 500
 _PRIOR_FIT = (-14.0, 14.0)
 """Logit of "the same place" for a likeness c: −14 + 14 c, one half at likeness 1. Held by a ridge."""
 _RIDGE = 0.05
+_BLOCK_DEG = 0.002
+"""References this near to each other are one place where only their number counts, well under USUAL_KM."""
 _FILE = "reference.npz"
 
 
 @dataclass(frozen=True)
 class References:
-    """features: float32 (n, d), rows of length 1; lat, lng, utc: float64 (n,); ids: int64 (n,), the
-    caller's numbers of the photos. trust: the learned logistic (offset, slope) of the likeness."""
+    """features: float32 (n, d), rows of length 1; lat, lng, utc: float64 (n,); ids: uint64 (n,), the
+    caller's names of the photos as they were looked at. trust: the learned logistic (offset, slope) of the
+    likeness. graph: usearch's, where there are too many to search exactly."""
 
     features: Features
     lat: FloatArray
     lng: FloatArray
     utc: FloatArray
-    ids: NDArray[np.int64]
+    ids: NDArray[np.uint64]
     trust: tuple[float, float] = _PRIOR_FIT
+    graph: Any = field(default=None, repr=False, compare=False)
+
+    @cached_property
+    def places(self) -> tuple[FloatArray, FloatArray]:
+        """Where the references are, as unit vectors (p, 3) of the blocks that hold any, and the share of
+        them in each, float64 (p,)."""
+        blocks = np.round(np.stack([self.lat, self.lng], axis=1) / _BLOCK_DEG)
+        held, count = np.unique(blocks, axis=0, return_counts=True)
+        return unit_vectors(*(held * _BLOCK_DEG).T), count / len(self.lat)
 
     def save(self, folder: Path) -> None:
-        """Writes one file into the folder, whole or not at all."""
-        folder.mkdir(parents=True, exist_ok=True)
+        """Writes one file into the folder, whole or not at all; IndexUnusableError when it cannot."""
         fresh = folder / f".{_FILE}"
-        with fresh.open("wb") as file:
-            np.savez(
-                file,
-                features=self.features.astype(np.float16),
-                lat=self.lat,
-                lng=self.lng,
-                utc=self.utc,
-                ids=self.ids,
-                trust=np.array(self.trust),
-            )
-        fresh.replace(folder / _FILE)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with fresh.open("wb") as file:
+                np.savez(
+                    file,
+                    features=self.features.astype(np.float16),
+                    lat=self.lat,
+                    lng=self.lng,
+                    utc=self.utc,
+                    ids=self.ids,
+                    trust=np.array(self.trust),
+                )
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.replace(folder / _FILE)
+        except OSError as error:
+            raise IndexUnusableError(
+                f"{folder}: the features of references cannot be kept: {error}"
+            ) from error
 
     @staticmethod
     def load(folder: Path) -> "References | None":
-        """None when nothing was kept there; IndexUnusableError when it is damaged."""
-        path = folder / _FILE
-        if not path.exists():
-            return None
+        """None when nothing of use was kept there: what is damaged is made anew. Without a graph."""
         try:
-            with np.load(path, allow_pickle=False) as kept:
+            with (folder / _FILE).open("rb") as file, np.load(file, allow_pickle=False) as kept:
                 features = _normalised(kept["features"].astype(np.float32))
                 offset, slope = (float(value) for value in kept["trust"])
                 return References(
                     features, kept["lat"], kept["lng"], kept["utc"], kept["ids"], (offset, slope)
                 )
-        except (OSError, ValueError, KeyError) as error:
-            raise IndexUnusableError(
-                f"{path}: damaged ({error}); delete it, the next run makes it anew"
-            ) from error
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+            return None
 
 
 def references(
@@ -91,12 +109,13 @@ def references(
     lat: FloatArray,
     lng: FloatArray,
     utc: FloatArray,
-    ids: NDArray[np.int64] | None = None,
+    ids: NDArray[np.uint64] | None = None,
 ) -> References:
     """Of photos with places; learns how much their likeness tells. NaN for unknown times; the photos
     are numbered in order unless told."""
-    numbers = np.arange(len(features), dtype=np.int64) if ids is None else ids
-    known = References(_normalised(features), lat, lng, utc, numbers)
+    names = np.arange(len(features), dtype=np.uint64) if ids is None else ids
+    normal = _normalised(features)
+    known = References(normal, lat, lng, utc, names, graph=_graph_of(normal))
     return replace(known, trust=_fit_trust(known))
 
 
@@ -104,10 +123,8 @@ def search(known: References, features: Features, count: int) -> tuple[NDArray[n
     """The rows most alike and their likeness (cosine), (m, count), the most alike first."""
     asked = _normalised(features)
     count = min(count, len(known.features))
-    if len(known.features) > EXACT_UP_TO:
-        found = _search_approximately(known, asked, count)
-        if found is not None:
-            return found
+    if known.graph is not None:
+        return _search_graph(known, asked, count)
     likeness = asked @ known.features.T
     rows = np.argpartition(-likeness, count - 1, axis=1)[:, :count]
     held = np.take_along_axis(likeness, rows, axis=1)
@@ -128,9 +145,9 @@ def _alike(known: References, rows: NDArray[np.int64], likeness: FloatArray) -> 
     offset, slope = known.trust
     told = 1 / (1 + np.exp(-(offset + slope * likeness[0])))
     kernel = np.exp((likeness - likeness[0]) / KERNEL)
-    here = unit_vectors(known.lat[rows], known.lng[rows])
-    everywhere = unit_vectors(known.lat, known.lng)
-    usual = radial_density(distances_km(here, everywhere), USUAL_KM, USUAL_TAIL).mean(axis=1)
+    everywhere, share = known.places
+    away = distances_km(unit_vectors(known.lat[rows], known.lng[rows]), everywhere)
+    usual = radial_density(away, USUAL_KM, USUAL_TAIL) @ share
     return Alike(known.lat[rows], known.lng[rows], told * kernel / kernel.sum(), usual)
 
 
@@ -165,20 +182,24 @@ def _fit_trust(known: References) -> tuple[float, float]:
     return float(fitted[0]), float(max(fitted[1], 0.0))
 
 
-def _search_approximately(
-    known: References, asked: Features, count: int
-) -> tuple[NDArray[np.int64], FloatArray] | None:
-    """By usearch's HNSW graph; None when usearch is not installed."""
+def _graph_of(features: Features) -> Any:
+    """usearch's HNSW graph of very many; None where an exact search will do, or usearch is not installed."""
+    if len(features) <= EXACT_UP_TO:
+        return None
     try:
         from usearch.index import Index
     except ImportError:
         return None
-    index = Index(ndim=known.features.shape[1], metric="ip", dtype="f16")
-    index.add(np.arange(len(known.features)), known.features)
+    graph = Index(ndim=features.shape[1], metric="ip", dtype="f16")
+    graph.add(np.arange(len(features)), features)
+    return graph
+
+
+def _search_graph(known: References, asked: Features, count: int) -> tuple[NDArray[np.int64], FloatArray]:
     rows = np.full((len(asked), count), 0, dtype=np.int64)
     likeness = np.full((len(asked), count), -1.0)
     for n, one in enumerate(asked):
-        found = index.search(one, count)
+        found = known.graph.search(one, count)
         rows[n, : len(found)] = np.asarray(found.keys, dtype=np.int64)
         likeness[n, : len(found)] = known.features[rows[n, : len(found)]] @ one
     return rows, likeness

@@ -4,6 +4,7 @@ each, kept in a folder beside the index, so that every photo is looked at once f
 from collections.abc import Iterator
 
 import numpy as np
+from xxhash import xxh3_64_intdigest
 
 from geotagger.errors import PhotoError
 from geotagger.estimate.reference import FEWEST_REFERENCES, References, references
@@ -23,23 +24,21 @@ def gather_references(stage: Stage, network: Network) -> References | None:
         return None
     folder = stage.index.features_folder / f"{stage.root.id}-{stage.pack.digest}"
     kept = References.load(folder)
-    rows = {} if kept is None else {int(number): n for n, number in enumerate(kept.ids)}
+    looked_at = {} if kept is None else dict(zip(kept.ids.tolist(), kept.features, strict=True))
     placed = [known for known in stage.index.photos.in_time(stage.root.id) if _is_reference(known)]
-    new = [known for known in placed if known.id not in rows]
+    new = [known for known in placed if _name(known) not in looked_at]
     stage.listener.phase("Looking at references", len(new))
-    looked_at = dict(_features(stage, network, new))
-    chosen = [known for known in placed if known.id in rows or known.id in looked_at]
+    looked_at.update(_features(stage, network, new))
+    chosen = [known for known in placed if _name(known) in looked_at]
     if len(chosen) < FEWEST_REFERENCES:
         stage.listener.note("--reference: too few photos know where they were taken, so it is left out")
         return None
-    if kept is not None:
-        looked_at |= {number: kept.features[n] for number, n in rows.items()}
     found = references(
-        np.stack([looked_at[known.id] for known in chosen]),
+        np.stack([looked_at[_name(known)] for known in chosen]),
         np.array([known.latitude for known in chosen], dtype=np.float64),
         np.array([known.longitude for known in chosen], dtype=np.float64),
         np.array([np.nan if known.utc is None else known.utc for known in chosen]),
-        np.array([known.id for known in chosen], dtype=np.int64),
+        np.array([_name(known) for known in chosen], dtype=np.uint64),
     )
     if not stage.options.dry_run:
         found.save(folder)
@@ -48,6 +47,12 @@ def gather_references(stage: Stage, network: Network) -> References | None:
 
 def _is_reference(known: Known) -> bool:
     return known.rung in OWN_FIXES and known.facts is not None and not known.facts.not_a_photo
+
+
+def _name(known: Known) -> int:
+    """Of a photo as it was looked at. Its number in the index will not do: an index that is made anew counts
+    from one again."""
+    return xxh3_64_intdigest(f"{known.path}\0{known.size}\0{known.mtime_ns}".encode(errors="surrogateescape"))
 
 
 def _features(
@@ -65,6 +70,6 @@ def _features(
     for known, said in seen:
         stage.listener.advance(1)
         if said is not None and not isinstance(said, PhotoError):
-            yield known.id, said
+            yield _name(known), said
         if stage.listener.stop.is_set():
             return

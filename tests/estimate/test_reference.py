@@ -7,7 +7,7 @@ import pytest
 
 from geotagger.errors import IndexUnusableError
 from geotagger.estimate import reference
-from geotagger.estimate.movement import Movement, learn_movement
+from geotagger.estimate.movement import Movement, learn_movement, radial_density
 from geotagger.estimate.outing import estimate_outing
 from geotagger.estimate.reference import References, alike, references, search
 from geotagger.estimate.values import Observation
@@ -58,16 +58,25 @@ def test_without_any_prior_likeness_alone_gives_nothing_and_breaks_nothing() -> 
 def test_the_graph_finds_what_the_exact_search_finds(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("usearch")
     features, lat, lng, utc, _ = archive(np.random.default_rng(3), 2.0, 2000)
-    known = References(
-        features / np.linalg.norm(features, axis=1, keepdims=True), lat, lng, utc, np.arange(2000)
-    )
-    exact, _ = search(known, features[:40], 5)
+    exact, _ = search(references(features, lat, lng, utc), features[:40], 5)
     monkeypatch.setattr(reference, "EXACT_UP_TO", 10)
-    near, _ = search(known, features[:40], 5)
+    many = references(features, lat, lng, utc)
+    assert many.graph is not None
+    near, _ = search(many, features[:40], 5)
     assert np.mean([len(set(a) & set(b)) / 5 for a, b in zip(exact, near, strict=True)]) > 0.9
 
 
-def test_features_are_kept_and_damage_is_named(tmp_path: Path) -> None:
+def test_how_usual_a_place_is_may_be_told_by_blocks() -> None:
+    features, lat, lng, utc, _ = archive(np.random.default_rng(5), 6.0, 200)
+    rng = np.random.default_rng(6)
+    known = references(features, lat + rng.normal(0, 0.01, 200), lng + rng.normal(0, 0.01, 200), utc)
+    for seen in alike(known, features[:20]):
+        away = distance_km(seen.lat[:, None], seen.lng[:, None], known.lat, known.lng)
+        plain = radial_density(away, reference.USUAL_KM, reference.USUAL_TAIL).mean(axis=1)
+        np.testing.assert_allclose(seen.usual, plain, rtol=0.1)
+
+
+def test_features_are_kept(tmp_path: Path) -> None:
     features, lat, lng, utc, _ = archive(np.random.default_rng(4), 3.0, 50)
     known = references(features, lat, lng, utc)
     assert References.load(tmp_path) is None
@@ -76,6 +85,20 @@ def test_features_are_kept_and_damage_is_named(tmp_path: Path) -> None:
     assert again is not None
     assert again.trust == known.trust
     np.testing.assert_allclose(again.features, known.features, atol=2e-3)
-    (tmp_path / "reference.npz").write_bytes(b"no archive")
-    with pytest.raises(IndexUnusableError, match=r"reference\.npz"):
-        References.load(tmp_path)
+
+
+def test_what_is_damaged_counts_as_not_kept(tmp_path: Path) -> None:
+    features, lat, lng, utc, _ = archive(np.random.default_rng(4), 3.0, 50)
+    references(features, lat, lng, utc).save(tmp_path)
+    file = tmp_path / "reference.npz"
+    whole = file.read_bytes()
+    for spoilt in (b"", b"no archive", whole[:100], whole[: len(whole) // 2], whole[:-30]):
+        file.write_bytes(spoilt)
+        assert References.load(tmp_path) is None
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    features, lat, lng, utc, _ = archive(np.random.default_rng(4), 3.0, 50)
+    (tmp_path / "file").touch()
+    with pytest.raises(IndexUnusableError, match="file"):
+        references(features, lat, lng, utc).save(tmp_path / "file")
