@@ -230,7 +230,8 @@ def _settle(context: Context, member: Member, estimate: Estimate | None, is_open
         return None
     chosen, is_chosen_new = _choose(context, known, estimate)
     if chosen is None:
-        context.report(as_it_is(known, "skipped", _why_nothing(known, context), "nothing tells where"))
+        why = _why_nothing(known, context)
+        context.report(as_it_is(known, "skipped", why, f"nothing tells where: {why}"))
         return None
     if not is_chosen_new and known.written is not None:
         context.report(as_it_is(known, "kept", UNCHANGED))
