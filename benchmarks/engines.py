@@ -3,7 +3,8 @@
     python -m benchmarks.engines PACK --photos DIR [--mxnet-python PY --mxnet-files DIR] [--rounds 3]
                                  [--batches 1 8 32] [--per-core]
 
-PACK is the imported network; its INT8 variant is made from the photos where it has none. MXNet runs in
+PACK is the imported network; its INT8 variant is made from the photos where it has none. One batch takes
+all cores, or, "a batch a core", each core runs one of its own, as geotagger does. MXNet runs in
 the Python that has it, on the original symbol and params in DIR. Every engine is a process of its own, all
 take turns round after round, and the best of the rounds counts: what else the machine does, or a
 cloud neighbour, can only slow them down. With --per-core every engine gets one thread and processor time
@@ -21,17 +22,21 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from geotagger.engine.values import Runner
+
 SECONDS_EACH = 2.0
 
 Forward = Callable[[NDArray[np.float32]], object]
-Open = Callable[[Path, int | None], Forward]
-"""A pack's folder and a number of threads, None for all cores."""
+Open = Callable[[Path, int | None], tuple[Forward, int]]
+"""A pack's folder and a number of threads, None for all cores → what runs a batch, and on how many
+lanes side by side."""
 
 MXNET = """
 import json, resource, sys, time
@@ -74,8 +79,8 @@ def main() -> None:
     parser.add_argument("--inputs", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one:
-        forward = ENGINES[given.one](given.pack, 1 if given.per_core else None)
-        print(json.dumps(measured(forward, np.load(given.inputs), given.batches, given.per_core)))
+        forward, lanes = ENGINES[given.one](given.pack, 1 if given.per_core else None)
+        print(json.dumps(measured(forward, lanes, np.load(given.inputs), given.batches, given.per_core)))
         return
     with tempfile.TemporaryDirectory() as scratch:
         inputs = Path(scratch) / "inputs.npy"
@@ -110,7 +115,7 @@ def take(results: dict[str, dict[str, Any]], name: str, done: subprocess.Complet
 
 
 def measured(
-    forward: Forward, photos: NDArray[np.float32], batches: Sequence[int], per_core: bool
+    forward: Forward, lanes: int, photos: NDArray[np.float32], batches: Sequence[int], per_core: bool
 ) -> dict[str, Any]:
     clock = time.process_time if per_core else time.perf_counter
     rates = {}
@@ -122,7 +127,7 @@ def measured(
             start = clock()
             forward(some)
             best = min(best, clock() - start)
-        rates[str(batch)] = batch / best
+        rates[str(batch)] = lanes * batch / best
     return {"rates": rates, "mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
 
@@ -134,30 +139,36 @@ def photos_for(folder: Path, photos: Path, count: int) -> NDArray[np.float32]:
 
     pack = load_pack(folder)
     if not any(variant.name == "int8" for variant in pack.manifest.variants):
-        script = "import sys, typer; from geotagger.cli import quantize; app = typer.Typer();"
-        script += "quantize.register(app); app.command('other')(lambda: None); app(sys.argv[1:])"
-        made = [sys.executable, "-c", script, "quantize", str(folder), "--photos", str(photos)]
-        subprocess.run([*made, "--calibration", "48", "--checks", "64"], check=True)
+        made = [sys.executable, "-m", "geotagger", "models", "quantize", str(folder), "--photos", str(photos)]
+        subprocess.run(made, check=True, stdout=sys.stderr)
     paths = [entry.path for entry in walk([str(photos)])][:count]
     return np.stack([read_pixels(path, pack.preprocessing) for path in paths])
 
 
-def _runner(engine: str, variant: str) -> Open:
-    def open_one(folder: Path, threads: int | None) -> Forward:
+def _runner(engine: str, variant: str, batch_a_core: bool = False) -> Open:
+    def open_one(folder: Path, threads: int | None) -> tuple[Forward, int]:
+        from geotagger.engine.cores import usable_cores
         from geotagger.engine.devices import Device
         from geotagger.engine.onnx_runner import OnnxRunner
-        from geotagger.engine.openvino_runner import OpenVinoRunner
+        from geotagger.engine.opening import lanes_of
+        from geotagger.engine.openvino_runner import open_lanes
 
         network = folder / ("model.onnx" if variant == "fp32" else f"model.{variant}.onnx")
+        cores = threads or usable_cores()
+        lanes, per_lane = lanes_of(cores) if batch_a_core else (1, cores)
+        runners: Sequence[Runner]
         if engine == "openvino":
-            return OpenVinoRunner(network, threads).run
-        return OnnxRunner(network, Device("cpu"), threads).run
+            runners = open_lanes(network, lanes, per_lane)
+        else:
+            runners = [OnnxRunner(network, Device("cpu"), per_lane)] * lanes
+        pool = ThreadPoolExecutor(lanes)
+        return lambda photos: list(pool.map(lambda runner: runner.run(photos), runners)), lanes
 
     return open_one
 
 
 def _pytorch(compiled: bool) -> Open:
-    def open_one(_: Path, threads: int | None) -> Forward:
+    def open_one(_: Path, threads: int | None) -> tuple[Forward, int]:
         import torch
 
         from training.networks import build
@@ -172,7 +183,7 @@ def _pytorch(compiled: bool) -> Open:
             with torch.inference_mode():
                 return network(torch.from_numpy(photos))
 
-        return forward
+        return forward, 1
 
     return open_one
 
@@ -182,6 +193,9 @@ ENGINES: dict[str, Open] = {
     "ONNX Runtime INT8": _runner("onnxruntime", "int8"),
     "OpenVINO fp32": _runner("openvino", "fp32"),
     "OpenVINO INT8": _runner("openvino", "int8"),
+    "ONNX Runtime fp32, a batch a core": _runner("onnxruntime", "fp32", batch_a_core=True),
+    "ONNX Runtime INT8, a batch a core": _runner("onnxruntime", "int8", batch_a_core=True),
+    "OpenVINO INT8, a batch a core": _runner("openvino", "int8", batch_a_core=True),
     "PyTorch fp32": _pytorch(compiled=False),
     "PyTorch fp32 compiled": _pytorch(compiled=True),
 }
