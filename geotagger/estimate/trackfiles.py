@@ -4,14 +4,16 @@ Google's exports come in four shapes: Records.json, the monthly Semantic Locatio
 the Timeline that phones export since 2024 (Android's and iOS's differ). Points without a time are
 of no use here and left out. Times without a zone are taken as local at their place.
 
-Takes files and directories, gives tracks. Raises SourceError for a file that was named and
-cannot be read or holds no point of use; in a directory such a file is reported and passed over.
+Takes files and directories, gives tracks. A file that is cut or damaged gives the points before the
+damage, and is reported. Raises SourceError for a file that was named and cannot be read or holds no
+point of use; in a directory such a file is reported and passed over.
 """
 
 import json
 import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
@@ -40,13 +42,13 @@ def load_tracks(paths: Sequence[Path], on_problem: Callable[[str], None] = lambd
         if path.is_dir():
             for file in sorted(p for p in path.rglob("*") if p.is_file() and _reader_of(p) is not None):
                 try:
-                    found.append(_read(file))
+                    found.append(_read(file, on_problem))
                 except _OtherJsonError:
                     continue
                 except SourceError as error:
                     on_problem(str(error))
         else:
-            found.append(_read(path))
+            found.append(_read(path, on_problem))
     return Tracks(tuple(found))
 
 
@@ -54,28 +56,26 @@ class _OtherJsonError(SourceError):
     """JSON of another kind than location history."""
 
 
-def _read(path: Path) -> Track:
+_DAMAGE = (ParseError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile, RecursionError)
+
+
+def _read(path: Path, on_problem: Callable[[str], None]) -> Track:
     reader = _reader_of(path)
     if reader is None:
         raise SourceError(f"{path}: not a track we can read; give GPX, KML, KMZ, NMEA, FIT or Google's JSON")
+    points: list[Point] = []
     try:
         if path.stat().st_size > LARGEST_BYTES:
             raise SourceError(f"{path}: larger than 2 GiB; split the export by year and give the parts")
-        points = list(reader(path))
+        points.extend(reader(path))
     except OSError as error:
         raise SourceError(f"{path}: {error.strerror or error}; no place was taken from it") from error
-    except (
-        ParseError,
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        zipfile.BadZipFile,
-        RecursionError,
-    ) as error:
-        raise SourceError(
-            f"{path}: damaged or not what its name says ({error}); no place was taken from it"
-        ) from error
+    except _DAMAGE as error:
+        if not points:
+            raise SourceError(
+                f"{path}: damaged or not what its name says ({error}); no place was taken from it"
+            ) from error
+        on_problem(f"{path}: cut or damaged ({error}); the {len(points)} points before that are used")
     track = clean_track(path.name, *as_arrays(points))
     if track is None:
         raise SourceError(f"{path}: not one point in it has a place and a time; no place was taken from it")
@@ -166,7 +166,7 @@ def read_nmea(path: Path) -> Iterator[Point]:
                 continue
             kind = fields[0][2:]
             if kind == "RMC" and len(fields) >= _KNOTS_FIELDS and fields[2] == "A":
-                day = datetime.strptime(fields[9], "%d%m%y").replace(tzinfo=UTC)
+                day = _nmea_day(fields[9]) or day
                 place, moment, dop = _nmea_place(fields[3:7]), _nmea_time(fields[1]), None
             elif kind == "GGA" and len(fields) >= _KNOTS_FIELDS and fields[6] not in ("", "0"):
                 place, moment, dop = _nmea_place(fields[2:6]), _nmea_time(fields[1]), _number(fields[8])
@@ -193,6 +193,13 @@ def _sentence(line: str) -> list[str] | None:
     return match[1].split(",")
 
 
+def _nmea_day(text: str) -> datetime | None:
+    try:
+        return datetime.strptime(text, "%d%m%y").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
 def _nmea_place(fields: Sequence[str]) -> tuple[float, float] | None:
     """ddmm.mmmm, N or S, dddmm.mmmm, E or W."""
     latitude, north, longitude, east = fields
@@ -213,35 +220,41 @@ def read_google(path: Path) -> Iterator[Point]:
     with path.open("rb") as file:
         told = json.load(file)
     if isinstance(told, list):
-        yield from _ios_timeline(told)
+        yield from _each(told, _ios_segment)
     elif "locations" in told:
-        yield from _records(told["locations"])
+        yield from _each(told["locations"], _record)
     elif "timelineObjects" in told:
-        yield from _semantic_history(told["timelineObjects"])
+        yield from _each(told["timelineObjects"], _semantic_entry)
     elif "semanticSegments" in told or "rawSignals" in told:
-        yield from _android_timeline(told)
+        yield from _each(told.get("semanticSegments", ()), _android_segment)
+        yield from _each(told.get("rawSignals", ()), _android_signal)
     else:
         raise _OtherJsonError(f"{path}: JSON, but not Google's location history; no place was taken from it")
 
 
-def _records(locations: Iterable[dict[str, Any]]) -> Iterator[Point]:
-    for location in locations:
-        when = location.get("timestamp") or location.get("timestampMs")
-        yield from _google_point(when, location, _metres(location.get("accuracy")))
+def _each(entries: Iterable[Any], points: Callable[[Any], Iterable[Point]]) -> Iterator[Point]:
+    """An entry that is not as its format has it is passed over: exports of ten years hold all sorts."""
+    for entry in entries:
+        with suppress(AttributeError, KeyError, TypeError, ValueError, OverflowError):
+            yield from list(points(entry))
 
 
-def _semantic_history(objects: Iterable[dict[str, Any]]) -> Iterator[Point]:
-    for entry in objects:
-        visit, move = entry.get("placeVisit"), entry.get("activitySegment")
-        if visit:
-            for edge in ("start", "end"):
-                yield from _google_point(_edge(visit, edge), visit.get("location", {}), _VISIT_ERROR_KM)
-        if move:
-            yield from _google_point(_edge(move, "start"), move.get("startLocation", {}), _GOOGLE_ERROR_KM)
-            for point in move.get("simplifiedRawPath", {}).get("points", ()):
-                when = point.get("timestamp") or point.get("timestampMs")
-                yield from _google_point(when, point, _metres(point.get("accuracyMeters")))
-            yield from _google_point(_edge(move, "end"), move.get("endLocation", {}), _GOOGLE_ERROR_KM)
+def _record(location: dict[str, Any]) -> Iterator[Point]:
+    when = location.get("timestamp") or location.get("timestampMs")
+    yield from _google_point(when, location, _metres(location.get("accuracy")))
+
+
+def _semantic_entry(entry: dict[str, Any]) -> Iterator[Point]:
+    visit, move = entry.get("placeVisit"), entry.get("activitySegment")
+    if visit:
+        for edge in ("start", "end"):
+            yield from _google_point(_edge(visit, edge), visit.get("location", {}), _VISIT_ERROR_KM)
+    if move:
+        yield from _google_point(_edge(move, "start"), move.get("startLocation", {}), _GOOGLE_ERROR_KM)
+        for point in move.get("simplifiedRawPath", {}).get("points", ()):
+            when = point.get("timestamp") or point.get("timestampMs")
+            yield from _google_point(when, point, _metres(point.get("accuracyMeters")))
+        yield from _google_point(_edge(move, "end"), move.get("endLocation", {}), _GOOGLE_ERROR_KM)
 
 
 def _edge(entry: dict[str, Any], edge: str) -> str | None:
@@ -250,40 +263,41 @@ def _edge(entry: dict[str, Any], edge: str) -> str | None:
     return None if when is None else str(when)
 
 
-def _android_timeline(told: dict[str, Any]) -> Iterator[Point]:
-    for segment in told.get("semanticSegments", ()):
-        for point in segment.get("timelinePath", ()):
-            yield from _degrees_point(point.get("time"), point.get("point"), _GOOGLE_ERROR_KM)
-        place = segment.get("visit", {}).get("topCandidate", {}).get("placeLocation", {})
-        if place:
-            where = place.get("latLng") if isinstance(place, dict) else place
-            for edge in ("startTime", "endTime"):
-                yield from _degrees_point(segment.get(edge), where, _VISIT_ERROR_KM)
-        activity = segment.get("activity", {})
-        for edge, when in (("start", "startTime"), ("end", "endTime")):
-            where = activity.get(edge, {})
-            where = where.get("latLng") if isinstance(where, dict) else where
-            yield from _degrees_point(segment.get(when), where, _GOOGLE_ERROR_KM)
-    for signal in told.get("rawSignals", ()):
-        position = signal.get("position", {})
-        error = _metres(position.get("accuracyMeters"))
-        yield from _degrees_point(
-            position.get("timestamp"), position.get("LatLng") or position.get("latLng"), error
-        )
+def _android_segment(segment: dict[str, Any]) -> Iterator[Point]:
+    for point in segment.get("timelinePath") or ():
+        yield from _degrees_point(point.get("time"), point.get("point"), _GOOGLE_ERROR_KM)
+    place = _visited(segment)
+    if place:
+        where = place.get("latLng") if isinstance(place, dict) else place
+        for edge in ("startTime", "endTime"):
+            yield from _degrees_point(segment.get(edge), where, _VISIT_ERROR_KM)
+    activity = segment.get("activity") or {}
+    for edge, when in (("start", "startTime"), ("end", "endTime")):
+        where = activity.get(edge)
+        where = where.get("latLng") if isinstance(where, dict) else where
+        yield from _degrees_point(segment.get(when), where, _GOOGLE_ERROR_KM)
 
 
-def _ios_timeline(segments: Iterable[dict[str, Any]]) -> Iterator[Point]:
-    for segment in segments:
-        start, end = segment.get("startTime"), segment.get("endTime")
-        for point in segment.get("timelinePath", ()):
-            minutes = _number(point.get("durationMinutesOffsetFromStartTime")) or 0.0
-            yield from _degrees_point(start, point.get("point"), _GOOGLE_ERROR_KM, later_s=60 * minutes)
-        place = segment.get("visit", {}).get("topCandidate", {}).get("placeLocation")
-        for when in (start, end):
-            yield from _degrees_point(when, place, _VISIT_ERROR_KM)
-        activity = segment.get("activity", {})
-        yield from _degrees_point(start, activity.get("start"), _GOOGLE_ERROR_KM)
-        yield from _degrees_point(end, activity.get("end"), _GOOGLE_ERROR_KM)
+def _android_signal(signal: dict[str, Any]) -> Iterator[Point]:
+    position = signal.get("position") or {}
+    where = position.get("LatLng") or position.get("latLng")
+    yield from _degrees_point(position.get("timestamp"), where, _metres(position.get("accuracyMeters")))
+
+
+def _ios_segment(segment: dict[str, Any]) -> Iterator[Point]:
+    start, end = segment.get("startTime"), segment.get("endTime")
+    for point in segment.get("timelinePath") or ():
+        minutes = _number(point.get("durationMinutesOffsetFromStartTime")) or 0.0
+        yield from _degrees_point(start, point.get("point"), _GOOGLE_ERROR_KM, later_s=60 * minutes)
+    for when in (start, end):
+        yield from _degrees_point(when, _visited(segment), _VISIT_ERROR_KM)
+    activity = segment.get("activity") or {}
+    yield from _degrees_point(start, activity.get("start"), _GOOGLE_ERROR_KM)
+    yield from _degrees_point(end, activity.get("end"), _GOOGLE_ERROR_KM)
+
+
+def _visited(segment: dict[str, Any]) -> Any:
+    return ((segment.get("visit") or {}).get("topCandidate") or {}).get("placeLocation")
 
 
 def _google_point(when: str | None, place: dict[str, Any], error_km: float) -> Iterator[Point]:

@@ -30,6 +30,8 @@ ENDS_REACH_S = 120.0
 FASTEST_KM_S = 0.35
 """A little over an airliner with the wind behind it."""
 _ANCHOR_EVERY_S = 600.0
+_FARTHEST_S = 5e10
+"""Times farther from 1970 than this, the year 3554, are damage."""
 _CURVE = 0.3
 """How far, of the way between two points, people stray from the straight line (standard deviation)."""
 
@@ -51,7 +53,9 @@ def clean_track(
 ) -> Track | None:
     """Orders the points, drops the impossible ones, and None when nothing is left. A point is a leap
     when reaching it and leaving it both need more than FASTEST_KM_S, though its neighbours do not."""
-    usable = np.isfinite(utc) & (np.abs(lat) <= 90) & (np.abs(lng) <= 180) & ((lat != 0) | (lng != 0))
+    usable = (
+        (np.abs(utc) < _FARTHEST_S) & (np.abs(lat) <= 90) & (np.abs(lng) <= 180) & ((lat != 0) | (lng != 0))
+    )
     order = np.flatnonzero(usable)[np.argsort(utc[usable], kind="stable")]
     utc, lat, lng, error_km = utc[order], lat[order], lng[order], error_km[order]
     fresh = np.concatenate([[True], np.diff(utc) > 0]) if len(utc) else np.empty(0, dtype=np.bool_)

@@ -197,6 +197,47 @@ def test_in_a_folder_a_damaged_file_does_not_stop_the_others(tmp_path: Path) -> 
     assert len(problems) == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("a.gpx", GPX[: GPX.index("</trkseg>")]), ("a.kml", KML[: KML.index("</gx:Track>") + 12])],
+)
+def test_a_file_that_was_cut_gives_the_points_before_the_cut(tmp_path: Path, name: str, content: str) -> None:
+    problems: list[str] = []
+    (track,) = load_tracks([written(tmp_path, name, content)], problems.append).tracks
+    assert len(track.utc) >= 2
+    assert len(problems) == 1
+    assert "points before that are used" in problems[0]
+
+
+def test_an_nmea_sentence_with_a_wrong_date_is_passed_over(tmp_path: Path) -> None:
+    lines = NMEA.replace("*2A", "").splitlines()
+    spoilt = next(line for line in lines if "RMC" in line).replace("010524", "999999").split("*")[0]
+    assert "999999" in spoilt
+    path = written(tmp_path, "a.nmea", "\n".join([*lines, spoilt]))
+    assert len(load_tracks([path]).tracks[0].utc) >= 2
+
+
+@pytest.mark.parametrize("odd", [None, 7, {}, {"visit": None, "activity": None}, {"timelinePath": [None]}])
+def test_an_odd_entry_of_an_export_does_not_cost_the_others(tmp_path: Path, odd: object) -> None:
+    told: list[tuple[str, object]] = [
+        ("ios.json", [odd, *IOS]),
+        ("android.json", {"semanticSegments": [odd, *ANDROID["semanticSegments"]], "rawSignals": [odd]}),
+        ("records.json", {"locations": [odd, *RECORDS["locations"]]}),
+        ("history.json", {"timelineObjects": [odd, *SEMANTIC["timelineObjects"]]}),
+    ]
+    for name, content in told:
+        assert len(load_tracks([written(tmp_path, name, json.dumps(content))]).tracks[0].utc) >= 2
+
+
+def test_a_time_of_no_calendar_is_none(tmp_path: Path) -> None:
+    wild = {**RECORDS["locations"][0], "timestampMs": "9" * 17}
+    wild.pop("timestamp", None)
+    path = written(tmp_path, "a.json", json.dumps({"locations": [wild, *RECORDS["locations"]]}))
+    tracks = load_tracks([path])
+    assert len(tracks.tracks[0].utc) == len(RECORDS["locations"])
+    assert list(tracks.clocked())
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"none\.gpx"):
         load_tracks([tmp_path / "none.gpx"])
