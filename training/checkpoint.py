@@ -7,6 +7,7 @@ having stored data, or that dies, is beyond any program.) Knows nothing of what 
 
 import os
 import re
+import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from geotagger.errors import TrainingError
 
 _NAME = re.compile(r"step-(\d{9})\.pt")
 KEPT = 2
+_FULL_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +43,14 @@ def save(folder: Path, step: int, identity: Identity, state: dict[str, Any]) -> 
         unfinished.replace(path)
         _sync_folder(folder)
     except (OSError, RuntimeError) as error:
+        # torch tells a short write in words of its own
+        is_full = shutil.disk_usage(folder).free < _FULL_BYTES
         unfinished.unlink(missing_ok=True)
         last = _steps(folder)
         kept = f"the one of step {last[-1]:,} is whole and kept" if last else "there was none before it"
-        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        reason = (
+            "the disk is full" if is_full else getattr(error, "strerror", None) or str(error).splitlines()[0]
+        )
         raise TrainingError(
             f"{folder}: the checkpoint of step {step:,} could not be written ({reason}); {kept}; "
             "free some space and run again"

@@ -15,6 +15,7 @@ from geotagger.errors import TrainingError
 _IS_ADDRESS = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
 _AGENT = f"geotagger/{geotagger.__version__}"
 _TRIES = 6
+_CONNECT_TRIES = 4  # nobody there at all is told within the minute
 _CONNECTIONS = 64
 
 
@@ -59,6 +60,7 @@ def _read_http(address: str, tries: int) -> bytes:
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # what it tries again is no news
     retry = urllib3.Retry(
         total=tries,
+        connect=min(tries, _CONNECT_TRIES),
         backoff_factor=0.5,
         backoff_max=60,
         backoff_jitter=0.5,

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console
@@ -12,8 +12,11 @@ from rich.table import Table
 
 from training.accuracy import THRESHOLDS_KM, Score
 from training.evaluate import Report
-from training.recipe import Recipe
-from training.rows import Summary
+
+if TYPE_CHECKING:
+    # a model is evaluated without the extra `train`, too
+    from training.recipe import Recipe
+    from training.rows import Summary
 
 _SHARD_BYTES_A_PIXEL = 0.45
 """JPEG of quality 90, photographs; the long side is 4/3 of the short one on average."""
@@ -121,7 +124,7 @@ def save_report(report: Report, folder: Path, write: Callable[[Report, Path], li
 
 
 def estimate_of(
-    recipe: Recipe, summary: Summary, classes: int, images_per_s: float, gigabytes: float, device: str
+    recipe: "Recipe", summary: "Summary", classes: int, images_per_s: float, gigabytes: float, device: str
 ) -> dict[str, Any]:
     """What a training would take, from the speed of a few steps on this machine."""
     photos = summary.kept["train"]

@@ -71,11 +71,12 @@ def prepare(
     shares: Shares = Shares(),
     excluded: frozenset[str] = frozenset(),
     expected_rows: int = 0,
+    name: str = "the source",
 ) -> Summary:
     """Write `folder/photos.parquet` and `folder/photos.json`; whole or not at all.
 
     `dropped` counts what the source itself left out by reason, and goes on counting here.
-    `expected_rows` only decides in how many parts the work is done.
+    `expected_rows` only decides in how many parts the work is done; `name` is what errors say.
     """
     folder.mkdir(parents=True, exist_ok=True)
     work = folder / "photos.parts"
@@ -85,7 +86,7 @@ def prepare(
         by_user = _scattered(_usable(batches, excluded, dropped), "user", work / "user", parts)
         unique = (_without_doubles(part, dropped) for part in by_user)
         by_key = _scattered(unique, "key", work / "key", parts)
-        summary = _write(by_key, folder, shares, dropped)
+        summary = _write(by_key, folder, shares, dropped, name)
     except OSError as error:
         raise TrainingError(
             f"{folder}: the list of photos could not be written ({error}); free some space"
@@ -224,7 +225,9 @@ def _scattered(tables: Iterable[pa.Table], column: str, folder: Path, parts: int
         path.unlink()
 
 
-def _write(tables: Iterable[pa.Table], folder: Path, shares: Shares, dropped: Counter[str]) -> Summary:
+def _write(
+    tables: Iterable[pa.Table], folder: Path, shares: Shares, dropped: Counter[str], name: str
+) -> Summary:
     kept: Counter[str] = Counter(dict.fromkeys(SPLITS, 0))
     licences: Counter[str] = Counter()
     photographers: set[int] = set()
@@ -242,9 +245,10 @@ def _write(tables: Iterable[pa.Table], folder: Path, shares: Shares, dropped: Co
     if not kept["train"]:
         unfinished.unlink()
         why = (
-            ", ".join(f"{n:,} {reason}" for reason, n in dropped.most_common() if n) or "the source was empty"
+            ", ".join(f"{n:,} {reason}" for reason, n in dropped.most_common() if n)
+            or "it names none with a place"
         )
-        raise TrainingError(f"no photo is left to train on: {why}; nothing was written")
+        raise TrainingError(f"{name}: no photo is left to train on: {why}; nothing was written")
     unfinished.replace(folder / "photos.parquet")
     return Summary(0, dict(kept), {}, dict(licences.most_common(50)), len(photographers))
 

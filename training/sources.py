@@ -79,8 +79,8 @@ def open_source(name: str, *, min_accuracy: int = 1, problem: Problem | None = N
     if not line:
         raise SourceError(f"{name}: is empty; nothing to train on")
     raise SourceError(
-        f"{name}: neither a list with columns path, latitude, longitude nor YFCC100M metadata "
-        f"(its first line has {len(line.split(chr(9)))} tab-separated columns)"
+        f"{name}: neither a list with columns path, latitude, longitude nor YFCC100M metadata; "
+        f"its first line is {line[:60]!r}"
     )
 
 
@@ -88,7 +88,7 @@ def index_source(path: Path | None) -> Source:
     """The owner's own photos with a position of their own, as geotagger's index remembers them."""
     from training.own_photos import geotagged
 
-    return Source("index", "the owner's own photos", "", 0, lambda _: _batches(geotagged(path)))
+    return Source(str(path or "index"), "the owner's own photos", "", 0, lambda _: _batches(geotagged(path)))
 
 
 def _sqlite(path: Path, min_accuracy: int) -> Source:

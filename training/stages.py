@@ -80,6 +80,7 @@ def list_photos(asked: Asked, has_gpu: bool, say: Say) -> tuple[Run, rows.Summar
             shares=asked.shares,
             excluded=rows.excluded_ids(asked.exclude),
             expected_rows=source.expected_rows,
+            name=source.name,
         )
         _write_json(work / "photos.key", key)
         say(f"list of photos: {_told(summary)}")
@@ -115,15 +116,21 @@ def make_cells(work: Path, run: Run, say: Say) -> CellTable:
         return table
     table = partition(lat, lng, thresholds)
     if not len(table):
+        advice = (
+            "lower --t2, or leave --t1 and --t2 out to let the number of photos decide"
+            if run.recipe.t1
+            else "more photos of a place are needed"
+        )
         raise TrainingError(
             f"no cell is left: none holds {thresholds.t2:,} of the {len(lat):,} training photos "
-            f"(t1 {thresholds.t1:,}); lower --t2, or leave --t1 and "
-            "--t2 out to let the number of photos decide"
+            f"(t1 {thresholds.t1:,}); {advice}"
         )
     if len(table) < 2:
+        assert table.photos is not None
         raise TrainingError(
-            f"all {len(lat):,} training photos lie in one cell (t1 {thresholds.t1:,}, t2 {thresholds.t2:,}, "
-            f"max level {thresholds.max_level}): there is nothing to tell apart; lower --t1"
+            f"one cell holds all {table.photos.sum():,} photos left of {len(lat):,} training photos "
+            f"(t1 {thresholds.t1:,}, t2 {thresholds.t2:,}, max level {thresholds.max_level}): "
+            "there is nothing to tell apart; lower --t1 or --t2"
         )
     write_cells(path, table)
     picture = f"; see {work / 'cells.png'}" if picture_of_cells(table, work / "cells.png") else ""

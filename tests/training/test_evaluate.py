@@ -1,4 +1,6 @@
 import io
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -122,6 +124,15 @@ def test_a_report_is_told_as_lines_tables_and_json(
     assert capsys.readouterr().out == "\n".join(lines) + "\n"
     (saved,) = save_report(report, tmp_path, picture_of_report)
     assert json.loads(saved.read_text()) == json.loads(json.dumps(record_of(report), allow_nan=False))
+
+
+def test_a_model_is_evaluated_without_the_extra_train() -> None:
+    program = (
+        "import sys\n"
+        "sys.modules |= dict.fromkeys(('torch', 'pyarrow', 'matplotlib', 'fsspec', 'urllib3'))\n"
+        "import training.evaluate, training.rendering, training.plots\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_pictures_are_drawn(tmp_path: Path) -> None:
