@@ -4,6 +4,7 @@ Paths come in and go out absolute, as `str` with surrogates for bytes that are n
 """
 
 import os
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -310,7 +311,7 @@ class Photos:
     def fixes(self, root_id: int) -> Fixes:
         """The positions that cameras wrote into photos (nothing of ours but `manual`), and in their stead
         or where there are none those of sidecars and of the owner, with a time."""
-        photo_ids, numbers, cameras = [], [], {"": 0}
+        ids, numbers, cameras = array("q"), array("d"), {"": 0}
         rows = self._store.stream(
             "select photos.id, utc, coalesce(e.latitude, fix_latitude), coalesce(e.longitude, fix_longitude),"
             " case when e.id is null then fix_error_m else 1000 * e.radius_km end, utc_offset_s, camera"
@@ -323,12 +324,11 @@ class Photos:
             (root_id,),
         )
         for row in rows:
-            photo_ids.append((row[0], cameras.setdefault(row[6] or "", len(cameras))))
-            numbers.append([np.nan if value is None else value for value in row[1:6]])
-        table = np.array(numbers, dtype=np.float64).reshape(-1, 5)
-        ids = np.array(photo_ids, dtype=np.int64).reshape(-1, 2)
-        utc, lat, lng, error_m, offset_s = table.T
-        return Fixes(ids[:, 0], utc, lat, lng, error_m, ids[:, 1], tuple(cameras), offset_s)
+            ids.extend((row[0], cameras.setdefault(row[6] or "", len(cameras))))
+            numbers.extend(float("nan") if value is None else value for value in row[1:6])
+        photo_ids, camera = np.asarray(ids, dtype=np.int64).reshape(-1, 2).T
+        utc, lat, lng, error_m, offset_s = np.asarray(numbers, dtype=np.float64).reshape(-1, 5).T
+        return Fixes(photo_ids, utc, lat, lng, error_m, camera, tuple(cameras), offset_s)
 
     def model_id(self, name: str, version: str, digest: str) -> int:
         """The number under which a model's posteriors and estimates are kept."""
