@@ -70,7 +70,7 @@ def test_a_precision_that_was_calibrated_is_kept(geotagger: Geotagger, tmp_path:
     assert said["one.jpg"]["status"] == "indexed"
 
 
-@pytest.mark.parametrize("content", ["", "<gpx><trk>", "not xml at all"])
+@pytest.mark.parametrize("content", ["", "<gpx><trk>", "<gpx/>", "not xml at all"])
 def test_a_track_that_cannot_be_read_is_named(geotagger: Geotagger, tmp_path: Path, content: str) -> None:
     scene = walk_through_town(tmp_path / "photos", photos=4)
     bad = tmp_path / "bad.gpx"
