@@ -28,6 +28,9 @@ from training.accuracy import (
     score,
 )
 
+_FEWEST = 4
+"""Photos that a temperature can be fitted to: two to fit, two to measure."""
+
 
 @dataclass(frozen=True, slots=True)
 class Labels:
@@ -206,6 +209,11 @@ def evaluate_labels(
     # every other photo, so that both halves come from everywhere
     half, rest = np.arange(0, len(found), 2), np.arange(1, len(found), 2)
     classes = pack.cells.classes_of(found.lat[half], found.lng[half])
+    if len(found) < _FEWEST or not (classes >= 0).any():
+        raise SourceError(
+            f"{labels_path}: {len(found):,} photos that can be read, {(classes >= 0).sum():,} of one half in a "
+            f"cell of {pack.name}: too few to fit a temperature; the model was left as it is"
+        )
     temperature, before, after = fit_temperature(probabilities[half], classes)
     report = report_of(
         pack, found.chosen(rest.tolist()), probabilities[rest], temperature=temperature, problems=problems

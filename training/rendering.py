@@ -92,10 +92,15 @@ def show(report: Report) -> None:
     else:
         print("\n".join(plain_lines(report)))
     if report.scores:
-        print(f"temperature {report.temperature:.3f}, negative log-likelihood {report.nll:.3f}")
+        nll = (
+            f"negative log-likelihood {report.nll:.3f}"
+            if report.nll == report.nll
+            else "no photo in any cell"
+        )
+        print(f"temperature {report.temperature:.3f}, {nll}")
     if report.problems:
         first = ": ".join(report.problems[0])
-        print(f"{len(report.problems):,} images could not be read, the first: {first}")
+        print(f"left out: {len(report.problems):,} that could not be read, the first {first}")
 
 
 def record_of(report: Report) -> dict[str, Any]:

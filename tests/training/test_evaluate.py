@@ -214,5 +214,8 @@ def test_a_labelled_set_with_images_is_measured_and_calibrates_the_pack(tmp_path
     again = find_pack(tmp_path / "tiny")
     assert again.temperature == pytest.approx(fitted.temperature)
     assert again.manifest.accuracy[0].test_set == "set"
+    (tmp_path / "few.csv").write_text("\n".join(rows[:3]))
+    with pytest.raises(SourceError, match="too few to fit a temperature; the model was left as it is"):
+        evaluate_labels(again, tmp_path / "few.csv", tmp_path / "images", device="cpu", fit=True)
     with pytest.raises(SourceError, match="none of the 9 photos of"):
         evaluate_labels(pack, tmp_path / "set.csv", tmp_path, device="cpu")
