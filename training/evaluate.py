@@ -209,10 +209,11 @@ def evaluate_labels(
     # every other photo, so that both halves come from everywhere
     half, rest = np.arange(0, len(found), 2), np.arange(1, len(found), 2)
     classes = pack.cells.classes_of(found.lat[half], found.lng[half])
-    if len(found) < _FEWEST or not (classes >= 0).any():
+    in_cells = int((classes >= 0).sum())
+    if len(found) < _FEWEST or not in_cells:
         raise SourceError(
-            f"{labels_path}: {len(found):,} photos that can be read, {(classes >= 0).sum():,} of one half in a "
-            f"cell of {pack.name}: too few to fit a temperature; the model was left as it is"
+            f"{labels_path}: {len(found):,} photos that can be read, {in_cells:,} of one half in a cell of "
+            f"{pack.name}: too few to fit a temperature; the model was left as it is"
         )
     temperature, before, after = fit_temperature(probabilities[half], classes)
     report = report_of(
