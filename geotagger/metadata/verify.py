@@ -45,7 +45,7 @@ def check_added(old: Layout, new: Layout, position: Position) -> None:
 
 def _says_the_same(packet: bytes, changed: bytes) -> bool:
     try:
-        return xmp.others(packet) == xmp.others(changed)
+        return xmp.only_gained_ours(packet, changed) or xmp.others(packet) == xmp.others(changed)
     except XmpError:
         return False
 

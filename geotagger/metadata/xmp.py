@@ -20,7 +20,7 @@ from geotagger.marks import (
     processing_method,
     speaks_of,
 )
-from geotagger.metadata.rdf import Name, Packet, Property, parsed
+from geotagger.metadata.rdf import RDF, Name, Packet, Property, parsed
 from geotagger.metadata.splice import Splice, ordered
 from geotagger.metadata.values import FoundPosition, Position
 
@@ -85,6 +85,22 @@ def others(data: bytes) -> list[tuple[Name, str]]:
         for p in packet.properties()
         if p.name not in ours and p.name[0] != XMP_NAMESPACE and p.name[1] != RDF_ABOUT
     ]
+
+
+def only_gained_ours(old: bytes, new: bytes) -> bool:
+    """Whether `new` is byte for byte `old` with one node more before the end of rdf:RDF, in which there is
+    nothing but a position and our own fields: so all else is as it was, and need not be read again.
+    False says nothing; `others` of both tell. XmpError when `old` or the node cannot be read."""
+    packet = parsed(old)
+    if packet.end is None:
+        return False
+    start = len(old[: packet.end].rstrip())
+    end = len(new) - (len(old) - packet.end)
+    if end < packet.end or old[:start] != new[:start] or old[packet.end :] != new[end:]:
+        return False
+    name, prefix = packet.prefix + b"RDF", packet.prefix.rstrip(b":")
+    declared = b"xmlns:" + prefix if prefix else b"xmlns"
+    return not others(b'<%s %s="%s">%s</%s>' % (name, declared, RDF.encode(), new[start:end], name))
 
 
 def mark_in(data: bytes) -> Mark | None:
