@@ -280,7 +280,8 @@ class Photos:
         while True:
             rows = self._store.rows(
                 "select id, utc, taken, utc_offset_s, gps_utc, camera, fix_latitude, fix_longitude, fix_mark"
-                " from photos where root_id = ? and missing_since is null and format is not null"
+                # the plus: through the index on times each chunk would look at every photo and sort
+                " from photos where +root_id = ? and missing_since is null and format is not null"
                 f" and id > ? {has_place} order by id limit ?",
                 (root_id, last, chunk),
             )
@@ -298,7 +299,7 @@ class Photos:
         last = 0
         while True:
             part = self._known(
-                "photos.root_id = ? and photos.missing_since is null and photos.error is null"
+                "+photos.root_id = ? and photos.missing_since is null and photos.error is null"
                 " and photos.format is not null and q.photo_id is null and photos.id > ?"
                 f" {within} order by photos.id limit ?",
                 (model_id, root_id, last, *values, chunk),

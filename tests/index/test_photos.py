@@ -228,3 +228,22 @@ def test_text_of_a_photo_that_no_database_can_hold_is_replaced(index: Index, arc
     facts = Facts("jpeg", 1, 1, camera="Can\udcffn", problems=("bad \ud800",))
     (photo_id,) = index.photos.record(root, [Record(entry, facts, error="\udcff")])
     assert index.photos.get([photo_id])[0].facts is not None
+
+
+def test_going_through_an_archive_sorts_nothing(index: Index, recorded: Root) -> None:
+    """What is read a chunk at a time must be found in order, or each chunk looks at every photo."""
+    asked: list[str] = []
+    index.store.connection.set_trace_callback(asked.append)
+    for walk_through in (
+        index.photos.in_time(recorded.id, chunk=2),
+        index.photos.clocked(recorded.id, chunk=2),
+        index.photos.clocked(recorded.id, placed=True, chunk=2),
+        index.photos.without_posterior(recorded.id, 1, chunk=2),
+    ):
+        assert list(walk_through) is not None
+    index.store.connection.set_trace_callback(None)
+    statements = [sql.replace("Inf", "9e999") for sql in asked if sql.startswith("select")]
+    assert len(statements) > 8
+    for sql in statements:
+        plan = " ".join(row[3] for row in index.store.rows(f"explain query plan {sql}"))
+        assert "TEMP B-TREE" not in plan, sql

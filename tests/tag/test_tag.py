@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -370,9 +371,22 @@ def test_a_reader_that_goes_away_does_not_stop_the_work(geotagger: Geotagger, tm
 def test_an_archive_that_vanishes_ends_the_run_with_one_line(geotagger: Geotagger, tmp_path: Path) -> None:
     scene = walk_through_town(tmp_path / "photos", 3000, without_gps=0, size=16)
     process = geotagger.start("tag", scene.folder)
-    time.sleep(1.2)
+    _wait_for_photos(geotagger.index)
     scene.folder.rename(tmp_path / "elsewhere")
     _, err = process.communicate(timeout=60)
     assert process.returncode == 1
     assert b"vanished" in err
     assert len(err.splitlines()) < 5
+
+
+def _wait_for_photos(index: Path) -> None:
+    """Until a run that was started has recorded the first photos."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        try:
+            with closing(sqlite3.connect(f"file:{index}?mode=ro", uri=True)) as connection:
+                if connection.execute("select 1 from photos limit 1").fetchone():
+                    return
+        except sqlite3.Error:
+            pass
+        time.sleep(0.02)
