@@ -44,8 +44,8 @@ lets exceed the last of these radii, and at these radii."""
 _GRID_KM = np.geomspace(0.005, _RADII_KM[-1], 48)
 _PRIOR_COUNT = 5.0
 """The correction's prior is worth this many photos that were predicted as stated."""
-_USUAL_SQUARES = np.array([1.0, 4.0, 4.0, 1.0, 16.0])
-"""Squares of the correction's features at a lag of minutes: one, logit, lag, radius, logit × lag."""
+_USUAL_SQUARES = np.array([1.0, 4.0, 2.0, 1.0, 6.0])
+"""Mean squares of the correction's features: one, logit, lag, radius, logit × lag."""
 
 
 @dataclass(frozen=True, slots=True)
