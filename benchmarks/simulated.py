@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from geotagger.cells import CellTable, ids_of_tokens, parents
 from geotagger.estimate.movement import Motion, radial_quantile
-from geotagger.geo import destination
+from geotagger.geo import EARTH_RADIUS_KM, destination, unit_vectors
 
 FloatArray = NDArray[np.float64]
 REGION_LEVEL = 4
@@ -39,18 +39,47 @@ def places(data: Path, name: str = "yfcc26k") -> tuple[FloatArray, FloatArray]:
     return lat, lng
 
 
+def photographed(data: Path) -> FloatArray:
+    """Where 100,000 photos were taken, unit vectors (n, 3)."""
+    with (data / "reference/cells/photo-coordinates-100k.csv").open() as file:
+        rows = [(float(row["LAT"]), float(row["LON"])) for row in csv.DictReader(file)]
+    return unit_vectors(*np.array(rows).T)
+
+
 def walk(
-    rng: np.random.Generator, lat: float, lng: float, photos: int, pause_s: float = 600.0
+    rng: np.random.Generator,
+    lat: float,
+    lng: float,
+    photos: int,
+    among: FloatArray | None = None,
+    pause_s: float = 600.0,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """An outing from a place: times (s) and degrees, (photos,) each."""
+    """An outing from a place: times (s) and degrees, (photos,) each. People linger where photos are taken:
+    a step is made with the probability of the density of photos (`among`, unit vectors) there over that
+    here (Metropolis et al. 1953), so that wherever the walk is met, it is at a place as usual as any
+    photo's. Of consecutive uploads of one person in Im2GPS3k 74 % are of the very same place. Who is not
+    told where photos are taken walks on regardless."""
     times = np.cumsum(rng.exponential(pause_s, photos))
-    track = [(lat, lng)]
+    track, here = [(lat, lng)], _density(among, lat, lng)
     for gap in np.diff(times):
         step = min(float(radial_quantile(rng.random(), float(Motion().scale_km(gap)), 2.0)), 200.0)
         la, ln = destination(*track[-1], rng.uniform(0, 360), step)
-        track.append((float(la), float(ln)))
+        there = _density(among, float(la), float(ln))
+        if rng.random() * here <= there:
+            track.append((float(la), float(ln)))
+            here = there
+        else:
+            track.append(track[-1])
     lats, lngs = np.array(track).T
     return times, lats, lngs
+
+
+def _density(among: FloatArray | None, lat: float, lng: float) -> float:
+    """Of photos, up to a factor: by the distance of the tenth nearest (Loftsgaarden & Quesenberry 1965)."""
+    if among is None:
+        return 1.0
+    square = 2 - 2 * np.partition(among @ unit_vectors(lat, lng), -10)[-10]
+    return float(1 / max(square, (0.05 / EARTH_RADIUS_KM) ** 2))
 
 
 class Classifier:
@@ -61,15 +90,23 @@ class Classifier:
         coarse = parents(table.ids, np.minimum(table.levels, REGION_LEVEL))
         self.regions, self.region_of = np.unique(coarse, return_inverse=True)
 
-    def say(self, rng: np.random.Generator, truth: NDArray[np.int64]) -> NDArray[np.float32]:
+    def say(
+        self, rng: np.random.Generator, truth: NDArray[np.int64], likeness: FloatArray | None = None
+    ) -> NDArray[np.float32]:
         """Probabilities (photos, classes) for pictures whose true classes are given. Pictures differ
-        in how much they show: the skill of each is drawn from an exponential."""
+        in how much they show: the skill of each is drawn from an exponential. likeness (photos,) is
+        how much each looks like the one before it: the correlation of what is not the place's."""
         n, k = len(truth), len(self.table)
         shown = rng.exponential(1.0, n)
         fine, coarse = self.skill * shown, self.region_skill * shown
         scores = rng.standard_normal((n, k))
-        scores[np.arange(n), truth] += fine
         regional = rng.standard_normal((n, len(self.regions)))
+        for photo in range(1, n if likeness is not None else 0):
+            assert likeness is not None
+            same, own = likeness[photo], np.sqrt(1 - likeness[photo] ** 2)
+            for noise in (scores, regional):
+                noise[photo] = same * noise[photo - 1] + own * noise[photo]
+        scores[np.arange(n), truth] += fine
         regional[np.arange(n), self.region_of[truth]] += coarse
         logits = fine[:, None] * scores + (coarse[:, None] * regional)[:, self.region_of]
         logits -= logits.max(axis=1, keepdims=True)

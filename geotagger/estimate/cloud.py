@@ -1,23 +1,28 @@
-"""A probability over places as a cloud of weighted points, and the place to be told from it.
+"""Probabilities over places as clouds of weighted points, and the places to be told from them.
 
-Takes points with masses and sizes (degrees, kilometres), gives a point, a radius and the
-probability inside it. Knows nothing of where the probability came from.
+Takes points with masses and sizes (unit vectors, kilometres) of many photos at once, gives for each a
+point, a radius and the probability inside it. Knows nothing of where the probability came from.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from geotagger import cells
 from geotagger.estimate.values import Candidate
 from geotagger.geo import EARTH_RADIUS_KM, lat_lng_of, unit_vectors
 
 FloatArray = NDArray[np.float64]
-Corrected = Callable[[FloatArray, FloatArray], FloatArray]
-"""Calibrated probabilities, for probabilities and the radii (km) that they are of."""
+IntArray = NDArray[np.int64]
+Single = NDArray[np.float32]
+Floats = NDArray[Any]
+Corrected = Callable[[IntArray, FloatArray, FloatArray], FloatArray]
+"""Calibrated probabilities of photos (n,), for the probabilities that their clouds hold within radii (km):
+(n, k) each."""
 
 _CENTRES = 16
 """How many points of each kind are tried as the middle."""
@@ -27,14 +32,16 @@ _AS_GOOD = 0.85
 _NEAR_KM = 3.0
 _LEAST_RADIUS_KM = 0.01
 _RADII, _FINER = 32, 12
+_AT_ONCE = 1 << 17
+"""Distances computed at once: as many as stay in a core's cache."""
 _LEVEL_ZERO_EDGE_KM = 9220.0
 """Edge of the square with the area of a face cell; each level halves it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cloud:
-    """vectors: float64 (n, 3) on the unit sphere. mass: float64 (n,), summing to at most 1; what
-    lacks lies nobody knows where. size_km: float64 (n,), radius of the disc each point stands for."""
+    """vectors: float64 (p, 3) on the unit sphere. mass: float64 (p,), summing to at most 1; what
+    lacks lies nobody knows where. size_km: float64 (p,), radius of the disc each point stands for."""
 
     vectors: FloatArray
     mass: FloatArray
@@ -46,132 +53,292 @@ class Cloud:
 
 
 @dataclass(frozen=True, slots=True)
+class Clouds:
+    """One cloud a photo: (n, p, 3), (n, p), (n, p). Rows with fewer points than p are filled up with
+    points without mass."""
+
+    vectors: FloatArray
+    mass: FloatArray
+    size_km: FloatArray
+
+    @staticmethod
+    def of(clouds: Sequence[Cloud]) -> "Clouds":
+        photo = np.repeat(np.arange(len(clouds)), [len(cloud.mass) for cloud in clouds])
+        empty = Cloud(np.empty((0, 3)), np.empty(0), np.empty(0))
+        return Clouds.ragged(
+            len(clouds),
+            photo,
+            np.concatenate([cloud.vectors for cloud in clouds] or [empty.vectors]),
+            np.concatenate([cloud.mass for cloud in clouds] or [empty.mass]),
+            np.concatenate([cloud.size_km for cloud in clouds] or [empty.size_km]),
+        )
+
+    @staticmethod
+    def ragged(
+        photos: int, photo: IntArray, vectors: FloatArray, mass: FloatArray, size_km: FloatArray
+    ) -> "Clouds":
+        """From the points of all photos in one row; `photo`, ascending, tells whose each is."""
+        rows = rows_by_photo(photos, photo)
+        return Clouds(vectors, mass, size_km).chosen(rows) if len(photo) else _empty(photos)
+
+    def chosen(self, rows: IntArray) -> "Clouds":
+        """Of points in one row, those in `rows` (n, p); −1 fills up."""
+        mass = np.where(rows >= 0, self.mass[rows], 0.0)
+        return Clouds(self.vectors[rows], mass, self.size_km[rows])
+
+    def __len__(self) -> int:
+        return len(self.mass)
+
+    def __getitem__(self, row: int) -> Cloud:
+        return Cloud(self.vectors[row], self.mass[row], self.size_km[row])
+
+    def part(self, rows: slice | IntArray) -> "Clouds":
+        return Clouds(self.vectors[rows], self.mass[rows], self.size_km[rows])
+
+    def weighed(self, mass: FloatArray) -> "Clouds":
+        return replace(self, mass=mass)
+
+
+def _empty(photos: int) -> Clouds:
+    return Clouds(np.tile([1.0, 0.0, 0.0], (photos, 1, 1)), np.zeros((photos, 1)), np.ones((photos, 1)))
+
+
+def rows_by_photo(photos: int, photo: IntArray) -> IntArray:
+    """For entries of many photos in one row, ascending: which are of each, (photos, most), −1 fills up."""
+    counts = np.bincount(photo, minlength=photos)
+    first = np.cumsum(counts) - counts
+    place = np.arange(max(int(counts.max(initial=0)), 1))
+    return np.asarray(np.where(place < counts[:, None], first[:, None] + place, -1))
+
+
+@dataclass(frozen=True, slots=True)
 class Gathered:
-    """The place that gathers most of a cloud; see `Estimate` for radius and confidence. `leading` are
-    the rows of the cloud that gather most, then most of the rest, and so on, with how much."""
+    """The places that gather most of n clouds, (n,) each; see `Estimate` for radius and confidence.
+    leading (n, 5): points of the cloud that gather most, then most of the rest, and so on; held, how
+    much, 0 where there is nothing left to tell."""
 
-    latitude: float
-    longitude: float
-    radius_km: float
-    confidence: float
-    leading: tuple[tuple[int, float], ...]
+    latitude: FloatArray
+    longitude: FloatArray
+    radius_km: FloatArray
+    confidence: FloatArray
+    leading: IntArray
+    held: FloatArray
+
+    @staticmethod
+    def joined(parts: Sequence["Gathered"]) -> "Gathered":
+        return Gathered(*(
+            np.concatenate([getattr(part, name) for part in parts]) for name in Gathered.__slots__
+        ))  # fmt: skip
 
 
-def gather(cloud: Cloud, within_km: float, certainty: float, corrected: Corrected | None = None) -> Gathered:
+def gather_each(
+    clouds: Clouds, within_km: float, certainty: float, corrected: Corrected | None = None
+) -> Gathered:
     """The point with the most probability within `within_km`; of points that gather nearly as much
     (85 %), the one with the least expected log distance, so that it is also good inside the circle.
 
-    `corrected` maps the probabilities that the cloud holds to calibrated ones.
+    `corrected` maps the probabilities that clouds hold to calibrated ones.
     """
-    rows = _centres(cloud, within_km)
-    distance = distances_km(cloud.vectors[rows], cloud.vectors)
-    share = _share(distance, cloud.size_km, within_km)
-    inside = share @ cloud.mass
-    leading = _leading(rows, distance, share, cloud.mass, within_km)
+    step = max(1, _AT_ONCE // (3 * _CENTRES * clouds.mass.shape[1]))
+    parts = []
+    for first in range(0, max(len(clouds), 1), step):
+        part = clouds.part(slice(first, first + step))
+        here = None if corrected is None else _from(corrected, first)
+        parts.append(_gather(part, within_km, certainty, here))
+    return Gathered.joined(parts)
+
+
+def gather(cloud: Cloud, within_km: float, certainty: float) -> Gathered:
+    """The same of one cloud: numbers in place of arrays."""
+    found = gather_each(Clouds.of([cloud]), within_km, certainty)
+    return Gathered(*(getattr(found, name)[0] for name in Gathered.__slots__))
+
+
+def _from(corrected: Corrected, first: int) -> Corrected:
+    return lambda rows, held, radii: corrected(first + rows, held, radii)
+
+
+def _gather(clouds: Clouds, within_km: float, certainty: float, corrected: Corrected | None) -> Gathered:
+    n = np.arange(len(clouds))
+    centres = _centres(clouds, within_km)
+    tried = np.take_along_axis(clouds.vectors, centres[:, :, None], axis=1)
+    distance = _arcs_km(_squares(tried, clouds.vectors).astype(np.float32))
+    disc = _Discs(clouds, within_km)
+    share = disc.shares(distance)
+    inside = _weighed(share, disc.mass)
+    leading, held = _leading(centres, distance, share, disc, within_km)
     # the best point drawn need not be the middle of what it gathers: step to the mean
-    best = int(np.argmax(inside))
-    mean = (cloud.mass * (distance[best] <= within_km)) @ cloud.vectors
-    length = float(np.linalg.norm(mean))
-    middle = (mean / length if length > 0 else cloud.vectors[rows[best]])[None]
-    beyond = distances_km(middle, cloud.vectors)
-    inside = np.append(inside, _share(beyond, cloud.size_km, within_km) @ cloud.mass)
-    as_good = np.flatnonzero(inside >= _AS_GOOD * inside.max())
-    distance = np.concatenate([distance, beyond])[as_good]
-    apart = np.minimum(np.hypot(distance, 0.7 * cloud.size_km), within_km)
-    chosen = int(np.argmin(np.log1p(apart / _NEAR_KM) @ cloud.mass))
-    radius, confidence = _radius(distance[chosen], cloud, within_km, certainty, corrected)
-    point = middle[0] if as_good[chosen] == len(rows) else cloud.vectors[rows[as_good[chosen]]]
-    lat, lng = lat_lng_of(point)
-    return Gathered(float(lat), float(lng), radius, confidence, leading)
+    best = np.argmax(inside, axis=1)
+    near = clouds.mass * (distance[n, best] <= within_km)
+    mean = (near[:, None] @ clouds.vectors)[:, 0]
+    length = np.linalg.norm(mean, axis=1, keepdims=True)
+    mean = np.where(length > 0, mean / np.where(length > 0, length, 1.0), tried[n, best])[:, None]
+    tried = np.concatenate([tried, mean], axis=1)
+    beyond = _arcs_km(_squares(mean, clouds.vectors).astype(np.float32))
+    distance = np.concatenate([distance, beyond], axis=1)
+    inside = np.concatenate([inside, _weighed(disc.shares(beyond), disc.mass)], axis=1)
+    photo, good = np.nonzero(inside >= _AS_GOOD * inside.max(axis=1, keepdims=True))
+    apart = np.minimum(np.hypot(distance[photo, good], disc.blur[photo]), np.float32(within_km))
+    expected = np.full(inside.shape, np.inf)
+    expected[photo, good] = np.einsum("kp,kp->k", np.log1p(apart / np.float32(_NEAR_KM)), clouds.mass[photo])
+    chosen = np.argmin(expected, axis=1)
+    radius, confidence = _radius(distance[n, chosen], clouds, within_km, certainty, corrected)
+    lat, lng = lat_lng_of(tried[n, chosen])
+    return Gathered(lat, lng, radius, confidence, leading, held)
+
+
+class _Discs:
+    """The points' discs against a circle of one radius, as (n, p) numbers that make the share of each
+    disc in a circle two operations: `_share` where the radius is the same for all."""
+
+    def __init__(self, clouds: Clouds, radius_km: float) -> None:
+        size = np.maximum(clouds.size_km, 1e-9)
+        smaller = np.minimum(size, radius_km)
+        self.slope = (-0.5 / smaller).astype(np.float32)
+        self.start = ((radius_km + size) / (2 * smaller)).astype(np.float32)
+        self.most = np.square(smaller / size).astype(np.float32)
+        self.mass = clouds.mass.astype(np.float32) * self.most
+        self.blur = (0.7 * clouds.size_km).astype(np.float32)
+
+    def shares(self, distance: Single) -> Single:
+        """Of discs (n, p) whose middles are so far (n, c, p), as parts of the most each can have inside."""
+        share = distance * self.slope[:, None]
+        share += self.start[:, None]
+        return np.clip(share, 0.0, 1.0, out=share)
+
+
+def _weighed(shares: Floats, mass: Floats) -> Floats:
+    """Σ over points: (n, c, p) with (n, p) gives (n, c)."""
+    return np.asarray((shares @ mass[:, :, None])[:, :, 0])
 
 
 def _leading(
-    rows: NDArray[np.int64], distance: FloatArray, share: FloatArray, mass: FloatArray, within_km: float
-) -> tuple[tuple[int, float], ...]:
-    rest = mass
-    found: list[tuple[int, float]] = []
-    while len(found) < _LEADING:
-        inside = share @ rest
-        best = int(np.argmax(inside))
-        if inside[best] < _LEAST_TOLD:
-            break
-        found.append((int(rows[best]), float(inside[best])))
-        rest = rest * np.where(distance[best] < 2 * within_km, 0.0, 1 - share[best])
-    return tuple(found)
+    centres: IntArray, distance: Single, share: Single, discs: _Discs, within_km: float
+) -> tuple[IntArray, FloatArray]:
+    n, mass = np.arange(len(centres)), discs.mass
+    leading = np.zeros((len(mass), _LEADING), dtype=np.int64)
+    held = np.zeros((len(mass), _LEADING))
+    for found in range(_LEADING):
+        inside = _weighed(share, mass)
+        best = np.argmax(inside, axis=1)
+        leading[:, found], held[:, found] = centres[n, best], inside[n, best]
+        mass = mass * np.where(distance[n, best] < 2 * within_km, 0.0, 1 - discs.most * share[n, best])
+    return leading, np.where(np.minimum.accumulate(held, axis=1) >= _LEAST_TOLD, held, 0.0)
 
 
-def _centres(cloud: Cloud, within_km: float) -> NDArray[np.int64]:
-    """Rows worth trying as the middle: the heaviest, and the densest at two resolutions."""
-    if len(cloud.mass) <= 2 * _CENTRES:
-        return np.arange(len(cloud.mass))
-    found = [np.argpartition(-cloud.mass, _CENTRES)[:_CENTRES]]
-    for finest in (0.02, 0.002):
-        density = cloud.mass / np.maximum(cloud.size_km, finest * within_km) ** 2
-        found.append(np.argpartition(-density, _CENTRES)[:_CENTRES])
-    return np.unique(np.concatenate(found))
+def _centres(clouds: Clouds, within_km: float) -> IntArray:
+    """Points worth trying as the middle (n, c): the heaviest, and the densest at two resolutions."""
+    points = clouds.mass.shape[1]
+    if points <= 3 * _CENTRES:
+        return np.broadcast_to(np.arange(points), clouds.mass.shape)
+    finest = (np.inf, 0.02 * within_km, 0.002 * within_km)
+    return np.concatenate([
+        np.argpartition(
+            clouds.mass * -1.0 if km == np.inf else -clouds.mass / np.square(np.maximum(clouds.size_km, km)),
+            _CENTRES,
+            axis=1,
+        )[:, :_CENTRES]
+        for km in finest
+    ], axis=1)  # fmt: skip
 
 
-def probability_within(cloud: Cloud, latitude: float, longitude: float, radius_km: FloatArray) -> FloatArray:
+def probability_within(
+    cloud: Cloud, latitude: ArrayLike, longitude: ArrayLike, radius_km: FloatArray
+) -> FloatArray:
     """The mass inside each radius (m,) about a place."""
     distance = distances_km(unit_vectors(latitude, longitude)[None], cloud.vectors)[0]
     return _share(distance[None, :], cloud.size_km, radius_km[:, None]) @ cloud.mass
 
 
 def candidates(
-    cloud: Cloud, found: Gathered, leaves: cells.CellIds, within_km: float
-) -> tuple[Candidate, ...]:
-    """The leading places, with the S2 cells about as wide as `within_km` that they lie in. `leaves` are
-    the leaf cells of the cloud's points."""
+    clouds: Clouds, found: Gathered, leaves: cells.CellIds, within_km: float
+) -> list[tuple[Candidate, ...]]:
+    """The leading places, with the S2 cells about as wide as `within_km` that they lie in. `leaves`
+    (n, p) are the leaf cells of the clouds' points."""
     level = int(np.clip(np.floor(np.log2(_LEVEL_ZERO_EDGE_KM / within_km)), 0, cells.MAX_LEVEL))
-    rows = [row for row, _ in found.leading]
-    lat, lng = lat_lng_of(cloud.vectors[rows])
-    tokens = cells.tokens(cells.parents(leaves[rows], level))
-    return tuple(
-        Candidate(float(lat[n]), float(lng[n]), held, tokens[n]) for n, (_, held) in enumerate(found.leading)
-    )
+    photo, place = np.nonzero(found.held > 0)
+    points = found.leading[photo, place]
+    lat, lng = lat_lng_of(clouds.vectors[photo, points])
+    tokens = cells.tokens(cells.parents(leaves[photo, points], level))
+    told: list[list[Candidate]] = [[] for _ in range(len(clouds))]
+    held = found.held[photo, place]
+    for n, *one in zip(photo.tolist(), lat.tolist(), lng.tolist(), held.tolist(), tokens, strict=True):
+        told[n].append(Candidate(*one))
+    return [tuple(one) for one in told]
 
 
-def deepest_cell(cloud: Cloud, leaves: cells.CellIds, certainty: float) -> str:
-    """The token of the deepest S2 cell that holds the certainty, "" when no face does.
+def deepest_cells(clouds: Clouds, leaves: cells.CellIds, certainty: float) -> list[str]:
+    """The token of the deepest S2 cell that holds the certainty of each cloud, "" where no face does.
 
     A cell that holds more than half of the mass holds its median along the Hilbert curve, so
     only the ancestors of that leaf are asked; for less than half, of the leaves at each step.
     """
-    order = np.argsort(leaves)
-    ordered, total = leaves[order], np.concatenate([[0.0], np.cumsum(cloud.mass[order])])
-    steps = np.arange(0.5, max(1.0, 1 / certainty)) * min(certainty, total[-1])
-    best, best_level = "", -1
-    for step in steps[steps < total[-1]] if certainty < 0.5 else (total[-1] / 2,):
-        at = min(max(int(np.searchsorted(total, step)), 1), len(ordered)) - 1
-        size = max(float(cloud.size_km[order[at]]), 1e-6)
-        finest = int(np.clip(np.log2(_LEVEL_ZERO_EDGE_KM / size), 0, cells.MAX_LEVEL))
-        ancestors = cells.parents(np.repeat(ordered[at], finest + 1), np.arange(finest + 1))
-        first, last = cells.ranges(ancestors)
-        held = total[np.searchsorted(ordered, last, side="right")] - total[np.searchsorted(ordered, first)]
-        enough = np.flatnonzero(held >= certainty)
-        if len(enough) and enough[-1] > best_level:
-            best_level = int(enough[-1])
-            best = cells.tokens(ancestors[best_level : best_level + 1])[0]
-    return best
+    n = np.arange(len(clouds))
+    order = np.argsort(leaves, axis=1)
+    ordered = np.take_along_axis(leaves, order, axis=1)
+    mass = np.take_along_axis(clouds.mass, order, axis=1)
+    size = np.take_along_axis(clouds.size_km, order, axis=1)
+    total = np.cumsum(mass, axis=1)
+    steps = np.array([0.5]) if certainty >= 0.5 else np.arange(0.5, 1 / certainty) * certainty
+    best, at_level = np.zeros(len(clouds), dtype=np.uint64), np.full(len(clouds), -1)
+    for step in steps:
+        at = np.argmax(total >= step * total[:, -1:], axis=1)
+        leaf = ordered[n, at]
+        finest = np.log2(_LEVEL_ZERO_EDGE_KM / np.maximum(size[n, at], 1e-6)).astype(np.int64)
+        shared = np.minimum(
+            _levels_shared(leaf[:, None], ordered), np.clip(finest, 0, cells.MAX_LEVEL)[:, None]
+        )
+        # how much lies in the ancestor of each level: what shares that level or a deeper one with the leaf
+        keys = (n[:, None] * (cells.MAX_LEVEL + 2) + shared + 1).ravel()
+        by_level = np.bincount(keys, mass.ravel(), minlength=len(clouds) * (cells.MAX_LEVEL + 2))
+        by_level = by_level.reshape(len(clouds), -1)[:, 1:]
+        held = np.cumsum(by_level[:, ::-1], axis=1)[:, ::-1]
+        level = np.sum(held >= certainty, axis=1) - 1
+        deeper = level > at_level
+        best = np.where(deeper, cells.parents(leaf, np.maximum(level, 0)), best)
+        at_level = np.where(deeper, level, at_level)
+    return [token if level >= 0 else "" for token, level in zip(cells.tokens(best), at_level, strict=True)]
+
+
+def _levels_shared(a: cells.CellIds, b: cells.CellIds) -> IntArray:
+    """The level of the deepest cell that holds both leaves, −1 when they are on different faces."""
+    # 61 bits of position below the face, of which the highest differing pair tells the level; frexp
+    # of a float64 may round up to the next power of two, which the split into halves avoids
+    differing = np.bitwise_xor(a, b)
+    high = np.frexp((differing >> np.uint64(32)).astype(np.float64))[1] + 32
+    low = np.frexp((differing & np.uint64(0xFFFFFFFF)).astype(np.float64))[1]
+    bits = np.where(differing >> np.uint64(32) > 0, high, low)
+    return np.where(bits > 61, -1, cells.MAX_LEVEL - bits // 2).astype(np.int64)
 
 
 def distances_km(a: FloatArray, b: FloatArray) -> FloatArray:
-    """Great-circle distances (n, m) of unit vectors (n, 3) and (m, 3), by the chord, which is exact
-    to some centimetres where the arc cosine of the dot product loses metres."""
-    square = np.maximum(2.0 - 2.0 * (a @ b.T), 0.0)
-    return np.asarray(2 * EARTH_RADIUS_KM * np.arcsin(np.minimum(np.sqrt(square) / 2, 1.0)))
+    """Great-circle distances (…, n, m) of unit vectors (…, n, 3) and (…, m, 3), by the chord, which is
+    exact to some centimetres where the arc cosine of the dot product loses metres."""
+    return _arcs_km(_squares(a, b))
 
 
-def leaves_of(clouds: Sequence[Cloud]) -> list[cells.CellIds]:
-    """The leaf cells of the points of many clouds, by one call, which is what makes it fast."""
-    if not clouds:
-        return []
-    lat, lng = lat_lng_of(np.concatenate([cloud.vectors for cloud in clouds]))
-    edges = np.cumsum([len(cloud.mass) for cloud in clouds])[:-1]
-    return np.split(cells.leaf_ids(lat, lng), edges)
+def _squares(a: FloatArray, b: FloatArray) -> FloatArray:
+    """Squared chords on the unit sphere."""
+    square = a @ b.swapaxes(-1, -2)
+    square *= -2
+    square += 2
+    return np.asarray(np.maximum(square, 0.0, out=square))
 
 
-def _share(distance: FloatArray, size: FloatArray, radius: FloatArray | float) -> FloatArray:
+def _arcs_km(square: Floats) -> Floats:
+    half = np.sqrt(square, out=square)
+    half *= 0.5
+    arc = np.arcsin(np.minimum(half, 1.0, out=half), out=half)
+    arc *= 2 * EARTH_RADIUS_KM
+    return arc
+
+
+def leaves_of(clouds: Clouds) -> cells.CellIds:
+    """The leaf cells of all points, (n, p)."""
+    return cells.leaf_ids(*lat_lng_of(clouds.vectors))
+
+
+def _share(distance: Floats, size: Floats, radius: Floats | float) -> Floats:
     """How much of a disc of radius `size` lies in one of `radius` whose middle is `distance` away:
     exact when one holds the other or they do not meet, linear between."""
     smaller = np.maximum(np.minimum(size, radius), 1e-9)
@@ -180,26 +347,32 @@ def _share(distance: FloatArray, size: FloatArray, radius: FloatArray | float) -
 
 
 def _radius(
-    distance: FloatArray, cloud: Cloud, within_km: float, certainty: float, corrected: Corrected | None
-) -> tuple[float, float]:
-    near = distance - cloud.size_km < within_km
-    away, size, mass = distance[near], cloud.size_km[near], cloud.mass[near]
+    distance: Single, clouds: Clouds, within_km: float, certainty: float, corrected: Corrected | None
+) -> tuple[FloatArray, FloatArray]:
+    """The smallest radii that hold the certainty, and what they hold; at most `within_km`."""
+    size, mass = clouds.size_km.astype(np.float32), clouds.mass.astype(np.float32)
 
-    def held_by(radii: FloatArray) -> FloatArray:
-        inside = np.minimum(_share(away[None, :], size, radii[:, None]) @ mass, 1.0)
-        return np.maximum.accumulate(inside if corrected is None else corrected(inside, radii))
+    def held_by(rows: IntArray, radii: FloatArray) -> FloatArray:
+        share = _share(distance[rows, None], size[rows, None], radii[:, :, None].astype(np.float32))
+        inside = np.minimum(_weighed(share, mass[rows]), 1.0).astype(np.float64)
+        return np.maximum.accumulate(inside if corrected is None else corrected(rows, inside, radii), axis=1)
 
-    grid = _radii(within_km)
-    held = held_by(grid)
-    if held[-1] < certainty:
-        return within_km, float(held[-1])
-    at = int(np.argmax(held >= certainty))
-    if at == 0:
-        return float(grid[0]), float(held[0])
-    finer = np.linspace(grid[at - 1], grid[at], _FINER + 1)[1:]
-    held = held_by(finer)
-    at = int(np.argmax(held >= certainty))
-    return float(finer[at]), float(held[at])
+    rows, grid = np.arange(len(clouds)), _radii(within_km)
+    radius = np.full(len(rows), within_km)
+    confidence = held_by(rows, radius[:, None])[:, 0]
+    if corrected is None:  # otherwise a smaller circle may be thought to hold more
+        rows = rows[confidence >= certainty]
+    held = held_by(rows, np.broadcast_to(grid, (len(rows), _RADII)))
+    confidence[rows] = held[:, -1]
+    reached = held[:, -1] >= certainty
+    rows, at = rows[reached], np.argmax(held[reached] >= certainty, axis=1)
+    low, high = grid[np.maximum(at - 1, 0)], grid[at]
+    finer = np.linspace(low, high, _FINER + 1, axis=1)[:, 1:]
+    held = held_by(rows, finer)
+    first = np.argmax(held >= certainty, axis=1)[:, None]
+    radius[rows] = np.take_along_axis(finer, first, axis=1)[:, 0]
+    confidence[rows] = np.take_along_axis(held, first, axis=1)[:, 0]
+    return radius, confidence
 
 
 @lru_cache(maxsize=8)

@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from geotagger.cells import CellTable
-from geotagger.estimate.cloud import Cloud, leaves_of
+from geotagger.estimate.cloud import Cloud
 from geotagger.estimate.movement import Movement
-from geotagger.estimate.outing import Options, Weighed, conclude, estimate_outing, span, weigh_outing
+from geotagger.estimate.outing import Options, Weighed, conclude, estimate_outing, weigh_outing
 from geotagger.estimate.prior import Mixture, Surroundings
 from geotagger.estimate.values import Estimate, Fix, Observation
+from geotagger.estimate.words import span
 from geotagger.geo import lat_lng_of
 
 _SHADES = " ·:-=+*#%@"
@@ -59,10 +60,8 @@ def explain(
     photos[asked] = bare = replace(photos[asked], fix=_estimated(photos[asked].fix))
     weighed = weigh_outing(photos, before, after, movement, table, options)
     row = weighed.asked.index(asked)
-    drawn = weighed.clouds[row]
-    estimate = None
-    if drawn is not None:
-        estimate = conclude(weighed, row, leaves_of([drawn])[0], movement, options)
+    drawn = weighed.cloud(row)
+    estimate = conclude(weighed, movement, options)[row]
     alone: dict[str, Estimate] = {}
     lonely = replace(bare, posterior=None, fix=None)
     pictures_off = [replace(o, posterior=None) for o in photos]

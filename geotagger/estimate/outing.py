@@ -1,7 +1,7 @@
 """The places of one outing: photos that belong together in time, with what lies before and after.
 
 Every photo without a fix gets a probability over places from the fixes around it in time and
-the archive's habits (prior.py), from its own picture and from the pictures beside it
+the archive's habits (prior.py), from its own picture (states.py) and from the pictures beside it
 (sequence.py), and from that an estimate.
 
 Takes observations ordered by time, gives estimates aligned with them. Knows nothing of disks.
@@ -10,13 +10,21 @@ Takes observations ordered by time, gives estimates aligned with them. Knows not
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
-from geotagger.cells import CellIds, CellTable
-from geotagger.estimate.cloud import Cloud, Gathered, candidates, deepest_cell, gather, leaves_of
-from geotagger.estimate.movement import DAY_S, HOUR_S, OUTING_GAP_S, Movement
+from geotagger.cells import CellTable
+from geotagger.estimate.cloud import (
+    Cloud,
+    Clouds,
+    Corrected,
+    candidates,
+    deepest_cells,
+    gather_each,
+    leaves_of,
+)
+from geotagger.estimate.movement import OUTING_GAP_S, Correction, FloatArray, IntArray, Movement
 from geotagger.estimate.prior import (
     VISITS,
     Known,
@@ -29,19 +37,17 @@ from geotagger.estimate.prior import (
     with_fix,
     with_habits_only,
 )
-from geotagger.estimate.sequence import (
-    Node,
-    Offer,
-    burst_weights,
-    join,
-    node_of_both,
-    node_of_picture,
-    node_of_prior,
-    offer_of,
-    shared_of,
+from geotagger.estimate.sequence import ALIKE_S, join, weights
+from geotagger.estimate.states import (
+    States,
+    interleaved,
+    offers_of,
+    states_of_both,
+    states_of_pictures,
+    states_of_prior,
 )
-from geotagger.estimate.values import RUNGS, Estimate, Fix, Observation, Posterior
-from geotagger.geo import distance_km
+from geotagger.estimate.values import RUNGS, Estimate, Fix, Observation
+from geotagger.estimate.words import Told, words_of
 
 _TRUSTED = RUNGS.index("camera")
 
@@ -57,6 +63,7 @@ class Options:
     habits: bool = True
     time_zone: bool = True
     sequence: bool = True
+    alike_s: float = ALIKE_S
 
 
 def outings(utc: Sequence[float | None]) -> list[slice]:
@@ -83,15 +90,22 @@ def estimate_outing(
     a time outside the outing.
     """
     options = options or Options()
-    if all(_stands(observation) for observation in observations):
-        return [None] * len(observations)
-    weighed = weigh_outing(observations, before, after, movement, table, options)
     estimates: list[Estimate | None] = [None] * len(observations)
-    leaves = iter(leaves_of([drawn for drawn in weighed.clouds if drawn is not None]))
-    for row, n in enumerate(weighed.asked):
-        if weighed.clouds[row] is not None:
-            estimates[n] = conclude(weighed, row, next(leaves), movement, options)
+    if not all(_stands(observation) for observation in observations):
+        weighed = weigh_outing(observations, before, after, movement, table, options)
+        for n, estimate in zip(weighed.asked, conclude(weighed, movement, options), strict=True):
+            estimates[n] = estimate
     return estimates
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Photos of an outing that have a picture which says something, or that have none: which of those
+    asked for (k,), and the probability of each over places."""
+
+    rows: IntArray
+    clouds: Clouds
+    pictured: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +117,15 @@ class Weighed:
     photos: tuple[Observation, ...]
     around: Surroundings
     mix: Mixture
-    nodes: tuple[Node | None, ...]
-    clouds: tuple[Cloud | None, ...]
+    groups: tuple[Group, Group]
     fixes: Mapping[int, Fix]
+
+    def cloud(self, row: int) -> Cloud | None:
+        """The probability over places of one photo, None where nothing is known of it."""
+        for group in self.groups:
+            for at in np.flatnonzero(group.rows == row):
+                return group.clouds[int(at)]
+        return None
 
 
 def weigh_outing(
@@ -120,45 +140,47 @@ def weigh_outing(
     asked = [n for n, o in enumerate(observations) if not _stands(o)]
     photos = [observations[n] for n in asked]
     known, fixes = _known([before, *observations, after], photos, movement, options)
-    around, mix = _prior(photos, known, movement, options)
-    posteriors = [o.posterior if table is not None and _says_anything(o) else None for o in photos]
-    offers = _offers(photos, posteriors, table, options)
-    nodes: list[Node | None] = []
-    for row, photo in enumerate(photos):
-        has_prior = bool(mix.weight[row].sum() > 0)
-        offer = offers[row]
-        if offer is not None and table is not None:
-            if has_prior:
-                nodes.append(node_of_both(photo.utc, offer, table, mix, row))
-            else:
-                nodes.append(node_of_picture(photo.utc, offer, table))
-        else:
-            nodes.append(node_of_prior(photo.utc, mix, row) if has_prior else None)
-    clouds = [None if node is None else node.points for node in nodes]
+    utc = np.array([np.nan if o.utc is None else o.utc for o in photos], dtype=np.float64)
+    around, mix = _prior(photos, utc, known, movement, options)
+    has_prior = mix.weight.sum(axis=1) > 0
+    pictured = np.array([table is not None and _says_anything(o) for o in photos], dtype=np.bool_)
+    shown, bare = np.flatnonzero(pictured), np.flatnonzero(~pictured & has_prior)
+    by_picture = _pictured(photos, utc, shown, has_prior, mix, table, options)
+    by_others = states_of_prior(utc[bare], mix, bare)
+    masses = by_picture.points.mass, by_others.points.mass
     if options.sequence:
-        clouds = join(nodes, movement.motion, known.utc[sorted(fixes)])
-    return Weighed(tuple(asked), tuple(photos), around, mix, tuple(nodes), tuple(clouds), fixes)
+        masses = join(by_picture, by_others, movement.motion, known.utc[sorted(fixes)])
+    groups = (
+        Group(shown, by_picture.points.weighed(masses[0]), True),
+        Group(bare, by_others.points.weighed(masses[1]), False),
+    )
+    return Weighed(tuple(asked), tuple(photos), around, mix, groups, fixes)
 
 
-def _offers(
+def _pictured(
     photos: Sequence[Observation],
-    posteriors: Sequence[Posterior | None],
+    utc: FloatArray,
+    shown: IntArray,
+    has_prior: NDArray[np.bool_],
+    mix: Mixture,
     table: CellTable | None,
     options: Options,
-) -> list[Offer | None]:
-    """What each picture shows; in a sequence also what those beside it show."""
-    offers: list[Offer | None] = [None] * len(photos)
-    if table is None:
-        return offers
-    said = [(row, posterior) for row, posterior in enumerate(posteriors) if posterior is not None]
-    timed = [(row, posterior) for row, posterior in said if photos[row].utc is not None and options.sequence]
-    weights = burst_weights([photos[row].utc for row, _ in timed])
-    shared = shared_of([posterior for _, posterior in timed]) if len(timed) > 1 else [None] * len(timed)
-    for row, posterior in said:
-        offers[row] = offer_of(posterior, table)
-    for (row, posterior), beside, weight in zip(timed, shared, weights, strict=True):
-        offers[row] = offer_of(posterior, table, beside, float(weight))
-    return offers
+) -> States:
+    """The states of the photos whose pictures say something."""
+    if table is None or not len(shown):
+        return states_of_prior(np.empty(0), mix, shown[:0])
+    beside = np.isfinite(utc[shown]) & options.sequence
+    looks = np.ones(len(shown))
+    looks[beside] = weights(utc[shown][beside], options.alike_s)
+    posteriors = [posterior for n in shown if (posterior := photos[n].posterior) is not None]
+    offers = offers_of(posteriors, table, looks, beside)
+    both, alone = np.flatnonzero(has_prior[shown]), np.flatnonzero(~has_prior[shown])
+    parts = []
+    if len(both):
+        parts.append((both, states_of_both(utc[shown[both]], offers.of(both), table, mix, shown[both])))
+    if len(alone):
+        parts.append((alone, states_of_pictures(utc[shown[alone]], offers.of(alone), table)))
+    return interleaved(parts)
 
 
 def _stands(observation: Observation) -> bool:
@@ -203,9 +225,8 @@ def _visits_near(photos: Sequence[Observation], movement: Movement) -> slice:
 
 
 def _prior(
-    photos: Sequence[Observation], known: Known, movement: Movement, options: Options
+    photos: Sequence[Observation], utc: FloatArray, known: Known, movement: Movement, options: Options
 ) -> tuple[Surroundings, Mixture]:
-    utc = np.array([np.nan if o.utc is None else o.utc for o in photos], dtype=np.float64)
     camera = np.array([movement.camera_code(o.camera) for o in photos], dtype=np.int64)
     # NaN sorts behind everything: a photo without a time sees no fix after it, and none before
     at = np.searchsorted(known.utc, np.where(np.isnan(utc), -np.inf, utc))
@@ -230,94 +251,45 @@ def _says_anything(photo: Observation) -> bool:
     return photo.posterior is not None and len(photo.posterior.classes) > 0 and photo.fix is None
 
 
-def conclude(
-    weighed: Weighed, row: int, leaves: CellIds, movement: Movement, options: Options
-) -> Estimate | None:
-    """The estimate of one of the photos that were asked for; None where nothing is known of it.
-    `leaves` are the leaf cells of its cloud."""
-    drawn, node, photo = weighed.clouds[row], weighed.nodes[row], weighed.photos[row]
-    if drawn is None or node is None:
-        return None
-    lag = float(weighed.around.nearest_lag[row])
-    corrected = None
-    if photo.fix is None and (node.pictured or np.isfinite(lag)):
-        correction = movement.pictured if node.pictured else movement.correction
-        corrected = partial(correction.apply, lag_s=lag)
-    found = gather(drawn, options.within_km, options.certainty, corrected)
-    rungs, evidence = _evidence(weighed, row, found, movement, options)
-    return Estimate(
-        latitude=found.latitude,
-        longitude=found.longitude,
-        radius_km=found.radius_km,
-        confidence=found.confidence,
-        rung=rungs[-1],
-        rungs=tuple(rungs),
-        cell=deepest_cell(drawn, leaves, options.certainty),
-        candidates=candidates(drawn, found, leaves, options.within_km),
-        evidence=tuple(evidence),
-    )
-
-
-def _evidence(
-    weighed: Weighed, row: int, found: Gathered, movement: Movement, options: Options
-) -> tuple[list[str], list[str]]:
-    """The rungs that spoke, lowest first, and what each said in words."""
-    photo, around, node = weighed.photos[row], weighed.around, weighed.nodes[row]
-    rungs: set[str] = set()
-    words: list[str] = []
-    if photo.fix is not None:
-        rungs.add(photo.fix.rung)
-        words.append(f"{photo.fix.rung}: a place at this time, good to {photo.fix.error_km:.2g} km")
-    pictured = sum(other is not None and other.pictured for other in weighed.nodes)
-    if node is not None and node.pictured and photo.posterior is not None:
-        rungs.add("visual")
-        words.append(f"visual: the leading cell holds {photo.posterior.probabilities[0]:.0%} of the picture")
-    if (
-        options.sequence
-        and photo.utc is not None
-        and photo.fix is None
-        and pictured > bool("visual" in rungs)
-    ):
-        rungs.add("visual")
-        words.append(f"visual: {pictured} pictures of this outing were weighed together")
-    if photo.alike is not None and photo.fix is None:
-        rungs.add("visual")
-        told = float(photo.alike.weight.sum())
-        words.append(f"visual: photos of yours that look like it tell its place with probability {told:.2f}")
-    for at, lag, side in (
-        (int(around.before[row]), float(around.lag_before[row]), "before"),
-        (int(around.after[row]), float(around.lag_after[row]), "after"),
-    ):
-        fix = weighed.fixes.get(at)
-        if at < 0 or (fix is not None and fix is photo.fix):
+def conclude(weighed: Weighed, movement: Movement, options: Options) -> list[Estimate | None]:
+    """The estimates of the photos that were asked for; None where nothing is known."""
+    estimates: list[Estimate | None] = [None] * len(weighed.asked)
+    pictures = len(weighed.groups[0].rows)
+    for group in weighed.groups:
+        if not len(group.rows):
             continue
-        away = distance_km(found.latitude, found.longitude, around.known.lat[at], around.known.lng[at])
-        rungs.add("neighbours")
-        source = "a point of a track" if fix is not None and fix.rung == "track" else "a photo with a place"
-        words.append(f"neighbours: {source} {span(lag)} {side}, {length(away)} from the estimate")
-    if photo.utc is None:
-        words.append("no time is known: neither neighbours nor tracks can speak")
-        if len(movement.utc) and photo.fix is None and options.habits:
-            rungs.add("neighbours")
-            words.append("neighbours: the places that this archive visits most")
-    elif around.before[row] < 0 and around.after[row] < 0:
-        words.append("no geotagged photo with a time: neighbours cannot speak")
-    if movement.learned_from == 0 and "neighbours" in rungs:
-        words.append("how far this archive moves is not learned yet: the built-in prior was used")
-    return sorted(rungs, key=RUNGS.index), words
+        clouds = group.clouds
+        found = gather_each(
+            clouds, options.within_km, options.certainty, _corrected(weighed, group, movement)
+        )
+        leaves = leaves_of(clouds)
+        cells = deepest_cells(clouds, leaves, options.certainty)
+        leading = candidates(clouds, found, leaves, options.within_km)
+        told = Told(weighed.around, weighed.fixes, movement, pictures, options.sequence, options.habits)
+        lat, lng = found.latitude.tolist(), found.longitude.tolist()
+        words = words_of(told, weighed.photos, group.rows, found, group.pictured)
+        radius, confidence = found.radius_km.tolist(), found.confidence.tolist()
+        for n, row in enumerate(group.rows.tolist()):
+            rungs, evidence = words[n]
+            estimates[row] = Estimate(
+                lat[n], lng[n], radius[n], confidence[n], rungs[-1], rungs, cells[n], leading[n], evidence
+            )
+    return estimates
 
 
-def length(km: float) -> str:
-    """A distance in words: metres below one kilometre."""
-    return f"{1000 * km:.0f} m" if km < 1 else f"{km:.3g} km"
+def _corrected(weighed: Weighed, group: Group, movement: Movement) -> Corrected | None:
+    """Where the truth of other photos told how true the probabilities are; not for a place of its own."""
+    correction = movement.pictured if group.pictured else movement.correction
+    if correction == Correction():
+        return None
+    lag = weighed.around.nearest_lag[group.rows, None]
+    own = np.array([[weighed.photos[row].fix is not None] for row in group.rows])
+    applies = ~own & (np.isfinite(lag) | group.pictured)
 
+    def corrected(rows: IntArray, held: FloatArray, radii: FloatArray) -> FloatArray:
+        return np.where(applies[rows], correction.apply(held, radii, lag[rows]), held)
 
-def span(seconds: float) -> str:
-    """A duration in the unit that reads best."""
-    for unit, length in (("days", DAY_S), ("h", HOUR_S), ("min", 60.0)):
-        if seconds >= 2 * length or (unit != "days" and seconds >= length):
-            return f"{seconds / length:.1f} {unit}"
-    return f"{seconds:.0f} s"
+    return corrected
 
 
 def estimate_stream(

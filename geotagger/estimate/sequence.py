@@ -1,274 +1,185 @@
 """Photos of one outing seen as a sequence: what each picture shows bounds where the others are.
 
-A hidden Markov model. The states of a photo are the points where its prior or its picture puts
-mass; its emission is the picture's posterior divided by the classifier's own prior; between
-two photos lies a travel-time kernel: near, with the scale learned from the archive, or, when
-continuity is lost, anywhere the prior of the later photo allows. Forward–backward in the
-form of messages that equal 1 where the others say nothing. docs/evidence.md derives it.
+A hidden Markov model. States and emissions come from states.py; between two photos lies a
+travel-time kernel: near, with the scale learned from the archive, or, when continuity is lost,
+anywhere the prior of the later photo allows. The kernel is balanced, so that pictures that say
+nothing leave every prior as it is. docs/evidence.md derives it.
 
-Takes nodes ordered by time, gives one cloud for each. Knows nothing of fixes or disks.
+Takes states ordered by time, gives the mass of each under all pictures. Knows nothing of fixes or disks.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geotagger.cells import CellTable
-from geotagger.estimate.cloud import Cloud, distances_km
-from geotagger.estimate.movement import FloatArray, Motion, radial_density
-from geotagger.estimate.prior import Mixture, cloud
-from geotagger.estimate.values import Posterior
-from geotagger.estimate.visual import samples_of
-from geotagger.geo import lat_lng_of
+from geotagger.estimate.movement import FloatArray, IntArray, Motion
+from geotagger.estimate.states import States
+from geotagger.geo import EARTH_RADIUS_KM
 
-STATES = 32
-"""The heaviest states that speak to other photos. Twice as many moved no estimate by its radius."""
-POINTS = 96
-"""The points of a pictured photo that are kept; the others together hold about a hundredth."""
-DOUBT = 0.02
-"""How often a classifier is wrong in a way that its probabilities do not tell."""
-SHARED_CLASSES = 16
-"""How many classes that the pictures of an outing show together are states of each of them."""
-_BLOCK = 32
-TRUST = 0.85
-"""What others show counts with this power: cells are not points, and pictures of one outing err
-together. Fitted to simulated outings, where 1 stated 80 % for what held 72 %."""
-BURST_S = 30.0
-BURST_POWER = 0.8
-"""Of n pictures within half a minute each counts n^−0.8: they show nearly the same."""
+Single = NDArray[np.float32]
+Floats = NDArray[Any]
+
+ALIKE = 0.9
+"""How much of what is not the place's two pictures of one moment share (a correlation) …"""
+ALIKE_S = 120.0
+"""… and in what time that fades by e."""
+_ROUNDS = 4
+_AT_ONCE = 1 << 17
+"""Kernel values computed at once: as many as stay in a core's cache."""
+_FAR = 1e6
+"""Squared distances over squared scales are at most this: beyond, the density is nothing, and the numbers
+would be so small that processors slow down."""
+_LEAST = 1e-3
+"""What lies at none of a photo's points is at least this, before and after its picture is seen."""
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
-    """One photo. mass: under its prior and its own picture, summing to 1. prior: mass under the
-    prior alone, on the same points."""
-
-    utc: float | None
-    points: Cloud
-    prior: FloatArray
-    pictured: bool
-
-    @property
-    def mass(self) -> FloatArray:
-        return self.points.mass
-
-
-def node_of_prior(utc: float | None, mix: Mixture, row: int) -> Node:
-    drawn = cloud(mix, row)
-    return Node(utc, drawn, drawn.mass, False)
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """The classes that are states of one photo, (k,) each: drawn, how much of the sampling goes there;
-    ratio, posterior over the classifier's prior; `rest` that ratio for all classes left out."""
-
-    classes: NDArray[np.int32]
-    drawn: FloatArray
-    ratio: FloatArray
-    rest: float
-    weight: float
-
-
-def offer_of(
-    posterior: Posterior, table: CellTable, shared: Posterior | None = None, weight: float = 1.0
-) -> Offer:
-    """What a picture shows, and in `shared` what the pictures of the outing show together: a photo
-    that shows little must still be able to be where the others are. `weight` is its share in a burst."""
-    p = posterior.probabilities.astype(np.float64)
-    prior = class_prior(table)
-    kept = float(prior[posterior.classes].sum())
-    rest = max(1.0 - float(p.sum()), 1e-4) / max(1.0 - kept, 1e-4)
-    classes, drawn, ratio = posterior.classes, p, p / prior[posterior.classes]
-    if shared is not None:
-        more = ~np.isin(shared.classes, classes)
-        classes = np.concatenate([classes, shared.classes[more]])
-        drawn = np.concatenate([drawn, shared.probabilities[more].astype(np.float64)])
-        ratio = np.concatenate([ratio, np.full(int(more.sum()), rest)])
-    return Offer(classes, drawn / drawn.sum(), ratio, rest, weight)
-
-
-def shared_of(posteriors: Sequence[Posterior]) -> list[Posterior]:
-    """For each of an outing's pictures, in order, the leading classes of the mean posterior of the
-    pictures around it (the album average of PlaNet, Weyand et al. 2016)."""
-    blocks = [posteriors[n : n + _BLOCK] for n in range(0, len(posteriors), _BLOCK)]
-    shared: list[Posterior] = []
-    for n, block in enumerate(blocks):
-        beside = [one for near in blocks[max(n - 1, 0) : n + 2] for one in near]
-        classes, at = np.unique(np.concatenate([one.classes for one in beside]), return_inverse=True)
-        mean = np.bincount(at, np.concatenate([one.probabilities for one in beside])) / len(beside)
-        leading = np.argsort(-mean)[:SHARED_CLASSES]
-        one = Posterior(classes[leading].astype(np.int32), mean[leading].astype(np.float32))
-        shared += [one] * len(block)
-    return shared
-
-
-def node_of_picture(utc: float | None, offer: Offer, table: CellTable) -> Node:
-    """Without any other knowledge the prior is the classifier's own: as probable as the class was."""
-    samples = samples_of(table)
-    rows, owner = samples.of(offer.classes)
-    prior_of_class = class_prior(table)[offer.classes]
-    prior = prior_of_class[owner] * samples.share[rows]
-    emission = _emissions(offer, np.arange(len(offer.classes)))
-    mass = prior * emission[owner]
-    left_out = max(1.0 - float(prior_of_class.sum()), 0.0) * float(_emissions(offer, np.array([-1]))[0])
-    points = Cloud(samples.vectors[rows], mass / (float(mass.sum()) + left_out), samples.size_km[rows])
-    return _node(utc, points, prior, points.mass + 0.5 * offer.drawn[owner] * samples.share[rows])
-
-
-def node_of_both(utc: float | None, offer: Offer, table: CellTable, mix: Mixture, row: int) -> Node:
-    """Points drawn from both sides, each weighed by what both say of it (multiple importance
-    sampling with the balance heuristic, Veach & Guibas 1995, section 3.4)."""
-    known, samples = cloud(mix, row), samples_of(table)
-    rows, owner = samples.of(offer.classes)
-    vectors = np.concatenate([known.vectors, samples.vectors[rows]])
-    size = np.concatenate([known.size_km, samples.size_km[rows]])
-    drawn = 0.5 * np.concatenate([known.mass, offer.drawn[owner] * samples.share[rows]])
-    lat, lng = lat_lng_of(known.vectors)
-    slot = np.concatenate([_slots(table.classes_of(lat, lng), offer.classes), owner])
-    area = np.pi * np.square(table.radius_km[offer.classes])
-    shown_density = np.where(slot >= 0, (offer.drawn / area)[slot], 0.0)
-    prior_density = mix.density_at(row, vectors)
-    under_prior = drawn * prior_density / np.maximum(0.5 * prior_density + 0.5 * shown_density, 1e-300)
-    mass = under_prior * _emissions(offer, slot)
-    total = float(mass.sum())
-    if total <= 0:
-        return Node(utc, known, known.mass, False)
-    points = Cloud(vectors, mass / total, size)
-    return _node(utc, points, under_prior, points.mass + 0.5 * drawn)
-
-
-def _node(utc: float | None, points: Cloud, prior: FloatArray, worth: FloatArray) -> Node:
-    """Of many points those most worth keeping, which take the mass of the others over."""
-    if len(worth) <= POINTS:
-        return Node(utc, points, prior, True)
-    kept = np.argpartition(-worth, POINTS)[:POINTS]
-    mass = points.mass[kept] * (float(points.mass.sum()) / max(float(points.mass[kept].sum()), 1e-300))
-    return Node(utc, Cloud(points.vectors[kept], mass, points.size_km[kept]), prior[kept], True)
-
-
-def _emissions(offer: Offer, slot: NDArray[np.int64]) -> FloatArray:
-    """How much more probable the picture is in each class than anywhere; `slot` is its place in the
-    offer, −1 for the classes left out."""
-    ratio = np.where(slot >= 0, offer.ratio[slot], offer.rest)
-    return np.asarray(((1 - DOUBT) * ratio + DOUBT) ** offer.weight)
-
-
-def class_prior(table: CellTable) -> FloatArray:
-    """How often the classifier met each class while training; an adaptive partition makes
-    them about equally frequent, so that is what is taken where nobody recorded it."""
-    if table.photos is None:
-        return np.full(len(table), 1.0 / len(table))
-    counts = np.maximum(table.photos.astype(np.float64), 1.0)
-    return np.asarray(counts / counts.sum())
-
-
-def burst_weights(times: Sequence[float | None]) -> FloatArray:
-    """How much each of these pictures counts, given when they were taken (ordered, None unknown)."""
-    utc = np.array([np.nan if t is None else t for t in times], dtype=np.float64)
-    weights = np.ones(len(utc))
-    known = np.flatnonzero(np.isfinite(utc))
-    ordered = utc[known]
-    count = np.searchsorted(ordered, ordered + BURST_S, "right") - np.searchsorted(ordered, ordered - BURST_S)
-    weights[known] = count.astype(np.float64) ** -BURST_POWER
-    return weights
+def weights(utc: FloatArray, alike_s: float = ALIKE_S) -> FloatArray:
+    """How many looks at the place each of these pictures (n,), ordered by time, is worth: pictures of the
+    same scene show the same and are wrong together. The weights are those of the best mean of
+    errors correlated by ρ = 0.9 exp(−τ / alike_s) from one to the next (generalised least squares for a
+    Markov chain): 1/(1 + ρ before) + 1/(1 + ρ after) − 1."""
+    alike = ALIKE * np.exp(-np.diff(utc) / max(alike_s, 1e-9))
+    shared = np.concatenate([[0.0], alike / (1 + alike), [0.0]])
+    return np.asarray(1 - shared[:-1] - shared[1:])
 
 
 def join(
-    nodes: Sequence[Node | None], motion: Motion, fixed_utc: FloatArray | None = None
-) -> list[Cloud | None]:
-    """Each photo's probability over places, given all pictures of the outing. At the times of fixes,
-    `fixed_utc` (ordered), the place is known: what lies beyond one has nothing to add."""
-    stretch = [
-        0
-        if fixed_utc is None or node is None or node.utc is None
-        else int(np.searchsorted(fixed_utc, node.utc))
-        for node in nodes
-    ]
-    forward = _messages(nodes, motion, list(range(len(nodes))), stretch)
-    backward = _messages(nodes, motion, list(range(len(nodes)))[::-1], stretch)
-    joined: list[Cloud | None] = []
-    for node, from_left, from_right in zip(nodes, forward, backward, strict=True):
-        if node is None or (from_left is None and from_right is None):
-            joined.append(None if node is None else node.points)
-            continue
-        mass, elsewhere = node.mass, max(1.0 - float(node.mass.sum()), 0.0)
-        for heard in (from_left, from_right):
-            if heard is not None:
-                mass, elsewhere = mass * heard.at, elsewhere * heard.elsewhere
-        total = float(mass.sum()) + elsewhere
-        mass = mass / total if total > 0 else node.mass
-        joined.append(Cloud(node.points.vectors, mass, node.points.size_km))
-    return joined
+    pictured: States, others: States, motion: Motion, fixed_utc: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """The masses of both, (n, p) each, given all pictures of the outing. At the times of fixes,
+    `fixed_utc` (ordered), the place is known: what lies beyond one has nothing to add. Only pictured
+    photos speak; the others listen to the nearest on either side. Photos without a time do neither."""
+    speakers = np.flatnonzero(np.isfinite(pictured.utc))
+    if len(speakers) + len(others) < 2 or not len(speakers):
+        return pictured.points.mass, others.points.mass
+    utc = pictured.utc[speakers]
+    stretch = np.searchsorted(fixed_utc, utc)
+    joined = stretch[1:] == stretch[:-1]
+    own = _with_elsewhere(pictured.points.mass[speakers], _LEAST)
+    links = np.flatnonzero(joined)
+    between = potentials(pictured, speakers[links], pictured, speakers[links + 1], motion)
+    link_of = np.cumsum(joined) - 1
+    before, after = np.ones_like(own), np.ones_like(own)
+    for n in links:
+        before[n + 1] = _scaled((own[n] * before[n]) @ between[link_of[n]])
+    for n in links[::-1]:
+        after[n] = _scaled(between[link_of[n]] @ (own[n + 1] * after[n + 1]))
+    mass = pictured.points.mass.copy()
+    mass[speakers] = _believed(_with_elsewhere(mass[speakers], 0.0) * before * after)
+
+    listeners = np.flatnonzero(np.isfinite(others.utc))
+    at = np.searchsorted(utc, others.utc[listeners], side="right")
+    heard = _with_elsewhere(others.points.mass[listeners], 0.0)
+    for speaker, said in ((at - 1, own * before), (at, own * after)):
+        there = (speaker >= 0) & (speaker < len(utc))
+        there[there] = stretch[speaker[there]] == np.searchsorted(fixed_utc, others.utc[listeners[there]])
+        asked = np.flatnonzero(there)
+        link = potentials(pictured, speakers[speaker[asked]], others, listeners[asked], motion)
+        heard[asked] *= _scaled((said[speaker[asked], None] @ link)[:, 0])
+    listened = others.points.mass.copy()
+    listened[listeners] = _believed(heard)
+    return mass, listened
+
+
+def potentials(
+    left: States, left_rows: IntArray, right: States, right_rows: IntArray, motion: Motion
+) -> Single:
+    """ψ for pairs of photos, float32 (k, p + 1, q + 1): how much more probable it is that one is at x and
+    the other at y than it would be if they had nothing to do with each other. The last row and
+    column stand for all places that are none of the photo's points."""
+    lag = np.abs(right.utc[right_rows] - left.utc[left_rows])
+    square_s, tail = np.square(motion.scale_km(lag)), motion.tail_at(lag)[:, None].astype(np.float32)
+    lost = motion.away_share(lag).astype(np.float32)
+    p, q = left.prior.shape[1], right.prior.shape[1]
+    found = np.empty((len(lag), p + 1, q + 1), dtype=np.float32)
+    step = max(1, _AT_ONCE // (p * q))
+    for first in range(0, len(lag), step):
+        rows = slice(first, first + step)
+        a, b = left.points.part(left_rows[rows]), right.points.part(right_rows[rows])
+        x, y = left.prior[left_rows[rows]], right.prior[right_rows[rows]]
+        of_x = (square_s[rows, None] + np.square(a.size_km)).astype(np.float32)
+        of_y = np.square(b.size_km).astype(np.float32)
+        square = 2 * EARTH_RADIUS_KM**2 * (1.0 - a.vectors @ b.vectors.swapaxes(1, 2))
+        near = _density(square.astype(np.float32), of_x[:, :, None] + of_y[:, None], tail[rows, None])
+        found[rows] = _balanced(
+            near,
+            _Side.of(x, of_x + np.square(a.size_km), tail[rows]),
+            _Side.of(y, 2 * of_y + square_s[rows, None], tail[rows]),
+            lost[rows],
+        )
+    return found
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
-    """How the pictures on one side change what is probable: at each point of the listener, and at
-    all places that are none of its points."""
+class _Side:
+    """One photo of each pair, (k, p): its prior; how densely its own points would cover the surroundings of
+    each if the other photo had the same; and (k,) the prior of all that is none of its points."""
 
-    at: FloatArray
-    elsewhere: float
+    prior: Single
+    twin: Single
+    elsewhere: Single
 
-
-def _messages(
-    nodes: Sequence[Node | None], motion: Motion, order: Sequence[int], stretch: Sequence[int]
-) -> list[Message | None]:
-    """For each node, over its points: how the pictures on one side change what is probable there.
-    Only pictured photos speak; the others listen to the nearest that does."""
-    messages: list[Message | None] = [None] * len(nodes)
-    speaker: Node | None = None
-    spoken, unspoken, spoken_in = np.empty(0), 0.0, 0
-    for n in order:
-        node = nodes[n]
-        if node is None or node.utc is None:
-            continue
-        heard = None
-        if stretch[n] != spoken_in:
-            speaker = None
-        if speaker is not None and speaker.utc is not None:
-            heard = _pass_on(speaker, spoken, unspoken, node, abs(node.utc - speaker.utc), motion)
-            messages[n] = heard
-        if node.pictured:
-            speaker, spoken_in = node, stretch[n]
-            spoken, unspoken = node.mass, max(1.0 - float(node.mass.sum()), 0.0)
-            if heard is not None:
-                spoken, unspoken = spoken * heard.at, unspoken * heard.elsewhere
-    return messages
+    @staticmethod
+    def of(prior: FloatArray, blur: Floats, tail: Floats) -> "_Side":
+        return _Side(
+            prior.astype(np.float32),
+            (prior * tail / np.pi / blur).astype(np.float32),
+            np.maximum(1.0 - prior.sum(axis=1), _LEAST).astype(np.float32),
+        )
 
 
-def _pass_on(
-    speaker: Node, spoken: FloatArray, unspoken: float, listener: Node, lag_s: float, motion: Motion
-) -> Message:
-    """Σₓ spoken(x) ψ(x, y) with ψ = (1 − ρ) · near(x, y) / c(x) + ρ, where c(x) makes a picture that
-    says nothing leave the listener's prior as it is. `unspoken` is what lies at none of the speaker's
-    points: it speaks for the listener's surroundings as far as no point of the speaker does."""
-    said = np.flatnonzero(spoken > 0)
-    if len(said) > STATES:
-        said = np.argpartition(-spoken, STATES)[:STATES]
-    voice = spoken[said]
-    total = max(float(spoken.sum()) + unspoken, 1e-300)
-    silent = (total - float(voice.sum())) / total
-    distance = distances_km(speaker.points.vectors[said], listener.points.vectors)
-    blur = np.square(motion.scale_km(lag_s)) + np.square(speaker.points.size_km[said])[:, None]
-    near = radial_density(distance, np.sqrt(blur + np.square(listener.points.size_km)), motion.tail)
-    prior = speaker.prior[said]
-    own = prior / (np.pi * np.square(speaker.points.size_km[said]))
-    usual = np.maximum(near @ listener.prior, own)
-    lost = float(motion.away_share(lag_s))
-    at = (voice / np.maximum(usual, 1e-300) / total) @ near
-    unheard = silent / max(1.0 - float(prior.sum()), 1e-3)
-    there = listener.prior / (np.pi * np.square(listener.points.size_km))
-    covered = np.minimum((prior @ near) / np.maximum(there, 1e-300), 1.0)
-    heard = (1 - lost) * (at + unheard * (1 - covered)) + lost
-    return Message(heard**TRUST, float((1 - lost) * unheard + lost) ** TRUST)
+def _density(square: Floats, blur: Floats, tail: Floats) -> Floats:
+    """`movement.radial_density` of squares; writes over the first."""
+    square /= blur
+    np.clip(square, 0.0, _FAR, out=square)
+    square += 1
+    np.power(square, -tail - 1, out=square)
+    square /= blur
+    square *= tail / np.float32(np.pi)
+    return square
 
 
-def _slots(classes: NDArray[np.int64], among: NDArray[np.int32]) -> NDArray[np.int64]:
-    """The place of each class in `among`, −1 where it is not there."""
-    order = np.argsort(among)
-    ordered = among[order]
-    at = np.minimum(np.searchsorted(ordered, classes), len(ordered) - 1)
-    return np.asarray(np.where(ordered[at] == classes, order[at], -1))
+def _balanced(near: Floats, x: _Side, y: _Side, lost: Floats) -> Single:
+    """u(x) near(x, y) v(y) with u and v such that priors lead to priors (Sinkhorn & Knopp 1967). What of
+    a point's surroundings the other photo's points do not cover, is covered by its elsewhere."""
+    bare_x = np.maximum(x.twin - _times(near, y.prior), 0.0)
+    bare_y = np.maximum(y.twin - _times(near.swapaxes(1, 2), x.prior), 0.0)
+    v = np.sqrt(1 / np.maximum(_times(near.swapaxes(1, 2), x.prior) + bare_y, 1e-30))
+    for _ in range(_ROUNDS):
+        u = _root(_times(near, y.prior * v), bare_x)
+        v = _root(_times(near.swapaxes(1, 2), x.prior * u), bare_y)
+    out, into = np.square(u) * bare_x, np.square(v) * bare_y
+    stays = np.maximum(x.elsewhere - np.sum(y.prior * into, axis=1), 0.0)
+    keep = (1 - lost)[:, None]
+    p, q = near.shape[1:]
+    found = np.empty((len(near), p + 1, q + 1), dtype=np.float32)
+    found[:, :p, :q] = near * (keep * u)[:, :, None] * v[:, None]
+    found[:, :p, q] = keep * out / y.elsewhere[:, None]
+    found[:, p, :q] = keep * into / x.elsewhere[:, None]
+    found[:, p, q] = keep[:, 0] * stays / (x.elsewhere * y.elsewhere)
+    return found + lost[:, None, None]
+
+
+def _root(covered: Floats, bare: Floats) -> Floats:
+    """The u that solves u · covered + u² · bare = 1."""
+    return np.asarray(2 / np.maximum(covered + np.sqrt(np.square(covered) + 4 * bare), 1e-15))
+
+
+def _times(matrices: Floats, vectors: Floats) -> Floats:
+    return np.asarray((matrices @ vectors[:, :, None])[:, :, 0])
+
+
+def _with_elsewhere(mass: FloatArray, least: float) -> Single:
+    rest = np.maximum(1.0 - mass.sum(axis=1, keepdims=True), least)
+    return np.asarray(np.append(mass, rest, axis=1), dtype=np.float32)
+
+
+def _scaled(message: Floats) -> Floats:
+    return np.asarray(message / np.maximum(message.max(axis=-1, keepdims=True), 1e-30))
+
+
+def _believed(weights: Floats) -> FloatArray:
+    held = weights.astype(np.float64)
+    return np.asarray(held[:, :-1] / np.maximum(held.sum(axis=1, keepdims=True), 1e-300))

@@ -1,0 +1,97 @@
+"""What each rung of evidence said about a photo, in words for its owner.
+
+Takes the places found and what lay around the photos, gives the rungs that spoke and their words.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from geotagger.estimate.cloud import Gathered
+from geotagger.estimate.movement import DAY_S, HOUR_S, FloatArray, IntArray, Movement
+from geotagger.estimate.prior import Surroundings
+from geotagger.estimate.values import RUNGS, Fix, Observation
+from geotagger.geo import distance_km
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is said about a whole outing: the places around it and which of them are fixes at hand, how
+    many pictures there are, and whether they, and the archive's habits, were listened to."""
+
+    around: Surroundings
+    fixes: Mapping[int, Fix]
+    movement: Movement
+    pictures: int
+    sequence: bool
+    habits: bool
+
+
+def words_of(
+    told: Told, photos: Sequence[Observation], rows: IntArray, found: Gathered, pictured: bool
+) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Of the photos in `rows`, whose places are `found` in the same order: the rungs that spoke, lowest
+    first, and what each said."""
+    around = told.around
+    at = np.stack([around.before[rows], around.after[rows]], axis=1)
+    lag = np.stack([around.lag_before[rows], around.lag_after[rows]], axis=1)
+    away: FloatArray = np.zeros(at.shape)
+    if len(around.known.lat):
+        away = distance_km(
+            found.latitude[:, None], found.longitude[:, None], around.known.lat[at], around.known.lng[at]
+        )
+    return [
+        _words(told, photos[row], pictured, *sides)
+        for row, *sides in zip(rows.tolist(), at.tolist(), lag.tolist(), away.tolist(), strict=True)
+    ]
+
+
+def _words(
+    told: Told, photo: Observation, pictured: bool, at: list[int], lag: list[float], away: list[float]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    rungs: set[str] = set()
+    words: list[str] = []
+    if photo.fix is not None:
+        rungs.add(photo.fix.rung)
+        words.append(f"{photo.fix.rung}: a place at this time, good to {photo.fix.error_km:.2g} km")
+    if pictured and photo.posterior is not None:
+        rungs.add("visual")
+        words.append(f"visual: the leading cell holds {photo.posterior.probabilities[0]:.0%} of the picture")
+    if told.sequence and photo.utc is not None and photo.fix is None and told.pictures > pictured:
+        rungs.add("visual")
+        words.append(f"visual: {told.pictures} pictures of this outing were weighed together")
+    if photo.alike is not None and photo.fix is None:
+        rungs.add("visual")
+        share = float(photo.alike.weight.sum())
+        words.append(f"visual: photos of yours that look like it tell its place with probability {share:.2f}")
+    for row, seconds, km, side in zip(at, lag, away, ("before", "after"), strict=True):
+        fix = told.fixes.get(row)
+        if row < 0 or (fix is not None and fix is photo.fix):
+            continue
+        rungs.add("neighbours")
+        source = "a point of a track" if fix is not None and fix.rung == "track" else "a photo with a place"
+        words.append(f"neighbours: {source} {span(seconds)} {side}, {length(km)} from the estimate")
+    if photo.utc is None:
+        words.append("no time is known: neither neighbours nor tracks can speak")
+        if len(told.movement.utc) and photo.fix is None and told.habits:
+            rungs.add("neighbours")
+            words.append("neighbours: the places that this archive visits most")
+    elif max(at) < 0:
+        words.append("no geotagged photo with a time: neighbours cannot speak")
+    if told.movement.learned_from == 0 and "neighbours" in rungs:
+        words.append("how far this archive moves is not learned yet: the built-in prior was used")
+    return tuple(sorted(rungs, key=RUNGS.index)), tuple(words)
+
+
+def length(km: float) -> str:
+    """A distance in words: metres below one kilometre."""
+    return f"{1000 * km:.0f} m" if km < 1 else f"{km:.3g} km"
+
+
+def span(seconds: float) -> str:
+    """A duration in the unit that reads best."""
+    for unit, length in (("days", DAY_S), ("h", HOUR_S), ("min", 60.0)):
+        if seconds >= 2 * length or (unit != "days" and seconds >= length):
+            return f"{seconds / length:.1f} {unit}"
+    return f"{seconds:.0f} s"
