@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from benchmarks.simulated import Classifier, places, published_cells
 from geotagger.cells import CellTable, parents
-from geotagger.estimate.cloud import gather
+from geotagger.estimate.cloud import gather_each
 from geotagger.estimate.evaluation import THRESHOLDS_KM
 from geotagger.estimate.values import Posterior
-from geotagger.estimate.visual import cloud_of, posteriors
+from geotagger.estimate.visual import clouds_of, posteriors
 from geotagger.geo import distance_km
 
 FloatArray = NDArray[np.float64]
@@ -61,17 +61,17 @@ def compare(data: Path, name: str, photos: int, skill: tuple[float, float]) -> N
         probabilities = classifier.say(rng, table.classes_of(lat[rows], lng[rows]))
         began = time.process_time()
         said = posteriors(probabilities, table)
-        found = [gather(cloud_of(one, table), WITHIN_KM, 0.9) for one in said]
+        found = gather_each(clouds_of(said, table), WITHIN_KM, 0.9)
         seconds += time.process_time() - began
-        for row, one, ours in zip(rows, said, found, strict=True):
+        for n, (row, one) in enumerate(zip(rows, said, strict=True)):
             for way, place in (
-                ("gathers most within 25 km", (ours.latitude, ours.longitude)),
+                ("gathers most within 25 km", (found.latitude[n], found.longitude[n])),
                 ("argmax mean", argmax_mean(one, table)),
                 ("hierarchical", hierarchical(one, table)),
             ):
                 errors[way].append(float(distance_km(*place, lat[row], lng[row])))
-            inside.append(errors["gathers most within 25 km"][-1] <= ours.radius_km)
-            stated.append(ours.confidence)
+            inside.append(errors["gathers most within 25 km"][-1] <= found.radius_km[n])
+            stated.append(found.confidence[n])
     print(f"\n{name}, {len(asked):,} photos, skill {skill[0]:g} and {skill[1]:g}\n")
     print("| way | " + " | ".join(f"{km:g} km" for km in THRESHOLDS_KM) + " | median km |")
     print("|---|" + "---|" * (len(THRESHOLDS_KM) + 1))

@@ -1,8 +1,7 @@
-"""What the sequence gains over single pictures, as a curve over outing length; its speed; the comparison
-of our estimates with two simple rules on real archives and on archives of people who do not exist;
-and what each prior is worth.
+"""Our estimates against two simple rules, on real archives and on archives of people who do not exist;
+and what each prior is worth. What the sequence gains, and its speed: benchmarks/outings.py.
 
-    python -m benchmarks.sequences ../shared/data [--only archives people priors gain speed] [--seeds 3]
+    python -m benchmarks.sequences ../shared/data [--only archives people priors] [--seeds 3]
 
 Prints Markdown tables. Simulated classifiers (benchmarks/simulated.py), places of YFCC26k, cells of the
 published model; the archives are photos/dog-signs and photos/pigallery2 with its tracks, the people
@@ -10,14 +9,13 @@ those of tests/estimate/archives.py.
 """
 
 import argparse
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.simulated import Classifier, places, published_cells, walk
+from benchmarks.simulated import Classifier, published_cells
 from geotagger.cells import CellTable
 from geotagger.estimate.evaluation import (
     OURS,
@@ -33,78 +31,12 @@ from geotagger.estimate.evaluation import (
     trial_of,
 )
 from geotagger.estimate.movement import Correction, Motion, Movement
-from geotagger.estimate.outing import Options, estimate_stream
+from geotagger.estimate.outing import Options
 from geotagger.estimate.trackfiles import load_tracks
 from geotagger.estimate.tracks import Tracks
-from geotagger.estimate.values import Observation, Posterior
 from geotagger.estimate.visual import posteriors
-from geotagger.geo import distance_km
 from geotagger.tag.sightings import read_sightings
 from tests.estimate.archives import PEOPLE, life
-
-LENGTHS = (1, 2, 4, 8, 16, 32)
-
-
-def gain_over_length(data: Path, outings: int = 60) -> None:
-    table = published_cells(data)
-    classifier = Classifier(table)
-    lat, lng = places(data)
-    known = np.flatnonzero(table.classes_of(lat, lng) >= 0)
-    print(
-        "\n| photos in the outing | "
-        + " | ".join(f"{km:g} km" for km in THRESHOLDS_KM)
-        + " | inside | stated |"
-    )
-    print("|---|" + "---|" * (len(THRESHOLDS_KM) + 2))
-    for length in LENGTHS:
-        rng = np.random.default_rng(length)
-        for name, options in (("alone", Options(sequence=False)), ("sequence", Options())):
-            rng = np.random.default_rng(length)
-            errors, inside, stated = [], [], []
-            for _ in range(max(outings // length, 12) * (4 if length == 1 else 1)):
-                start = int(rng.choice(known))
-                t, la, ln = walk(rng, lat[start], lng[start], length)
-                classes = table.classes_of(la, ln)
-                classes = np.where(classes >= 0, classes, table.classes_of(lat[start], lng[start]))
-                said = posteriors(classifier.say(rng, classes), table)
-                photos = [Observation(n, float(t[n]), posterior=said[n]) for n in range(length)]
-                for n, e in enumerate(estimate_stream(photos, Movement(), table, options)):
-                    assert e is not None
-                    away = float(distance_km(e.latitude, e.longitude, la[n], ln[n]))
-                    errors.append(away)
-                    inside.append(away <= e.radius_km)
-                    stated.append(e.confidence)
-            shares = " | ".join(f"{100 * np.mean(np.array(errors) <= km):.1f}" for km in THRESHOLDS_KM)
-            told = f"{100 * np.mean(inside):.1f} | {100 * np.mean(stated):.1f}"
-            print(f"| {length}, {name} | {shares} | {told} |", flush=True)
-
-
-def speed(data: Path, photos: int) -> None:
-    table = published_cells(data)
-    lat, lng = places(data)
-    rng = np.random.default_rng(0)
-    observations: list[Observation] = []
-    utc = 0.0
-    while len(observations) < photos:
-        length = int(rng.integers(5, 60))
-        start = int(rng.integers(len(lat)))
-        t, _, _ = walk(rng, lat[start], lng[start], length)
-        for n in range(length):
-            observations.append(
-                Observation(len(observations), utc + float(t[n]), posterior=_guess(rng, table))
-            )
-        utc += float(t[-1]) + 12 * 3600.0
-    observations = observations[:photos]
-    began = time.process_time()
-    estimate_stream(observations, Movement(), table)
-    took = time.process_time() - began
-    print(f"\n{photos:,} photos with pictures: {took:.1f} s, {1e3 * took / photos:.2f} ms a photo")
-
-
-def _guess(rng: np.random.Generator, table: CellTable) -> Posterior:
-    count = int(rng.integers(8, 64))
-    p = np.sort(rng.dirichlet(np.full(count, 0.3)))[::-1] * 0.99
-    return Posterior(rng.choice(len(table), count, replace=False).astype(np.int32), p.astype(np.float32))
 
 
 def archives(data: Path, seeds: int) -> None:
@@ -223,14 +155,13 @@ def print_scores(results: Sequence[Hidden]) -> None:
 
 
 def main() -> None:
-    parts = ("archives", "people", "priors", "gain", "speed")
+    parts = ("archives", "people", "priors")
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("data", type=Path)
     parser.add_argument("--only", nargs="+", choices=parts, default=parts)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--photos", type=int, default=100_000)
     asked = parser.parse_args()
     if "archives" in asked.only:
         archives(asked.data, asked.seeds)
@@ -238,10 +169,6 @@ def main() -> None:
         people(asked.seeds)
     if "priors" in asked.only:
         priors(asked.data, asked.seeds)
-    if "gain" in asked.only:
-        gain_over_length(asked.data)
-    if "speed" in asked.only:
-        speed(asked.data, asked.photos)
 
 
 if __name__ == "__main__":

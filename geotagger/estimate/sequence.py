@@ -28,9 +28,9 @@ ALIKE_S = 120.0
 _ROUNDS = 4
 _AT_ONCE = 1 << 17
 """Kernel values computed at once: as many as stay in a core's cache."""
-_FAR = 1e6
-"""Squared distances over squared scales are at most this: beyond, the density is nothing, and the numbers
-would be so small that processors slow down."""
+_FAINTEST = 1e-12
+"""The density falls no farther below that of the same place: it is nothing then, and numbers that are
+smaller still make processors slow."""
 _LEAST = 1e-3
 """What lies at none of a photo's points is at least this, before and after its picture is seen."""
 
@@ -133,7 +133,7 @@ class _Side:
 def _density(square: Floats, blur: Floats, tail: Floats) -> Floats:
     """`movement.radial_density` of squares; writes over the first."""
     square /= blur
-    np.clip(square, 0.0, _FAR, out=square)
+    np.clip(square, 0.0, _FAINTEST ** (-1 / (tail + 1)), out=square)
     square += 1
     np.power(square, -tail - 1, out=square)
     square /= blur

@@ -159,6 +159,8 @@ def states_of_both(utc: FloatArray, offers: Offers, table: CellTable, mix: Mixtu
 
 def interleaved(parts: Sequence[tuple[IntArray, States]]) -> States:
     """States of several kinds put into one order: of each part, which photos its rows are."""
+    if len(parts) == 1:
+        return parts[0][1]
     at = np.argsort(np.concatenate([rows for rows, _ in parts]))
     width = max(part.prior.shape[1] for _, part in parts)
 

@@ -1,0 +1,143 @@
+"""What the sequence gains over single pictures, as a curve over outing length, with how far the stated
+certainty is true; and its speed and memory.
+
+    python -m benchmarks.outings ../shared/data [--only gain speed] [--photos 100000] [--share 1.0]
+
+Prints Markdown. Simulated classifiers (benchmarks/simulated.py), places of YFCC26k, cells of the
+published model. `--share` of the outings, for a quick look; standard errors are over outings.
+"""
+
+import argparse
+import resource
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.simulated import Classifier, photographed, places, published_cells, walk
+from geotagger.cells import CellTable
+from geotagger.estimate.evaluation import THRESHOLDS_KM
+from geotagger.estimate.movement import Movement
+from geotagger.estimate.outing import Options, estimate_stream
+from geotagger.estimate.values import Fix, Observation, Posterior
+from geotagger.estimate.visual import posteriors
+from geotagger.geo import distance_km
+
+OUTINGS = {1: 1600, 2: 1000, 4: 800, 8: 600, 16: 450, 32: 400}
+SKILLS = ((3.0, 2.0), (2.0, 1.5))
+SCENES_S = (0.0, 120.0)
+"""In what time pictures stop looking alike; at 0 each is a look of its own."""
+LIKENESS = 0.9
+
+
+def gain_over_length(data: Path, share: float) -> None:
+    table = published_cells(data)
+    for skill in SKILLS:
+        for scene in SCENES_S:
+            alike = f"alike for {scene:g} s" if scene else "each a look of its own"
+            print(f"\nSkill {skill[0]:g} and {skill[1]:g}, pictures {alike}\n")
+            shares = " | ".join(f"{km:g} km" for km in THRESHOLDS_KM)
+            print(f"| photos | outings | {shares} | inside | stated | stated − inside |")
+            print("|---|---|" + "---|" * (len(THRESHOLDS_KM) + 3))
+            for length, outings in OUTINGS.items():
+                _print_rows(data, table, Classifier(table, *skill), scene, length, round(outings * share))
+
+
+def _print_rows(
+    data: Path, table: CellTable, classifier: Classifier, scene: float, length: int, outings: int
+) -> None:
+    lat, lng = places(data)
+    classes = table.classes_of(lat, lng)
+    known = np.flatnonzero((classes >= 0) & ~table.suspect[classes])
+    among, rng = photographed(data), np.random.default_rng(length)
+    ways = {"sequence": Options(), "alone": Options(sequence=False)}
+    if length == 1:
+        del ways["sequence"]
+    errors: dict[str, list[np.ndarray]] = {way: [] for way in ways}
+    inside: dict[str, list[float]] = {way: [] for way in ways}
+    stated: dict[str, list[float]] = {way: [] for way in ways}
+    for start in rng.choice(known, outings):
+        utc, la, ln = walk(rng, float(lat[start]), float(lng[start]), length, among)
+        truth = table.classes_of(la, ln)
+        truth = np.where(truth >= 0, truth, classes[start])
+        likeness = LIKENESS * np.exp(-np.diff(utc, prepend=-np.inf) / scene) if scene else None
+        said = posteriors(classifier.say(rng, truth, likeness), table)
+        photos = [Observation(n, float(utc[n]), posterior=said[n]) for n in range(length)]
+        for way, options in ways.items():
+            found = [e for e in estimate_stream(photos, Movement(), table, options) if e is not None]
+            away = distance_km([e.latitude for e in found], [e.longitude for e in found], la, ln)
+            errors[way].append(away)
+            inside[way].append(float(np.mean(away <= [e.radius_km for e in found])))
+            stated[way].append(float(np.mean([e.confidence for e in found])))
+    for way in ways:
+        away = np.concatenate(errors[way])
+        shares = " | ".join(f"{100 * np.mean(away <= km):.1f}" for km in THRESHOLDS_KM)
+        over = np.array(stated[way]) - np.array(inside[way])
+        error = over.std() / np.sqrt(len(over))
+        print(
+            f"| {length}, {way} | {outings} | {shares} | {100 * np.mean(inside[way]):.1f} |"
+            f" {100 * np.mean(stated[way]):.1f} | {100 * over.mean():+.1f} ± {100 * error:.1f} |",
+            flush=True,
+        )
+
+
+def speed(data: Path, photos: int) -> None:
+    for every, name in ((0, "no photo with a place"), (10, "every tenth photo with a place")):
+        table, observations = _stream(data, photos, every)
+        before = _peak_mib()
+        began = time.process_time()
+        estimate_stream(observations, Movement(), table)
+        took = time.process_time() - began
+        print(
+            f"\n{photos:,} photos with pictures, {name}: {took:.1f} s of processor time, "
+            f"{1e3 * took / photos:.2f} ms a photo; peak memory {_peak_mib():.0f} MiB, "
+            f"of which {before:.0f} before the first estimate",
+            flush=True,
+        )
+
+
+def _peak_mib() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _stream(data: Path, photos: int, every: int) -> tuple[CellTable, list[Observation]]:
+    """Outings of 5 to 59 photos, ten minutes between photos, half a day between outings."""
+    table = published_cells(data)
+    lat, lng = places(data)
+    rng = np.random.default_rng(0)
+    found: list[Observation] = []
+    utc = 0.0
+    while len(found) < photos:
+        length, start = int(rng.integers(5, 60)), int(rng.integers(len(lat)))
+        t, la, ln = walk(rng, lat[start], lng[start], length)
+        for n in range(length):
+            photo = Observation(len(found), utc + float(t[n]), posterior=_guess(rng, table))
+            if every and len(found) % every == 0:
+                photo = replace(photo, fix=Fix(float(la[n]), float(ln[n]), 0.01, "camera"))
+            found.append(photo)
+        utc += float(t[-1]) + 12 * 3600.0
+    return table, found[:photos]
+
+
+def _guess(rng: np.random.Generator, table: CellTable) -> Posterior:
+    count = int(rng.integers(8, 64))
+    p = np.sort(rng.dirichlet(np.full(count, 0.3)))[::-1] * 0.99
+    return Posterior(rng.choice(len(table), count, replace=False).astype(np.int32), p.astype(np.float32))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--only", nargs="+", choices=("gain", "speed"), default=["gain", "speed"])
+    parser.add_argument("--photos", type=int, default=100_000)
+    parser.add_argument("--share", type=float, default=1.0)
+    asked = parser.parse_args()
+    if "gain" in asked.only:
+        gain_over_length(asked.data, asked.share)
+    if "speed" in asked.only:
+        speed(asked.data, asked.photos)
+
+
+if __name__ == "__main__":
+    main()
