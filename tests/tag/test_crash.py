@@ -20,7 +20,7 @@ from geotagger.estimate.movement import Movement, learn_movement
 from geotagger.index import open_index
 from geotagger.metadata import Edit, settle
 from geotagger.photo.facts import read_facts
-from geotagger.tag import placing
+from geotagger.tag import prepared
 from geotagger.tag.corridor import tag
 from geotagger.tag.options import TagOptions
 from geotagger.tag.outcome import Tally
@@ -100,12 +100,12 @@ def learn_once(state: pytest.MonkeyPatch) -> None:
     dealings with the disk, which alone can be killed."""
     learned: dict[int, Movement] = {}
 
-    def remembered(utc: np.ndarray, *others: Any) -> Movement:
+    def remembered(utc: np.ndarray, *others: Any, **more: Any) -> Movement:
         if len(utc) not in learned:
-            learned[len(utc)] = learn_movement(utc, *others)
+            learned[len(utc)] = learn_movement(utc, *others, **more)
         return learned[len(utc)]
 
-    state.setattr(placing, "learn_movement", remembered)
+    state.setattr(prepared, "learn_movement", remembered)
 
 
 def kill_again_and_again(folder: Path, photos: int, kills: int, seed: int, state: pytest.MonkeyPatch) -> None:
