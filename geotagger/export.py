@@ -19,6 +19,7 @@ from xml.sax.saxutils import escape
 
 from geotagger import __version__
 from geotagger.errors import SourceError
+from geotagger.estimate.values import OWN_FIXES
 from geotagger.index.search import Found
 
 # everything but the characters of XML 1.0, production [2]
@@ -167,7 +168,7 @@ def _details(photo: Found) -> dict[str, object]:
 
 
 def _in_words(photo: Found) -> str:
-    if photo.rung in ("camera", "manual"):
+    if photo.rung in OWN_FIXES:
         return f"{photo.rung}, ± {photo.radius_km:.3g} km"
     return f"estimate ({photo.rung}): within {photo.radius_km:.3g} km at {photo.confidence:.0%}"
 

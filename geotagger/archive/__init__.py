@@ -15,7 +15,8 @@ from geotagger.archive.listing import (
 )
 from geotagger.archive.locks import lock
 from geotagger.archive.mounts import is_on_network
-from geotagger.archive.names import is_at_or_below, is_photo_name
+from geotagger.archive.names import is_at_or_below, is_photo_name, is_sidecar_name
+from geotagger.archive.sidecars import mirrored, sidecar_files
 
 __all__ = [
     "FileEntry",
@@ -27,6 +28,9 @@ __all__ = [
     "is_at_or_below",
     "is_on_network",
     "is_photo_name",
+    "is_sidecar_name",
     "lock",
+    "mirrored",
+    "sidecar_files",
     "walk",
 ]

@@ -20,6 +20,7 @@ from geotagger.archive.names import (
     is_left_out,
     is_photo_name,
 )
+from geotagger.archive.sidecars import mirrored, newest_sidecar_ns, sidecars_in
 from geotagger.errors import ArchiveError
 
 Problem = Callable[[str, str], None]
@@ -33,8 +34,8 @@ FINGERPRINT_BYTES = 65_536
 
 class FileEntry(NamedTuple):
     """One photo file. `path` is absolute and, but for links inside the archive, without links.
-    Where both `IMG.CR2.xmp` and `IMG.xmp` stand beside `IMG.CR2`, the later time counts; 0 says
-    that no sidecar is there."""
+    Where there are several sidecars (`IMG.CR2.xmp`, `IMG.xmp`, and those in sidecar folders) the
+    latest time counts; 0 says that there is none."""
 
     path: str
     size: int
@@ -48,7 +49,8 @@ class FileEntry(NamedTuple):
 class Folder:
     """The photos directly inside one folder, ordered by name. `whole` is False when only some
     of its files were asked for. `unreadable` folders have no files and may have had some.
-    `has_leftovers`: a run that was cut off left temporary files of ours there."""
+    `has_leftovers`: a run that was cut off left temporary files of ours there, or where a sidecar
+    folder mirrors it."""
 
     path: str
     files: list[Listed]
@@ -64,11 +66,15 @@ class Folder:
 
 
 def walk(
-    paths: Sequence[str], *, exclude: Sequence[str] = (), problem: Problem | None = None
+    paths: Sequence[str],
+    *,
+    exclude: Sequence[str] = (),
+    sidecar_folders: Sequence[str] = (),
+    problem: Problem | None = None,
 ) -> Iterator[FileEntry]:
     """Every photo under the paths, once. See `folders`."""
     report = _silent if problem is None else problem
-    for folder in folders(paths, exclude=exclude, problem=report):
+    for folder in folders(paths, exclude=exclude, sidecar_folders=sidecar_folders, problem=report):
         for listed in folder.files:
             try:
                 yield folder.entry(listed)
@@ -77,15 +83,19 @@ def walk(
 
 
 def folders(
-    paths: Sequence[str], *, exclude: Sequence[str] = (), problem: Problem | None = None
+    paths: Sequence[str],
+    *,
+    exclude: Sequence[str] = (),
+    sidecar_folders: Sequence[str] = (),
+    problem: Problem | None = None,
 ) -> Iterator[Folder]:
     """Every folder under the paths with its photos, parents first.
 
     `exclude` are shell patterns matched against a name and against the path below the walked
-    one. Links to files and folders are followed when they lead out of the walked paths; links
-    that lead back in would show a photo twice and are passed over, and one that leads to a
-    folder above itself is reported. Folders that vanish or may not be read are reported and
-    yielded as `unreadable`.
+    one. Sidecars are looked for beside photos and in `sidecar_folders`. Links to files and folders
+    are followed when they lead out of the walked paths; links that lead back in would show a
+    photo twice and are passed over, and one that leads to a folder above itself is reported.
+    Folders that vanish or may not be read are reported and yielded as `unreadable`.
 
     Raises ArchiveError when none of the paths can be read.
     """
@@ -95,12 +105,12 @@ def folders(
         raise ArchiveError(
             f"{', '.join(paths)}: nothing there can be read, so nothing was changed; is the disk mounted?"
         )
-    listing = _Listing(tuple(inside), tuple(exclude), report)
+    listing = _Listing(tuple(inside), tuple(exclude), tuple(sidecar_folders), report)
     for root in inside:
         yield from listing.below(root)
     for parent, names in single.items():
         if not any(parent == root or parent.startswith(_with_slash(root)) for root in inside):
-            yield _named_files(parent, sorted(names), report)
+            yield _named_files(parent, sorted(names), sidecar_folders, report)
 
 
 def count_photos(paths: Sequence[str], stopped: Callable[[], bool]) -> int:
@@ -122,10 +132,11 @@ def count_photos(paths: Sequence[str], stopped: Callable[[], bool]) -> int:
     return photos
 
 
-def file_entry(path: str) -> FileEntry:
-    """One file as it stands on the disk now, with its sidecar. Raises OSError."""
+def file_entry(path: str, sidecar_folders: Sequence[str] = ()) -> FileEntry:
+    """One file as it stands on the disk now, with its sidecars. Raises OSError."""
     now = os.stat(path)
-    return FileEntry(path, now.st_size, now.st_mtime_ns, now.st_ino, now.st_dev, _sidecar_mtime_ns(path))
+    sidecar_ns = newest_sidecar_ns(path, sidecar_folders)
+    return FileEntry(path, now.st_size, now.st_mtime_ns, now.st_ino, now.st_dev, sidecar_ns)
 
 
 def fingerprint(path: str) -> bytes:
@@ -139,9 +150,16 @@ def fingerprint(path: str) -> bytes:
 
 
 class _Listing:
-    def __init__(self, roots: tuple[str, ...], exclude: tuple[str, ...], report: Problem) -> None:
+    def __init__(
+        self,
+        roots: tuple[str, ...],
+        exclude: tuple[str, ...],
+        sidecar_folders: tuple[str, ...],
+        report: Problem,
+    ) -> None:
         self._real_roots = tuple(os.path.realpath(root) for root in roots)
         self._exclude = exclude
+        self._sidecar_folders = sidecar_folders
         self._report = report
         self._met_by_link: set[tuple[int, int]] = set()
 
@@ -209,6 +227,10 @@ class _Listing:
         if exclude:
             files = [f for f in files if not self._excluded(os.path.join(path, f[0]), root)]
             below = [(p, linked) for p, linked in below if not self._excluded(p, root)]
+        for elsewhere in self._sidecar_folders:
+            more, left_there = sidecars_in(mirrored(elsewhere, path))
+            sidecars |= {stem: max(mtime, sidecars.get(stem, 0)) for stem, mtime in more.items()}
+            has_leftovers = has_leftovers or left_there
         if sidecars:
             files = [_with_sidecar(f, sidecars) for f in files]
         files.sort()
@@ -296,7 +318,7 @@ def _real(path: str) -> str:
     return os.path.join(os.path.realpath(os.path.dirname(absolute)), os.path.basename(absolute))
 
 
-def _named_files(parent: str, names: list[str], report: Problem) -> Folder:
+def _named_files(parent: str, names: list[str], sidecar_folders: Sequence[str], report: Problem) -> Folder:
     """The files that the user named, whatever their extension."""
     files: list[Listed] = []
     for name in dict.fromkeys(names):
@@ -306,19 +328,8 @@ def _named_files(parent: str, names: list[str], report: Problem) -> Folder:
         except OSError as error:
             report(path, _reason(error))
             continue
-        files.append((name, now.st_size, now.st_mtime_ns, _sidecar_mtime_ns(path)))
+        files.append((name, now.st_size, now.st_mtime_ns, newest_sidecar_ns(path, sidecar_folders)))
     return Folder(parent, files, whole=False)
-
-
-def _sidecar_mtime_ns(path: str) -> int:
-    latest = 0
-    for stem in (path, os.path.splitext(path)[0]):
-        for extension in (".xmp", ".XMP"):
-            try:
-                latest = max(latest, os.stat(stem + extension).st_mtime_ns)
-            except OSError:
-                continue
-    return latest
 
 
 def _with_sidecar(listed: Listed, sidecars: dict[str, int]) -> Listed:

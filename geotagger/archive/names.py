@@ -51,6 +51,10 @@ def is_photo_name(name: str) -> bool:
     return bool(stem and dot) and name[0] != "." and extension.lower() in PHOTO_EXTENSIONS
 
 
+def is_sidecar_name(name: str) -> bool:
+    return name.lower().endswith(f".{SIDECAR_EXTENSION}")
+
+
 def is_left_out(folder_name: str) -> bool:
     """True for hidden, trash, system and other programs' folders."""
     name = folder_name.casefold()

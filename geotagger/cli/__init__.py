@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from geotagger import __version__
-from geotagger.cli import evaluate, models, query, settings, tag, train, undo, why
+from geotagger.cli import clocks, evaluate, models, query, settings, tag, train, undo, why
 from geotagger.cli.common import open_closed_streams, say, stop_output
 from geotagger.errors import UsageError
 
@@ -38,7 +38,7 @@ def build() -> typer.Typer:
             print(f"geotagger {__version__}")
             raise typer.Exit
 
-    for module in (tag, query, undo, evaluate, why, models, train):
+    for module in (tag, query, undo, clocks, evaluate, why, models, train):
         module.register(app)
     return app
 

@@ -35,7 +35,14 @@ TrackOption = Annotated[
 ]
 ClockOption = Annotated[
     list[str] | None,
-    typer.Option("--clock", metavar="CAMERA=+1h03m", help="What to add to the clock of a camera."),
+    typer.Option(
+        "--clock",
+        metavar="CAMERA=+1h03m",
+        help="What to add to the clock of a camera; later runs remember it, see `clocks`.",
+    ),
+]
+WaitOption = Annotated[
+    bool, typer.Option("--wait", help="Wait while another run holds the archive, instead of ending with 4.")
 ]
 NoHabitsOption = Annotated[
     bool, typer.Option("--no-habits", help="Leave out the places that this archive visits.")

@@ -131,7 +131,7 @@ def evaluate(
         report.emit() if as_json else report.show()
         everything += results
     if calibrate:
-        _keep(everything, paths[0], index)
+        _keep(everything, paths, index)
 
 
 def _on_labels(
@@ -160,17 +160,24 @@ def _in_words(share: float, days: bool, seeds: Sequence[int], placed: int) -> st
     return f"{share:.0%} {what} hidden ({drawn}), of {placed} photos with a place"
 
 
-def _keep(results: "Sequence[Hidden]", path: str, index: Path | None) -> None:
+def _keep(results: "Sequence[Hidden]", paths: Sequence[str], index: Path | None) -> None:
     import os
 
-    from geotagger.estimate.calibration import KEY, calibrate
+    from geotagger.archive import lock
+    from geotagger.estimate.calibration import calibrate
     from geotagger.index import open_index
+    from geotagger.index.learned import CALIBRATION, SETTLED
+    from geotagger.tag.corridor import by_root
 
     calibration = calibrate(results)
-    with open_index(index) as opened:
-        root = opened.roots.root_for(os.path.realpath(path))
-        opened.learned.put(root.id, KEY, calibration.to_dict())
-    say(f"calibrated on {calibration.photos} hidden photos; `tag --precision` on {path} uses it from now on")
+    places = [os.path.realpath(path) for path in paths]
+    held = [place if os.path.isdir(place) else os.path.dirname(place) for place in places]
+    with lock(list(dict.fromkeys(held)), wait=True, waiting=say), open_index(index) as opened:
+        for root, _ in by_root(opened, places):
+            opened.learned.put(root.id, CALIBRATION, calibration.to_dict())
+            opened.learned.forget(root.id, SETTLED)
+    there = ", ".join(paths)
+    say(f"calibrated on {calibration.photos} hidden photos; `tag --precision` on {there} uses it from now on")
 
 
 def register(app: typer.Typer) -> None:

@@ -66,7 +66,7 @@ class Reporter:
             del fields["group"], fields["is_photo"]
             self._emit(photo_record(**fields))
         elif outcome.status == "failed":
-            self.note(_named(outcome))
+            self._say(_named(outcome))
 
     def _emit(self, record: dict[str, Any]) -> None:
         """The reader may go away (`| head`), or its disk be full; the work on the photos goes on to
@@ -84,7 +84,11 @@ class Reporter:
                 self.note(f"standard output cannot be written ({error.strerror}); the work goes on without")
 
     def note(self, line: str) -> None:
-        """A line for the owner, above the progress bar where there is one."""
+        """A line for the owner, above the progress bar where there is one; quiet runs do without."""
+        if not self._quiet:
+            self._say(line)
+
+    def _say(self, line: str) -> None:
         if self._progress is None:
             say(line)
         else:

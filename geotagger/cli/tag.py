@@ -13,10 +13,11 @@ from geotagger.cli.common import (
     NoSequenceOption,
     NoTimeZoneOption,
     TrackOption,
+    WaitOption,
     ends_cleanly,
     say,
 )
-from geotagger.errors import INTERRUPTED_EXIT_CODE
+from geotagger.errors import INTERRUPTED_EXIT_CODE, UsageError
 
 WriteOption = Annotated[
     Literal["auto", "exif", "sidecar", "none"],
@@ -32,10 +33,12 @@ SidecarStyleOption = Annotated[
 ]
 SidecarFolderOption = Annotated[
     Path | None,
-    typer.Option("--sidecar-folder", metavar="FOLDER", help="Put sidecars there, for read-only archives."),
-]
-WaitOption = Annotated[
-    bool, typer.Option("--wait", help="Wait while another run holds the archive, instead of ending with 4.")
+    typer.Option(
+        "--sidecar-folder",
+        metavar="FOLDER",
+        resolve_path=True,
+        help="Put new sidecars there, for read-only archives; later runs read them there.",
+    ),
 ]
 
 
@@ -135,7 +138,7 @@ def tag(
     from geotagger.cli.report import Reporter, show_profile, stop_on_signal
     from geotagger.tag.corridor import tag as run
     from geotagger.tag.options import TagOptions, Writing
-    from geotagger.tag.outcome import COULD_NOT_WRITE
+    from geotagger.tag.outcome import MAY_NOT_WRITE
     from geotagger.tag.profile import Profile
     from geotagger.tag.stage import Listener
 
@@ -180,7 +183,7 @@ def tag(
         reporter.stopped(tally)
     if tally.seen or not stop.is_set():
         reporter.summary(tally, "Dry run, nothing was written" if dry_run else "geotagger tag")
-    if tally.groups["failed", COULD_NOT_WRITE] and sidecar_folder is None:
+    if tally.groups["failed", MAY_NOT_WRITE] and sidecar_folder is None:
         say("photos in folders that may not be written can have sidecars elsewhere: --sidecar-folder FOLDER")
     if profile:
         show_profile(spent)
@@ -211,14 +214,18 @@ def place(
     """
     from geotagger.cli.places import coordinates
     from geotagger.cli.report import Reporter
+    from geotagger.geo import is_believable
     from geotagger.tag.options import Writing
     from geotagger.tag.place import Placing
     from geotagger.tag.place import place as run
 
     reporter = Reporter(as_json=as_json)
-    placing = Placing(
-        *coordinates("LAT,LNG", where), Writing(write, sidecar_style, sidecar_folder), overwrite
-    )
+    latitude, longitude = coordinates("LAT,LNG", where)
+    if not is_believable(latitude, longitude):
+        raise UsageError(
+            "LAT,LNG: 0,0 is what cameras write that do not know where they are; nobody believes it"
+        )
+    placing = Placing(latitude, longitude, Writing(write, sidecar_style, sidecar_folder), overwrite)
     tally = run(placing, files, index, reporter.outcome, wait=wait)
     reporter.summary(tally, "geotagger place")
     raise typer.Exit(1 if tally.failures else 0)

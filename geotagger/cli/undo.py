@@ -1,12 +1,15 @@
 """The commands `undo` and `forget`."""
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from geotagger.cli.common import IndexOption, JsonOption, ends_cleanly, say
+from geotagger.cli.common import IndexOption, JsonOption, WaitOption, ends_cleanly, say
 from geotagger.errors import UsageError
+
+_COMES_BACK = "the next `geotagger tag` of these photos would place them again"
 
 
 @ends_cleanly
@@ -21,6 +24,7 @@ def undo(
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     index: IndexOption = None,
+    wait: WaitOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Put back the exact bytes that a run changed.
@@ -45,11 +49,11 @@ def undo(
             _ask(f"Undo run {chosen.id} of {chosen.started} ({chosen.command}, {chosen.written} photos)?")
         reporter = Reporter(as_json=as_json)
         with reporter.shown():
-            tally = take_back(opened, chosen, only or (), reporter.outcome)
+            tally = take_back(opened, chosen, only or (), reporter.outcome, wait=wait)
     if not tally.seen:
         say(f"nothing of run {chosen.id} is left to undo{' there' if only else ''}")
     else:
-        say("the next `geotagger tag` of these photos would place them again")
+        say(_COMES_BACK)
     reporter.summary(tally, f"Run {chosen.id} undone")
     raise typer.Exit(1 if tally.failures else 0)
 
@@ -67,8 +71,18 @@ def forget(
     estimates: Annotated[
         bool, typer.Option("--estimates", help="Take out the estimates; the only thing there is to forget.")
     ] = False,
+    sidecar_folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--sidecar-folder",
+            metavar="FOLDER",
+            resolve_path=True,
+            help="Look for sidecars there, too; where the index knows of such a folder it need not be said.",
+        ),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     index: IndexOption = None,
+    wait: WaitOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Take every estimate that geotagger ever wrote out of photos and sidecars.
@@ -87,7 +101,9 @@ def forget(
         _ask("Take the estimates out of all photos there?")
     reporter = Reporter(as_json=as_json)
     with reporter.shown():
-        tally = forget_estimates(paths, index, reporter.outcome)
+        tally = forget_estimates(paths, index, reporter.outcome, sidecar_folder=sidecar_folder, wait=wait)
+    if tally.statuses["written"]:
+        say(_COMES_BACK)
     reporter.summary(tally, "geotagger forget")
     raise typer.Exit(1 if tally.failures else 0)
 

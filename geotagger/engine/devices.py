@@ -1,4 +1,4 @@
-"""What `--device` may say, and which device numbers it stands for.
+"""What `--device` and `--engine` may say, and which device numbers it stands for.
 
 Takes the text, gives a kind and numbers. Knows the names, not whether they work: whoever opens a
 session finds that out.
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from geotagger.errors import UsageError
 
+ENGINES = ("auto", "onnxruntime", "openvino", "mxnet")
 KINDS = ("cpu", "cuda", "tensorrt", "coreml", "directml", "openvino")
 _NUMBERED = frozenset({"cuda", "tensorrt", "directml"})
 
@@ -24,6 +25,12 @@ class Device:
 
     def __str__(self) -> str:
         return self.kind if self.number is None else f"{self.kind}:{self.number}"
+
+
+def check_engine(name: str) -> None:
+    """UsageError unless the name is one of ENGINES."""
+    if name not in ENGINES:
+        raise UsageError(f"--engine {name}: unknown; known are {', '.join(ENGINES)}")
 
 
 def parse_devices(text: str) -> tuple[Device, ...]:

@@ -8,14 +8,12 @@ from pathlib import Path
 from geotagger.engine.agreement import is_worth_using
 from geotagger.engine.batching import BatchedEngine, best_batch_size
 from geotagger.engine.cores import usable_cores
-from geotagger.engine.devices import Device, nvidia_gpus, parse_devices
+from geotagger.engine.devices import Device, check_engine, nvidia_gpus, parse_devices
 from geotagger.engine.onnx_runner import OnnxRunner, available
 from geotagger.engine.openvino_runner import is_installed, open_lanes
 from geotagger.engine.values import Engine, Runner
 from geotagger.errors import EngineError, UsageError
 from geotagger.model.pack import ModelPack
-
-ENGINES = ("auto", "onnxruntime", "openvino", "mxnet")
 
 FULL_PRECISION = "fp32"
 
@@ -48,8 +46,7 @@ def open_engine(
     takes the one that suits the device, passed its checks and was faster, else fp32. batch_size: photos a
     device, found by trial unless given. threads: of a CPU session, the cores this process may use
     unless given. EngineError where the machine or the pack lacks what is asked for."""
-    if engine not in ENGINES:
-        raise UsageError(f"--engine {engine}: unknown; known are {', '.join(ENGINES)}")
+    check_engine(engine)
     if batch_size is not None and batch_size < 1:
         raise UsageError(f"--batch-size {batch_size}: must be at least 1")
     devices = parse_devices(device)

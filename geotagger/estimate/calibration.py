@@ -14,9 +14,6 @@ from geotagger.estimate.evaluation import OURS, Hidden, least_confidence_for
 from geotagger.estimate.learning import fit_logistic
 from geotagger.estimate.movement import Correction, Movement
 
-KEY = "calibration"
-"""The name under which the index keeps it."""
-
 PRECISIONS = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.99)
 
 

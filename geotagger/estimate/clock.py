@@ -172,6 +172,9 @@ def offset_at(latitude: float, longitude: float, utc: float) -> timedelta | None
     return datetime.fromtimestamp(utc, UTC).astimezone(zone).utcoffset()
 
 
+_LARGEST_SHIFT_S = 100 * 365.25 * 86400
+
+
 def parse_clocks(texts: Sequence[str]) -> dict[str, float]:
     """`CAMERA=+1h03m` → seconds to add to that camera's times. Units d, h, m, s; a bare number is
     seconds. UsageError for anything else."""
@@ -187,7 +190,10 @@ def parse_clocks(texts: Sequence[str]) -> dict[str, float]:
             )
         sign, *parts = match.groups()
         d, h, m, s = (float(part or 0) for part in parts)
-        parsed[camera.strip()] = (-1 if sign == "-" else 1) * (((d * 24 + h) * 60 + m) * 60 + s)
+        shift = ((d * 24 + h) * 60 + m) * 60 + s
+        if shift > _LARGEST_SHIFT_S:
+            raise UsageError(f"--clock {text}: no clock is off by more than a century")
+        parsed[camera.strip()] = -shift if sign == "-" else shift
     return parsed
 
 

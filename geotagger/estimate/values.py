@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 RUNGS = ("visual", "neighbours", "track", "sidecar", "camera", "manual")
 """The ladder of evidence, lowest first. A lower rung never overwrites a higher one."""
 
+OWN_FIXES = ("camera", "manual", "sidecar")
+"""Rungs on which a place is known, not estimated."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fix:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from geotagger.archive import is_at_or_below
 from geotagger.index.store import Store, path_column, path_of
 
 State = Literal["intended", "done", "undone", "abandoned"]
@@ -85,7 +86,7 @@ class Journal:
             if not entries:
                 return
             for entry in entries:
-                if not wanted or any(_is_at_or_below(entry.path, path) for path in wanted):
+                if not wanted or is_at_or_below(entry.path, wanted):
                     yield entry
             before = entries[-1].id
 
@@ -120,7 +121,3 @@ class Journal:
             )
             for row in rows
         ]
-
-
-def _is_at_or_below(path: str, place: str) -> bool:
-    return path == place or path.startswith(place.rstrip(os.sep) + os.sep)

@@ -1,14 +1,35 @@
-"""What was learned from an archive: how far it moves, how well calibrated a model is on it, its clocks."""
+"""What was learned of an archive, and what its owner told of it, for later runs: JSON values by root and key.
+
+Their meaning is the affair of whoever keeps them; which there are, and what each may be forgotten by,
+stands here.
+"""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
-from geotagger.index.store import Store, now
+from geotagger.archive import is_at_or_below
+from geotagger.index.store import Store, now, path_of
+
+SETTLED = "settled"
+"""With what settings a folder was last done completely, by folder. To be forgotten by whatever gives the
+next run something to do in an archive whose files did not change: `place`, `undo`, `forget`, a new
+calibration, a clock that is forgotten."""
+
+MOVEMENT = "movement"
+"""How the archive moves, with what taught it; learned anew when that has changed."""
+
+CALIBRATION = "calibration"
+"""What `evaluate --calibrate` found; the next calibration replaces it."""
+
+CLOCKS = "clocks"
+"""The owner's corrections of clocks: seconds to add, by camera."""
+
+SIDECAR_FOLDERS = "sidecar-folders"
+"""The folders that the owner ever named for sidecars of the archive: a list of absolute paths."""
 
 
 class Learned:
-    """JSON values by root and key. The estimate room says what they mean."""
-
     def __init__(self, store: Store) -> None:
         self._store = store
 
@@ -26,3 +47,38 @@ class Learned:
 
     def forget(self, root_id: int, key: str) -> None:
         self._store.execute("delete from learned where root_id = ? and key = ?", (root_id, key))
+
+    def add_sidecar_folder(self, root_id: int, folder: str) -> None:
+        folders = self.get(root_id, SIDECAR_FOLDERS) or []
+        if folder not in folders:
+            self.put(root_id, SIDECAR_FOLDERS, [*folders, folder])
+
+    def sidecar_folders(self, place: str) -> list[str]:
+        """Where sidecars of the photos at or below an absolute path may lie, besides their own folder."""
+        rows = self._store.rows(
+            "select roots.path, value from learned join roots on roots.id = root_id where key = ?",
+            (SIDECAR_FOLDERS,),
+        )
+        concerned = [
+            json.loads(value)
+            for path, value in rows
+            if is_at_or_below(place, [path_of(path)]) or is_at_or_below(path_of(path), [place])
+        ]
+        return list(dict.fromkeys(folder for folders in concerned for folder in folders))
+
+    def inherit(self, root_id: int, children: Sequence[int]) -> None:
+        """A root took others over, the most important first: what was learned is that one's, what the
+        owner told of any of them holds for the whole."""
+        clocks: dict[str, float] = {}
+        folders: list[str] = []
+        for child in reversed(children):
+            clocks |= self.get(child, CLOCKS) or {}
+            folders += self.get(child, SIDECAR_FOLDERS) or []
+        for child in children[1:]:
+            self._store.execute("delete from learned where root_id = ?", (child,))
+        for child in children[:1]:
+            self._store.execute("update learned set root_id = ? where root_id = ?", (root_id, child))
+        if clocks:
+            self.put(root_id, CLOCKS, clocks)
+        if folders:
+            self.put(root_id, SIDECAR_FOLDERS, list(dict.fromkeys(folders)))

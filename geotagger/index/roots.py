@@ -12,6 +12,8 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from geotagger.archive import is_at_or_below
+from geotagger.index.learned import Learned
 from geotagger.index.store import Store, now, path_column, path_of
 
 _SAMPLE = 64
@@ -42,20 +44,20 @@ class Roots:
         with self._store.batch():
             known = self.all()
             for root in known:
-                if _is_below(place, root.path):
+                if is_at_or_below(place, [root.path]):
                     return root
             if (moved := self._known_elsewhere(place, known)) is not None:
                 self._store.execute(
                     "update roots set path = ? where id = ?", (path_column(moved.path), moved.id)
                 )
-                if _is_below(place, moved.path):
+                if is_at_or_below(place, [moved.path]):
                     return moved
                 known = self.all()
             cursor = self._store.execute(
                 "insert into roots (path, added) values (?, ?)", (path_column(place), now())
             )
             root = Root(cursor.lastrowid or 0, place)
-            self._absorb(root, [child for child in known if _is_below(child.path, place)])
+            self._absorb(root, [child for child in known if is_at_or_below(child.path, [place])])
             return root
 
     def _known_elsewhere(self, place: str, known: list[Root]) -> Root | None:
@@ -80,7 +82,8 @@ class Roots:
         return [(path_of(path), size, mtime_ns) for path, size, mtime_ns in rows]
 
     def _absorb(self, root: Root, children: list[Root]) -> None:
-        heir = max(children, key=lambda child: self._photos_in(child), default=None)
+        largest_first = sorted(children, key=self._photos_in, reverse=True)
+        Learned(self._store).inherit(root.id, [child.id for child in largest_first])
         for child in children:
             prefix = path_column(os.path.relpath(child.path, root.path) + "/")
             for table in ("folders", "photos"):
@@ -96,10 +99,6 @@ class Roots:
                 "update folders set path = ? where root_id = ? and path = ?",
                 (path_column(os.path.relpath(child.path, root.path)), root.id, prefix),
             )
-            if child == heir:
-                self._store.execute("update learned set root_id = ? where root_id = ?", (root.id, child.id))
-            else:
-                self._store.execute("delete from learned where root_id = ?", (child.id,))
             self._store.execute("delete from roots where id = ?", (child.id,))
 
     def _photos_in(self, root: Root) -> int:
@@ -119,10 +118,6 @@ def _candidates(place: str, old: str) -> Iterator[str]:
     for depth in range(1, len(parts) + 1):
         if os.path.isdir(below := os.path.join(place, *parts[-depth:])):
             yield below
-
-
-def _is_below(path: str, root: str) -> bool:
-    return path == root or path.startswith(root.rstrip(os.sep) + os.sep)
 
 
 def _is_empty(path: str) -> bool:

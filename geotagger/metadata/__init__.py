@@ -8,7 +8,7 @@
     restore(edit)          the exact old bytes
     settle(edit)           after a crash: did the step happen?
     forget(path)           takes estimates out by their marks, without an index
-    sidecar_position(path) what sidecar or embedded XMP say
+    sidecar_positions(path) what sidecars or embedded XMP say
 
 Takes paths and values; knows nothing of the index, of models, or of how a place was found.
 Every function may be called from several threads at once, for different files.
@@ -16,7 +16,7 @@ Every function may be called from several threads at once, for different files.
 
 from geotagger.metadata.edit import Edit
 from geotagger.metadata.forget import forget, prepare_removal
-from geotagger.metadata.read import sidecar_position
+from geotagger.metadata.read import sidecar_positions
 from geotagger.metadata.replace import sweep_temporaries, sync_folders
 from geotagger.metadata.undo import Outcome, restore, settle
 from geotagger.metadata.values import (
@@ -46,7 +46,7 @@ __all__ = [
     "prepare_removal",
     "restore",
     "settle",
-    "sidecar_position",
+    "sidecar_positions",
     "sweep_temporaries",
     "sync_folders",
 ]

@@ -6,8 +6,9 @@ the position that geotagger wrote and the fields that say so; everything else st
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from geotagger.archive import is_sidecar_name
 from geotagger.errors import WriteRefusedError
 from geotagger.marks import text_of
 from geotagger.metadata import gps, replace, sidecar, verify, xmp
@@ -19,37 +20,33 @@ from geotagger.metadata.sidecar import Sidecars
 from geotagger.metadata.source import Source
 from geotagger.metadata.splice import Splice
 from geotagger.metadata.tiff import Tiff, TiffError, ungraft
-from geotagger.metadata.values import FoundPosition, SidecarStyle
+from geotagger.metadata.values import FoundPosition
 from geotagger.metadata.write import Prepared, difference, edit_of, refusals
 
 _SAME_PLACE_DEG = 1e-6
 """Ten centimetres: another program may have rounded the position when it wrote it again."""
 
 
-def forget(
-    path: str,
-    *,
-    sidecar_style: SidecarStyle = "full",
-    sidecar_folder: str | None = None,
-    sidecar_root: str | None = None,
-    durable: bool = True,
-) -> list[str]:
-    """Takes every estimate of ours out of a photo and its sidecar; the files that changed.
+def forget(path: str, sidecar_folders: Sequence[str] = (), *, durable: bool = True) -> list[str]:
+    """Takes every estimate of ours out of a photo, or a sidecar, and of the sidecars that it has beside
+    it and in these folders; the files that changed, whose folders are to be given to `sync_folders`.
 
     Places that the owner gave stay. Raises WriteError, WriteRefusedError.
     """
+    targets: list[str] = [path]
+    if not is_sidecar_name(path):
+        beside = (Sidecars(folder=folder).existing(path) for folder in (None, *sidecar_folders))
+        targets += [sidecar for sidecar in beside if sidecar is not None]
     changed = []
-    sidecars = Sidecars(sidecar_style, sidecar_folder, sidecar_root)
-    for target in (path, sidecars.existing(path)):
-        prepared = prepare_removal(target, durable=durable) if target else None
+    for target in targets:
+        prepared = prepare_removal(target, durable=durable)
         if prepared is not None:
             replace.take_place(prepared.temporary)
             changed.append(prepared.temporary.target)
-        elif target and target != path and _is_only_ours(target):
+        elif is_sidecar_name(target) and _is_only_ours(target):
             with replace.as_write_error(target):
                 os.unlink(target)
             changed.append(target)
-    replace.sync_folders(os.path.dirname(target) for target in changed)
     return changed
 
 
@@ -61,7 +58,7 @@ def prepare_removal(path: str, *, only: Edit | None = None, durable: bool = True
     with replace.opened(target) as source, refusals(path):
         replace.check_replaceable(path, source)
         head = source.read(0, 16)
-        is_sidecar = target.lower().endswith(".xmp") or head.lstrip(b"\xef\xbb\xbf \r\n").startswith(b"<")
+        is_sidecar = is_sidecar_name(target) or head.lstrip(b"\xef\xbb\xbf \r\n").startswith(b"<")
         layout: Layout | None = None
         if is_sidecar:
             splices = _sidecar_splices(path, source, only)

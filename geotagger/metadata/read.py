@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from collections.abc import Sequence
 
 from geotagger.metadata import sidecar, xmp
 from geotagger.metadata.containers import layout_of
@@ -9,27 +10,26 @@ from geotagger.metadata.layout import RefusedError
 from geotagger.metadata.rdf import XmpError
 from geotagger.metadata.sidecar import Sidecars
 from geotagger.metadata.source import Source
-from geotagger.metadata.values import FoundPosition, SidecarStyle
+from geotagger.metadata.values import FoundPosition
 
 
-def sidecar_position(
-    path: str,
-    *,
-    sidecar_style: SidecarStyle = "full",
-    sidecar_folder: str | None = None,
-    sidecar_root: str | None = None,
-) -> FoundPosition | None:
-    """The position that a photo's sidecar holds, or failing that the XMP in the photo itself.
+def sidecar_positions(path: str, sidecar_folders: Sequence[str] = ()) -> list[FoundPosition]:
+    """The positions that a photo's sidecars hold, beside it and in these folders, or failing that the
+    one in the XMP of the photo itself.
 
-    `mark` tells ours from others'. None when there is none or it cannot be read.
+    `mark` tells ours from others'. What cannot be read holds none.
     """
-    existing = Sidecars(sidecar_style, sidecar_folder, sidecar_root).existing(path)
-    if existing is not None:
-        with contextlib.suppress(OSError, XmpError), open(existing, "rb") as file:
-            found = xmp.position_of(sidecar.in_utf8(file.read(sidecar.LARGEST_SIDECAR_BYTES + 1)))
-            if found is not None:
-                return found
-    return _embedded_position(path)
+    found = []
+    for folder in (None, *sidecar_folders):
+        existing = Sidecars(folder=folder).existing(path)
+        if existing is not None:
+            with contextlib.suppress(OSError, XmpError), open(existing, "rb") as file:
+                told = xmp.position_of(sidecar.in_utf8(file.read(sidecar.LARGEST_SIDECAR_BYTES + 1)))
+                if told is not None:
+                    found.append(told)
+    if not found and (embedded := _embedded_position(path)) is not None:
+        found.append(embedded)
+    return found
 
 
 def _embedded_position(path: str) -> FoundPosition | None:

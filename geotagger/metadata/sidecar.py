@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from geotagger.archive import mirrored
 from geotagger.metadata import xmp
 from geotagger.metadata.rdf import XmpError, parsed
 from geotagger.metadata.splice import Splice, spliced
@@ -34,11 +35,10 @@ _BOMS = (
 @dataclass(frozen=True, slots=True)
 class Sidecars:
     """Where the sidecars of an archive are. `folder` None means beside the photos; otherwise they
-    lie in that folder as the photos lie below `root` (below the file system's root without one)."""
+    lie in that folder, which mirrors the file system."""
 
     style: SidecarStyle = "full"
     folder: str | None = None
-    root: str | None = None
 
     def existing(self, photo: str) -> str | None:
         """The photo's sidecar, when it has one."""
@@ -53,14 +53,7 @@ class Sidecars:
         return self._moved(base) + ".xmp"
 
     def _moved(self, photo: str) -> str:
-        if self.folder is None:
-            return photo
-        whole = os.path.abspath(photo)
-        root = os.path.abspath(self.root) if self.root else os.path.splitdrive(whole)[0] + os.sep
-        below = os.path.relpath(whole, root)
-        if below.startswith(os.pardir):  # not below the root after all
-            below = os.path.splitdrive(whole)[1].lstrip(os.sep)
-        return os.path.join(self.folder, below)
+        return photo if self.folder is None else mirrored(self.folder, photo)
 
     def _candidates(self, photo: str) -> Iterator[str]:
         """Names that a sidecar of the photo may have, the style's own first."""

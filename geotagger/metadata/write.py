@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from geotagger.archive import is_sidecar_name
 from geotagger.errors import WriteError, WriteRefusedError
 from geotagger.marks import text_of
 from geotagger.metadata import gps, replace, sidecar, verify, xmp
@@ -48,20 +49,19 @@ def prepare(
     overwrite: bool = False,
     sidecar_style: SidecarStyle = "full",
     sidecar_folder: str | None = None,
-    sidecar_root: str | None = None,
     durable: bool = True,
 ) -> Prepared:
     """Makes the file that will hold `position`, beside the one it replaces; nothing else changes.
 
     `overwrite` allows to replace a position that geotagger did not write; without it such a
     position is a WriteRefusedError, as is an estimate where the owner's own place stands.
-    `sidecar_root` is the folder that `sidecar_folder` mirrors. `durable` False leaves out the
-    fsync, for measurements and for folders that can be made again.
+    `sidecar_folder` takes sidecars in place of the photo's own folder. `durable` False leaves out
+    the fsync, for measurements and for folders that can be made again.
 
     Raises WriteError; WriteRefusedError when it could only be done with harm. Both leave the
     photo and its sidecar as they were.
     """
-    sidecars = Sidecars(sidecar_style, sidecar_folder, sidecar_root)
+    sidecars = Sidecars(sidecar_style, sidecar_folder)
     if mode == "none":
         raise ValueError("mode none writes nothing; there is nothing to prepare")
     if mode == "sidecar":
@@ -237,7 +237,7 @@ def edit_of(
 def _prepare_sidecar(
     path: str, position: Position, sidecars: Sidecars, overwrite: bool, durable: bool, note: str | None
 ) -> Prepared:
-    if path.lower().endswith(".xmp"):
+    if is_sidecar_name(path):
         raise WriteRefusedError(f"{path}: it is a sidecar itself; left alone, name its photo instead")
     with replace.opened(path) as photo:
         with contextlib.suppress(RefusedError):

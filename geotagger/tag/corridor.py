@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING
 
 from geotagger import __version__
 from geotagger.archive import is_at_or_below, lock
+from geotagger.engine.devices import check_engine, parse_devices
 from geotagger.errors import UsageError
 from geotagger.index import Index, open_index
+from geotagger.index.learned import CLOCKS, SETTLED
 from geotagger.index.roots import Root
 from geotagger.index.runs import Status
 from geotagger.tag.network import Network, choose_pack
@@ -26,13 +28,10 @@ from geotagger.tag.options import TagOptions
 from geotagger.tag.outcome import Tally
 from geotagger.tag.profile import Profile
 from geotagger.tag.stage import Listener, Stage
-from geotagger.tag.survey import SETTLED, Watcher, survey
+from geotagger.tag.survey import Watcher, survey
 
 if TYPE_CHECKING:
     from geotagger.estimate.tracks import Tracks
-
-CLOCKS = "clocks"
-"""The key under which the index keeps the corrections that the owner gave for an archive."""
 
 
 def tag(
@@ -43,6 +42,8 @@ def tag(
 
     Raises UsageError, ModelError, ArchiveBusyError, IndexUnusableError, ArchiveError.
     """
+    parse_devices(options.device)
+    check_engine(options.engine)
     pack = choose_pack(options.model, listener.note)
     told, tracks = _clocks(options), _tracks(options, listener)
     paths = list(dict.fromkeys(_existing(path) for path in options.paths))
@@ -87,6 +88,8 @@ def _walk(stage: Stage) -> None:
     if not options.dry_run:
         _repair(stage)
     stage.told = _remembered(stage)
+    if options.writing.sidecar_folder is not None:
+        stage.index.learned.add_sidecar_folder(stage.root.id, str(options.writing.sidecar_folder))
     same = _has_same_settings(stage)
     # until this run is through, whatever cuts it off must leave the next one something to do
     _forget_settled(stage)
@@ -98,6 +101,7 @@ def _walk(stage: Stage) -> None:
             stage.root,
             stage.below,
             exclude=options.exclude,
+            sidecar_folders=stage.index.learned.sidecar_folders(stage.root.path),
             clocks=lambda: stage.clocks,
             readers=stage.readers,
             read_only=options.dry_run,
@@ -124,15 +128,10 @@ def _repair(stage: Stage) -> None:
     if stage.index.journal.pending():
         from geotagger.tag.writing import repair
 
-        if repaired := repair(stage.index, stage.below):
+        if repaired := repair(stage.index, stage.below, stage.report):
             stage.listener.note(
                 f"{stage.root.path}: an earlier run was cut off; {repaired} photos were checked"
             )
-    if stage.options.writing.sidecar_folder is not None:
-        from geotagger.metadata import sweep_temporaries
-
-        for folder, _, _ in os.walk(stage.options.writing.sidecar_folder):
-            sweep_temporaries(folder)
 
 
 def _settings(stage: Stage) -> str:

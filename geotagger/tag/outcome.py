@@ -77,3 +77,4 @@ LINK, FOLDER, SPECIAL = "link", "folder", "special"
 
 UNCHANGED = "unchanged since the last run"
 COULD_NOT_WRITE = "could not be written"
+MAY_NOT_WRITE = "in a folder that may not be written"

@@ -17,7 +17,7 @@ from geotagger.estimate.movement import OUTING_GAP_S, Movement
 from geotagger.estimate.outing import Options as EstimateOptions
 from geotagger.estimate.outing import estimate_outing
 from geotagger.estimate.tracks import Tracks
-from geotagger.estimate.values import RUNGS, Alike, Estimate, Fix, Observation, Posterior
+from geotagger.estimate.values import OWN_FIXES, RUNGS, Alike, Estimate, Fix, Observation, Posterior
 from geotagger.index import Index
 from geotagger.index.estimates import Placed
 from geotagger.index.photos import Fixes, Known
@@ -27,9 +27,6 @@ from geotagger.tag.outcome import UNCHANGED, Outcome, Report, Status
 from geotagger.tag.reading import GPS_ERROR_KM, is_lasting
 from geotagger.tag.survey import VANISHED, Survey
 from geotagger.tag.writing import Job
-
-OWN_FIXES = ("camera", "manual", "sidecar")
-"""Rungs on which a place is known, not estimated."""
 
 BETTER_RADIUS = 0.8
 """An estimate of the same rung replaces a written one only when its radius is this much smaller at

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from geotagger.archive import lock
-from geotagger.archive.listing import file_entry
+from geotagger.archive import file_entry, lock
 from geotagger.errors import PhotoError
 from geotagger.index import Index, open_index
 from geotagger.index.compare import Change
 from geotagger.index.estimates import Placed
+from geotagger.index.learned import SETTLED
 from geotagger.index.photos import Known
 from geotagger.index.roots import Root
 from geotagger.index.runs import Run, Status
@@ -19,7 +19,6 @@ from geotagger.tag.options import Writing
 from geotagger.tag.outcome import Outcome, Report, Tally
 from geotagger.tag.outings import as_it_is, outcome_of
 from geotagger.tag.reading import known_place, take_in
-from geotagger.tag.survey import SETTLED
 from geotagger.tag.writing import Job, Writer, repair
 
 MANUAL_ERROR_KM = 0.1
@@ -77,7 +76,9 @@ def place(
 def _place_in_root(
     index: Index, run: Run, root: Root, paths: Sequence[str], placing: Placing, tell: Report
 ) -> None:
-    repair(index, paths)
+    repair(index, paths, tell)
+    if placing.writing.sidecar_folder is not None:
+        index.learned.add_sidecar_folder(root.id, str(placing.writing.sidecar_folder))
     failed: set[str] = set()
 
     def noticing(outcome: Outcome) -> None:
@@ -86,9 +87,7 @@ def _place_in_root(
         tell(outcome)
 
     jobs = [job for path in paths if (job := _job(index, run, root, path, placing, tell)) is not None]
-    Writer(index, run.id, run.name, placing.writing, root.path, noticing, overwrite=placing.overwrite).write(
-        jobs
-    )
+    Writer(index, run.id, run.name, placing.writing, noticing, overwrite=placing.overwrite).write(jobs)
     # what could not be written must not stand in the index as if it were in the photo
     index.estimates.withdraw(run.id, [job.photo_id for job in jobs if job.outcome.path in failed])
     index.learned.forget(root.id, SETTLED)
@@ -131,12 +130,13 @@ def _resolved(path: str) -> str:
 def _known(index: Index, root: Root, path: str) -> Known:
     """The photo as the index knows it, read and recorded first when it is new or has changed."""
     known = index.photos.find(path)
-    entry = file_entry(path)
+    elsewhere = index.learned.sidecar_folders(path)
+    entry = file_entry(path, elsewhere)
     now = (entry.size, entry.mtime_ns, entry.sidecar_mtime_ns)
     if known is None or known.facts is None:
-        photo_id = take_in(index, root, Change("new", entry, None))
+        photo_id = take_in(index, root, Change("new", entry, None), elsewhere)
     elif (known.size, known.mtime_ns, known.sidecar_mtime_ns) != now:
-        photo_id = take_in(index, root, Change("changed", entry, known.id))
+        photo_id = take_in(index, root, Change("changed", entry, known.id), elsewhere)
     else:
         return known
     return index.photos.get([photo_id])[0]

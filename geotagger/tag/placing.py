@@ -26,9 +26,7 @@ def place_photos(stage: Stage, found: Survey, *, rethink: bool) -> None:
     fixes = stage.index.photos.fixes(stage.root.id)
     with stage.profile.timed("learning how it moves"):
         context = _context(stage, found, fixes, rethink)
-    writer = Writer(
-        stage.index, stage.run.id, stage.run.name, stage.options.writing, stage.root.path, stage.report
-    )
+    writer = Writer(stage.index, stage.run.id, stage.run.name, stage.options.writing, stage.report)
     stage.listener.phase("Placing", found.unchanged + found.changed)
     for outings in _in_groups(grouped(_seen(stage, context))):
         jobs: list[Job] = []

@@ -6,16 +6,13 @@ from dataclasses import dataclass
 import xxhash
 
 from geotagger import __version__
-from geotagger.estimate.calibration import KEY as CALIBRATION
 from geotagger.estimate.calibration import Calibration, least_confidence
 from geotagger.estimate.movement import Movement, learn_movement
 from geotagger.estimate.outing import Options
 from geotagger.index import Index
+from geotagger.index.learned import CALIBRATION, MOVEMENT
 from geotagger.index.photos import Fixes
 from geotagger.tag.options import TagOptions
-
-MOVEMENT = "movement"
-"""The key under which the index keeps what was learned of an archive's movement."""
 
 
 @dataclass(frozen=True, slots=True)

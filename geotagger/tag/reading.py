@@ -18,7 +18,7 @@ from geotagger.index.estimates import Placed, Written
 from geotagger.index.photos import Record
 from geotagger.index.roots import Root
 from geotagger.marks import Mark
-from geotagger.metadata import FoundPosition, sidecar_position
+from geotagger.metadata import FoundPosition, sidecar_positions
 from geotagger.photo.facts import read_facts
 from geotagger.photo.values import Facts, GpsFix
 from geotagger.tag.outcome import Outcome, Report
@@ -39,14 +39,17 @@ class _Look:
 class Reader:
     """Takes photos of one root in, on as many threads as told, while it is open as a context."""
 
-    def __init__(self, index: Index, root: Root, threads: int, report: Report) -> None:
+    def __init__(
+        self, index: Index, root: Root, sidecar_folders: Sequence[str], threads: int, report: Report
+    ) -> None:
         self._index, self._root, self._report = index, root, report
+        self._sidecar_folders = sidecar_folders
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="facts")
 
     def take_in(self, changes: Sequence[Change]) -> list[int]:
         """Reads and records these; the numbers of the photos whose record is new. ArchiveError when
         the archive is gone."""
-        looks = list(self._pool.map(_look, changes))
+        looks = list(self._pool.map(lambda change: _look(change, self._sidecar_folders), changes))
         _report_unreadable(self._root, looks, self._report)
         return _record(self._index, self._root, looks)
 
@@ -57,12 +60,12 @@ class Reader:
         self._pool.shutdown(cancel_futures=True)
 
 
-def _look(change: Change) -> tuple[Change, _Look]:
+def _look(change: Change, sidecar_folders: Sequence[str]) -> tuple[Change, _Look]:
     """Never raises: what cannot be read becomes a record of why."""
     entry = change.entry
     try:
         facts = read_facts(entry.path)
-        beside = sidecar_position(entry.path)
+        beside = sidecar_positions(entry.path, sidecar_folders)
         record = Record(entry, facts, fingerprint=fingerprint(entry.path))
     except PhotoError as error:
         return change, _Look(Record(entry, error=str(error)), None)
@@ -83,9 +86,9 @@ def is_lasting(path: str) -> bool:
     return True
 
 
-def take_in(index: Index, root: Root, change: Change) -> int:
+def take_in(index: Index, root: Root, change: Change, sidecar_folders: Sequence[str]) -> int:
     """Reads one file and records it; its number. PhotoError when it cannot be read."""
-    look = _look(change)
+    look = _look(change, sidecar_folders)
     if look[1].record.error is not None:
         raise UnreadablePhotoError(look[1].record.error)
     return _record(index, root, [look])[0]
@@ -137,14 +140,13 @@ def _report_unreadable(root: Root, looks: Sequence[tuple[Change, _Look]], report
             report(Outcome(look.record.entry.path, "failed", look.record.error, "could not be read"))
 
 
-def _fix_of(facts: Facts, beside: FoundPosition | None) -> tuple[Estimate, Written] | None:
-    """The best position that the file and its sidecar hold: a camera's before a sidecar's before
+def _fix_of(facts: Facts, beside: Sequence[FoundPosition]) -> tuple[Estimate, Written] | None:
+    """The best position that the file and its sidecars hold: a camera's before a sidecar's before
     an estimate of ours, and the owner's word before all."""
     held: list[tuple[Estimate, Written]] = []
     if facts.fix is not None:
         held.append(_from_exif(facts.fix))
-    if beside is not None:
-        held.append(_from_sidecar(beside))
+    held += [_from_sidecar(found) for found in beside]
     order = {"manual": 3, "camera": 2, "sidecar": 1}
     return max(held, key=lambda one: order.get(one[0].rung, 0), default=None)
 

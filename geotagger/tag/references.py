@@ -8,9 +8,9 @@ from xxhash import xxh3_64_intdigest
 
 from geotagger.errors import PhotoError
 from geotagger.estimate.reference import FEWEST_REFERENCES, References, references
+from geotagger.estimate.values import OWN_FIXES
 from geotagger.index.photos import Known
 from geotagger.tag.network import Network
-from geotagger.tag.outings import OWN_FIXES
 from geotagger.tag.overlap import overlapped
 from geotagger.tag.stage import Stage
 

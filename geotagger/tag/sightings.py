@@ -9,7 +9,7 @@ from geotagger.archive import walk
 from geotagger.errors import PhotoError
 from geotagger.estimate.clock import Clocked
 from geotagger.estimate.evaluation import Sighting
-from geotagger.metadata import sidecar_position
+from geotagger.metadata import sidecar_positions
 from geotagger.photo.facts import read_facts
 from geotagger.tag.options import TagOptions
 
@@ -28,7 +28,7 @@ def read_sightings(
     for entry in walk(paths, problem=lambda path, message: note(f"{path}: {message}")):
         try:
             facts = read_facts(entry.path)
-            beside = sidecar_position(entry.path)
+            beside = [p for p in sidecar_positions(entry.path) if not (p.mark and p.mark.is_estimate)]
         except PhotoError as error:
             note(str(error))
             continue
@@ -40,8 +40,8 @@ def read_sightings(
             place = facts.fix.latitude, facts.fix.longitude
             if facts.fix.error_m is not None:
                 error_km = facts.fix.error_m / 1000
-        elif beside is not None and not (beside.mark and beside.mark.is_estimate):
-            place = beside.latitude, beside.longitude
+        elif beside:
+            place = beside[0].latitude, beside[0].longitude
         clocked = Clocked(
             None if facts.taken is None else facts.taken.local,
             None if facts.taken is None else facts.taken.offset,

@@ -9,13 +9,12 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import TYPE_CHECKING
 
-from geotagger.archive import Folder, count_photos, folders, is_photo_name
+from geotagger.archive import Folder, count_photos, folders, is_photo_name, mirrored
 from geotagger.index import Index
-from geotagger.index.compare import Change
 from geotagger.index.roots import Root
+from geotagger.tag.chunks import chunks
 from geotagger.tag.outcome import FOLDER, LINK, SPECIAL, Outcome, Report
 
 if TYPE_CHECKING:
@@ -24,9 +23,6 @@ if TYPE_CHECKING:
 
 CHUNK = 256
 """Photos whose facts are read, and recorded in one transaction, at a time."""
-
-SETTLED = "settled"
-"""The key under which the index keeps with what settings a folder was last done completely."""
 
 VANISHED = "the archive vanished; what was finished is kept, run again when it is back"
 
@@ -70,14 +66,16 @@ def survey(
     paths: Sequence[str],
     *,
     exclude: Sequence[str],
+    sidecar_folders: Sequence[str],
     clocks: "Callable[[], Clocks]",
     readers: int,
     read_only: bool,
     resolve_all: bool,
     watcher: Watcher,
 ) -> Survey:
-    """Brings the index up to date with the files at `paths`, which lie in `root`. Temporary files
-    that a killed run left are removed on the way, unless `read_only`. Times are resolved when anything
+    """Brings the index up to date with the files at `paths`, which lie in `root`. Sidecars are
+    looked for beside photos and in `sidecar_folders`. Temporary files that a killed run left are
+    removed on the way, unless `read_only`. Times are resolved when anything
     is new, and with `resolve_all`: the last run may have been cut off before it did."""
 
     def problem(path: str, message: str) -> None:
@@ -90,10 +88,10 @@ def survey(
         else:
             watcher.report(Outcome(path, "failed", message, FOLDER, is_photo=False))
 
-    listing = folders(paths, exclude=exclude, problem=problem)
+    listing = folders(paths, exclude=exclude, sidecar_folders=sidecar_folders, problem=problem)
     comparison = index.compare(
         root,
-        listing if read_only else _swept(listing),
+        listing if read_only else _swept(listing, sidecar_folders),
         below=[path for path in paths if os.path.isdir(path)],
         problem=problem,
     )
@@ -101,11 +99,11 @@ def survey(
     with ExitStack() as stack:
         reader: Reader | None = None
         changed = through = 0
-        for changes in _chunks(comparison, CHUNK):
+        for changes in chunks(comparison, CHUNK):
             found.touch([c.photo_id for c in changes if c.kind == "moved" and c.photo_id is not None])
             if new := [c for c in changes if c.kind != "moved"]:
                 if reader is None:
-                    reader = stack.enter_context(_reader(index, root, readers, watcher))
+                    reader = stack.enter_context(_reader(index, root, sidecar_folders, readers, watcher))
                     stack.enter_context(_counted(paths, watcher))
                 found.touch(reader.take_in(new))
             changed += len(changes)
@@ -122,10 +120,12 @@ def survey(
     return found
 
 
-def _reader(index: Index, root: Root, threads: int, watcher: Watcher) -> "Reader":
+def _reader(
+    index: Index, root: Root, sidecar_folders: Sequence[str], threads: int, watcher: Watcher
+) -> "Reader":
     from geotagger.tag.reading import Reader
 
-    return Reader(index, root, threads, watcher.report)
+    return Reader(index, root, sidecar_folders, threads, watcher.report)
 
 
 @contextmanager
@@ -149,16 +149,11 @@ def _counted(paths: Sequence[str], watcher: Watcher) -> Iterator[None]:
             counting.join()
 
 
-def _swept(listing: Iterable[Folder]) -> Iterator[Folder]:
+def _swept(listing: Iterable[Folder], sidecar_folders: Sequence[str]) -> Iterator[Folder]:
     for folder in listing:
         if folder.has_leftovers:
             from geotagger.metadata import sweep_temporaries
 
-            sweep_temporaries(folder.path)
+            for place in (folder.path, *(mirrored(one, folder.path) for one in sidecar_folders)):
+                sweep_temporaries(place)
         yield folder
-
-
-def _chunks(changes: Iterable[Change], size: int) -> Iterator[list[Change]]:
-    source = iter(changes)
-    while chunk := list(islice(source, size)):
-        yield chunk

@@ -1,24 +1,22 @@
 """The way back: `geotagger undo` and `geotagger forget`."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
-from itertools import islice
 from pathlib import Path
 
 from geotagger import metadata
-from geotagger.archive import lock, walk
-from geotagger.archive.names import is_at_or_below
+from geotagger.archive import is_at_or_below, lock, mirrored, sidecar_files, walk
 from geotagger.errors import UsageError, WriteError
-from geotagger.estimate.values import RUNGS
+from geotagger.estimate.values import OWN_FIXES, RUNGS
 from geotagger.index import Index, index_exists, open_index
 from geotagger.index.journal import Entry
+from geotagger.index.learned import SETTLED
 from geotagger.index.runs import Run
 from geotagger.metadata import Edit, restore, sweep_temporaries, sync_folders
+from geotagger.tag.chunks import chunks
 from geotagger.tag.outcome import COULD_NOT_WRITE, Outcome, Report, Tally
-from geotagger.tag.outings import OWN_FIXES
-from geotagger.tag.survey import SETTLED
-from geotagger.tag.writing import GROUP, entry_now, repair, target_now
+from geotagger.tag.writing import GROUP, keep_as_unchanged, repair, target_now
 
 
 def run_to_undo(index: Index, named: str | None) -> Run:
@@ -44,10 +42,11 @@ def undo(index: Index, run: Run, only: Sequence[str], report: Report, *, wait: b
     if not folders:
         return tally
     with lock(_outermost(folders), wait=wait):
-        repair(index, folders)
+        repair(index, folders, tell)
         for folder in folders:
-            sweep_temporaries(folder)
-        for entries in _chunks(index.journal.done_by(run.id, wanted), GROUP):
+            for place in (folder, *(mirrored(one, folder) for one in index.learned.sidecar_folders(folder))):
+                sweep_temporaries(place)
+        for entries in chunks(index.journal.done_by(run.id, wanted), GROUP):
             _undo_group(index, run, entries, tell)
         for root in index.roots.all():
             if any(is_at_or_below(folder, [root.path]) for folder in folders):
@@ -68,27 +67,35 @@ def _undo_group(index: Index, run: Run, entries: Sequence[Entry], tell: Report) 
         except WriteError as error:
             tell(Outcome(entry.path, "failed", str(error), COULD_NOT_WRITE))
             continue
+        if outcome.status == "kept":
+            # still done, as far as anybody can tell: the index goes on believing it, as the file does
+            tell(Outcome(entry.path, "kept", outcome.reason, "changed since"))
+            continue
         undone.append(entry)
         if outcome.folder is not None:
             touched.append(outcome.folder)
-        if outcome.status == "kept":
-            tell(Outcome(entry.path, "kept", outcome.reason, "changed since"))
-        else:
-            tell(Outcome(entry.path, "written", outcome.reason or "as it was before"))
+        tell(Outcome(entry.path, "written", outcome.reason or "as it was before"))
     sync_folders(touched)
     with index.batch():
         index.journal.settle([entry.id for entry in undone], "undone")
         photo_ids = [entry.photo_id for entry in undone if entry.photo_id is not None]
         index.estimates.undone(run.id, photo_ids)
         for entry in undone:
-            now = entry_now(entry.path)
-            if entry.photo_id is not None and now is not None:
-                index.photos.rewritten(entry.photo_id, now)
+            if entry.photo_id is not None:
+                keep_as_unchanged(index, entry.photo_id, entry.path)
 
 
-def forget_estimates(paths: Sequence[str], index_path: Path | None, report: Report) -> Tally:
-    """Takes every estimate that geotagger ever wrote out of the photos at or below `paths`, by the
-    marks in the files; an index is not needed, but brought up to date where there is one."""
+def forget_estimates(
+    paths: Sequence[str],
+    index_path: Path | None,
+    report: Report,
+    *,
+    sidecar_folder: Path | None = None,
+    wait: bool = False,
+) -> Tally:
+    """Takes every estimate that geotagger ever wrote out of the photos and sidecars at or below `paths`,
+    by the marks in the files, and out of their sidecars in `sidecar_folder` and wherever the index knows
+    of; an index is not needed, but brought up to date where there is one."""
     tally = Tally()
 
     def tell(outcome: Outcome) -> None:
@@ -101,29 +108,53 @@ def forget_estimates(paths: Sequence[str], index_path: Path | None, report: Repo
     places = [os.path.realpath(path) for path in paths]
     folders = [place if os.path.isdir(place) else os.path.dirname(place) for place in places]
     known = index_exists(index_path)
-    with lock(_outermost(folders)), open_index(index_path) if known else nullcontext() as index:
-        for entry in walk(places, problem=problem):
-            try:
-                changed = metadata.forget(entry.path)
-            except WriteError as error:
-                tell(Outcome(entry.path, "failed", str(error), COULD_NOT_WRITE))
-                continue
-            if not changed:
-                tell(Outcome(entry.path, "kept", "no estimate of geotagger is in it"))
-                continue
-            if index is not None:
-                _forget_in_index(index, entry.path)
-            tell(Outcome(entry.path, "written", "the estimate was taken out"))
+    with lock(_outermost(folders), wait=wait), open_index(index_path) if known else nullcontext() as index:
+        elsewhere = [] if sidecar_folder is None else [str(sidecar_folder)]
+        if index is not None:
+            for place in places:
+                elsewhere += index.learned.sidecar_folders(place)
+        elsewhere = list(dict.fromkeys(elsewhere))
+        photos = (entry.path for entry in walk(places, problem=problem))
+        for group in chunks(photos, GROUP):
+            for path, outcome in _forgotten(index, group, elsewhere).items():
+                tell(outcome or Outcome(path, "kept", "no estimate of geotagger is in it"))
+        # a sidecar tells where a photo was taken also when the photo is gone
+        sidecars = sidecar_files([*places, *(mirrored(one, place) for one in elsewhere for place in places)])
+        for group in chunks(sidecars, GROUP):
+            for outcome in _forgotten(index, group, ()).values():
+                if outcome is not None:
+                    tell(outcome)
     return tally
 
 
+def _forgotten(
+    index: Index | None, paths: Sequence[str], sidecar_folders: Sequence[str]
+) -> dict[str, Outcome | None]:
+    """What became of some photos or sidecars; None of those that hold no estimate."""
+    outcomes: dict[str, Outcome | None] = {}
+    touched: list[str] = []
+    for path in paths:
+        try:
+            changed = metadata.forget(path, sidecar_folders)
+        except WriteError as error:
+            outcomes[path] = Outcome(path, "failed", str(error), COULD_NOT_WRITE)
+            continue
+        touched += map(os.path.dirname, changed)
+        outcomes[path] = Outcome(path, "written", "the estimate was taken out") if changed else None
+    sync_folders(touched)
+    if index is not None:
+        with index.batch():
+            for path, outcome in outcomes.items():
+                if outcome is not None and outcome.status == "written":
+                    _forget_in_index(index, path)
+    return outcomes
+
+
 def _forget_in_index(index: Index, path: str) -> None:
-    photo, now = index.photos.find(path), entry_now(path)
-    if photo is None or now is None:
-        return
-    with index.batch():
+    photo = index.photos.find(path)
+    if photo is not None:
         index.estimates.drop([photo.id], [rung for rung in RUNGS if rung not in OWN_FIXES])
-        index.photos.rewritten(photo.id, now)
+        keep_as_unchanged(index, photo.id, path)
         index.learned.forget(photo.root_id, SETTLED)
 
 
@@ -134,9 +165,3 @@ def _outermost(folders: Iterable[str]) -> list[str]:
         if not is_at_or_below(folder, outer):
             outer.append(folder)
     return outer
-
-
-def _chunks(entries: Iterable[Entry], size: int) -> Iterator[list[Entry]]:
-    source = iter(entries)
-    while chunk := list(islice(source, size)):
-        yield chunk

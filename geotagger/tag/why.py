@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from geotagger.errors import UsageError
 from geotagger.estimate.explain import Explanation, explain
 from geotagger.estimate.tracks import Tracks
 from geotagger.index import Index
@@ -81,7 +82,11 @@ def why(
         estimating=prepared.estimating,
     )
     photos = ((known, None) for known in index.photos.in_time(asked.root_id, model_id))
-    outing = next(outing for outing in grouped(photos) if any(known.id == asked.id for known, _ in outing))
+    outing = next((o for o in grouped(photos) if any(known.id == asked.id for known, _ in o)), None)
+    if outing is None:
+        raise UsageError(
+            f"{asked.path}: the photo was gone when `tag` last looked; there is nothing to weigh"
+        )
     observations = [observation_of(context, Member(known, known.posterior, False)) for known, _ in outing]
     times = [o.utc for o in observations if o.utc is not None]
     before, after = beyond(context, times[0], times[-1]) if times else (None, None)

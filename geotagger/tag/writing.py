@@ -7,14 +7,14 @@ the index records what was done. A run that dies in between leaves
 `intended` entries, which `repair` settles by looking at the files.
 """
 
+import errno
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from geotagger.archive import FileEntry
-from geotagger.archive.listing import file_entry
-from geotagger.archive.names import is_at_or_below
+from geotagger.archive import file_entry, is_at_or_below
 from geotagger.errors import WriteError
 from geotagger.estimate.values import Estimate
 from geotagger.index import Index
@@ -23,7 +23,7 @@ from geotagger.marks import Mark
 from geotagger.metadata import Edit, Position, Prepared, abandon, commit, prepare, settle, sync_folders
 from geotagger.metadata.replace import sweep_temporaries
 from geotagger.tag.options import Writing
-from geotagger.tag.outcome import COULD_NOT_WRITE, Outcome, Report
+from geotagger.tag.outcome import COULD_NOT_WRITE, MAY_NOT_WRITE, Outcome, Report
 
 GROUP = 64
 """Photos written between two commits of the index: one wait for the disk serves them all."""
@@ -50,13 +50,12 @@ class Writer:
         run_id: int,
         run_name: str,
         writing: Writing,
-        root: str,
         report: Report,
         *,
         overwrite: bool = False,
     ) -> None:
         self._index, self._run_id, self._run_name = index, run_id, run_name
-        self._writing, self._root, self._report, self._overwrite = writing, root, report, overwrite
+        self._writing, self._report, self._overwrite = writing, report, overwrite
 
     def write(self, jobs: Sequence[Job]) -> None:
         """Writes all jobs, a group at a time, and reports each."""
@@ -68,6 +67,7 @@ class Writer:
             self._write_several(jobs, pool)
 
     def _write_several(self, jobs: Sequence[Job], pool: ThreadPoolExecutor) -> None:
+        jobs = self._without_links(jobs)
         tried = list(zip(jobs, pool.map(self._prepared, jobs), strict=True))
         ready = [(job, made) for job, made in tried if isinstance(made, Prepared)]
         intents = [Intent(j.photo_id, j.outcome.path, made.edit.to_json().encode()) for j, made in ready]
@@ -77,14 +77,14 @@ class Writer:
             for _, made in ready:
                 abandon(made)
             raise
-        failed: dict[int, str] = {job.photo_id: str(e) for job, e in tried if isinstance(e, WriteError)}
+        failed = {job.photo_id: error for job, error in tried if isinstance(error, WriteError)}
         done: list[tuple[int, Job, Prepared]] = []
         undone: list[int] = []
         errors = _take_places([made for _, made in ready], pool)
         for entry, (job, new_file), error in zip(entries, ready, errors, strict=True):
             if error is not None:
                 undone.append(entry)
-                failed[job.photo_id] = str(error)
+                failed[job.photo_id] = error
             else:
                 done.append((entry, job, new_file))
         failed |= self._synced(done)
@@ -94,20 +94,33 @@ class Writer:
         for job, outcome in tried:
             self._tell(job, outcome, failed.get(job.photo_id))
 
+    def _without_links(self, jobs: Sequence[Job]) -> list[Job]:
+        """The jobs, those left out that are about a file which another one writes, by a link."""
+        first: dict[str, Job] = {}
+        for job in jobs:
+            path = job.outcome.path
+            writes = first.setdefault(os.path.realpath(path), job).outcome.path
+            if writes != path:
+                reason = f"the same file as {writes}, by a link"
+                self._report(
+                    replace(job.outcome, status="kept", reason=reason, group="a link to another photo")
+                )
+        return list(first.values())
+
     def _prepared(self, job: Job) -> Prepared | WriteError:
         estimate, writing = job.estimate, self._writing
-        position = Position(
-            estimate.latitude,
-            estimate.longitude,
-            Mark(
-                rung=estimate.rung,
-                confidence=estimate.confidence if estimate.rung != "manual" else None,
-                radius_km=estimate.radius_km if estimate.rung != "manual" else None,
-                model=job.outcome.model,
-                run=self._run_name,
-                cell=estimate.cell or None,
-            ),
+        mark = Mark(
+            rung=estimate.rung,
+            confidence=estimate.confidence if estimate.rung != "manual" else None,
+            radius_km=estimate.radius_km if estimate.rung != "manual" else None,
+            model=job.outcome.model,
+            run=self._run_name,
+            cell=estimate.cell or None,
         )
+        try:
+            position = Position(estimate.latitude, estimate.longitude, mark)
+        except ValueError as error:
+            return WriteError(f"{job.outcome.path}: {error}; left alone")
         try:
             return prepare(
                 job.outcome.path,
@@ -116,34 +129,33 @@ class Writer:
                 overwrite=self._overwrite,
                 sidecar_style=writing.sidecar_style,
                 sidecar_folder=None if writing.sidecar_folder is None else str(writing.sidecar_folder),
-                sidecar_root=self._root,
                 durable=writing.durable,
             )
         except WriteError as error:
             return error
 
-    def _synced(self, done: Sequence[tuple[int, Job, Prepared]]) -> dict[int, str]:
+    def _synced(self, done: Sequence[tuple[int, Job, Prepared]]) -> dict[int, WriteError]:
         """Makes the new names durable; what a disk that reports errors may still lose is told."""
         if not self._writing.durable:
             return {}
-        lost: dict[int, str] = {}
+        lost: dict[int, WriteError] = {}
         for folder in {made.folder for _, _, made in done}:
             try:
                 sync_folders([folder])
             except WriteError as error:
-                lost |= {job.photo_id: str(error) for _, job, made in done if made.folder == folder}
+                lost |= {job.photo_id: error for _, job, made in done if made.folder == folder}
         return lost
 
     def _record(self, done: Sequence[tuple[int, Job, Prepared]]) -> None:
         self._index.journal.settle([entry for entry, _, _ in done], "done")
         for _, job, made in done:
             self._index.estimates.mark_written(self._run_id, [job.photo_id], made.edit.kind)
-            if (now := entry_now(job.outcome.path)) is not None:
-                self._index.photos.rewritten(job.photo_id, now)
+            keep_as_unchanged(self._index, job.photo_id, job.outcome.path)
 
-    def _tell(self, job: Job, made: Prepared | WriteError, failure: str | None) -> None:
+    def _tell(self, job: Job, made: Prepared | WriteError, failure: WriteError | None) -> None:
         if failure is not None:
-            self._report(replace(job.outcome, status="failed", reason=failure, group=COULD_NOT_WRITE))
+            group = MAY_NOT_WRITE if _is_forbidden(failure) else COULD_NOT_WRITE
+            self._report(replace(job.outcome, status="failed", reason=str(failure), group=group))
         elif isinstance(made, Prepared):
             self._report(replace(job.outcome, reason=_where(made) or job.outcome.reason))
 
@@ -168,6 +180,12 @@ def _take_places(ready: Sequence[Prepared], pool: ThreadPoolExecutor) -> list[Wr
     return errors
 
 
+def _is_forbidden(failure: WriteError) -> bool:
+    """Whether the folder or its file system may not be written: a sidecar elsewhere would help."""
+    cause = failure.__cause__
+    return isinstance(cause, OSError) and cause.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
 def _where(made: Prepared) -> str | None:
     if made.edit.kind == "exif":
         return None
@@ -175,18 +193,18 @@ def _where(made: Prepared) -> str | None:
     return f"into {os.path.basename(made.edit.target)}{why}"
 
 
-def entry_now(path: str) -> FileEntry | None:
-    """The file as it stands on the disk with its sidecar; None when it is gone."""
-    try:
-        return file_entry(path)
-    except OSError:
-        return None
+def keep_as_unchanged(index: Index, photo_id: int, path: str) -> None:
+    """After a write of ours: how the file and its sidecars stand now is no change. A file that is gone
+    is left to the next survey."""
+    with suppress(OSError):
+        index.photos.rewritten(photo_id, file_entry(path, index.learned.sidecar_folders(path)))
 
 
-def repair(index: Index, places: Sequence[str]) -> int:
+def repair(index: Index, places: Sequence[str], report: Report) -> int:
     """Settles what a run that died left between intent and outcome at or below `places`, by looking
-    at the files, and removes its half-made ones. How many photos there were. Call it holding the
-    lock of these places: another run's intents are not to be touched while it lives."""
+    at the files, and removes its half-made ones. How many photos there were; one that cannot be
+    looked at is reported, and left to the next run. Call it holding the lock of these places:
+    another run's intents are not to be touched while it lives."""
     settled = 0
     folders: set[str] = set()
     for entry in index.journal.pending():
@@ -195,17 +213,26 @@ def repair(index: Index, places: Sequence[str]) -> int:
         edit = Edit.from_json(entry.edit.decode())
         target = target_now(edit, entry.path)
         folders.add(os.path.dirname(target))
-        state = settle(edit, target)
+        try:
+            state = settle(edit, target)
+        except WriteError as error:
+            why = f"{target}: cannot be looked at ({_cause(error)}) after a run that was cut off; left alone"
+            report(Outcome(entry.path, "failed", why, "could not be read"))
+            continue
         with index.batch():
             index.journal.settle([entry.id], "done" if state == "new" else "abandoned")
             if state == "new" and entry.photo_id is not None:
                 index.estimates.mark_written(entry.run_id, [entry.photo_id], edit.kind)
-                if (now := entry_now(entry.path)) is not None:
-                    index.photos.rewritten(entry.photo_id, now)
+                keep_as_unchanged(index, entry.photo_id, entry.path)
         settled += 1
     for folder in folders:
         sweep_temporaries(folder)
     return settled
+
+
+def _cause(error: WriteError) -> str:
+    cause = error.__cause__
+    return (cause.strerror if isinstance(cause, OSError) else None) or str(error)
 
 
 def target_now(edit: Edit, path: str) -> str:

@@ -32,7 +32,7 @@ from geotagger.metadata import (
     prepare,
     prepare_removal,
     restore,
-    sidecar_position,
+    sidecar_positions,
 )
 from tests.fuzz.mutations import mutated, seeds_below
 
@@ -101,7 +101,7 @@ def checked(folder: Path, suffix: str, data: bytes) -> str:
         new = path.read_bytes()
         compare(data, new, prepared)
         with _within_a_second():
-            sidecar_position(str(path))
+            sidecar_positions(str(path))
             outcome = restore(prepared.edit, durable=False)
         _expect(outcome.status == "restored" and path.read_bytes() == data, "undo did not restore")
         path.write_bytes(new)

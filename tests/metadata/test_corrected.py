@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from geotagger.errors import WriteRefusedError
 from geotagger.marks import Mark, mark_of, processing_method, text_of
-from geotagger.metadata import Position, commit, forget, prepare, sidecar_position
+from geotagger.metadata import Position, commit, forget, prepare, sidecar_positions
 from geotagger.metadata.values import WriteMode
 from geotagger.photo.facts import read_facts
 from tests.metadata import exiftool
@@ -58,8 +58,7 @@ def test_in_a_sidecar(copied: Copied, kept: tuple[str, ...]) -> None:
     photo = copied(PHOTO)
     sidecar = estimated(photo, mode="sidecar")
     exiftool_writes(sidecar, *IN_XMP, *kept)
-    found = sidecar_position(str(photo))
-    assert found is not None
+    (found,) = sidecar_positions(str(photo))
     assert (found.latitude, found.longitude, found.mark) == (pytest.approx(48.85), pytest.approx(2.35), None)
     refuses_and_forgets_nothing(photo, sidecar, "sidecar")
 

@@ -25,7 +25,7 @@ from geotagger.metadata import (
     commit,
     prepare,
     restore,
-    sidecar_position,
+    sidecar_positions,
     sync_folders,
 )
 from geotagger.metadata.sidecar import Sidecars
@@ -207,8 +207,7 @@ def test_on_fat_a_sidecar_is_found_however_it_is_spelt(mounted: Mount, plain_jpe
     if not (folder / "img_1.xmp").exists():
         pytest.skip("this driver tells capitals from small letters")
     assert Sidecars().path(str(folder / "img_1.jpg")) == str(folder / "Img_1.XMP")
-    found = sidecar_position(str(folder / "IMG_1.JPG"))
-    assert found is not None
+    (found,) = sidecar_positions(str(folder / "IMG_1.JPG"))
     assert found.latitude == pytest.approx(OWNERS.latitude)
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from geotagger.errors import WriteRefusedError
 from geotagger.marks import Mark
-from geotagger.metadata import Position, commit, forget, prepare, restore, sidecar_position
+from geotagger.metadata import Position, commit, forget, prepare, restore, sidecar_positions
 from geotagger.metadata.jpeg import Jpeg
 from geotagger.metadata.source import Held
 from geotagger.metadata.tiff import Entry, serialised
@@ -239,8 +239,7 @@ def test_embedded_xmp_stays_in_step(plain_jpeg: Path) -> None:
     prepared = prepare(str(plain_jpeg), ESTIMATE, overwrite=True)
     commit(prepared)
     new = plain_jpeg.read_bytes()
-    found = sidecar_position(str(plain_jpeg))
-    assert found is not None
+    (found,) = sidecar_positions(str(plain_jpeg))
     assert (found.latitude, found.longitude) == pytest.approx(
         (ESTIMATE.latitude, ESTIMATE.longitude), abs=1e-8
     )

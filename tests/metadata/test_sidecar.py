@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from geotagger.errors import WriteError, WriteRefusedError
-from geotagger.metadata import abandon, commit, forget, prepare, restore, sidecar_position, sync_folders
+from geotagger.metadata import abandon, commit, forget, prepare, restore, sidecar_positions, sync_folders
 from geotagger.metadata.rdf import XmpError, parsed
 from geotagger.metadata.xmp import position_of
 from tests.metadata import exiftool
@@ -50,8 +50,7 @@ def test_a_new_sidecar_is_named_after_the_whole_photo(tmp_path: Path) -> None:
     before = photo.read_bytes()
     assert place(photo) == tmp_path / "IMG_1.CR3.xmp"
     assert photo.read_bytes() == before
-    found = sidecar_position(str(photo))
-    assert found is not None
+    (found,) = sidecar_positions(str(photo))
     assert found.mark == ESTIMATE.mark
     assert found.latitude == pytest.approx(ESTIMATE.latitude, abs=1e-9)
 
@@ -156,7 +155,7 @@ def test_a_sidecar_that_cannot_be_read_is_left_alone(tmp_path: Path, content: by
     with pytest.raises(WriteRefusedError, match="cannot be changed"):
         prepare(str(raw_photo(tmp_path, "I.CR3")), ESTIMATE)
     assert sidecar.read_bytes() == content
-    assert sidecar_position(str(tmp_path / "I.CR3")) is None
+    assert sidecar_positions(str(tmp_path / "I.CR3")) == []
 
 
 def test_entities_are_never_expanded() -> None:
@@ -211,11 +210,11 @@ def test_a_sidecar_folder_mirrors_a_read_only_archive(tmp_path: Path) -> None:
     archive, sidecars = tmp_path / "archive", tmp_path / "sidecars"
     (archive / "2024").mkdir(parents=True)
     photo = raw_photo(archive / "2024", "M.CR3")
-    target = place(photo, sidecar_folder=str(sidecars), sidecar_root=str(archive))
-    assert target == sidecars / "2024" / "M.CR3.xmp"
+    target = place(photo, sidecar_folder=str(sidecars))
+    assert target == sidecars / archive.relative_to("/") / "2024" / "M.CR3.xmp"
     assert [p.name for p in (archive / "2024").iterdir()] == ["M.CR3"]
-    options = {"sidecar_folder": str(sidecars), "sidecar_root": str(archive)}
-    assert sidecar_position(str(photo), **options) is not None  # type: ignore[arg-type]
+    assert sidecar_positions(str(photo)) == []
+    assert [found.mark for found in sidecar_positions(str(photo), [str(sidecars)])] == [ESTIMATE.mark]
 
 
 def test_a_sidecar_is_not_overwritten_when_one_appears_meanwhile(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from geotagger.metadata import Edit, commit, prepare, restore, settle, sidecar_position
+from geotagger.metadata import Edit, commit, prepare, restore, settle, sidecar_positions
 from tests.metadata import exiftool
 from tests.metadata.conftest import ESTIMATE, Copied
 
@@ -115,7 +115,7 @@ def test_every_container_takes_a_position_and_gives_it_back(
         gps = written.getexif().get_ifd(0x8825)
         assert gps[1] == "S"
         assert [float(n) for n in gps[2]] == pytest.approx([33, 51, 24.42384])
-    assert sidecar_position(str(photo)) is None
+    assert sidecar_positions(str(photo)) == []
     assert restore(edit).status == "restored"
     assert photo.read_bytes() == before
 

@@ -95,6 +95,20 @@ def test_undo_of_some_leaves_the_others(geotagger: Geotagger, tmp_path: Path) ->
     assert bytes_of(scene.folder) == before
 
 
+def test_undo_that_cannot_reach_a_photo_leaves_it_to_be_undone(geotagger: Geotagger, tmp_path: Path) -> None:
+    scene = walk_through_town(tmp_path / "photos", 6)
+    before = bytes_of(scene.folder)
+    geotagger("tag", scene.folder)
+    away, there = sorted(scene.stripped)[0], tmp_path / "away.jpg"
+    (scene.folder / away).rename(there)
+    said = geotagger("undo", "--yes", "--json").by_name()
+    assert said[away]["status"] == "kept"
+    assert "no longer there" in said[away]["reason"]
+    there.rename(scene.folder / away)
+    geotagger("undo", "--yes")
+    assert bytes_of(scene.folder) == before
+
+
 def test_undo_asks_and_nobody_there_means_no(geotagger: Geotagger, tmp_path: Path) -> None:
     scene = walk_through_town(tmp_path / "photos", 6)
     geotagger("tag", scene.folder)
