@@ -59,11 +59,11 @@ def walk(
     here (Metropolis et al. 1953), so that wherever the walk is met, it is at a place as usual as any
     photo's. Of consecutive uploads of one person in Im2GPS3k 74 % are of the very same place. Who is not
     told where photos are taken walks on regardless."""
-    times = np.cumsum(rng.exponential(pause_s, photos))
+    motion, times = Motion(), np.cumsum(rng.exponential(pause_s, photos))
     track, here = [(lat, lng)], _density(among, lat, lng)
     for gap in np.diff(times):
-        step = min(float(radial_quantile(rng.random(), float(Motion().scale_km(gap)), 2.0)), 200.0)
-        la, ln = destination(*track[-1], rng.uniform(0, 360), step)
+        step = float(radial_quantile(rng.random(), motion.scale_km(gap), motion.tail_at(gap)))
+        la, ln = destination(*track[-1], rng.uniform(0, 360), min(step, 200.0))
         there = _density(among, float(la), float(ln))
         if rng.random() * here <= there:
             track.append((float(la), float(ln)))
