@@ -32,12 +32,13 @@ def clocks(
         _forget(forget, index)
         return
     with open_to_ask(index) as opened:
-        for root in [] if opened is None else opened.roots.all():
-            for camera, shift_s in (opened.learned.get(root.id, CLOCKS) or {}).items():
-                if as_json:
-                    emit({"archive": root.path, "camera": camera, "shift_s": shift_s})
-                else:
-                    print(f"{shift_s:+g} s\t{printable(camera)}\t{printable(root.path)}")
+        told = [] if opened is None else [(r, opened.learned.get(r.id, CLOCKS)) for r in opened.roots.all()]
+    for root, shifts in told:
+        for camera, shift_s in (shifts or {}).items():
+            if as_json:
+                emit({"archive": root.path, "camera": camera, "shift_s": shift_s})
+            else:
+                print(f"{shift_s:+g} s\t{printable(camera)}\t{printable(root.path)}")
 
 
 def _forget(camera: str, index: Path | None) -> None:
