@@ -16,6 +16,7 @@ from geotagger.archive.names import (
     PHOTO_EXTENSIONS,
     SIDECAR_EXTENSION,
     TEMPORARY_PREFIX,
+    is_at_or_below,
     is_excluded,
     is_left_out,
     is_photo_name,
@@ -109,7 +110,7 @@ def folders(
     for root in inside:
         yield from listing.below(root)
     for parent, names in single.items():
-        if not any(parent == root or parent.startswith(_with_slash(root)) for root in inside):
+        if not is_at_or_below(parent, inside):
             yield _named_files(parent, sorted(names), sidecar_folders, report)
 
 
@@ -252,10 +253,10 @@ class _Listing:
             self._report(link, f"a link that leads nowhere ({_reason(error)}); it was passed over")
             return False
         above = [*self._real_roots, os.path.realpath(folder)]
-        if any(_with_slash(place).startswith(_with_slash(target)) for place in above):
+        if any(is_at_or_below(place, [target]) for place in above):
             self._report(link, f"a link that loops back to {target}; it was passed over")
             return False
-        return not any(target.startswith(_with_slash(root)) for root in self._real_roots)
+        return not is_at_or_below(target, self._real_roots)
 
     def _first_meeting(self, path: str) -> bool:
         """Of a folder that a link led to: False when another link led there before."""
@@ -306,7 +307,7 @@ def _sorted_out(paths: Sequence[str], report: Problem) -> tuple[list[str], dict[
         else:
             report(path, "neither a file nor a folder; it was passed over")
     found = sorted(set(found))
-    outer = [p for p in found if not any(p != q and p.startswith(_with_slash(q)) for q in found)]
+    outer = [p for p in found if not is_at_or_below(p, [q for q in found if q != p])]
     return outer, single
 
 
@@ -337,10 +338,6 @@ def _with_sidecar(listed: Listed, sidecars: dict[str, int]) -> Listed:
     folded = name.casefold()
     mtime = max(sidecars.get(folded, 0), sidecars.get(folded[: folded.rfind(".")], 0))
     return (name, size, mtime_ns, mtime) if mtime else listed
-
-
-def _with_slash(path: str) -> str:
-    return path if path.endswith(os.sep) else path + os.sep
 
 
 def _reason(error: OSError) -> str:

@@ -29,6 +29,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from geotagger.archive.mounts import is_on_network
+from geotagger.archive.names import is_at_or_below
 from geotagger.errors import ArchiveBusyError, ArchiveError
 
 NETWORK_LOCK_NAME = ".geotagger.lock"
@@ -99,7 +100,7 @@ def _refuse_if_held(note: Path, wanted: list[str]) -> None:
         root = os.fsdecode(bytes.fromhex(holder["root"]))
     except (OSError, ValueError, KeyError, TypeError):
         holder, root = {}, ""
-    if root and not any(_touch(root, one) for one in wanted):
+    if root and not any(is_at_or_below(root, [one]) or is_at_or_below(one, [root]) for one in wanted):
         return
     probe = FileLock(note.with_suffix(".lock"))
     try:
@@ -164,12 +165,6 @@ def _take_in_archive(stack: contextlib.ExitStack, root: str) -> None:
             return  # the server gives no locks
         stack.callback(Path(root, NETWORK_LOCK_NAME).unlink, missing_ok=True)
         stack.callback(held.release)
-
-
-def _touch(one: str, other: str) -> bool:
-    """True when the roots are the same or one lies inside the other."""
-    a, b = one.rstrip(os.sep) + os.sep, other.rstrip(os.sep) + os.sep
-    return a.startswith(b) or b.startswith(a)
 
 
 def _busy(root: str, holder: dict[str, object]) -> str:

@@ -6,6 +6,8 @@ Read from /proc/self/mounts, so known on Linux only; elsewhere every path counts
 import functools
 import os
 
+from geotagger.archive.names import is_at_or_below
+
 _NETWORK_TYPES = frozenset(
     [
         *("nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "afs", "9p", "ceph", "glusterfs", "lustre"),
@@ -19,8 +21,7 @@ def is_on_network(path: str) -> bool:
     where = os.path.realpath(path)
     longest, kind = "", ""
     for mount_point, fs_type in _mounts():
-        inside = where == mount_point or where.startswith(mount_point.rstrip("/") + "/")
-        if inside and len(mount_point) >= len(longest):
+        if is_at_or_below(where, [mount_point]) and len(mount_point) >= len(longest):
             longest, kind = mount_point, fs_type
     return kind in _NETWORK_TYPES
 

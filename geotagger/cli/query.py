@@ -1,5 +1,6 @@
 """`geotagger query`, `export` and `runs`: asking the index. Nothing here writes to it."""
 
+import os
 import sys
 from collections.abc import Iterator
 from datetime import datetime
@@ -44,6 +45,11 @@ class QueryFormat(StrEnum):
     table = "table"
     json = "json"
     geojson = "geojson"
+    paths = "paths"
+    paths0 = "paths0"
+
+
+_ENDINGS = {QueryFormat.paths: b"\n", QueryFormat.paths0: b"\0"}
 
 
 class ExportFormat(StrEnum):
@@ -72,7 +78,12 @@ def query(
     limit: LimitOption = None,
     sort: SortOption = None,
     output: Annotated[
-        QueryFormat | None, typer.Option("--format", help="How to answer; a table unless told.")
+        QueryFormat | None,
+        typer.Option(
+            "--format",
+            help="How to answer; a table unless told. paths: one a line, paths0: with a zero byte behind "
+            "each, for `xargs -0`.",
+        ),
     ] = None,
     json_lines: JsonOption = False,
     geojson: Annotated[
@@ -105,6 +116,8 @@ def query(
             from geotagger.export import geojson as as_geojson
 
             sys.stdout.writelines(as_geojson(found))
+        elif form in _ENDINGS:
+            sys.stdout.buffer.writelines(os.fsencode(photo.path) + _ENDINGS[form] for photo in found)
         else:
             _show(found, asked, opened is not None)
         sys.stdout.flush()

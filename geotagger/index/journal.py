@@ -90,16 +90,6 @@ class Journal:
                     yield entry
             before = entries[-1].id
 
-    def of_path(self, path: str) -> list[Entry]:
-        """All that was done to one photo and not undone, newest first."""
-        absolute = os.path.abspath(path)
-        rows = self._of(
-            "journal.state = 'done' and (journal.path = ? or photos.path is not null)"
-            " order by journal.id desc",
-            (path_column(absolute),),
-        )
-        return [entry for entry in rows if entry.path == absolute]
-
     def _of(self, condition: str, values: tuple[object, ...] = ()) -> list[Entry]:
         rows = self._store.rows(
             "select journal.id, journal.run_id, journal.photo_id, journal.path, journal.edit, journal.state,"

@@ -204,16 +204,6 @@ class Photos:
         """The photo could not be handled; it is not tried again until it changes."""
         self._store.execute("update photos set error = ? where id = ?", (plain_text(reason), photo_id))
 
-    def failed(self, root_id: int) -> Iterator[tuple[str, str]]:
-        """Path and reason of the photos that could not be handled."""
-        rows = self._store.stream(
-            "select roots.path, photos.path, error from photos join roots on roots.id = root_id"
-            " where root_id = ? and error is not null and missing_since is null order by photos.path",
-            (root_id,),
-        )
-        for root, path, error in rows:
-            yield os.path.join(path_of(root), path_of(path)), error
-
     def find(self, path: str, model_id: int | None = None) -> Known | None:
         """The photo at this path, if the index knows it."""
         absolute = os.path.join(
@@ -242,19 +232,16 @@ class Photos:
                 found[known.id] = known
         return [found[i] for i in photo_ids if i in found]
 
-    def in_time(
-        self, root_id: int, model_id: int | None = None, *, below: str | None = None, chunk: int = 1000
-    ) -> Iterator[Known]:
+    def in_time(self, root_id: int, model_id: int | None = None, *, chunk: int = 1000) -> Iterator[Known]:
         """The photos of a root that are there, by time, those without a time last. With the
-        posterior of `model_id` where there is one; `below` keeps to one folder. Reads a chunk at
-        a time, so the index may be written meanwhile."""
-        within, values = self._within(below)
+        posterior of `model_id` where there is one. Reads a chunk at a time, so the index may be
+        written meanwhile."""
         utc, last = -float("inf"), 0
         while True:
             part = self._known(
                 "photos.root_id = ? and photos.missing_since is null and (photos.utc, photos.id) > (?, ?)"
-                f" {within} order by photos.utc, photos.id limit ?",
-                (model_id, root_id, utc, last, *values, chunk),
+                " order by photos.utc, photos.id limit ?",
+                (model_id, root_id, utc, last, chunk),
             )
             yield from part
             if len(part) < chunk:
@@ -264,8 +251,8 @@ class Photos:
         while True:
             part = self._known(
                 "photos.root_id = ? and photos.missing_since is null and photos.utc is null and photos.id > ?"
-                f" {within} order by photos.id limit ?",
-                (model_id, root_id, last, *values, chunk),
+                " order by photos.id limit ?",
+                (model_id, root_id, last, chunk),
             )
             yield from part
             if len(part) < chunk:
@@ -290,24 +277,6 @@ class Photos:
             if len(rows) < chunk:
                 return
             last = rows[-1][0]
-
-    def without_posterior(
-        self, root_id: int, model_id: int, *, below: str | None = None, chunk: int = 1000
-    ) -> Iterator[Known]:
-        """Readable photos of a root that the model has not seen, in the order of the files."""
-        within, values = self._within(below)
-        last = 0
-        while True:
-            part = self._known(
-                "+photos.root_id = ? and photos.missing_since is null and photos.error is null"
-                " and photos.format is not null and q.photo_id is null and photos.id > ?"
-                f" {within} order by photos.id limit ?",
-                (model_id, root_id, last, *values, chunk),
-            )
-            yield from part
-            if len(part) < chunk:
-                return
-            last = part[-1].id
 
     def fixes(self, root_id: int) -> Fixes:
         """The positions that cameras wrote into photos (nothing of ours but `manual`), and in their stead
@@ -380,15 +349,6 @@ class Photos:
             )
             self._folder_ids = {(root.id, below): found}  # files come folder by folder
         return found
-
-    def _within(self, below: str | None) -> tuple[str, tuple[Any, ...]]:
-        """A condition for photos at or below an absolute path."""
-        if below is None:
-            return "", ()
-        place = os.fsencode(os.path.realpath(below))
-        full = "cast(rtrim(roots.path, '/') || '/' || photos.path as blob)"
-        inside = place.rstrip(b"/") + b"/"
-        return f"and ({full} = ? or substr({full}, 1, ?) = ?)", (place, len(inside), inside)
 
     def _known(self, condition: str, values: Sequence[Any]) -> list[Known]:
         return [

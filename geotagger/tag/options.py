@@ -10,12 +10,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """How positions are written; see the metadata room. `durable`: wait for the disk."""
+    """How positions are written; see the metadata room."""
 
     mode: "WriteMode" = "auto"
     sidecar_style: "SidecarStyle" = "full"
     sidecar_folder: Path | None = None
-    durable: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,15 +129,12 @@ class Writer:
                 overwrite=self._overwrite,
                 sidecar_style=writing.sidecar_style,
                 sidecar_folder=None if writing.sidecar_folder is None else str(writing.sidecar_folder),
-                durable=writing.durable,
             )
         except WriteError as error:
             return error
 
     def _synced(self, done: Sequence[tuple[int, Job, Prepared]]) -> dict[int, WriteError]:
         """Makes the new names durable; what a disk that reports errors may still lose is told."""
-        if not self._writing.durable:
-            return {}
         lost: dict[int, WriteError] = {}
         for folder in {made.folder for _, _, made in done}:
             try:

@@ -255,6 +255,13 @@ def test_a_name_that_is_not_utf8_can_be_shown_and_comes_back_exactly(ask: Ask, i
         assert ask("export", "--near", "10,10", "--format", form)[0] == 0
 
 
+@pytest.mark.parametrize(("form", "ending"), [("paths", b"\n"), ("paths0", b"\0")])
+def test_names_come_as_they_are_for_other_programs(index_file: Path, form: str, ending: bytes) -> None:
+    asked = ["query", "--near", "-17,180", "--format", form, "--index", str(index_file)]
+    said = subprocess.run([sys.executable, "-c", PROGRAM, *asked], capture_output=True, check=True).stdout
+    assert sorted(said.split(ending)) == [b"", b"/archive/fiji.jpg", b"/archive/taveuni.jpg"]
+
+
 def test_runs_are_listed_newest_first(ask: Ask, index_file: Path) -> None:
     with open_index(index_file) as index:
         index.runs.begin("undo", {})

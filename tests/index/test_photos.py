@@ -93,7 +93,6 @@ def test_a_photo_is_recorded_once_and_keeps_its_number(index: Index, recorded: R
     changed = index.photos.find(known.path)
     assert changed is not None
     assert (changed.facts, changed.error) == (None, "cannot be read")
-    assert list(index.photos.failed(recorded.id)) == [(known.path, "cannot be read")]
 
 
 def test_photos_come_in_time_and_those_without_a_time_last(index: Index, archive: Path) -> None:
@@ -104,13 +103,9 @@ def test_photos_come_in_time_and_those_without_a_time_last(index: Index, archive
     for chunk in (1, 2, 1000):
         seen = [known.utc for known in index.photos.in_time(root.id, chunk=chunk)]
         assert seen == [-5.0, 7.5, 300.0, 300.0, None, None]
-    below = [known.path for known in index.photos.in_time(root.id, below=str(archive / "2024"))]
-    assert {Path(path).name for path in below} == {"d.jpg", "e.cr2", "f.png"}
-    one = [known.path for known in index.photos.in_time(root.id, below=str(archive / "a.jpg"))]
-    assert one == [str(archive / "a.jpg")]
 
 
-def test_posteriors_come_back_as_they_were_and_say_who_lacks_one(index: Index, recorded: Root) -> None:
+def test_posteriors_come_back_as_they_were(index: Index, recorded: Root) -> None:
     model = index.photos.model_id("m", "1", "abc")
     assert index.photos.model_id("m", "1", "abc") == model
     photos = list(index.photos.in_time(recorded.id))
@@ -122,10 +117,10 @@ def test_posteriors_come_back_as_they_were_and_say_who_lacks_one(index: Index, r
     assert known.posterior is not None
     assert known.posterior.classes.tolist() == [3, 1, 15_526]
     assert known.posterior.probabilities.tobytes() == posterior.probabilities.tobytes()
-    lacking = [known.id for known in index.photos.without_posterior(recorded.id, model)]
-    assert lacking == sorted(photo.id for photo in photos[1:])
     other = index.photos.model_id("m", "2", "def")
-    assert len(list(index.photos.without_posterior(recorded.id, other, chunk=2))) == 6
+    assert [known.posterior for known in index.photos.get([photo.id for photo in photos], other)] == [
+        None
+    ] * 6
 
 
 def test_another_content_forgets_the_posterior_and_another_sidecar_does_not(
@@ -238,7 +233,6 @@ def test_going_through_an_archive_sorts_nothing(index: Index, recorded: Root) ->
         index.photos.in_time(recorded.id, chunk=2),
         index.photos.clocked(recorded.id, chunk=2),
         index.photos.clocked(recorded.id, placed=True, chunk=2),
-        index.photos.without_posterior(recorded.id, 1, chunk=2),
     ):
         assert list(walk_through) is not None
     index.store.connection.set_trace_callback(None)
