@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from geotagger.errors import UnreadablePhotoError
+from geotagger.photo.decode import rgb
 
 Pixels = NDArray[np.uint8]
 
 QUALITY = 90
-_MAX_PIXELS = 200_000_000
 _AREA = (0.35, 1.0)
 _RATIO = (3 / 4, 4 / 3)
 
@@ -37,14 +37,12 @@ def training_jpeg(photo: bytes, short_side: int) -> bytes:
     _know_heif()
     try:
         with Image.open(io.BytesIO(photo)) as image:
-            if image.width * image.height > _MAX_PIXELS:
-                raise UnreadablePhotoError(f"{image.width} × {image.height} pixels are too many")
             shrink = short_side / min(image.size)
             if shrink < 1:
                 # JPEG can be decoded at 1/2, 1/4, 1/8; twice the wanted size keeps the filter honest
                 image.draft("RGB", (int(image.width * shrink * 2), int(image.height * shrink * 2)))
             upright = ImageOps.exif_transpose(image)
-            small = _rgb(upright)
+            small = rgb(upright)
             shrink = short_side / min(small.size)
             if shrink < 1:
                 wanted = (
@@ -55,8 +53,6 @@ def training_jpeg(photo: bytes, short_side: int) -> bytes:
             out = io.BytesIO()
             small.save(out, "JPEG", quality=QUALITY)
             return out.getvalue()
-    except UnreadablePhotoError:
-        raise
     except Exception as error:
         # decoders meet broken files with errors of every kind (struct, zlib, SyntaxError, …)
         raise UnreadablePhotoError(f"{type(error).__name__}: {error}") from error
@@ -87,14 +83,3 @@ def evaluation_crop(jpeg: bytes, size: int) -> Pixels:
 def _decoded(jpeg: bytes) -> Image.Image:
     with Image.open(io.BytesIO(jpeg), formats=("JPEG",)) as image:
         return image.convert("RGB")
-
-
-def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode in ("I;16", "I;16B", "I;16L", "I"):
-        return Image.fromarray(
-            (np.asarray(image).astype(np.float64) / 257).clip(0, 255).astype(np.uint8)
-        ).convert("RGB")
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        white = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
-    return image.convert("RGB")

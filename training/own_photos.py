@@ -1,12 +1,14 @@
 """The owner's own geotagged photos, as geotagger's index remembers them.
 
-Positions that cameras recorded or the owner gave; never what geotagger estimated.
+Positions that cameras recorded, that a sidecar holds or that the owner gave; never what geotagger
+estimated.
 """
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from geotagger.estimate.values import OWN_FIXES
 from training.sources import own_row
 
 
@@ -17,14 +19,13 @@ def geotagged(index_path: Path | None) -> Iterator[dict[str, Any]]:
     with open_index(index_path, mode="read") as index:
         for root in index.roots.all():
             for known in index.photos.in_time(root.id):
-                facts = known.facts
-                if facts is None or facts.fix is None or facts.not_a_photo:
+                if known.latitude is None or known.longitude is None or known.rung not in OWN_FIXES:
                     continue
-                if facts.fix.mark is not None and facts.fix.mark.is_estimate:
+                if known.facts is None or known.facts.not_a_photo:
                     continue
                 try:
                     known.path.encode()
                 except UnicodeEncodeError:
                     continue  # a list of photos is UTF-8
-                taken = facts.taken.local if facts.taken else None
-                yield own_row(known.path, known.path, facts.fix.latitude, facts.fix.longitude, taken)
+                taken = known.facts.taken.local if known.facts.taken else None
+                yield own_row(known.path, known.path, known.latitude, known.longitude, taken)

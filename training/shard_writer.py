@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import xxhash
 
+from geotagger.engine.cores import usable_cores
 from geotagger.errors import TrainingError, UnreadablePhotoError
 from training import remote
 from training.images import training_jpeg
@@ -50,7 +51,7 @@ def write_shards(
     folder.mkdir(parents=True, exist_ok=True)
     done = _finished(folder, plan)
     missing = folder / "missing.csv"
-    with ThreadPoolExecutor(threads or 2 * (os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(threads or 2 * usable_cores()) as pool:
         for split, rows in splits.items():
             stream = iter(rows)
             for number in range(1_000_000):

@@ -11,6 +11,7 @@ import json
 import os
 import tarfile
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from geotagger.errors import TrainingError
 from training import remote
 
 ROWS_A_SHARD = 2048
+_TRIES = 3
 MANIFEST = "manifest.json"
 
 INDEX = np.dtype(
@@ -166,8 +168,14 @@ class ShardSet:
         if number not in self._open:
             if len(self._open) >= self._keep:
                 os.close(self._open.pop(next(iter(self._open))))
-            self._open[number] = os.open(self._local(number), os.O_RDONLY)
+            self._open[number] = self._opened(number)
         return self._open[number]
+
+    def _opened(self, number: int) -> int:
+        for _ in range(_TRIES):
+            with suppress(FileNotFoundError):  # another process made room, and this copy went
+                return os.open(self._local(number), os.O_RDONLY)
+        raise self._broken(number, "its copy is taken away as soon as it is made")
 
     def _index(self, number: int) -> NDArray[np.void]:
         name = self.shards[number].name.removesuffix(".tar") + ".npy"
@@ -193,7 +201,7 @@ class ShardSet:
         path = self._folder / shard.name
         if self._remote and not path.exists():
             self._copy(shard, path)
-        size = path.stat().st_size if path.exists() else 0
+        size = path.stat().st_size if self._remote or path.exists() else 0
         if size != shard.bytes:
             raise self._broken(number, f"{size:,} bytes where the manifest says {shard.bytes:,}")
         return path

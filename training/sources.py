@@ -31,13 +31,15 @@ _BATCH = 20_000
 @dataclass(frozen=True, slots=True)
 class Source:
     """Rows to train on. `base` is what addresses are below when they cannot stand alone, `kind` how
-    the source is told of in the pack, `expected_rows` about how many rows there are."""
+    the source is told of in the pack, `expected_rows` about how many rows there are. One that `changes`
+    is read at every run."""
 
     name: str
     kind: str
     base: str
     expected_rows: int
     batches: Callable[[Counter[str]], Iterator[pa.RecordBatch]]
+    changes: bool = False
 
 
 def open_source(name: str, *, min_accuracy: int = 1, problem: Problem | None = None) -> Source:
@@ -88,7 +90,14 @@ def index_source(path: Path | None) -> Source:
     """The owner's own photos with a position of their own, as geotagger's index remembers them."""
     from training.own_photos import geotagged
 
-    return Source(str(path or "index"), "the owner's own photos", "", 0, lambda _: _batches(geotagged(path)))
+    return Source(
+        str(path or "index"),
+        "the owner's own photos",
+        "",
+        0,
+        lambda _: _batches(geotagged(path)),
+        changes=True,
+    )
 
 
 def _sqlite(path: Path, min_accuracy: int) -> Source:

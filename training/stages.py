@@ -68,7 +68,7 @@ def list_photos(asked: Asked, has_gpu: bool, say: Say) -> tuple[Run, rows.Summar
     key = _key(asked, source)
     work = asked.work
     held = _read_json(work / "photos.key")
-    if held == key and (work / "photos.parquet").exists():
+    if held == key and not source.changes and (work / "photos.parquet").exists():
         summary = rows.load_summary(work)
         say(f"list of photos: {_told(summary)} (kept)")
     else:
@@ -85,7 +85,8 @@ def list_photos(asked: Asked, has_gpu: bool, say: Say) -> tuple[Run, rows.Summar
         _write_json(work / "photos.key", key)
         say(f"list of photos: {_told(summary)}")
     recipe = _recipe(asked, summary.kept["train"], has_gpu)
-    digest = hashlib.sha256((work / "photos.parquet").read_bytes()).hexdigest()[:16]
+    with (work / "photos.parquet").open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()[:16]
     licence = asked.licence or _licence(source, summary)
     run = Run(recipe, source.name, source.kind, asked.fetch or source.base, digest, licence)
     _write_json(work / "run.json", asdict(run))

@@ -249,13 +249,13 @@ def _tell_recipe(recipe: "Recipe") -> None:
 
 
 def _settings(machine: MachineOptions) -> "Settings":
+    from geotagger.engine.cores import usable_cores
     from training.fitting import device_of
     from training.loop import Settings
 
     device, workers = device_of(machine.device), machine.workers
     if workers is None:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        share = cores // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+        share = usable_cores() // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
         # on a CPU they would fight the network
         workers = max(2, share - 1) if device.startswith("cuda") else 0
     return Settings(device=device, workers=workers, checkpoint_seconds=60 * machine.checkpoint_minutes)

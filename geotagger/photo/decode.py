@@ -75,15 +75,15 @@ def decode(source: ByteSource, container: Container, edge: int | None) -> Pictur
         )
     with _decoder_errors(source, container.format), _room_for(pixels):
         if head is not None:
-            return Picture(_rgb(_decode_jpeg(source, head, scale)), scale)
+            return Picture(rgb(_decode_jpeg(source, head, scale)), scale)
         if container.format == "heic":
-            return Picture(_rgb(_decode_heic(source)), turned=True)
+            return Picture(rgb(_decode_heic(source)), turned=True)
         with source.open_file() as file:
             image = _PILLOW[container.format](file)
             _check_size(image, container)
             image.load()
             # Pillow turns a TIFF upright as it loads, and nothing else
-            return Picture(_rgb(image), turned=container.format == "tiff")
+            return Picture(rgb(image), turned=container.format == "tiff")
 
 
 def decode_jpeg_bytes(data: bytes, edge: int | None) -> Image.Image:
@@ -92,12 +92,12 @@ def decode_jpeg_bytes(data: bytes, edge: int | None) -> Image.Image:
     if head.width * head.height > MAX_PIXELS:
         raise ValueError("too many pixels")
     room = min(head.width, head.height) // edge if edge else 1
-    return _rgb(load_whole_jpeg(data, head.scan_offset, _scale_within(room)))
+    return rgb(load_whole_jpeg(data, head.scan_offset, _scale_within(room)))
 
 
 def decode_heic_bytes(data: bytes) -> Image.Image:
     """A HEIC in memory, turned upright by its own properties. Raises what libheif raises."""
-    return _rgb(pi_heif.open_heif(data).to_pillow())
+    return rgb(pi_heif.open_heif(data).to_pillow())
 
 
 def _scale_within(room: int) -> int:
@@ -123,7 +123,7 @@ def _check_size(image: Image.Image, container: Container) -> None:
         raise ValueError("the picture is larger than its header says")
 
 
-def _rgb(image: Image.Image) -> Image.Image:
+def rgb(image: Image.Image) -> Image.Image:
     """8-bit RGB. Transparency lies on white; 16-bit values lose their low byte; Adobe's inverted
     CMYK was put right by the decoder; LAB goes through littleCMS."""
     mode = image.mode

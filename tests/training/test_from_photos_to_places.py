@@ -20,6 +20,7 @@ from geotagger.model.pack import find_pack
 from geotagger.photo.facts import read_facts
 from tests.training.places import make_unseen, make_world, picture, style_of
 from training.own_photos import geotagged
+from training.stages import Asked, list_photos
 
 ROOT = Path(__file__).parents[2]
 
@@ -95,6 +96,30 @@ def test_a_personal_model_from_the_index(tmp_path: Path) -> None:
     pack = find_pack(tmp_path / "personal")
     assert pack.manifest.training["kind"] == "the owner's own photos"
     assert pack.manifest.accuracy[0].percent[1] >= 90
+
+
+def test_photos_added_to_the_index_are_in_the_next_list(tmp_path: Path) -> None:
+    make_world(tmp_path / "own", photos_a_place=4, seed=6, places=2)
+    asked = Asked(None, tmp_path / "work", from_index=True, index=tmp_path / "index.db")
+    geotagged_index(tmp_path / "own", tmp_path / "index.db")
+    first, before = list_photos(asked, False, print)
+    assert (list_photos(asked, False, print)[0].list_digest, before.read) == (first.list_digest, 8)
+    make_world(tmp_path / "own" / "more", photos_a_place=2, seed=7, places=2)
+    geotagged_index(tmp_path / "own", tmp_path / "index.db")
+    assert list_photos(asked, False, print)[1].read == 12
+
+
+def test_places_in_sidecars_are_trained_on(tmp_path: Path) -> None:
+    make_world(tmp_path / "own", photos_a_place=3, seed=6, places=1)
+    picture(style_of(1), np.random.default_rng(0)).save(tmp_path / "own/placed.jpg")
+    (tmp_path / "own/placed.jpg.xmp").write_text(
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        '<rdf:Description rdf:about="" xmlns:exif="http://ns.adobe.com/exif/1.0/" '
+        'exif:GPSLatitude="38,43.2N" exif:GPSLongitude="9,8.4W"/></rdf:RDF></x:xmpmeta>'
+    )
+    geotagged_index(tmp_path / "own", tmp_path / "index.db")
+    (row,) = (row for row in geotagged(tmp_path / "index.db") if row["address"].endswith("placed.jpg"))
+    assert (row["latitude"], row["longitude"]) == pytest.approx((38.72, -9.14))
 
 
 def test_the_index_gives_photos_with_a_place_of_their_own(tmp_path: Path) -> None:

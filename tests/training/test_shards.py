@@ -281,6 +281,27 @@ def test_shards_are_read_over_http_with_their_checksums(tmp_path: Path, serve) -
         other.jpeg(0)
 
 
+def test_a_copy_that_another_process_takes_away_is_made_again(
+    tmp_path: Path,
+    serve,  # type: ignore[no-untyped-def]
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write(tmp_path / "there")
+    server = serve({path.name: path.read_bytes() for path in (tmp_path / "there").iterdir()})
+    shards = ShardSet(server.address, "train", cache=tmp_path / "cache")
+    local, away = shards._local, []
+
+    def taken_away_once(number: int) -> Path:
+        path = local(number)
+        if not away:
+            away.append(path)
+            path.unlink()
+        return path
+
+    monkeypatch.setattr(shards, "_local", taken_away_once)
+    assert shards.jpeg(0) == ShardSet(str(tmp_path / "there"), "train").jpeg(0)
+
+
 def test_other_addresses_go_through_fsspec(monkeypatch: pytest.MonkeyPatch) -> None:
     fsspec = pytest.importorskip("fsspec", reason="fsspec is not installed")
     memory = fsspec.filesystem("memory")
