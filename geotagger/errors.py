@@ -15,6 +15,7 @@
     │   ├── UnreadablePhotoError            not an image, truncated, or refused by its decoder
     │   └── WriteError                      could not be written; the original is as it was
     │       └── WriteRefusedError           cannot be written without harm: use a sidecar
+    │           └── PlaceTakenError         a position stands there that is not to be replaced
     ├── SourceError                     1   a track, a label list or a data set that cannot be read
     └── TrainingError                   1   training cannot start or go on
 
@@ -83,6 +84,10 @@ class WriteError(PhotoError):
 
 
 class WriteRefusedError(WriteError):
+    pass
+
+
+class PlaceTakenError(WriteRefusedError):
     pass
 
 

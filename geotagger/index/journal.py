@@ -27,7 +27,7 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """`path` is where the photo is now, as far as the index knows. `covered` is True when a later
+    """`path` is where the photo is now, as far as the index knows. `covered` is True when another, later
     run wrote the same photo and was not undone: its bytes are no longer this entry's."""
 
     id: int
@@ -94,7 +94,7 @@ class Journal:
         rows = self._store.rows(
             "select journal.id, journal.run_id, journal.photo_id, journal.path, journal.edit, journal.state,"
             " roots.path, photos.path, exists (select 1 from journal as later where later.photo_id ="
-            " journal.photo_id and later.id > journal.id and later.state = 'done')"
+            " journal.photo_id and later.run_id > journal.run_id and later.state = 'done')"
             " from journal left join photos on photos.id = journal.photo_id"
             f" left join roots on roots.id = photos.root_id where {condition}",
             values,

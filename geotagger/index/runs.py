@@ -91,7 +91,8 @@ class Runs:
     def _of(self, condition: str, values: tuple[Any, ...] = (), limit: str = "") -> list[Run]:
         rows = self._store.rows(
             "select runs.id, runs.name, command, arguments, models.name, started, ended, status, counts,"
-            " machine, process, (select count(*) from journal where run_id = runs.id and state = 'done')"
+            " machine, process,"
+            " (select count(distinct path) from journal where run_id = runs.id and state = 'done')"
             " from runs left join models on models.id = model_id"
             f" where {condition} order by runs.id desc {limit}",
             values,

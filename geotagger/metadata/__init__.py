@@ -3,6 +3,7 @@
     prepared = prepare(path, Position(48.8584, 2.2945, Mark("manual")))   the photo is untouched
     ...journal prepared.edit (Edit.to_json), durably...
     commit(prepared)                                                      one atomic step
+    ...the same with prepare_companion(prepared, position): photo and sidecar shall agree...
     sync_folders([prepared.folder])                                       batched, before "done"
 
     restore(edit)          the exact old bytes
@@ -14,6 +15,7 @@ Takes paths and values; knows nothing of the index, of models, or of how a place
 Every function may be called from several threads at once, for different files.
 """
 
+from geotagger.metadata.companion import prepare_companion
 from geotagger.metadata.edit import Edit
 from geotagger.metadata.forget import forget, prepare_removal
 from geotagger.metadata.read import sidecar_positions
@@ -43,6 +45,7 @@ __all__ = [
     "commit",
     "forget",
     "prepare",
+    "prepare_companion",
     "prepare_removal",
     "restore",
     "settle",

@@ -7,6 +7,7 @@ read and written back as they were.
 """
 
 import codecs
+import contextlib
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from geotagger.archive import mirrored
 from geotagger.metadata import xmp
 from geotagger.metadata.rdf import XmpError, parsed
 from geotagger.metadata.splice import Splice, spliced
-from geotagger.metadata.values import Position, SidecarStyle
+from geotagger.metadata.values import FoundPosition, Position, SidecarStyle
 
 LARGEST_SIDECAR_BYTES = 32 << 20
 _FOR_EXTENSION = ("http://ns.adobe.com/photoshop/1.0/", "SidecarForExtension")
@@ -64,6 +65,13 @@ class Sidecars:
                 actual = _actual_name(name)
                 if actual is not None and (style == "full" or _belongs(actual, photo)):
                     yield actual
+
+
+def position_in(path: str) -> FoundPosition | None:
+    """The position that a sidecar holds; None also when it cannot be read."""
+    with contextlib.suppress(OSError, XmpError), open(path, "rb") as file:
+        return xmp.position_of(in_utf8(file.read(LARGEST_SIDECAR_BYTES + 1)))
+    return None
 
 
 def merged(data: bytes, position: Position) -> bytes:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from geotagger.archive import is_sidecar_name
-from geotagger.errors import WriteError, WriteRefusedError
+from geotagger.errors import PlaceTakenError, WriteError, WriteRefusedError
 from geotagger.marks import text_of
 from geotagger.metadata import gps, replace, sidecar, verify, xmp
 from geotagger.metadata.containers import layout_of
@@ -54,7 +54,7 @@ def prepare(
     """Makes the file that will hold `position`, beside the one it replaces; nothing else changes.
 
     `overwrite` allows to replace a position that geotagger did not write; without it such a
-    position is a WriteRefusedError, as is an estimate where the owner's own place stands.
+    position is a PlaceTakenError, as is an estimate where the owner's own place stands.
     `sidecar_folder` takes sidecars in place of the photo's own folder. `durable` False leaves out
     the fsync, for measurements and for folders that can be made again.
 
@@ -66,9 +66,12 @@ def prepare(
         raise ValueError("mode none writes nothing; there is nothing to prepare")
     if mode == "sidecar":
         return _prepare_sidecar(path, position, sidecars, overwrite, durable, None)
+    if not overwrite and (beside := sidecars.existing(path)) is not None:
+        told = sidecar.position_in(beside)
+        check_free(beside, [] if told is None else [told], position)
     try:
-        return _prepare_photo(path, position, overwrite, durable)
-    except _PlaceTakenError:
+        return prepare_photo(path, position, overwrite, durable)
+    except PlaceTakenError:
         raise
     except WriteRefusedError as refused:
         if mode == "exif":
@@ -97,11 +100,8 @@ def abandon(prepared: Prepared) -> None:
     replace.drop(prepared.temporary)
 
 
-class _PlaceTakenError(WriteRefusedError):
-    """There is a position already that may not be overwritten: a sidecar would not help."""
-
-
-def _prepare_photo(path: str, position: Position, overwrite: bool, durable: bool) -> Prepared:
+def prepare_photo(path: str, position: Position, overwrite: bool, durable: bool) -> Prepared:
+    """The photo itself with the position; as `prepare`."""
     target = os.path.realpath(path)
     with replace.opened(target) as source, refusals(path):
         layout = layout_of(source, target)
@@ -178,15 +178,15 @@ def positions_in(layout: Layout) -> Iterator[FoundPosition]:
 
 
 def check_free(path: str, found: Iterable[FoundPosition], position: Position) -> None:
-    """_PlaceTakenError unless every position that is there may be replaced unasked."""
+    """PlaceTakenError unless every position that is there may be replaced unasked."""
     for one in found:
         if one.mark is None:
-            raise _PlaceTakenError(
+            raise PlaceTakenError(
                 f"{path}: it has a position already ({one.latitude:.5f}, {one.longitude:.5f}); "
                 "left alone, --overwrite replaces it"
             )
         if position.mark.is_estimate and not one.mark.is_estimate:
-            raise _PlaceTakenError(
+            raise PlaceTakenError(
                 f"{path}: its place was given by the owner, which no estimate replaces; left alone"
             )
 
@@ -267,12 +267,13 @@ def _prepare_sidecar(
             method=text_of(position.mark),
         )
         return Prepared(edit, temporary, note)
-    return _prepare_merge(path, os.path.realpath(existing), position, overwrite, durable, note)
+    return prepare_merge(path, os.path.realpath(existing), position, overwrite, durable, note)
 
 
-def _prepare_merge(
+def prepare_merge(
     path: str, target: str, position: Position, overwrite: bool, durable: bool, note: str | None
 ) -> Prepared:
+    """The sidecar `target` of a photo with the position; as `prepare`."""
     with replace.opened(target) as source, refusals(path):
         replace.check_replaceable(target, source)
         old = source.read(0, sidecar.LARGEST_SIDECAR_BYTES + 1)

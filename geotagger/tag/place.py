@@ -79,17 +79,17 @@ def _place_in_root(
     repair(index, paths, tell)
     if placing.writing.sidecar_folder is not None:
         index.learned.add_sidecar_folder(root.id, str(placing.writing.sidecar_folder))
-    failed: set[str] = set()
+    unwritten: set[str] = set()
 
     def noticing(outcome: Outcome) -> None:
-        if outcome.status == "failed":
-            failed.add(outcome.path)
+        if outcome.status != "written":
+            unwritten.add(outcome.path)
         tell(outcome)
 
     jobs = [job for path in paths if (job := _job(index, run, root, path, placing, tell)) is not None]
     Writer(index, run.id, run.name, placing.writing, noticing, overwrite=placing.overwrite).write(jobs)
     # what could not be written must not stand in the index as if it were in the photo
-    index.estimates.withdraw(run.id, [job.photo_id for job in jobs if job.outcome.path in failed])
+    index.estimates.withdraw(run.id, [job.photo_id for job in jobs if job.outcome.path in unwritten])
     index.learned.forget(root.id, SETTLED)
 
 

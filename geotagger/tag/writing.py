@@ -15,15 +15,25 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from geotagger.archive import file_entry, is_at_or_below
-from geotagger.errors import WriteError
+from geotagger.errors import PlaceTakenError, WriteError
 from geotagger.estimate.values import Estimate
 from geotagger.index import Index
 from geotagger.index.journal import Intent
 from geotagger.marks import Mark
-from geotagger.metadata import Edit, Position, Prepared, abandon, commit, prepare, settle, sync_folders
+from geotagger.metadata import (
+    Edit,
+    Position,
+    Prepared,
+    abandon,
+    commit,
+    prepare,
+    prepare_companion,
+    settle,
+    sync_folders,
+)
 from geotagger.metadata.replace import sweep_temporaries
 from geotagger.tag.options import Writing
-from geotagger.tag.outcome import COULD_NOT_WRITE, MAY_NOT_WRITE, Outcome, Report
+from geotagger.tag.outcome import COULD_NOT_WRITE, MAY_NOT_WRITE, PLACE_TAKEN, Outcome, Report
 
 GROUP = 64
 """Photos written between two commits of the index: one wait for the disk serves them all."""
@@ -69,30 +79,30 @@ class Writer:
     def _write_several(self, jobs: Sequence[Job], pool: ThreadPoolExecutor) -> None:
         jobs = self._without_links(jobs)
         tried = list(zip(jobs, pool.map(self._prepared, jobs), strict=True))
-        ready = [(job, made) for job, made in tried if isinstance(made, Prepared)]
-        intents = [Intent(j.photo_id, j.outcome.path, made.edit.to_json().encode()) for j, made in ready]
+        ready = [(job, file) for job, made in tried if isinstance(made, _Made) for file in made.files]
+        intents = [Intent(j.photo_id, j.outcome.path, file.edit.to_json().encode()) for j, file in ready]
         try:
             entries = self._index.journal.intend(self._run_id, intents)
         except BaseException:
-            for _, made in ready:
-                abandon(made)
+            for _, file in ready:
+                abandon(file)
             raise
         failed = {job.photo_id: error for job, error in tried if isinstance(error, WriteError)}
         done: list[tuple[int, Job, Prepared]] = []
         undone: list[int] = []
-        errors = _take_places([made for _, made in ready], pool)
-        for entry, (job, new_file), error in zip(entries, ready, errors, strict=True):
+        errors = _take_places([file for _, file in ready], pool)
+        for entry, (job, file), error in zip(entries, ready, errors, strict=True):
             if error is not None:
                 undone.append(entry)
                 failed[job.photo_id] = error
             else:
-                done.append((entry, job, new_file))
+                done.append((entry, job, file))
         failed |= self._synced(done)
         with self._index.batch():
             self._index.journal.settle(undone, "abandoned")
             self._record(done)
-        for job, outcome in tried:
-            self._tell(job, outcome, failed.get(job.photo_id))
+        for job, made in tried:
+            self._tell(job, made, failed.get(job.photo_id))
 
     def _without_links(self, jobs: Sequence[Job]) -> list[Job]:
         """The jobs, those left out that are about a file which another one writes, by a link."""
@@ -107,7 +117,7 @@ class Writer:
                 )
         return list(first.values())
 
-    def _prepared(self, job: Job) -> Prepared | WriteError:
+    def _prepared(self, job: Job) -> "_Made | WriteError":
         estimate, writing = job.estimate, self._writing
         mark = Mark(
             rung=estimate.rung,
@@ -117,21 +127,33 @@ class Writer:
             run=self._run_name,
             cell=estimate.cell or None,
         )
+        sidecar_folder = None if writing.sidecar_folder is None else str(writing.sidecar_folder)
         try:
             position = Position(estimate.latitude, estimate.longitude, mark)
         except ValueError as error:
             return WriteError(f"{job.outcome.path}: {error}; left alone")
         try:
-            return prepare(
+            chosen = prepare(
                 job.outcome.path,
                 position,
                 mode=writing.mode,
                 overwrite=self._overwrite,
                 sidecar_style=writing.sidecar_style,
-                sidecar_folder=None if writing.sidecar_folder is None else str(writing.sidecar_folder),
+                sidecar_folder=sidecar_folder,
             )
         except WriteError as error:
             return error
+        try:
+            companion = prepare_companion(
+                chosen,
+                position,
+                overwrite=self._overwrite,
+                sidecar_style=writing.sidecar_style,
+                sidecar_folder=sidecar_folder,
+            )
+        except WriteError as error:
+            return _Made([chosen], f"the old place is still in the other file: {error}")
+        return _Made([chosen] if companion is None else [companion, chosen])
 
     def _synced(self, done: Sequence[tuple[int, Job, Prepared]]) -> dict[int, WriteError]:
         """Makes the new names durable; what a disk that reports errors may still lose is told."""
@@ -149,12 +171,22 @@ class Writer:
             self._index.estimates.mark_written(self._run_id, [job.photo_id], made.edit.kind)
             keep_as_unchanged(self._index, job.photo_id, job.outcome.path)
 
-    def _tell(self, job: Job, made: Prepared | WriteError, failure: WriteError | None) -> None:
-        if failure is not None:
+    def _tell(self, job: Job, made: "_Made | WriteError", failure: WriteError | None) -> None:
+        if isinstance(failure, PlaceTakenError):
+            self._report(Outcome(job.outcome.path, "kept", str(failure), PLACE_TAKEN))
+        elif failure is not None:
             group = MAY_NOT_WRITE if _is_forbidden(failure) else COULD_NOT_WRITE
             self._report(replace(job.outcome, status="failed", reason=str(failure), group=group))
-        elif isinstance(made, Prepared):
+        elif isinstance(made, _Made):
             self._report(replace(job.outcome, reason=_where(made) or job.outcome.reason))
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """The finished files of one photo, the chosen one last; `left` tells of one that could not be made."""
+
+    files: Sequence[Prepared]
+    left: str | None = None
 
 
 def _take_places(ready: Sequence[Prepared], pool: ThreadPoolExecutor) -> list[WriteError | None]:
@@ -183,11 +215,13 @@ def _is_forbidden(failure: WriteError) -> bool:
     return isinstance(cause, OSError) and cause.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
-def _where(made: Prepared) -> str | None:
-    if made.edit.kind == "exif":
-        return None
-    why = f", for {made.note}" if made.note else ""
-    return f"into {os.path.basename(made.edit.target)}{why}"
+def _where(made: _Made) -> str | None:
+    chosen = made.files[-1]
+    if chosen.edit.kind == "exif":
+        return made.left
+    why = f", for {chosen.note}" if chosen.note else ""
+    left = f"; {made.left}" if made.left else ""
+    return f"into {os.path.basename(chosen.edit.target)}{why}{left}"
 
 
 def keep_as_unchanged(index: Index, photo_id: int, path: str) -> None:

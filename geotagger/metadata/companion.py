@@ -1,0 +1,48 @@
+"""A photo and its sidecar must not disagree: where one was written, the other is brought up to date.
+
+Of the two only one is chosen, but an earlier run may have chosen the other, and programs differ in
+which they believe. So a position of ours in the other one is replaced as well, by an edit of its own.
+"""
+
+import contextlib
+import os
+
+from geotagger.metadata import replace, sidecar
+from geotagger.metadata.containers import layout_of
+from geotagger.metadata.layout import RefusedError
+from geotagger.metadata.sidecar import Sidecars
+from geotagger.metadata.values import Position, SidecarStyle
+from geotagger.metadata.write import Prepared, positions_in, prepare_merge, prepare_photo
+
+
+def prepare_companion(
+    prepared: Prepared,
+    position: Position,
+    *,
+    overwrite: bool = False,
+    sidecar_style: SidecarStyle = "full",
+    sidecar_folder: str | None = None,
+    durable: bool = True,
+) -> Prepared | None:
+    """Makes the sidecar of a photo that was prepared, or the photo of a sidecar, say the same
+    `position`. None when that is not due: a sidecar without a position stays so, and so does a photo
+    without one of ours, since whoever chooses sidecars wants his photos left alone. The options are
+    those of `prepare`.
+
+    Raises WriteError when it is due and cannot be done.
+    """
+    photo = prepared.edit.photo
+    if prepared.edit.kind == "sidecar":
+        return prepare_photo(photo, position, overwrite, durable) if _holds_ours(photo) else None
+    beside = Sidecars(sidecar_style, sidecar_folder).existing(photo)
+    if beside is None or sidecar.position_in(beside) is None:
+        return None
+    return prepare_merge(photo, os.path.realpath(beside), position, overwrite, durable, None)
+
+
+def _holds_ours(photo: str) -> bool:
+    """Whether a photo holds a position, and none but ours."""
+    with contextlib.suppress(RefusedError), replace.opened(photo) as source:
+        marks = [found.mark for found in positions_in(layout_of(source, photo))]
+        return bool(marks) and None not in marks
+    return False
