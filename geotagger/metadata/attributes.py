@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 
 _OF_THE_OLD_BYTES = ("security.ima", "security.evm")
+_ACCESS_LIST = "system.posix_acl_access"
 _NO_ATTRIBUTES = {errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 _NOT_PERMITTED = {errno.EPERM, errno.EACCES, *_NO_ATTRIBUTES}
 _GETFLAGS = 0x80086601  # FS_IOC_GETFLAGS, linux/fs.h
@@ -72,6 +73,8 @@ def _carry_extended(source: int, target: int) -> None:
             # a label that the system has given the new file by itself already is as good
             if _extended(target, name) != value:
                 raise
+    if _ACCESS_LIST not in names and _extended(target, _ACCESS_LIST) is not None:
+        os.removexattr(target, _ACCESS_LIST)  # the folder's default, which lets others in
 
 
 def _extended(descriptor: int, name: str) -> bytes | None:

@@ -89,8 +89,11 @@ def as_write_error(path: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        why = _REASONS.get(error.errno or 0, error.strerror or str(error))
-        raise WriteError(f"{path}: not written, {why}; the file is as it was") from error
+        raise WriteError(f"{path}: not written, {_reason(error)}; the file is as it was") from error
+
+
+def _reason(error: OSError) -> str:
+    return _REASONS.get(error.errno or 0, error.strerror or str(error))
 
 
 def check_replaceable(path: str, source: Source) -> None:
@@ -175,20 +178,20 @@ def drop(temporary: Temporary) -> None:
 def sync_folders(folders: Iterable[str]) -> None:
     """Makes the names in these folders durable, each folder once. Where the system cannot sync a
     folder (Windows, some network file systems) the names are as durable as it makes them itself.
-    WriteError when a disk reports an error."""
+    WriteError when a disk reports an error; what was written stands there all the same."""
     for folder in dict.fromkeys(folders):
-        with as_write_error(folder):
-            try:
-                descriptor = os.open(folder or ".", os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
-            except PermissionError:
-                continue
+        try:
+            descriptor = os.open(folder or ".", os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
             try:
                 os.fsync(descriptor)
-            except OSError as error:
-                if error.errno not in _NO_FOLDER_SYNC:
-                    raise
             finally:
                 os.close(descriptor)
+        except OSError as error:
+            if error.errno not in _NO_FOLDER_SYNC:
+                raise WriteError(
+                    f"{folder}: written, but {_reason(error)} and cannot confirm it; a power cut could undo "
+                    "it, look after the disk"
+                ) from error
 
 
 def sweep_temporaries(folder: str) -> list[str]:

@@ -247,8 +247,7 @@ def _prepare_sidecar(
     existing = sidecars.existing(path)
     if existing is None:
         target = sidecars.path(path)
-        with replace.as_write_error(path):
-            os.makedirs(os.path.dirname(target) or ".", exist_ok=True)
+        _make_folder(path, os.path.dirname(target), durable)
         data = xmp.new_packet(position)
         temporary = replace.write_new(target, data, like, durable)
         edit = Edit(
@@ -268,6 +267,19 @@ def _prepare_sidecar(
         )
         return Prepared(edit, temporary, note)
     return prepare_merge(path, os.path.realpath(existing), position, overwrite, durable, note)
+
+
+def _make_folder(path: str, folder: str, durable: bool) -> None:
+    """The folder of a new sidecar of the photo `path`, and those above it, durable as names."""
+    holding = []
+    missing = folder
+    while missing and not os.path.isdir(missing):
+        missing = os.path.dirname(missing)
+        holding.append(missing)
+    with replace.as_write_error(path):
+        os.makedirs(folder or ".", exist_ok=True)
+    if durable:
+        replace.sync_folders(holding)
 
 
 def prepare_merge(

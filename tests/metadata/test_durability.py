@@ -66,6 +66,20 @@ def test_access_control_lists_survive(plain_jpeg: Path) -> None:
     assert os.getxattr(plain_jpeg, "system.posix_acl_access") == acl
 
 
+def test_a_list_that_the_folder_gives_to_new_files_is_not_taken_on(plain_jpeg: Path) -> None:
+    everybody = 2**32 - 1
+    entries = [(1, 7, everybody), (2, 7, 12345), (4, 5, everybody), (16, 7, everybody), (32, 5, everybody)]
+    acl = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
+    plain_jpeg.chmod(0o664)
+    try:
+        os.setxattr(plain_jpeg.parent, "system.posix_acl_default", acl)
+    except OSError:
+        pytest.skip("no access control lists here")
+    commit(prepare(str(plain_jpeg), ESTIMATE, mode="exif"))
+    assert "system.posix_acl_access" not in os.listxattr(plain_jpeg)
+    assert stat.S_IMODE(plain_jpeg.stat().st_mode) == 0o664
+
+
 @as_root
 def test_ownership_survives(plain_jpeg: Path) -> None:
     os.chown(plain_jpeg, 1234, 4321)
@@ -277,8 +291,11 @@ def test_folders_that_cannot_be_synced_are_passed_over_but_disk_errors_are_told(
         fail_at(patch, "fsync", errno.EINVAL, 1)
         sync_folders([str(tmp_path)])
     fail_at(monkeypatch, "fsync", errno.EIO, 1)
-    with pytest.raises(WriteError, match="reports an error"):
+    with pytest.raises(
+        WriteError, match="written, but the disk reports an error and cannot confirm it"
+    ) as told:
         sync_folders([str(tmp_path), str(tmp_path)])
+    assert "as it was" not in str(told.value)
 
 
 def test_each_folder_is_synced_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """Sidecars merge: what others wrote keeps its bytes."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -215,6 +216,26 @@ def test_a_sidecar_folder_mirrors_a_read_only_archive(tmp_path: Path) -> None:
     assert [p.name for p in (archive / "2024").iterdir()] == ["M.CR3"]
     assert sidecar_positions(str(photo)) == []
     assert [found.mark for found in sidecar_positions(str(photo), [str(sidecars)])] == [ESTIMATE.mark]
+
+
+def test_the_folders_made_for_a_sidecar_are_durable_before_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo = raw_photo(tmp_path, "M.CR3")
+    synced: list[int] = []
+    real = os.fsync
+
+    def remembering(descriptor: int) -> None:
+        synced.append(os.fstat(descriptor).st_ino)
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", remembering)
+    prepared = prepare(str(photo), OWNERS, sidecar_folder=str(tmp_path / "new"))
+    new = Path(prepared.folder)
+    assert new.is_relative_to(tmp_path / "new")
+    made = [folder for folder in (new, *new.parents) if folder.is_relative_to(tmp_path / "new")]
+    in_order = [*(folder.parent for folder in made), Path(prepared.temporary.path)]
+    assert synced == [path.stat().st_ino for path in in_order]
 
 
 def test_a_sidecar_is_not_overwritten_when_one_appears_meanwhile(tmp_path: Path) -> None:
