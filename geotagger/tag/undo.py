@@ -57,32 +57,39 @@ def undo(index: Index, run: Run, only: Sequence[str], report: Report, *, wait: b
 def _undo_group(index: Index, run: Run, entries: Sequence[Entry], tell: Report) -> None:
     undone: list[Entry] = []
     touched: list[str] = []
+    outcomes: dict[str, Outcome] = {}
     for entry in entries:
-        if entry.covered:
-            tell(Outcome(entry.path, "kept", "a later run wrote it again; undo that one first"))
-            continue
-        edit = Edit.from_json(entry.edit.decode())
-        try:
-            outcome = restore(edit, target_now(edit, entry.path))
-        except WriteError as error:
-            tell(Outcome(entry.path, "failed", str(error), COULD_NOT_WRITE))
-            continue
-        if outcome.status == "kept":
-            # still done, as far as anybody can tell: the index goes on believing it, as the file does
-            tell(Outcome(entry.path, "kept", outcome.reason, "changed since"))
-            continue
-        undone.append(entry)
-        if outcome.folder is not None:
-            touched.append(outcome.folder)
-        tell(Outcome(entry.path, "written", outcome.reason or "as it was before"))
+        outcome = _put_back(entry, touched)
+        if outcome.status == "written":
+            undone.append(entry)
+        if outcome.status != "written" or entry.path not in outcomes:
+            outcomes[entry.path] = outcome  # of a photo and its sidecar, the one that went wrong
+    for outcome in outcomes.values():
+        tell(outcome)
     sync_folders(touched)
     with index.batch():
         index.journal.settle([entry.id for entry in undone], "undone")
-        photo_ids = [entry.photo_id for entry in undone if entry.photo_id is not None]
-        index.estimates.undone(run.id, photo_ids)
+        whole = [entry for entry in undone if outcomes[entry.path].status == "written"]
+        index.estimates.undone(run.id, [entry.photo_id for entry in whole if entry.photo_id is not None])
         for entry in undone:
             if entry.photo_id is not None:
                 keep_as_unchanged(index, entry.photo_id, entry.path)
+
+
+def _put_back(entry: Entry, touched: list[str]) -> Outcome:
+    """Undoes one edit. What is not done stays in the journal as it was: the file still holds it."""
+    if entry.covered:
+        return Outcome(entry.path, "kept", "a later run wrote it again; undo that one first")
+    edit = Edit.from_json(entry.edit.decode())
+    try:
+        done = restore(edit, target_now(edit, entry.path))
+    except WriteError as error:
+        return Outcome(entry.path, "failed", str(error), COULD_NOT_WRITE)
+    if done.folder is not None:
+        touched.append(done.folder)
+    if done.status == "kept":
+        return Outcome(entry.path, "kept", done.reason, "changed since")
+    return Outcome(entry.path, "written", done.reason or "as it was before")
 
 
 def forget_estimates(
