@@ -43,7 +43,7 @@ def forget(path: str, sidecar_folders: Sequence[str] = (), *, durable: bool = Tr
         if prepared is not None:
             replace.take_place(prepared.temporary)
             changed.append(prepared.temporary.target)
-        elif is_sidecar_name(target) and _is_only_ours(target):
+        elif is_sidecar_name(target) and holds_nothing_else(target):
             with replace.as_write_error(target):
                 os.unlink(target)
             changed.append(target)
@@ -147,13 +147,14 @@ def _sidecar_splices(path: str, source: Source, only: Edit | None) -> list[Splic
     return difference(old, new) if new is not None else []
 
 
-def _is_only_ours(path: str) -> bool:
-    """Whether a sidecar holds an estimate of ours and nothing else."""
+def holds_nothing_else(path: str, only: Edit | None = None) -> bool:
+    """Whether a file is a sidecar with nothing in it but an estimate of ours, or the position that the
+    edit `only` wrote."""
     with replace.opened(path) as source:
         data = source.read(0, sidecar.LARGEST_SIDECAR_BYTES + 1)
     try:
         found = xmp.position_of(sidecar.in_utf8(data))
-        return found is not None and _is_meant(found, None) and sidecar.stripped(data) is None
+        return found is not None and _is_meant(found, only) and sidecar.stripped(data) is None
     except XmpError:
         return False
 

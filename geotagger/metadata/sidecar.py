@@ -46,8 +46,11 @@ class Sidecars:
         return next((path for path in self._candidates(photo) if os.path.isfile(path)), None)
 
     def path(self, photo: str) -> str:
-        """The sidecar to write: the one that is there, otherwise a new one of the style."""
-        return self.existing(photo) or self._named(photo, self.style)
+        """The sidecar to write: the one that is there, otherwise a new one of the style, which for a
+        photo beside its raw file is `full`: IMG.xmp is the raw file's."""
+        named = self._named(photo, self.style)
+        free = self.style == "full" or _belongs(named, photo)
+        return self.existing(photo) or (named if free else self._named(photo, "full"))
 
     def _named(self, photo: str, style: SidecarStyle) -> str:
         base = photo if style == "full" else os.path.splitext(photo)[0]
@@ -111,10 +114,13 @@ def _as_utf8(data: bytes) -> tuple[bytes, bytes, str]:
 
 def _actual_name(path: str) -> str | None:
     """The path as the folder spells it: on a file system that ignores case, IMG.xmp may be found
-    although the name is IMG.XMP, and replacing it must not rename it."""
+    although the name is IMG.XMP, and replacing it must not rename it. Only there is the folder gone
+    through: doing so for each photo takes the square of their number."""
     if not os.path.lexists(path):
         return None
     folder, name = os.path.split(path)
+    if not os.path.lexists(os.path.join(folder, name.swapcase())):
+        return path
     try:
         with os.scandir(folder or ".") as entries:
             names = [e.name for e in entries if e.name.lower() == name.lower()]

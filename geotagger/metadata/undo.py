@@ -10,7 +10,7 @@ from typing import Literal
 from geotagger.errors import WriteError
 from geotagger.metadata import replace
 from geotagger.metadata.edit import Edit, State, is_old, state_of
-from geotagger.metadata.forget import prepare_removal
+from geotagger.metadata.forget import holds_nothing_else, prepare_removal
 from geotagger.metadata.source import Source
 from geotagger.metadata.splice import ordered
 
@@ -26,28 +26,31 @@ class Outcome:
     folder: str | None = None
 
 
-def settle(edit: Edit, target: str | None = None) -> State:
-    """Whether the file is the edit's old version, its new one, another one, or gone. A sidecar
-    that was to be created and is not there counts as old. WriteError when it cannot be read."""
+def settle(edit: Edit, target: str | None = None, photo: str | None = None) -> State:
+    """Whether the file is the edit's old version, its new one, another one, or gone; `target` and
+    `photo` tell where file and photo are now, if they were moved. A sidecar that was to be created
+    and is not beside its photo counts as old. WriteError when it cannot be read."""
     path = target or edit.target
     with replace.as_write_error(path):
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except FileNotFoundError:
-            return "old" if edit.created else "missing"
+            return "old" if edit.created and os.path.lexists(photo or edit.photo) else "missing"
         try:
             return state_of(edit, descriptor)
         finally:
             os.close(descriptor)
 
 
-def restore(edit: Edit, target: str | None = None, *, durable: bool = True) -> Outcome:
-    """Puts back what `edit` changed; `target` tells where the file is now, if it was moved.
+def restore(
+    edit: Edit, target: str | None = None, *, photo: str | None = None, durable: bool = True
+) -> Outcome:
+    """Puts back what `edit` changed; `target` and `photo` as for `settle`.
 
     Raises WriteError when the file cannot be read or replaced; it is then as it was.
     """
     path = target or edit.target
-    state = settle(edit, path)
+    state = settle(edit, path, photo)
     folder = os.path.dirname(path)
     if state == "missing":
         return Outcome("kept", f"{path}: it is no longer there")
@@ -75,9 +78,14 @@ def restore(edit: Edit, target: str | None = None, *, durable: bool = True) -> O
 def _take_ours_out(edit: Edit, path: str, durable: bool) -> Outcome:
     """The file was changed by somebody else since: only the position that this edit wrote goes."""
     prepared = prepare_removal(path, only=edit, durable=durable)
-    if prepared is None:
-        return Outcome("kept", f"{path}: it was changed since and no longer holds what was written")
-    replace.take_place(prepared.temporary)
-    return Outcome(
-        "removed", f"{path}: it was changed since; only the position was taken out", prepared.folder
-    )
+    if prepared is not None:
+        replace.take_place(prepared.temporary)
+        return Outcome(
+            "removed", f"{path}: it was changed since; only the position was taken out", prepared.folder
+        )
+    if edit.kind == "sidecar" and holds_nothing_else(path, edit):
+        with replace.as_write_error(path):
+            os.unlink(path)
+        why = "it was changed since, but held nothing besides the position"
+        return Outcome("removed", f"{path}: {why}; it is gone", os.path.dirname(path))
+    return Outcome("kept", f"{path}: it was changed since and no longer holds what was written")

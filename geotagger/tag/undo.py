@@ -82,7 +82,7 @@ def _put_back(entry: Entry, touched: list[str]) -> Outcome:
         return Outcome(entry.path, "kept", "a later run wrote it again; undo that one first")
     edit = Edit.from_json(entry.edit.decode())
     try:
-        done = restore(edit, target_now(edit, entry.path))
+        done = restore(edit, target_now(edit, entry.path), photo=entry.path)
     except WriteError as error:
         return Outcome(entry.path, "failed", str(error), COULD_NOT_WRITE)
     if done.folder is not None:

@@ -71,6 +71,27 @@ def test_a_raw_files_sidecar_is_not_taken_for_the_jpeg_beside_it(tmp_path: Path)
     assert place(jpeg) == tmp_path / "D.JPG.xmp"
 
 
+def test_a_jpeg_beside_its_raw_file_gets_its_own_sidecar_in_the_short_style_too(tmp_path: Path) -> None:
+    raw, jpeg = raw_photo(tmp_path, "D.CR3"), raw_photo(tmp_path, "D.JPG")
+    first = prepare(str(jpeg), ESTIMATE, mode="sidecar", sidecar_style="stem")
+    assert place(raw, sidecar_style="stem") == tmp_path / "D.xmp"
+    commit(first)
+    assert first.edit.target == str(tmp_path / "D.JPG.xmp")
+    assert place(jpeg, mode="sidecar", sidecar_style="stem") == tmp_path / "D.JPG.xmp"
+
+
+def test_no_folder_is_gone_through_to_find_a_sidecar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    photo = raw_photo(tmp_path, "Q.CR3")
+    place(photo, sidecar_style="stem")
+
+    def scan(*_: object) -> None:
+        raise AssertionError("the time of a survey would grow with the square of the photos")
+
+    for name in ("scandir", "listdir"):
+        monkeypatch.setattr(os, name, scan)
+    assert sidecar_position(str(photo)) is not None
+
+
 def test_the_spelling_of_an_existing_sidecar_is_kept(tmp_path: Path) -> None:
     (tmp_path / "E.XMP").write_text(FOREIGN % ("", ""), encoding="utf-8")
     assert place(raw_photo(tmp_path, "E.CR3")) == tmp_path / "E.XMP"

@@ -7,14 +7,15 @@ import pytest
 from PIL import Image
 
 from geotagger.metadata import Edit, commit, prepare, restore, settle, sidecar_positions
+from geotagger.metadata.values import WriteMode
 from tests.metadata import exiftool
 from tests.metadata.conftest import ESTIMATE, Copied
 
 PHOTO = "exif-samples/jpg/Canon_40D.jpg"
 
 
-def tagged(photo: Path) -> Edit:
-    prepared = prepare(str(photo), ESTIMATE)
+def tagged(photo: Path, mode: WriteMode = "auto") -> Edit:
+    prepared = prepare(str(photo), ESTIMATE, mode=mode)
     commit(prepared)
     return Edit.from_json(prepared.edit.to_json())
 
@@ -88,6 +89,33 @@ def test_a_moved_photo_is_restored_where_it_is(copied: Copied, tmp_path: Path) -
     assert restore(edit, str(moved)).status == "restored"
     assert moved.read_bytes() == before
     assert restore(edit, str(moved)).status == "unchanged"
+
+
+def test_a_sidecar_that_moved_with_its_photo_is_no_old_version(copied: Copied, tmp_path: Path) -> None:
+    photo = copied(PHOTO)
+    edit = tagged(photo, mode="sidecar")
+    moved = tmp_path / "elsewhere"
+    moved.mkdir()
+    sidecar = Path(edit.target)
+    photo.rename(moved / photo.name)
+    sidecar.rename(moved / sidecar.name)
+    assert settle(edit) == "missing"
+    assert restore(edit).status == "kept"
+    there = str(moved / sidecar.name), str(moved / photo.name)
+    assert restore(edit, there[0], photo=there[1]).status == "restored"
+    assert settle(edit, *there) == "old"
+    assert not list(moved.glob("*.xmp"))
+
+
+def test_a_sidecar_of_ours_that_was_only_touched_goes(copied: Copied) -> None:
+    edit = tagged(copied(PHOTO), mode="sidecar")
+    with open(edit.target, "a") as file:
+        file.write("<!-- touched -->\n")
+    outcome = restore(edit)
+    assert outcome.status == "removed"
+    assert "nothing besides the position" in str(outcome.reason)
+    assert not Path(edit.target).exists()
+    assert restore(edit).status == "unchanged"
 
 
 def test_undoing_two_runs_from_the_last_gives_the_first_bytes(copied: Copied) -> None:
