@@ -22,11 +22,8 @@ def sidecar_positions(path: str, sidecar_folders: Sequence[str] = ()) -> list[Fo
     found = []
     for folder in (None, *sidecar_folders):
         existing = Sidecars(folder=folder).existing(path)
-        if existing is not None:
-            with contextlib.suppress(OSError, XmpError), open(existing, "rb") as file:
-                told = xmp.position_of(sidecar.in_utf8(file.read(sidecar.LARGEST_SIDECAR_BYTES + 1)))
-                if told is not None:
-                    found.append(told)
+        if existing is not None and (told := sidecar.position_in(existing)) is not None:
+            found.append(told)
     if not found and (embedded := _embedded_position(path)) is not None:
         found.append(embedded)
     return found

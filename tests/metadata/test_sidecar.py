@@ -89,7 +89,7 @@ def test_no_folder_is_gone_through_to_find_a_sidecar(tmp_path: Path, monkeypatch
 
     for name in ("scandir", "listdir"):
         monkeypatch.setattr(os, name, scan)
-    assert sidecar_position(str(photo)) is not None
+    assert sidecar_positions(str(photo))
 
 
 def test_the_spelling_of_an_existing_sidecar_is_kept(tmp_path: Path) -> None:
