@@ -10,6 +10,7 @@ pictures.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,8 @@ from geotagger.estimate.movement import (
 from geotagger.estimate.reference import USUAL_KM, USUAL_TAIL
 from geotagger.estimate.values import Alike
 from geotagger.geo import destination, distance_km, interpolate, unit_vectors
+
+Number = TypeVar("Number", np.float64, np.int64)
 
 VISITS = 24
 """How many visited places near in time may speak."""
@@ -164,28 +167,33 @@ def _nearest(
             at = np.searchsorted(mine, start[asked], side="left")
         there = (at >= 0) & (at < len(mine))
         own_row[asked] = np.where(there, mine[np.where(there, at, 0)], -1)
-    padded = np.append(known.utc, np.nan)
-    own_lag = np.where(own_row >= 0, np.abs(padded[own_row] - utc), np.inf)
-    any_lag = np.where(any_row >= 0, np.abs(padded[any_row] - utc), np.inf)
+    own_lag = np.abs(_of(known.utc, own_row, np.inf) - utc)
+    any_lag = np.abs(_of(known.utc, any_row, np.inf) - utc)
     own = (own_row >= 0) & (own_lag <= OWN_CAMERA_REACH * any_lag + _SOON_S)
     row = np.where(own, own_row, any_row)
-    strange = (row >= 0) & (camera >= 0) & (np.append(known.camera, -1)[row] != camera)
+    strange = (row >= 0) & (camera >= 0) & (_of(known.camera, row, -1) != camera)
     return row, strange
+
+
+def _of(values: NDArray[Number], rows: IntArray, missing: float) -> NDArray[Number]:
+    """`values` at the rows, `missing` where a row is −1."""
+    if not len(values):
+        return np.full(rows.shape, missing, dtype=values.dtype)
+    return np.where(rows >= 0, values[rows], values.dtype.type(missing))
 
 
 def mixture(around: Surroundings, motion: Motion) -> Mixture:
     """The model of docs/evidence.md, for all photos at once."""
     known = around.known
-    lat, lng = np.append(known.lat, 0.0), np.append(known.lng, 0.0)
-    error = np.append(known.error_km, 0.0)
     b, a = around.before, around.after
     has_b, has_a = b >= 0, a >= 0
     both = has_b & has_a
-    b_lat, b_lng, a_lat, a_lng = lat[b], lng[b], lat[a], lng[a]
+    b_lat, b_lng = _of(known.lat, b, 0.0), _of(known.lng, b, 0.0)
+    a_lat, a_lng = _of(known.lat, a, 0.0), _of(known.lng, a, 0.0)
     lag_b = around.lag_before * np.where(around.strange_before, motion.stranger, 1.0)
     lag_a = around.lag_after * np.where(around.strange_after, motion.stranger, 1.0)
-    scale_b = np.hypot(motion.scale_km(lag_b), error[b])
-    scale_a = np.hypot(motion.scale_km(lag_a), error[a])
+    scale_b = np.hypot(motion.scale_km(lag_b), _of(known.error_km, b, 0.0))
+    scale_a = np.hypot(motion.scale_km(lag_a), _of(known.error_km, a, 0.0))
     nearest = np.minimum(lag_b, lag_a)
     apart = np.where(both, distance_km(b_lat, b_lng, a_lat, a_lng), 0.0)
 
@@ -203,7 +211,7 @@ def mixture(around: Surroundings, motion: Motion) -> Mixture:
 
     rows = around.visit
     there = rows >= 0
-    v_lat, v_lng = lat[rows], lng[rows]
+    v_lat, v_lng = _of(known.lat, rows, 0.0), _of(known.lng, rows, 0.0)
     v_lag = np.where(there, around.visit_lag, 1e10) * np.where(around.visit_strange, motion.stranger, 1.0)
     by_b = np.where(there & has_b[:, None], _same_region(b_lat, b_lng, v_lat, v_lng), 0.0)
     by_a = np.where(there & has_a[:, None], _same_region(a_lat, a_lng, v_lat, v_lng), 0.0)
