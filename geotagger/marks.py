@@ -70,7 +70,7 @@ def text_of(mark: Mark) -> str:
 def mark_of(method: str, latitude: float, longitude: float) -> Mark | None:
     """The mark in a GPSProcessingMethod text; None when somebody else wrote it, or the place that
     stands beside it."""
-    if not method.startswith("geotagger "):
+    if not is_ours(method):
         return None
     fields = dict(_FIELD.findall(method))
     if not speaks_of(fields.get("at"), latitude, longitude):
@@ -83,6 +83,11 @@ def mark_of(method: str, latitude: float, longitude: float) -> Mark | None:
         run=fields.get("run"),
         cell=fields.get("cell"),
     )
+
+
+def is_ours(method: str) -> bool:
+    """Whether we wrote this GPSProcessingMethod, wherever that was."""
+    return method.startswith("geotagger ")
 
 
 def speaks_of(at: str | None, latitude: float, longitude: float) -> bool:

@@ -7,7 +7,7 @@ trusted at all (0,0; beyond the poles; no hemisphere) is no fix, and a problem s
 import math
 
 from geotagger.geo import is_believable, is_place
-from geotagger.marks import mark_of
+from geotagger.marks import is_ours, mark_of
 from geotagger.photo.moment import gps_moment
 from geotagger.photo.tags import Tags
 from geotagger.photo.values import GpsFix
@@ -38,14 +38,18 @@ def gps_fix(tags: Tags, xmp: bytes | None) -> tuple[GpsFix | None, list[str]]:
     if tags.text("gps", _STATUS).upper() == "V":
         problems.append("GPS: the receiver called its position void")
     mode = tags.text("gps", _MEASURE_MODE)
+    method = processing_method(tags)
+    mark = mark_of(method, latitude, longitude)
+    # the radius of an estimate says nothing of the place that the owner put there instead
+    is_error_ours = mark is None and is_ours(method)
     return GpsFix(
         latitude,
         longitude,
         altitude_m=_altitude(tags),
-        error_m=_bounded(tags.number("gps", _POSITIONING_ERROR), _EARTH_HALF_M),
+        error_m=None if is_error_ours else _bounded(tags.number("gps", _POSITIONING_ERROR), _EARTH_HALF_M),
         dop=_bounded(tags.number("gps", _DOP), 1000.0),
         utc=gps_moment(tags),
-        mark=mark_of(processing_method(tags), latitude, longitude),
+        mark=mark,
         dimensions=int(mode) if mode in ("2", "3") else None,
     ), problems
 

@@ -52,6 +52,7 @@ def test_in_exif(copied: Copied) -> None:
     assert fix is not None
     assert (fix.latitude, fix.longitude) == pytest.approx((48.85, 2.35))
     assert fix.mark is None
+    assert fix.error_m is None, "the estimate's radius, which ExifTool left, too"
     refuses_and_forgets_nothing(photo, photo)
 
 
