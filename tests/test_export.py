@@ -114,6 +114,11 @@ def test_a_gpx_time_is_utc() -> None:
     assert root.findtext(f"{GPX}wpt/{GPX}time") == "2024-05-17T12:30:00.250Z"
 
 
+def test_a_sidecars_position_is_no_estimate() -> None:
+    assert "estimate" not in "".join(FORMATS["kml"]([photo(rung="sidecar")]))
+    assert "estimate" in "".join(FORMATS["kml"]([photo(rung="neighbours")]))
+
+
 def test_csv_has_a_header_and_crlf() -> None:
     text = "".join(FORMATS["csv"]([photo('/a "quoted", name.jpg')]))
     assert text.startswith(",".join(CSV_COLUMNS) + "\r\n")

@@ -22,6 +22,9 @@ def undo(
         list[str] | None,
         typer.Option("--only", metavar="PATH", help="Only this photo, or the photos below this folder."),
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would become of each photo; change nothing.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     index: IndexOption = None,
     wait: WaitOption = False,
@@ -36,25 +39,28 @@ def undo(
     """
     from geotagger.cli.report import Reporter
     from geotagger.index import index_exists, open_index
-    from geotagger.tag.undo import run_to_undo
+    from geotagger.tag.undo import foresee_undo, run_to_undo
     from geotagger.tag.undo import undo as take_back
 
     if not index_exists(index):
         raise UsageError(
             "there is nothing to undo: nothing has been tagged yet, or --index names another file"
         )
-    with open_index(index) as opened:
+    with open_index(index, mode="read" if dry_run else "write") as opened:
         chosen = run_to_undo(opened, run)
-        if not yes:
+        if not yes and not dry_run:
             _ask(f"Undo run {chosen.id} of {chosen.started} ({chosen.command}, {chosen.written} photos)?")
         reporter = Reporter(as_json=as_json)
         with reporter.shown():
-            tally = take_back(opened, chosen, only or (), reporter.outcome, wait=wait)
+            if dry_run:
+                tally = foresee_undo(opened, chosen, only or (), reporter.outcome)
+            else:
+                tally = take_back(opened, chosen, only or (), reporter.outcome, wait=wait)
     if not tally.seen:
         say(f"nothing of run {chosen.id} is left to undo{' there' if only else ''}")
-    else:
+    elif not dry_run:
         say(_COMES_BACK)
-    reporter.summary(tally, f"Run {chosen.id} undone")
+    reporter.summary(tally, f"Run {chosen.id}, dry run" if dry_run else f"Run {chosen.id} undone")
     raise typer.Exit(1 if tally.failures else 0)
 
 

@@ -13,7 +13,7 @@ from geotagger.index import Index, index_exists, open_index
 from geotagger.index.journal import Entry
 from geotagger.index.learned import SETTLED
 from geotagger.index.runs import Run
-from geotagger.metadata import Edit, restore, sweep_temporaries, sync_folders
+from geotagger.metadata import Edit, restore, settle, sweep_temporaries, sync_folders
 from geotagger.tag.chunks import chunks
 from geotagger.tag.outcome import COULD_NOT_WRITE, Outcome, Report, Tally
 from geotagger.tag.writing import GROUP, keep_as_unchanged, repair, target_now
@@ -54,6 +54,42 @@ def undo(index: Index, run: Run, only: Sequence[str], report: Report, *, wait: b
     return tally
 
 
+_COVERED = "a later run wrote it again; undo that one first"
+
+_FORESEEN = {
+    "new": "dry run: it would be as it was before",
+    "old": "dry run: it is as it was before already",
+    "other": "dry run: it was changed since; only the position would go, where it is still the one written",
+}
+
+
+def foresee_undo(index: Index, run: Run, only: Sequence[str], report: Report) -> Tally:
+    """What `undo` would do; nothing is changed, not even the index."""
+    tally = Tally()
+    outcomes: dict[str, Outcome] = {}
+    for entry in index.journal.done_by(run.id, [os.path.realpath(path) for path in only]):
+        outcome = _foreseen(entry)
+        if outcome.status != "skipped" or entry.path not in outcomes:
+            outcomes[entry.path] = outcome
+    for outcome in outcomes.values():
+        tally.add(outcome)
+        report(outcome)
+    return tally
+
+
+def _foreseen(entry: Entry) -> Outcome:
+    if entry.covered:
+        return Outcome(entry.path, "kept", _COVERED)
+    edit = Edit.from_json(entry.edit.decode())
+    try:
+        state = settle(edit, target_now(edit, entry.path), photo=entry.path)
+    except WriteError as error:
+        return Outcome(entry.path, "failed", str(error), COULD_NOT_WRITE)
+    if state == "missing":
+        return Outcome(entry.path, "kept", f"{entry.path}: it is no longer there", "changed since")
+    return Outcome(entry.path, "skipped", _FORESEEN[state])
+
+
 def _undo_group(index: Index, run: Run, entries: Sequence[Entry], tell: Report) -> None:
     undone: list[Entry] = []
     touched: list[str] = []
@@ -79,7 +115,7 @@ def _undo_group(index: Index, run: Run, entries: Sequence[Entry], tell: Report) 
 def _put_back(entry: Entry, touched: list[str]) -> Outcome:
     """Undoes one edit. What is not done stays in the journal as it was: the file still holds it."""
     if entry.covered:
-        return Outcome(entry.path, "kept", "a later run wrote it again; undo that one first")
+        return Outcome(entry.path, "kept", _COVERED)
     edit = Edit.from_json(entry.edit.decode())
     try:
         done = restore(edit, target_now(edit, entry.path), photo=entry.path)

@@ -37,15 +37,22 @@ def test_a_parent_takes_over_what_is_known_of_its_children(
     make_photo(Path(os.fsdecode(os.fsencode(child) + b"/caf\xe9.jpg")))
     make_photo(Path(other) / "z.jpg")
     first = record_all(index, Path(child))
-    record_all(index, Path(other))
+    second = record_all(index, Path(other))
     index.learned.put(first.id, "movement", {"km": 5})
+    index.learned.put(second.id, "movement", {"km": 7})
+    index.learned.put(first.id, "clocks", {"Canon": 1.0})
+    index.learned.put(second.id, "clocks", {"Canon": 2.0, "Nikon": 3.0})
+    index.learned.add_sidecar_folder(second.id, "/sidecars")
     before = {known.path: known.id for known in index.photos.in_time(first.id)}
     root = index.roots.root_for(parent)
     assert index.roots.all() == [root]
     after = {known.path: known.id for known in index.photos.in_time(root.id)}
     assert before.items() <= after.items()
     assert len(after) == 8
+    # what was learned is the larger one's, what the owner told of either holds for both
     assert index.learned.get(root.id, "movement") == {"km": 5}
+    assert index.learned.get(root.id, "clocks") == {"Canon": 1.0, "Nikon": 3.0}
+    assert index.learned.sidecar_folders(child) == ["/sidecars"]
     comparison = index.compare(root, folders([parent]))
     assert list(comparison) == []
     assert (comparison.unchanged, comparison.gone) == (8, 0)

@@ -83,6 +83,17 @@ def test_undo_restores_the_exact_bytes_and_times(geotagger: Geotagger, tmp_path:
     assert {name for name, record in again.items() if record["status"] == "written"} == scene.stripped
 
 
+def test_a_dry_undo_says_what_would_be_and_changes_nothing(geotagger: Geotagger, tmp_path: Path) -> None:
+    scene = walk_through_town(tmp_path / "photos", 6)
+    geotagger("tag", scene.folder)
+    after = bytes_of(scene.folder)
+    said = geotagger("undo", "--dry-run", "--json").by_name()
+    assert said.keys() == scene.stripped
+    assert {record["reason"] for record in said.values()} == {"dry run: it would be as it was before"}
+    assert bytes_of(scene.folder) == after
+    assert "dry run: it would be as it was before" in geotagger("undo", "--dry-run").out
+
+
 def test_undo_of_some_leaves_the_others(geotagger: Geotagger, tmp_path: Path) -> None:
     scene = walk_through_town(tmp_path / "photos")
     before = bytes_of(scene.folder)
