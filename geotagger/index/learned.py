@@ -30,6 +30,8 @@ SIDECAR_FOLDERS = "sidecar-folders"
 
 
 class Learned:
+    """The values by root and key."""
+
     def __init__(self, store: Store) -> None:
         self._store = store
 

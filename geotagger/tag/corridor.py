@@ -90,6 +90,12 @@ def _walk(stage: Stage) -> None:
     stage.told = _remembered(stage)
     if options.writing.sidecar_folder is not None:
         stage.index.learned.add_sidecar_folder(stage.root.id, str(options.writing.sidecar_folder))
+    sidecar_folders = stage.index.learned.sidecar_folders(stage.root.path)
+    for folder in sidecar_folders:
+        if not os.path.isdir(folder):
+            listener.note(
+                f"{folder}: sidecars of {stage.root.path} lay there; without it their photos are new"
+            )
     same = _has_same_settings(stage)
     # until this run is through, whatever cuts it off must leave the next one something to do
     _forget_settled(stage)
@@ -101,7 +107,7 @@ def _walk(stage: Stage) -> None:
             stage.root,
             stage.below,
             exclude=options.exclude,
-            sidecar_folders=stage.index.learned.sidecar_folders(stage.root.path),
+            sidecar_folders=sidecar_folders,
             clocks=lambda: stage.clocks,
             readers=stage.readers,
             read_only=options.dry_run,

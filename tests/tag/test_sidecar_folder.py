@@ -134,5 +134,5 @@ def test_leftovers_in_the_sidecar_folder_are_swept(geotagger: Geotagger, scene: 
 def test_an_archive_may_lose_its_sidecar_folder(geotagger: Geotagger, scene: Scene, beside: Path) -> None:
     geotagger("tag", scene.folder, "--write", "sidecar", "--sidecar-folder", beside)
     shutil.rmtree(beside)
-    geotagger("tag", scene.folder, "--write", "none")
+    assert str(beside) in geotagger("tag", scene.folder, "--write", "none").err
     geotagger("forget", "--estimates", scene.folder, "--yes")
