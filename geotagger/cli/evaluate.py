@@ -117,7 +117,7 @@ def evaluate(
         )
     seeds = seeds or [0, 1, 2]
     options = Options(within, certainty, not no_habits, not no_time_zone, not no_sequence)
-    everything: list[Hidden] = []
+    ways: list[list[Hidden]] = []
     for days in (False, True) if whole_days is None else (whole_days,):
         setting = Setting(share, days, options, parse_clocks(clock or []), reference)
         results = []
@@ -129,9 +129,9 @@ def evaluate(
         if plots is not None:
             report.draw(plots)
         report.emit() if as_json else report.show()
-        everything += results
+        ways.append(results)
     if calibrate:
-        _keep(everything, paths, index)
+        _keep(ways, paths, index)
 
 
 def _on_labels(
@@ -160,7 +160,7 @@ def _in_words(share: float, days: bool, seeds: Sequence[int], placed: int) -> st
     return f"{share:.0%} {what} hidden ({drawn}), of {placed} photos with a place"
 
 
-def _keep(results: "Sequence[Hidden]", paths: Sequence[str], index: Path | None) -> None:
+def _keep(ways: "Sequence[Sequence[Hidden]]", paths: Sequence[str], index: Path | None) -> None:
     import os
 
     from geotagger.archive import lock
@@ -169,7 +169,7 @@ def _keep(results: "Sequence[Hidden]", paths: Sequence[str], index: Path | None)
     from geotagger.index.learned import CALIBRATION, SETTLED
     from geotagger.tag.corridor import by_root
 
-    calibration = calibrate(results)
+    calibration = calibrate(ways)
     places = [os.path.realpath(path) for path in paths]
     held = [place if os.path.isdir(place) else os.path.dirname(place) for place in places]
     with lock(list(dict.fromkeys(held)), wait=True, waiting=say), open_index(index) as opened:

@@ -9,10 +9,11 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from geotagger.estimate.evaluation import OURS, Hidden, least_confidence_for
 from geotagger.estimate.learning import fit_logistic
-from geotagger.estimate.movement import Correction, Movement
+from geotagger.estimate.movement import Correction, FloatArray, Movement
 
 PRECISIONS = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.99)
 
@@ -20,7 +21,8 @@ PRECISIONS = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.99)
 @dataclass(frozen=True, slots=True)
 class Calibration:
     """pictured: correction of estimates to which a picture contributed. least_confidence: for each
-    precision the lowest confidence that keeps it, 1.01 where none did. photos: how many taught it."""
+    precision the lowest confidence that keeps it in every way of hiding, 1.01 where none did. photos: how
+    many taught it."""
 
     pictured: Correction
     least_confidence: tuple[tuple[float, float], ...]
@@ -45,28 +47,36 @@ class Calibration:
         return replace(movement, pictured=self.pictured)
 
 
-def calibrate(results: Sequence[Hidden]) -> Calibration:
-    """From hidden photos, of several seeds and ways of hiding."""
-    told = [h for h in results if OURS in h.said and np.isfinite(h.said[OURS].radius_km)]
-    stated = np.array([h.said[OURS].confidence for h in told])
-    inside = np.array([h.error_km(OURS) <= h.said[OURS].radius_km for h in told], dtype=np.bool_)
-    lag = np.array([h.lag_s for h in told])
-    radius = np.array([h.said[OURS].radius_km for h in told])
-    pictured = np.array([h.pictured for h in told], dtype=np.bool_)
-    correction = Correction()
-    if pictured.any():
-        correction = fit_logistic(
-            stated[pictured, None], inside[pictured, None], radius[pictured, None], lag[pictured]
-        )
-        stated[pictured] = [
-            float(correction.apply(np.array([p]), np.array([km]), seconds)[0])
-            for p, km, seconds in zip(stated[pictured], radius[pictured], lag[pictured], strict=True)
-        ]
+def calibrate(ways: Sequence[Sequence[Hidden]]) -> Calibration:
+    """From hidden photos of several seeds, for each way of hiding. The strictest way draws the line: nobody
+    knows which of them the photos to come are like, and what single photos gain would pay for whole days."""
+    told = [[h for h in way if OURS in h.said and np.isfinite(h.said[OURS].radius_km)] for way in ways]
+    correction = _picture_correction([h for way in told for h in way if h.pictured])
+    outcomes = [_outcomes(way, correction) for way in told if way]
     lines = []
     for precision in PRECISIONS:
-        line = least_confidence_for(stated, inside, precision) if len(told) else None
-        lines.append((precision, 1.01 if line is None else line))
-    return Calibration(correction, tuple(lines), len(told))
+        drawn = [least_confidence_for(stated, inside, precision) for stated, inside in outcomes]
+        lines.append((precision, max((1.01 if line is None else line for line in drawn), default=1.01)))
+    return Calibration(correction, tuple(lines), sum(map(len, told)))
+
+
+def _picture_correction(pictured: Sequence[Hidden]) -> Correction:
+    if not pictured:
+        return Correction()
+    stated, inside = _outcomes(pictured, Correction())
+    radius = np.array([h.said[OURS].radius_km for h in pictured])
+    lag = np.array([h.lag_s for h in pictured])
+    return fit_logistic(stated[:, None], inside[:, None], radius[:, None], lag)
+
+
+def _outcomes(way: Sequence[Hidden], pictured: Correction) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """The confidences as they would be told with the correction, and which places lay inside."""
+    stated = []
+    for one in way:
+        said = one.said[OURS]
+        told, radius = np.array([said.confidence]), np.array([said.radius_km])
+        stated.append(float(pictured.apply(told, radius, one.lag_s)[0]) if one.pictured else said.confidence)
+    return np.array(stated), np.array([h.error_km(OURS) <= h.said[OURS].radius_km for h in way])
 
 
 def least_confidence(precision: float, calibration: Calibration | None) -> float:

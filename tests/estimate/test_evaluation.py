@@ -94,16 +94,17 @@ def test_a_precision_that_was_calibrated_is_kept_on_photos_never_seen() -> None:
     on photos that took no part in the calibration."""
     kept: list[bool] = []
     asked = 0
-    for person, make in enumerate((life, commuter, pair, life)):
-        photos = make(200 + person)
-        hidden = hide(photos, Setting(0.3, whole_days=person % 2 > 0), 99)
+    for person in range(12):
+        photos = (life, commuter, pair)[person % 3](300 + person)
+        setting = Setting(0.3, whole_days=person % 4 > 1)
+        hidden = hide(photos, setting, 99)
         shown = [
             replace(p, clocked=replace(p.clocked, latitude=None, longitude=None)) if h else p
             for p, h in zip(photos, hidden, strict=True)
         ]
-        taught = [h for days in (False, True) for h in evaluate_archive(shown, Setting(0.3, days), 0)]
+        taught = [evaluate_archive(shown, Setting(0.3, days), 0) for days in (False, True)]
         line = least_confidence(0.9, calibrate(taught))
-        for one in evaluate_archive(photos, Setting(0.3, whole_days=person % 2 > 0), 99):
+        for one in evaluate_archive(photos, setting, 99):
             said = one.said.get(OURS)
             asked += 1
             if said is not None and said.confidence >= line:
@@ -158,12 +159,22 @@ def test_the_line_drawn_for_a_precision_keeps_it(rows: list[tuple[float, bool]],
 
 def test_a_calibration_survives_storage_and_draws_the_line() -> None:
     results = [_hidden(n % 10 < 9, 0.95) for n in range(100)] + [_hidden(n % 2 == 0, 0.6) for n in range(100)]
-    learned = Calibration.from_dict(json.loads(json.dumps(calibrate(results).to_dict())))
+    learned = Calibration.from_dict(json.loads(json.dumps(calibrate([results]).to_dict())))
     assert learned.photos == 200
     assert least_confidence(0.9, learned) == pytest.approx(0.95)
     assert least_confidence(0.7, learned) == pytest.approx(0.6)
     assert least_confidence(0.99, learned) > 1
     assert least_confidence(0.9, None) == 0.9
+
+
+def test_the_harder_way_of_hiding_draws_the_line() -> None:
+    single = [_hidden(n % 20 < 19, 0.6 + 0.3 * n / 200) for n in range(200)]
+    days = [_hidden(n % 10 < (9 if n >= 100 else 5), 0.6 + 0.3 * n / 200) for n in range(200)]
+    assert least_confidence(0.9, calibrate([single])) < 0.62
+    assert least_confidence(0.9, calibrate([single, days])) == pytest.approx(0.75, abs=0.02)
+    assert least_confidence(0.9, calibrate([days, single])) == least_confidence(
+        0.9, calibrate([single, days])
+    )
 
 
 def test_reliability_and_risk_add_up() -> None:
