@@ -29,6 +29,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from geotagger.engine.cores import usable_cores
 from geotagger.engine.values import Runner
 
 SECONDS_EACH = 2.0
@@ -88,8 +89,8 @@ def main() -> None:
         base = [sys.executable, "-m", "benchmarks.engines", str(given.pack), "--photos", str(given.photos)]
         base += ["--batches", *map(str, given.batches), *(["--per-core"] if given.per_core else [])]
         commands = {name: [*base, "--one", name, "--inputs", str(inputs)] for name in ENGINES}
-        if given.per_core:
-            os.environ["OMP_NUM_THREADS"] = "1"
+        # said outright, since MXNet takes only half of the processors for cores
+        os.environ["OMP_NUM_THREADS"] = "1" if given.per_core else str(usable_cores())
         if given.mxnet_python and given.mxnet_files:
             symbol = next(given.mxnet_files.glob("*-symbol.json"))
             params = next(given.mxnet_files.glob("*.params"))
@@ -147,7 +148,6 @@ def photos_for(folder: Path, photos: Path, count: int) -> NDArray[np.float32]:
 
 def _runner(engine: str, variant: str, batch_a_core: bool = False) -> Open:
     def open_one(folder: Path, threads: int | None) -> tuple[Forward, int]:
-        from geotagger.engine.cores import usable_cores
         from geotagger.engine.devices import Device
         from geotagger.engine.onnx_runner import OnnxRunner
         from geotagger.engine.opening import lanes_of

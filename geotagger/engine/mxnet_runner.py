@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from geotagger.engine.cores import usable_cores
 from geotagger.engine.devices import Device
 from geotagger.engine.values import Batch, OutOfMemoryError, Outputs
 from geotagger.errors import EngineError
@@ -90,6 +91,8 @@ def _import_mxnet() -> Any:
         warnings.simplefilter("ignore")
         if "bool" not in np.__dict__:
             np.__dict__["bool"] = bool  # numpy 1.24 dropped the alias that MXNet still imports
+        # by itself MXNet takes every second processor for the other thread of a core
+        os.environ.setdefault("OMP_NUM_THREADS", str(usable_cores()))
         os.environ.setdefault("MXNET_SUBGRAPH_VERBOSE", "0")  # else it announces its backend on stderr
         try:
             return importlib.import_module("mxnet")
