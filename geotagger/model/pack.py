@@ -3,7 +3,8 @@
 Loads packs and checks them, finds installed ones by name, writes new ones so that a folder is
 either a whole pack or not there. model.onnx takes `data`, float32 (n, 3, S, S), and gives
 `probabilities`, float32 (n, classes), and, where the network has them, `features`, float32
-(n, d), what its last layer sees. Loading reads no weights. Knows nothing of runtimes.
+(n, d), what its last layer sees. Loading reads no weights, and no cells that have not changed
+since they were checked: a run with nothing to do loads a pack each time. Knows nothing of runtimes.
 """
 
 import dataclasses
@@ -18,16 +19,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import platformdirs
 
-from geotagger.cells import CellTable
 from geotagger.errors import ModelNotInstalledError, PackError, UsageError
 from geotagger.model.catalogue import read_catalogue
-from geotagger.model.cells_csv import check_cells, read_cells, write_cells
 from geotagger.model.manifest import FileRecord, Manifest, check_name, read_manifest, write_manifest
 from geotagger.model.onnx_graph import FLOAT, GraphInfo, TensorInfo, read_graph
 from geotagger.model.preprocessing import Preprocessing, table_of
+
+if TYPE_CHECKING:
+    from geotagger.cells import CellTable
 
 MANIFEST, NETWORK, CELLS = "pack.toml", "model.onnx", "cells.csv"
 _HOW_TO_LOOK = "`geotagger models list` shows which there are"
@@ -44,8 +47,12 @@ class ModelPack:
 
     folder: Path
     manifest: Manifest
-    cells: CellTable
     cells_sha256: str
+
+    @cached_property
+    def cells(self) -> "CellTable":
+        """Row i is class i. Read when first asked for; PackError where the list is not sound."""
+        return _cells_of(self.folder, self.manifest)
 
     @property
     def name(self) -> str:
@@ -127,8 +134,17 @@ def load_pack(folder: Path) -> ModelPack:
             raise PackError(f"{folder / MANIFEST}: [files] lacks {needed}; import or pull the model again")
     for name, record in manifest.files.items():
         _check_size(folder / name, record, exact=name != CELLS)
+    _check_network(folder / NETWORK, read_graph(folder / NETWORK), manifest)
+    pack = ModelPack(folder, manifest, _sha256_of(folder / CELLS))
+    if pack.cells_sha256 != manifest.files[CELLS].sha256:
+        _cells_of(folder, manifest)  # somebody has changed the list since it was checked
+    return pack
+
+
+def _cells_of(folder: Path, manifest: Manifest) -> "CellTable":
+    from geotagger.model.cells_csv import read_cells
+
     cells = read_cells(folder / CELLS)
-    _check_network(folder / NETWORK, read_graph(folder / NETWORK), manifest, cells)
     if manifest.classes != len(cells):
         raise PackError(
             f"{folder / MANIFEST}: output.classes is {manifest.classes:,}, but {CELLS} has {len(cells):,} "
@@ -139,22 +155,24 @@ def load_pack(folder: Path) -> ModelPack:
             f"{folder / MANIFEST}: output.suspect is {manifest.suspect}, but {CELLS} has "
             f"{int(cells.suspect.sum())} leaf cells; import or pull the model again"
         )
-    return ModelPack(folder, manifest, cells, _sha256_of(folder / CELLS))
+    return cells
 
 
 def verify_pack(pack: ModelPack) -> None:
-    """Reads every file of the pack and compares its checksum; PackError for one that changed."""
+    """Reads every file of the pack, compares its checksum and checks the cells; PackError for one
+    that changed."""
     for name, record in pack.manifest.files.items():
         if _sha256_of(pack.folder / name) != record.sha256:
             raise PackError(
                 f"{pack.folder / name}: changed since the pack was written; import or pull the model again"
             )
+    _cells_of(pack.folder, pack.manifest)
 
 
 def write_pack(
     folder: Path,
     manifest: Manifest,
-    cells: CellTable,
+    cells: "CellTable",
     network: Path | Callable[[Path], object],
     *,
     replace: bool = False,
@@ -166,6 +184,8 @@ def write_pack(
     `suspect`, `features`, `created`) is filled in here. With `replace` a pack that is there
     makes way; anything else that is there never does.
     """
+    from geotagger.model.cells_csv import check_cells
+
     check_name(manifest.name)
     check_free(folder, replace)
     check_cells(cells, folder / CELLS)
@@ -177,7 +197,8 @@ def write_pack(
         raise PackError(f"{folder}: cannot be made ({error.strerror}); nothing was written") from None
     try:
         _fill(unfinished, manifest, cells, network)
-        load_pack(unfinished)  # the checks every later user makes, before anybody sees the pack
+        # the checks every later user makes, before anybody sees the pack
+        _cells_of(unfinished, load_pack(unfinished).manifest)
         unfinished.chmod(0o755)
         _move_into_place(unfinished, folder)
     except OSError as error:
@@ -226,8 +247,10 @@ def save_manifest(pack: ModelPack, manifest: Manifest) -> ModelPack:
 
 
 def _fill(
-    folder: Path, manifest: Manifest, cells: CellTable, network: Path | Callable[[Path], object]
+    folder: Path, manifest: Manifest, cells: "CellTable", network: Path | Callable[[Path], object]
 ) -> None:
+    from geotagger.model.cells_csv import write_cells
+
     if isinstance(network, Path):
         shutil.copyfile(network, folder / NETWORK)
     else:
@@ -289,7 +312,7 @@ def _check_size(path: Path, record: FileRecord, *, exact: bool) -> None:
         )
 
 
-def _check_network(path: Path, graph: GraphInfo, manifest: Manifest, cells: CellTable) -> None:
+def _check_network(path: Path, graph: GraphInfo, manifest: Manifest) -> None:
     edge = manifest.preprocessing.input_size
     wanted = TensorInfo("data", FLOAT, (None, 3, edge, edge))
     if graph.inputs != (wanted,):
@@ -297,11 +320,11 @@ def _check_network(path: Path, graph: GraphInfo, manifest: Manifest, cells: Cell
             f"{path}: its input is {_told(graph.inputs)}, not float32 data (n, 3, {edge}, {edge})"
         )
     probabilities = graph.output("probabilities")
-    if probabilities != TensorInfo("probabilities", FLOAT, (None, len(cells))):
-        has = _told(graph.outputs)
+    classes = manifest.classes
+    if probabilities != TensorInfo("probabilities", FLOAT, (None, classes)):
         raise PackError(
-            f"{path}: {CELLS} has {len(cells):,} cells, but the network gives {has}; "
-            f"it must give float32 probabilities (n, {len(cells)}), one for each cell"
+            f"{path}: there are {classes:,} cells, but the network gives {_told(graph.outputs)}; "
+            f"it must give float32 probabilities (n, {classes}), one for each cell"
         )
     features = graph.output("features")
     if features is not None and (

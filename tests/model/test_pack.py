@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 
 from geotagger.cells import CellTable
 from geotagger.errors import ModelNotInstalledError, PackError, UsageError
+from geotagger.model import cells_csv
+from geotagger.model.cells_csv import read_cells
 from geotagger.model.manifest import (
     Accuracy,
     FileRecord,
@@ -216,7 +218,7 @@ def edit(path: Path, old: str, new: str) -> None:
         ("scale = 256.0", "", "input: scale is missing"),
         ("scale = 256.0", "scale = 256.0\nzoom = 1", "zoom is not known"),
         ("123.68,", "", "mean must be three numbers"),
-        ("classes = 11", "classes = 12", "output.classes is 12, but cells.csv has 11 cells"),
+        ("classes = 11", "classes = 12", "there are 12 cells, but the network gives"),
         ("suspect = 0", "suspect = 3", "output.suspect is 3, but cells.csv has 0 leaf cells"),
         ('[files."model.onnx"]', '[files."other.onnx"]', "lacks model.onnx"),
         ('[files."model.onnx"]', '[files."../model.onnx"]', "not a file of the pack's own folder"),
@@ -230,7 +232,7 @@ def edit(path: Path, old: str, new: str) -> None:
 def test_a_wrong_manifest_is_refused_by_file_and_line(toy: ModelPack, old: str, new: str, told: str) -> None:
     edit(toy.folder / "pack.toml", old, new)
     with pytest.raises(PackError) as error:
-        load_pack(toy.folder)
+        verify_pack(load_pack(toy.folder))
     assert told in str(error.value)
     assert str(error.value).startswith(str(toy.folder))
     assert "\n" not in str(error.value)
@@ -257,7 +259,7 @@ def damage(name: str, change: Callable[[bytes], bytes]) -> Callable[[Path], obje
         (lambda folder: (folder / "cells.csv").unlink(), r"cells\.csv: the pack lacks this file"),
         (
             damage("cells.csv", lambda data: data[: data.index(b"\n10,") + 1]),
-            r"has 10 cells, but the network",
+            r"output.classes is 11, but cells.csv has 10 cells",
         ),
         (
             damage("cells.csv", lambda data: data.replace(b",4", b",4.7E+064,4", 1)),
@@ -270,6 +272,20 @@ def test_a_damaged_file_is_refused(toy: ModelPack, harm: Callable[[Path], object
     with pytest.raises(PackError, match=told) as error:
         load_pack(toy.folder)
     assert "\n" not in str(error.value)
+
+
+def test_cells_are_read_at_once_only_where_they_have_changed(
+    toy: ModelPack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+    monkeypatch.setattr(cells_csv, "read_cells", lambda path: read.append(path) or read_cells(path))
+    same = load_pack(toy.folder)
+    assert read == []
+    assert same.cells is same.cells
+    damage("cells.csv", lambda data: data.replace(b"\n0,", b"\n00,", 1))(toy.folder)
+    with pytest.raises(PackError, match=r"cells\.csv: line 2: class `00` where 0 is due"):
+        load_pack(toy.folder)
+    assert read == [toy.folder / "cells.csv"] * 2
 
 
 def test_a_changed_network_of_the_same_size_is_found_by_verifying(toy: ModelPack) -> None:
