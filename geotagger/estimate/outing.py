@@ -30,6 +30,7 @@ from geotagger.estimate.prior import (
     Known,
     Mixture,
     Surroundings,
+    class_priors,
     mixture,
     surroundings,
     weighed_by_zone,
@@ -145,7 +146,7 @@ def weigh_outing(
     has_prior = mix.weight.sum(axis=1) > 0
     pictured = np.array([table is not None and _says_anything(o) for o in photos], dtype=np.bool_)
     shown, bare = np.flatnonzero(pictured), np.flatnonzero(~pictured & has_prior)
-    by_picture = _pictured(photos, utc, shown, has_prior, mix, table, options)
+    by_picture = _pictured(photos, utc, shown, has_prior, mix, table, movement.zone_trust, options)
     by_others = states_of_prior(utc[bare], mix, bare)
     masses = by_picture.points.mass, by_others.points.mass
     if options.sequence:
@@ -164,6 +165,7 @@ def _pictured(
     has_prior: NDArray[np.bool_],
     mix: Mixture,
     table: CellTable | None,
+    zone_trust: float,
     options: Options,
 ) -> States:
     """The states of the photos whose pictures say something."""
@@ -179,7 +181,10 @@ def _pictured(
     if len(both):
         parts.append((both, states_of_both(utc[shown[both]], offers.of(both), table, mix, shown[both])))
     if len(alone):
-        parts.append((alone, states_of_pictures(utc[shown[alone]], offers.of(alone), table)))
+        offered, times = offers.of(alone), utc[shown[alone]]
+        stated = [photos[n].utc_offset_s if options.time_zone else None for n in shown[alone]]
+        of_class = class_priors(offered.photo, offered.classes, table, times, stated, zone_trust)
+        parts.append((alone, states_of_pictures(times, offered, table, of_class)))
     return interleaved(parts)
 
 
@@ -265,7 +270,15 @@ def conclude(weighed: Weighed, movement: Movement, options: Options) -> list[Est
         leaves = leaves_of(clouds)
         cells = deepest_cells(clouds, leaves, options.certainty)
         leading = candidates(clouds, found, leaves, options.within_km)
-        told = Told(weighed.around, weighed.fixes, movement, pictures, options.sequence, options.habits)
+        told = Told(
+            weighed.around,
+            weighed.fixes,
+            movement,
+            pictures,
+            options.sequence,
+            options.habits,
+            options.time_zone,
+        )
         lat, lng = found.latitude.tolist(), found.longitude.tolist()
         words = words_of(told, weighed.photos, group.rows, found, group.pictured)
         radius, confidence = found.radius_km.tolist(), found.confidence.tolist()

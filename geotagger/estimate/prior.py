@@ -4,18 +4,24 @@ For each photo: the fixes before and after, the point between them, longer trips
 the places visited near in time. All photos at once, in arrays; the density is normalised
 by construction, so that the parameters can be learned by likelihood.
 
-Takes known places and times, gives mixtures and the clouds drawn from them. Knows nothing of
-pictures.
+Where no place is known, the classes of the network in the time zone that the camera states.
+
+Takes known places and times, gives mixtures and the clouds drawn from them. Knows nothing of what
+pictures show.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TypeVar
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geotagger.estimate.clock import offset_at
+from geotagger.cells import CellTable
+from geotagger.estimate.clock import offset_at, zone_at
 from geotagger.estimate.cloud import Cloud, distances_km
 from geotagger.estimate.movement import (
     DAY_S,
@@ -28,6 +34,7 @@ from geotagger.estimate.movement import (
 )
 from geotagger.estimate.reference import USUAL_KM, USUAL_TAIL
 from geotagger.estimate.values import Alike
+from geotagger.estimate.visual import ById, samples_of
 from geotagger.geo import destination, distance_km, interpolate, unit_vectors
 
 Number = TypeVar("Number", np.float64, np.int64)
@@ -45,6 +52,8 @@ _FIRST_VISIT = 5
 _TOWN_KM = 3.0
 _ALIKE_KM = 0.3
 _FARTHEST_KM = 5000.0
+_RULES_HOLD_S = 1800
+"""Legal times change at full and half hours of UTC."""
 _GOLDEN_DEG = 180 * (3 - np.sqrt(5))
 
 
@@ -369,6 +378,46 @@ def weighed_by_zone(
                 weight[row, column] *= (1 - trust) / trust
         weight[row] *= (1 - ANYWHERE) / max(float(weight[row].sum()), 1e-300)
     return Mixture(mix.lat, mix.lng, weight, mix.scale_km, mix.tail)
+
+
+def class_priors(
+    photo: IntArray,
+    classes: NDArray[np.int32],
+    table: CellTable,
+    utc: FloatArray,
+    offsets_s: Sequence[float | None],
+    trust: float,
+) -> FloatArray:
+    """The prior of each class (k,) of each photo (k,), ascending rows of the n photos of which nothing else
+    is known: as frequent as it was while training, weighed by the camera's time zone as above."""
+    prior = samples_of(table).prior[classes]
+    edges = np.searchsorted(photo, np.arange(len(utc) + 1))
+    for row, offset in enumerate(offsets_s):
+        if offset is not None and np.isfinite(utc[row]):
+            of_photo = slice(edges[row], edges[row + 1])
+            prior[of_photo] = _prior_in_zone(ById(table), int(utc[row] // _RULES_HOLD_S), offset, trust)[
+                classes[of_photo]
+            ]
+    return prior
+
+
+@lru_cache(maxsize=16)
+def _prior_in_zone(table: ById, period: int, offset_s: float, trust: float) -> FloatArray:
+    zones, zone_of = _zones_of(table)
+    now = datetime.fromtimestamp(period * _RULES_HOLD_S, UTC)
+    legal = [now.astimezone(zone).utcoffset() if zone else None for zone in zones]
+    fits = np.array([one is None or one.total_seconds() == offset_s for one in legal], dtype=np.bool_)
+    prior = samples_of(table.table).prior * np.where(fits, 1.0, (1 - trust) / trust)[zone_of]
+    return np.asarray(prior / prior.sum())
+
+
+@lru_cache(maxsize=4)
+def _zones_of(table: ById) -> tuple[list[ZoneInfo | None], IntArray]:
+    """The time zones in which the mean places of the classes lie, and which of them each class has."""
+    places = zip(table.table.lat.tolist(), table.table.lng.tolist(), strict=True)
+    number: dict[ZoneInfo | None, int] = {}
+    zone_of = [number.setdefault(zone_at(lat, lng), len(number)) for lat, lng in places]
+    return list(number), np.array(zone_of, dtype=np.int64)
 
 
 def _same_region(lat: FloatArray, lng: FloatArray, v_lat: FloatArray, v_lng: FloatArray) -> FloatArray:

@@ -116,12 +116,12 @@ def _shared(
     return np.concatenate(to), np.concatenate(leading), np.concatenate(means)
 
 
-def states_of_pictures(utc: FloatArray, offers: Offers, table: CellTable) -> States:
-    """Without any other knowledge the prior is the classifier's own: as probable as the class was."""
+def states_of_pictures(utc: FloatArray, offers: Offers, table: CellTable, of_class: FloatArray) -> States:
+    """Photos of which nothing else is known. of_class (k,): the prior of each offered class, the
+    classifier's own or what the camera's time zone makes of it (prior.py)."""
     samples, n = samples_of(table), len(utc)
     rows, owner = samples.of(offers.classes)
     photo = offers.photo[owner]
-    of_class = samples.prior[offers.classes]
     prior = of_class[owner] * samples.share[rows]
     mass = prior * offers.emission[owner]
     left_out = np.maximum(1.0 - np.bincount(offers.photo, of_class, n), 0.0) * offers.missed

@@ -109,8 +109,9 @@ def class_prior(table: CellTable) -> FloatArray:
     return np.asarray(counts / counts.sum())
 
 
-class _ById:
-    """A table is cached by which object it is: comparing its arrays would cost more than it saves."""
+class ById:
+    """A table as a key of caches, by which object it is: comparing its arrays would cost more
+    than it saves."""
 
     def __init__(self, table: CellTable) -> None:
         self.table = table
@@ -119,15 +120,15 @@ class _ById:
         return id(self.table)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _ById) and other.table is self.table
+        return isinstance(other, ById) and other.table is self.table
 
 
 def samples_of(table: CellTable) -> CellSamples:
-    return _samples_of(_ById(table))
+    return _samples_of(ById(table))
 
 
 @lru_cache(maxsize=4)
-def _samples_of(table: _ById) -> CellSamples:
+def _samples_of(table: ById) -> CellSamples:
     return CellSamples(table.table)
 
 

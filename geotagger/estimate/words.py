@@ -18,7 +18,8 @@ from geotagger.geo import distance_km
 @dataclass(frozen=True, slots=True)
 class Told:
     """What is said about a whole outing: the places around it and which of them are fixes at hand, how
-    many pictures there are, and whether they, and the archive's habits, were listened to."""
+    many pictures there are, and whether they, the archive's habits and the time zones that cameras state
+    were listened to."""
 
     around: Surroundings
     fixes: Mapping[int, Fix]
@@ -26,6 +27,7 @@ class Told:
     pictures: int
     sequence: bool
     habits: bool
+    time_zone: bool
 
 
 def words_of(
@@ -72,6 +74,8 @@ def _words(
         rungs.add("neighbours")
         source = "a point of a track" if fix is not None and fix.rung == "track" else "a photo with a place"
         words.append(f"neighbours: {source} {span(seconds)} {side}, {length(km)} from the estimate")
+    if told.time_zone and photo.utc_offset_s is not None and photo.utc is not None and photo.fix is None:
+        words.append(f"time zone: the camera's clock is set to {offset(photo.utc_offset_s)}")
     if photo.utc is None:
         words.append("no time is known: neither neighbours nor tracks can speak")
         if len(told.movement.utc) and photo.fix is None and told.habits:
@@ -82,6 +86,12 @@ def _words(
     if told.movement.learned_from == 0 and "neighbours" in rungs:
         words.append("how far this archive moves is not learned yet: the built-in prior was used")
     return tuple(sorted(rungs, key=RUNGS.index)), tuple(words)
+
+
+def offset(seconds: float) -> str:
+    """An offset from UTC as it is written: `UTC+09:00`."""
+    hours, minutes = divmod(round(abs(seconds) / 60), 60)
+    return f"UTC{'-' if seconds < 0 else '+'}{hours:02d}:{minutes:02d}"
 
 
 def length(km: float) -> str:

@@ -13,12 +13,15 @@ from geotagger.estimate.clock import offset_at
 from geotagger.estimate.explain import explain
 from geotagger.estimate.movement import Movement, learn_movement
 from geotagger.estimate.outing import Options, estimate_outing, estimate_stream
+from geotagger.estimate.prior import class_priors
 from geotagger.estimate.values import RUNGS, Estimate, Fix, Observation, Posterior
+from geotagger.estimate.visual import class_prior
 from geotagger.geo import distance_km
 from tests.estimate.archives import columns, life
 
 HOME, WORK = Fix(50.94, 6.96, 0.01, "camera"), Fix(50.98, 7.05, 0.01, "camera")
 HOUR, DAY = 3600.0, 86400.0
+CLASSES = np.array([0, 1], np.int32)
 
 
 def one(found: list[Estimate | None]) -> Estimate:
@@ -148,6 +151,46 @@ def cell_table() -> CellTable:
     from geotagger.cells import centres
 
     return CellTable(ids, *centres(ids))
+
+
+def test_without_any_fix_the_offset_of_the_clock_speaks_for_the_classes_in_its_zone() -> None:
+    lat, lng = np.array([48.85, 35.68, -33.9]), np.array([2.35, 139.7, 18.4])
+    ids = parents(leaf_ids(lat, lng), 9)
+    table = CellTable(ids, lat, lng, photos=np.array([500, 300, 200]))
+    paris, tokyo = Fix(48.85, 2.35, 0.01, "camera"), Fix(35.68, 139.7, 0.01, "camera")
+
+    def seen(in_paris: float, offset_s: float | None, *, time_zone: bool = True) -> Estimate:
+        shares = np.array([in_paris, 0.99 - in_paris], np.float32)
+        photo = Observation(0, 1_720_000_000.0, utc_offset_s=offset_s, posterior=Posterior(CLASSES, shares))
+        return one(estimate_outing([photo], None, None, Movement(), table, Options(time_zone=time_zone)))
+
+    found = seen(0.5, 9 * HOUR)
+    assert away_km(found, tokyo) < 30
+    assert "time zone: the camera's clock is set to UTC+09:00" in found.evidence
+    for unheard in (seen(0.5, None), seen(0.5, 9 * HOUR, time_zone=False), seen(0.5, 2 * HOUR)):
+        assert away_km(unheard, paris) < 30
+    assert seen(0.5, 2 * HOUR).confidence > seen(0.5, None).confidence
+    assert away_km(seen(0.985, 9 * HOUR), paris) < 30, (
+        "a clock that was never set must not outvote the picture"
+    )
+
+
+def test_the_prior_of_a_time_zone_is_that_of_the_plain_rule() -> None:
+    table, trust = cell_table(), 0.9
+    times, offsets = (
+        np.array([1_720_000_000.0, 1_700_000_000.0, np.nan, 0.0]),
+        [7200.0, -18000.0, 3600.0, None],
+    )
+    photo, classes = np.repeat(np.arange(4), 5), np.arange(20, dtype=np.int32)
+    found = class_priors(photo, classes, table, times, offsets, trust)
+    for row, (utc, offset) in enumerate(zip(times, offsets, strict=True)):
+        weight = class_prior(table)
+        if offset is not None and np.isfinite(utc):
+            legal = [offset_at(*place, utc) for place in zip(table.lat, table.lng, strict=True)]
+            assert any(one == timedelta(seconds=offset) for one in legal)
+            other = np.array([one != timedelta(seconds=offset) for one in legal])
+            weight = weight * np.where(other, (1 - trust) / trust, 1.0)
+        assert found[5 * row : 5 * row + 5] == pytest.approx((weight / weight.sum())[5 * row : 5 * row + 5])
 
 
 def picture(first: int, share: float) -> Posterior:

@@ -13,6 +13,7 @@ from geotagger.estimate.movement import Motion, radial_density
 from geotagger.estimate.sequence import REACH, join, potentials, weights
 from geotagger.estimate.states import SHARED_CLASSES, States, offers_of, states_of_pictures
 from geotagger.estimate.values import Posterior
+from geotagger.estimate.visual import class_prior
 from geotagger.geo import unit_vectors
 
 MOTION = Motion()
@@ -183,7 +184,9 @@ def test_states_of_many_photos_are_those_of_each_alone() -> None:
 
     def states(some: list[Posterior]) -> States:
         offers = offers_of(some, table, np.ones(len(some)), np.zeros(len(some), dtype=np.bool_))
-        return states_of_pictures(np.arange(len(some), dtype=np.float64), offers, table)
+        return states_of_pictures(
+            np.arange(len(some), dtype=np.float64), offers, table, class_prior(table)[offers.classes]
+        )
 
     together = states(said)
     for n, one in enumerate(said):
