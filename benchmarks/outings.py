@@ -1,7 +1,7 @@
-"""What the sequence gains over single pictures, as a curve over outing length, with how far the stated
-certainty is true; and its speed and memory.
+"""What the sequence gains over single pictures, as a curve over outing length, and the time zone that a
+camera states where no place is known; how far the stated certainty is true; speed and memory.
 
-    python -m benchmarks.outings ../shared/data [--only gain speed] [--photos 100000] [--share 1.0]
+    python -m benchmarks.outings ../shared/data [--only gain zone speed] [--photos 100000] [--share 1.0]
 
 Prints Markdown. Simulated classifiers (benchmarks/simulated.py), places of YFCC26k, cells of the
 published model. `--share` of the outings, for a quick look; standard errors are over outings.
@@ -17,6 +17,7 @@ import numpy as np
 
 from benchmarks.simulated import Classifier, photographed, places, published_cells, walk
 from geotagger.cells import CellTable
+from geotagger.estimate.clock import offset_at
 from geotagger.estimate.evaluation import THRESHOLDS_KM
 from geotagger.estimate.movement import Movement
 from geotagger.estimate.outing import Options, estimate_stream
@@ -29,6 +30,9 @@ SKILLS = ((3.0, 2.0), (2.0, 1.5))
 SCENES_S = (0.0, 120.0)
 """In what time pictures stop looking alike; at 0 each is a look of its own."""
 LIKENESS = 0.9
+PARTS = ("gain", "zone", "speed")
+NEVER_SET = 0.05
+"""The share of outings whose camera shows the time of somewhere else."""
 
 
 def gain_over_length(data: Path, share: float) -> None:
@@ -41,19 +45,41 @@ def gain_over_length(data: Path, share: float) -> None:
             print(f"| photos | outings | {shares} | inside | stated | stated − inside |")
             print("|---|---|" + "---|" * (len(THRESHOLDS_KM) + 3))
             for length, outings in OUTINGS.items():
-                _print_rows(data, table, Classifier(table, *skill), scene, length, round(outings * share))
+                ways = {"sequence": Options(), "alone": Options(sequence=False)}
+                if length == 1:
+                    del ways["sequence"]
+                classifier = Classifier(table, *skill)
+                _print_rows(data, table, classifier, scene, length, round(outings * share), ways)
+
+
+def gain_of_zone(data: Path, share: float) -> None:
+    table = published_cells(data)
+    for skill in SKILLS:
+        print(f"\nSkill {skill[0]:g} and {skill[1]:g}, one camera in twenty set to another place's time\n")
+        shares = " | ".join(f"{km:g} km" for km in THRESHOLDS_KM)
+        print(f"| photos | outings | {shares} | inside | stated | stated − inside |")
+        print("|---|---|" + "---|" * (len(THRESHOLDS_KM) + 3))
+        for length in (1, 8):
+            ways = {"no time zone": Options(time_zone=False), "time zone": Options()}
+            classifier, outings = Classifier(table, *skill), round(OUTINGS[length] * share)
+            _print_rows(data, table, classifier, 0.0, length, outings, ways, zones=True)
 
 
 def _print_rows(
-    data: Path, table: CellTable, classifier: Classifier, scene: float, length: int, outings: int
+    data: Path,
+    table: CellTable,
+    classifier: Classifier,
+    scene: float,
+    length: int,
+    outings: int,
+    ways: dict[str, Options],
+    *,
+    zones: bool = False,
 ) -> None:
     lat, lng = places(data)
     classes = table.classes_of(lat, lng)
     known = np.flatnonzero((classes >= 0) & ~table.suspect[classes])
     among, rng = photographed(data), np.random.default_rng(length)
-    ways = {"sequence": Options(), "alone": Options(sequence=False)}
-    if length == 1:
-        del ways["sequence"]
     errors: dict[str, list[np.ndarray]] = {way: [] for way in ways}
     inside: dict[str, list[float]] = {way: [] for way in ways}
     stated: dict[str, list[float]] = {way: [] for way in ways}
@@ -63,7 +89,14 @@ def _print_rows(
         truth = np.where(truth >= 0, truth, classes[start])
         likeness = LIKENESS * np.exp(-np.diff(utc, prepend=-np.inf) / scene) if scene else None
         said = posteriors(classifier.say(rng, truth, likeness), table)
-        photos = [Observation(n, float(utc[n]), posterior=said[n]) for n in range(length)]
+        offset_s = None
+        if zones:
+            shown = rng.choice(known) if rng.random() < NEVER_SET else start
+            legal = offset_at(float(lat[shown]), float(lng[shown]), float(utc[0]))
+            offset_s = legal.total_seconds() if legal else None
+        photos = [
+            Observation(n, float(utc[n]), posterior=said[n], utc_offset_s=offset_s) for n in range(length)
+        ]
         for way, options in ways.items():
             found = [e for e in estimate_stream(photos, Movement(), table, options) if e is not None]
             away = distance_km([e.latitude for e in found], [e.longitude for e in found], la, ln)
@@ -129,12 +162,14 @@ def _guess(rng: np.random.Generator, table: CellTable) -> Posterior:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--only", nargs="+", choices=("gain", "speed"), default=["gain", "speed"])
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--photos", type=int, default=100_000)
     parser.add_argument("--share", type=float, default=1.0)
     asked = parser.parse_args()
     if "gain" in asked.only:
         gain_over_length(asked.data, asked.share)
+    if "zone" in asked.only:
+        gain_of_zone(asked.data, asked.share)
     if "speed" in asked.only:
         speed(asked.data, asked.photos)
 

@@ -300,17 +300,6 @@ class Photos:
         utc, lat, lng, error_m, offset_s = np.asarray(numbers, dtype=np.float64).reshape(-1, 5).T
         return Fixes(photo_ids, utc, lat, lng, error_m, camera, tuple(cameras), offset_s)
 
-    def model_id(self, name: str, version: str, digest: str) -> int:
-        """The number under which a model's posteriors and estimates are kept."""
-        with self._store.batch():
-            self._store.execute(
-                "insert into models (name, version, digest) values (?, ?, ?) on conflict (digest) do nothing",
-                (name, version, digest),
-            )
-            row = self._store.row("select id from models where digest = ?", (digest,))
-        number: int = row[0]
-        return number
-
     def put_posteriors(self, model_id: int, posteriors: Iterable[tuple[int, Posterior]]) -> None:
         """Keeps what a model said, so that fusing again needs no inference."""
         with self._store.batch():

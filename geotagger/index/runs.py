@@ -41,6 +41,17 @@ class Runs:
     def __init__(self, store: Store) -> None:
         self._store = store
 
+    def model_id(self, name: str, version: str, digest: str) -> int:
+        """The number under which a model's posteriors and estimates are kept."""
+        with self._store.batch():
+            self._store.execute(
+                "insert into models (name, version, digest) values (?, ?, ?) on conflict (digest) do nothing",
+                (name, version, digest),
+            )
+            row = self._store.row("select id from models where digest = ?", (digest,))
+        number: int = row[0]
+        return number
+
     def begin(self, command: str, arguments: Mapping[str, Any], model_id: int | None = None) -> Run:
         """Records that a run starts, and that runs of this machine whose process is gone crashed."""
         name = f"{datetime.now(UTC):%Y%m%d}-{secrets.token_hex(3)}"

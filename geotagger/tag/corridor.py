@@ -52,7 +52,7 @@ def tag(
         lock(_places_held(paths, options), wait=options.wait, waiting=listener.note),
         open_index(index_path, mode="snapshot" if options.dry_run else "write") as index,
     ):
-        model_id = None if pack is None else index.photos.model_id(pack.name, pack.version, pack.digest)
+        model_id = None if pack is None else index.runs.model_id(pack.name, pack.version, pack.digest)
         run = index.runs.begin("tag", asdict(options), model_id)
         network = None if pack is None else Network(pack, options, listener.note)
         ended: Status = "failed"

@@ -55,7 +55,7 @@ def index_file(tmp_path: Path) -> Path:
         root = index.roots.root_for("/")
         index.store.execute("update roots set path = '/archive'")
         (root,) = index.roots.all()
-        run = index.runs.begin("tag", {"paths": ["/archive"]}, index.photos.model_id("a model", "1", "d"))
+        run = index.runs.begin("tag", {"paths": ["/archive"]}, index.runs.model_id("a model", "1", "d"))
         for number, (name, (lat, lng, rung, written, taken)) in enumerate(PLACES.items()):
             time = None if taken is None else CaptureTime(taken, timedelta(hours=2))
             facts = Facts("jpeg", 10, 10, taken=time, camera="Canon, EOS")

@@ -58,7 +58,7 @@ def test_an_estimate_comes_back_as_it_was(index: Index, recorded: Root) -> None:
         evidence=("a track", "the picture"),
     )
     run = index.runs.begin("tag", {})
-    model = index.photos.model_id("m", "1", "d")
+    model = index.runs.model_id("m", "1", "d")
     index.estimates.put(run.id, [Placed(photo.id, whole, model, "exif")])
     kept = index.estimates.current(photo.id)
     assert kept is not None

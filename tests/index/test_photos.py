@@ -106,8 +106,8 @@ def test_photos_come_in_time_and_those_without_a_time_last(index: Index, archive
 
 
 def test_posteriors_come_back_as_they_were(index: Index, recorded: Root) -> None:
-    model = index.photos.model_id("m", "1", "abc")
-    assert index.photos.model_id("m", "1", "abc") == model
+    model = index.runs.model_id("m", "1", "abc")
+    assert index.runs.model_id("m", "1", "abc") == model
     photos = list(index.photos.in_time(recorded.id))
     posterior = Posterior(
         np.array([3, 1, 15_526], dtype=np.int32), np.array([0.5, 0.25, 1e-7], dtype=np.float32)
@@ -117,7 +117,7 @@ def test_posteriors_come_back_as_they_were(index: Index, recorded: Root) -> None
     assert known.posterior is not None
     assert known.posterior.classes.tolist() == [3, 1, 15_526]
     assert known.posterior.probabilities.tobytes() == posterior.probabilities.tobytes()
-    other = index.photos.model_id("m", "2", "def")
+    other = index.runs.model_id("m", "2", "def")
     assert [known.posterior for known in index.photos.get([photo.id for photo in photos], other)] == [
         None
     ] * 6
@@ -128,7 +128,7 @@ def test_another_content_forgets_the_posterior_and_another_sidecar_does_not(
 ) -> None:
     from geotagger.index.estimates import Placed
 
-    model = index.photos.model_id("m", "1", "abc")
+    model = index.runs.model_id("m", "1", "abc")
     entries = list(walk([str(archive)]))
     photo = index.photos.find(entries[0].path)
     assert photo is not None

@@ -13,7 +13,7 @@ from geotagger.index.roots import Root
 
 
 def test_a_run_is_listed_with_what_it_did(index: Index) -> None:
-    model = index.photos.model_id("rn101-5k500", "1", "d")
+    model = index.runs.model_id("rn101-5k500", "1", "d")
     run = index.runs.begin("tag", {"paths": ["/a"], "within": 25.0}, model)
     assert (run.status, run.model, run.ended) == ("running", "rn101-5k500", None)
     index.runs.end(run.id, "done", {"written": 3})

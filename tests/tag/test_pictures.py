@@ -1,6 +1,8 @@
 """`geotagger tag` with a model: pictures that a small network can tell apart, places it knows."""
 
 import io
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -76,6 +78,20 @@ def test_a_model_places_photos_that_say_nothing_of_themselves(geotagger: Geotagg
         assert record["cell"]
     near = geotagger("query", "--near", "Lisbon", "--radius", "30", "--json").by_name()
     assert set(near) == {f"red-{n}.jpg" for n in range(5)}
+
+
+def test_a_run_with_nothing_to_do_loads_nothing_that_computes(geotagger: Geotagger, tmp_path: Path) -> None:
+    index, folder = tmp_path / "index.db", pictures(tmp_path / "photos", 1)
+    words = ["tag", str(folder), "--model", str(colour_pack(tmp_path)), "--index", str(index)]
+    geotagger(*words)
+    code = (
+        "import sys, geotagger.cli\n"
+        "try: geotagger.cli.main()\n"
+        "finally: print(*{'numpy', 'onnxruntime', 'PIL'} & set(sys.modules), file=sys.stderr)\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True)
+    assert "3 kept: unchanged since the last run" in ran.stdout
+    assert ran.stderr.strip() == ""
 
 
 @pytest.mark.parametrize("batch_size", [1, 3])
