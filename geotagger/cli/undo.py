@@ -86,6 +86,9 @@ def forget(
             help="Look for sidecars there, too; where the index knows of such a folder it need not be said.",
         ),
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say which photos hold estimates; change nothing.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     index: IndexOption = None,
     wait: WaitOption = False,
@@ -103,14 +106,16 @@ def forget(
 
     if not estimates:
         raise UsageError("forget what? `geotagger forget --estimates PATH` takes out all estimates")
-    if not yes:
+    if not yes and not dry_run:
         _ask("Take the estimates out of all photos there?")
     reporter = Reporter(as_json=as_json)
     with reporter.shown():
-        tally = forget_estimates(paths, index, reporter.outcome, sidecar_folder=sidecar_folder, wait=wait)
+        tally = forget_estimates(
+            paths, index, reporter.outcome, sidecar_folder=sidecar_folder, wait=wait, dry_run=dry_run
+        )
     if tally.statuses["written"]:
         say(_COMES_BACK)
-    reporter.summary(tally, "geotagger forget")
+    reporter.summary(tally, "geotagger forget, dry run" if dry_run else "geotagger forget")
     raise typer.Exit(1 if tally.failures else 0)
 
 

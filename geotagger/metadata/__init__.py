@@ -9,6 +9,7 @@
     restore(edit)          the exact old bytes
     settle(edit)           after a crash: did the step happen?
     forget(path)           takes estimates out by their marks, without an index
+    would_forget(path)     the files that this would change
     sidecar_positions(path) what sidecars or embedded XMP say
 
 Takes paths and values; knows nothing of the index, of models, or of how a place was found.
@@ -17,7 +18,7 @@ Every function may be called from several threads at once, for different files.
 
 from geotagger.metadata.companion import prepare_companion
 from geotagger.metadata.edit import Edit
-from geotagger.metadata.forget import forget, prepare_removal
+from geotagger.metadata.forget import forget, prepare_removal, would_forget
 from geotagger.metadata.read import sidecar_positions
 from geotagger.metadata.replace import sweep_temporaries, sync_folders
 from geotagger.metadata.undo import Outcome, restore, settle
@@ -52,4 +53,5 @@ __all__ = [
     "sidecar_positions",
     "sweep_temporaries",
     "sync_folders",
+    "would_forget",
 ]

@@ -33,12 +33,8 @@ def forget(path: str, sidecar_folders: Sequence[str] = (), *, durable: bool = Tr
 
     Places that the owner gave stay. Raises WriteError, WriteRefusedError.
     """
-    targets: list[str] = [path]
-    if not is_sidecar_name(path):
-        beside = (Sidecars(folder=folder).existing(path) for folder in (None, *sidecar_folders))
-        targets += [sidecar for sidecar in beside if sidecar is not None]
     changed = []
-    for target in targets:
+    for target in _targets(path, sidecar_folders):
         prepared = prepare_removal(target, durable=durable)
         if prepared is not None:
             replace.take_place(prepared.temporary)
@@ -50,6 +46,25 @@ def forget(path: str, sidecar_folders: Sequence[str] = (), *, durable: bool = Tr
     return changed
 
 
+def would_forget(path: str, sidecar_folders: Sequence[str] = ()) -> list[str]:
+    """The files that `forget` would change; nothing is written. Raises WriteError, WriteRefusedError."""
+    found = []
+    for target in _targets(path, sidecar_folders):
+        with replace.opened(os.path.realpath(target)) as source, refusals(target):
+            replace.check_replaceable(target, source)
+            splices, _ = _splices_of(target, source, None)
+        if splices or (is_sidecar_name(target) and holds_nothing_else(target)):
+            found.append(target)
+    return found
+
+
+def _targets(path: str, sidecar_folders: Sequence[str]) -> list[str]:
+    if is_sidecar_name(path):
+        return [path]
+    beside = (Sidecars(folder=folder).existing(path) for folder in (None, *sidecar_folders))
+    return [path, *(sidecar for sidecar in beside if sidecar is not None)]
+
+
 def prepare_removal(path: str, *, only: Edit | None = None, durable: bool = True) -> Prepared | None:
     """Makes the photo or sidecar at `path` without the estimates in it, or without the position
     that the edit `only` wrote; None when there is no such position, or nothing else in it.
@@ -57,18 +72,7 @@ def prepare_removal(path: str, *, only: Edit | None = None, durable: bool = True
     target = os.path.realpath(path)
     with replace.opened(target) as source, refusals(path):
         replace.check_replaceable(path, source)
-        head = source.read(0, 16)
-        is_sidecar = is_sidecar_name(target) or head.lstrip(b"\xef\xbb\xbf \r\n").startswith(b"<")
-        layout: Layout | None = None
-        if is_sidecar:
-            splices = _sidecar_splices(path, source, only)
-        else:
-            try:
-                layout = layout_of(source, target)
-            except RefusedError:
-                return None  # not a file that we write into
-            splices = layout.splices(removal(layout, only))
-
+        splices, layout = _splices_of(path, source, only)
         if not splices:
             return None
         removed = [source.read(s.offset, s.length) for s in splices]
@@ -79,8 +83,22 @@ def prepare_removal(path: str, *, only: Edit | None = None, durable: bool = True
                 verify.check_removed(layout, layout_of(written, target))
 
         temporary = replace.write_changed(target, source, splices, check, durable)
-        kind: EditKind = "sidecar" if is_sidecar else "exif"
+        kind: EditKind = "sidecar" if layout is None else "exif"
         return Prepared(edit_of(path, source, splices, removed, temporary, None, kind), temporary)
+
+
+def _splices_of(path: str, source: Source, only: Edit | None) -> tuple[list[Splice], Layout | None]:
+    """What must go from a file, and how a photo is laid out; None of a sidecar, and of a file that we do
+    not write into, from which nothing goes."""
+    target = os.path.realpath(path)
+    head = source.read(0, 16)
+    if is_sidecar_name(target) or head.lstrip(b"\xef\xbb\xbf \r\n").startswith(b"<"):
+        return _sidecar_splices(path, source, only), None
+    try:
+        layout = layout_of(source, target)
+    except RefusedError:
+        return [], None
+    return layout.splices(removal(layout, only)), layout
 
 
 def removal(layout: Layout, only: Edit | None) -> Change:

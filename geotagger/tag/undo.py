@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 from geotagger import metadata
@@ -13,6 +14,7 @@ from geotagger.index import Index, index_exists, open_index
 from geotagger.index.journal import Entry
 from geotagger.index.learned import SETTLED
 from geotagger.index.runs import Run
+from geotagger.index.store import Mode
 from geotagger.metadata import Edit, restore, settle, sweep_temporaries, sync_folders
 from geotagger.tag.chunks import chunks
 from geotagger.tag.outcome import COULD_NOT_WRITE, Outcome, Report, Tally
@@ -128,6 +130,9 @@ def _put_back(entry: Entry, touched: list[str]) -> Outcome:
     return Outcome(entry.path, "written", done.reason or "as it was before")
 
 
+_WOULD_GO = "dry run: the estimate would be taken out"
+
+
 def forget_estimates(
     paths: Sequence[str],
     index_path: Path | None,
@@ -135,10 +140,11 @@ def forget_estimates(
     *,
     sidecar_folder: Path | None = None,
     wait: bool = False,
+    dry_run: bool = False,
 ) -> Tally:
     """Takes every estimate that geotagger ever wrote out of the photos and sidecars at or below `paths`,
     by the marks in the files, and out of their sidecars in `sidecar_folder` and wherever the index knows
-    of; an index is not needed, but brought up to date where there is one."""
+    of; an index is not needed, but brought up to date where there is one. With `dry_run` only says which."""
     tally = Tally()
 
     def tell(outcome: Outcome) -> None:
@@ -150,8 +156,11 @@ def forget_estimates(
 
     places = [os.path.realpath(path) for path in paths]
     folders = [place if os.path.isdir(place) else os.path.dirname(place) for place in places]
+    locked = nullcontext() if dry_run else lock(_outermost(folders), wait=wait)
     known = index_exists(index_path)
-    with lock(_outermost(folders), wait=wait), open_index(index_path) if known else nullcontext() as index:
+    mode: Mode = "read" if dry_run else "write"
+    with locked, open_index(index_path, mode=mode) if known else nullcontext() as index:
+        take_out = partial(_foreseen_without, set()) if dry_run else partial(_forgotten, index)
         elsewhere = [] if sidecar_folder is None else [str(sidecar_folder)]
         if index is not None:
             for place in places:
@@ -159,12 +168,12 @@ def forget_estimates(
         elsewhere = list(dict.fromkeys(elsewhere))
         photos = (entry.path for entry in walk(places, problem=problem))
         for group in chunks(photos, GROUP):
-            for path, outcome in _forgotten(index, group, elsewhere).items():
+            for path, outcome in take_out(group, elsewhere).items():
                 tell(outcome or Outcome(path, "kept", "no estimate of geotagger is in it"))
         # a sidecar tells where a photo was taken also when the photo is gone
         sidecars = sidecar_files([*places, *(mirrored(one, place) for one in elsewhere for place in places)])
         for group in chunks(sidecars, GROUP):
-            for outcome in _forgotten(index, group, ()).values():
+            for outcome in take_out(group, ()).values():
                 if outcome is not None:
                     tell(outcome)
     return tally
@@ -190,6 +199,26 @@ def _forgotten(
             for path, outcome in outcomes.items():
                 if outcome is not None and outcome.status == "written":
                     _forget_in_index(index, path)
+    return outcomes
+
+
+def _foreseen_without(
+    told: set[str], paths: Sequence[str], sidecar_folders: Sequence[str]
+) -> dict[str, Outcome | None]:
+    """What would become of some photos or sidecars, but of those `told` before with their photos."""
+    outcomes: dict[str, Outcome | None] = {}
+    for path in paths:
+        if os.path.realpath(path) in told:
+            continue
+        try:
+            found = metadata.would_forget(path, sidecar_folders)
+        except WriteError as error:
+            outcomes[path] = Outcome(path, "failed", str(error), COULD_NOT_WRITE)
+            continue
+        told.update(map(os.path.realpath, found))
+        outcomes[path] = (
+            Outcome(path, "skipped", "dry run: the estimate would be taken out") if found else None
+        )
     return outcomes
 
 

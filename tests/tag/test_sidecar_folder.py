@@ -10,6 +10,8 @@ from geotagger.metadata import sidecar_positions
 from tests.commands import Geotagger
 from tests.tag.scenes import Scene, bytes_of, walk_through_town
 
+WOULD_GO = "dry run: the estimate would be taken out"
+
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Scene:
@@ -94,6 +96,9 @@ def test_forget_takes_estimates_out_of_the_sidecar_folder(
     if index == "lost":
         geotagger.index.unlink()
         told = ["--sidecar-folder", beside]
+    foreseen = geotagger("forget", "--estimates", scene.folder, "--dry-run", "--json", *told).records
+    assert len([r for r in foreseen if r["reason"] == WOULD_GO]) == len(scene.stripped)
+    assert len(list(beside.rglob("*.xmp"))) == len(scene.stripped)
     said = geotagger("forget", "--estimates", scene.folder, "--yes", "--json", *told).records
     assert len([r for r in said if r["status"] == "written"]) == len(scene.stripped)
     assert list(beside.rglob("*.xmp")) == []

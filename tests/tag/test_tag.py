@@ -234,6 +234,11 @@ def test_forget_takes_estimates_out_without_an_index(geotagger: Geotagger, tmp_p
     scene = walk_through_town(tmp_path / "photos")
     geotagger("place", "1,2", scene.folder / "IMG_0001.jpg")
     geotagger("tag", scene.folder)
+    before = {path.name: path.read_bytes() for path in scene.folder.iterdir()}
+    said = geotagger("forget", "--estimates", scene.folder, "--dry-run", "--json").by_name()
+    would_go = {name for name, record in said.items() if str(record["reason"]).startswith("dry run")}
+    assert would_go == scene.stripped - {"IMG_0001.jpg"}
+    assert {path.name: path.read_bytes() for path in scene.folder.iterdir()} == before
     geotagger("forget", "--estimates", scene.folder, "--yes", "--index", tmp_path / "none.db")
     assert not (tmp_path / "none.db").exists()
     left = {name for name in scene.stripped if read_facts(scene.folder / name).fix is not None}
