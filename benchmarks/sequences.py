@@ -56,19 +56,25 @@ def real_archives(data: Path) -> Iterator[tuple[str, list[Sighting], Tracks]]:
 
 
 def people(seeds: int) -> None:
-    """Certainties on archives that nothing was set by; each seed is another person."""
-    print("\n| person | hidden | photos | median km | copy | 25 km | copy | inside | stated |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    """Certainties on archives that nothing was set by; each seed is another person, and the standard
+    error is over persons."""
+    print(
+        "\n| person | hidden | photos | median km | copy | 25 km | copy | inside | stated | stated − inside |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|---|")
     for name, person in PEOPLE.items():
         for days in (False, True):
-            results: list[Hidden] = []
-            for seed in range(seeds):
-                results += evaluate_archive(person(1000 + seed), Setting(0.3, days), seed)
+            parts = [evaluate_archive(person(1000 + n), Setting(0.3, days), n) for n in range(seeds)]
+            results = [one for part in parts for one in part]
             ours, copied = score(results, OURS), score(results, "nearest")
+            scores = [score(part, OURS) for part in parts]
+            over = 100 * np.array([one.stated - one.inside for one in scores])
+            error = over.std(ddof=1) / np.sqrt(len(over)) if len(over) > 1 else np.nan
             print(
                 f"| {name} | {'days' if days else 'single'} | {len(results)} | {ours.median_km:.2f} |"
                 f" {copied.median_km:.2f} | {100 * ours.accuracy[25.0]:.1f} |"
-                f" {100 * copied.accuracy[25.0]:.1f} | {100 * ours.inside:.1f} | {100 * ours.stated:.1f} |",
+                f" {100 * copied.accuracy[25.0]:.1f} | {100 * ours.inside:.1f} | {100 * ours.stated:.1f} |"
+                f" {100 * (ours.stated - ours.inside):+.1f} ± {error:.1f} |",
                 flush=True,
             )
 
