@@ -6,6 +6,9 @@ mount point), and of up to 64 recorded photos spread over it at least nine in te
 under the new root at the same relative path with the same size and, to the second (file systems
 round differently), the same time. Asked for is then the root itself, a folder inside it, or one
 above it in which its folder has the name it had. Anything less is a new root.
+
+A root may lie inside another only where a single file made its folder a root: nobody asked for
+the archives beside it to become one.
 """
 
 import os
@@ -36,33 +39,37 @@ class Roots:
 
     def root_for(self, path: str) -> Root:
         """The root that holds a folder or file (a file's folder when there is none yet): a known
-        one, the same archive known from another mount, or a new one, which takes over the
-        records of known roots below it."""
+        one, the same archive known from another mount, or a new one. A folder takes over the records
+        of known roots below it, a file never does."""
         place = os.path.realpath(path)
-        if not os.path.isdir(place):
+        is_folder = os.path.isdir(place)
+        if not is_folder:
             place = os.path.realpath(os.path.dirname(os.path.abspath(path)))
         with self._store.batch():
-            known = self.all()
-            for root in known:
-                if is_at_or_below(place, [root.path]):
-                    return root
-            if (moved := self._known_elsewhere(place, known)) is not None:
+            root = self._known_here(place)
+            if root is None and (moved := self._known_elsewhere(place)) is not None:
                 self._store.execute(
                     "update roots set path = ? where id = ?", (path_column(moved.path), moved.id)
                 )
-                if is_at_or_below(place, [moved.path]):
-                    return moved
-                known = self.all()
-            cursor = self._store.execute(
-                "insert into roots (path, added) values (?, ?)", (path_column(place), now())
-            )
-            root = Root(cursor.lastrowid or 0, place)
-            self._absorb(root, [child for child in known if is_at_or_below(child.path, [place])])
+                root = self._known_here(place)
+            if root is None:
+                cursor = self._store.execute(
+                    "insert into roots (path, added) values (?, ?)", (path_column(place), now())
+                )
+                root = Root(cursor.lastrowid or 0, place)
+            if is_folder:
+                below = [one for one in self.all() if one != root and is_at_or_below(one.path, [place])]
+                self._absorb(root, below)
             return root
 
-    def _known_elsewhere(self, place: str, known: list[Root]) -> Root | None:
+    def _known_here(self, place: str) -> Root | None:
+        """The innermost known root that holds this folder."""
+        holding = [root for root in self.all() if is_at_or_below(place, [root.path])]
+        return max(holding, key=lambda root: len(root.path), default=None)
+
+    def _known_elsewhere(self, place: str) -> Root | None:
         best, best_share = None, _SURE
-        for root in known:
+        for root in self.all():
             sample = self._sample(root.id) if _is_empty(root.path) else []
             for candidate in _candidates(place, root.path) if sample else ():
                 there = sum(
@@ -82,6 +89,8 @@ class Roots:
         return [(path_of(path), size, mtime_ns) for path, size, mtime_ns in rows]
 
     def _absorb(self, root: Root, children: list[Root]) -> None:
+        if not children:
+            return
         largest_first = sorted(children, key=self._photos_in, reverse=True)
         Learned(self._store).inherit(root.id, [child.id for child in largest_first])
         for child in children:

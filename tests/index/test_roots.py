@@ -59,6 +59,19 @@ def test_a_parent_takes_over_what_is_known_of_its_children(
     assert {known.path for known in index.photos.in_time(root.id)} == {e.path for e in walk([parent])}
 
 
+def test_a_file_beside_archives_leaves_them_as_they_are(index: Index, tmp_path: Path) -> None:
+    for name in ("alice", "bob"):
+        (tmp_path / name).mkdir()
+    alice, bob = (index.roots.root_for(str(tmp_path / name)) for name in ("alice", "bob"))
+    (tmp_path / "beside.jpg").touch()
+    above = index.roots.root_for(str(tmp_path / "beside.jpg"))
+    assert index.roots.all() == [alice, bob, above]
+    assert index.roots.root_for(str(tmp_path / "alice" / "a.jpg")) == alice
+    assert index.roots.root_for(str(tmp_path / "bob")) == bob
+    assert index.roots.root_for(str(tmp_path)) == above
+    assert index.roots.all() == [above]
+
+
 def test_an_archive_on_another_mount_keeps_its_records(index: Index, recorded: Root, archive: Path) -> None:
     before = {known.id for known in index.photos.in_time(recorded.id)}
     new = archive.parent / "mnt" / "disk"
