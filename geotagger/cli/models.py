@@ -56,7 +56,7 @@ def list_models(catalogue: CatalogueOption = None, as_json: JsonOption = False) 
     records: list[dict[str, Any]] = []
     for folder in installed_packs():
         try:
-            records.append(_pack_record(load_pack(folder)))
+            records.append(_pack_record(load_pack(folder)) | {"name": folder.name})
         except PackError as error:
             records.append(_record(folder.name, "damaged", folder=str(folder), reason=str(error)))
     have = {record["name"] for record in records}

@@ -15,6 +15,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -114,13 +115,18 @@ def installed_packs() -> list[Path]:
 
 
 def find_pack(name: str | os.PathLike[str]) -> ModelPack:
-    """The pack of a folder, or the installed one of that name; ModelNotInstalledError for neither."""
+    """The pack of a folder, or the installed one whose folder, or else whose pack.toml, has that name;
+    ModelNotInstalledError for neither."""
     as_path = Path(name)
     if (as_path / MANIFEST).is_file():
         return load_pack(as_path)
     installed = models_folder() / as_path
     if as_path.name == os.fspath(name) and (installed / MANIFEST).is_file():
         return load_pack(installed)
+    for folder in installed_packs():
+        with suppress(PackError):
+            if (pack := load_pack(folder)).name == name:
+                return pack
     have = ", ".join(folder.name for folder in installed_packs()) or "none"
     way = f"`geotagger models pull {name}` fetches it" if name in read_catalogue() else _HOW_TO_LOOK
     raise ModelNotInstalledError(f"model {os.fspath(name)} is not installed (installed: {have}); {way}")

@@ -53,7 +53,8 @@ def tag(
         open_index(index_path, mode="snapshot" if options.dry_run else "write") as index,
     ):
         model_id = None if pack is None else index.runs.model_id(pack.name, pack.version, pack.digest)
-        run = index.runs.begin("tag", asdict(options), model_id)
+        told_model = options.model if pack is None else str(pack.folder.absolute())
+        run = index.runs.begin("tag", {**asdict(options), "model": told_model}, model_id)
         network = None if pack is None else Network(pack, options, listener.note)
         ended: Status = "failed"
         try:

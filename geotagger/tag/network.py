@@ -41,7 +41,9 @@ def choose_pack(name: str | None, note: Callable[[str], None]) -> "ModelPack | N
         return None
     chosen = max(installed, key=lambda pack: pack.manifest.created)
     if len(installed) > 1:
-        note(f"{len(installed)} models are installed; using {chosen.name}, the newest (--model chooses)")
+        note(
+            f"{len(installed)} models are installed; using {chosen.folder.name}, the newest (--model chooses)"
+        )
     return chosen
 
 

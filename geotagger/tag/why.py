@@ -51,7 +51,8 @@ def why(
     arguments: dict[str, Any] = {} if run is None else run.arguments
     options = TagOptions(paths=(), **{k: arguments[k] for k in _REMEMBERED if k in arguments})
     if run is not None and model is None:
-        model = run.model or "none"
+        folder = arguments.get("model")
+        model = folder if folder is not None and Path(folder).is_dir() else run.model or "none"
     pack = choose_pack(model, note)
     # the index is open for reading: a model it has not met cannot be entered, and has said nothing
     met = None if pack is None else index.store.row("select id from models where digest = ?", (pack.digest,))

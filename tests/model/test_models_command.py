@@ -175,16 +175,18 @@ def test_list_tells_installed_available_and_damaged(
     geotagger("import", *words(files), "--input-size", 32, "--name", "mine")
     geotagger("import", *words(files), "--input-size", 32, "--name", "broken")
     (home / "broken" / "model.onnx").write_bytes(b"")
+    (home / "mine").rename(home / "renamed")
     (home / ".unfinished-x").mkdir()
     done = geotagger("list", "--json")
     assert done.code == 0
     assert {r["name"]: r["status"] for r in done.records} == {
         "broken": "damaged",
-        "mine": "installed",
+        "renamed": "installed",
         "rn101-5k500": "available",
     }
     plain = geotagger("list")
-    assert "mine\tinstalled\t0001\t11" in plain.out
+    assert "renamed\tinstalled\t0001\t11" in plain.out
+    assert geotagger("show", "renamed").code == 0
     assert "model.onnx: has 0 bytes" in plain.err
 
 

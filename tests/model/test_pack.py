@@ -3,6 +3,7 @@
 import dataclasses
 import errno
 import os
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -90,6 +91,9 @@ def test_what_is_unknown_is_left_out(toy: ModelPack) -> None:
 def test_packs_are_found_by_name_and_by_folder(toy: ModelPack, home: Path, tmp_path: Path) -> None:
     assert find_pack("toy").digest == find_pack(home / "toy").digest == find_pack(str(toy.folder)).digest
     assert installed_packs() == [toy.folder]
+    other = write_pack(home / "other", dataclasses.replace(MANIFEST, name="its-own"), some_cells(11), network)
+    assert find_pack("other").folder == find_pack("its-own").folder == other.folder
+    shutil.rmtree(other.folder)
     with pytest.raises(ModelNotInstalledError, match=r"other is not installed \(installed: toy\)"):
         find_pack("other")
     with pytest.raises(ModelNotInstalledError, match="`geotagger models pull rn101-5k500` fetches it"):

@@ -94,6 +94,18 @@ def test_a_run_with_nothing_to_do_loads_nothing_that_computes(geotagger: Geotagg
     assert ran.stderr.strip() == ""
 
 
+def test_why_finds_the_model_of_the_run_wherever_it_lies(geotagger: Geotagger, tmp_path: Path) -> None:
+    pack, folder = colour_pack(geotagger.home), pictures(tmp_path / "photos", 1)
+    geotagger("tag", folder, "--model", pack.name, "--write", "none")
+    (said,) = geotagger("why", folder / "red-0.jpg", "--json").records
+    assert said["run"]
+    assert "visual" in said["alone"]
+    installed = geotagger.home / "models" / "renamed"
+    installed.parent.mkdir()
+    pack.rename(installed)
+    assert geotagger("why", folder / "red-0.jpg", "--json").records == [said]
+
+
 @pytest.mark.parametrize("batch_size", [1, 3])
 def test_a_result_does_not_depend_on_the_batch(geotagger: Geotagger, tmp_path: Path, batch_size: int) -> None:
     pack, folder = colour_pack(tmp_path, sharpness=0.001), pictures(tmp_path / "photos")
