@@ -116,6 +116,9 @@ def _open_to_write(path: Path) -> Store:
         raise IndexUnusableError(
             f"{path}: the index cannot be made there ({error.strerror}); choose another place with --index"
         ) from error
+    # for its owner alone: SQLite gives its side files the rights of the index
+    with contextlib.suppress(OSError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
     connection = _connect(_uri(path, "rwc"))
     try:
         version = _check(connection, path)

@@ -202,6 +202,16 @@ def _begin_two_and_fail(index: Index) -> None:
         raise ZeroDivisionError
 
 
+def test_an_index_is_its_owners_alone(tmp_path: Path) -> None:
+    path = tmp_path / "index.db"
+    with open_index(path) as index:
+        index.runs.begin("tag", {})
+        assert {one.stat().st_mode & 0o777 for one in tmp_path.iterdir()} == {0o600}
+    path.chmod(0o640)
+    open_index(path).close()
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
 def test_two_processes_may_make_the_same_index_at_once(tmp_path: Path) -> None:
     code = (
         "from pathlib import Path; from geotagger.index import open_index;"
