@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from typer.core import TyperCommand, TyperGroup
 
-from tests.reference import REFERENCE, command_tree, reference
+from geotagger.cli import build
+from tests.reference import REFERENCE, reference
 
 ROOT = Path(__file__).parents[1]
 
@@ -64,7 +65,7 @@ def _commands(group: TyperGroup, name: str) -> Iterator[tuple[str, TyperCommand]
             yield f"{name} {key}", command
 
 
-COMMANDS = dict(_commands(command_tree(), "geotagger"))
+COMMANDS = dict(_commands(build(), "geotagger"))
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -13,18 +13,19 @@ from typer.main import get_command
 
 from geotagger import __version__
 from geotagger.cli import clocks, evaluate, models, query, settings, tag, train, undo, why
-from geotagger.cli.common import open_closed_streams, say, stop_output
+from geotagger.cli.common import ends_cleanly, open_closed_streams, say, stop_output
 from geotagger.errors import UsageError
 
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
 _SOUTHERN_PLACE = re.compile(r"-\d+(\.\d*)?,\s*[-+]?\d")
 
 
-def build() -> typer.Typer:
+def build() -> TyperGroup:
     """The whole command tree."""
     app = typer.Typer(
         name="geotagger",
         no_args_is_help=True,
+        context_settings={"help_option_names": ["--help", "-h"]},
         pretty_exceptions_enable=False,
         rich_markup_mode="markdown",
         help="Finds out where your photos were taken, writes it into them without harm, and remembers it.",
@@ -32,27 +33,28 @@ def build() -> typer.Typer:
 
     @app.callback()
     def about(
-        version: Annotated[bool, typer.Option("--version", help="Say the version and end.")] = False,
-    ) -> None:
-        if version:
-            print(f"geotagger {__version__}")
-            raise typer.Exit
+        version: Annotated[
+            bool,
+            typer.Option("--version", is_eager=True, callback=_say_version, help="Say the version and end."),
+        ] = False,
+    ) -> None: ...
 
     for module in (tag, query, undo, clocks, evaluate, why, models, train):
         module.register(app)
-    return app
+    tree = get_command(app)
+    assert isinstance(tree, TyperGroup)
+    return tree
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs one command and exits with its code."""
     open_closed_streams()
-    command = get_command(build())
-    assert isinstance(command, TyperGroup)
+    command = build()
     try:
         defaults = settings.default_map(command, os.environ)
     except UsageError as error:
-        say(str(error))
-        sys.exit(error.exit_code)
+        defaults = {}
+        _refuse_to_run(command, error)
     words = sys.argv[1:] if arguments is None else arguments
     # "-33.8,151.2" is a place in the south, not an option; a leading space tells the parser so
     try:
@@ -63,3 +65,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
         stop_output()
         say(f"standard output cannot be written ({error.strerror})")
         sys.exit(1)
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        print(f"geotagger {__version__}")
+        raise typer.Exit
+
+
+def _refuse_to_run(group: TyperGroup, error: UsageError) -> None:
+    """Every command ends with the error; its help can still be read."""
+
+    @ends_cleanly
+    def refuse(**_: object) -> None:
+        raise error
+
+    for command in group.commands.values():
+        if isinstance(command, TyperGroup):
+            _refuse_to_run(command, error)
+        else:
+            command.callback = refuse
