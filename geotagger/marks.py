@@ -10,6 +10,7 @@ photo room, written by the metadata room.
 """
 
 import functools
+import math
 import re
 from dataclasses import dataclass
 
@@ -38,6 +39,10 @@ class Mark:
     @property
     def is_estimate(self) -> bool:
         return self.rung != "manual"
+
+    def states_error(self, error_m: float) -> bool:
+        """Whether this is the radius that was written with the mark, as the error of its position."""
+        return self.radius_km is not None and math.isclose(error_m, 1000 * self.radius_km, rel_tol=1e-3)
 
 
 def processing_method(mark: Mark, latitude: float, longitude: float) -> str:
@@ -70,11 +75,18 @@ def text_of(mark: Mark) -> str:
 def mark_of(method: str, latitude: float, longitude: float) -> Mark | None:
     """The mark in a GPSProcessingMethod text; None when somebody else wrote it, or the place that
     stands beside it."""
+    mark = mark_anywhere(method)
+    if mark is None or not speaks_of(dict(_FIELD.findall(method)).get("at"), latitude, longitude):
+        return None
+    return mark
+
+
+def mark_anywhere(method: str) -> Mark | None:
+    """The mark in a GPSProcessingMethod text, whatever place stands beside it now; None when somebody
+    else wrote it."""
     if not is_ours(method):
         return None
     fields = dict(_FIELD.findall(method))
-    if not speaks_of(fields.get("at"), latitude, longitude):
-        return None
     return Mark(
         rung=fields.get("rung", "visual"),
         confidence=_number(fields.get("p")),

@@ -12,7 +12,8 @@ from geotagger.metadata.containers import layout_of
 from geotagger.metadata.layout import RefusedError
 from geotagger.metadata.sidecar import Sidecars
 from geotagger.metadata.values import Position, SidecarStyle
-from geotagger.metadata.write import Prepared, positions_in, prepare_merge, prepare_photo
+from geotagger.metadata.verify import positions_in
+from geotagger.metadata.write import Prepared, prepare_merge, prepare_photo
 
 
 def prepare_companion(

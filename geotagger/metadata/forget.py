@@ -1,12 +1,13 @@
 """Taking positions of ours out again, by the marks in the files, without any index.
 
 The exact old bytes are `undo`'s business, which has the journal. Here a photo or sidecar loses
-the position that geotagger wrote and the fields that say so; everything else stays.
+the position that geotagger wrote and the fields that say so; everything else stays, also a place
+that somebody else put beside those fields.
 """
 
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from geotagger.archive import is_sidecar_name
 from geotagger.errors import WriteRefusedError
@@ -19,7 +20,7 @@ from geotagger.metadata.rdf import XmpError
 from geotagger.metadata.sidecar import Sidecars
 from geotagger.metadata.source import Source
 from geotagger.metadata.splice import Splice
-from geotagger.metadata.tiff import Tiff, TiffError, ungraft
+from geotagger.metadata.tiff import Entry, Tiff, TiffError, ungraft
 from geotagger.metadata.values import FoundPosition
 from geotagger.metadata.write import Prepared, difference, edit_of, refusals
 
@@ -80,7 +81,7 @@ def prepare_removal(path: str, *, only: Edit | None = None, durable: bool = True
         def check(written: Source) -> None:
             # a sidecar is written whole; that its bytes read back is check enough
             if layout is not None:
-                verify.check_removed(layout, layout_of(written, target))
+                check_removed(layout, layout_of(written, target), only)
 
         temporary = replace.write_changed(target, source, splices, check, durable)
         kind: EditKind = "sidecar" if layout is None else "exif"
@@ -102,34 +103,40 @@ def _splices_of(path: str, source: Source, only: Edit | None) -> tuple[list[Spli
 
 
 def removal(layout: Layout, only: Edit | None) -> Change:
-    """What must change in a photo so that it holds no position of ours."""
+    """What must change in a photo so that it holds no position of ours, nor what one of ours says of
+    itself beside a place that somebody else put there since."""
     exif: dict[int, list[Splice]] = {}
     dropped_exif: set[int] = set()
     for number, block in enumerate(layout.blocks):
-        found = verify.position_in(block)
-        if found is None or not _is_meant(found, only):
-            continue
         try:
             tiff = Tiff(block)
             directory = tiff.gps_directory()
-            left = gps.without_position(directory.entries) if directory else []
-            if not left and verify.holds_only_gps(block) and layout.format != "heif":
-                dropped_exif.add(number)
-            else:
-                exif[number] = ungraft(tiff, left)
+        except TiffError:
+            continue  # nothing that we could have written
+        left = _entries_left(directory.entries, tiff.order, only) if directory else []
+        if directory is None or len(left) == len(directory.entries):
+            continue
+        if not left and verify.holds_only_gps(block) and layout.format != "heif":
+            dropped_exif.add(number)
+            continue
+        try:
+            exif[number] = ungraft(tiff, left)
         except TiffError as error:
             raise RefusedError(str(error)) from None
-    # our fields beside a position in EXIF that is no longer ours say nothing false of their own
+    # undoing one edit: our fields beside a position in EXIF that is not meant may be of another one
     held = any(verify.position_in(block) for block in layout.blocks)
-    stands_alone = not held or bool(exif or dropped_exif)
+    mark_alone = not held or bool(exif or dropped_exif)
     changed_xmp: dict[int, list[Splice]] = {}
     dropped_xmp: set[int] = set()
     for number, packet in enumerate(layout.packets):
-        for splices in _packet_splices(packet, only, stands_alone):
-            if splices is None:
-                dropped_xmp.add(number)
-            else:
-                changed_xmp[number] = splices
+        try:
+            splices = _packet_splices(packet, only, mark_alone)
+        except XmpError:
+            continue  # nothing that we could have written
+        if splices is None:
+            dropped_xmp.add(number)
+        elif splices:
+            changed_xmp[number] = splices
     return Change(
         exif=exif,
         xmp=changed_xmp,
@@ -138,31 +145,41 @@ def removal(layout: Layout, only: Edit | None) -> Change:
     )
 
 
-def _packet_splices(packet: bytes, only: Edit | None, mark_alone: bool) -> Iterator[list[Splice] | None]:
-    """The removal from one packet of XMP, when it holds what is meant."""
-    try:
-        found = xmp.position_of(packet)
-        mark = xmp.mark_in(packet)
-        if found is not None:
-            meant = _is_meant(found, only)
-        else:
-            meant = mark_alone and mark is not None and mark.is_estimate
-        if meant:
-            yield xmp.without_position(packet)
-    except XmpError:
-        return  # nothing that we could have written
+def check_removed(old: Layout, new: Layout, only: Edit | None) -> None:
+    """MismatchError unless `new` is `old` without what `removal` takes out."""
+    verify.check_the_rest(old, new)
+    if list(verify.positions_in(new)) != [p for p in verify.positions_in(old) if not _is_meant(p, only)]:
+        raise verify.MismatchError("the position is still in it, or another one is not")
+    if removal(new, only) != Change():
+        raise verify.MismatchError("what the estimate says of itself is still in it")
+
+
+def _entries_left(entries: Sequence[Entry], order: str, only: Edit | None) -> list[Entry]:
+    """The removal from a GPS directory: what stays of it."""
+    found = gps.read(entries, order)
+    if found is not None and _is_meant(found, only):
+        return gps.without_position(entries)
+    return gps.without_estimate(entries, order) if only is None else list(entries)
+
+
+def _packet_splices(packet: bytes, only: Edit | None, mark_alone: bool) -> list[Splice] | None:
+    """The removal from a packet of XMP; None when all of it goes. With `only`, what stands there without
+    a position goes if `mark_alone`. XmpError when the packet cannot be read."""
+    found = xmp.position_of(packet)
+    if found is not None and _is_meant(found, only):
+        return xmp.without_position(packet)
+    if only is None or (found is None and mark_alone):
+        return xmp.without_estimate(packet)
+    return []
 
 
 def _sidecar_splices(path: str, source: Source, only: Edit | None) -> list[Splice]:
     old = source.read(0, sidecar.LARGEST_SIDECAR_BYTES + 1)
     try:
-        found = xmp.position_of(sidecar.in_utf8(old))
-        if found is None or not _is_meant(found, only):
-            return []
-        new = sidecar.stripped(old)
+        splices = _packet_splices(sidecar.in_utf8(old), only, mark_alone=False)
+        return difference(old, sidecar.changed(old, splices)) if splices else []
     except XmpError as error:
         raise WriteRefusedError(f"{path}: it cannot be read as XMP, {error}; left alone") from None
-    return difference(old, new) if new is not None else []
 
 
 def holds_nothing_else(path: str, only: Edit | None = None) -> bool:
@@ -171,8 +188,7 @@ def holds_nothing_else(path: str, only: Edit | None = None) -> bool:
     with replace.opened(path) as source:
         data = source.read(0, sidecar.LARGEST_SIDECAR_BYTES + 1)
     try:
-        found = xmp.position_of(sidecar.in_utf8(data))
-        return found is not None and _is_meant(found, only) and sidecar.stripped(data) is None
+        return _packet_splices(sidecar.in_utf8(data), only, mark_alone=False) is None
     except XmpError:
         return False
 

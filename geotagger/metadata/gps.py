@@ -14,7 +14,7 @@ from typing import Any
 import piexif  # type: ignore[import-untyped]
 
 from geotagger.geo import is_believable
-from geotagger.marks import mark_of, processing_method
+from geotagger.marks import mark_anywhere, mark_of, processing_method
 from geotagger.metadata.tiff import Entry, pointing_block
 from geotagger.metadata.values import FoundPosition, Position
 
@@ -99,6 +99,21 @@ def without_position(old: Sequence[Entry]) -> list[Entry]:
     """What is left of a directory when a position that we wrote is taken out."""
     left = [e for e in old if e.tag not in _OF_THE_POSITION]
     return left if any(e.tag != VERSION for e in left) else []
+
+
+def without_estimate(old: Sequence[Entry], order: str) -> list[Entry]:
+    """What is left of a directory when what an estimate of ours says of itself is taken out from beside a
+    position that is no longer ours: its mark, and its radius."""
+    found = {e.tag: e for e in old if e.data is not None}
+    method = found.get(METHOD)
+    mark = mark_anywhere(_text(method.data or b"")) if method else None
+    if mark is None or not mark.is_estimate:
+        return list(old)
+    if not {LATITUDE, LONGITUDE} & {e.tag for e in old}:
+        return without_position(old)
+    error_m = _rationals(found.get(ERROR), order)
+    gone = {METHOD, ERROR} if error_m and mark.states_error(error_m[0]) else {METHOD}
+    return [e for e in old if e.tag not in gone]
 
 
 def read(entries: Sequence[Entry], order: str) -> FoundPosition | None:

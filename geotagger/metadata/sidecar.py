@@ -9,7 +9,7 @@ read and written back as they were.
 import codecs
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from geotagger.archive import mirrored
@@ -80,25 +80,18 @@ def position_in(path: str) -> FoundPosition | None:
 def merged(data: bytes, position: Position) -> bytes:
     """An existing sidecar with the position, everything of others kept. XmpError when it cannot
     be read or is too large to be one."""
-    return _edited(data, lambda packet: xmp.with_position(packet, position))
+    return changed(data, xmp.with_position(in_utf8(data), position))
 
 
-def stripped(data: bytes) -> bytes | None:
-    """A sidecar without our position; None when nothing else was in it."""
-    packet, _, _ = _as_utf8(data)
-    if xmp.without_position(packet) is None:
-        return None
-    return _edited(data, lambda packet: xmp.without_position(packet) or [])
+def changed(data: bytes, splices: Sequence[Splice]) -> bytes:
+    """A sidecar with these splices of its packet, in the encoding that it has."""
+    packet, bom, encoding = _as_utf8(data)
+    return bom + spliced(packet, splices).decode().encode(encoding)
 
 
 def in_utf8(data: bytes) -> bytes:
     """The packet of a sidecar. XmpError when it is not text."""
     return _as_utf8(data)[0]
-
-
-def _edited(data: bytes, change: Callable[[bytes], list[Splice]]) -> bytes:
-    packet, bom, encoding = _as_utf8(data)
-    return bom + spliced(packet, change(packet)).decode().encode(encoding)
 
 
 def _as_utf8(data: bytes) -> tuple[bytes, bytes, str]:

@@ -4,7 +4,9 @@ Read from the new file's own bytes: everything but GPS is as it was, and the pos
 that was asked for. That the bytes between the changes are the same has been shown by hash.
 """
 
+import contextlib
 import math
+from collections.abc import Iterator
 
 from geotagger.marks import text_of
 from geotagger.metadata import gps, xmp
@@ -25,21 +27,13 @@ class MismatchError(Exception):
 def check_added(old: Layout, new: Layout, position: Position) -> None:
     """MismatchError unless `new` is `old` with `position`: all else the same, no other position
     in any block or packet that had one."""
-    _check_the_rest(old, new)
-    found = [p for p in map(position_in, new.blocks) if p is not None]
-    if not found:
+    check_the_rest(old, new)
+    if not any(map(position_in, new.blocks)):
         raise MismatchError("the position is not in it")
     for packet, changed in zip(old.packets, new.packets, strict=False):
         if packet != changed and not _says_the_same(packet, changed):
             raise MismatchError("fields of its XMP other than GPS have changed")
-    for packet in filter(xmp.speaks_of_gps, new.packets):
-        try:
-            told = xmp.position_of(packet)
-        except XmpError:
-            continue
-        if told is not None:
-            found.append(told)
-    for one in found:
+    for one in positions_in(new):
         _check_position(one, position)
 
 
@@ -50,11 +44,17 @@ def _says_the_same(packet: bytes, changed: bytes) -> bool:
         return False
 
 
-def check_removed(old: Layout, new: Layout) -> None:
-    """MismatchError unless `new` is `old` without a position of ours."""
-    _check_the_rest(old, new)
-    if any(p is not None and p.mark is not None for p in map(position_in, new.blocks)):
-        raise MismatchError("the position is still in it")
+def positions_in(layout: Layout) -> Iterator[FoundPosition]:
+    """Every position that a photo's metadata holds."""
+    for block in layout.blocks:
+        found = position_in(block)
+        if found is not None:
+            yield found
+    for packet in filter(xmp.speaks_of_gps, layout.packets):
+        with contextlib.suppress(XmpError):
+            told = xmp.position_of(packet)
+            if told is not None:
+                yield told
 
 
 def position_in(block: Window) -> FoundPosition | None:
@@ -67,7 +67,8 @@ def position_in(block: Window) -> FoundPosition | None:
     return gps.read(directory.entries, tiff.order) if directory else None
 
 
-def _check_the_rest(old: Layout, new: Layout) -> None:
+def check_the_rest(old: Layout, new: Layout) -> None:
+    """MismatchError unless all but GPS is in `new` as in `old`."""
     if old.outline() != new.outline():
         raise MismatchError("its structure has changed")
     before, after = list(old.blocks), list(new.blocks)

@@ -106,7 +106,7 @@ def prepare_photo(path: str, position: Position, overwrite: bool, durable: bool)
     with replace.opened(target) as source, refusals(path):
         layout = layout_of(source, target)
         if not overwrite:
-            check_free(path, positions_in(layout), position)
+            check_free(path, verify.positions_in(layout), position)
         replace.check_replaceable(path, source)
         try:
             splices = layout.splices(change_to(layout, position, mark_xmp=True))
@@ -162,19 +162,6 @@ def change_to(layout: Layout, position: Position, mark_xmp: bool) -> Change:
         new_exif=None if exif else gps.standalone(position),
         new_xmp=xmp.new_mark_packet(position) if marking and not layout.packets else None,
     )
-
-
-def positions_in(layout: Layout) -> Iterator[FoundPosition]:
-    """Every position that a photo's metadata holds."""
-    for block in layout.blocks:
-        found = verify.position_in(block)
-        if found is not None:
-            yield found
-    for packet in filter(xmp.speaks_of_gps, layout.packets):
-        with contextlib.suppress(XmpError):
-            told = xmp.position_of(packet)
-            if told is not None:
-                yield told
 
 
 def check_free(path: str, found: Iterable[FoundPosition], position: Position) -> None:
@@ -242,7 +229,7 @@ def _prepare_sidecar(
     with replace.opened(path) as photo:
         with contextlib.suppress(RefusedError):
             if not overwrite:
-                check_free(path, positions_in(layout_of(photo, path)), position)
+                check_free(path, verify.positions_in(layout_of(photo, path)), position)
         like = photo.status
     existing = sidecars.existing(path)
     if existing is None:

@@ -7,7 +7,8 @@ gives splices. Knows nothing of files.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
+from fractions import Fraction
 from xml.sax.saxutils import escape, quoteattr
 
 from geotagger.geo import is_believable
@@ -15,6 +16,7 @@ from geotagger.marks import (
     XMP_NAMESPACE,
     XMP_PREFIX,
     Mark,
+    mark_anywhere,
     mark_of,
     place_text,
     processing_method,
@@ -39,6 +41,9 @@ _OF_THE_FIX = (
     "GPSAreaInformation", "GPSDifferential",
 )  # fmt: skip
 _OURS = ("Rung", "Confidence", "RadiusKm", "Model", "Run", "Cell", "At")
+_POSITION_AND_MARK = frozenset(
+    [(EXIF, local) for local in _OF_THE_POSITION] + [(XMP_NAMESPACE, local) for local in _OURS]
+)
 
 _COORDINATE = re.compile(
     r"([+-]?\d{1,3}(?:\.\d+)?)(?:[, ]\s*(\d{1,2}(?:\.\d+)?))?(?:[, ]\s*(\d{1,2}(?:\.\d+)?))?\s*([NSEWnsew]?)"
@@ -103,11 +108,6 @@ def only_gained_ours(old: bytes, new: bytes) -> bool:
     return not others(b'<%s %s="%s">%s</%s>' % (name, declared, RDF.encode(), new[start:end], name))
 
 
-def mark_in(data: bytes) -> Mark | None:
-    """What a packet's own fields of ours say, wherever that is. XmpError when it cannot be read."""
-    return _own_mark(parsed(data).values())
-
-
 def new_packet(position: Position) -> bytes:
     """A packet of our own with nothing but the position."""
     return _PACKET % _node("rdf:", 'rdf:about=""', "\n", _position_fields(position), _mark_fields(position))
@@ -136,8 +136,34 @@ def with_mark(data: bytes, position: Position) -> list[Splice]:
 def without_position(data: bytes) -> list[Splice] | None:
     """Splices that take out a position of ours and our own fields; None when nothing else is in
     the packet, so that it can go as a whole. XmpError when the packet cannot be read."""
+    return _without(parsed(data), _POSITION_AND_MARK)
+
+
+def without_estimate(data: bytes) -> list[Splice] | None:
+    """As `without_position`, of what an estimate says of itself only: the position in the packet, if there
+    is one, is no longer ours and stays."""
     packet = parsed(data)
-    gone = {(EXIF, local) for local in _OF_THE_POSITION} | {(XMP_NAMESPACE, local) for local in _OURS}
+    values = packet.values()
+    own, method = _own_mark(values), mark_anywhere(values.get((EXIF, "GPSProcessingMethod"), ""))
+    marks = [mark for mark in (own, method) if mark is not None and mark.is_estimate]
+    if not marks:
+        return []
+    if not {(EXIF, "GPSLatitude"), (EXIF, "GPSLongitude")} & values.keys():
+        return _without(packet, _POSITION_AND_MARK)
+    gone: set[Name] = set()
+    if own in marks:
+        gone |= {(XMP_NAMESPACE, local) for local in _OURS}
+    if method in marks:
+        gone.add((EXIF, "GPSProcessingMethod"))
+    error_m = _ratio(values.get((EXIF, "GPSHPositioningError")))
+    if error_m is not None and any(mark.states_error(error_m) for mark in marks):
+        gone.add((EXIF, "GPSHPositioningError"))
+    return _without(packet, gone)
+
+
+def _without(packet: Packet, gone: Set[Name]) -> list[Splice] | None:
+    """Splices that take these properties out; None when nothing else is in the packet."""
+    data = packet.data
     result: list[Splice] = []
     left = 0
     for node in packet.nodes:
@@ -302,6 +328,14 @@ def _angle(text: str | None, ref: str | None, negative: str) -> float | None:
     angle = abs(float(match[1])) + float(match[2] or 0) / 60 + float(match[3] or 0) / 3600
     letter = (match[4] or (ref or "")[:1]).upper()
     return -angle if letter == negative or match[1].startswith("-") else angle
+
+
+def _ratio(text: str | None) -> float | None:
+    """A rational as XMP writes it, 1250000/100; ExifTool writes 12500."""
+    try:
+        return None if text is None else float(Fraction(text.strip()))
+    except (ValueError, ZeroDivisionError, OverflowError):
+        return None
 
 
 def _number(text: str | None) -> float | None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from geotagger.errors import PlaceTakenError
 from geotagger.marks import Mark, mark_of, processing_method, text_of
-from geotagger.metadata import Position, commit, forget, prepare, sidecar_positions
+from geotagger.metadata import Position, commit, forget, prepare, restore, sidecar_positions, would_forget
 from geotagger.metadata.values import WriteMode
 from geotagger.photo.facts import read_facts
 from tests.metadata import exiftool
@@ -34,13 +34,26 @@ def estimated(photo: Path, **options: object) -> Path:
     return Path(prepared.edit.target)
 
 
-def refuses_and_forgets_nothing(photo: Path, changed: Path) -> None:
-    before = changed.read_bytes()
+def of_others(path: Path) -> dict[str, object]:
+    """All that ExifTool reads of a file but what is of the estimate."""
+    said = exiftool.tags(path, "--system:all", "--composite:all")
+    gone = ("geotagger:", "GPSProcessingMethod", "GPSHPositioningError", "XMP-x:XMPToolkit")
+    return {name: value for name, value in said.items() if not any(part in name for part in gone)}
+
+
+def refuses_and_forgets_the_mark_alone(photo: Path, changed: Path) -> None:
+    before = of_others(changed)
     for mode in get_args(WriteMode)[:-1]:
         with pytest.raises(PlaceTakenError, match="has a position already"):
             prepare(str(photo), ESTIMATE, mode=mode)
-    assert forget(str(photo)) == []
-    assert changed.read_bytes() == before
+    assert would_forget(str(photo)) == [str(changed)]
+    assert forget(str(photo)) == [str(changed)]
+    left = exiftool.tags(changed)
+    assert any("GPSLatitude" in name for name in left)
+    assert not any("GPSProcessingMethod" in name or "GPSHPositioningError" in name for name in left)
+    assert of_others(changed) == before
+    assert not any(trace in changed.read_bytes() for trace in (b"geotagger", b"151.215"))
+    assert forget(str(photo)) == would_forget(str(photo)) == []
 
 
 def test_in_exif(copied: Copied) -> None:
@@ -53,7 +66,7 @@ def test_in_exif(copied: Copied) -> None:
     assert (fix.latitude, fix.longitude) == pytest.approx((48.85, 2.35))
     assert fix.mark is None
     assert fix.error_m is None, "the estimate's radius, which ExifTool left, too"
-    refuses_and_forgets_nothing(photo, photo)
+    refuses_and_forgets_the_mark_alone(photo, photo)
 
 
 @pytest.mark.parametrize("kept", [(), ("-XMP-exif:GPSProcessingMethod=",)], ids=["both marks", "ours only"])
@@ -63,7 +76,7 @@ def test_in_a_sidecar(copied: Copied, kept: tuple[str, ...]) -> None:
     exiftool_writes(sidecar, *IN_XMP, *kept)
     (found,) = sidecar_positions(str(photo))
     assert (found.latitude, found.longitude, found.mark) == (pytest.approx(48.85), pytest.approx(2.35), None)
-    refuses_and_forgets_nothing(photo, sidecar)
+    refuses_and_forgets_the_mark_alone(photo, sidecar)
 
 
 def test_in_the_xmp_of_a_photo(copied: Copied) -> None:
@@ -76,6 +89,36 @@ def test_in_the_xmp_of_a_photo(copied: Copied) -> None:
     left = exiftool.tags(photo)
     assert left["XMP-exif:GPSLatitude"] == pytest.approx(48.85)
     assert "GPS:GPSLatitude" not in left
+    assert not any("geotagger" in name for name in left)
+
+
+def test_an_error_that_another_program_wrote_beside_the_mark_stays(copied: Copied) -> None:
+    photo = copied(PHOTO)
+    estimated(photo)
+    exiftool_writes(photo, *PARIS, "-GPSHPositioningError=7")
+    assert forget(str(photo)) == [str(photo)]
+    assert exiftool.tags(photo)["GPS:GPSHPositioningError"] == 7
+    assert b"geotagger" not in photo.read_bytes()
+
+
+def test_a_place_that_another_program_took_out_leaves_no_mark_behind(copied: Copied) -> None:
+    photo = copied(PHOTO)
+    for mode, tags in (("exif", "GPS"), ("sidecar", "XMP-exif")):
+        changed = estimated(photo, mode=mode)
+        exiftool_writes(changed, f"-{tags}:GPSLatitude=", f"-{tags}:GPSLongitude=")
+        assert would_forget(str(photo)) == forget(str(photo)) == [str(changed)]
+        assert changed == photo or not changed.exists()
+    assert not any("GPS" in name or "geotagger" in name for name in exiftool.tags(photo))
+
+
+def test_undoing_leaves_the_mark_of_another_place_alone(copied: Copied) -> None:
+    photo = copied(PHOTO)
+    prepared = prepare(str(photo), ESTIMATE)
+    commit(prepared)
+    exiftool_writes(photo, *PARIS)
+    before = photo.read_bytes()
+    assert restore(prepared.edit).status == "kept"
+    assert photo.read_bytes() == before
 
 
 def test_a_program_that_writes_the_same_place_again_changes_nothing(copied: Copied) -> None:
