@@ -26,19 +26,27 @@ def clocks(
 
     Example: `geotagger clocks --forget "Canon EOS 5D"`
     """
+    from geotagger.estimate.corrections import shift_in_words
     from geotagger.index.learned import CLOCKS
 
     if forget is not None:
         _forget(forget, index)
         return
     with open_to_ask(index) as opened:
-        told = [] if opened is None else [(r, opened.learned.get(r.id, CLOCKS)) for r in opened.roots.all()]
-    for root, shifts in told:
-        for camera, shift_s in (shifts or {}).items():
-            if as_json:
-                emit({"archive": root.path, "camera": camera, "shift_s": shift_s})
-            else:
-                print(f"{shift_s:+g} s\t{printable(camera)}\t{printable(root.path)}")
+        if opened is None:
+            return
+        told = [
+            (root.path, camera, shift_s)
+            for root in opened.roots.all()
+            for camera, shift_s in (opened.learned.get(root.id, CLOCKS) or {}).items()
+        ]
+    for archive, camera, shift_s in told:
+        if as_json:
+            emit({"archive": archive, "camera": camera, "shift_s": shift_s})
+        else:
+            print(f"{shift_in_words(shift_s)}\t{printable(camera)}\t{printable(archive)}")
+    if not told:
+        say("no correction of a clock is remembered")
 
 
 def _forget(camera: str, index: Path | None) -> None:
@@ -46,14 +54,17 @@ def _forget(camera: str, index: Path | None) -> None:
     from geotagger.index import open_index
     from geotagger.index.learned import CLOCKS, SETTLED
 
+    def is_meant(name: str) -> bool:
+        return name.casefold() == camera.casefold()
+
     with open_index(index) as opened:
         told = {root: opened.learned.get(root.id, CLOCKS) or {} for root in opened.roots.all()}
-        concerned = [root for root, clocks in told.items() if camera in clocks]
+        concerned = [root for root, clocks in told.items() if any(map(is_meant, clocks))]
         if not concerned:
             raise UsageError(f"nothing is remembered of {camera}; `geotagger clocks` lists what is")
         with lock([root.path for root in concerned if os.path.isdir(root.path)], wait=True, waiting=say):
             for root in concerned:
-                left = {name: shift for name, shift in told[root].items() if name != camera}
+                left = {name: shift for name, shift in told[root].items() if not is_meant(name)}
                 opened.learned.put(root.id, CLOCKS, left)
                 opened.learned.forget(root.id, SETTLED)
 

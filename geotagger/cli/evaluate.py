@@ -96,13 +96,14 @@ def evaluate(
     if not paths:
         raise UsageError("say which photos to hide (PATH), or which labelled set to use (--labels)")
     from geotagger.cli.evaluation import Report
-    from geotagger.estimate.clock import parse_clocks
+    from geotagger.estimate.corrections import doubts, parse_clocks
     from geotagger.estimate.evaluation import Setting, evaluate_archive
     from geotagger.estimate.outing import Options
     from geotagger.estimate.trackfiles import load_tracks
     from geotagger.tag.network import choose_pack
     from geotagger.tag.sightings import read_sightings
 
+    clocks = parse_clocks(clock or [])
     pack = choose_pack(model, say)
     if reference and (pack is None or pack.feature_size is None):
         say("--reference: no model that tells features looks at the pictures, so it is left out")
@@ -115,11 +116,13 @@ def evaluate(
             f"{', '.join(paths)}: {placed} of {len(sightings)} photos know where they were taken; "
             f"at least {_FEWEST} are needed to hide some"
         )
+    for line in doubts(clocks, (sighting.clocked.camera for sighting in sightings)):
+        say(line)
     seeds = seeds or [0, 1, 2]
     options = Options(within, certainty, not no_habits, not no_time_zone, not no_sequence)
     ways: list[list[Hidden]] = []
     for days in (False, True) if whole_days is None else (whole_days,):
-        setting = Setting(share, days, options, parse_clocks(clock or []), reference)
+        setting = Setting(share, days, options, clocks, reference)
         results = []
         for seed in seeds:
             results += evaluate_archive(

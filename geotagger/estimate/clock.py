@@ -8,7 +8,6 @@ photos of the camera carry; this computer's own time zone. Each has its own erro
 Takes small values, gives arrays. Knows nothing of photos on disk.
 """
 
-import re
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,7 +19,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from geotagger.errors import UsageError
+from geotagger.estimate.corrections import clock_shift, shift_in_words
 from geotagger.geo import is_place, wrap_longitude
 
 CLOCK_ERROR_S = 2.0
@@ -116,7 +115,7 @@ class ClockReader:
             return float("nan"), float("inf"), "no time"
         utc, error_s, source = _resolve(row, local, stamp, self._zones, self._habits, self._system_zone)
         if shift is not None:
-            source = f"{source}, clock corrected by {shift:+.0f} s"
+            source = f"{source}, clock corrected by {shift_in_words(shift)}"
         return utc, error_s, source
 
     def _local(self, row: Clocked, shift: float | None) -> datetime | None:
@@ -170,39 +169,6 @@ def offset_at(latitude: float, longitude: float, utc: float) -> timedelta | None
     if zone is None:
         return None
     return datetime.fromtimestamp(utc, UTC).astimezone(zone).utcoffset()
-
-
-_LARGEST_SHIFT_S = 100 * 365.25 * 86400
-
-
-def parse_clocks(texts: Sequence[str]) -> dict[str, float]:
-    """`CAMERA=+1h03m` → seconds to add to that camera's times. Units d, h, m, s; a bare number is
-    seconds. UsageError for anything else."""
-    parsed = {}
-    for text in texts:
-        camera, _, amount = text.rpartition("=")
-        match = re.fullmatch(
-            r"([+-]?)(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s?)?", amount.strip()
-        )
-        if not camera.strip() or match is None or not any(match.groups()[1:]):
-            raise UsageError(
-                f"--clock {text}: not a correction; say for example --clock 'Canon EOS 5D=+1h03m'"
-            )
-        sign, *parts = match.groups()
-        d, h, m, s = (float(part or 0) for part in parts)
-        shift = ((d * 24 + h) * 60 + m) * 60 + s
-        if shift > _LARGEST_SHIFT_S:
-            raise UsageError(f"--clock {text}: no clock is off by more than a century")
-        parsed[camera.strip()] = -shift if sign == "-" else shift
-    return parsed
-
-
-def clock_shift(camera: str | None, clocks: Mapping[str, float] | None) -> float | None:
-    """The correction for a camera: the entry whose name is part of the camera's, the longest first."""
-    if not clocks or camera is None:
-        return None
-    named = [name for name in clocks if name.casefold() in camera.casefold()]
-    return clocks[max(named, key=len)] if named else None
 
 
 def _resolve(

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from geotagger.archive import is_at_or_below
+from geotagger.estimate.corrections import joined
 from geotagger.index.store import Store, now, path_of
 
 SETTLED = "settled"
@@ -74,7 +75,7 @@ class Learned:
         clocks: dict[str, float] = {}
         folders: list[str] = []
         for child in reversed(children):
-            clocks |= self.get(child, CLOCKS) or {}
+            clocks = joined(clocks, self.get(child, CLOCKS) or {})
             folders += self.get(child, SIDECAR_FOLDERS) or []
         for child in children[1:]:
             self._store.execute("delete from learned where root_id = ?", (child,))

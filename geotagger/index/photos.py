@@ -278,6 +278,13 @@ class Photos:
                 return
             last = rows[-1][0]
 
+    def cameras(self, root_id: int) -> list[str]:
+        """The names of all cameras that photos of a root were taken with."""
+        rows = self._store.rows(
+            "select distinct camera from photos where root_id = ? and camera is not null", (root_id,)
+        )
+        return [camera for (camera,) in rows]
+
     def fixes(self, root_id: int) -> Fixes:
         """The positions that cameras wrote into photos (nothing of ours but `manual`), and in their stead
         or where there are none those of sidecars and of the owner, with a time."""

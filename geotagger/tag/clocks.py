@@ -12,7 +12,8 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from geotagger.estimate.clock import ClockReader, clock_shift
+from geotagger.estimate.clock import ClockReader
+from geotagger.estimate.corrections import clock_shift
 from geotagger.estimate.tracks import Tracks, clean_track
 from geotagger.estimate.wrongclocks import find_wrong_clock
 from geotagger.index import Index

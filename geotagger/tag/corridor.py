@@ -10,7 +10,7 @@ What only a run with work to do needs is imported when there is work.
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -75,6 +75,8 @@ def tag(
                     profile=timed,
                 )
                 _walk(stage)
+            if told and not listener.stop.is_set():
+                _doubt_clocks(index, paths, told, listener)
             ended = "interrupted" if listener.stop.is_set() else "done"
         finally:
             if network is not None:
@@ -180,7 +182,7 @@ def _remember_settled(stage: Stage) -> None:
 def _clocks(options: TagOptions) -> dict[str, float]:
     if not options.clocks:
         return {}
-    from geotagger.estimate.clock import parse_clocks
+    from geotagger.estimate.corrections import parse_clocks
 
     return parse_clocks(options.clocks)
 
@@ -189,9 +191,19 @@ def _remembered(stage: Stage) -> dict[str, float]:
     """The owner's corrections of clocks, of this run and of earlier ones; kept for the next."""
     kept: dict[str, float] = stage.index.learned.get(stage.root.id, CLOCKS) or {}
     if stage.told:
-        kept = {**kept, **stage.told}
+        from geotagger.estimate.corrections import joined
+
+        kept = joined(kept, stage.told)
         stage.index.learned.put(stage.root.id, CLOCKS, kept)
     return kept
+
+
+def _doubt_clocks(index: Index, paths: Sequence[str], told: Mapping[str, float], listener: Listener) -> None:
+    from geotagger.estimate.corrections import doubts
+
+    cameras = [camera for root, _ in by_root(index, paths) for camera in index.photos.cameras(root.id)]
+    for line in doubts(told, cameras):
+        listener.note(line)
 
 
 def _tracks(options: TagOptions, listener: Listener) -> "Tracks | None":

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geotagger.errors import UsageError
-from geotagger.estimate.clock import Clocked, ClockReader, offset_at, parse_clocks, resolve_times, zone_at
+from geotagger.estimate.clock import Clocked, ClockReader, offset_at, resolve_times, zone_at
+from geotagger.estimate.corrections import doubts, joined, parse_clocks, shift_in_words
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 COLOGNE, SYDNEY, APIA = (50.94, 6.96), (-33.87, 151.21), (-13.83, -171.77)
@@ -172,6 +173,27 @@ def test_a_correction_sets_a_clock_right_that_was_never_set() -> None:
     gap = posix(2024, 5, 1, 12) - posix(1980, 1, 1, 1)
     assert utc_of(unset, clocks={"Canon": gap}) == [posix(2024, 5, 1, 12)]
     assert np.isnan(utc_of(unset, clocks={"Canon": 1e12})[0])
+
+
+@given(st.integers(-3_000_000_000, 3_000_000_000))
+def test_a_correction_is_said_as_it_is_typed(tenths: int) -> None:
+    assert parse_clocks([f"Canon={shift_in_words(tenths / 10)}"]) == {"Canon": tenths / 10}
+
+
+def test_corrections_are_said_in_short() -> None:
+    said = {3780: "+1h03m", -25200: "-7h", 180: "+3m", 0: "+0s", 93784.5: "+1d2h03m4.5s"}
+    assert {shift_s: shift_in_words(shift_s) for shift_s in said} == said
+
+
+def test_a_camera_is_corrected_once_however_it_is_spelt() -> None:
+    assert joined({"Canon EOS": 60.0, "Nikon": 1.0}, {"canon eos": 30.0}) == {"Nikon": 1.0, "canon eos": 30.0}
+    assert parse_clocks(["Canon=1h", "canon=2h"]) == {"canon": 7200}
+
+
+def test_a_correction_that_fits_no_camera_is_found() -> None:
+    (line,) = doubts(["canon eos", "Foo"], ["Canon EOS 5D", None, ""])
+    assert line.startswith("--clock Foo: no camera there is called so")
+    assert line.endswith("there are: Canon EOS 5D")
 
 
 @pytest.mark.parametrize("text", ["Canon", "=1h", "Canon=", "Canon=soon", "Canon=1h-3m"])

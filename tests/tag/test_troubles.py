@@ -49,9 +49,22 @@ def test_clocks_are_remembered_listed_and_forgotten(geotagger: Geotagger, tmp_pa
     geotagger("tag", scene.folder, "--clock", "Scene=+1h")
     told = {"archive": str(scene.folder), "camera": "Scene", "shift_s": 3600.0}
     assert geotagger("clocks", "--json").records == [told]
-    geotagger("clocks", "--forget", "Scene")
-    assert geotagger("clocks").out == ""
+    assert geotagger("clocks").out == f"+1h\tScene\t{scene.folder}\n"
+    geotagger("tag", scene.folder, "--clock", "scene=+1h03m")
+    assert geotagger("clocks").out == f"+1h03m\tscene\t{scene.folder}\n"
+    geotagger("clocks", "--forget", "SCENE")
+    none = geotagger("clocks")
+    assert (none.out, none.err) == ("", "geotagger: no correction of a clock is remembered\n")
     assert "nothing is remembered" in geotagger("clocks", "--forget", "Scene", code=2).err
+
+
+def test_a_clock_of_no_camera_of_the_archive_is_told(geotagger: Geotagger, tmp_path: Path) -> None:
+    scene = walk_through_town(tmp_path / "photos", 4)
+    said = geotagger("tag", scene.folder, "--clock", "Foo=+1h", "--clock", "scene one=+1h")
+    (doubt,) = [line for line in said.err.splitlines() if "--clock" in line]
+    assert "Foo: no camera there is called so" in doubt
+    assert doubt.endswith("there are: Testmaker Scene One")
+    assert "--clock Foo" in geotagger("evaluate", scene.folder, "--clock", "Foo=+1h", code=None).err
 
 
 @pytest.mark.parametrize("option", ["--device", "--engine"])
