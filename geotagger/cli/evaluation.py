@@ -30,7 +30,7 @@ _MEANING = {
     "reference": "pictures of yours that look like it, alone",
     "neighbours": "photos with a place before and after it, and places you visit",
     "track": "recorded tracks, and neighbours where they are silent",
-    OURS: "all evidence together: what `tag` would write",
+    OURS: "all evidence together, as `tag` weighs it, certain enough or not",
 }
 
 

@@ -81,8 +81,12 @@ def _record(told: "Why") -> dict[str, Any]:
         "tracks": list(told.tracks),
     }
     if e is None:
-        return photo_record(known.path, "skipped", "nothing tells where", **more)
-    return photo_record(known.path, "indexed", cell=e.cell or None, **_brief(e), **more)
+        return photo_record(known.path, "skipped", _unreadable(told) or "nothing tells where", **more)
+    return photo_record(known.path, "indexed", _unreadable(told), cell=e.cell or None, **_brief(e), **more)
+
+
+def _unreadable(told: "Why") -> str | None:
+    return None if told.known.error is None else f"could not be read: {told.known.error}"
 
 
 def _brief(said: "Estimate") -> dict[str, Any]:
@@ -107,6 +111,12 @@ def _print(told: "Why") -> None:
         console.print(f"As run {told.run.name} weighed it (model {told.run.model or 'none'}{tracks}):")
     if known.rung in ("camera", "manual", "sidecar"):
         console.print(f"Its own place stands ({known.rung}). What would be said without it:")
+    if unreadable := _unreadable(told):
+        console.print(
+            escape(
+                f"It {printable(unreadable)}; `tag` places it nowhere. What would be said of it all the same:"
+            )
+        )
     e = explanation.estimate
     if e is None:
         console.print(

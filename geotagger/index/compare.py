@@ -45,7 +45,8 @@ class Comparison:
     """Iterate it once for the changes; the counts are right when that is done.
 
     `unchanged` counts files as recorded, `moved` those found elsewhere, `gone` records whose
-    files vanished since the last time, `returned` those that were gone and are back.
+    files vanished since the last time, `returned` those that were gone and are back. `away`: the
+    archive seems not to be there, so nothing was called gone.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Comparison:
         the whole root. `problem` is told of an archive that seems to be away."""
         self.unchanged = self.moved = self.gone = self.returned = 0
         self._store, self._root, self._listing = store, root, listing
+        self.away = False
         self._below = [self._relative(os.path.realpath(path)) for path in below] or [""]
         self._problem = problem
         self._seen = 0
@@ -213,7 +215,7 @@ class Comparison:
         """Folders that the walk did not meet, and the digests of those found unchanged."""
         root = self._root
         if not os.path.isdir(root.path):
-            self._tell(root.path, "the archive vanished while it was read; its records were kept")
+            self._tell_away("the archive vanished while it was read; its records were kept")
             return
         if (
             self._seen == 0
@@ -222,9 +224,8 @@ class Comparison:
                 "select 1 from photos where root_id = ? and missing_since is null limit 1", (root.id,)
             )
         ):
-            self._tell(
-                root.path,
-                "no photo is there although the index knows some; is the disk mounted? They were kept",
+            self._tell_away(
+                "no photo is there although the index knows some; is the disk mounted? They were kept"
             )
             return
         with self._store.batch():
@@ -252,9 +253,10 @@ class Comparison:
             return ""
         return path[len(self._root.path.rstrip(os.sep)) + 1 :]
 
-    def _tell(self, path: str, message: str) -> None:
+    def _tell_away(self, message: str) -> None:
+        self.away = True
         if self._problem is not None:
-            self._problem(path, message)
+            self._problem(self._root.path, message)
 
 
 def seal(store: Store, root: Root) -> None:

@@ -127,6 +127,8 @@ def find_pack(name: str | os.PathLike[str]) -> ModelPack:
         with suppress(PackError):
             if (pack := load_pack(folder)).name == name:
                 return pack
+    if as_path.is_dir() and name not in read_catalogue():
+        raise ModelNotInstalledError(f"{as_path}: no model pack is there (no {MANIFEST}); {_HOW_TO_LOOK}")
     have = ", ".join(folder.name for folder in installed_packs()) or "none"
     way = f"`geotagger models pull {name}` fetches it" if name in read_catalogue() else _HOW_TO_LOOK
     raise ModelNotInstalledError(f"model {os.fspath(name)} is not installed (installed: {have}); {way}")

@@ -119,7 +119,7 @@ def _walk(stage: Stage) -> None:
                 stage.report, listener.note, listener.advance, listener.expect, listener.stop.is_set
             ),
         )
-    if listener.stop.is_set():
+    if listener.stop.is_set() or found.away:
         return
     if same and not any(found.touched) and not options.again and not listener.every:
         stage.tally.unchanged(found.unchanged)
@@ -217,7 +217,10 @@ def _tracks(options: TagOptions, listener: Listener) -> "Tracks | None":
 def _existing(path: str) -> str:
     if not os.path.lexists(path):
         raise UsageError(f"{path}: there is no such file or folder")
-    return os.path.realpath(path)
+    real = os.path.realpath(path)
+    if real == os.path.dirname(real):
+        raise UsageError(f"{path}: this is the root of the file system; name the folders of your photos")
+    return real
 
 
 def _places_held(paths: Sequence[str], options: TagOptions) -> list[str]:

@@ -51,12 +51,12 @@ def place(
         if os.path.isfile(path):
             there.append(path)
         else:
-            why = "there is no such file"
+            why, group = "there is no such file", "no such file"
             if os.path.isdir(path):
-                why = "it is a folder; name the photos"
+                why, group = "it is a folder; name the photos", "a folder, not a photo"
             elif os.path.exists(path):
-                why = "it is not a regular file"
-            tell(Outcome(path, "failed", f"{path}: {why}", "no such file"))
+                why = group = "not a regular file"
+            tell(Outcome(path, "failed", f"{path}: {why}", group))
     if not there:
         return tally
     folders = sorted({os.path.dirname(path) for path in there})

@@ -29,10 +29,12 @@ VANISHED = "the archive vanished; what was finished is kept, run again when it i
 
 @dataclass
 class Survey:
-    """What a survey found. `touched` marks by photo id those whose record is new: a byte a photo."""
+    """What a survey found. `touched` marks by photo id those whose record is new: a byte a photo.
+    `away`: the archive seems not to be there, its records were kept."""
 
     touched: bytearray = field(default_factory=bytearray)
     unchanged: int = 0
+    away: bool = False
 
     def touches(self, photo_id: int) -> bool:
         return photo_id < len(self.touched) and bool(self.touched[photo_id])
@@ -111,7 +113,9 @@ def survey(
             through = comparison.unchanged + changed
             if watcher.stopped():
                 break
-    found.unchanged = comparison.unchanged
+    found.unchanged, found.away = comparison.unchanged, comparison.away
+    if found.away:
+        return found
     if not watcher.stopped() and (resolve_all or any(found.touched)):
         from geotagger.tag import clocks as clock_room
 

@@ -43,6 +43,41 @@ def test_why_of_a_photo_that_vanished_says_so(geotagger: Geotagger, tmp_path: Pa
     assert "was gone" in geotagger("why", gone, code=2).err
 
 
+def test_why_of_a_photo_that_cannot_be_read_says_so(geotagger: Geotagger, tmp_path: Path) -> None:
+    scene = walk_through_town(tmp_path / "photos", 6)
+    broken = scene.folder / "broken image.jpg"
+    broken.write_bytes(b"no photo")
+    geotagger("tag", scene.folder, "--write", "none", code=1)
+    assert "could not be read" in geotagger("why", broken).out
+    assert "could not be read" in geotagger("why", broken, "--json").records[0]["reason"]
+
+
+def test_an_archive_that_is_away_is_told_in_one_line(geotagger: Geotagger, tmp_path: Path) -> None:
+    scene = walk_through_town(tmp_path / "photos", 6)
+    geotagger("tag", scene.folder, "--model", "none", "--write", "none")
+    for photo in scene.folder.iterdir():
+        photo.rename(tmp_path / photo.name)
+    said = geotagger("tag", scene.folder, "--model", "none", "--json", code=1)
+    assert len(said.err.splitlines() + said.out.splitlines()) == 1
+    assert "is the disk mounted?" in said.records[0]["reason"]
+    for photo in tmp_path.glob("*.jpg"):
+        photo.rename(scene.folder / photo.name)
+    assert "3 placed by neighbours" in geotagger("tag", scene.folder, "--model", "none").out
+
+
+def test_a_folder_is_no_photo_to_place(geotagger: Geotagger, tmp_path: Path) -> None:
+    assert "1 failed: a folder, not a photo" in geotagger("place", "1,2", tmp_path, code=1).out
+
+
+def test_a_folder_without_a_pack_is_called_so(geotagger: Geotagger, tmp_path: Path) -> None:
+    assert f"{tmp_path}: no model pack is there" in geotagger("tag", ".", "--model", tmp_path, code=3).err
+
+
+def test_the_root_of_the_file_system_is_no_archive(geotagger: Geotagger) -> None:
+    said = geotagger("tag", "/", "--dry-run", code=2, timeout=20).err
+    assert "the root of the file system" in said.splitlines()[-1]
+
+
 def test_clocks_are_remembered_listed_and_forgotten(geotagger: Geotagger, tmp_path: Path) -> None:
     scene = walk_through_town(tmp_path / "photos", 6)
     assert "century" in geotagger("tag", scene.folder, "--clock", "Scene=99999999999999h", code=2).err
@@ -59,12 +94,12 @@ def test_clocks_are_remembered_listed_and_forgotten(geotagger: Geotagger, tmp_pa
 
 
 def test_a_clock_of_no_camera_of_the_archive_is_told(geotagger: Geotagger, tmp_path: Path) -> None:
-    scene = walk_through_town(tmp_path / "photos", 4)
+    scene = walk_through_town(tmp_path / "photos", 10)
     said = geotagger("tag", scene.folder, "--clock", "Foo=+1h", "--clock", "scene one=+1h")
     (doubt,) = [line for line in said.err.splitlines() if "--clock" in line]
     assert "Foo: no camera there is called so" in doubt
     assert doubt.endswith("there are: Testmaker Scene One")
-    assert "--clock Foo" in geotagger("evaluate", scene.folder, "--clock", "Foo=+1h", code=None).err
+    assert "--clock Foo" in geotagger("evaluate", scene.folder, "--clock", "Foo=+1h").err
 
 
 @pytest.mark.parametrize("option", ["--device", "--engine"])
