@@ -14,6 +14,7 @@ from typer.main import get_command
 from geotagger import __version__
 from geotagger.cli import clocks, evaluate, models, query, settings, tag, train, undo, why
 from geotagger.cli.common import ends_cleanly, open_closed_streams, say, stop_output
+from geotagger.cli.wording import PlainGroup, hide_types
 from geotagger.errors import UsageError
 
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
@@ -24,6 +25,7 @@ def build() -> TyperGroup:
     """The whole command tree."""
     app = typer.Typer(
         name="geotagger",
+        cls=PlainGroup,
         no_args_is_help=True,
         context_settings={"help_option_names": ["--help", "-h"]},
         pretty_exceptions_enable=False,
@@ -43,6 +45,7 @@ def build() -> TyperGroup:
         module.register(app)
     tree = get_command(app)
     assert isinstance(tree, TyperGroup)
+    hide_types(tree)
     return tree
 
 

@@ -74,10 +74,17 @@ UntilOption = Annotated[
 ]
 SourceOption = Annotated[
     list[Rung] | None,
-    typer.Option("--source", help="Only positions of this kind of evidence; may be given several times."),
+    typer.Option(
+        "--source",
+        metavar="|".join(Rung),
+        help="Only positions of this kind of evidence; may be given several times.",
+    ),
 ]
 ConfidenceOption = Annotated[
-    float, typer.Option("--min-confidence", min=0.0, max=1.0, help="Only positions at least this certain.")
+    float,
+    typer.Option(
+        "--min-confidence", metavar="0–1", min=0.0, max=1.0, help="Only positions at least this certain."
+    ),
 ]
 LimitOption = Annotated[
     int | None, typer.Option("--limit", min=1, metavar="N", help="At most so many photos.")

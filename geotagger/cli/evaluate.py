@@ -31,9 +31,11 @@ def evaluate(
     paths: Annotated[
         list[str] | None, typer.Argument(metavar="PATH", help="Photos that know where they were taken.")
     ] = None,
-    share: Annotated[float, typer.Option("--hide", min=0.01, max=0.95, help="How much to hide.")] = 0.3,
+    share: Annotated[
+        float, typer.Option("--hide", metavar="0–1", min=0.01, max=0.95, help="How much to hide.")
+    ] = 0.3,
     seeds: Annotated[
-        list[int] | None, typer.Option("--seed", help="May be repeated. [default: 0 1 2]")
+        list[int] | None, typer.Option("--seed", metavar="N", help="May be repeated. [default: 0 1 2]")
     ] = None,
     whole_days: Annotated[
         bool | None,
@@ -49,7 +51,8 @@ def evaluate(
         float, typer.Option("--within", metavar="KM", min=0.001, help="The largest radius.")
     ] = 25.0,
     certainty: Annotated[
-        float, typer.Option("--certainty", min=0.01, max=0.99, help="What the radius should hold.")
+        float,
+        typer.Option("--certainty", metavar="0–1", min=0.01, max=0.99, help="What the radius should hold."),
     ] = 0.9,
     reference: Annotated[
         bool,

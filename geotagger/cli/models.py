@@ -138,7 +138,7 @@ def import_model(
     files: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[FILES]",
+            metavar="FILES",
             help="The three files in any order: *-symbol.json, *-NNNN.params and a list of cells.",
         ),
     ] = None,
@@ -152,7 +152,8 @@ def import_model(
         Path | None, typer.Option("--cells", metavar="FILE", help="The cells: grids.txt or a CSV.")
     ] = None,
     name: Annotated[
-        str | None, typer.Option("--name", help="The pack's name; that of the symbol file unless told.")
+        str | None,
+        typer.Option("--name", metavar="NAME", help="The pack's name; that of the symbol file unless told."),
     ] = None,
     input_size: Annotated[
         int, typer.Option("--input-size", metavar="PIXELS", help="The edge of the network's input.")
@@ -162,13 +163,18 @@ def import_model(
         typer.Option("--crop", help="The middle square, or the whole picture out of proportion."),
     ] = "centre",
     scale: Annotated[
-        float, typer.Option("--scale", help="What full brightness becomes; the published notebook's is 256.")
+        float,
+        typer.Option(
+            "--scale", metavar="NUMBER", help="What full brightness becomes; the published notebook's is 256."
+        ),
     ] = 256.0,
     resampling: Annotated[
         Literal["bilinear", "box", "hamming", "bicubic", "lanczos", "bilinear-unfiltered"],
         typer.Option("--resampling", help="The filter that shrinks pictures to the input."),
     ] = "bilinear",
-    licence: Annotated[str, typer.Option("--licence", help="The licence of the weights.")] = "not stated",
+    licence: Annotated[
+        str, typer.Option("--licence", metavar="TEXT", help="The licence of the weights.")
+    ] = "not stated",
     keep_mxnet: Annotated[
         bool, typer.Option("--keep-mxnet", help="Keep the MXNet files in the pack, for --engine mxnet.")
     ] = False,

@@ -33,16 +33,18 @@ def quantize_model(
         typer.Option("--photos", metavar="DIR", help="Your photos, to calibrate and check on; repeatable."),
     ],
     precision: Annotated[
-        str, typer.Option("--precision", help="int8 for processors, fp16 for GPUs.")
+        str, typer.Option("--precision", metavar="int8|fp16", help="int8 for processors, fp16 for GPUs.")
     ] = "int8",
     calibration: Annotated[
-        int, typer.Option("--calibration", min=1, help="How many photos calibrate int8.")
+        int, typer.Option("--calibration", metavar="N", min=1, help="How many photos calibrate int8.")
     ] = 64,
     checks: Annotated[
-        int, typer.Option("--checks", min=1, help="How many other photos the variant is checked on.")
+        int,
+        typer.Option("--checks", metavar="N", min=1, help="How many other photos the variant is checked on."),
     ] = 256,
     device: Annotated[
-        str, typer.Option("--device", help="Where the variant is checked: auto, cpu, cuda, …")
+        str,
+        typer.Option("--device", metavar="DEVICE", help="Where the variant is checked: auto, cpu, cuda, …"),
     ] = "auto",
     as_json: JsonOption = False,
 ) -> None:

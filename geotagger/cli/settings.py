@@ -18,6 +18,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from geotagger.cli.wording import what_is_wrong
 from geotagger.errors import UsageError
 
 FILE_NAME = "geotagger.toml"
@@ -129,6 +130,6 @@ def _for_command(
             try:
                 parameter.process_value(context, defaults[parameter.name])
             except typer.BadParameter as error:
-                why = error.message.removeprefix("Value error, ").rstrip(".")
-                raise UsageError(f"{source} = {defaults[parameter.name]!r}: {why}") from error
+                said = f"{source} = {defaults[parameter.name]!r}: {what_is_wrong(error)}"
+                raise UsageError(said) from error
     return defaults

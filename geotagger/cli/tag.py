@@ -57,13 +57,18 @@ def tag(
     min_confidence: Annotated[
         float,
         typer.Option(
-            "--min-confidence", min=0, max=1, help="Write only estimates that are at least so certain."
+            "--min-confidence",
+            metavar="0–1",
+            min=0,
+            max=1,
+            help="Write only estimates that are at least so certain.",
         ),
     ] = 0.5,
     precision: Annotated[
         float | None,
         typer.Option(
             "--precision",
+            metavar="0–1",
             min=0,
             max=1,
             help="Instead: write so that this share lies inside its radius; see evaluate --calibrate.",
@@ -100,23 +105,35 @@ def tag(
     ] = None,
     device: Annotated[
         str,
-        typer.Option("--device", help="auto, cpu, cuda, cuda:0,2, tensorrt, coreml, directml, openvino."),
+        typer.Option(
+            "--device",
+            metavar="DEVICE",
+            help="auto, cpu, cuda, cuda:0,2, tensorrt, coreml, directml, openvino.",
+        ),
     ] = "auto",
     engine: Annotated[
-        str, typer.Option("--engine", help="What runs the model: auto, onnxruntime, openvino, mxnet.")
+        str,
+        typer.Option(
+            "--engine", metavar="ENGINE", help="What runs the model: auto, onnxruntime, openvino, mxnet."
+        ),
     ] = "auto",
     variant: Annotated[
         str | None,
         typer.Option(
-            "--variant", help="fp32, or a variant made by models quantize. [default: the fastest that passed]"
+            "--variant",
+            metavar="VARIANT",
+            help="fp32, or a variant made by models quantize. [default: the fastest that passed]",
         ),
     ] = None,
     batch_size: Annotated[
         int | None,
-        typer.Option("--batch-size", min=1, help="Photos a device looks at together. [default: by trial]"),
+        typer.Option(
+            "--batch-size", metavar="N", min=1, help="Photos a device looks at together. [default: by trial]"
+        ),
     ] = None,
     readers: Annotated[
-        int | None, typer.Option("--readers", min=1, help="Photos decoded at a time. [default: one a core]")
+        int | None,
+        typer.Option("--readers", metavar="N", min=1, help="Photos decoded at a time. [default: one a core]"),
     ] = None,
     sidecar_style: SidecarStyleOption = "full",
     sidecar_folder: SidecarFolderOption = None,

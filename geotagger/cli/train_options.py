@@ -24,9 +24,12 @@ OutOption = Annotated[
 ]
 ForceOption = Annotated[bool, typer.Option("--force", help="Replace a pack that is there.")]
 ThreadsOption = Annotated[
-    int, typer.Option(help="Images fetched and decoded at once. [default: by cores]", show_default=False)
+    int,
+    typer.Option(
+        metavar="N", help="Images fetched and decoded at once. [default: by cores]", show_default=False
+    ),
 ]
-DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda.")]
+DeviceOption = Annotated[str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda.")]
 ShardsOption = Annotated[
     str, typer.Option("--shards", metavar="ADDRESS", help="Take these shards: a folder, http(s)://, s3://.")
 ]
@@ -39,28 +42,35 @@ class PhotoOptions:
     source: Annotated[
         str | None,
         typer.Argument(
+            metavar="SOURCE",
             help="A folder of geotagged photos, a CSV or Parquet list with columns path, latitude, longitude"
-            "[, user], or YFCC100M metadata (plain, gzip, bzip2, zstd, SQLite)."
+            "[, user], or YFCC100M metadata (plain, gzip, bzip2, zstd, SQLite).",
         ),
     ] = None
     from_index: Annotated[
         bool, typer.Option("--from-index", help="Take your own geotagged photos, as the index knows them.")
     ] = False
     index: IndexOption = None
-    min_accuracy: Annotated[int, typer.Option(help="Least accuracy (1-16) of YFCC100M positions.")] = 1
+    min_accuracy: Annotated[
+        int, typer.Option(metavar="1–16", help="Least accuracy of YFCC100M positions.")
+    ] = 1
     exclude: Annotated[
         list[Path] | None,
         typer.Option(metavar="FILE", help="List of photos to leave out, such as a test set; repeatable."),
     ] = None
-    val: Annotated[float, typer.Option(help="Share of photographers kept for validation.")] = 0.05
-    test: Annotated[float, typer.Option(help="Share of photographers kept for testing.")] = 0.05
+    val: Annotated[float, typer.Option(metavar="0–1", help="Share of photographers kept for validation.")] = (
+        0.05
+    )
+    test: Annotated[float, typer.Option(metavar="0–1", help="Share of photographers kept for testing.")] = (
+        0.05
+    )
     fetch: Annotated[
         str,
         typer.Option(
             metavar="ADDRESS", help="Where images lie that are named without: http(s)://, s3://, a folder."
         ),
     ] = ""
-    licence: Annotated[str, typer.Option(help="The licence that the pack shall state.")] = ""
+    licence: Annotated[str, typer.Option(metavar="TEXT", help="The licence that the pack shall state.")] = ""
 
 
 @dataclass(frozen=True)
@@ -70,7 +80,8 @@ class RecipeOptions:
     preset: Annotated[
         str | None,
         typer.Option(
-            help="rn101-5k500, planet, own, try, head. [default: by the number of photos and the hardware]"
+            metavar="NAME",
+            help="rn101-5k500, planet, own, try, head. [default: by the number of photos and the hardware]",
         ),
     ] = None
     start: Annotated[
@@ -86,36 +97,51 @@ class RecipeOptions:
     network: Annotated[
         str | None,
         typer.Option(
-            help="resnet10, resnet18, resnet50, resnet101, each also as …-v2, googlenet, timm/NAME."
+            metavar="NAME",
+            help="resnet10, resnet18, resnet50, resnet101, each also as …-v2, googlenet, timm/NAME.",
         ),
     ] = None
-    t1: Annotated[int | None, typer.Option("--t1", help="Split a cell while it holds more photos.")] = None
-    t2: Annotated[int | None, typer.Option("--t2", help="Drop cells with fewer photos.")] = None
-    max_level: Annotated[int | None, typer.Option(help="The finest S2 level of a cell.")] = None
+    t1: Annotated[
+        int | None, typer.Option("--t1", metavar="N", help="Split a cell while it holds more photos.")
+    ] = None
+    t2: Annotated[int | None, typer.Option("--t2", metavar="N", help="Drop cells with fewer photos.")] = None
+    max_level: Annotated[int | None, typer.Option(metavar="LEVEL", help="The finest S2 level of a cell.")] = (
+        None
+    )
     hierarchy: Annotated[
         list[int] | None,
         typer.Option(
             metavar="T1", help="Another head over coarser cells of at most so many photos; repeatable."
         ),
     ] = None
-    epochs: Annotated[float | None, typer.Option(help="How often each photo is shown.")] = None
-    batch: Annotated[int | None, typer.Option(help="Photos a step, over all GPUs.")] = None
+    epochs: Annotated[float | None, typer.Option(metavar="NUMBER", help="How often each photo is shown.")] = (
+        None
+    )
+    batch: Annotated[int | None, typer.Option(metavar="N", help="Photos a step, over all GPUs.")] = None
     micro_batch: Annotated[
-        int | None, typer.Option(help="Photos at once on one GPU; must divide --batch.")
+        int | None, typer.Option(metavar="N", help="Photos at once on one GPU; must divide --batch.")
     ] = None
-    learning_rate: Annotated[float | None, typer.Option(help="The highest learning rate.")] = None
+    learning_rate: Annotated[
+        float | None, typer.Option(metavar="NUMBER", help="The highest learning rate.")
+    ] = None
     tau_km: Annotated[
         float | None,
-        typer.Option("--tau", help="Label smoothing by distance, in km; 0 for plain cross-entropy."),
+        typer.Option("--tau", metavar="KM", help="Label smoothing by distance; 0 for plain cross-entropy."),
     ] = None
-    ema: Annotated[float | None, typer.Option(help="Memory of the averaged weights, 0 for none.")] = None
-    input_size: Annotated[int | None, typer.Option(help="Edge of the network's input, pixels.")] = None
-    short_side: Annotated[int | None, typer.Option(help="Short side of the stored images, pixels.")] = None
-    precision: Annotated[str | None, typer.Option(help="fp32 or bf16.")] = None
+    ema: Annotated[
+        float | None, typer.Option(metavar="0–1", help="Memory of the averaged weights, 0 for none.")
+    ] = None
+    input_size: Annotated[int | None, typer.Option(metavar="PIXELS", help="Edge of the network's input.")] = (
+        None
+    )
+    short_side: Annotated[
+        int | None, typer.Option(metavar="PIXELS", help="Short side of the stored images.")
+    ] = None
+    precision: Annotated[str | None, typer.Option(metavar="fp32|bf16", help="What is computed with.")] = None
     compiled: Annotated[
         bool | None, typer.Option("--compile/--no-compile", help="Compile the network first.")
     ] = None
-    seed: Annotated[int | None, typer.Option(help="Equal seeds give equal weights.")] = None
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Equal seeds give equal weights.")] = None
 
 
 @dataclass(frozen=True)
@@ -123,10 +149,12 @@ class MachineOptions:
     """Where and how to compute; the weights do not depend on it."""
 
     device: DeviceOption = "auto"
-    workers: Annotated[int | None, typer.Option(help="Processes that decode images. [default: by cores]")] = (
-        None
-    )
-    checkpoint_minutes: Annotated[float, typer.Option(help="Save this often, and after each epoch.")] = 15.0
+    workers: Annotated[
+        int | None, typer.Option(metavar="N", help="Processes that decode images. [default: by cores]")
+    ] = None
+    checkpoint_minutes: Annotated[
+        float, typer.Option(metavar="MINUTES", help="Save this often, and after each epoch.")
+    ] = 15.0
 
 
 def asked_for(photos: PhotoOptions, recipe: RecipeOptions, work: Path) -> "Asked":

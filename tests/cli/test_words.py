@@ -1,9 +1,12 @@
 """What the program says of itself and of words that it cannot take."""
 
+import re
+
 import pytest
 
 from geotagger import __version__
 from tests.commands import Geotagger
+from tests.reference import reference
 
 
 def test_the_version_needs_no_command(geotagger: Geotagger) -> None:
@@ -25,3 +28,47 @@ def test_a_mistake_in_the_settings_stops_every_command(geotagger: Geotagger, wor
     assert said.err.splitlines() == [
         "geotagger: geotagger.toml: no command has the setting 'bogus'; see `geotagger --help`"
     ]
+
+
+PYTHONS_WORDS = re.compile(r"[<\[](bool|int|str|float|list|path)\b|<=x|x>=|Value error|Input should")
+
+
+@pytest.mark.parametrize("words", ["--help", "tag --help", "query --help", "train run --help"])
+def test_help_has_no_words_of_python(geotagger: Geotagger, words: str) -> None:
+    assert not PYTHONS_WORDS.search(geotagger(*words.split()).out)
+
+
+def test_the_reference_has_no_words_of_python() -> None:
+    assert not PYTHONS_WORDS.search(reference())
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("tag . --min-confidence high", "'--min-confidence': 'high' is not a number"),
+        ("tag . --min-confidence 7", "'--min-confidence': 7 is too large; 1 or less is wanted"),
+        ("tag . --batch-size 0", "'--batch-size': 0 is too small; 1 or more is wanted"),
+        ("tag . --batch-size 1.5", "'--batch-size': '1.5' is not a whole number"),
+        ("tag . --write xyz", "'--write': 'xyz' is not one of 'auto', 'exif', 'sidecar', 'none'"),
+        ("query --source cameras", "'--source': 'cameras' is not one of"),
+        ("evaluate . --seed one", "'--seed': 'one' is not a whole number"),
+        ("train run . --out p --epochs many", "'--epochs': 'many' is not a number"),
+    ],
+)
+def test_a_wrong_value_is_told_in_plain_words(geotagger: Geotagger, words: str, told: str) -> None:
+    geotagger.environment["COLUMNS"] = "200"
+    assert told in geotagger(*words.split(), code=2).err
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ("min-confidence = [1]", "[1] is not a number"),
+        ('json = "maybe"', "'maybe' is not true or false"),
+        ("index = 3", "3 is not a path"),
+    ],
+)
+def test_a_wrong_setting_is_told_in_plain_words(geotagger: Geotagger, setting: str, told: str) -> None:
+    (geotagger.home / "geotagger.toml").write_text(setting)
+    del geotagger.environment["GEOTAGGER_INDEX"]
+    assert geotagger("runs", code=2).err.rstrip().endswith(told)
