@@ -33,7 +33,7 @@ def undo(
     """Put back the exact bytes that a run changed.
 
     A photo that another program changed since loses only the position that the run wrote, or is left
-    alone with the reason.
+    alone with the reason. What `forget` has taken out is not left to undo.
 
     Example: `geotagger undo 12 --only ~/Photos/2019`
     """
@@ -48,7 +48,7 @@ def undo(
         )
     with open_index(index, mode="read" if dry_run else "write") as opened:
         chosen = run_to_undo(opened, run)
-        if not yes and not dry_run:
+        if chosen.written and not yes and not dry_run:
             _ask(f"Undo run {chosen.id} of {chosen.started} ({chosen.command}, {chosen.written} photos)?")
         reporter = Reporter(as_json=as_json)
         with reporter.shown():
@@ -56,11 +56,15 @@ def undo(
                 tally = foresee_undo(opened, chosen, only or (), reporter.outcome)
             else:
                 tally = take_back(opened, chosen, only or (), reporter.outcome, wait=wait)
+        forgotten = opened.journal.forgotten_of(chosen.id, only or ())
     if not tally.seen:
         say(f"nothing of run {chosen.id} is left to undo{' there' if only else ''}")
-    elif not dry_run:
+    if forgotten:
+        say(f"`geotagger forget` has taken its estimates out of {forgotten} of its photos already")
+    if tally.statuses["written"]:
         say(_COMES_BACK)
-    reporter.summary(tally, f"Run {chosen.id}, dry run" if dry_run else f"Run {chosen.id} undone")
+    done = "dry run" if dry_run else "undone" if tally.statuses["written"] else "nothing undone"
+    reporter.summary(tally, f"Run {chosen.id}, {done}")
     raise typer.Exit(1 if tally.failures else 0)
 
 
@@ -96,8 +100,10 @@ def forget(
 ) -> None:
     """Take every estimate that geotagger ever wrote out of photos and sidecars.
 
-    It goes by the marks in the files, so it works on another machine, without the index. Positions of
-    cameras, of other programs, and those that you gave with `place` stay.
+    It goes by the marks in the files, so it works on another machine, without the index. Where the index
+    has the bytes from before and nobody changed the file since, those are put back, as `undo` does. It
+    cannot be undone, and `undo` passes over what it took out. Positions of cameras, of other programs, and
+    those that you gave with `place` stay.
 
     Example: `geotagger forget --estimates ~/Photos/to-publish`
     """

@@ -1,8 +1,9 @@
 """The undo journal: what was about to be written into which photo, and what came of it.
 
 An entry is `intended` before its photo is touched, then `done` or `abandoned`; `undone` after
-an undo. An edit is the metadata room's own serialised value, opaque here. After a crash the
-`pending` entries are those that must be looked at: the photo is either as before or as intended.
+an undo, `forgotten` when the estimate was taken out for good. An edit is the metadata room's own
+serialised value, opaque here. After a crash the `pending` entries are those that must be looked
+at: the photo is either as before or as intended.
 """
 
 import os
@@ -13,7 +14,7 @@ from typing import Literal
 from geotagger.archive import is_at_or_below
 from geotagger.index.store import Store, path_column, path_of
 
-State = Literal["intended", "done", "undone", "abandoned"]
+State = Literal["intended", "done", "undone", "forgotten", "abandoned"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +59,11 @@ class Journal:
             ]
 
     def settle(self, entry_ids: Iterable[int], state: State) -> None:
-        """Records what came of entries. The edits of abandoned ones are dropped: nothing was written."""
+        """Records what came of entries. The edits of those that can never be undone are dropped."""
         with self._store.batch():
             ids = [(state, entry_id) for entry_id in entry_ids]
             self._store.execute_many("update journal set state = ? where id = ?", ids)
-            if state == "abandoned":
+            if state in ("abandoned", "forgotten"):
                 self._store.execute_many(
                     "update journal set edit = x'' where state = ? and id = ?",
                     ids,
@@ -89,6 +90,18 @@ class Journal:
                 if not wanted or is_at_or_below(entry.path, wanted):
                     yield entry
             before = entries[-1].id
+
+    def done_in(self, photo_id: int) -> list[Entry]:
+        """What was written into a photo or beside it and nobody undid, newest first."""
+        return self._of(
+            "journal.photo_id = ? and journal.state = 'done' order by journal.id desc", (photo_id,)
+        )
+
+    def forgotten_of(self, run_id: int, only: Sequence[str] = ()) -> int:
+        """How many photos of a run lost its estimate to `forget`; `only` as for `done_by`."""
+        wanted = [os.path.abspath(path) for path in only]
+        entries = self._of("journal.run_id = ? and journal.state = 'forgotten'", (run_id,))
+        return len({entry.path for entry in entries if not wanted or is_at_or_below(entry.path, wanted)})
 
     def _of(self, condition: str, values: tuple[object, ...] = ()) -> list[Entry]:
         rows = self._store.rows(

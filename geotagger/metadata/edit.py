@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import xxhash
 
+from geotagger.marks import mark_anywhere
 from geotagger.metadata.source import read_fully
 from geotagger.metadata.splice import Kept, Splice, kept_ranges
 
@@ -55,6 +56,12 @@ class Edit:
     latitude: float | None
     longitude: float | None
     method: str | None
+
+    @property
+    def is_estimate(self) -> bool:
+        """Whether an estimate was written, and not a place of the owner."""
+        mark = mark_anywhere(self.method or "")
+        return mark is not None and mark.is_estimate
 
     def to_json(self) -> str:
         """Pure ASCII; names that are not UTF-8 survive as lone surrogates."""

@@ -3,16 +3,18 @@
 import os
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from geotagger import metadata
-from geotagger.archive import is_at_or_below, lock, mirrored, sidecar_files, walk
+from geotagger.archive import file_entry, is_at_or_below, lock, mirrored, sidecar_files, walk
 from geotagger.errors import UsageError, WriteError
 from geotagger.estimate.values import OWN_FIXES, RUNGS
 from geotagger.index import Index, index_exists, open_index
 from geotagger.index.journal import Entry
 from geotagger.index.learned import SETTLED
+from geotagger.index.photos import Known
 from geotagger.index.runs import Run
 from geotagger.index.store import Mode
 from geotagger.metadata import Edit, restore, settle, sweep_temporaries, sync_folders
@@ -27,7 +29,7 @@ def run_to_undo(index: Index, named: str | None) -> Run:
         return index.runs.find(named)
     latest = index.runs.latest_undoable()
     if latest is None:
-        raise UsageError("there is nothing to undo: no run has written into a photo")
+        raise UsageError("there is nothing to undo: no photo holds what a run wrote")
     return latest
 
 
@@ -57,6 +59,7 @@ def undo(index: Index, run: Run, only: Sequence[str], report: Report, *, wait: b
 
 
 _COVERED = "a later run wrote it again; undo that one first"
+_ALREADY = "as it was before already"
 
 _FORESEEN = {
     "new": "dry run: it would be as it was before",
@@ -98,20 +101,25 @@ def _undo_group(index: Index, run: Run, entries: Sequence[Entry], tell: Report) 
     outcomes: dict[str, Outcome] = {}
     for entry in entries:
         outcome = _put_back(entry, touched)
-        if outcome.status == "written":
+        if _is_back(outcome):
             undone.append(entry)
-        if outcome.status != "written" or entry.path not in outcomes:
+        told = outcomes.get(entry.path)
+        if told is None or told.group == _ALREADY or not _is_back(outcome):
             outcomes[entry.path] = outcome  # of a photo and its sidecar, the one that went wrong
     for outcome in outcomes.values():
         tell(outcome)
     sync_folders(touched)
     with index.batch():
         index.journal.settle([entry.id for entry in undone], "undone")
-        whole = [entry for entry in undone if outcomes[entry.path].status == "written"]
+        whole = [entry for entry in undone if _is_back(outcomes[entry.path])]
         index.estimates.undone(run.id, [entry.photo_id for entry in whole if entry.photo_id is not None])
         for entry in undone:
             if entry.photo_id is not None:
                 keep_as_unchanged(index, entry.photo_id, entry.path)
+
+
+def _is_back(outcome: Outcome) -> bool:
+    return outcome.status == "written" or outcome.group == _ALREADY
 
 
 def _put_back(entry: Entry, touched: list[str]) -> Outcome:
@@ -127,10 +135,9 @@ def _put_back(entry: Entry, touched: list[str]) -> Outcome:
         touched.append(done.folder)
     if done.status == "kept":
         return Outcome(entry.path, "kept", done.reason, "changed since")
+    if done.status == "unchanged":
+        return Outcome(entry.path, "kept", "it is as it was before already", _ALREADY)
     return Outcome(entry.path, "written", done.reason or "as it was before")
-
-
-_WOULD_GO = "dry run: the estimate would be taken out"
 
 
 def forget_estimates(
@@ -143,8 +150,10 @@ def forget_estimates(
     dry_run: bool = False,
 ) -> Tally:
     """Takes every estimate that geotagger ever wrote out of the photos and sidecars at or below `paths`,
-    by the marks in the files, and out of their sidecars in `sidecar_folder` and wherever the index knows
-    of; an index is not needed, but brought up to date where there is one. With `dry_run` only says which."""
+    and out of their sidecars in `sidecar_folder` and wherever the index knows of. What the journal can undo
+    is undone, the rest goes by the marks in the files; an index is not needed, but brought up to date where
+    there is one, and no run can put those estimates back or undo them any more. With `dry_run` only says
+    which."""
     tally = Tally()
 
     def tell(outcome: Outcome) -> None:
@@ -161,6 +170,8 @@ def forget_estimates(
     mode: Mode = "read" if dry_run else "write"
     with locked, open_index(index_path, mode=mode) if known else nullcontext() as index:
         take_out = partial(_foreseen_without, set()) if dry_run else partial(_forgotten, index)
+        if index is not None and not dry_run:
+            repair(index, places, tell)
         elsewhere = [] if sidecar_folder is None else [str(sidecar_folder)]
         if index is not None:
             for place in places:
@@ -185,21 +196,81 @@ def _forgotten(
     """What became of some photos or sidecars; None of those that hold no estimate."""
     outcomes: dict[str, Outcome | None] = {}
     touched: list[str] = []
+    settled: list[tuple[_Remembered, bool]] = []
     for path in paths:
+        remembered = None if index is None else _remembered(index, path, sidecar_folders)
+        touched_before = len(touched)
         try:
-            changed = metadata.forget(path, sidecar_folders)
+            if remembered is not None:
+                _undo_estimates(remembered, touched)
+            touched += map(os.path.dirname, metadata.forget(path, sidecar_folders))
         except WriteError as error:
             outcomes[path] = Outcome(path, "failed", str(error), COULD_NOT_WRITE)
             continue
-        touched += map(os.path.dirname, changed)
-        outcomes[path] = Outcome(path, "written", "the estimate was taken out") if changed else None
+        is_changed = len(touched) > touched_before
+        outcomes[path] = Outcome(path, "written", "the estimate was taken out") if is_changed else None
+        # an estimate without a change: a run that was cut off had taken it out already
+        if remembered is not None and (is_changed or remembered.estimates):
+            settled.append((remembered, is_changed))
     sync_folders(touched)
     if index is not None:
         with index.batch():
-            for path, outcome in outcomes.items():
-                if outcome is not None and outcome.status == "written":
-                    _forget_in_index(index, path)
+            for remembered, is_changed in settled:
+                _forget_in_index(index, remembered, is_changed)
     return outcomes
+
+
+@dataclass(frozen=True, slots=True)
+class _Remembered:
+    """What the index knows of a photo that is to lose its estimates: what the journal has of them, newest
+    first, without those that a place of the owner was written over; and whether the file is as recorded."""
+
+    photo: Known
+    estimates: list[tuple[Entry, Edit]]
+    is_as_recorded: bool
+
+
+def _remembered(index: Index, path: str, sidecar_folders: Sequence[str]) -> _Remembered | None:
+    photo = index.photos.find(path)
+    if photo is None:
+        return None
+    estimates: list[tuple[Entry, Edit]] = []
+    of_the_owner: set[str] = set()
+    for entry in index.journal.done_in(photo.id):
+        edit = Edit.from_json(entry.edit.decode())
+        target = target_now(edit, entry.path)
+        if not edit.is_estimate:
+            of_the_owner.add(target)
+        elif target not in of_the_owner:
+            estimates.append((entry, edit))
+    return _Remembered(photo, estimates, _is_as_recorded(photo, sidecar_folders))
+
+
+def _is_as_recorded(photo: Known, sidecar_folders: Sequence[str]) -> bool:
+    try:
+        now = file_entry(photo.path, sidecar_folders)
+    except OSError:
+        return False
+    recorded = (photo.size, photo.mtime_ns, photo.sidecar_mtime_ns)
+    return recorded == (now.size, now.mtime_ns, now.sidecar_mtime_ns)
+
+
+def _undo_estimates(remembered: _Remembered, touched: list[str]) -> None:
+    """Puts back the exact bytes from before the estimates; out of a file that was changed since only
+    their positions go."""
+    for entry, edit in remembered.estimates:
+        done = restore(edit, target_now(edit, entry.path), photo=entry.path)
+        if done.folder is not None:
+            touched.append(done.folder)
+
+
+def _forget_in_index(index: Index, remembered: _Remembered, is_changed: bool) -> None:
+    photo = remembered.photo
+    index.journal.settle([entry.id for entry, _ in remembered.estimates], "forgotten")
+    index.estimates.drop([photo.id], [rung for rung in RUNGS if rung not in OWN_FIXES])
+    if is_changed and remembered.is_as_recorded:
+        keep_as_unchanged(index, photo.id, photo.path)
+    index.learned.forget(photo.root_id, SETTLED)
 
 
 def _foreseen_without(
@@ -220,14 +291,6 @@ def _foreseen_without(
             Outcome(path, "skipped", "dry run: the estimate would be taken out") if found else None
         )
     return outcomes
-
-
-def _forget_in_index(index: Index, path: str) -> None:
-    photo = index.photos.find(path)
-    if photo is not None:
-        index.estimates.drop([photo.id], [rung for rung in RUNGS if rung not in OWN_FIXES])
-        keep_as_unchanged(index, photo.id, path)
-        index.learned.forget(photo.root_id, SETTLED)
 
 
 def _outermost(folders: Iterable[str]) -> list[str]:
