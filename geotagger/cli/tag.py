@@ -44,6 +44,7 @@ SidecarFolderOption = Annotated[
 
 @ends_cleanly
 def tag(
+    context: typer.Context,
     paths: Annotated[list[str], typer.Argument(metavar="PATH", help="Folders of photos, or photos.")],
     model: Annotated[
         str | None,
@@ -71,7 +72,8 @@ def tag(
             metavar="0–1",
             min=0,
             max=1,
-            help="Instead: write so that this share lies inside its radius; see evaluate --calibrate.",
+            help="Instead of --min-confidence: write so that this share lies inside its radius; see "
+            "evaluate --calibrate.",
         ),
     ] = None,
     within: Annotated[
@@ -148,10 +150,13 @@ def tag(
     """Estimate where photos were taken, and write it into them.
 
     Photos that have a position of their own are never changed. Estimates are marked as such, with their
-    error radius. What is not certain enough stays in the index only.
+    error radius. What is not certain enough stays in the index only. Asking for more certainty later takes
+    nothing back that is written; `undo` and `forget` do.
 
     Example: `geotagger tag ~/Photos --min-confidence 0.8`
     """
+    if _were_both_typed(context, "precision", "min_confidence"):
+        raise UsageError("--precision finds the confidence to ask for; give it or --min-confidence, not both")
     from geotagger.cli.report import Reporter, show_profile, stop_on_signal
     from geotagger.tag.corridor import tag as run
     from geotagger.tag.options import TagOptions, Writing
@@ -207,6 +212,12 @@ def tag(
     if stop.is_set():
         raise typer.Exit(INTERRUPTED_EXIT_CODE)
     raise typer.Exit(1 if tally.failures or reporter.has_lost_output else 0)
+
+
+def _were_both_typed(context: typer.Context, *names: str) -> bool:
+    """In this command, not in the settings: what is typed goes before these."""
+    sources = [context.get_parameter_source(name) for name in names]
+    return all(source is not None and source.name == "COMMANDLINE" for source in sources)
 
 
 @ends_cleanly

@@ -70,6 +70,16 @@ def test_a_precision_that_was_calibrated_is_kept(geotagger: Geotagger, tmp_path:
     assert said["one.jpg"]["status"] == "indexed"
 
 
+def test_a_precision_and_a_confidence_are_not_asked_for_together(
+    geotagger: Geotagger, tmp_path: Path
+) -> None:
+    scene = walk_through_town(tmp_path / "photos", photos=4)
+    both = ("--precision", "0.9", "--min-confidence", "0.8")
+    assert "not both" in geotagger("tag", scene.folder, *both, code=2).err
+    geotagger.environment["GEOTAGGER_MIN_CONFIDENCE"] = "0.8"
+    geotagger("tag", scene.folder, *both[:2])
+
+
 @pytest.mark.parametrize("content", ["", "<gpx><trk>", "<gpx/>", "not xml at all"])
 def test_a_track_that_cannot_be_read_is_named(geotagger: Geotagger, tmp_path: Path, content: str) -> None:
     scene = walk_through_town(tmp_path / "photos", photos=4)
