@@ -174,12 +174,19 @@ def _distance_km(lat1: float, lng1: float, lat2: float, lng2: float) -> float:
 
 
 def build(cities: Path, target: Path = _FILE) -> int:
-    """Makes the file of the package from GeoNames' zip; gives its size in bytes."""
+    """Makes the file of the package from GeoNames' zip; gives its size in bytes. SourceError for
+    anything else."""
     import gzip
     import zipfile
 
-    with zipfile.ZipFile(cities) as archive:
-        rows = archive.read("cities15000.txt").decode().splitlines()
+    try:
+        with zipfile.ZipFile(cities) as archive:
+            rows = archive.read("cities15000.txt").decode().splitlines()
+    except (OSError, zipfile.BadZipFile, KeyError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise SourceError(
+            f"{cities}: not GeoNames' cities15000.zip ({why}); {target} was left as it is"
+        ) from error
     places = sorted((row.split("\t") for row in rows), key=lambda fields: (-int(fields[14]), int(fields[0])))
     lines = [f"@{code}\t{'|'.join(names)}" for code, names in _country_names()]
     lines += [_line(fields) for fields in places]
@@ -217,4 +224,7 @@ def _country_names() -> Iterator[tuple[str, list[str]]]:
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit("usage: python -m geotagger.gazetteer cities15000.zip")
-    print(f"{_FILE}: {build(Path(sys.argv[1])):,} bytes")
+    try:
+        print(f"{_FILE}: {build(Path(sys.argv[1])):,} bytes")
+    except SourceError as error:
+        sys.exit(str(error))

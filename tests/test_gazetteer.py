@@ -1,5 +1,8 @@
 import gzip
 import math
+import subprocess
+import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -84,6 +87,20 @@ def test_the_file_is_small_and_says_where_it_is_from() -> None:
     header = gazetteer._text()[:300]
     assert "GeoNames" in header
     assert "CC BY 4.0" in header
+
+
+@pytest.mark.parametrize("content", [None, b"no zip", "another.txt"])
+def test_what_is_not_geonames_file_is_named(tmp_path: Path, content: bytes | str | None) -> None:
+    given = tmp_path / "nope.zip"
+    if isinstance(content, bytes):
+        given.write_bytes(content)
+    elif content:
+        with zipfile.ZipFile(given, "w") as archive:
+            archive.writestr(content, "")
+    program = [sys.executable, "-m", "geotagger.gazetteer", str(given)]
+    done = subprocess.run(program, capture_output=True, text=True)
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert done.stderr.startswith(str(given))
 
 
 def test_the_file_is_what_the_documented_command_makes(shared_data: Path, tmp_path: Path) -> None:
