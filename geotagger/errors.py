@@ -14,6 +14,7 @@
     ├── PhotoError                      1   one photo; the run goes on
     │   ├── UnreadablePhotoError            not an image, truncated, or refused by its decoder
     │   └── WriteError                      could not be written; the original is as it was
+    │       ├── NotCarriedOverError         a new file may not have the old one's owner or rights
     │       └── WriteRefusedError           cannot be written without harm: use a sidecar
     │           └── PlaceTakenError         a position stands there that is not to be replaced
     ├── SourceError                     1   a track, a label list or a data set that cannot be read
@@ -80,6 +81,10 @@ class UnreadablePhotoError(PhotoError):
 
 
 class WriteError(PhotoError):
+    pass
+
+
+class NotCarriedOverError(WriteError):
     pass
 
 

@@ -171,7 +171,8 @@ def _rows(tally: "Tally") -> list[tuple[str, int]]:
     if other := tally.statuses["written"] - tally.rungs.total():
         rows.append(("written", other))
     for (status, group), photos in tally.groups.most_common():
-        rows.append((f"{status}: {group}" if group else status, photos))
+        kind = "of these into a sidecar" if status == "written" else status
+        rows.append((f"{kind}: {group}" if group else status, photos))
     rows += [(_PLACES[group][number != 1], number) for (_, group), number in tally.places.items()]
     return rows
 

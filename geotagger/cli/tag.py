@@ -160,7 +160,7 @@ def tag(
     from geotagger.cli.report import Reporter, show_profile, stop_on_signal
     from geotagger.tag.corridor import tag as run
     from geotagger.tag.options import TagOptions, Writing
-    from geotagger.tag.outcome import MAY_NOT_WRITE
+    from geotagger.tag.outcome import MAY_NOT_WRITE, NOT_CARRIED_OVER
     from geotagger.tag.profile import Profile
     from geotagger.tag.stage import Listener
 
@@ -205,8 +205,10 @@ def tag(
         reporter.stopped(tally)
     if tally.seen or not stop.is_set():
         reporter.summary(tally, "Dry run, nothing was written" if dry_run else "geotagger tag")
-    if tally.groups["failed", MAY_NOT_WRITE] and sidecar_folder is None:
-        say("photos in folders that may not be written can have sidecars elsewhere: --sidecar-folder FOLDER")
+    if sidecar_folder is None and any(
+        tally.groups["failed", why] for why in (MAY_NOT_WRITE, NOT_CARRIED_OVER)
+    ):
+        say("photos that may not be written can have sidecars elsewhere: --sidecar-folder FOLDER")
     if profile:
         show_profile(spent)
     if stop.is_set():

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import xxhash
 
-from geotagger.errors import WriteError, WriteRefusedError
+from geotagger.errors import NotCarriedOverError, WriteError, WriteRefusedError
 from geotagger.metadata.attributes import belong_like, carry_over, is_frozen
 from geotagger.metadata.copying import clone, copy_hashed, pieces_of, write_fully
 from geotagger.metadata.source import Source, read_fully
@@ -126,7 +126,11 @@ def write_changed(
         for offset, data in pieces:
             write_fully(descriptor, data, offset)
         old_hash, new_hash = copy_hashed(source, descriptor, runs, cloned)
-        carry_over(source.descriptor, source.status, descriptor)
+        try:
+            carry_over(source.descriptor, source.status, descriptor)
+        except PermissionError as error:
+            why = "this user may not give a new file its owner, group, rights or attributes"
+            raise NotCarriedOverError(f"{path}: not written, {why}; the file is as it was") from error
         _check_pieces(path, descriptor, pieces)
         written = Source(descriptor)
         if old_hash != new_hash or written.size != new_size:

@@ -85,7 +85,7 @@ def prepare(
 
 def _why(error: WriteError, path: str) -> str:
     """The reason in an error's line, without the photo's name and what was left untouched."""
-    return str(error).removeprefix(f"{path}: ").partition(";")[0]
+    return str(error).removeprefix(f"{path}: ").removeprefix("not written, ").partition(";")[0]
 
 
 def commit(prepared: Prepared) -> None:

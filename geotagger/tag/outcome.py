@@ -36,7 +36,8 @@ Report = Callable[[Outcome], None]
 @dataclass
 class Tally:
     """Counts outcomes as they pass. `rungs` counts the written by what placed them, `groups` the
-    others by why, `places` folders and links, which are no photos."""
+    others by why, and those written that had to have a sidecar by why, too; `places` folders and
+    links, which are no photos."""
 
     statuses: Counter[str] = field(default_factory=Counter)
     rungs: Counter[str] = field(default_factory=Counter)
@@ -51,7 +52,7 @@ class Tally:
         self.statuses[outcome.status] += 1
         if outcome.status == "written" and outcome.rung:
             self.rungs[outcome.rung] += 1
-        elif outcome.status != "written":
+        if outcome.status != "written" or outcome.group:
             self.groups[outcome.status, outcome.group or outcome.reason or ""] += 1
 
     def unchanged(self, photos: int) -> None:
@@ -78,4 +79,5 @@ LINK, FOLDER, SPECIAL = "link", "folder", "special"
 UNCHANGED = "unchanged since the last run"
 COULD_NOT_WRITE = "could not be written"
 MAY_NOT_WRITE = "in a folder that may not be written"
+NOT_CARRIED_OVER = "of another owner, or with rights that a new file may not have"
 PLACE_TAKEN = "has a position of its own"

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from geotagger.archive import file_entry, is_at_or_below
-from geotagger.errors import PlaceTakenError, WriteError
+from geotagger.errors import NotCarriedOverError, PlaceTakenError, WriteError
 from geotagger.estimate.values import Estimate
 from geotagger.index import Index
 from geotagger.index.journal import Intent
@@ -33,7 +33,14 @@ from geotagger.metadata import (
 )
 from geotagger.metadata.replace import sweep_temporaries
 from geotagger.tag.options import Writing
-from geotagger.tag.outcome import COULD_NOT_WRITE, MAY_NOT_WRITE, PLACE_TAKEN, Outcome, Report
+from geotagger.tag.outcome import (
+    COULD_NOT_WRITE,
+    MAY_NOT_WRITE,
+    NOT_CARRIED_OVER,
+    PLACE_TAKEN,
+    Outcome,
+    Report,
+)
 
 GROUP = 64
 """Photos written between two commits of the index: one wait for the disk serves them all."""
@@ -175,10 +182,10 @@ class Writer:
         if isinstance(failure, PlaceTakenError):
             self._report(Outcome(job.outcome.path, "kept", str(failure), PLACE_TAKEN))
         elif failure is not None:
-            group = MAY_NOT_WRITE if _is_forbidden(failure) else COULD_NOT_WRITE
-            self._report(replace(job.outcome, status="failed", reason=str(failure), group=group))
+            self._report(replace(job.outcome, status="failed", reason=str(failure), group=_kind_of(failure)))
         elif isinstance(made, _Made):
-            self._report(replace(job.outcome, reason=_where(made) or job.outcome.reason))
+            reason = _where(made) or job.outcome.reason
+            self._report(replace(job.outcome, reason=reason, group=made.files[-1].note))
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,10 +216,14 @@ def _take_places(ready: Sequence[Prepared], pool: ThreadPoolExecutor) -> list[Wr
     return errors
 
 
-def _is_forbidden(failure: WriteError) -> bool:
-    """Whether the folder or its file system may not be written: a sidecar elsewhere would help."""
+def _kind_of(failure: WriteError) -> str:
+    """The group of a photo that could not be written."""
+    if isinstance(failure, NotCarriedOverError):
+        return NOT_CARRIED_OVER
     cause = failure.__cause__
-    return isinstance(cause, OSError) and cause.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
+    if isinstance(cause, OSError) and cause.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return MAY_NOT_WRITE
+    return COULD_NOT_WRITE
 
 
 def _where(made: _Made) -> str | None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from geotagger.errors import WriteError, WriteRefusedError
+from geotagger.errors import NotCarriedOverError, WriteError, WriteRefusedError
 from geotagger.metadata import (
     abandon,
     commit,
@@ -146,8 +146,8 @@ def test_somebody_elses_photo_is_left_alone(plain_jpeg: Path) -> None:
             os.setuid(65534)
             try:
                 prepare(str(photo), ESTIMATE)
-            except WriteError as error:
-                os._exit(0 if "does not permit" in str(error) else 1)
+            except NotCarriedOverError as error:
+                os._exit(0 if "its owner" in str(error) else 1)
             os._exit(2)
         _, status = os.waitpid(child, 0)
         assert os.waitstatus_to_exitcode(status) == 0

@@ -148,3 +148,14 @@ def test_only_folders_that_may_not_be_written_bring_up_sidecar_folders(
     photo = scene.folder / sorted(scene.stripped)[0]
     Path(f"{photo}.xmp").write_text("this is no XMP")
     assert "--sidecar-folder" not in geotagger("tag", scene.folder, "--write", "sidecar", code=1).err
+
+
+def test_the_summary_says_why_a_photo_has_a_sidecar_instead(geotagger: Geotagger, tmp_path: Path) -> None:
+    scene = walk_through_town(tmp_path / "photos", 6)
+    linked = scene.folder / min(scene.stripped)
+    os.link(linked, tmp_path / "another name.jpg")
+    said = geotagger("tag", scene.folder)
+    assert "; 1 of these into a sidecar: it has 2 names (hard links), and" in said.out
+    assert Path(f"{linked}.xmp").exists()
+    others = walk_through_town(tmp_path / "others", 6)
+    assert "of these" not in geotagger("tag", others.folder, "--write", "sidecar").out
