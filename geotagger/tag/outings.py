@@ -231,7 +231,8 @@ def _settle(context: Context, member: Member, estimate: Estimate | None, is_open
         context.report(as_it_is(known, "skipped", why, f"nothing tells where: {why}"))
         return None
     if not is_chosen_new and known.written is not None:
-        context.report(as_it_is(known, "kept", UNCHANGED))
+        is_new_here = context.survey.touches(known.id)
+        context.report(as_it_is(known, "kept", "holds an estimate already" if is_new_here else UNCHANGED))
         return None
     if is_chosen_new:
         model_id = context.model_id if "visual" in chosen.rungs else None

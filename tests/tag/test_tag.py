@@ -226,7 +226,8 @@ def test_another_index_recognises_estimates_by_their_marks(geotagger: Geotagger,
     scene = walk_through_town(tmp_path / "photos")
     geotagger("tag", scene.folder)
     said = geotagger("tag", scene.folder, "--index", tmp_path / "fresh.db", "--json").by_name()
-    assert {said[name]["status"] for name in scene.stripped} == {"kept"}
+    kept = {(said[name]["status"], said[name]["reason"]) for name in scene.stripped}
+    assert kept == {("kept", "holds an estimate already")}
     assert {said[name]["rung"] for name in scene.stripped} == {"neighbours"}
 
 
