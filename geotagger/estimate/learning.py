@@ -36,7 +36,8 @@ _SMALL_GAIN = 0.1
 _FEWEST = 3
 FOLDS = 3
 _TURN_OUTINGS = 6
-_WAY_WEIGHTS = (0.4, 0.4, 0.2)
+_TORN_LAG_S = 900.0
+"""At shorter lags a torn outing teaches nothing that photos hidden alone do not."""
 _LEVELS = np.array([0.5, 0.7, 0.8, 0.9, 0.95])
 _RADII_KM = np.array([1.0, 5.0, 25.0])
 """The correction is fitted where it will be used: at the radii that hold these shares, which no estimate
@@ -60,7 +61,8 @@ class Lesson:
 
 
 def lesson_of(known: Known) -> Lesson:
-    """Each fix hidden alone, with its outing, and with the outing before, the one after, or both, in turn."""
+    """Each fix hidden alone; with the end of its outing, or the beginning, so that half of what lay on the
+    other side of it stays; with its outing; and with the outing before, the one after, or both, in turn."""
     total = len(known.utc)
     asked = np.unique(np.linspace(0, total - 1, min(total, MOST_TAUGHT)).round().astype(np.int64))
     starts = np.concatenate([[True], np.diff(known.utc) > OUTING_GAP_S])
@@ -70,16 +72,23 @@ def lesson_of(known: Known) -> Lesson:
     turn = np.arange(len(asked)) % 3
     first = np.where(turn == 0, mine, np.maximum(mine - 1, 0))
     last = np.where(turn == 1, mine, np.minimum(mine + 1, len(edges) - 2))
+    start, end = edges[mine], edges[mine + 1]
+    to_the_end = np.arange(len(asked)) % 2 == 0
+    torn_from = np.where(to_the_end, asked - (asked - start) // 2, start)
+    torn_to = np.where(to_the_end, end, end - (end - asked) // 2)
     hidden = (
-        (asked, asked + 1),
-        (edges[mine], edges[mine + 1]),
-        (edges[first], edges[last + 1]),
+        (0.0, asked, asked + 1),
+        (_TORN_LAG_S, torn_from, torn_to),
+        (0.0, start, end),
+        (0.0, edges[first], edges[last + 1]),
     )
     utc, camera = known.utc[asked], known.camera[asked]
     ways = []
-    for (low, high), weight in zip(hidden, _WAY_WEIGHTS, strict=True):
+    for least_lag_s, low, high in hidden:
         around = surroundings(known, utc, camera, low, high)
-        ways.append((around, np.where(np.isfinite(around.nearest_lag), weight, 0.0)))
+        lag = around.nearest_lag
+        teaches = np.isfinite(lag) & (lag >= least_lag_s)
+        ways.append((around, np.where(teaches, 1 / len(hidden), 0.0)))
     return Lesson(known, asked, mine // _TURN_OUTINGS % FOLDS, tuple(ways))
 
 

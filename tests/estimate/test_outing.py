@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from geotagger.cells import CellTable, leaf_ids, parents
 from geotagger.estimate.clock import offset_at
 from geotagger.estimate.explain import explain
+from geotagger.estimate.learning import lesson_of
 from geotagger.estimate.movement import Movement, learn_movement
 from geotagger.estimate.outing import Options, estimate_outing, estimate_stream
-from geotagger.estimate.prior import class_priors
+from geotagger.estimate.prior import Known, class_priors
 from geotagger.estimate.values import RUNGS, Estimate, Fix, Observation, Posterior
 from geotagger.estimate.visual import class_prior
 from geotagger.geo import distance_km
@@ -191,6 +192,22 @@ def test_the_prior_of_a_time_zone_is_that_of_the_plain_rule() -> None:
             other = np.array([one != timedelta(seconds=offset) for one in legal])
             weight = weight * np.where(other, (1 - trust) / trust, 1.0)
         assert found[5 * row : 5 * row + 5] == pytest.approx((weight / weight.sum())[5 * row : 5 * row + 5])
+
+
+def test_a_torn_outing_teaches_what_a_fix_on_one_side_is_worth() -> None:
+    """Two outings of nine fixes, half an hour between fixes."""
+    utc = np.concatenate([np.arange(9) * HOUR / 2, 2 * DAY + np.arange(9) * HOUR / 2])
+    same = np.zeros(18)
+    lesson = lesson_of(Known(utc, same, same, same, np.full(18, -1), np.arange(0)))
+    torn, weight = lesson.ways[1]
+    outing = np.repeat([0, 1], 9)
+    near_before = (torn.before >= 0) & (outing[torn.before] == outing)
+    near_after = (torn.after >= 0) & (outing[torn.after] == outing)
+    assert not (near_before & near_after).any(), "one side is torn away"
+    assert (weight[near_before | near_after] > 0).all()
+    kept_of_8 = {n: 8 - n for n in (5, 7)}  # odd fixes lose the beginning: half of what lay behind stays
+    assert {n: int(torn.after[n] - n) for n in kept_of_8} == {5: 2, 7: 1}
+    assert {n: int(n - torn.before[n]) for n in (4, 6, 8)} == {4: 3, 6: 4, 8: 5}
 
 
 def picture(first: int, share: float) -> Posterior:
