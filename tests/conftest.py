@@ -1,11 +1,45 @@
 """Fixtures that all rooms share."""
 
 import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.commands import Geotagger
+
+WITHOUT_ROOTS_RIGHTS = (
+    "setpriv",
+    "--bounding-set=-dac_override,-dac_read_search",
+    "--inh-caps=-all",
+    "--",
+)
+
+
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """A test marked `ordinary_user` is about what may not be read or written. Where this process may read and
+    write everything, as root may, the test runs in another one that may not."""
+    if pyfuncitem.get_closest_marker("ordinary_user") is None:
+        return None
+    closed = pyfuncitem.funcargs["tmp_path"] / "may-this-process-read-it"
+    closed.touch(mode=0)
+    has_every_right = os.access(closed, os.R_OK)
+    closed.unlink()
+    if not has_every_right:
+        return None
+    if shutil.which("setpriv") is None:
+        pytest.skip("root may read everything, and setpriv (util-linux) is not here to take that away")
+    pytest_alone = [sys.executable, "-m", "pytest", "-q", "-o", "addopts=", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        [*WITHOUT_ROOTS_RIGHTS, *pytest_alone, pyfuncitem.nodeid],
+        cwd=pyfuncitem.config.rootpath,
+        capture_output=True,
+        text=True,
+    )
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
+    return True
 
 
 @pytest.fixture(scope="session")

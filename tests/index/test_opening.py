@@ -134,16 +134,16 @@ def test_a_snapshot_of_nothing_is_an_empty_index_and_makes_no_file(tmp_path: Pat
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.ordinary_user
 def test_an_index_that_may_not_be_written_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "index.db"
     open_index(path).close()
     path.chmod(0o444)
-    if os.access(path, os.W_OK):
-        pytest.skip("this user may write anything")
     with pytest.raises(IndexUnusableError, match="written"):
         open_index(path)
 
 
+@pytest.mark.ordinary_user
 def test_an_index_on_a_read_only_medium_can_still_be_read(tmp_path: Path) -> None:
     path = tmp_path / "index.db"
     with open_index(path) as index:

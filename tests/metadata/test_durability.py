@@ -39,7 +39,7 @@ def test_mtime_mode_and_extended_attributes_survive(plain_jpeg: Path) -> None:
     try:
         os.setxattr(plain_jpeg, "user.note", b"holiday")
     except OSError:
-        pytest.skip("no extended attributes here")
+        pytest.skip("the file system of the temporary folder keeps no extended attributes of users")
     before = plain_jpeg.stat()
     commit(prepare(str(plain_jpeg), ESTIMATE, mode="exif"))
     after = plain_jpeg.stat()
@@ -61,7 +61,7 @@ def test_access_control_lists_survive(plain_jpeg: Path) -> None:
     try:
         os.setxattr(plain_jpeg, "system.posix_acl_access", acl)
     except OSError:
-        pytest.skip("no access control lists here")
+        pytest.skip("the file system of the temporary folder keeps no access control lists")
     commit(prepare(str(plain_jpeg), ESTIMATE, mode="exif"))
     assert os.getxattr(plain_jpeg, "system.posix_acl_access") == acl
 
@@ -74,7 +74,7 @@ def test_a_list_that_the_folder_gives_to_new_files_is_not_taken_on(plain_jpeg: P
     try:
         os.setxattr(plain_jpeg.parent, "system.posix_acl_default", acl)
     except OSError:
-        pytest.skip("no access control lists here")
+        pytest.skip("the file system of the temporary folder keeps no access control lists")
     commit(prepare(str(plain_jpeg), ESTIMATE, mode="exif"))
     assert "system.posix_acl_access" not in os.listxattr(plain_jpeg)
     assert stat.S_IMODE(plain_jpeg.stat().st_mode) == 0o664

@@ -42,7 +42,7 @@ def test_what_is_no_readable_file_is_one_line(tmp_path: Path, make: object, told
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+@pytest.mark.ordinary_user
 def test_a_file_without_permission_is_one_line(tmp_path: Path) -> None:
     path = tmp_path / "a.jpg"
     path.write_bytes(jpeg(quarters()))
