@@ -314,10 +314,13 @@ def mounted(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
         place = tmp_path / f"mount{len(places)}"
         place.mkdir()
         run = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)], capture_output=True, check=False
+            ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if run.returncode:
-            pytest.skip("cannot mount a tmpfs here")
+            pytest.skip(f"this kernel mounts no tmpfs with {options}: {run.stderr.splitlines()[0]}")
         places.append(place)
         return place
 
