@@ -99,6 +99,9 @@ def _undo_group(index: Index, run: Run, entries: Sequence[Entry], tell: Report) 
     undone: list[Entry] = []
     touched: list[str] = []
     outcomes: dict[str, Outcome] = {}
+    photos = index.photos.get([entry.photo_id for entry in entries if entry.photo_id is not None])
+    # another's change must stay one for the next run, which reads what else it changed
+    as_recorded = {p.id for p in photos if _is_as_recorded(p, index.learned.sidecar_folders(p.path))}
     for entry in entries:
         outcome = _put_back(entry, touched)
         if _is_back(outcome):
@@ -114,7 +117,7 @@ def _undo_group(index: Index, run: Run, entries: Sequence[Entry], tell: Report) 
         whole = [entry for entry in undone if _is_back(outcomes[entry.path])]
         index.estimates.undone(run.id, [entry.photo_id for entry in whole if entry.photo_id is not None])
         for entry in undone:
-            if entry.photo_id is not None:
+            if entry.photo_id in as_recorded:
                 keep_as_unchanged(index, entry.photo_id, entry.path)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from geotagger.index import open_index
 from geotagger.photo.facts import read_facts
 from tests.commands import Geotagger
 from tests.metadata import exiftool
@@ -46,3 +47,20 @@ def test_a_correction_that_no_run_has_seen_before_forget_is_seen_by_the_next(
     geotagger("forget", "--estimates", scene.folder, "--yes")
     said = geotagger("tag", scene.folder, "--json").by_name()[photo.name]
     assert (said["status"], said["rung"], said["latitude"]) == ("kept", "camera", pytest.approx(48.2105))
+
+
+def test_a_time_that_was_corrected_before_undo_is_seen_by_the_next_run(
+    geotagger: Geotagger, tmp_path: Path
+) -> None:
+    scene = walk_through_town(tmp_path / "photos", 6)
+    geotagger("tag", scene.folder)
+    photo = scene.folder / "IMG_0001.jpg"
+    exiftool.run("-P", "-overwrite_original", "-DateTimeOriginal=2011:01:01 12:00:00", str(photo))
+    geotagger("undo", "--yes")
+    geotagger("tag", scene.folder, "--write", "none")
+    with open_index(geotagger.index, mode="read") as index:
+        known = index.photos.find(str(photo))
+    assert known is not None
+    assert known.facts is not None
+    assert known.facts.taken is not None
+    assert known.facts.taken.local.year == 2011
