@@ -56,7 +56,7 @@ def test_without_any_prior_likeness_alone_gives_nothing_and_breaks_nothing() -> 
 
 
 def test_the_graph_finds_what_the_exact_search_finds(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("usearch", reason='usearch is not installed: pip install usearch (the extra reference)')
+    pytest.importorskip("usearch", reason="usearch is not installed: pip install '.[reference]'")
     features, lat, lng, utc, _ = archive(np.random.default_rng(3), 2.0, 2000)
     exact, _ = search(references(features, lat, lng, utc), features[:40], 5)
     monkeypatch.setattr(reference, "EXACT_UP_TO", 10)
