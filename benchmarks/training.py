@@ -32,7 +32,7 @@ from training.images import training_jpeg
 from training.loop import Labelled, Settings, fit
 from training.networks import build
 from training.objectives import Objective, class_vectors
-from training.partition import Thresholds, partition
+from geotagger.partition import Thresholds, partition
 from training.recipe import Recipe, preset
 from training.shard_writer import write_shards
 from training.shards import Manifest, ShardSet

@@ -28,7 +28,7 @@ from training.head import features_of, fit_head, network_input
 from training.loop import Settings, fit
 from training.networks import Classifier, build
 from training.objectives import Objective, cell_vectors, class_vectors
-from training.partition import coarsened
+from geotagger.partition import coarsened
 from training.recipe import Recipe
 from training.runlog import Say
 from training.shards import ShardSet
