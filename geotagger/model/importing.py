@@ -18,6 +18,7 @@ from geotagger.model.catalogue import ROLES, PublishedFile, PublishedModel
 from geotagger.model.cells_csv import read_cells
 from geotagger.model.download import Progress, Received, fetch, forget
 from geotagger.model.manifest import Manifest, Source
+from geotagger.model.mxnet.convert import convert
 from geotagger.model.mxnet.params import read_params
 from geotagger.model.mxnet.symbol import read_symbol
 from geotagger.model.pack import (
@@ -28,7 +29,6 @@ from geotagger.model.pack import (
     models_folder,
     write_pack,
 )
-from geotagger.model.mxnet.convert import convert
 
 _EPOCH = re.compile(r"-(\d+)\.params$")
 

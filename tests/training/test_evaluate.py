@@ -188,11 +188,11 @@ def test_a_labelled_set_with_images_is_measured_and_calibrates_the_pack(tmp_path
     from geotagger.model.manifest import Manifest
     from geotagger.model.pack import find_pack, write_pack
     from geotagger.model.preprocessing import Preprocessing
+    from geotagger.partition import Thresholds, partition
     from tests.training.places import PLACES, picture, style_of
     from training.evaluate import evaluate_labels
     from training.export import network_writer
     from training.networks import build
-    from geotagger.partition import Thresholds, partition
 
     lat, lng = (np.array([place[i] for place in PLACES]) for i in (1, 2))
     table = partition(lat, lng, Thresholds(1, 1, max_level=8))
