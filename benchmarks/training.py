@@ -26,13 +26,13 @@ from PIL import Image
 
 from geotagger.cells import CellTable
 from geotagger.geo import unit_vectors
+from geotagger.partition import Thresholds, partition
 from training.checkpoint import Identity
 from training.feeding import MicroBatches, Pictures, Plan, loader
 from training.images import training_jpeg
 from training.loop import Labelled, Settings, fit
 from training.networks import build
 from training.objectives import Objective, class_vectors
-from training.partition import Thresholds, partition
 from training.recipe import Recipe, preset
 from training.shard_writer import write_shards
 from training.shards import Manifest, ShardSet

@@ -20,6 +20,7 @@ from geotagger.engine.opening import open_engine
 from geotagger.errors import ModelNotInstalledError, TrainingError, UsageError
 from geotagger.model.manifest import Manifest
 from geotagger.model.pack import ModelPack, find_pack, installed_packs, write_pack
+from geotagger.partition import coarsened
 from training import accuracy, checkpoint, evaluate, rows
 from training.checkpoint import Identity
 from training.export import Writer, head_writer, network_writer, pixel_statistics, preprocessing_of
@@ -28,7 +29,6 @@ from training.head import features_of, fit_head, network_input
 from training.loop import Settings, fit
 from training.networks import Classifier, build
 from training.objectives import Objective, cell_vectors, class_vectors
-from training.partition import coarsened
 from training.recipe import Recipe
 from training.runlog import Say
 from training.shards import ShardSet

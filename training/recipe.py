@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from geotagger.errors import UsageError
-from training.partition import PRESETS as PARTITIONS
-from training.partition import Thresholds, thresholds_for
+from geotagger.partition import PRESETS as PARTITIONS
+from geotagger.partition import Thresholds, thresholds_for
 
 IMAGENET_MEAN = (123.675, 116.28, 103.53)
 IMAGENET_STD = (58.395, 57.12, 57.375)

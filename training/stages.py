@@ -23,8 +23,8 @@ import numpy as np
 from geotagger.cells import CellTable
 from geotagger.errors import TrainingError, UsageError
 from geotagger.model.cells_csv import read_cells, write_cells
+from geotagger.partition import classes_of, level_counts, partition
 from training import remote, rows, shards
-from training.partition import classes_of, level_counts, partition
 from training.recipe import Recipe, chosen, preset, recipe_of
 from training.runlog import Say
 from training.shard_writer import write_shards

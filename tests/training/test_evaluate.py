@@ -171,7 +171,7 @@ def test_the_map_knows_land_from_sea_and_keeps_areas() -> None:
 
 def test_a_partition_with_polar_and_date_line_cells_is_drawn(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="matplotlib is not installed")
-    from training.partition import Thresholds, partition
+    from geotagger.partition import Thresholds, partition
     from training.plots import picture_of_cells
 
     lat = np.array([-90.0, -70.0, 89.0, 0.0, 1.0, 48.0])
@@ -188,11 +188,11 @@ def test_a_labelled_set_with_images_is_measured_and_calibrates_the_pack(tmp_path
     from geotagger.model.manifest import Manifest
     from geotagger.model.pack import find_pack, write_pack
     from geotagger.model.preprocessing import Preprocessing
+    from geotagger.partition import Thresholds, partition
     from tests.training.places import PLACES, picture, style_of
     from training.evaluate import evaluate_labels
     from training.export import network_writer
     from training.networks import build
-    from training.partition import Thresholds, partition
 
     lat, lng = (np.array([place[i] for place in PLACES]) for i in (1, 2))
     table = partition(lat, lng, Thresholds(1, 1, max_level=8))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from geotagger.cells import are_valid, leaf_ids, ranges
 from geotagger.geo import distance_km
-from training.partition import (
+from geotagger.partition import (
     PRESETS,
     Thresholds,
     classes_of,

@@ -12,9 +12,9 @@ from typing import Any
 from numpy.typing import NDArray
 
 from geotagger.errors import CheckpointError
-from geotagger.model.mxnet_call import Call
-from geotagger.model.mxnet_ops import OPERATORS, SOFTMAX_OPERATORS
-from geotagger.model.mxnet_symbol import Node, Symbol
+from geotagger.model.mxnet.call import Call
+from geotagger.model.mxnet.ops import OPERATORS, SOFTMAX_OPERATORS
+from geotagger.model.mxnet.symbol import Node, Symbol
 from geotagger.model.onnx_writer import Graph, Tensor, write_onnx
 
 

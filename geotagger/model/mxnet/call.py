@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geotagger.errors import CheckpointError
-from geotagger.model.mxnet_symbol import Node, Symbol
+from geotagger.model.mxnet.symbol import Node, Symbol
 from geotagger.model.onnx_writer import Graph, Tensor
 
 Shape = tuple[int, ...]

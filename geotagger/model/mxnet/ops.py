@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from geotagger.model.mxnet_call import Call
+from geotagger.model.mxnet.call import Call
 from geotagger.model.onnx_writer import Tensor
 
 # Versions in which an operator changed its meaning, found by running the same symbol in each.
