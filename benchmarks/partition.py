@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from geotagger.cells import CellTable
-from training.partition import PRESETS, Thresholds, partition, reference_partition
+from geotagger.partition import PRESETS, Thresholds, partition, reference_partition
 
 POINTS = 34_000_000
 

@@ -18,8 +18,9 @@ from geotagger.model.catalogue import ROLES, PublishedFile, PublishedModel
 from geotagger.model.cells_csv import read_cells
 from geotagger.model.download import Progress, Received, fetch, forget
 from geotagger.model.manifest import Manifest, Source
-from geotagger.model.mxnet_params import read_params
-from geotagger.model.mxnet_symbol import read_symbol
+from geotagger.model.mxnet.convert import convert
+from geotagger.model.mxnet.params import read_params
+from geotagger.model.mxnet.symbol import read_symbol
 from geotagger.model.pack import (
     MXNET_PARAMS,
     MXNET_SYMBOL,
@@ -28,7 +29,6 @@ from geotagger.model.pack import (
     models_folder,
     write_pack,
 )
-from geotagger.model.to_onnx import convert
 
 _EPOCH = re.compile(r"-(\d+)\.params$")
 

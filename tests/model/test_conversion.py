@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from geotagger.errors import CheckpointError
-from geotagger.model.mxnet_params import read_params
-from geotagger.model.mxnet_symbol import read_symbol
+from geotagger.model.mxnet.convert import convert
+from geotagger.model.mxnet.params import read_params
+from geotagger.model.mxnet.symbol import read_symbol
 from geotagger.model.onnx_graph import read_graph
-from geotagger.model.to_onnx import convert
 from tests.model.checkpoints import FOLDER
 
 Run = Callable[[Path, Path, np.ndarray], dict[str, np.ndarray]]

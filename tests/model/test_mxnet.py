@@ -17,7 +17,7 @@ import onnxruntime
 import platformdirs
 import pytest
 
-from geotagger.model.mxnet_params import read_params
+from geotagger.model.mxnet.params import read_params
 from geotagger.model.onnx_graph import read_graph
 from tests.model.checkpoints import FOLDER, params_bytes
 

@@ -27,8 +27,9 @@ from geotagger.model.manifest import (
     read_manifest,
     write_manifest,
 )
-from geotagger.model.mxnet_params import read_params
-from geotagger.model.mxnet_symbol import read_symbol
+from geotagger.model.mxnet.convert import convert
+from geotagger.model.mxnet.params import read_params
+from geotagger.model.mxnet.symbol import read_symbol
 from geotagger.model.onnx_writer import Graph, Tensor, write_onnx
 from geotagger.model.pack import (
     ModelPack,
@@ -40,7 +41,6 @@ from geotagger.model.pack import (
     write_pack,
 )
 from geotagger.model.preprocessing import Preprocessing, preprocessing_of, table_of
-from geotagger.model.to_onnx import convert
 from tests.model.checkpoints import FOLDER, some_cells
 
 MANIFEST = Manifest(

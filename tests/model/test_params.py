@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from geotagger.errors import CheckpointError
-from geotagger.model.mxnet_params import read_params
+from geotagger.model.mxnet.params import read_params
 from tests.model.checkpoints import DTYPES, FOLDER, params_bytes
 
 arrays = st.dictionaries(
@@ -127,7 +127,7 @@ def test_a_file_that_claims_a_terabyte_costs_nothing(tmp_path: Path) -> None:
     path.write_bytes(lie + b"\0" * 64)
     program = (
         "import sys, resource; from pathlib import Path\n"
-        "from geotagger.model.mxnet_params import read_params\n"
+        "from geotagger.model.mxnet.params import read_params\n"
         "from geotagger.errors import CheckpointError\n"
         "resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))\n"
         "try: read_params(Path(sys.argv[1]))\n"

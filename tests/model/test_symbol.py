@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from geotagger.errors import CheckpointError
-from geotagger.model.mxnet_symbol import read_symbol
+from geotagger.model.mxnet.symbol import read_symbol
 from tests.model.checkpoints import FOLDER
 
 
