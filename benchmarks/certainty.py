@@ -5,9 +5,10 @@
 Archives: photos/dog-signs, photos/pigallery2 with its tracks, the ten of archives/ (pooled: each alone is
 too small for a verdict) and people who do not exist (tests/estimate/archives.py). Ways of hiding: single
 photos and whole days, 30 % each; and all but K of 60 photos, drawn from the whole archive (thinned) or one
-after the other (contiguous). Of each: what was stated and what lay inside, the same of what `tag` would write, medians
-beside copying the photo nearest in time and beside PhotoPrism's rule where that answers, the Brier score of
-the stated confidence and the log density of the truth. Standard errors: bootstrap over trials.
+after the other (contiguous). Of each: what was stated and what lay inside, the same of what `tag` would
+write, medians beside copying the photo nearest in time and beside PhotoPrism's rule where that answers,
+the Brier score of the stated confidence and the log density of the truth. Standard errors: bootstrap over
+trials.
 
 Priors were fitted on dog-signs, the small archives with odd numbers and people below 1000; the rows
 marked * took part in that.
