@@ -12,7 +12,7 @@ from geotagger.photo.containers import Container, read_container
 from geotagger.photo.formats import sniff
 from geotagger.photo.kind import why_not_a_photo
 from geotagger.photo.moment import capture_time, gps_moment
-from geotagger.photo.position import gps_fix
+from geotagger.photo.position import told_position
 from geotagger.photo.source import ByteSource
 from geotagger.photo.tags import Tags
 from geotagger.photo.values import Facts
@@ -40,7 +40,7 @@ def facts_of(container: Container) -> Facts:
     """The facts that the container's tags amount to."""
     now = datetime.now(UTC).replace(tzinfo=None)
     taken, time_problems = capture_time(container.tags, container.xmp, now)
-    fix, gps_problems = gps_fix(container.tags, container.xmp)
+    position = told_position(container.tags, container.xmp)
     return Facts(
         container.format,
         container.width,
@@ -49,9 +49,10 @@ def facts_of(container: Container) -> Facts:
         taken=taken,
         gps_utc=gps_moment(container.tags),
         camera=_camera(container.tags),
-        fix=fix,
+        fix=position.fix,
         not_a_photo=why_not_a_photo(container),
-        problems=(*container.problems, *time_problems, *gps_problems),
+        problems=(*container.problems, *time_problems, *position.problems),
+        unreadable_position=position.unreadable,
     )
 
 

@@ -38,7 +38,8 @@ class Facts:
     are as stored, before `orientation` (EXIF 1–8) is applied. `camera` joins maker, model and
     serial number where known. `not_a_photo` says why the file looks like a screenshot, a scan
     or a graphic; None when it looks like a photograph. `problems` are things wrong with the
-    metadata that did not stop us (an absurd date, GPS of 0,0)."""
+    metadata that did not stop us (an absurd date, GPS of 0,0). `unreadable_position` says why a position
+    that the photo names, somebody's word, cannot be read; None when it names none, or `fix` is it."""
 
     format: str
     width: int
@@ -50,3 +51,4 @@ class Facts:
     fix: GpsFix | None = None
     not_a_photo: str | None = None
     problems: tuple[str, ...] = ()
+    unreadable_position: str | None = None
