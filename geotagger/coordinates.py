@@ -1,9 +1,9 @@
 """Coordinates as people and programs spell them: one reading for EXIF and XMP, of photos and of sidecars.
 
-Takes what stands in a file, numbers or text with or without a hemisphere, and gives signed degrees as ExifTool
-reads them (its `GPS::ToDegrees`); it differs where that one would lose a sign. Tells apart a file that names
-no position (nothing, blanks, 0,0) from one that names a position which nobody can read: that one is
-somebody's word and must not be replaced. Knows nothing of files.
+Takes what stands in a file, numbers or text with or without a hemisphere, and gives signed degrees as
+ExifTool reads them (its `GPS::ToDegrees`); it differs where that one would lose a sign. Tells apart a file
+that names no position (nothing, blanks, 0,0) from one that names a position which nobody can read: that one
+is somebody's word and must not be replaced. Knows nothing of files.
 """
 
 import math
@@ -28,7 +28,7 @@ _UNITS = re.compile(
     re.I,
 )
 _UNIT = re.compile(r"\d\s*[dm](?![a-z])", re.I)
-_UNIT_OF_SECONDS = re.compile(r"(\d)\s*s(?![a-z])", re.I)
+_UNIT_OF_SECONDS = re.compile(r"(\d)\s*s(?![a-z])")
 _LONGEST = 128
 
 
@@ -103,5 +103,7 @@ def _of_text(text: str, axis: Axis) -> tuple[list[float], bool, str]:
     is_garbage = bool(_UNITS.sub("", _HEMISPHERE.sub(" ", words))) or len(letters) > 1
     if is_garbage or is_south_or_seconds or not numbers:
         raise UnreadableCoordinatesError(f"its {axis} “{text[:40]}” cannot be understood")
-    parts = [float(sign + size) / int(over or 1) if int(over or 1) else math.nan for sign, size, over in numbers]
+    parts = [
+        float(sign + size) / int(over or 1) if int(over or 1) else math.nan for sign, size, over in numbers
+    ]
     return parts, any(sign == "-" for sign, _, _ in numbers), (letters or [""])[0][:1].upper()

@@ -182,7 +182,8 @@ def _check_sidecar_free(beside: str, position: Position) -> None:
     unreadable = sidecar.unreadable_position_in(beside)
     if unreadable is not None:
         raise PlaceTakenError(
-            f"{beside}: it has a position that cannot be read ({unreadable}); left alone, --overwrite replaces it"
+            f"{beside}: it has a position that cannot be read ({unreadable}); "
+            "left alone, --overwrite replaces it"
         )
     told = sidecar.position_in(beside)
     check_free(beside, [] if told is None else [told], position)

@@ -74,8 +74,8 @@ def position_of(data: bytes) -> FoundPosition | None:
 
 
 def told_position(data: bytes) -> FoundPosition | None:
-    """The position in a packet: its own, or where LocationCreated says that the camera stood. XmpError when the
-    packet cannot be read, UnreadableCoordinatesError when coordinates in it cannot."""
+    """The position in a packet: its own, or where LocationCreated says that the camera stood. XmpError when
+    the packet cannot be read, UnreadableCoordinatesError when coordinates in it cannot."""
     packet = parsed(data)
     values = packet.values()
     place = _place(values)
@@ -91,7 +91,8 @@ def _place(values: Mapping[Name, str]) -> tuple[float, float] | None:
     if values.get((EXIF, "GPSStatus"), "")[:1].upper() == "V":
         return None
     latitude, latitude_ref, longitude, longitude_ref = (
-        values.get((EXIF, f"GPS{local}")) for local in ("Latitude", "LatitudeRef", "Longitude", "LongitudeRef")
+        values.get((EXIF, f"GPS{local}"))
+        for local in ("Latitude", "LatitudeRef", "Longitude", "LongitudeRef")
     )
     return read_position(latitude, latitude_ref or "", longitude, longitude_ref or "", signed=True)
 

@@ -35,16 +35,17 @@ class Told:
 def told_position(tags: Tags, xmp: bytes | None) -> Told:
     """The position in the GPS directory or, without one that can be read, in the XMP packet."""
     problems: list[str] = []
-    unreadable = None
-    for read in (lambda: _of_tags(tags, problems), lambda: _of_xmp(xmp, problems)):
+    fix, unreadable = None, None
+    try:
+        fix = _of_tags(tags, problems)
+    except UnreadableCoordinatesError as error:
+        unreadable = f"GPS: {error}"
+    if fix is None:
         try:
-            fix = read()
+            fix = _of_xmp(xmp, problems)
         except UnreadableCoordinatesError as error:
-            unreadable = unreadable or f"GPS: {error}"
-        else:
-            if fix is not None:
-                return Told(fix, problems=tuple(problems))
-    return Told(None, unreadable, tuple(problems))
+            unreadable = unreadable or f"XMP: {error}"
+    return Told(fix, None if fix is not None else unreadable, tuple(problems))
 
 
 def _of_tags(tags: Tags, problems: list[str]) -> GpsFix | None:
@@ -60,7 +61,7 @@ def _of_tags(tags: Tags, problems: list[str]) -> GpsFix | None:
         problems.append("GPS: 0, 0 stands for no position")
         return None
     mode = tags.text("gps", _MEASURE_MODE)
-    method = processing_method(tags)
+    method = tags.comment("gps", _PROCESSING_METHOD)
     mark = mark_of(method, *place)
     # the radius of an estimate says nothing of the place that the owner put there instead
     is_error_ours = mark is None and is_ours(method)
@@ -90,17 +91,6 @@ def _spelling(tags: Tags, tag: int) -> Spelling:
     if ("gps", tag) not in tags:
         return None
     return tags.numbers("gps", tag) or tags.text("gps", tag)
-
-
-def processing_method(tags: Tags) -> str:
-    """GPSProcessingMethod without its character code (EXIF 3.0 §4.6.2, UserComment's table)."""
-    raw = tags.opaque("gps", _PROCESSING_METHOD)
-    code, text = raw[:8], raw[8:]
-    if code == b"UNICODE\0":
-        return text.decode("utf-16-le" if text[1:2] == b"\0" else "utf-16-be", "replace").strip("\0 ")
-    if code in (b"ASCII\0\0\0", b"\0" * 8):
-        return text.decode("latin-1").strip("\0 ")
-    return raw.decode("latin-1").strip("\0 ")
 
 
 def _altitude(tags: Tags) -> float | None:

@@ -10,12 +10,13 @@ taken. Sidecars are read elsewhere, and by another reader.
 import functools
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from xml.parsers import expat
 
 from geotagger.coordinates import UnreadableCoordinatesError, read_position
-from geotagger.photo.values import CaptureTime
+from geotagger.photo.values import CaptureTime, NamedPlace
 
 _LONGEST = 1 << 20
 _LONGEST_VALUE = 512
@@ -63,6 +64,25 @@ def xmp_position(packet: bytes | None) -> tuple[float, float] | None:
     if _BROKEN in values and b"GPSLatitude" in packet[int(values[_BROKEN]) :]:
         raise UnreadableCoordinatesError("its XMP is damaged where it speaks of a place")
     return None
+
+
+def xmp_place(packet: bytes | None) -> NamedPlace:
+    """Where the packet says in words that the photo was taken: by LocationCreated, or by its description,
+    whose names are the older spelling of the same (IPTC Photo Metadata Standard, 7.2). Those of LocationShown
+    are left out."""
+    if packet is None:
+        return NamedPlace()
+    values = _values(packet)
+    created = NamedPlace(
+        *(values.get(f"{CREATED}Iptc4xmpExt:{name}", "") for name in ("City", "ProvinceState", "CountryCode"))
+    )
+    if not created.country:
+        created = replace(created, country=values.get(f"{CREATED}Iptc4xmpExt:CountryName", ""))
+    return created or NamedPlace(
+        values.get("photoshop:City", ""),
+        values.get("photoshop:State", ""),
+        values.get("Iptc4xmpCore:CountryCode", "") or values.get("photoshop:Country", ""),
+    )
 
 
 def xmp_moment(text: str) -> CaptureTime | None:
