@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import pairwise
 from typing import Any
 
 from geotagger.geo import distance_km, is_place
@@ -16,7 +17,8 @@ from geotagger.zones import zone_at
 _RANGE_ERROR_KM = 0.005
 """A user range error of 5 m a unit of dilution is the usual civil figure."""
 _LOOSE_TIME = re.compile(
-    r"(\d{4})-(\d{1,2})-(\d{1,2})[T ]+(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:[.,](\d+))?)?\s*(Z|[+-]\d{1,2}(?::?\d\d)?)?",
+    r"(\d{4})-(\d{1,2})-(\d{1,2})[T ]+(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:[.,](\d+))?)?"
+    r"\s*(Z|[+-]\d{1,2}(?::?\d\d)?)?",
     re.IGNORECASE,
 )
 _SPREAD_ERROR = 0.15
@@ -24,8 +26,8 @@ _SPREAD_ERROR = 0.15
 
 
 def utc_of(text: str, latitude: float, longitude: float, offset_minutes: float | None = None) -> float | None:
-    """ISO 8601 to POSIX seconds; without a zone it is local time: of the offset where one is told, else at the
-    place. None if not a time of day: a date alone is no moment."""
+    """ISO 8601 to POSIX seconds; without a zone it is local time: of the offset where one is told, else at
+    the place. None if not a time of day: a date alone is no moment."""
     moment = _moment(text.strip())
     if moment is None:
         return None
@@ -79,7 +81,7 @@ def epoch_or_utc(
     text = str(when)
     if text.replace(".", "", 1).isdigit():
         seconds = float(text)
-        while seconds >= 1e11:  # the year 5138: a thousandth of it is meant
+        while seconds >= 2e11:  # the year 8307: a thousandth of it is meant
             seconds /= 1000.0
         return seconds
     return utc_of(text, latitude, longitude, offset_minutes)
@@ -107,13 +109,13 @@ def number(value: Any) -> float | None:
 def spread(
     places: Sequence[tuple[float, float]], first_utc: float, last_utc: float, error_km: float
 ) -> list[Point]:
-    """Points along a line of which only the times of its ends are known, as if somebody went evenly. What lies
-    between has an error that follows the length of the way."""
+    """Points along a line of which only the times of its ends are known, as if somebody went evenly. What
+    lies between has an error that follows the length of the way."""
     places = [place for place in places if is_place(*place)]
     if not places or last_utc < first_utc:
         return []
     travelled = [0.0]
-    for (lat, lng), (next_lat, next_lng) in zip(places, places[1:], strict=False):
+    for (lat, lng), (next_lat, next_lng) in pairwise(places):
         travelled.append(travelled[-1] + float(distance_km(lat, lng, next_lat, next_lng)))
     length = travelled[-1]
     points = []

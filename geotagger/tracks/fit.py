@@ -34,7 +34,7 @@ def read_fit(file: IO[bytes]) -> Iterator[Point]:
 
 
 def _point(frame: Any) -> Iterator[Point]:
-    """A camera's own time may count from when it was switched on; then the time of its GPS stands beside it."""
+    """A camera's own time may count from when it was switched on; the time of its GPS then stands beside."""
     when = frame.get_value("utc_timestamp", fallback=None) if frame.name == "gps_metadata" else None
     later_ms = 0
     if not isinstance(when, datetime):

@@ -24,8 +24,9 @@ HEAD_BYTES = 16 << 10
 
 @dataclass(frozen=True, slots=True)
 class TrackFormat:
-    """`beginning` matches in the first HEAD_BYTES of every file of the format, with or without the blanks and
-    the byte order mark in front; `read` gives what is in an open one, and raises ValueError and the like where it is damaged."""
+    """`beginning` matches in the first HEAD_BYTES of every file of the format, with or without the blanks
+    and the byte order mark in front; `read` gives what is in an open one, and raises ValueError and the like
+    where it is damaged."""
 
     name: str
     beginning: re.Pattern[bytes]

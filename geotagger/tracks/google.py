@@ -6,8 +6,8 @@
     Timeline of iOS               a list of segments
     Timeline Edits.json           timelineEdits    what a device measured, since 2024
 
-Streamed by ijson, an entry at a time: a Records.json may have gigabytes. An entry that is not as its format has
-it is passed over: exports of ten years hold all sorts.
+Streamed by ijson, an entry at a time: a Records.json may have gigabytes. An entry that is not as its format
+has it is passed over: exports of ten years hold all sorts.
 """
 
 import re
@@ -37,7 +37,7 @@ class OtherJsonError(ValueError):
 
 
 def read_google(file: IO[bytes]) -> Iterator[Point | Stay]:
-    import ijson
+    import ijson  # type: ignore[import-untyped]
 
     shapes = _shapes(file)
     met = False
@@ -56,8 +56,8 @@ def read_google(file: IO[bytes]) -> Iterator[Point | Stay]:
 
 
 class _Json:
-    """The bytes without a mark in front, and refused where lists lie too deep in one another: each would cost a
-    hundred times its size."""
+    """The bytes without a mark in front, and refused where lists lie too deep in one another: each would
+    cost a hundred times its size."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file

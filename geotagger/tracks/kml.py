@@ -1,15 +1,15 @@
 """KML 2.2 and KMZ, which is KML in a zip.
 
 gx:Track (when beside coord); placemarks with a point and a time; placemarks with a time span, which are stays
-where they have a point and ways where they have a line. Placemarks in folders that GPSBabel calls Waypoints and
-Routes are marks, with the time when they were made.
+where they have a point and ways where they have a line. Placemarks in folders that GPSBabel calls Waypoints
+and Routes are marks, with the time when they were made.
 """
 
 import zipfile
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import IO
+from typing import IO, cast
 
 from geotagger.tracks.bounds import Bounded
 from geotagger.tracks.fields import number, spread, utc_of
@@ -19,19 +19,10 @@ from geotagger.tracks.values import RECEIVER_ERROR_KM, Mark, Piece, Point, Stay
 
 _NAMES = frozenset(
     (
-        "Placemark",
-        "Track",
-        "Folder",
-        "name",
-        "LookAt",
-        "Camera",
-        "when",
-        "coord",
-        "begin",
-        "end",
-        "coordinates",
+        *("Placemark", "Track", "Folder", "LookAt", "Camera", "Point", "LineString", "Polygon"),
+        *("name", "when", "coord", "begin", "end", "coordinates"),
     )
-) | {"Point", "LineString", "Polygon"}
+)
 _FOLDERS_OF_MARKS = frozenset(("waypoints", "routes"))
 _MOST_WAITING = 5_000_000
 _VISIT_ERROR_KM = 0.05
@@ -44,7 +35,7 @@ def read_kmz(file: IO[bytes]) -> Iterator[Piece]:
             if entry.filename.lower().endswith(".kml"):
                 with archive.open(entry) as packed:
                     unpacked = Bounded(packed, budget)
-                    yield from read_kml(unpacked)
+                    yield from read_kml(cast(IO[bytes], unpacked))
                     budget = unpacked.left
 
 
@@ -114,21 +105,13 @@ def _pieces(placemark: _Placemark, is_mark: bool) -> Iterator[Piece]:
                 yield Stay(point.utc, ends[0].utc, *point[1:3], _VISIT_ERROR_KM)
             else:
                 yield point
-    if len(placemark.lines) == 1 and placemark.begin and placemark.end and not is_mark:
-        corners = [corner.split(",") for corner in placemark.lines[0].split()]
-        first, last = (
-            (
-                list(_timed(when, corner))
-                for when, corner in zip(
-                    (placemark.begin, placemark.end), (corners[0], corners[-1]), strict=True
-                )
-            )
-            if corners
-            else ([], [])
-        )
-        if first and last:
-            way = [place for corner in corners if (place := _place(corner)) is not None]
-            yield from spread(way, first[0].utc, last[0].utc, RECEIVER_ERROR_KM)
+    if len(placemark.lines) == 1 and not is_mark:
+        corners = (_place(corner.split(",")) for corner in placemark.lines[0].split())
+        way = [corner for corner in corners if corner is not None]
+        begin = utc_of(placemark.begin, *way[0]) if way else None
+        end = utc_of(placemark.end, *way[-1]) if way else None
+        if begin is not None and end is not None:
+            yield from spread(way, begin, end, RECEIVER_ERROR_KM)
 
 
 def _timed(when: str, corner: list[str]) -> Iterator[Point]:

@@ -1,8 +1,9 @@
 """XML as it streams by, whatever wrote it and whoever sent it.
 
-Takes an open file, gives the elements that are asked for as they open and close. Bounded: no tree is kept, and
-entities, which can blow a page up to a planet, are refused. Lenient where loggers are careless: blanks before the
-declaration, bytes that are not of the declared encoding, prefixes that nobody declared. Knows no format.
+Takes an open file, gives the elements that are asked for as they open and close. Bounded: no tree is kept,
+and entities, which can blow a page up to a planet, are refused. Lenient where loggers are careless: blanks
+before the declaration, bytes that are not of the declared encoding, prefixes that nobody declared. Knows no
+format.
 """
 
 import codecs

@@ -1,7 +1,7 @@
 """NMEA 0183, the sentences that receivers speak.
 
-RMC tells place, time and date; GGA and GLL place and time of day; ZDA the date. What comes before the first date
-gets its day from there. Sentences with a wrong checksum or no fix are passed over, as the standard asks.
+RMC tells place, time and date; GGA and GLL place and time of day; ZDA the date. What comes before the first
+date gets its day from there. Sentences with a wrong checksum or no fix are passed over, as the standard asks.
 """
 
 import re
@@ -28,7 +28,7 @@ _NOT_MEASURED = frozenset("NMS")
 
 def read_nmea(file: IO[bytes]) -> Iterator[Point]:
     day: datetime | None = None
-    last_s: float | None = None
+    last_s = 0.0
     undated = array("d")  # second of the day, latitude, longitude, error
     for line in lines(file):
         fields = _sentence(line.decode("ascii", "replace"))
@@ -40,13 +40,13 @@ def read_nmea(file: IO[bytes]) -> Iterator[Point]:
                 yield from _dated_before(undated, date, second)
                 del undated[:]
             day = date
-        elif (
-            day is not None and second is not None and last_s is not None and second < last_s - _HALF_A_DAY_S
-        ):
+        if second is None:
+            continue
+        if date is None and day is not None and second < last_s - _HALF_A_DAY_S:
             day += timedelta(days=1)  # past midnight, before the next date is told
-        last_s = second if second is not None else last_s
+        last_s = second
         place = _place_of(fields)
-        if place is None or second is None:
+        if place is None:
             continue
         if day is not None:
             yield Point(day.timestamp() + second, *place)
@@ -106,7 +106,7 @@ def _second_of(fields: Sequence[str]) -> float | None:
 def _place_of(fields: Sequence[str]) -> tuple[float, float, float] | None:
     """Latitude, longitude, error in km."""
     kind = fields[0][2:]
-    place, error_km = None, RECEIVER_ERROR_KM
+    place, mode, error_km = None, "", RECEIVER_ERROR_KM
     if kind == "RMC" and len(fields) > 9 and fields[2] == "A":
         place, mode = _degrees(fields[3:7]), fields[12] if len(fields) > 12 else "A"
     elif kind == "GGA" and len(fields) > 8 and fields[6] not in _NOT_FIXED:

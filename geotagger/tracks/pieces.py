@@ -14,8 +14,8 @@ from geotagger.tracks.values import BoolArray, FloatArray, Mark, Piece, Stay, Tr
 _MOST = 20_000_000
 """640 MB of numbers."""
 _UNSET_DAYS = ((1970, 1, 1, 2), (1980, 1, 1, 7), (1999, 8, 22, 1))
-"""Where clocks begin that nobody set, and for how many days: POSIX's, FAT's with GPS's, and GPS's after its first
-rollover (IS-GPS-200, 20.3.3.5.2.4: ten bits count the weeks from 1980-01-06)."""
+"""Where clocks begin that nobody set, and for how many days: POSIX's, FAT's with GPS's, and GPS's after its
+first rollover (IS-GPS-200, 20.3.3.5.2.4: ten bits count the weeks from 1980-01-06)."""
 
 
 class Pieces:
@@ -53,8 +53,8 @@ class Pieces:
             stays[:] = [stay._replace(utc=stay.utc + seconds, until=stay.until + seconds) for stay in stays]
 
     def drop_unset(self) -> str:
-        """Leaves out what is dated as only clocks date that nobody set, or is still to come. What that was, in
-        words, "" where there was nothing."""
+        """Leaves out what is dated as only clocks date that nobody set, or is still to come. What that was,
+        in words, "" where there was nothing."""
         dropped: list[float] = []
         for device, rows in self._rows.items():
             self._rows[device] = _without_unset(rows, dropped)
@@ -65,7 +65,8 @@ class Pieces:
             stays[:] = [stay for stay, unset in zip(stays, begun, strict=True) if not unset]
         if not dropped:
             return ""
-        return f"{dates_in_words(min(dropped), max(dropped))}, as a clock dates that was not set ({len(dropped)})"
+        dates = dates_in_words(min(dropped), max(dropped))
+        return f"{dates}, as a clock dates that was not set ({len(dropped)} points)"
 
     def tracks(self, name: str) -> list[Track]:
         """One for each device that has points of use, then the marks."""

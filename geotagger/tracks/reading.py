@@ -42,8 +42,8 @@ Note = Callable[[str], None]
 def load_tracks(
     paths: Sequence[Path], on_problem: Note = lambda _: None, clocks: Mapping[str, float] | None = None
 ) -> tuple[Track, ...]:
-    """All tracks of the files and, recursively, the folders. `clocks`: seconds to add to the times of the files
-    of these names."""
+    """All tracks of the files and, recursively, the folders. `clocks`: seconds to add to the times of the
+    files of these names."""
     corrections = {name.casefold(): shift_s for name, shift_s in (clocks or {}).items()}
     tracks: list[Track] = []
     for path in paths:
@@ -90,7 +90,9 @@ def _of_file(path: Path, on_problem: Note, corrections: Mapping[str, float]) -> 
         on_problem(f"{path}: points are left out that are of {unset}")
     if not tracks:
         raise SourceError(f"{path}: not one point in it has a place and a time; no place was taken from it")
-    return [replace(track, digest=digest) for track in tracks]
+    parts = [digest, *(f"{digest}-{n}" for n in range(2, len(tracks) + 1))]
+    where = os.path.abspath(path)
+    return [replace(track, digest=part, path=where) for part, track in zip(parts, tracks, strict=True)]
 
 
 def _opened(path: str, _: int) -> int:

@@ -67,17 +67,19 @@ Piece = Point | Stay | Mark
 class Track:
     """One device's points, ordered by time: utc POSIX seconds, lat and lng degrees, error_km at 68 %,
     float64 (n,) each. `stays`, bool (n,): the device stayed where it was until the next point. `momentary`:
-    its points are marks; each speaks of the minutes about it, and nothing joins them. `digest` is the hash of the
-    bytes of the file that it was read from (xxh3, 128 bits, hexadecimal), "" where it is from no file."""
+    its points are marks; each speaks of the minutes about it, and nothing joins them. `digest` is the hash of
+    the bytes of the file that it was read from (xxh3, 128 bits, hexadecimal; of the second track and more in
+    one file with -2, -3 … behind), `path` where that file was, absolute; both "" where it is from no file."""
 
     name: str
     utc: FloatArray
     lat: FloatArray
     lng: FloatArray
     error_km: FloatArray
+    digest: str = ""
+    path: str = ""
     stays: BoolArray = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
     momentary: bool = False
-    digest: str = ""
 
     def __post_init__(self) -> None:
         if len(self.stays) != len(self.utc):
@@ -92,9 +94,9 @@ def clean_track(
     error_km: FloatArray,
     stays: Sequence[Stay] = (),
 ) -> Track | None:
-    """Orders the points and the ends of the stays, drops the impossible ones, and None when nothing is left. A
-    point is a leap when reaching it and leaving it both need more than FASTEST_KM_S, though its neighbours do
-    not."""
+    """Orders the points and the ends of the stays, drops the impossible ones, and None when nothing is left.
+    A point is a leap when reaching it and leaving it both need more than FASTEST_KM_S, though its neighbours
+    do not."""
     if stays:
         ends = np.array([row for stay in stays for row in _ends(stay)], dtype=np.float64).T
         utc, lat, lng, error_km = (
@@ -117,7 +119,9 @@ def clean_track(
         if not leap.any():
             break
         utc, lat, lng, error_km = utc[~leap], lat[~leap], lng[~leap], error_km[~leap]
-    return Track(name, utc, lat, lng, error_km, _stayed(utc, lat, lng, stays)) if len(utc) else None
+    if not len(utc):
+        return None
+    return Track(name, utc, lat, lng, error_km, stays=_stayed(utc, lat, lng, stays))
 
 
 def _ends(stay: Stay) -> tuple[tuple[float, float, float, float], ...]:
