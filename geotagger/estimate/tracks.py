@@ -130,35 +130,39 @@ def _anchor(track: Track, n: int) -> Observation:
 
 def _places_on(track: Track, utc: FloatArray, utc_error_s: float) -> Places:
     """Places and errors on one track, its times no farther than ENDS_REACH_S from the track's; the error is
-    infinite where its points are too far apart to say."""
+    infinite where its points are too far apart to say. Beyond its ends, in a long gap, and always on one of
+    marks, the nearest point speaks of the minutes about it."""
     after = np.searchsorted(track.utc, utc)
     before = np.maximum(after - 1, 0)
-    if track.momentary:
-        nearest = np.minimum(after, len(track.utc) - 1)
-        nearer = np.abs(track.utc[before] - utc) < np.abs(track.utc[nearest] - utc)
-        nearest = np.where(nearer, before, nearest)
-        away = np.abs(track.utc[nearest] - utc)
-        error = np.hypot(track.error_km[nearest], Motion().reach_km(away + utc_error_s))
-        error = np.where(away <= ENDS_REACH_S, error, np.inf)
-        return track.lat[nearest], track.lng[nearest], error
     after = np.minimum(after, len(track.utc) - 1)
-    receiver = np.maximum(track.error_km[before], track.error_km[after])
     gap = track.utc[after] - track.utc[before]
     stayed = track.stays[before]
-    outside = np.minimum(np.abs(track.utc[after] - utc), np.abs(track.utc[before] - utc))
+    joined = (before != after) & (stayed | (gap <= LONGEST_GAP_S)) & (not track.momentary)
+    lat, lng, error = _between(track, utc, utc_error_s, before, after)
+    nearest = np.where(np.abs(track.utc[before] - utc) < np.abs(track.utc[after] - utc), before, after)
+    away = np.abs(track.utc[nearest] - utc)
+    beside = np.hypot(track.error_km[nearest], Motion().reach_km(away + utc_error_s))
+    return (
+        np.where(joined, lat, track.lat[nearest]),
+        np.where(joined, lng, track.lng[nearest]),
+        np.where(joined, error, np.where(away <= ENDS_REACH_S, beside, np.inf)),
+    )
+
+
+def _between(
+    track: Track, utc: FloatArray, utc_error_s: float, before: NDArray[np.intp], after: NDArray[np.intp]
+) -> Places:
+    """Places on the way from one point to another; the error is infinite where nobody makes it in time."""
+    receiver = np.maximum(track.error_km[before], track.error_km[after])
+    gap = track.utc[after] - track.utc[before]
     apart = distance_km(track.lat[before], track.lng[before], track.lat[after], track.lng[after])
-    at_end = before == after
-    fraction = np.divide(utc - track.utc[before], gap, out=np.zeros_like(utc), where=~at_end)
+    fraction = np.divide(utc - track.utc[before], gap, out=np.zeros_like(utc), where=gap > 0)
+    fraction = np.clip(fraction, 0.0, 1.0)
     lat, lng = interpolate(track.lat[before], track.lng[before], track.lat[after], track.lng[after], fraction)
     motion = Motion()
-    bridge = (
-        2
-        * np.sqrt(fraction * (1 - fraction))
-        * (_CURVE * apart + np.where(stayed, 0.0, 0.5 * motion.reach_km(gap)))
-    )
-    speed = np.divide(apart, gap, out=np.zeros_like(apart), where=~at_end)
+    astray = np.where(track.stays[before], 0.0, 0.5 * motion.reach_km(gap))
+    bridge = 2 * np.sqrt(fraction * (1 - fraction)) * (_CURVE * apart + astray)
+    speed = np.divide(apart, gap, out=np.zeros_like(apart), where=gap > 0)
     late = np.minimum(utc_error_s * speed, apart + float(motion.reach_km(utc_error_s)))
-    between = np.sqrt(receiver**2 + bridge**2 + late**2)
-    beyond = np.hypot(receiver, motion.reach_km(outside + utc_error_s))
-    possible = (stayed | (gap <= LONGEST_GAP_S)) & (apart <= FASTEST_KM_S * gap + 1.0)
-    return lat, lng, np.where(at_end, beyond, np.where(possible, between, np.inf))
+    error = np.sqrt(receiver**2 + bridge**2 + late**2)
+    return lat, lng, np.where(apart <= FASTEST_KM_S * gap + 1.0, error, np.inf)
