@@ -10,6 +10,7 @@
     settle(edit)           after a crash: did the step happen?
     forget(path)           takes estimates out by their marks, without an index
     would_forget(path)     the files that this would change
+    prepare_withdrawal(path) the same in two steps, to be journalled and undone
     sidecar_positions(path) what sidecars or embedded XMP say
 
 Takes paths and values; knows nothing of the index, of models, or of how a place was found.
@@ -30,6 +31,7 @@ from geotagger.metadata.values import (
     SidecarStyle,
     WriteMode,
 )
+from geotagger.metadata.withdraw import prepare_withdrawal
 from geotagger.metadata.write import Prepared, abandon, commit, prepare
 
 __all__ = [
@@ -48,6 +50,7 @@ __all__ = [
     "prepare",
     "prepare_companion",
     "prepare_removal",
+    "prepare_withdrawal",
     "restore",
     "settle",
     "sidecar_positions",
