@@ -10,6 +10,12 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
 _COLUMNS: dict[str, dict[str, str]] = {
+    "photos": {
+        "unreadable_position": "text",
+        "told_city": "text",
+        "told_region": "text",
+        "told_country": "text",
+    },
     "estimates": {
         "country": "text",
         "region": "text",
