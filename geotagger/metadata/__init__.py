@@ -10,6 +10,7 @@
     settle(edit)           after a crash: did the step happen?
     forget(path)           takes estimates out by their marks, without an index
     would_forget(path)     the files that this would change
+    prepare_withdrawal(path) the same in two steps, to be journalled and undone
     sidecar_positions(path) what sidecars or embedded XMP say
     takeout_record(path)   what Google Takeout's JSON says
     unreadable_sidecar_position(path) why what a sidecar says of the place cannot be read
@@ -32,6 +33,7 @@ from geotagger.metadata.values import (
     SidecarStyle,
     WriteMode,
 )
+from geotagger.metadata.withdraw import prepare_withdrawal
 from geotagger.metadata.write import Prepared, abandon, commit, prepare
 
 __all__ = [
@@ -50,6 +52,7 @@ __all__ = [
     "prepare",
     "prepare_companion",
     "prepare_removal",
+    "prepare_withdrawal",
     "restore",
     "settle",
     "sidecar_positions",
