@@ -9,22 +9,64 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
+from geotagger.geo import is_place
 from geotagger.tracks.values import BoolArray, FloatArray, Mark, Piece, Stay, Track, clean_track
 
 _MOST = 20_000_000
-"""640 MB of numbers."""
+"""400 MB of numbers."""
 _UNSET_DAYS = ((1970, 1, 1, 2), (1980, 1, 1, 7), (1999, 8, 22, 1))
 """Where clocks begin that nobody set, and for how many days: POSIX's, FAT's with GPS's, and GPS's after its
 first rollover (IS-GPS-200, 20.3.3.5.2.4: ten bits count the weeks from 1980-01-06)."""
 
 
-class Pieces:
-    """Rows of (utc, latitude, longitude, error in km) by device, stays by device, rows of marks."""
+_E7, _CM = 1e7, 1e5
+"""Degrees and kilometres are kept to a centimetre."""
+_MOST_ERROR_KM = 20_000.0
+
+
+class _Rows:
+    """Points of one device, 20 bytes each: POSIX seconds, 10⁻⁷ degrees, error in centimetres."""
 
     def __init__(self) -> None:
-        self._rows: dict[int, array[float]] = {}
+        self.utc, self.lat, self.lng = array("d"), array("i"), array("i")
+        self.error_cm = array("i")
+
+    def add(self, utc: float, latitude: float, longitude: float, error_km: float) -> None:
+        self.utc.append(utc)
+        self.lat.append(round(latitude * _E7))
+        self.lng.append(round(longitude * _E7))
+        self.error_cm.append(round(min(error_km, _MOST_ERROR_KM) * _CM))
+
+    def times(self) -> FloatArray:
+        return np.frombuffer(self.utc, dtype=np.float64)
+
+    def keep(self, kept: BoolArray) -> None:
+        for name in ("utc", "lat", "lng", "error_cm"):
+            column = getattr(self, name)
+            setattr(self, name, array(column.typecode, np.asarray(column)[kept]))
+
+    def columns(self) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """The points as four arrays; one column after the other is given up, so that millions of points need
+        little room."""
+        lat, self.lat = _divided(self.lat, _E7), array("i")
+        lng, self.lng = _divided(self.lng, _E7), array("i")
+        error_km, self.error_cm = _divided(self.error_cm, _CM), array("i")
+        return self.times(), lat, lng, error_km
+
+
+def _divided(whole: "array[int]", by: float) -> FloatArray:
+    column = np.frombuffer(whole, dtype=np.int32).astype(np.float64)
+    column /= by
+    return column
+
+
+class Pieces:
+    """Points and stays by device, and marks."""
+
+    def __init__(self) -> None:
+        self._rows: dict[int, _Rows] = {}
         self._stays: dict[int, list[Stay]] = {}
-        self._marks = array("d")
+        self._marks = _Rows()
         self._count = 0
 
     def __len__(self) -> int:
@@ -33,12 +75,17 @@ class Pieces:
     def extend(self, pieces: Iterable[Piece]) -> None:
         """Raises ValueError where there are more than a machine should hold."""
         for piece in pieces:
+            if not is_place(piece.latitude, piece.longitude):
+                continue
             if isinstance(piece, Stay):
                 self._stays.setdefault(piece.device, []).append(piece)
             elif isinstance(piece, Mark):
-                self._marks.extend(piece)
+                self._marks.add(*piece)
             else:
-                self._rows.setdefault(piece.device, array("d")).extend(piece[:4])
+                rows = self._rows.get(piece.device)
+                if rows is None:
+                    rows = self._rows.setdefault(piece.device, _Rows())
+                rows.add(*piece[:4])
             self._count += 1
             if self._count >= _MOST:
                 raise ValueError(f"more than {_MOST:,} points")
@@ -48,7 +95,7 @@ class Pieces:
         if not seconds:
             return
         for rows in (*self._rows.values(), self._marks):
-            _table(rows)[:, 0] += seconds
+            rows.times()[:] += seconds
         for stays in self._stays.values():
             stays[:] = [stay._replace(utc=stay.utc + seconds, until=stay.until + seconds) for stay in stays]
 
@@ -56,9 +103,11 @@ class Pieces:
         """Leaves out what is dated as only clocks date that nobody set, or is still to come. What that was,
         in words, "" where there was nothing."""
         dropped: list[float] = []
-        for device, rows in self._rows.items():
-            self._rows[device] = _without_unset(rows, dropped)
-        self._marks = _without_unset(self._marks, dropped)
+        for rows in (*self._rows.values(), self._marks):
+            unset = _is_unset(rows.times())
+            if unset.any():
+                dropped += rows.times()[unset].tolist()
+                rows.keep(~unset)
         for stays in self._stays.values():
             begun = _is_unset(np.array([stay.utc for stay in stays]))
             dropped += [stay.utc for stay, unset in zip(stays, begun, strict=True) if unset]
@@ -72,9 +121,9 @@ class Pieces:
         """One for each device that has points of use, then the marks."""
         made = []
         for device in sorted({*self._rows, *self._stays}):
-            utc, lat, lng, error_km = _columns(self._rows.pop(device, array("d")))
-            made.append(clean_track(name, utc, lat, lng, error_km, self._stays.get(device, ())))
-        marks = clean_track(name, *_columns(self._marks))
+            columns = self._rows.pop(device, _Rows()).columns()
+            made.append(clean_track(name, *columns, self._stays.get(device, ())))
+        marks = clean_track(name, *self._marks.columns())
         if marks is not None:
             made.append(Track(name, marks.utc, marks.lat, marks.lng, marks.error_km, momentary=True))
         return [track for track in made if track is not None]
@@ -87,24 +136,6 @@ def dates_in_words(first_utc: float, last_utc: float) -> str:
         for utc in (first_utc, last_utc)
     )
     return f"{first}" if first == last else f"{first} to {last}"
-
-
-def _table(rows: "array[float]") -> FloatArray:
-    return np.frombuffer(rows, dtype=np.float64).reshape(-1, 4)
-
-
-def _columns(rows: "array[float]") -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    table = _table(rows)
-    return table[:, 0].copy(), table[:, 1].copy(), table[:, 2].copy(), table[:, 3].copy()
-
-
-def _without_unset(rows: "array[float]", dropped: list[float]) -> "array[float]":
-    table = _table(rows)
-    unset = _is_unset(table[:, 0])
-    if not unset.any():
-        return rows
-    dropped += table[unset, 0].tolist()
-    return array("d", table[~unset].ravel())
 
 
 def _is_unset(utc: FloatArray) -> BoolArray:

@@ -102,16 +102,17 @@ def clean_track(
         utc, lat, lng, error_km = (
             np.concatenate(pair) for pair in zip((utc, lat, lng, error_km), ends, strict=True)
         )
-    usable = np.abs(utc) < _FARTHEST_S
-    usable &= (np.abs(lat) <= 90) & (np.abs(lng) <= 180)
+    # comparisons only, no arithmetic on whole columns: of millions of points each would be 50 MB
+    usable = (utc < _FARTHEST_S) & (utc > -_FARTHEST_S)
+    usable &= (lat <= 90) & (lat >= -90) & (lng <= 180) & (lng >= -180)
     usable &= (lat != 0) | (lng != 0)
     if not usable.all():
         utc, lat, lng, error_km = utc[usable], lat[usable], lng[usable], error_km[usable]
-    if (np.diff(utc) < 0).any():
+    if (utc[1:] < utc[:-1]).any():
         order = np.argsort(utc, kind="stable")
         utc, lat, lng, error_km = utc[order], lat[order], lng[order], error_km[order]
     fresh = np.ones(len(utc), dtype=np.bool_)
-    fresh[1:] = np.diff(utc) > 0
+    fresh[1:] = utc[1:] > utc[:-1]
     if not fresh.all():
         utc, lat, lng, error_km = utc[fresh], lat[fresh], lng[fresh], error_km[fresh]
     for _ in range(_ROUNDS):
