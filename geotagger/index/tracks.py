@@ -74,20 +74,21 @@ class RememberedTracks:
             tracks.append(Track(name, utc, lat, lng, error_km, digest, path_of(path), stays, momentary))
         return tracks
 
+    def photo_times(self, root_id: int) -> "NDArray[np.float64]":
+        """POSIX seconds (n,), ascending, of the photos of a root that have a time and are there or were."""
+        import numpy as np
+
+        times = self._store.stream(
+            "select utc from photos where root_id = ? and utc is not null order by utc", (root_id,)
+        )
+        return np.fromiter((utc for (utc,) in times), dtype=np.float64)
+
     def remember(self, root_id: int, tracks: Iterable["Track"]) -> None:
         """Keeps tracks, as far as they are within reach of the photos of the root that are there or were;
         what an older version of the same file said goes."""
         import numpy as np
 
-        photos = np.array(
-            [
-                utc
-                for (utc,) in self._store.stream(
-                    "select utc from photos where root_id = ? and utc is not null order by utc", (root_id,)
-                )
-            ],
-            dtype=np.float64,
-        )
+        photos = self.photo_times(root_id)
         tracks = list(tracks)
         with self._store.batch():
             self._store.execute_many(

@@ -66,16 +66,17 @@ Piece = Point | Stay | Mark
 @dataclass(frozen=True, slots=True)
 class Track:
     """One device's points, ordered by time: utc POSIX seconds, lat and lng degrees, error_km at 68 %,
-    float64 (n,) each. `stays`, bool (n,): the device stayed where it was until the next point. `momentary`:
-    its points are marks; each speaks of the minutes about it, and nothing joins them. `digest` is the hash of
-    the bytes of the file that it was read from (xxh3, 128 bits, hexadecimal; of the second track and more in
-    one file with -2, -3 … behind), `path` where that file was, absolute; both "" where it is from no file."""
+    float64 (n,) each (errors may be float32). `stays`, bool (n,): the device stayed where it was until the
+    next point. `momentary`: its points are marks; each speaks of the minutes about it, and nothing joins
+    them. `digest` is the hash of the bytes of the file that it was read from (xxh3, 128 bits, hexadecimal;
+    behind it what the owner adds to its times, and -2, -3 … for the second track and more of one file),
+    `path` where that file was, absolute; both "" where it is from no file."""
 
     name: str
     utc: FloatArray
     lat: FloatArray
     lng: FloatArray
-    error_km: FloatArray
+    error_km: FloatArray | NDArray[np.float32]
     digest: str = ""
     path: str = ""
     stays: BoolArray = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
@@ -91,7 +92,7 @@ def clean_track(
     utc: FloatArray,
     lat: FloatArray,
     lng: FloatArray,
-    error_km: FloatArray,
+    error_km: FloatArray | NDArray[np.float32],
     stays: Sequence[Stay] = (),
 ) -> Track | None:
     """Orders the points and the ends of the stays, drops the impossible ones, and None when nothing is left.
