@@ -111,7 +111,7 @@ class Pictures(Dataset[tuple[Tensor, Tensor]]):
         """For a loader process: the index goes as a tensor, whose memory PyTorch shares among all of them
         instead of copying it to each (1.2 GB for 34 million images)."""
         if self._index is None:
-            self._index = torch.from_numpy(np.array(self._shards.index).view(np.uint8)).share_memory_()
+            self._index = torch.from_numpy(np.array(self._shards.index).view(np.uint8))
         shards = copy.copy(self._shards)
         shards.index = shards.index[:0]
         return {**self.__dict__, "_shards": shards}
