@@ -17,13 +17,13 @@ import numpy as np
 
 from benchmarks.simulated import Classifier, photographed, places, published_cells, walk
 from geotagger.cells import CellTable
-from geotagger.estimate.clock import offset_at
 from geotagger.estimate.evaluation import THRESHOLDS_KM
 from geotagger.estimate.movement import Movement
 from geotagger.estimate.outing import Options, estimate_stream
 from geotagger.estimate.values import Fix, Observation, Posterior
 from geotagger.estimate.visual import posteriors
 from geotagger.geo import distance_km
+from geotagger.zones import offset_at
 
 OUTINGS = {1: 1600, 2: 1000, 4: 800, 8: 600, 16: 450, 32: 400}
 SKILLS = ((3.0, 2.0), (2.0, 1.5))

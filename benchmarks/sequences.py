@@ -32,10 +32,10 @@ from geotagger.estimate.evaluation import (
 )
 from geotagger.estimate.movement import Correction, Motion, Movement
 from geotagger.estimate.outing import Options
-from geotagger.estimate.trackfiles import load_tracks
 from geotagger.estimate.tracks import Tracks
 from geotagger.estimate.visual import posteriors
 from geotagger.tag.sightings import read_sightings
+from geotagger.tracks import load_tracks
 from tests.estimate.archives import PEOPLE, life
 
 
@@ -52,7 +52,11 @@ def archives(data: Path, seeds: int) -> None:
 def real_archives(data: Path) -> Iterator[tuple[str, list[Sighting], Tracks]]:
     for name, tracked in (("dog-signs", False), ("pigallery2", True)):
         folder = data / "photos" / name
-        yield name, read_sightings([str(folder)], None, print), load_tracks([folder]) if tracked else Tracks()
+        yield (
+            name,
+            read_sightings([str(folder)], None, print),
+            Tracks(load_tracks([folder])) if tracked else Tracks(),
+        )
 
 
 def people(seeds: int) -> None:

@@ -102,16 +102,17 @@ def evaluate(
     from geotagger.estimate.corrections import doubts, parse_clocks
     from geotagger.estimate.evaluation import Setting, evaluate_archive
     from geotagger.estimate.outing import Options
-    from geotagger.estimate.trackfiles import load_tracks
+    from geotagger.estimate.tracks import Tracks
     from geotagger.tag.network import choose_pack
     from geotagger.tag.sightings import read_sightings
+    from geotagger.tracks import load_tracks
 
     clocks = parse_clocks(clock or [])
     pack = choose_pack(model, say)
     if reference and (pack is None or pack.feature_size is None):
         say("--reference: no model that tells features looks at the pictures, so it is left out")
         reference = False
-    tracks = load_tracks(track or [], say)
+    tracks = Tracks(load_tracks(track or [], say))
     sightings = read_sightings(paths, pack, say, features=reference)
     placed = sum(sighting.clocked.latitude is not None for sighting in sightings)
     if placed < _FEWEST:

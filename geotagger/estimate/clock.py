@@ -13,14 +13,14 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
-from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geotagger.estimate.corrections import clock_shift, shift_in_words
-from geotagger.geo import is_place, wrap_longitude
+from geotagger.geo import is_place
+from geotagger.zones import zone_at
 
 CLOCK_ERROR_S = 2.0
 """A camera that writes its offset is a phone, and phones keep time."""
@@ -156,21 +156,6 @@ def plausible(moment: datetime | None, latest: datetime) -> bool:
     return (moment.year, moment.month, moment.day) not in _UNSET_DAYS and moment <= latest + _DAY
 
 
-def zone_at(latitude: float, longitude: float) -> ZoneInfo | None:
-    """The time zone of a place; None off the Earth or where the zone's rules are not known."""
-    if not is_place(latitude, longitude):
-        return None
-    return _zone_at(round(latitude, 2), round(longitude, 2))
-
-
-def offset_at(latitude: float, longitude: float, utc: float) -> timedelta | None:
-    """The legal offset from UTC at a place and POSIX time."""
-    zone = zone_at(latitude, longitude)
-    if zone is None:
-        return None
-    return datetime.fromtimestamp(utc, UTC).astimezone(zone).utcoffset()
-
-
 def _resolve(
     row: Clocked,
     local: datetime,
@@ -285,13 +270,3 @@ def _posix(moment: datetime) -> float:
 def _named(offset: timedelta) -> str:
     minutes = round(offset.total_seconds() / 60)
     return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
-
-
-@lru_cache(maxsize=65536)
-def _zone_at(latitude: float, longitude: float) -> ZoneInfo | None:
-    import tzfpy
-
-    try:
-        return ZoneInfo(tzfpy.get_tz(float(wrap_longitude(longitude)), latitude))
-    except (KeyError, ValueError):
-        return None

@@ -248,7 +248,7 @@ def learn_movement(
 def _zone_trust(t: FloatArray, lat: FloatArray, lng: FloatArray, offset_s: FloatArray) -> float:
     """How often the stated offset was the legal one, over visits, with a prior worth `_ZONE_PRIOR` of
     them at `ZONE_TRUST`."""
-    from geotagger.estimate.clock import offset_at
+    from geotagger.zones import offset_at
 
     stated = np.flatnonzero(np.isfinite(offset_s))
     stated = stated[:: max(1, len(stated) // _ZONES_ASKED)]

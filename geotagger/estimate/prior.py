@@ -21,7 +21,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geotagger.cells import CellTable
-from geotagger.estimate.clock import offset_at, zone_at
 from geotagger.estimate.cloud import Cloud, distances_km
 from geotagger.estimate.movement import (
     DAY_S,
@@ -36,6 +35,7 @@ from geotagger.estimate.reference import USUAL_KM, USUAL_TAIL
 from geotagger.estimate.values import Alike
 from geotagger.estimate.visual import ById, samples_of
 from geotagger.geo import destination, distance_km, interpolate, unit_vectors
+from geotagger.zones import offset_at, zone_at
 
 Number = TypeVar("Number", np.float64, np.int64)
 

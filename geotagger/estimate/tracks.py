@@ -1,12 +1,12 @@
 """Recorded tracks: where a device was, and from that where a photo was taken.
 
-Points are cleaned (order, doubles, leaps that nothing on Earth makes) and joined along the
-great circle. The error of a place between two points follows their spacing in time and distance.
+Points are joined along the great circle. The error of a place between two points follows their
+spacing in time and distance.
 
-Takes arrays of points, gives fixes. Knows nothing of files; trackfiles.py reads them.
+Takes tracks, gives fixes. Knows nothing of files; the tracks room reads them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -14,65 +14,23 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from geotagger.estimate.clock import Clocked, offset_at
+from geotagger.estimate.clock import Clocked
 from geotagger.estimate.movement import HOUR_S, Motion
 from geotagger.estimate.values import Fix, Observation
 from geotagger.geo import distance_km, interpolate
+from geotagger.tracks import FASTEST_KM_S, Track
+from geotagger.zones import offset_at
 
 FloatArray = NDArray[np.float64]
 Places = tuple[FloatArray, FloatArray, FloatArray]
 """Latitudes and longitudes in degrees and errors in km at 68 %, float64 (n,) each."""
 
-RECEIVER_ERROR_KM = 0.01
 LONGEST_GAP_S = 3 * HOUR_S
 """Over a longer gap a track says nothing; its ends still are neighbours in time."""
 ENDS_REACH_S = 120.0
-FASTEST_KM_S = 0.35
-"""A little over an airliner with the wind behind it."""
 _ANCHOR_EVERY_S = 600.0
-_FARTHEST_S = 5e10
-"""Times farther from 1970 than this, the year 3554, are damage."""
 _CURVE = 0.3
 """How far, of the way between two points, people stray from the straight line (standard deviation)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Track:
-    """One device's points, ordered by time: utc POSIX seconds, lat and lng degrees, error_km at 68 %,
-    float64 (n,) each."""
-
-    name: str
-    utc: FloatArray
-    lat: FloatArray
-    lng: FloatArray
-    error_km: FloatArray
-
-
-def clean_track(
-    name: str, utc: FloatArray, lat: FloatArray, lng: FloatArray, error_km: FloatArray
-) -> Track | None:
-    """Orders the points, drops the impossible ones, and None when nothing is left. A point is a leap
-    when reaching it and leaving it both need more than FASTEST_KM_S, though its neighbours do not."""
-    usable = (
-        (np.abs(utc) < _FARTHEST_S) & (np.abs(lat) <= 90) & (np.abs(lng) <= 180) & ((lat != 0) | (lng != 0))
-    )
-    order = np.flatnonzero(usable)[np.argsort(utc[usable], kind="stable")]
-    utc, lat, lng, error_km = utc[order], lat[order], lng[order], error_km[order]
-    fresh = np.concatenate([[True], np.diff(utc) > 0]) if len(utc) else np.empty(0, dtype=np.bool_)
-    utc, lat, lng, error_km = utc[fresh], lat[fresh], lng[fresh], error_km[fresh]
-    for _ in range(5):
-        if len(utc) < 3:
-            break
-        speed = distance_km(lat[:-1], lng[:-1], lat[1:], lng[1:]) / np.diff(utc)
-        across = distance_km(lat[:-2], lng[:-2], lat[2:], lng[2:]) / (utc[2:] - utc[:-2])
-        leap = np.zeros(len(utc), dtype=np.bool_)
-        leap[1:-1] = (speed[:-1] > FASTEST_KM_S) & (speed[1:] > FASTEST_KM_S) & (across <= FASTEST_KM_S)
-        leap[0] = speed[0] > FASTEST_KM_S and not leap[1]
-        leap[-1] = speed[-1] > FASTEST_KM_S and not leap[-2]
-        if not leap.any():
-            break
-        utc, lat, lng, error_km = utc[~leap], lat[~leap], lng[~leap], error_km[~leap]
-    return Track(name, utc, lat, lng, error_km) if len(utc) else None
 
 
 @dataclass(frozen=True)
@@ -185,9 +143,3 @@ def _places_on(track: Track, utc: FloatArray, utc_error_s: float) -> Places:
     beyond = np.hypot(receiver, motion.reach_km(outside + utc_error_s))
     possible = (gap <= LONGEST_GAP_S) & (apart <= FASTEST_KM_S * gap + 1.0)
     return lat, lng, np.where(at_end, beyond, np.where(possible, between, np.inf))
-
-
-def as_arrays(points: Sequence[tuple[float, float, float, float]]) -> tuple[FloatArray, ...]:
-    """(utc, lat, lng, error_km) rows as four arrays."""
-    table = np.array(points, dtype=np.float64).reshape(-1, 4)
-    return tuple(table[:, n].copy() for n in range(4))

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from geotagger.estimate.clock import ClockReader
 from geotagger.estimate.corrections import clock_shift
-from geotagger.estimate.tracks import Tracks, clean_track
+from geotagger.estimate.tracks import Tracks
 from geotagger.estimate.wrongclocks import find_wrong_clock
 from geotagger.index import Index
 from geotagger.index.roots import Root
+from geotagger.tracks import clean_track
 
 _SAME_S = 1e-3
 """Times that differ by less are the same time, rounded."""

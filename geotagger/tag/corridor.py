@@ -209,9 +209,10 @@ def _doubt_clocks(index: Index, paths: Sequence[str], told: Mapping[str, float],
 def _tracks(options: TagOptions, listener: Listener) -> "Tracks | None":
     if not options.tracks:
         return None
-    from geotagger.estimate.trackfiles import load_tracks
+    from geotagger.estimate.tracks import Tracks
+    from geotagger.tracks import load_tracks
 
-    return load_tracks(options.tracks, listener.note)
+    return Tracks(load_tracks(options.tracks, listener.note))
 
 
 def _existing(path: str) -> str:

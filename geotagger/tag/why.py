@@ -117,6 +117,6 @@ def _tracks(paths: Sequence[Path], run: Run | None, note: Callable[[str], None])
             there.append(path)
     if not there:
         return Tracks()
-    from geotagger.estimate.trackfiles import load_tracks
+    from geotagger.tracks import load_tracks
 
-    return load_tracks(there, note)
+    return Tracks(load_tracks(there, note))

@@ -13,9 +13,10 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from geotagger.estimate.clock import Clocked, offset_at
+from geotagger.estimate.clock import Clocked
 from geotagger.estimate.evaluation import Sighting
 from geotagger.geo import destination
+from geotagger.zones import offset_at
 
 HOMES = ((50.94, 6.96), (35.68, 139.69), (-33.87, 151.21), (40.71, -74.0), (-16.5, 179.9))
 START = datetime(2023, 3, 1, tzinfo=UTC)

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geotagger.errors import UsageError
-from geotagger.estimate.clock import Clocked, ClockReader, offset_at, resolve_times, zone_at
+from geotagger.estimate.clock import Clocked, ClockReader, resolve_times
 from geotagger.estimate.corrections import doubts, joined, parse_clocks, shift_in_words
+from geotagger.zones import offset_at, zone_at
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 COLOGNE, SYDNEY, APIA = (50.94, 6.96), (-33.87, 151.21), (-13.83, -171.77)

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geotagger.cells import CellTable, leaf_ids, parents
-from geotagger.estimate.clock import offset_at
 from geotagger.estimate.explain import explain
 from geotagger.estimate.learning import lesson_of
 from geotagger.estimate.movement import Movement, learn_movement
@@ -18,6 +17,7 @@ from geotagger.estimate.prior import Known, class_priors
 from geotagger.estimate.values import RUNGS, Estimate, Fix, Observation, Posterior
 from geotagger.estimate.visual import class_prior
 from geotagger.geo import distance_km
+from geotagger.zones import offset_at
 from tests.estimate.archives import columns, life
 
 HOME, WORK = Fix(50.94, 6.96, 0.01, "camera"), Fix(50.98, 7.05, 0.01, "camera")

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from geotagger.estimate.tracks import Tracks, clean_track
+from geotagger.estimate.tracks import Tracks
 from geotagger.estimate.wrongclocks import ClockEvidence, find_wrong_clock
+from geotagger.tracks import clean_track
 
 FloatArray = NDArray[np.float64]
 
