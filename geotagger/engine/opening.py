@@ -80,12 +80,12 @@ def _network(pack: ModelPack, variant: str | None, kind: str, engine: str) -> tu
     if variant is None:
         fitting = variants.get(_FITTING.get(kind, ""))
         if fitting is None or not is_worth_using(fitting.checks):
-            return FULL_PRECISION, pack.onnx_path
+            return pack.manifest.precision, pack.onnx_path
         return fitting.precision, pack.folder / fitting.file
-    if variant == FULL_PRECISION:
-        return FULL_PRECISION, pack.onnx_path
+    if variant == pack.manifest.precision:
+        return variant, pack.onnx_path
     if variant not in variants:
-        have = ", ".join([FULL_PRECISION, *variants])
+        have = ", ".join([pack.manifest.precision, *variants])
         raise EngineError(
             f"{pack.name} has no variant {variant} (it has {have}); "
             f"`geotagger models quantize {pack.name} --photos DIR` makes one"

@@ -232,10 +232,10 @@ def _numbers_of(values: list[str], lines: list[int], what: str, faults: _Faults)
         return None
     numbers = []
     for line, text in zip(lines, values, strict=True):
-        number = number(text)
-        if number is None or number < 0:
+        value = number(text)
+        if value is None or value < 0:
             faults.add(line, f"{shown(text)} is not {what}")
-        numbers.append(number or 0.0)
+        numbers.append(value or 0.0)
     return numbers
 
 

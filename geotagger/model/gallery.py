@@ -44,9 +44,8 @@ class Gallery:
 
     @cached_property
     def gap_km(self) -> FloatArray:
-        """How far the nearest other place is, float64 (rows,): among the neighbours along the S2 curve,
-        of which a few are farther than the nearest of all (median of GeoCLIP's: 1.0 times), and at most
-        1,000 km."""
+        """How far the nearest other place is, float64 (rows,), at most 1,000 km. It is looked for among the
+        24 neighbours on each side along the S2 curve, so it may be too far, never too near."""
         order = np.argsort(leaf_ids(self.lat, self.lng), kind="stable")
         vectors = unit_vectors(self.lat, self.lng)[order]
         nearest = np.full(len(self), np.inf)
@@ -67,7 +66,9 @@ def read_gallery(path: Path) -> Gallery:
     reader = csv.reader(io.StringIO(text, newline=""))
     header = [_COLUMNS.get(name.strip().lower(), -1) for name in next(reader, [])]
     if sorted(column for column in header if column >= 0) != [0, 1]:
-        raise PackError(f"{path}: line 1: no latitude and longitude; a gallery starts with {','.join(HEADER)}")
+        raise PackError(
+            f"{path}: line 1: no latitude and longitude; a gallery starts with {','.join(HEADER)}"
+        )
     places: list[tuple[float, float]] = []
     faults: list[str] = []
     swapped = 0

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto
 
 from geotagger.errors import PackError
-from geotagger.model.onnx_extend import PREFIX, ForeignNetwork, extend
+from geotagger.model.onnx_extend import PREFIX, ForeignNetwork, check_free_names, extend
 from geotagger.model.onnx_graph import FLOAT, FLOAT16, TensorInfo
 from geotagger.model.onnx_writer import Graph, Tensor
 
@@ -41,9 +41,10 @@ class GalleryHead:
 def write_gallery_network(embedder: ForeignNetwork, head: GalleryHead, input_size: int, target: Path) -> None:
     """Writes the whole graph at `target`; PackError says what of the embedder does not fit."""
     pictures, embedding = _ends_of(embedder, head, input_size)
+    check_free_names(embedder, ("data", "probabilities", "features", "points", "point_probabilities"))
     before = input_graph(pictures, input_size)
     after = Graph()
-    at = _own(after, embedding.name, head.embeddings.shape[1])
+    at = Tensor(embedding.name, (head.embeddings.shape[1],))
     if embedding.element == FLOAT16:
         at = after.emit("Cast", [at.name], at.shape, PREFIX + "float", to=TensorProto.FLOAT)
     features = _of_length_1(after, at)
@@ -61,14 +62,12 @@ def write_gallery_network(embedder: ForeignNetwork, head: GalleryHead, input_siz
 
 
 def input_graph(pictures: TensorInfo, input_size: int) -> Graph:
-    """The input `data` under the name and in the type that the network calls it by."""
+    """The input `data`, and what gives it to the network under the name and in the type that it wants."""
     graph = Graph(input=Tensor("data", (3, input_size, input_size)))
     if pictures.name == "data":
-        if pictures.element == FLOAT16:
-            raise PackError("its float16 input is called data; save it with another name for the input")
         return graph
     kind = TensorProto.FLOAT16 if pictures.element == FLOAT16 else TensorProto.FLOAT
-    graph.emit("Cast", ["data"], graph.input.shape if graph.input else (), pictures.name, to=kind)
+    graph.emit("Cast", ["data"], (3, input_size, input_size), pictures.name, to=kind)
     return graph
 
 
@@ -105,13 +104,10 @@ def check_pictures(path: Path, pictures: TensorInfo, input_size: int) -> None:
             f"{path}: its input {pictures.name} {shape} is not float (n, 3, {input_size}, {input_size}); "
             "give the edge of the network's input (--input-size)"
         )
+    if pictures.name == "data" and pictures.element == FLOAT16:
+        raise PackError(f"{path}: its float16 input is called data; save it with another name for it")
     if shape[0] is not None:
         raise PackError(f"{path}: takes {shape[0]} pictures at a time; export it with an open batch")
-
-
-def _own(graph: Graph, name: str, width: int) -> Tensor:
-    """The embedding, under a name of ours that may become an output's."""
-    return graph.emit("Identity", [name], (width,), PREFIX + "embedding")
 
 
 def _of_length_1(graph: Graph, x: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ names that begin with `geotagger/`, so that nothing meets. Knows nothing of what
 
 import io
 import mmap
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +25,14 @@ from geotagger.model.onnx_graph import (
     mapped,
     whole,
 )
-from geotagger.model.onnx_writer import LARGEST_MESSAGE, Graph, value_info, weights_length, write_weights
+from geotagger.model.onnx_writer import (
+    LARGEST_MESSAGE,
+    RESERVED,
+    Graph,
+    value_info,
+    weights_length,
+    write_weights,
+)
 from geotagger.model.protobuf import Field, MalformedError, fields, fields_of, head, read_varint, text
 
 PREFIX = "geotagger/"
@@ -37,33 +45,45 @@ _COPIED_AT_ONCE = 1 << 22
 
 @dataclass(frozen=True, slots=True)
 class ForeignNetwork:
-    """A network as its file tells it. opset: of the standard operators."""
+    """A network as its file tells it. opset: of the standard operators. taken: of the names that a pack's
+    inputs and outputs have, those that this network uses for tensors of its own."""
 
     path: Path
     info: GraphInfo
     opset: int
+    taken: frozenset[str]
 
 
 def read_network(path: Path) -> ForeignNetwork:
     """What the file tells; PackError for one that nothing can be added to, and why."""
     with mapped(path) as data:
-        network = ForeignNetwork(path, graph_info(data), _opset(data))
+        taken: set[str] = set()
         (graph,) = fields_of(data, whole(data), GRAPH)
         for field in fields(data, graph.start, graph.end):
             if field.number == INITIALIZER and any(fields_of(data, field, 13)):  # external_data
                 raise PackError(
                     f"{path}: keeps its weights in a second file; save it as one ONNX file and import that"
                 )
-            if field.number == NODE and any(
-                text(data, output).startswith(PREFIX) for output in fields_of(data, field, 2)
-            ):
-                raise PackError(f"{path}: was made by geotagger; import the network it was made of")
+            if field.number == NODE:
+                names = {text(data, output) for output in fields_of(data, field, 2)}
+                if any(name.startswith(PREFIX) for name in names):
+                    raise PackError(f"{path}: was made by geotagger; import the network it was made of")
+                taken |= names.intersection(RESERVED)
+        network = ForeignNetwork(path, graph_info(data), _opset(data), frozenset(taken))
     if network.opset < LEAST_OPSET:
         raise PackError(
             f"{path}: is of opset {network.opset}, and {LEAST_OPSET} is the least that can be built on; "
             "export it again with a newer opset"
         )
     return network
+
+
+def check_free_names(network: ForeignNetwork, names: Iterable[str]) -> None:
+    """PackError where a name that we give is one of the network's own."""
+    if clash := sorted(network.taken.intersection(names)):
+        raise PackError(
+            f"{network.path}: calls tensors of its own {', '.join(clash)}; save it with other names for them"
+        )
 
 
 def extend(network: ForeignNetwork, before: Graph, after: Graph, target: Path) -> None:

@@ -21,6 +21,8 @@ from geotagger.errors import CheckpointError
 from geotagger.model.protobuf import head
 
 OPSET = 17
+RESERVED = ("data", "probabilities", "features", "points", "point_probabilities")
+"""What a pack's inputs and outputs are called."""
 _IR_VERSION = 8  # the one that came with opset 17
 LARGEST_MESSAGE = (1 << 31) - 1  # of protocol buffers
 _GRAPH, _INITIALIZER, _RAW_DATA = 7, 5, 9
@@ -44,7 +46,9 @@ class Graph:
     weights: dict[str, NDArray[Any]] = field(default_factory=dict)
     input: Tensor | None = None
     outputs: list[Tensor] = field(default_factory=list)
-    _taken: set[str] = field(default_factory=lambda: {"data", "probabilities", "features", "points", "point_probabilities", ""})
+    _taken: set[str] = field(
+        default_factory=lambda: {"data", "probabilities", "features", "points", "point_probabilities", ""}
+    )
 
     def emit(
         self, op: str, inputs: Sequence[str], shape: tuple[int, ...], name: str, **settings: Any
