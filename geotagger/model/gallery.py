@@ -66,9 +66,7 @@ def read_gallery(path: Path) -> Gallery:
     reader = csv.reader(io.StringIO(text, newline=""))
     header = [_COLUMNS.get(name.strip().lower(), -1) for name in next(reader, [])]
     if sorted(column for column in header if column >= 0) != [0, 1]:
-        raise PackError(
-            f"{path}: line 1: no latitude and longitude; a gallery starts with {','.join(HEADER)}"
-        )
+        raise PackError(f"{path}: line 1: names no latitude and longitude; write {','.join(HEADER)}")
     places: list[tuple[float, float]] = []
     faults: list[str] = []
     swapped = 0
