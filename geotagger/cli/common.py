@@ -31,7 +31,12 @@ JsonOption = Annotated[
 ]
 TrackOption = Annotated[
     list[Path] | None,
-    typer.Option("--track", metavar="FILE|DIR", help="Recorded tracks: GPX, KML, NMEA, FIT, Google's JSON."),
+    typer.Option(
+        "--track",
+        metavar="FILE|DIR",
+        help="Recorded tracks: GPX, KML, NMEA, FIT, TCX, IGC, Google's JSON. What `tag` is given, "
+        "later runs remember; see `tracks`.",
+    ),
 ]
 ClockOption = Annotated[
     list[str] | None,

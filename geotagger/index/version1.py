@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-_TABLES: dict[str, dict[str, Any]] = {
+TABLES: dict[str, dict[str, Any]] = {
     "roots": {"id": int, "path": str, "added": str, "walked": str},
     "folders": {"id": int, "root_id": int, "path": str, "digest": int},
     "models": {"id": int, "name": str, "version": str, "digest": str},
@@ -169,7 +169,7 @@ where estimates.current = 1 and photos.missing_since is null
 
 
 def create(db: "Database") -> None:
-    for name, columns in _TABLES.items():
+    for name, columns in TABLES.items():
         db.create_table(
             name,
             columns,

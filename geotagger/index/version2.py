@@ -10,6 +10,12 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
 _COLUMNS: dict[str, dict[str, str]] = {
+    "photos": {
+        "unreadable_position": "text",
+        "told_city": "text",
+        "told_region": "text",
+        "told_country": "text",
+    },
     "estimates": {
         "country": "text",
         "region": "text",
@@ -19,6 +25,7 @@ _COLUMNS: dict[str, dict[str, str]] = {
         "rests_on": "text",
         "weighed": "integer",
         "doubt": "text",
+        "withdrawn_by": "integer references runs (id)",
     },
 }
 
@@ -55,6 +62,7 @@ _FOREIGN_KEYS: dict[str, list[tuple[str, str, str]]] = {
 _INDEXES = """
 create index estimates_country on estimates (country) where current = 1;
 create index estimates_doubted on estimates (photo_id) where current = 1 and doubt is not null;
+create index estimates_withdrawn on estimates (withdrawn_by) where withdrawn_by is not null;
 """
 
 

@@ -10,21 +10,10 @@ import pytest
 
 from geotagger.index import open_index
 from geotagger.index.schema import VERSION
+from geotagger.index.version1 import TABLES
 from tests.commands import Geotagger
 from tests.index.versions import OldIndex, lay_out
 from tests.tag.killing import run_and_kill, steps_of
-
-_OF_VERSION_1 = (
-    "roots",
-    "folders",
-    "models",
-    "runs",
-    "photos",
-    "candidates",
-    "posteriors",
-    "journal",
-    "learned",
-)
 
 
 @pytest.fixture
@@ -36,12 +25,10 @@ def tables_of(path: Path) -> dict[str, list[Any]]:
     """All that version 1 knew, and the version."""
     connection = sqlite3.connect(path)
     try:
-        columns = (
-            "id, photo_id, rung, current, latitude, longitude, leaf, cell, cell_level, radius_km, confidence,"
-            " rungs, evidence, model_id, run_id, written"
-        )
-        rows = {name: connection.execute(f"select * from {name}").fetchall() for name in _OF_VERSION_1}
-        rows["estimates"] = connection.execute(f"select {columns} from estimates").fetchall()
+        rows = {
+            name: connection.execute(f"select {', '.join(columns)} from {name}").fetchall()
+            for name, columns in TABLES.items()
+        }
         assert connection.execute("pragma integrity_check").fetchall() == [("ok",)]
         return rows
     finally:
@@ -137,7 +124,7 @@ def test_a_kill_at_any_step_of_the_upgrade_leaves_the_old_index_or_the_new_one(
 
     measured = lay_out(tmp_path / "measured", tmp_path / "measured.db").path
     steps = steps_of(lambda: bring_up(measured))
-    assert steps > len(_OF_VERSION_1)
+    assert steps > len(TABLES)
     met = set()
     for after in (False, True):
         for step in range(1, steps + 1):
