@@ -24,11 +24,11 @@ from geotagger.cells import CellTable
 from geotagger.errors import TrainingError, UsageError
 from geotagger.model.cells_csv import read_cells, write_cells
 from geotagger.partition import classes_of, level_counts, partition
-from training import remote, rows, shards
-from training.recipe import Recipe, chosen, preset, recipe_of
-from training.runlog import Say
-from training.shard_writer import write_shards
-from training.sources import Source, index_source, open_source
+from training.data import remote, rows, shards
+from training.data.shard_writer import write_shards
+from training.data.sources import Source, index_source, open_source
+from training.fit.recipe import Recipe, chosen, preset, recipe_of
+from training.fit.runlog import Say
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +103,9 @@ def load_run(work: Path) -> Run:
     return Run(**{**told, "recipe": recipe_of(told["recipe"])})
 
 
-def make_cells(work: Path, run: Run, say: Say) -> CellTable:
-    """The partition of the training photos, with a picture of it on a map of the world."""
-    from training.plots import picture_of_cells
+def make_cells(work: Path, run: Run, say: Say, draw: bool = True) -> CellTable:
+    """The partition of the training photos, with a picture of it on a map of the world unless not wanted."""
+    from training.pack.plots import picture_of_cells
 
     lat, lng = rows.places(work, "train")
     thresholds = run.recipe.thresholds(len(lat))
@@ -134,7 +134,8 @@ def make_cells(work: Path, run: Run, say: Say) -> CellTable:
             "there is nothing to tell apart; lower --t1 or --t2"
         )
     write_cells(path, table)
-    picture = f"; see {work / 'cells.png'}" if picture_of_cells(table, work / "cells.png") else ""
+    is_drawn = draw and picture_of_cells(table, work / "cells.png")
+    picture = f"; see {work / 'cells.png'}" if is_drawn else ""
     _write_json(work / "cells.key", key)
     assert table.photos is not None
     by_level = ", ".join(f"{level}: {count:,}" for level, count in level_counts(table).items())
@@ -183,7 +184,7 @@ def labelled(address: str, split: str, table: CellTable, cache: Path) -> Any:
     import torch
 
     from geotagger.geo import unit_vectors
-    from training.loop import Labelled
+    from training.fit.loop import Labelled
 
     found = shards.ShardSet(address, split, cache=cache)
     lat, lng = found.index["latitude"].astype(np.float64), found.index["longitude"].astype(np.float64)

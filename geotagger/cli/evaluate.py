@@ -14,6 +14,7 @@ from geotagger.cli.common import (
     NoSequenceOption,
     NoTimeZoneOption,
     TrackOption,
+    check_training,
     emit,
     ends_cleanly,
     say,
@@ -112,7 +113,7 @@ def evaluate(
     if reference and (pack is None or pack.feature_size is None):
         say("--reference: no model that tells features looks at the pictures, so it is left out")
         reference = False
-    tracks = Tracks(load_tracks(track or [], say))
+    tracks = Tracks(load_tracks(track or [], say, clocks))
     sightings = read_sightings(paths, pack, say, features=reference)
     placed = sum(sighting.clocked.latitude is not None for sighting in sightings)
     if placed < _FEWEST:
@@ -144,10 +145,11 @@ def evaluate(
 def _on_labels(
     labels: Path, images: Path | None, model: str | None, calibrate: bool, plots: Path | None, as_json: bool
 ) -> None:
+    check_training()
     from geotagger.tag.network import choose_pack
-    from training.evaluate import evaluate_labels
-    from training.plots import picture_of_report
-    from training.rendering import record_of, show
+    from training.pack.evaluate import evaluate_labels
+    from training.pack.plots import picture_of_report
+    from training.pack.rendering import record_of, show
 
     pack = choose_pack(model, say)
     if pack is None:

@@ -1,7 +1,7 @@
 """The options of `geotagger train`, each declared once.
 
 Frozen dataclasses group what several commands share; `grouped` gives a command the options of the groups
-among its parameters. The names in `RecipeOptions` are those of `training.recipe.Recipe`.
+among its parameters. The names in `RecipeOptions` are those of `training.fit.recipe.Recipe`.
 """
 
 import inspect
@@ -152,6 +152,10 @@ class MachineOptions:
     workers: Annotated[
         int | None, typer.Option(metavar="N", help="Processes that decode images. [default: by cores]")
     ] = None
+    deterministic: Annotated[
+        bool,
+        typer.Option("--deterministic", help="Equal seeds give equal bits; slower on a GPU."),
+    ] = False
     checkpoint_minutes: Annotated[
         float, typer.Option(metavar="MINUTES", help="Save this often, and after each epoch.")
     ] = 15.0
@@ -159,7 +163,7 @@ class MachineOptions:
 
 def asked_for(photos: PhotoOptions, recipe: RecipeOptions, work: Path) -> "Asked":
     """What the stages are to do; UsageError when no share is left to train on."""
-    from training.rows import Shares
+    from training.data.rows import Shares
     from training.stages import Asked
 
     val, test = photos.val, photos.test

@@ -27,11 +27,12 @@ from geotagger.tag.network import Network, choose_pack
 from geotagger.tag.options import TagOptions
 from geotagger.tag.outcome import Tally
 from geotagger.tag.profile import Profile
+from geotagger.tag.recorded import digests_in_force
 from geotagger.tag.stage import Listener, Stage
 from geotagger.tag.survey import Watcher, survey
 
 if TYPE_CHECKING:
-    from geotagger.estimate.tracks import Tracks
+    from geotagger.tracks import Track
 
 
 def tag(
@@ -45,7 +46,8 @@ def tag(
     parse_devices(options.device)
     check_engine(options.engine)
     pack = choose_pack(options.model, listener.note)
-    told, tracks = _clocks(options), _tracks(options, listener)
+    told = _clocks(options)
+    tracks = _tracks(options, told, listener)
     paths = list(dict.fromkeys(_existing(path) for path in options.paths))
     tally, timed = Tally(), profile or Profile()
     with (
@@ -68,7 +70,7 @@ def tag(
                     listener=listener,
                     tally=tally,
                     told=told,
-                    recorded=tracks,
+                    given=tracks,
                     pack=pack,
                     network=network,
                     model_id=model_id,
@@ -76,7 +78,9 @@ def tag(
                 )
                 _walk(stage)
             if told and not listener.stop.is_set():
-                _doubt_clocks(index, paths, told, listener)
+                _doubt_clocks(index, paths, told, tracks, listener)
+            if tracks and not listener.stop.is_set():
+                _name_unmet_tracks(index, paths, tracks, listener)
             ended = "interrupted" if listener.stop.is_set() else "done"
         finally:
             if network is not None:
@@ -121,6 +125,8 @@ def _walk(stage: Stage) -> None:
         )
     if listener.stop.is_set() or found.away:
         return
+    if stage.given:
+        stage.index.tracks.remember(stage.root.id, stage.given)
     if same and not any(found.touched) and not options.again and not listener.every:
         stage.tally.unchanged(found.unchanged)
     else:
@@ -149,8 +155,7 @@ def _settings(stage: Stage) -> str:
     for irrelevant in ("paths", "batch_size", "readers", "device", "wait", "dry_run"):
         chosen.pop(irrelevant)
     chosen["clocks"] = dict(stage.told)  # those of earlier runs, too
-    recorded = () if stage.recorded is None else stage.recorded.tracks
-    chosen["tracks"] = [(track.name, len(track.utc)) for track in recorded]
+    chosen["tracks"] = digests_in_force(stage.index, stage.root.id, stage.given)
     chosen["model"] = None if stage.pack is None else stage.pack.digest
     return json.dumps({**chosen, "version": __version__}, sort_keys=True, default=str)
 
@@ -198,21 +203,39 @@ def _remembered(stage: Stage) -> dict[str, float]:
     return kept
 
 
-def _doubt_clocks(index: Index, paths: Sequence[str], told: Mapping[str, float], listener: Listener) -> None:
+def _doubt_clocks(
+    index: Index,
+    paths: Sequence[str],
+    told: Mapping[str, float],
+    tracks: "Sequence[Track]",
+    listener: Listener,
+) -> None:
     from geotagger.estimate.corrections import doubts
 
     cameras = [camera for root, _ in by_root(index, paths) for camera in index.photos.cameras(root.id)]
-    for line in doubts(told, cameras):
+    of_tracks = {track.name.casefold() for track in tracks}
+    for line in doubts([name for name in told if name.casefold() not in of_tracks], cameras):
         listener.note(line)
 
 
-def _tracks(options: TagOptions, listener: Listener) -> "Tracks | None":
+def _name_unmet_tracks(
+    index: Index, paths: Sequence[str], tracks: "Sequence[Track]", listener: Listener
+) -> None:
+    import numpy as np
+
+    from geotagger.tag.unmet import lines_on_unmet
+
+    photos = np.sort(np.concatenate([index.tracks.photo_times(root.id) for root, _ in by_root(index, paths)]))
+    for line in lines_on_unmet(tracks, photos):
+        listener.note(line)
+
+
+def _tracks(options: TagOptions, told: Mapping[str, float], listener: Listener) -> "Sequence[Track]":
     if not options.tracks:
-        return None
-    from geotagger.estimate.tracks import Tracks
+        return ()
     from geotagger.tracks import load_tracks
 
-    return Tracks(load_tracks(options.tracks, listener.note))
+    return load_tracks(options.tracks, listener.note, told)
 
 
 def _existing(path: str) -> str:

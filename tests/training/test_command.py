@@ -7,8 +7,8 @@ import pytest
 from typer import Typer
 from typer.testing import CliRunner, Result
 
-torch = pytest.importorskip("torch", reason='PyTorch is not installed: pip install "geotagger[train]"')
-pytest.importorskip("pyarrow", reason='pyarrow is not installed: pip install "geotagger[train]"')
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install '.[train]'")
+pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install '.[train]'")
 
 from geotagger.cli import train  # noqa: E402
 from geotagger.model.pack import find_pack, verify_pack  # noqa: E402
@@ -180,7 +180,7 @@ def test_without_the_extra_one_line_says_how_to_get_it(
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     result = call(*(word.format(photos=photos, tmp=tmp_path) for word in words))
     assert result.exit_code == 1
-    assert 'pip install "geotagger[train]"' in result.output
+    assert "pip install '.[train]'" in " ".join(result.output.split())
     assert list(tmp_path.iterdir()) == []
 
 
@@ -192,3 +192,17 @@ def test_help_starts_without_torch() -> None:
         "assert not heavy, heavy\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("words", [("train", ".", "--out", "made"), ("evaluate", "--labels", "places.csv")])
+def test_a_strangers_folder_called_training_is_told_in_one_line(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    (tmp_path / "training").mkdir()
+    (tmp_path / "training/__init__.py").write_text("")
+    done = subprocess.run(
+        [sys.executable, "-m", "geotagger", *words], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert f"{tmp_path / 'training'}: is found in place of geotagger's own folder" in line

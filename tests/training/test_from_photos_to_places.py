@@ -11,15 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("torch", reason='PyTorch is not installed: pip install "geotagger[train]"')
-pytest.importorskip("pyarrow", reason='pyarrow is not installed: pip install "geotagger[train]"')
+pytest.importorskip("torch", reason="PyTorch is not installed: pip install '.[train]'")
+pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install '.[train]'")
 
 from geotagger.geo import distance_km
 from geotagger.index import open_index
 from geotagger.model.pack import find_pack
 from geotagger.photo.facts import read_facts
 from tests.training.places import make_unseen, make_world, picture, style_of
-from training.own_photos import geotagged
+from training.data.own_photos import geotagged
 from training.stages import Asked, list_photos
 
 ROOT = Path(__file__).parents[2]

@@ -11,8 +11,8 @@ import pytest
 
 from geotagger.errors import TrainingError
 from tests.training.test_shards import write
-from training import remote
-from training.shards import INDEX, ShardSet, read_manifest
+from training.data import remote
+from training.data.shards import INDEX, ShardSet, read_manifest
 
 pytest.importorskip("fsspec", reason="fsspec is not installed")
 
