@@ -1,4 +1,4 @@
-"""A manifest and an index are whoever's serves the shards: nothing outside the cache is written or removed."""
+"""A manifest and an index are the server's word: nothing outside the cache is written or removed for it."""
 
 import hashlib
 import io
@@ -114,5 +114,6 @@ def test_an_index_that_lies_is_refused(
         ShardSet(ADDRESS, "train", cache=tmp_path / "cache")
 
 
-def test_honest_shards_are_read_as_before(tmp_path: Path, served: dict[str, bytes]) -> None:
+@pytest.mark.usefixtures("served")
+def test_honest_shards_are_read_as_before(tmp_path: Path) -> None:
     assert len(ShardSet(ADDRESS, "train", cache=tmp_path / "cache")) == 25
