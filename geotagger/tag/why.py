@@ -15,6 +15,7 @@ from geotagger.errors import UsageError
 from geotagger.estimate.explain import Explanation, explain
 from geotagger.estimate.tracks import Tracks
 from geotagger.index import Index
+from geotagger.index.learned import CLOCKS
 from geotagger.index.photos import Known
 from geotagger.index.runs import Run
 from geotagger.tag.network import choose_pack
@@ -22,6 +23,7 @@ from geotagger.tag.options import TagOptions
 from geotagger.tag.outings import Context, Member, beyond, grouped, observation_of
 from geotagger.tag.prepared import prepare
 from geotagger.tag.recorded import tracks_in_force
+from geotagger.tag.standing import EvidenceToday, Standing, switched_off
 from geotagger.tag.survey import Survey
 from geotagger.tracks import Track
 
@@ -69,6 +71,14 @@ def why(
     options = replace(options, within_km=within_km or options.within_km, model=model)
     fixes = index.photos.fixes(asked.root_id)
     prepared = prepare(index, asked.root_id, fixes, options, keep=False)
+    evidence = EvidenceToday(
+        index.photos.fixes(asked.root_id, gone=True),
+        spoke,
+        index.learned.get(asked.root_id, CLOCKS) or {},
+        None if pack is None else pack.digest,
+        switched_off(options),
+    )
+    standing = Standing(index, evidence, reconsider=False, all_of_them=False)
     context = Context(
         index=index,
         run_id=0,
@@ -82,6 +92,7 @@ def why(
         tracks=spoke,
         min_confidence=prepared.min_confidence,
         rethink=False,
+        standing=standing,
         table=None if pack is None else pack.cells,
         model_id=model_id,
         estimating=prepared.estimating,
