@@ -34,8 +34,8 @@ TrackOption = Annotated[
     typer.Option(
         "--track",
         metavar="FILE|DIR",
-        help="Recorded tracks: GPX, KML, NMEA, FIT, Google's JSON. What `tag` is given, later runs remember; "
-        "see `tracks`.",
+        help="Recorded tracks: GPX, KML, NMEA, FIT, TCX, IGC, Google's JSON. What `tag` is given, "
+        "later runs remember; see `tracks`.",
     ),
 ]
 ClockOption = Annotated[

@@ -50,12 +50,16 @@ class Tracks:
         times = utc[order]
         lat, lng, error, least = (np.full(len(times), fill) for fill in (np.nan, np.nan, np.nan, np.inf))
         speaking = []
-        for track in self._within(times[0], times[-1], ENDS_REACH_S) if len(times) else ():
+        met = self._within(times[0], times[-1], ENDS_REACH_S) if len(times) else []
+        for track in sorted(met, key=lambda track: track.momentary):
             first = np.searchsorted(times, track.utc[0] - ENDS_REACH_S)
             part = slice(first, np.searchsorted(times, track.utc[-1] + ENDS_REACH_S, side="right"))
             places = _places_on(track, times[part], utc_error_s)
-            speaking.append((part, places))
-            surer = places[2] < least[part]
+            if track.momentary:  # it speaks where nothing that was recorded does
+                surer = np.isinf(least[part]) & np.isfinite(places[2])
+            else:
+                speaking.append((part, places))
+                surer = places[2] < least[part]
             for kept, told in zip((lat, lng, error, least), (*places, places[2]), strict=True):
                 kept[part][surer] = told[surer]
         for part, (other_lat, other_lng, other_error) in speaking:
@@ -71,7 +75,9 @@ class Tracks:
         """Points of the tracks as fixes near in time, thinned to one in ten minutes a device, with the
         last before the span and the first after it."""
         starts, ends = self._spans
-        met = self._within(first_utc, last_utc)
+        met = [track for track in self._within(first_utc, last_utc) if not track.momentary]
+        momentary = np.array([track.momentary for track in self.tracks], dtype=np.bool_)
+        starts, ends = np.where(momentary, np.nan, starts), np.where(momentary, np.nan, ends)
         found = []
         for track in met:
             last = -np.inf
@@ -101,7 +107,7 @@ class Tracks:
     def clocked(self) -> Iterator[Clocked]:
         """Moments with a place, in local time, so that photos beside a track get its time zone."""
         for track in self.tracks:
-            last = -np.inf
+            last = np.inf if track.momentary else -np.inf
             for n in range(len(track.utc)):
                 if track.utc[n] - last < _ANCHOR_EVERY_S:
                     continue
@@ -124,22 +130,39 @@ def _anchor(track: Track, n: int) -> Observation:
 
 def _places_on(track: Track, utc: FloatArray, utc_error_s: float) -> Places:
     """Places and errors on one track, its times no farther than ENDS_REACH_S from the track's; the error is
-    infinite where its points are too far apart to say."""
+    infinite where its points are too far apart to say. Beyond its ends, in a long gap, and always on one of
+    marks, the nearest point speaks of the minutes about it."""
     after = np.searchsorted(track.utc, utc)
     before = np.maximum(after - 1, 0)
     after = np.minimum(after, len(track.utc) - 1)
+    gap = track.utc[after] - track.utc[before]
+    stayed = track.stays[before]
+    joined = (before != after) & (stayed | (gap <= LONGEST_GAP_S)) & (not track.momentary)
+    lat, lng, error = _between(track, utc, utc_error_s, before, after)
+    nearest = np.where(np.abs(track.utc[before] - utc) < np.abs(track.utc[after] - utc), before, after)
+    away = np.abs(track.utc[nearest] - utc)
+    beside = np.hypot(track.error_km[nearest], Motion().reach_km(away + utc_error_s))
+    return (
+        np.where(joined, lat, track.lat[nearest]),
+        np.where(joined, lng, track.lng[nearest]),
+        np.where(joined, error, np.where(away <= ENDS_REACH_S, beside, np.inf)),
+    )
+
+
+def _between(
+    track: Track, utc: FloatArray, utc_error_s: float, before: NDArray[np.intp], after: NDArray[np.intp]
+) -> Places:
+    """Places on the way from one point to another; the error is infinite where nobody makes it in time."""
     receiver = np.maximum(track.error_km[before], track.error_km[after])
     gap = track.utc[after] - track.utc[before]
-    outside = np.minimum(np.abs(track.utc[after] - utc), np.abs(track.utc[before] - utc))
     apart = distance_km(track.lat[before], track.lng[before], track.lat[after], track.lng[after])
-    at_end = before == after
-    fraction = np.divide(utc - track.utc[before], gap, out=np.zeros_like(utc), where=~at_end)
+    fraction = np.divide(utc - track.utc[before], gap, out=np.zeros_like(utc), where=gap > 0)
+    fraction = np.clip(fraction, 0.0, 1.0)
     lat, lng = interpolate(track.lat[before], track.lng[before], track.lat[after], track.lng[after], fraction)
     motion = Motion()
-    bridge = 2 * np.sqrt(fraction * (1 - fraction)) * (_CURVE * apart + 0.5 * motion.reach_km(gap))
-    speed = np.divide(apart, gap, out=np.zeros_like(apart), where=~at_end)
+    astray = np.where(track.stays[before], 0.0, 0.5 * motion.reach_km(gap))
+    bridge = 2 * np.sqrt(fraction * (1 - fraction)) * (_CURVE * apart + astray)
+    speed = np.divide(apart, gap, out=np.zeros_like(apart), where=gap > 0)
     late = np.minimum(utc_error_s * speed, apart + float(motion.reach_km(utc_error_s)))
-    between = np.sqrt(receiver**2 + bridge**2 + late**2)
-    beyond = np.hypot(receiver, motion.reach_km(outside + utc_error_s))
-    possible = (gap <= LONGEST_GAP_S) & (apart <= FASTEST_KM_S * gap + 1.0)
-    return lat, lng, np.where(at_end, beyond, np.where(possible, between, np.inf))
+    error = np.sqrt(receiver**2 + bridge**2 + late**2)
+    return lat, lng, np.where(apart <= FASTEST_KM_S * gap + 1.0, error, np.inf)

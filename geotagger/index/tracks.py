@@ -24,6 +24,10 @@ ENDS_REACH_S = 7 * 86400.0
 """The last point before a photo and the first after it are kept when they are as near as this."""
 
 
+_STAYS, _MOMENTARY = 1.0, 2.0
+"""Kinds of points: the device stayed there until the next one; somebody marked the place then. 0: neither."""
+
+
 @dataclass(frozen=True, slots=True)
 class RememberedTrack:
     """`points`: how many are kept. `first_utc`, `last_utc`: the span of the whole file, POSIX seconds."""
@@ -65,8 +69,9 @@ class RememberedTracks:
         )
         tracks = []
         for name, digest, path, places in rows:
-            utc, lat, lng, error_km = _unpacked(places)
-            tracks.append(Track(name, utc, lat, lng, error_km, digest, path_of(path)))
+            utc, lat, lng, error_km, kind = _unpacked(places)
+            stays, momentary = kind == _STAYS, bool((kind == _MOMENTARY).any())
+            tracks.append(Track(name, utc, lat, lng, error_km, digest, path_of(path), stays, momentary))
         return tracks
 
     def remember(self, root_id: int, tracks: Iterable["Track"]) -> None:
@@ -83,14 +88,17 @@ class RememberedTracks:
             ],
             dtype=np.float64,
         )
+        tracks = list(tracks)
         with self._store.batch():
+            self._store.execute_many(
+                "delete from tracks where root_id = ? and (path = ? or digest = ?)",
+                [(root_id, path_column(track.path), track.digest) for track in tracks],
+            )
             for track in tracks:
-                near = within_reach(track.utc, photos)
-                columns = np.stack([track.utc, track.lat, track.lng, track.error_km])
-                self._store.execute(
-                    "delete from tracks where root_id = ? and (path = ? or digest = ?)",
-                    (root_id, path_column(track.path), track.digest),
-                )
+                near = within_reach(track.utc, photos, track.stays)
+                kind = np.where(kept_stays(track.stays, near), _STAYS, 0.0)
+                kind[:] = _MOMENTARY if track.momentary else kind
+                columns = np.stack([track.utc, track.lat, track.lng, track.error_km, kind])
                 self._store.execute(
                     "insert into tracks (root_id, digest, name, path, added, first_utc, last_utc, points,"
                     " places) values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -138,14 +146,14 @@ class RememberedTracks:
 
 
 def _packed(columns: "NDArray[np.float64]") -> bytes:
-    """Points as the index keeps them: columns (4, n) of utc, latitude, longitude, error in km."""
+    """Points as the index keeps them: columns (5, n) of utc, latitude, longitude, error in km, kind."""
     return zlib.compress(columns.astype("<f8").tobytes())
 
 
 def _unpacked(places: bytes) -> "NDArray[np.float64]":
     import numpy as np
 
-    return np.frombuffer(zlib.decompress(places), dtype="<f8").reshape(4, -1)
+    return np.frombuffer(zlib.decompress(places), dtype="<f8").reshape(5, -1)
 
 
 def _joined(parts: Sequence[bytes]) -> tuple[int, bytes]:
@@ -157,9 +165,23 @@ def _joined(parts: Sequence[bytes]) -> tuple[int, bytes]:
     return once.shape[1], _packed(once)
 
 
-def within_reach(points: "NDArray[np.float64]", photos: "NDArray[np.float64]") -> "NDArray[np.bool_]":
+def kept_stays(stays: "NDArray[np.bool_]", near: "NDArray[np.bool_]") -> "NDArray[np.bool_]":
+    """From which of the points that are kept to the next of them the device stayed where it was: all between
+    them were of the stay."""
+    import numpy as np
+
+    kept = stays.copy()
+    at = np.flatnonzero(near)
+    left = np.concatenate([[0], np.cumsum(~stays)])
+    kept[at[:-1]] = left[at[1:]] == left[at[:-1]]
+    return kept
+
+
+def within_reach(
+    points: "NDArray[np.float64]", photos: "NDArray[np.float64]", stays: "NDArray[np.bool_] | None" = None
+) -> "NDArray[np.bool_]":
     """Which points of a track, by their times (n,), may say something of photos at those times (m,); both
-    ascending, POSIX seconds."""
+    ascending, POSIX seconds. `stays` (n,): from which the device stayed until the next, however long."""
     import numpy as np
 
     near = np.zeros(len(points), dtype=np.bool_)
@@ -175,5 +197,8 @@ def within_reach(points: "NDArray[np.float64]", photos: "NDArray[np.float64]") -
     for at in (after - 1, after):
         inside = (at >= 0) & (at < len(points))
         close = np.abs(points[at[inside]] - photos[inside]) <= ENDS_REACH_S
+        if stays is not None:
+            before = np.clip(after[inside] - 1, 0, len(points) - 1)
+            close |= stays[before] & (after[inside] > 0)
         near[at[inside][close]] = True
     return near

@@ -30,6 +30,8 @@ def test_over_a_long_gap_a_track_is_silent() -> None:
     tracks = track_of((0, 50, 7), (5 * 3600, 50.1, 7))
     assert tracks.fix_at(2.5 * 3600) is None
     assert tracks.fix_at(-60) is not None
+    for near in (0, 60, 5 * 3600 - 60, 5 * 3600):
+        assert tracks.fix_at(near) is not None
     assert tracks.fix_at(-3600) is None
 
 
@@ -69,16 +71,17 @@ def plain_fix(tracks: Tracks, utc: float, utc_error_s: float) -> Fix | None:
 
 def plain_fix_on(track: Track, utc: float, utc_error_s: float) -> Fix | None:
     at = int(np.searchsorted(track.utc, utc))
-    if at == 0 or at == len(track.utc):
-        end = 0 if at == 0 else -1
-        away = abs(float(track.utc[end]) - utc)
+    gap = float(track.utc[at] - track.utc[at - 1]) if 0 < at < len(track.utc) else np.inf
+    if gap > 3 * 3600:
+        near = int(np.abs(track.utc - utc).argmin())
+        away = abs(float(track.utc[near]) - utc)
         if away > 120:
             return None
-        error = np.hypot(track.error_km[end], float(Motion().reach_km(away + utc_error_s)))
-        return Fix(float(track.lat[end]), float(track.lng[end]), float(error), "track")
+        error = np.hypot(track.error_km[near], float(Motion().reach_km(away + utc_error_s)))
+        return Fix(float(track.lat[near]), float(track.lng[near]), float(error), "track")
     one, two = [(float(track.lat[n]), float(track.lng[n])) for n in (at - 1, at)]
-    gap, apart = float(track.utc[at] - track.utc[at - 1]), float(distance_km(*one, *two))
-    if gap > 3 * 3600 or apart > 0.35 * gap + 1:
+    apart = float(distance_km(*one, *two))
+    if apart > 0.35 * gap + 1:
         return None
     fraction = (utc - float(track.utc[at - 1])) / gap
     lat, lng = interpolate(*one, *two, fraction)
