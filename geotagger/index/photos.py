@@ -121,16 +121,11 @@ class Fixes:
     def without(self, photo_ids: NDArray[np.int64]) -> "Fixes":
         """Those of other photos."""
         left = ~np.isin(self.photo_ids, photo_ids)
-        return Fixes(
-            self.photo_ids[left],
-            self.utc[left],
-            self.latitude[left],
-            self.longitude[left],
-            self.error_m[left],
-            self.camera[left],
-            self.cameras,
-            self.utc_offset_s[left],
-        )
+        return Fixes(*(
+            value if name == "cameras" else value[left]
+            for name in Fixes.__slots__
+            for value in (getattr(self, name),)
+        ))  # fmt: skip
 
 
 _KNOWN = (
