@@ -37,7 +37,7 @@ def photo(path: Path, minutes: float, *, camera: str = "Camera", place: bool = F
     return path
 
 
-def phone(folder: Path, *, first: int = 0, last: int = 180, every: int = 3) -> None:
+def phone(folder: Path, *, first: int = 0, last: int = 180, every: int = 10) -> None:
     for minutes in range(first, last, every):
         photo(folder / f"phone-{minutes:04d}.jpg", minutes, camera="Phone", place=True)
 
@@ -57,9 +57,10 @@ def gpx(path: Path, *, north: float = 0.0) -> Path:
 
 def in_file(path: Path) -> tuple[float, float] | None:
     said = tags(path)
-    if "Composite:GPSLatitude" not in said:
-        return None
-    return float(said["Composite:GPSLatitude"]), float(said["Composite:GPSLongitude"])
+    for group in ("Composite", "XMP-exif"):
+        if f"{group}:GPSLatitude" in said:
+            return float(said[f"{group}:GPSLatitude"]), float(said[f"{group}:GPSLongitude"])
+    return None
 
 
 def asked_of_index(geotagger: Geotagger, path: Path) -> dict[str, Any] | None:
@@ -177,9 +178,9 @@ def test_where_no_place_is_certain_enough_the_position_is_taken_out_and_undo_put
     geotagger: Geotagger, folder: Path, one: Path
 ) -> None:
     as_it_was = one.read_bytes()
-    tag(geotagger, folder, "--min-confidence", "0.8")
+    tag(geotagger, folder, "--min-confidence", "0.6")
     placed = one.read_bytes()
-    said = tag(geotagger, folder, "--min-confidence", "0.8", "--clock", "Camera=+900d").by_name()[
+    said = tag(geotagger, folder, "--min-confidence", "0.6", "--clock", "Camera=+900d").by_name()[
         "camera.jpg"
     ]
     assert said["status"] == "restored"
@@ -187,7 +188,7 @@ def test_where_no_place_is_certain_enough_the_position_is_taken_out_and_undo_put
     assert (said["latitude"], said["longitude"], said["rung"]) == (None, None, None)
     assert agreed(geotagger, one) is None
     assert in_file(one) is None
-    assert_nothing_more_to_do(geotagger, folder, "--min-confidence", "0.8")
+    assert_nothing_more_to_do(geotagger, folder, "--min-confidence", "0.6")
     geotagger("undo", "--yes")
     assert one.read_bytes() == placed
     record = asked_of_index(geotagger, one)
@@ -331,25 +332,29 @@ def test_places_of_cameras_and_of_the_owner_are_never_corrected(geotagger: Geota
 def test_sidecars_are_corrected_as_photos_are(geotagger: Geotagger, folder: Path) -> None:
     as_it_was = bytes_of(folder)
     tag(geotagger, folder, "--write", "sidecar")
+    assert in_file(folder / "camera.jpg.xmp") is not None
     placed = bytes_of(folder)
-    tag(geotagger, folder, "--write", "sidecar", "--clock", "Camera=+900d", "--min-confidence", "0.8")
+    tag(geotagger, folder, "--write", "sidecar", "--clock", "Camera=+900d", "--min-confidence", "0.6")
     assert in_file(folder / "camera.jpg.xmp") is None
-    assert_nothing_more_to_do(geotagger, folder, "--write", "sidecar", "--min-confidence", "0.8")
+    assert_nothing_more_to_do(geotagger, folder, "--write", "sidecar", "--min-confidence", "0.6")
     geotagger("undo", "--yes")
     assert bytes_of(folder) == placed
     geotagger("undo", "1", "--yes")
     assert bytes_of(folder) == as_it_was
 
 
-def test_an_archive_that_gets_ten_photos_a_night_is_hardly_rewritten(tmp_path: Path, folder: Path) -> None:
-    """Thirty nights of a phone that does not always know its place."""
+@pytest.mark.parametrize("nights", [6, pytest.param(30, marks=[pytest.mark.slow, pytest.mark.timeout(900)])])
+def test_an_archive_that_gets_ten_photos_a_night_is_hardly_rewritten(
+    tmp_path: Path, folder: Path, nights: int
+) -> None:
+    """A phone that does not always know its place."""
 
     def tag_it() -> None:
         listener = Listener(lambda _: None, lambda _: None, lambda *_: None, lambda _: None, Event())
         run_tag(TagOptions((str(folder),), model="none"), tmp_path / "index.db", listener)
 
     written = 0
-    for night in range(30):
+    for night in range(nights):
         first = datetime(2024, 5, 1, 10) + timedelta(days=night)
         for n in range(10):
             place = (48.2 + 0.01 * (night * 7 % 13) + 0.002 * n, 16.3 + 0.01 * (night * 5 % 11))
@@ -365,7 +370,7 @@ def test_an_archive_that_gets_ten_photos_a_night_is_hardly_rewritten(tmp_path: P
         changed = {name for name, content in bytes_of(folder).items() if before[name] != content}
         assert len(changed - new) <= 0.02 * written
         written = sum(b"geotagger" in content for content in bytes_of(folder).values())
-    assert written > 60
+    assert written > 2 * nights
     before = bytes_of(folder)
     tag_it()
     assert bytes_of(folder) == before
