@@ -338,8 +338,8 @@ def _choose(
 
 
 def _replaces(context: Context, known: Known, new: Estimate, has_news: bool) -> bool:
-    """Better evidence, a newer model when asked, or a guess that was written nowhere. A new version or other
-    settings alone are no news to what is written."""
+    """Better evidence, a newer model when asked, or a guess that was written nowhere. A new version, other
+    settings or fixes that came elsewhere are no news to what is written: it holds or it does not."""
     if is_written_estimate(known) and not _would_be_written(context, known, new):
         return False
     old_rank, new_rank = RUNGS.index(known.rung or "visual"), RUNGS.index(new.rung)
@@ -349,7 +349,7 @@ def _replaces(context: Context, known: Known, new: Estimate, has_news: bool) -> 
         return True
     if context.options.again and known.estimate_model_id != context.model_id:
         return True
-    if not has_news and not context.standing.has_changed(known):
+    if not has_news:
         return False
     old_radius, old_confidence = known.radius_km or 0.0, known.confidence or 0.0
     return new.radius_km <= BETTER_RADIUS * old_radius and new.confidence >= old_confidence - 0.01

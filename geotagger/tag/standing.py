@@ -126,14 +126,12 @@ class Standing:
     corrections: dict[int, Correction] = field(default_factory=dict)
     """By photo."""
 
-    def has_changed(self, known: Known) -> bool:
-        """Whether the evidence is remembered, and another one now."""
-        return known.weighed is not None and known.weighed != self.evidence.support_of(known).digest
-
     def wants(self, known: Known) -> bool:
         """Whether a written estimate must be weighed again."""
-        if self.all_of_them or known.weighed is not None:
-            return self.all_of_them or self.has_changed(known)
+        if self.all_of_them:
+            return True
+        if known.weighed is not None:
+            return known.weighed != self.evidence.support_of(known).digest
         kept = self.index.estimates.current(known.id)
         return kept is not None and is_to_be_weighed(kept.support, self.evidence.support_of(known))
 
