@@ -18,7 +18,7 @@ from geotagger.estimate.movement import FloatArray
 from geotagger.estimate.prior import ANYWHERE, Mixture
 from geotagger.estimate.values import NamedArea
 from geotagger.gazetteer import Place, fold
-from geotagger.gazetteer.naming import country_code, region_name
+from geotagger.gazetteer.words import country_code, region_name
 from geotagger.geo import distance_km, lat_lng_of, unit_vectors
 
 DOUBT = 0.1

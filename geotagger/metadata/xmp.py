@@ -108,8 +108,8 @@ def _place(values: Mapping[Name, str]) -> tuple[float, float] | None:
 
 
 def named_place(data: bytes) -> NamedPlace:
-    """Where a packet says in words that the photo was taken: LocationCreated, or its description. XmpError when
-    it cannot be read."""
+    """Where a packet says in words that the photo was taken: LocationCreated, or its description. XmpError
+    when it cannot be read."""
     packet = parsed(data)
     for prop in packet.properties():
         if prop.name == _LOCATION_CREATED:
