@@ -171,7 +171,7 @@ def _pytorch(compiled: bool) -> Open:
     def open_one(_: Path, threads: int | None) -> tuple[Forward, int]:
         import torch
 
-        from training.networks import build
+        from training.fit.networks import build
 
         if threads is not None:
             torch.set_num_threads(threads)

@@ -218,7 +218,7 @@ def _torch(pack: ModelPack, paths: list[Path]) -> float:
     import torch
     from torch.utils.data import DataLoader, Dataset
 
-    from training.from_pack import classifier_of
+    from training.fit.from_pack import classifier_of
 
     class Photos(Dataset[torch.Tensor]):
         def __len__(self) -> int:

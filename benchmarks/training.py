@@ -27,15 +27,15 @@ from PIL import Image
 from geotagger.cells import CellTable
 from geotagger.geo import unit_vectors
 from geotagger.partition import Thresholds, partition
-from training.checkpoint import Identity
-from training.feeding import MicroBatches, Pictures, Plan, loader
-from training.images import training_jpeg
-from training.loop import Labelled, Settings, fit
-from training.networks import build
-from training.objectives import Objective, class_vectors
-from training.recipe import Recipe, preset
-from training.shard_writer import write_shards
-from training.shards import Manifest, ShardSet
+from training.data.images import training_jpeg
+from training.data.shard_writer import write_shards
+from training.data.shards import Manifest, ShardSet
+from training.fit.checkpoint import Identity
+from training.fit.feeding import MicroBatches, Pictures, Plan, loader
+from training.fit.loop import Labelled, Settings, fit
+from training.fit.networks import build
+from training.fit.objectives import Objective, class_vectors
+from training.fit.recipe import Recipe, preset
 
 PHOTOS, EPOCHS = 33.9e6, 12
 CLASSES = 15_527

@@ -1,37 +1,30 @@
-"""The stages `fit` and `pack`: from shards and cells to weights, and from weights to a measured pack."""
+"""The stage `fit`: from shards and cells to weights."""
 
 import hashlib
-import os
 import zipfile
-from dataclasses import asdict, dataclass, replace
-from datetime import timedelta
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import Tensor
 
-import geotagger
 from geotagger.cells import CellTable
-from geotagger.engine.opening import open_engine
-from geotagger.errors import ModelNotInstalledError, TrainingError, UsageError
-from geotagger.model.manifest import Manifest
-from geotagger.model.pack import ModelPack, find_pack, installed_packs, write_pack
+from geotagger.errors import ModelNotInstalledError, TrainingError
+from geotagger.model.pack import ModelPack, find_pack, installed_packs
 from geotagger.partition import coarsened
-from training import accuracy, checkpoint, evaluate, rows
-from training.checkpoint import Identity
-from training.export import Writer, head_writer, network_writer, pixel_statistics, preprocessing_of
-from training.from_pack import classifier_of, with_classes
-from training.head import features_of, fit_head, network_input
-from training.loop import Settings, fit
-from training.networks import Classifier, build
-from training.objectives import Objective, cell_vectors, class_vectors
-from training.recipe import Recipe
-from training.runlog import Say
-from training.shards import ShardSet
+from training.fit import checkpoint
+from training.fit.checkpoint import Identity
+from training.fit.from_pack import classifier_of, with_classes
+from training.fit.head import features_of, fit_head
+from training.fit.loop import Settings, fit
+from training.fit.networks import Classifier, build
+from training.fit.objectives import Objective, cell_vectors, class_vectors
+from training.fit.recipe import Recipe
+from training.fit.runlog import Say
+from training.pack.export import Writer, head_writer, network_writer, pixel_statistics
 from training.stages import Asked, Run, address_of_shards, labelled
 
 _MEASURED_PHOTOS = 10_000
@@ -45,33 +38,6 @@ class Trained:
     recipe: Recipe
     told: dict[str, Any]
     base: ModelPack | None = None
-
-
-def device_of(asked: str) -> str:
-    """A torch device: `auto` takes this process's GPU where there is one."""
-    if asked == "auto":
-        return f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if torch.cuda.is_available() else "cpu"
-    if asked.startswith("cuda") and not torch.cuda.is_available():
-        raise UsageError(f"--device {asked}: PyTorch sees no NVIDIA GPU here; use --device cpu")
-    return asked
-
-
-def join_processes(device: str) -> None:
-    """Join the processes that torchrun started; alone, nothing happens."""
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not dist.is_initialized():
-        if device.startswith("cuda"):
-            torch.cuda.set_device(device)
-        # the first process may make cells and shards for hours while the others wait
-        dist.init_process_group("nccl" if device.startswith("cuda") else "gloo", timeout=timedelta(days=3))
-
-
-def is_first() -> bool:
-    return not dist.is_initialized() or dist.get_rank() == 0
-
-
-def wait_for_first() -> None:
-    if dist.is_initialized():
-        dist.barrier()
 
 
 def train(asked: Asked, run: Run, table: CellTable, settings: Settings, say: Say) -> Trained:
@@ -122,69 +88,6 @@ def trained(asked: Asked, run: Run, table: CellTable) -> Trained:
         )
     network.load_state_dict(state["ema"] or state["model"])
     return Trained(network_writer(network, recipe.input_size), recipe, {"steps": state["step"]})
-
-
-def make_pack(
-    asked: Asked, run: Run, table: CellTable, made: Trained, out: Path, replaced: bool, device: str, say: Say
-) -> tuple[ModelPack, evaluate.Report | None]:
-    """Write the pack, then measure it the way `tag` will run it, and store what was measured."""
-    summary = rows.load_summary(asked.work)
-    preprocessing = made.base.preprocessing if made.base else preprocessing_of(made.recipe)
-    training: dict[str, Any] = {
-        "source": Path(run.source).name,
-        "kind": run.kind,
-        "program": f"geotagger {geotagger.__version__}, PyTorch {torch.__version__}",
-        "photographers": summary.photographers,
-        "listed": summary.kept,
-        "photo_licences": summary.licences,
-        "recipe": {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(made.recipe).items()},
-        **made.told,
-    }
-    if made.base:
-        training["base"] = f"{made.base.name} {made.base.version} (licence: {made.base.licence})"
-    manifest = Manifest(
-        name=out.name,
-        version="1",
-        licence=run.licence,
-        preprocessing=preprocessing,
-        description=f"{made.recipe.network} over {len(table):,} cells, trained on {run.kind}",
-        training=training,
-    )
-    pack = write_pack(out, manifest, table, made.writer, replace=replaced)
-    report = _measure(asked, pack, device, say)
-    return (find_pack(out), report) if report else (pack, None)
-
-
-def speed_and_memory(recipe: Recipe, classes: int, device: str) -> tuple[float, float]:
-    """Images a second and gigabytes of a few steps with blank images, on this machine."""
-    import resource
-    import time
-
-    name = recipe.network if recipe.network != "pack" else "resnet101-v2"
-    network = build(name, classes, input_size=recipe.input_size).to(device)
-    size = min(recipe.micro_batch, 64 if device.startswith("cuda") else 16)
-    data = torch.zeros(size, 3, recipe.input_size, recipe.input_size, device=device)
-    network.train()
-
-    def step() -> None:
-        with torch.autocast(device.split(":")[0], torch.bfloat16, enabled=recipe.precision == "bf16"):
-            loss = network(data)[0].float().logsumexp(1).sum()
-        loss.backward()
-        if device.startswith("cuda"):
-            torch.cuda.synchronize()
-
-    step()
-    started, steps = time.monotonic(), 0
-    while time.monotonic() - started < 2 or steps < 2:
-        step()
-        steps += 1
-    speed = steps * size / (time.monotonic() - started)
-    weights = 16e-9 * sum(p.numel() for p in network.parameters())
-    if device.startswith("cuda"):
-        activations = torch.cuda.max_memory_allocated() / 1e9 / size
-    else:
-        activations = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6 / size
-    return speed, weights + activations * recipe.micro_batch
 
 
 def _network(recipe: Recipe, table: CellTable) -> tuple[Classifier, Recipe, list[Tensor], list[Tensor]]:
@@ -284,39 +187,3 @@ def _head_key(recipe: Recipe, table: CellTable) -> str:
 def _with_head(recipe: Recipe, weight: NDArray[np.float32], bias: NDArray[np.float32]) -> Trained:
     pack = _base(recipe)
     return Trained(head_writer(pack.onnx_path, weight, bias), recipe, {}, pack)
-
-
-def _measure(asked: Asked, pack: ModelPack, device: str, say: Say) -> evaluate.Report | None:
-    """Temperature from the validation photos, accuracy from the test photos."""
-    address, cache = address_of_shards(asked), asked.work / "cache"
-    sets = {split: ShardSet(address, split, cache=cache) for split in ("val", "test")}
-    fit_on = "val" if len(sets["val"]) else "test"
-    told_on = "test" if len(sets["test"]) else "val"
-    if not len(sets[fit_on]):
-        say("no photo was kept apart for validation or testing: the pack's accuracy was not measured")
-        return None
-    engine_device = "cuda" if device.startswith("cuda") else "cpu"
-    engine = open_engine(pack, engine_device)
-    heard: dict[str, tuple[evaluate.Labels, NDArray[np.float32]]] = {}
-    for split in {fit_on, told_on}:
-        found = sets[split]
-        some = np.random.default_rng(0).permutation(len(found))[:_MEASURED_PHOTOS]
-        outputs = []
-        for start in range(0, len(some), 64):
-            batch = np.stack([network_input(found.jpeg(int(i)), pack) for i in some[start : start + 64]])
-            outputs.append(engine.run(batch).probabilities)
-        labels = evaluate.Labels(
-            f"{split} photos of its own source",
-            tuple(str(i) for i in some),
-            found.index["latitude"][some].astype(np.float64),
-            found.index["longitude"][some].astype(np.float64),
-        )
-        heard[split] = labels, np.concatenate(outputs)
-    engine.close()
-    labels, probabilities = heard[fit_on]
-    classes = pack.cells.classes_of(labels.lat, labels.lng)
-    temperature, before, after = accuracy.fit_temperature(probabilities, classes)
-    labels, probabilities = heard[told_on]
-    report = evaluate.report_of(pack, labels, probabilities, temperature=temperature)
-    evaluate.store(pack, report, temperature, before, after, len(classes))
-    return report

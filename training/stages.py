@@ -24,11 +24,11 @@ from geotagger.cells import CellTable
 from geotagger.errors import TrainingError, UsageError
 from geotagger.model.cells_csv import read_cells, write_cells
 from geotagger.partition import classes_of, level_counts, partition
-from training import remote, rows, shards
-from training.recipe import Recipe, chosen, preset, recipe_of
-from training.runlog import Say
-from training.shard_writer import write_shards
-from training.sources import Source, index_source, open_source
+from training.data import remote, rows, shards
+from training.data.shard_writer import write_shards
+from training.data.sources import Source, index_source, open_source
+from training.fit.recipe import Recipe, chosen, preset, recipe_of
+from training.fit.runlog import Say
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def load_run(work: Path) -> Run:
 
 def make_cells(work: Path, run: Run, say: Say) -> CellTable:
     """The partition of the training photos, with a picture of it on a map of the world."""
-    from training.plots import picture_of_cells
+    from training.pack.plots import picture_of_cells
 
     lat, lng = rows.places(work, "train")
     thresholds = run.recipe.thresholds(len(lat))
@@ -183,7 +183,7 @@ def labelled(address: str, split: str, table: CellTable, cache: Path) -> Any:
     import torch
 
     from geotagger.geo import unit_vectors
-    from training.loop import Labelled
+    from training.fit.loop import Labelled
 
     found = shards.ShardSet(address, split, cache=cache)
     lat, lng = found.index["latitude"].astype(np.float64), found.index["longitude"].astype(np.float64)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, ParamSpec, TypeVar
 
 import typer
 
-from geotagger.errors import INTERRUPTED_EXIT_CODE, GeotaggerError
+from geotagger.errors import INTERRUPTED_EXIT_CODE, GeotaggerError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,7 +31,12 @@ JsonOption = Annotated[
 ]
 TrackOption = Annotated[
     list[Path] | None,
-    typer.Option("--track", metavar="FILE|DIR", help="Recorded tracks: GPX, KML, NMEA, FIT, Google's JSON."),
+    typer.Option(
+        "--track",
+        metavar="FILE|DIR",
+        help="Recorded tracks: GPX, KML, NMEA, FIT, Google's JSON. What `tag` is given, later runs remember; "
+        "see `tracks`.",
+    ),
 ]
 ClockOption = Annotated[
     list[str] | None,
@@ -71,6 +76,24 @@ def ends_cleanly(command: Callable[P, R]) -> Callable[P, R]:
             raise typer.Exit(0) from None
 
     return run
+
+
+def check_training() -> None:
+    """UsageError where Python finds another `training` than geotagger's own: a folder of that name in the
+    current directory goes before it when geotagger is started as `python -m geotagger`."""
+    import importlib.util
+
+    own = Path(__file__).parents[2] / "training" / "__init__.py"
+    spec = importlib.util.find_spec("training")
+    origin = Path(spec.origin) if spec and spec.origin else None
+    if origin is None or not origin.exists() or not origin.samefile(own):
+        stranger = (
+            origin.parent if origin and origin.name == "__init__.py" else origin or "another `training`"
+        )
+        raise UsageError(
+            f"{stranger}: is found in place of geotagger's own folder `training`; start geotagger from "
+            "another directory, or by the command `geotagger`"
+        )
 
 
 def open_closed_streams() -> None:

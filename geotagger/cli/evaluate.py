@@ -14,6 +14,7 @@ from geotagger.cli.common import (
     NoSequenceOption,
     NoTimeZoneOption,
     TrackOption,
+    check_training,
     emit,
     ends_cleanly,
     say,
@@ -144,10 +145,11 @@ def evaluate(
 def _on_labels(
     labels: Path, images: Path | None, model: str | None, calibrate: bool, plots: Path | None, as_json: bool
 ) -> None:
+    check_training()
     from geotagger.tag.network import choose_pack
-    from training.evaluate import evaluate_labels
-    from training.plots import picture_of_report
-    from training.rendering import record_of, show
+    from training.pack.evaluate import evaluate_labels
+    from training.pack.plots import picture_of_report
+    from training.pack.rendering import record_of, show
 
     pack = choose_pack(model, say)
     if pack is None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from geotagger.cli.common import JsonOption, emit, ends_cleanly, say
+from geotagger.cli.common import JsonOption, check_training, emit, ends_cleanly, say
 from geotagger.cli.train_options import (
     DeviceOption,
     ForceOption,
@@ -29,9 +29,9 @@ from geotagger.errors import TrainingError, UsageError
 
 if TYPE_CHECKING:
     from geotagger.cells import CellTable
+    from training.fit.loop import Settings
+    from training.fit.recipe import Recipe
     from training.fitting import Trained
-    from training.loop import Settings
-    from training.recipe import Recipe
     from training.stages import Asked, Run
 
 
@@ -83,10 +83,11 @@ def run(
     Example: `geotagger train run ~/Photos --out my-model`, or without the word `run`:
     `geotagger train ~/Photos --out my-model`.
 
-    Several GPUs: `torchrun --nproc-per-node 8 -m training YFCC.bz2 --fetch https://… --out PACK`.
+    Several GPUs: `torchrun --nproc-per-node 8 -m geotagger train YFCC.bz2 --fetch https://… --out PACK`.
     """
     _need("torch", "pyarrow")
     from training import fitting, stages
+    from training.fit import processes
 
     asked = asked_for(photos, recipe, work or out.with_name(out.name + ".work"))
     settings = _settings(machine)
@@ -94,17 +95,17 @@ def run(
         _estimate(asked, settings.device, as_json)
         return
     _check_free(out, force)
-    fitting.join_processes(settings.device)
-    if fitting.is_first():
+    processes.join_processes(settings.device)
+    if processes.is_first():
         decided, _ = stages.list_photos(asked, settings.device.startswith("cuda"), say)
         _tell_recipe(decided.recipe)
         stages.make_cells(asked.work, decided, say)
         stages.make_shards(asked.work, decided, threads, say)
-    fitting.wait_for_first()
+    processes.wait_for_first()
     decided = stages.load_run(asked.work)
     table = stages.make_cells(asked.work, decided, _quiet)
     made = fitting.train(asked, decided, table, settings, say)
-    if fitting.is_first():
+    if processes.is_first():
         _write_pack(asked, decided, table, made, out, force, settings.device, as_json)
 
 
@@ -141,8 +142,9 @@ def shards(
     Example: `geotagger train shards --work yfcc --threads 64`
     """
     _need("pyarrow")
-    from training import rows, stages
-    from training.shards import ShardSet
+    from training import stages
+    from training.data import rows
+    from training.data.shards import ShardSet
 
     made = stages.make_shards(work, stages.load_run(work), threads, say)
     if verify:
@@ -161,18 +163,19 @@ def fit(
     """Train the network on the shards; goes on from the last checkpoint.
 
     Example: `geotagger train fit --work yfcc`, on several GPUs
-    `torchrun --nproc-per-node 8 -m training fit --work yfcc`
+    `torchrun --nproc-per-node 8 -m geotagger train fit --work yfcc`
     """
     _need("torch", "pyarrow")
     from training import fitting, stages
+    from training.fit import processes
 
     asked = stages.Asked(source=None, work=work, shards=shards_at)
     decided = stages.load_run(work)
     settings = _settings(machine)
-    fitting.join_processes(settings.device)
-    table = stages.make_cells(work, decided, say if fitting.is_first() else _quiet)
+    processes.join_processes(settings.device)
+    table = stages.make_cells(work, decided, say if processes.is_first() else _quiet)
     made = fitting.train(asked, decided, table, settings, say)
-    if as_json and fitting.is_first():
+    if as_json and processes.is_first():
         emit({"stage": "fit", "work": str(work), **made.told})
 
 
@@ -190,13 +193,14 @@ def pack(
     """
     _need("torch", "pyarrow")
     from training import fitting, stages
+    from training.fit import processes
 
     _check_free(out, force)
     asked = stages.Asked(source=None, work=work, shards=shards_at)
     decided = stages.load_run(work)
     table = stages.make_cells(work, decided, say)
     made = fitting.trained(asked, decided, table)
-    _write_pack(asked, decided, table, made, out, force, fitting.device_of(device), as_json)
+    _write_pack(asked, decided, table, made, out, force, processes.device_of(device), as_json)
 
 
 def _write_pack(
@@ -209,10 +213,10 @@ def _write_pack(
     device: str,
     as_json: bool,
 ) -> None:
-    from training import fitting
-    from training.rendering import record_of, show
+    from training import packing
+    from training.pack.rendering import record_of, show
 
-    written, report = fitting.make_pack(asked, decided, table, made, out, force, device, say)
+    written, report = packing.make_pack(asked, decided, table, made, out, force, device, say)
     say(f"pack: {out} ({len(table):,} cells); try it: geotagger tag PHOTOS --model {out} --dry-run")
     if as_json:
         emit({"stage": "pack", "pack": str(out), "cells": len(table), "temperature": written.temperature,
@@ -226,14 +230,16 @@ def _estimate(asked: "Asked", device: str, as_json: bool) -> None:
     import tempfile
     from dataclasses import replace
 
-    from training import fitting, rendering, stages
+    from training import stages
+    from training.fit.speed import speed_and_memory
+    from training.pack import rendering
 
     with tempfile.TemporaryDirectory() as folder:
         trial = replace(asked, work=Path(folder))
         decided, summary = stages.list_photos(trial, device.startswith("cuda"), say)
         table = stages.make_cells(trial.work, decided, say)
     _tell_recipe(decided.recipe)
-    speed, memory = fitting.speed_and_memory(decided.recipe, len(table), device)
+    speed, memory = speed_and_memory(decided.recipe, len(table), device)
     record = rendering.estimate_of(decided.recipe, summary, len(table), speed, memory, device)
     if as_json:
         emit(record)
@@ -250,8 +256,8 @@ def _tell_recipe(recipe: "Recipe") -> None:
 
 def _settings(machine: MachineOptions) -> "Settings":
     from geotagger.engine.cores import usable_cores
-    from training.fitting import device_of
-    from training.loop import Settings
+    from training.fit.loop import Settings
+    from training.fit.processes import device_of
 
     device, workers = device_of(machine.device), machine.workers
     if workers is None:
@@ -280,6 +286,8 @@ def _has_gpu() -> bool:
 def _need(*packages: str) -> None:
     """Said in one line before anything is imported that lacks them."""
     import importlib
+
+    check_training()
 
     # PyTorch's threads spin while they wait for each other; beside other programs, which then
     # lack the core, that made training on two cores four times slower

@@ -1,7 +1,7 @@
 """The options of `geotagger train`, each declared once.
 
 Frozen dataclasses group what several commands share; `grouped` gives a command the options of the groups
-among its parameters. The names in `RecipeOptions` are those of `training.recipe.Recipe`.
+among its parameters. The names in `RecipeOptions` are those of `training.fit.recipe.Recipe`.
 """
 
 import inspect
@@ -159,7 +159,7 @@ class MachineOptions:
 
 def asked_for(photos: PhotoOptions, recipe: RecipeOptions, work: Path) -> "Asked":
     """What the stages are to do; UsageError when no share is left to train on."""
-    from training.rows import Shares
+    from training.data.rows import Shares
     from training.stages import Asked
 
     val, test = photos.val, photos.test

@@ -103,7 +103,8 @@ def forget(
     It goes by the marks in the files, so it works on another machine, without the index. Where the index
     has the bytes from before and nobody changed the file since, those are put back, as `undo` does. It
     cannot be undone, and `undo` passes over what it took out. Positions of cameras, of other programs, and
-    those that you gave with `place` stay.
+    those that you gave with `place` stay. The tracks that the index remembers of an archive (see `tracks`)
+    go when PATH holds all of it.
 
     Example: `geotagger forget --estimates ~/Photos/to-publish`
     """

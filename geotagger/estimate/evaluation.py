@@ -155,17 +155,23 @@ def evaluate_archive(
     *,
     tracks: Tracks | None = None,
     table: CellTable | None = None,
+    hidden: NDArray[np.bool_] | None = None,
 ) -> list[Hidden]:
-    """Hides, learns from the rest, predicts."""
-    return predicted(trial_of(sightings, setting, seed, tracks=tracks), table=table)
+    """Hides, learns from the rest, predicts. `hidden` (n,) says what to hide in place of the setting."""
+    return predicted(trial_of(sightings, setting, seed, tracks=tracks, hidden=hidden), table=table)
 
 
 def trial_of(
-    sightings: Sequence[Sighting], setting: Setting, seed: int, *, tracks: Tracks | None = None
+    sightings: Sequence[Sighting],
+    setting: Setting,
+    seed: int,
+    *,
+    tracks: Tracks | None = None,
+    hidden: NDArray[np.bool_] | None = None,
 ) -> Trial:
     """Hides, and learns from the rest."""
     tracks = tracks or Tracks()
-    hidden = hide(sightings, setting, seed)
+    hidden = hide(sightings, setting, seed) if hidden is None else hidden
     rows = [
         replace(s.clocked, gps_utc=None, latitude=None, longitude=None) if hidden[n] else s.clocked
         for n, s in enumerate(sightings)

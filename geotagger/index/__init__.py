@@ -1,7 +1,7 @@
 """The index: what was found out about every photo, in one SQLite file that anything can read.
 
 `open_index` gives an `Index`; its parts hold the tables: `roots`, `photos`, `estimates`, `runs`,
-`journal`, `learned`. Queries by place and time are in `geotagger.index.search`, comparing a walk
+`journal`, `learned`, `tracks`. Queries by place and time are in `geotagger.index.search`, comparing a walk
 with what is recorded in `geotagger.index.compare`. Takes and gives the values of the rooms to
 its left; writes no photo and reads none.
 """
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from geotagger.index.photos import Photos
     from geotagger.index.roots import Root, Roots
     from geotagger.index.runs import Runs
+    from geotagger.index.tracks import RememberedTracks
 
 
 def default_index_path() -> Path:
@@ -117,6 +118,12 @@ class Index:
         from geotagger.index.learned import Learned
 
         return Learned(self._store)
+
+    @cached_property
+    def tracks(self) -> "RememberedTracks":
+        from geotagger.index.tracks import RememberedTracks
+
+        return RememberedTracks(self._store)
 
     def compare(
         self,

@@ -9,7 +9,7 @@ from typing import Any
 from geotagger.estimate.clock import Clocked
 from geotagger.index.store import plain_text
 from geotagger.marks import Mark
-from geotagger.photo.values import CaptureTime, Facts, GpsFix
+from geotagger.photo.values import CaptureTime, Facts, GpsFix, NamedPlace
 
 COLUMNS = (
     "format",
@@ -30,6 +30,10 @@ COLUMNS = (
     "not_a_photo",
     "problems",
     "fix_dimensions",
+    "unreadable_position",
+    "told_city",
+    "told_region",
+    "told_country",
 )
 
 
@@ -37,7 +41,7 @@ def to_row(facts: Facts | None) -> tuple[Any, ...]:
     """Values of COLUMNS; all null without facts."""
     if facts is None:
         return (None,) * len(COLUMNS)
-    taken, fix = facts.taken, facts.fix
+    taken, fix, named = facts.taken, facts.fix, facts.named
     return (
         facts.format,
         facts.width,
@@ -57,6 +61,8 @@ def to_row(facts: Facts | None) -> tuple[Any, ...]:
         plain_text(facts.not_a_photo),
         json.dumps(facts.problems) if facts.problems else None,
         fix and fix.dimensions,
+        plain_text(facts.unreadable_position),
+        *(plain_text(name or None) for name in (named.city, named.region, named.country)),
     )
 
 
@@ -89,6 +95,8 @@ def from_row(row: Sequence[Any]) -> Facts | None:
         fix=fix,
         not_a_photo=row[15],
         problems=tuple(json.loads(row[16])) if row[16] else (),
+        unreadable_position=row[18],
+        named=NamedPlace(*(name or "" for name in row[19:22])),
     )
 
 

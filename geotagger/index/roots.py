@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from geotagger.archive import is_at_or_below
 from geotagger.index.learned import Learned
 from geotagger.index.store import Store, now, path_column, path_of
+from geotagger.index.tracks import RememberedTracks
 
 _SAMPLE = 64
 _SURE = 0.9
@@ -92,7 +93,10 @@ class Roots:
         if not children:
             return
         largest_first = sorted(children, key=self._photos_in, reverse=True)
-        Learned(self._store).inherit(root.id, [child.id for child in largest_first])
+        ids = [child.id for child in largest_first]
+        Learned(self._store).inherit(root.id, ids)
+        RememberedTracks(self._store).inherit(root.id, ids)
+        self._inherit_joined(root.id, ids)
         for child in children:
             prefix = path_column(os.path.relpath(child.path, root.path) + "/")
             for table in ("folders", "photos"):
@@ -109,6 +113,17 @@ class Roots:
                 (path_column(os.path.relpath(child.path, root.path)), root.id, prefix),
             )
             self._store.execute("delete from roots where id = ?", (child.id,))
+
+    def _inherit_joined(self, root_id: int, children: list[int]) -> None:
+        """Archives that were joined with what a root took over are joined with the root."""
+        for child in children:
+            for mine, other in (("root_id", "with_root_id"), ("with_root_id", "root_id")):
+                self._store.execute(
+                    f"insert or ignore into joined_roots ({mine}, {other})"
+                    f" select ?, {other} from joined_roots where {mine} = ? and {other} <> ?",
+                    (root_id, child, root_id),
+                )
+                self._store.execute(f"delete from joined_roots where {mine} = ?", (child,))
 
     def _photos_in(self, root: Root) -> int:
         count: int = self._store.row("select count(*) from photos where root_id = ?", (root.id,))[0]

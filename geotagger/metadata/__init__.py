@@ -11,6 +11,7 @@
     forget(path)           takes estimates out by their marks, without an index
     would_forget(path)     the files that this would change
     sidecar_positions(path) what sidecars or embedded XMP say
+    unreadable_sidecar_position(path) why what a sidecar says of the place cannot be read
 
 Takes paths and values; knows nothing of the index, of models, or of how a place was found.
 Every function may be called from several threads at once, for different files.
@@ -19,7 +20,7 @@ Every function may be called from several threads at once, for different files.
 from geotagger.metadata.companion import prepare_companion
 from geotagger.metadata.edit import Edit
 from geotagger.metadata.forget import forget, prepare_removal, would_forget
-from geotagger.metadata.read import sidecar_positions
+from geotagger.metadata.read import sidecar_positions, unreadable_sidecar_position
 from geotagger.metadata.replace import sweep_temporaries, sync_folders
 from geotagger.metadata.undo import Outcome, restore, settle
 from geotagger.metadata.values import (
@@ -53,5 +54,6 @@ __all__ = [
     "sidecar_positions",
     "sweep_temporaries",
     "sync_folders",
+    "unreadable_sidecar_position",
     "would_forget",
 ]

@@ -36,7 +36,9 @@ def prepare_companion(
     if prepared.edit.kind == "sidecar":
         return prepare_photo(photo, position, overwrite, durable) if _holds_ours(photo) else None
     beside = Sidecars(sidecar_style, sidecar_folder).existing(photo)
-    if beside is None or sidecar.position_in(beside) is None:
+    if beside is None:
+        return None
+    if sidecar.position_in(beside) is None and sidecar.unreadable_position_in(beside) is None:
         return None
     return prepare_merge(photo, os.path.realpath(beside), position, overwrite, durable, None)
 

@@ -6,6 +6,7 @@ that is there, the fields that tell of something else than the position (times, 
 speeds) are kept. Knows nothing of where the directory is put.
 """
 
+import contextlib
 import math
 import struct
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from typing import Any
 
 import piexif  # type: ignore[import-untyped]
 
-from geotagger.geo import is_believable
+from geotagger.coordinates import Spelling, UnreadableCoordinatesError, read_position
 from geotagger.marks import mark_anywhere, mark_of, processing_method
 from geotagger.metadata.tiff import Entry, pointing_block
 from geotagger.metadata.values import FoundPosition, Position
@@ -33,6 +34,11 @@ SECOND_PARTS = 1_000_000
 _CHARACTER_CODE = b"ASCII\0\0\0"
 _TAGS: dict[int, dict[str, Any]] = piexif.TAGS["GPS"]
 _ASCII, _RATIONAL = 2, 5
+_RATIONALS = (5, 10)
+_NUMBER_CODES = {
+    1: "B", 3: "H", 4: "I", 5: "2I", 6: "b", 7: "B", 8: "h", 9: "i", 10: "2i", 11: "f", 12: "d",
+}  # fmt: skip
+"""struct codes of the types of TIFF 6.0 that are numbers, a ratio as its two."""
 
 
 def built(position: Position, order: str) -> list[Entry]:
@@ -111,25 +117,31 @@ def without_estimate(old: Sequence[Entry], order: str) -> list[Entry]:
         return list(old)
     if not {LATITUDE, LONGITUDE} & {e.tag for e in old}:
         return without_position(old)
-    error_m = _rationals(found.get(ERROR), order)
-    gone = {METHOD, ERROR} if error_m and mark.states_error(error_m[0]) else {METHOD}
+    error_m = _rational(found.get(ERROR), order)
+    gone = {METHOD, ERROR} if error_m and mark.states_error(error_m) else {METHOD}
     return [e for e in old if e.tag not in gone]
 
 
 def read(entries: Sequence[Entry], order: str) -> FoundPosition | None:
     """The position in a directory; None when there is none, or one that is not to be believed: the
     photo room, which finds photos that lack a place, and this one must agree."""
+    with contextlib.suppress(UnreadableCoordinatesError):
+        return told(entries, order)
+    return None
+
+
+def told(entries: Sequence[Entry], order: str) -> FoundPosition | None:
+    """As `read`. UnreadableCoordinatesError where a position is named that cannot be read."""
     found = {e.tag: e for e in entries if e.data is not None}
-    latitude = _signed_degrees(found.get(LATITUDE), found.get(LATITUDE_REF), b"NS", order)
-    longitude = _signed_degrees(found.get(LONGITUDE), found.get(LONGITUDE_REF), b"EW", order)
-    if latitude is None or longitude is None or not is_believable(latitude, longitude):
+    if (found[STATUS].data or b"")[:1].upper() == b"V" if STATUS in found else False:
+        return None
+    latitude, longitude = _spelling(found.get(LATITUDE), order), _spelling(found.get(LONGITUDE), order)
+    refs = _ref(found.get(LATITUDE_REF)), _ref(found.get(LONGITUDE_REF))
+    place = read_position(latitude, refs[0], longitude, refs[1], signed=False)
+    if place is None:
         return None
     method = found.get(METHOD)
-    return FoundPosition(
-        latitude,
-        longitude,
-        mark_of(_text(method.data or b""), latitude, longitude) if method else None,
-    )
+    return FoundPosition(*place, mark_of(_text(method.data or b""), *place) if method else None)
 
 
 def _degrees(angle: float) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
@@ -138,28 +150,40 @@ def _degrees(angle: float) -> tuple[tuple[int, int], tuple[int, int], tuple[int,
     return ((minutes // 60, 1), (minutes % 60, 1), (seconds, SECOND_PARTS))
 
 
-def _signed_degrees(value: Entry | None, ref: Entry | None, letters: bytes, order: str) -> float | None:
-    numbers = _rationals(value, order)
-    letter = (ref.data or b"").strip()[:1].upper() if ref is not None else b""
-    if not numbers or not letter or letter not in letters:
+def _spelling(entry: Entry | None, order: str) -> Spelling:
+    """What stands in an entry, whatever its type: numbers, or a text."""
+    if entry is None or entry.data is None:
         return None
-    degrees, minutes, seconds = (*numbers[:3], 0.0, 0.0)[:3]
-    angle = math.fsum((abs(degrees), minutes / 60, seconds / 3600))
-    return -angle if letter == letters[1:] else angle
+    if entry.type == _ASCII:
+        return entry.data.partition(b"\0")[0].decode("latin-1")
+    return _numbers(entry, order)
 
 
-def _rationals(entry: Entry | None, order: str) -> list[float] | None:
-    """The numbers of a RATIONAL or SRATIONAL entry; None when one has no value (x/0)."""
-    if entry is None or entry.data is None or entry.type not in (5, 10):
-        return None
-    unit = "I" if entry.type == 5 else "i"
-    pairs = list(struct.iter_unpack(f"{order}2{unit}", entry.data))
-    if any(denominator == 0 and numerator != 0 for numerator, denominator in pairs):
-        return None
-    # 0/0 stands for "not given": seconds of a camera that writes decimal minutes
-    if pairs and pairs[0][1] == 0:
-        return None
-    return [numerator / denominator if denominator else 0.0 for numerator, denominator in pairs]
+def _ref(entry: Entry | None) -> str:
+    return "" if entry is None else (entry.data or b"").partition(b"\0")[0].decode("latin-1")
+
+
+def _numbers(entry: Entry, order: str) -> list[float]:
+    """The numbers of an entry, NaN for a ratio without value; 0/0 behind the first stands for "not given",
+    as the seconds of a camera that writes decimal minutes, and counts as 0."""
+    code = _NUMBER_CODES.get(entry.type)
+    data = entry.data or b""
+    if code is None:
+        return []
+    size = struct.calcsize(order + code)
+    values = list(struct.iter_unpack(order + code, data[: len(data) // size * size]))
+    if len(code) == 1:
+        return [float(value) for (value,) in values]
+    return [
+        numerator / denominator if denominator else 0.0 if n and not numerator else math.nan
+        for n, (numerator, denominator) in enumerate(values)
+    ]
+
+
+def _rational(entry: Entry | None, order: str) -> float | None:
+    """The first number of a RATIONAL entry, None where it has none."""
+    numbers = _numbers(entry, order) if entry is not None and entry.type in _RATIONALS else []
+    return numbers[0] if numbers and math.isfinite(numbers[0]) else None
 
 
 def _text(value: bytes) -> str:

@@ -3,7 +3,7 @@ rest be left exactly as it is.
 
 expat reads the packet (UTF-8 bytes) and tells where each element begins. A packet with a
 document type is refused before any entity could be expanded (XMP part 1, clause 7.1, has none).
-Gives properties of the top-level nodes only: structures within them are nobody's position.
+Gives properties of the top-level nodes, and the plain values of structures within them.
 """
 
 import functools
@@ -28,7 +28,8 @@ class XmpError(Exception):
 @dataclass(slots=True)
 class Property:
     """A property of a top-level node. `span` is the attribute with the space before it, or the
-    whole element; `inside` the value between quotes or tags. `value` is None for a structure."""
+    whole element; `inside` the value between quotes or tags. `value` is None for a structure; `fields` are
+    the simple values in it, of several the first, and of a list only those of its first item."""
 
     name: Name
     tag: bytes
@@ -36,6 +37,7 @@ class Property:
     inside: Span
     value: str | None
     is_attribute: bool
+    fields: dict[Name, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -101,6 +103,7 @@ class _Reader:
         self.done = False
         self.text: list[str] = []
         self.simple = True
+        self.items = 0
         self.parser = expat.ParserCreate("UTF-8", namespace_separator=" ")
         self.parser.ordered_attributes = True
         self.parser.buffer_text = True
@@ -139,10 +142,15 @@ class _Reader:
             self.packet.nodes[-1].properties.append(
                 Property(_name(name), tag[1], (at, tag.end()), (tag.end(), tag.end()), None, False)
             )
+            self.items = 0
+            self._take_fields(attributes)
         else:
             self.simple = False
+            self.text = []
+            self.items += _name(name) == (RDF, "li")
+            self._take_fields(attributes)
 
-    def _end(self, _: str) -> None:
+    def _end(self, name: str) -> None:
         if self.level < 0 or self.done:
             return
         assert self.packet is not None
@@ -162,7 +170,18 @@ class _Reader:
                 prop.span, prop.inside = (prop.span[0], end), (prop.inside[0], at)
             if self.simple:
                 prop.value = "".join(self.text).strip()
+        elif text := "".join(self.text).strip():
+            self._take_fields([name, text])
+            self.text = []
         self.level -= 1
+
+    def _take_fields(self, told: list[str]) -> None:
+        """Names and values by turns, of the structure in hand."""
+        assert self.packet is not None
+        if self.items <= 1:
+            fields = self.packet.nodes[-1].properties[-1].fields
+            for name, value in zip(told[0::2], told[1::2], strict=True):
+                fields.setdefault(_name(name), value)
 
     def _start_rdf(self, at: int) -> None:
         self.level = 0
@@ -170,7 +189,7 @@ class _Reader:
         self.packet = Packet(self.data, [], tag[1].removesuffix(b"RDF"), None, (at, tag.end()))
 
     def _characters(self, text: str) -> None:
-        if self.level == 2:
+        if self.level >= 2:
             self.text.append(text)
 
     def _tag(self, at: int) -> re.Match[bytes]:

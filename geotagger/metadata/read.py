@@ -29,6 +29,16 @@ def sidecar_positions(path: str, sidecar_folders: Sequence[str] = ()) -> list[Fo
     return found
 
 
+def unreadable_sidecar_position(path: str, sidecar_folders: Sequence[str] = ()) -> str | None:
+    """Why a position that a sidecar of the photo names, somebody's word, cannot be read; None when none of
+    them names such a one."""
+    for folder in (None, *sidecar_folders):
+        existing = Sidecars(folder=folder).existing(path)
+        if existing is not None and (why := sidecar.unreadable_position_in(existing)) is not None:
+            return f"{os.path.basename(existing)}: {why}"
+    return None
+
+
 def _embedded_position(path: str) -> FoundPosition | None:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from geotagger.archive import mirrored
+from geotagger.coordinates import UnreadableCoordinatesError
 from geotagger.metadata import xmp
 from geotagger.metadata.rdf import XmpError, parsed
 from geotagger.metadata.splice import Splice, spliced
@@ -74,6 +75,22 @@ def position_in(path: str) -> FoundPosition | None:
     """The position that a sidecar holds; None also when it cannot be read."""
     with contextlib.suppress(OSError, XmpError), open(path, "rb") as file:
         return xmp.position_of(in_utf8(file.read(LARGEST_SIDECAR_BYTES + 1)))
+    return None
+
+
+def unreadable_position_in(path: str) -> str | None:
+    """Why the position that a sidecar names cannot be read; None when it names none, or a readable one."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read(LARGEST_SIDECAR_BYTES + 1)
+    except OSError:
+        return None
+    try:
+        xmp.told_position(in_utf8(data))
+    except UnreadableCoordinatesError as error:
+        return str(error)
+    except XmpError as error:
+        return f"{error}, and it speaks of a place" if xmp.speaks_of_gps(data) else None
     return None
 
 

@@ -8,6 +8,8 @@ import contextlib
 import math
 from collections.abc import Iterator
 
+from geotagger.coordinates import UnreadableCoordinatesError
+from geotagger.errors import PlaceTakenError
 from geotagger.marks import text_of
 from geotagger.metadata import gps, xmp
 from geotagger.metadata.layout import Layout
@@ -65,6 +67,32 @@ def position_in(block: Window) -> FoundPosition | None:
     except TiffError:
         return None
     return gps.read(directory.entries, tiff.order) if directory else None
+
+
+def check_readable(path: str, layout: Layout) -> None:
+    """PlaceTakenError when the metadata of the photo at `path` names a position that nobody can read: it is
+    somebody's word all the same."""
+    for block in layout.blocks:
+        with contextlib.suppress(TiffError):
+            tiff = Tiff(block)
+            directory = tiff.gps_directory()
+            if directory is not None:
+                with unreadable_is_taken(path):
+                    gps.told(directory.entries, tiff.order)
+    for packet in filter(xmp.speaks_of_gps, layout.packets):
+        with contextlib.suppress(XmpError), unreadable_is_taken(path):
+            xmp.told_position(packet)
+
+
+@contextlib.contextmanager
+def unreadable_is_taken(path: str) -> Iterator[None]:
+    """Turns coordinates in the file at `path` that cannot be read into a PlaceTakenError."""
+    try:
+        yield
+    except UnreadableCoordinatesError as error:
+        raise PlaceTakenError(
+            f"{path}: it has a position that cannot be read ({error}); left alone, --overwrite replaces it"
+        ) from None
 
 
 def check_the_rest(old: Layout, new: Layout) -> None:

@@ -67,8 +67,7 @@ def prepare(
     if mode == "sidecar":
         return _prepare_sidecar(path, position, sidecars, overwrite, durable, None)
     if not overwrite and (beside := sidecars.existing(path)) is not None:
-        told = sidecar.position_in(beside)
-        check_free(beside, [] if told is None else [told], position)
+        _check_sidecar_free(beside, position)
     try:
         return prepare_photo(path, position, overwrite, durable)
     except PlaceTakenError:
@@ -106,6 +105,7 @@ def prepare_photo(path: str, position: Position, overwrite: bool, durable: bool)
     with replace.opened(target) as source, refusals(path):
         layout = layout_of(source, target)
         if not overwrite:
+            verify.check_readable(path, layout)
             check_free(path, verify.positions_in(layout), position)
         replace.check_replaceable(path, source)
         try:
@@ -178,6 +178,17 @@ def check_free(path: str, found: Iterable[FoundPosition], position: Position) ->
             )
 
 
+def _check_sidecar_free(beside: str, position: Position) -> None:
+    unreadable = sidecar.unreadable_position_in(beside)
+    if unreadable is not None:
+        raise PlaceTakenError(
+            f"{beside}: it has a position that cannot be read ({unreadable}); "
+            "left alone, --overwrite replaces it"
+        )
+    told = sidecar.position_in(beside)
+    check_free(beside, [] if told is None else [told], position)
+
+
 @contextlib.contextmanager
 def refusals(path: str) -> Iterator[None]:
     """Turns what the containers say into errors that name the photo."""
@@ -229,7 +240,9 @@ def _prepare_sidecar(
     with replace.opened(path) as photo:
         with contextlib.suppress(RefusedError):
             if not overwrite:
-                check_free(path, verify.positions_in(layout_of(photo, path)), position)
+                layout = layout_of(photo, path)
+                verify.check_readable(path, layout)
+                check_free(path, verify.positions_in(layout), position)
         like = photo.status
     existing = sidecars.existing(path)
     if existing is None:
@@ -277,9 +290,10 @@ def prepare_merge(
         replace.check_replaceable(target, source)
         old = source.read(0, sidecar.LARGEST_SIDECAR_BYTES + 1)
         try:
-            told = xmp.position_of(sidecar.in_utf8(old))
-            if told is not None and not overwrite:
-                check_free(target, [told], position)
+            if not overwrite:
+                with verify.unreadable_is_taken(target):
+                    told = xmp.told_position(sidecar.in_utf8(old))
+                check_free(target, [] if told is None else [told], position)
             new = sidecar.merged(old, position)
             verify.check_packet(sidecar.in_utf8(new), position)
         except XmpError as error:

@@ -6,12 +6,13 @@ own, which brings its namespaces along; everything else keeps its bytes. Takes p
 gives splices. Knows nothing of files.
 """
 
+import contextlib
 import re
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from fractions import Fraction
 from xml.sax.saxutils import escape, quoteattr
 
-from geotagger.geo import is_believable
+from geotagger.coordinates import UnreadableCoordinatesError, read_position
 from geotagger.marks import (
     XMP_NAMESPACE,
     XMP_PREFIX,
@@ -28,6 +29,8 @@ from geotagger.metadata.values import FoundPosition, Position
 
 EXIF = "http://ns.adobe.com/exif/1.0/"
 RDF_ABOUT = "about"
+_LOCATION_CREATED = ("http://iptc.org/std/Iptc4xmpExt/2008-02-29/", "LocationCreated")
+"""Where the camera stood; LocationShown is the place in the picture (IPTC Photo Metadata Standard, 7.2)."""
 
 _OF_THE_POSITION = (
     "GPSLatitude",
@@ -45,9 +48,6 @@ _POSITION_AND_MARK = frozenset(
     [(EXIF, local) for local in _OF_THE_POSITION] + [(XMP_NAMESPACE, local) for local in _OURS]
 )
 
-_COORDINATE = re.compile(
-    r"([+-]?\d{1,3}(?:\.\d+)?)(?:[, ]\s*(\d{1,2}(?:\.\d+)?))?(?:[, ]\s*(\d{1,2}(?:\.\d+)?))?\s*([NSEWnsew]?)"
-)
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 _PACKET = (
@@ -67,13 +67,34 @@ def speaks_of_gps(data: bytes) -> bool:
 
 
 def position_of(data: bytes) -> FoundPosition | None:
-    """The position in a packet. XmpError when it cannot be read."""
-    values = parsed(data).values()
-    latitude = _angle(values.get((EXIF, "GPSLatitude")), values.get((EXIF, "GPSLatitudeRef")), "S")
-    longitude = _angle(values.get((EXIF, "GPSLongitude")), values.get((EXIF, "GPSLongitudeRef")), "W")
-    if latitude is None or longitude is None or not is_believable(latitude, longitude):
+    """The position in a packet. XmpError when it cannot be read; one whose coordinates cannot is none."""
+    with contextlib.suppress(UnreadableCoordinatesError):
+        return told_position(data)
+    return None
+
+
+def told_position(data: bytes) -> FoundPosition | None:
+    """The position in a packet: its own, or where LocationCreated says that the camera stood. XmpError when
+    the packet cannot be read, UnreadableCoordinatesError when coordinates in it cannot."""
+    packet = parsed(data)
+    values = packet.values()
+    place = _place(values)
+    if place is not None:
+        return FoundPosition(*place, _mark_at(values, *place))
+    for prop in packet.properties():
+        if prop.name == _LOCATION_CREATED and (place := _place(prop.fields)) is not None:
+            return FoundPosition(*place)
+    return None
+
+
+def _place(values: Mapping[Name, str]) -> tuple[float, float] | None:
+    if values.get((EXIF, "GPSStatus"), "")[:1].upper() == "V":
         return None
-    return FoundPosition(latitude, longitude, _mark_at(values, latitude, longitude))
+    latitude, latitude_ref, longitude, longitude_ref = (
+        values.get((EXIF, f"GPS{local}"))
+        for local in ("Latitude", "LatitudeRef", "Longitude", "LongitudeRef")
+    )
+    return read_position(latitude, latitude_ref or "", longitude, longitude_ref or "", signed=True)
 
 
 def is_marked(data: bytes) -> bool:
@@ -319,15 +340,6 @@ def _coordinate(angle: float, letters: str) -> str:
     parts = round(abs(angle) * 60 * 10**8)
     degrees, minutes = divmod(parts, 60 * 10**8)
     return f"{degrees},{minutes // 10**8}.{minutes % 10**8:08d}{letters[0] if angle >= 0 else letters[1]}"
-
-
-def _angle(text: str | None, ref: str | None, negative: str) -> float | None:
-    match = _COORDINATE.fullmatch((text or "").strip())
-    if match is None:
-        return None
-    angle = abs(float(match[1])) + float(match[2] or 0) / 60 + float(match[3] or 0) / 3600
-    letter = (match[4] or (ref or "")[:1]).upper()
-    return -angle if letter == negative or match[1].startswith("-") else angle
 
 
 def _ratio(text: str | None) -> float | None:

@@ -4,10 +4,12 @@ Takes an open ByteSource and what `sniff` said; reads only the parts that hold m
 Judges nothing: what the tags mean is for others.
 """
 
+import os
 from dataclasses import dataclass, field
 
 from geotagger.photo import isobmff, jpeg, tiff
 from geotagger.photo.formats import NAMES, RAW_FORMATS, TIFF_FAMILY, tiff_kind
+from geotagger.photo.png import read_png_head
 from geotagger.photo.source import ByteSource
 from geotagger.photo.tags import NO_TAGS, Tags, joined, read_tags
 
@@ -20,10 +22,10 @@ _PIXEL_X, _PIXEL_Y = ("exif", 0xA002), ("exif", 0xA003)
 
 @dataclass(slots=True)
 class Container:
-    """`orientation` is what turns the stored pixels upright, by the container where it has a say
-    (HEIF, AVIF), else by EXIF. `traits` are facts that hint at a graphic: "palette", "bilevel",
-    "alpha". `texts` are comments and PNG text chunks. `jpeg_head`, `items` and `directories` keep
-    what was parsed."""
+    """`name` is the file's own. `orientation` is what turns the stored pixels upright, by the container where
+    it has a say (HEIF, AVIF), else by EXIF. `iptc` is an Image Resource Block or bare IIM datasets. `traits`
+    are facts that hint at a graphic: "palette", "bilevel", "alpha". `texts` are comments and PNG text chunks.
+    `jpeg_head`, `items` and `directories` keep what was parsed."""
 
     format: str
     width: int = 0
@@ -31,18 +33,21 @@ class Container:
     orientation: int = 1
     tags: Tags = NO_TAGS
     xmp: bytes | None = None
+    iptc: bytes | None = None
     traits: frozenset[str] = frozenset()
     texts: tuple[str, ...] = ()
     problems: list[str] = field(default_factory=list)
     jpeg_head: jpeg.JpegHead | None = None
     items: isobmff.ItemTable | None = None
     directories: list[tiff.Directory] = field(default_factory=list)
+    name: str = ""
 
 
 def read_container(source: ByteSource, kind: str) -> Container:
     """Everything but the pixels. UnreadablePhotoError where not even the size can be told."""
     read = _READERS.get(kind, _read_tiff)
     container = read(source, kind)
+    container.name = os.path.basename(source.path)
     if container.width <= 0 or container.height <= 0:
         raise source.refusal(f"truncated or damaged {NAMES[container.format]}: no picture size found")
     if container.tags.problem:
@@ -68,39 +73,26 @@ def _read_jpeg(source: ByteSource, kind: str) -> Container:
         _orientation_of(tags),
         tags,
         xmp=head.xmp,
+        iptc=head.iptc,
         texts=texts,
         jpeg_head=head,
     )
 
 
 def _read_png(source: ByteSource, kind: str) -> Container:
-    found = Container(kind)
-    at = 8
-    texts: list[str] = []
-    for _ in range(_MAX_CHUNKS):
-        header = source.read(at, 8)
-        if len(header) < 8:
-            break
-        length, name = int.from_bytes(header[:4], "big"), header[4:]
-        if name == b"IHDR":
-            data = source.read(at + 8, 13)
-            if len(data) == 13:
-                found.width, found.height = int.from_bytes(data[:4], "big"), int.from_bytes(data[4:8], "big")
-                found.traits = _png_traits(depth=data[8], colour=data[9])
-        elif name == b"eXIf" and length <= _MAX_EXIF_CHUNK:
-            block = source.read(at + 8, length)
-            found.tags = read_tags(block.removeprefix(b"Exif\0\0"))
-        elif name in (b"tEXt", b"iTXt") and length <= _MAX_EXIF_CHUNK:
-            if name == b"iTXt" and source.read(at + 8, 17) == b"XML:com.adobe.xmp":
-                found.xmp = source.read(at + 8, length)
-            elif len(texts) < 16:
-                texts.append(source.read(at + 8, min(length, 256)).replace(b"\0", b" ").decode("latin-1"))
-        elif name == b"IEND":
-            break
-        at += 12 + length
-    found.texts = tuple(texts)
-    found.orientation = _orientation_of(found.tags)
-    return found
+    head = read_png_head(source)
+    tags = joined(*map(read_tags, head.exif)) if head.exif else NO_TAGS
+    return Container(
+        kind,
+        head.width,
+        head.height,
+        _orientation_of(tags),
+        tags,
+        xmp=head.xmp,
+        iptc=head.iptc,
+        traits=_png_traits(head.depth, head.colour),
+        texts=tuple(head.texts),
+    )
 
 
 def _png_traits(depth: int, colour: int) -> frozenset[str]:
@@ -213,7 +205,8 @@ def _read_tiff(source: ByteSource, kind: str) -> Container:
     else:
         found.width, found.height = first.number(tiff.WIDTH), first.number(tiff.HEIGHT)
         found.traits = _tiff_traits(first)
-    found.xmp = _tiff_xmp(first)
+    found.xmp = _opaque(first, tiff.XMP)
+    found.iptc = _opaque(first, tiff.PHOTOSHOP) or _opaque(first, tiff.IPTC)
     return found
 
 
@@ -226,8 +219,8 @@ def _tiff_traits(first: tiff.Directory) -> frozenset[str]:
     return frozenset(traits)
 
 
-def _tiff_xmp(first: tiff.Directory) -> bytes | None:
-    value = first.entries.get(tiff.XMP)
+def _opaque(first: tiff.Directory, tag: int) -> bytes | None:
+    value = first.entries.get(tag)
     return value if isinstance(value, bytes) else None
 
 

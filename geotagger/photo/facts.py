@@ -10,12 +10,14 @@ from datetime import UTC, datetime
 
 from geotagger.photo.containers import Container, read_container
 from geotagger.photo.formats import sniff
+from geotagger.photo.iptc import iptc_place
 from geotagger.photo.kind import why_not_a_photo
 from geotagger.photo.moment import capture_time, gps_moment
-from geotagger.photo.position import gps_fix
+from geotagger.photo.position import told_position
 from geotagger.photo.source import ByteSource
 from geotagger.photo.tags import Tags
-from geotagger.photo.values import Facts
+from geotagger.photo.values import Facts, NamedPlace
+from geotagger.photo.xmp import xmp_place
 
 _MAKE, _MODEL = ("image", 0x010F), ("image", 0x0110)
 _SERIALS = (("exif", 0xA431), ("image", 0xC62F))
@@ -39,8 +41,8 @@ def container_of(source: ByteSource) -> Container:
 def facts_of(container: Container) -> Facts:
     """The facts that the container's tags amount to."""
     now = datetime.now(UTC).replace(tzinfo=None)
-    taken, time_problems = capture_time(container.tags, container.xmp, now)
-    fix, gps_problems = gps_fix(container.tags, container.xmp)
+    taken, time_problems = capture_time(container.tags, container.xmp, container.iptc, now)
+    position = told_position(container.tags, container.xmp)
     return Facts(
         container.format,
         container.width,
@@ -49,9 +51,11 @@ def facts_of(container: Container) -> Facts:
         taken=taken,
         gps_utc=gps_moment(container.tags),
         camera=_camera(container.tags),
-        fix=fix,
+        fix=position.fix,
         not_a_photo=why_not_a_photo(container),
-        problems=(*container.problems, *time_problems, *gps_problems),
+        problems=(*container.problems, *time_problems, *position.problems),
+        unreadable_position=position.unreadable,
+        named=named_place(container.xmp, container.iptc),
     )
 
 
@@ -63,6 +67,11 @@ def _camera(tags: Tags) -> str | None:
     brand = make.split(" ")[0].lower() if make else ""
     name = model if brand and model.lower().startswith(brand) else f"{make} {model}".strip()
     return f"{name} #{serial}" if serial.strip("0") else name
+
+
+def named_place(xmp: bytes | None, iptc: bytes | None) -> NamedPlace:
+    """The place that the XMP packet names, or the IPTC datasets."""
+    return xmp_place(xmp) or iptc_place(iptc)
 
 
 def _words(text: str) -> str:

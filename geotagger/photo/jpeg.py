@@ -17,14 +17,15 @@ _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _LOSSLESS = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
 
+_PHOTOSHOP = b"Photoshop 3.0\0"
 _EXIF, _XMP, _MPF = b"Exif\0", b"http://ns.adobe.com/xap/1.0/\0", b"MPF\0"
 
 
 @dataclass(slots=True)
 class JpegHead:
-    """`exif` is the TIFF block of the first EXIF segment, `mpf` that of the multi-picture index
-    and `mpf_offset` where it stands in the file (its offsets count from there). width and height
-    are 0 where no frame header was found, `scan_offset` where no scan begins."""
+    """`exif` is the TIFF block of the first EXIF segment, `iptc` Photoshop's resources, `mpf` the
+    multi-picture index and `mpf_offset` where it stands in the file (its offsets count from there). width and
+    height are 0 where no frame header was found, `scan_offset` where no scan begins."""
 
     width: int = 0
     height: int = 0
@@ -34,6 +35,7 @@ class JpegHead:
     lossless: bool = False
     exif: bytes | None = None
     xmp: bytes | None = None
+    iptc: bytes | None = None
     mpf: bytes | None = None
     mpf_offset: int = 0
     comments: list[bytes] = field(default_factory=list)
@@ -90,6 +92,8 @@ def _take(head: JpegHead, code: int, reader: "_Reader", at: int, length: int) ->
             head.exif = reader.read(at + 6, length - 6)
         elif name == _XMP and head.xmp is None:
             head.xmp = reader.read(at + len(_XMP), length - len(_XMP))
+    elif code == 0xED and head.iptc is None and reader.read(at, len(_PHOTOSHOP)) == _PHOTOSHOP:
+        head.iptc = reader.read(at + len(_PHOTOSHOP), length - len(_PHOTOSHOP))
     elif code == 0xE2 and head.mpf is None and reader.read(at, 4) == _MPF:
         head.mpf, head.mpf_offset = reader.read(at + 4, length - 4), at + 4
     elif code == 0xFE and len(head.comments) < 4:

@@ -6,9 +6,12 @@ a camera or an exposure is a photograph whatever else it is, and a JPEG that say
 """
 
 import re
+import unicodedata
 
 from geotagger.photo.containers import Container
 from geotagger.photo.formats import RAW_FORMATS
+from geotagger.photo.moment import EXPOSURE, is_only_digitised
+from geotagger.photo.xmp import xmp_text
 
 _SMALLEST_EDGE = 32
 """Below this in either direction, and without a capture time, it is an icon or a spacer."""
@@ -23,12 +26,11 @@ _MAKE, _MODEL, _SOFTWARE, _DESCRIPTION = (
     ("image", 0x010E),
 )
 _USER_COMMENT, _FILE_SOURCE = ("exif", 0x9286), ("exif", 0xA300)
-_EXPOSURE = (("exif", 0x829A), ("exif", 0x829D), ("exif", 0x8827), ("exif", 0x920A), ("exif", 0x9201))
-"""Exposure time, aperture, sensitivity, focal length, shutter speed: only a lens has these."""
-
 _TIME_TAKEN = ("exif", 0x9003)
 
 _DIGITAL_CAMERA = 3
+_SCANNERS = {1: "a film scanner", 2: "a print scanner"}
+"""Values of FileSource."""
 
 _SCREENSHOT = re.compile(
     r"screen\s?shot|screen capture|screencapture|snipping|flameshot|ksnip|spectacle|greenshot|sharex", re.I
@@ -36,9 +38,25 @@ _SCREENSHOT = re.compile(
 _SCANNER = re.compile(
     r"\bscan(ner|jet|snap|wizard|ned|maker)?\b|\bscanjet|coolscan|epson (perfection|expression|gt-)"
     r"|canoscan|opticfilm|silverfast|vuescan|\bnaps2\b|image capture plug-?in|plustek|microtek|umax"
+    r"|noritsu|\bez controller\b|\bqss-?\d|\bfrontier\b|\bfuji.*\bsp-?\d{3,4}\b|\bpakon\b|flextight"
+    r"|\bimacon\b|\bnikon.*\bls-?\d{2,4}\b|primefilm|\breflecta\b|\bd-lab\b"
+    r"|\bkodak.*\b(hr ?500|hr universal|dls)\b"
     r"|officejet|laserjet|workcentre|bizhub|imagerunner|camscanner|adobe scan|genius scan",
     re.I,
 )
+_SCREENSHOT_NAME = re.compile(
+    r"screen[ _-]?shots?\b|screenshot_|screen[ _-]?record|screen-\d{8}|rpreplay_|xrecorder"
+    r"|bildschirm(foto|aufnahme)|capture d.écran|enregistrement de l.écran"
+    r"|captura de (pantalla|tela|ecrã|ecra)|captura d.ecrà|grabación de pantalla"
+    r"|gravação (de|do) (tela|ecrã)|schermata|schermafbeelding|schermopname"
+    r"|registrazione schermo|skärmavbild|skärmbild|skjermbilde|skærmbillede|näyttökuva"
+    r"|zrzut[ _]ekranu|snímek obrazovky|képernyő(fotó|kép)|captură de ecran"
+    r"|ekran (resmi|görüntüsü|alıntısı)|снимок экрана|знімок екрана|στιγμιότυπο"
+    r"|スクリーンショット|画面収録|屏幕(截图|快照|录制)|截屏|截图|截圖|螢幕(截圖|擷取|快照)"
+    r"|스크린샷|화면 기록",
+    re.I,
+)
+"""How Android, iOS, macOS and Windows call screenshots and screen recordings, at the start of a name."""
 _DRAWN = re.compile(
     r"\b(matplotlib|gnuplot|inkscape|ggplot|plotly|graphviz|libreoffice|excel|powerpoint|www\.inkscape\.org)\b",
     re.I,
@@ -69,11 +87,19 @@ def why_not_a_photo(container: Container) -> str | None:
     if container.format in RAW_FORMATS:
         return None
     words = " ".join(
-        (tags.text(*_SOFTWARE), tags.text(*_DESCRIPTION), tags.text(*_USER_COMMENT), *container.texts)
+        (tags.text(*_SOFTWARE), tags.text(*_DESCRIPTION), tags.comment(*_USER_COMMENT), *container.texts)
     )
     maker = f"{tags.text(*_MAKE)} {tags.text(*_MODEL)}".strip()
     if _xmp_says_screenshot(container.xmp) or (_SCREENSHOT.search(words) and not _exposed(container)):
         return "screenshot: it calls itself one"
+    if _SCREENSHOT_NAME.match(unicodedata.normalize("NFC", container.name)) and not _exposed(container):
+        return "screenshot: its name says so"
+    source = tags.opaque(*_FILE_SOURCE)[:1]
+    if source and source[0] in _SCANNERS and not _exposed(container):
+        return f"scan: made by {_SCANNERS[source[0]]}"
+    dated = any(xmp_text(container.xmp, name) for name in ("exif:DateTimeOriginal", "photoshop:DateCreated"))
+    if is_only_digitised(tags) and not dated:
+        return "scan: it tells only when it was digitised, and names no camera"
     if _SCANNER.search(maker) or (_SCANNER.search(words) and not _exposed(container)):
         return f"scan: made by {(maker or words)[:40].strip()}"
     if _taken_by_camera(container):
@@ -114,9 +140,9 @@ def _taken_by_camera(container: Container) -> bool:
 
 
 def _exposed(container: Container) -> bool:
-    return any(key in container.tags for key in _EXPOSURE)
+    return any(key in container.tags for key in EXPOSURE)
 
 
 def _xmp_says_screenshot(xmp: bytes | None) -> bool:
     """Apple writes `exif:UserComment` Screenshot into the XMP of its PNG screenshots."""
-    return xmp is not None and re.search(rb"UserComment>?.{0,200}?Screenshot", xmp, re.S) is not None
+    return "screenshot" in xmp_text(xmp, "exif:UserComment").lower()

@@ -1,13 +1,15 @@
 """When a photo was taken, by its EXIF tags (EXIF 3.0, CIPA DC-008, §4.6.6.7 "Date and Time") and,
-where those are gone, by its XMP packet.
+where those are gone, by its XMP packet or its IPTC.
 
-Takes both, gives a CaptureTime and what is odd about it. Does not turn local time into UTC:
+Takes all three, gives a CaptureTime and what is odd about it. Does not turn local time into UTC:
 a camera's clock needs more than one photo's tags for that.
 """
 
 import re
+from dataclasses import replace
 from datetime import datetime, time, timedelta
 
+from geotagger.photo.iptc import iptc_moment
 from geotagger.photo.tags import Tags
 from geotagger.photo.values import CaptureTime
 from geotagger.photo.xmp import xmp_moment, xmp_text
@@ -19,6 +21,9 @@ _CHANGED = (("image", 0x0132), ("exif", 0x9290), ("exif", 0x9010))
 
 _XMP_MOMENTS = ("exif:DateTimeOriginal", "photoshop:DateCreated", "xmp:CreateDate")
 """The last is the document's, which for a photo that names its camera is the photo's."""
+
+EXPOSURE = (("exif", 0x829A), ("exif", 0x829D), ("exif", 0x8827), ("exif", 0x920A), ("exif", 0x9201))
+"""Exposure time, aperture, sensitivity, focal length, shutter speed: only a lens has these."""
 
 _MAKE, _MODEL, _SOFTWARE = ("image", 0x010F), ("image", 0x0110), ("image", 0x0131)
 _GPS_TIME = ("gps", 0x0007)
@@ -40,25 +45,53 @@ _EPOCHS = frozenset({datetime(1904, 1, 1), datetime(1970, 1, 1), datetime(1980, 
 """Where clocks stand that were never set: the zero of Mac, Unix and DOS time, to the second."""
 
 
-def capture_time(tags: Tags, xmp: bytes | None, now: datetime) -> tuple[CaptureTime | None, list[str]]:
+def capture_time(
+    tags: Tags, xmp: bytes | None, iptc: bytes | None, now: datetime
+) -> tuple[CaptureTime | None, list[str]]:
     """The best moment there is, and problems. `now` bounds the future."""
     problems: list[str] = []
-    for moment in (_ORIGINAL, _DIGITISED):
-        if (taken := _of_tags(tags, moment, now, problems)) is not None:
-            return taken, problems
     camera = bool(tags.text(*_MAKE) or tags.text(*_MODEL) or _GPS_TIME in tags)
+    for moment in (_ORIGINAL,) if is_only_digitised(tags) else (_ORIGINAL, _DIGITISED):
+        if (taken := _of_tags(tags, moment, now, problems)) is not None:
+            return _with_offset(tags, taken, now), problems
     for name in _XMP_MOMENTS if camera else _XMP_MOMENTS[:2]:
         moment_told = xmp_moment(xmp_text(xmp, name))
         if moment_told is not None and _is_believable(moment_told.local, now):
             if moment_told.local.time() == time():
                 continue  # midnight to the second: only the day was known
             return moment_told, problems
+    written = iptc_moment(iptc)
+    if written is not None and _is_believable(written.local, now) and written.local.time() != time():
+        return written, problems
     if camera and not _EDITOR.search(tags.text(*_SOFTWARE)):
         taken = _of_tags(tags, _CHANGED, now, problems)
         if taken is not None:
             problems.append("no capture time; the time of the last change stands for it")
             return taken, problems
     return None, problems
+
+
+def is_only_digitised(tags: Tags) -> bool:
+    """Whether the only moment is that of digitising, and nothing names a camera: a scan."""
+    named = tags.text(*_MAKE) or tags.text(*_MODEL) or _GPS_TIME in tags
+    taken_by_lens = bool(named) or any(key in tags for key in EXPOSURE)
+    blank = not tags.text(*_ORIGINAL[0]).strip(" :")
+    return not taken_by_lens and blank and bool(tags.text(*_DIGITISED[0]).strip(" :"))
+
+
+def _with_offset(tags: Tags, taken: CaptureTime, now: datetime) -> CaptureTime:
+    """The capture time with the offset of another moment that is the same to the second: cameras that write
+    one OffsetTime only mean all three. That of a later edit is where the editor was."""
+    if taken.offset is not None:
+        return taken
+    for moment in (_ORIGINAL, _DIGITISED, _CHANGED):
+        other = _of_tags(tags, moment, now, [])
+        is_same = other is not None and other.local.replace(microsecond=0) == taken.local.replace(
+            microsecond=0
+        )
+        if other is not None and is_same and other.offset is not None:
+            return replace(taken, offset=other.offset)
+    return taken
 
 
 def gps_moment(tags: Tags) -> datetime | None:

@@ -22,6 +22,11 @@ _READS = 60_000
 """About 50 ms of exifread's work; the busiest real block of the sample corpus needs 4,000."""
 
 _LONGEST_READ = 1 << 16
+_LONGEST_COMMENT = 256
+
+_USER_COMMENT = 0x9286
+_PASSED_OVER = (0x02BC, 0x927C)
+"""XMP in a TIFF, read elsewhere, and the maker note."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,17 @@ class Tags:
         if isinstance(value, list):
             return bytes(v for v in value if isinstance(v, int) and 0 <= v < 256)
         return value.encode("utf-8", "replace") if isinstance(value, str) else b""
+
+    def comment(self, directory: str, tag: int) -> str:
+        """A text that begins with the eight bytes of its character code (EXIF 3.0 §4.6.2, UserComment's
+        table), which some writers leave out."""
+        raw = self.opaque(directory, tag)
+        code, text = raw[:8], raw[8:]
+        if code == b"UNICODE\0":
+            return text.decode("utf-16-le" if text[1:2] == b"\0" else "utf-16-be", "replace").strip("\0 ")
+        if code in (b"ASCII\0\0\0", b"\0" * 8):
+            return text.decode("latin-1").strip("\0 ")
+        return raw.decode("latin-1").strip("\0 ")
 
     def numbers(self, directory: str, tag: int) -> tuple[float, ...]:
         """The values as floats; NaN for a ratio over 0, but 0/0 counts as 0 past the first: many
@@ -92,6 +108,8 @@ def read_tags(block: bytes | ByteSource, directory: str = "image") -> Tags:
         where = _DIRECTORIES.get(name.split(" ", 1)[0])
         if where is not None and hasattr(tag, "values"):
             values[directory if where == "image" else where, tag.tag] = tag.values
+    if header.comment:
+        values["exif", _USER_COMMENT] = list(header.comment)
     return Tags(values, problem)
 
 
@@ -153,12 +171,32 @@ class _Bounded(io.RawIOBase):
 
 class _Header(ExifHeader):
     """exifread's own, but for how it reads a number: from memory at one step, where it would seek
-    and read. Half the time of a photo's facts went there."""
+    and read. Half the time of a photo's facts went there. It reads the user's comment only together
+    with the maker note, and byte by byte; here the beginning of the one is read, and the other is not."""
 
     def __init__(self, file: _Bounded) -> None:
         endian = chr(file.read(1)[0])
-        super().__init__(file, endian, 0, 0, strict=False, detailed=False)  # type: ignore[arg-type]
+        super().__init__(file, endian, 0, 0, strict=False, detailed=True)  # type: ignore[arg-type]
         self._file = file
+        self.comment = b""
+
+    def _process_tag(
+        self,
+        ifd: int,
+        ifd_name: str,
+        tag_entry: Any,
+        entry: int,
+        tag: int,
+        tag_name: str,
+        relative: bool,
+        stop_tag: str,
+    ) -> None:
+        if tag == _USER_COMMENT:
+            count = self.s2n(entry + 4, 4)
+            self._file.seek(entry + 8 if count <= 4 else self.s2n(entry + 8, 4))
+            self.comment = self._file.read(min(count, _LONGEST_COMMENT))
+        elif tag not in _PASSED_OVER:
+            super()._process_tag(ifd, ifd_name, tag_entry, entry, tag, tag_name, relative, stop_tag)
 
     def s2n(self, offset: int, length: int, signed: bool = False) -> int:
         code = _CODES.get((self.endian, length, signed))

@@ -20,7 +20,10 @@ WIDTH, HEIGHT, COMPRESSION, PHOTOMETRIC = 0x0100, 0x0101, 0x0103, 0x0106
 SUBFILE, MAKE, ORIENTATION, SUB_IFDS = 0x00FE, 0x010F, 0x0112, 0x014A
 STRIP_OFFSETS, SAMPLES, STRIP_COUNTS = 0x0111, 0x0115, 0x0117
 JPEG_OFFSET, JPEG_LENGTH = 0x0201, 0x0202
-BITS_PER_SAMPLE, XMP = 0x0102, 0x02BC
+BITS_PER_SAMPLE = 0x0102
+XMP, IPTC, PHOTOSHOP = 0x02BC, 0x83BB, 0x8649
+_BLOCKS = (XMP, IPTC, PHOTOSHOP)
+"""Written as bytes by some, as opaque by others, IPTC as numbers even."""
 
 _FORMATS = {1: "B", 2: "s", 3: "H", 4: "I", 6: "b", 7: "s", 8: "h", 9: "i", 13: "I", 16: "Q", 18: "Q"}
 """struct codes of the field types that are whole numbers or text; the rest is left out."""
@@ -93,10 +96,11 @@ def _read_directory(source: ByteSource, offset: int, order: str, big: bool) -> t
         code = _FORMATS.get(kind)
         if code is None or not length:
             continue
-        most = _LONGEST_XMP if tag == XMP else _LONGEST_TEXT if code == "s" else _MAX_VALUES
+        if tag in _BLOCKS:
+            length *= struct.calcsize(order + code)
+            code = "s"
+        most = _LONGEST_XMP if tag in _BLOCKS else _LONGEST_TEXT if code == "s" else _MAX_VALUES
         wanted = min(length, most)
-        if tag == XMP:
-            code = "s"  # written as bytes by some, as opaque by others
         size = struct.calcsize(order + code)
         if length * size <= inline:
             start = (i + 1) * entry_size - inline

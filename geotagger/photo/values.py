@@ -32,13 +32,28 @@ class GpsFix:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedPlace:
+    """Where a photo says in words that it was taken, as it spells them; "" for what it does not name.
+    `country` is a name or an ISO 3166 code."""
+
+    city: str = ""
+    region: str = ""
+    country: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.city or self.region or self.country)
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """`format` is what the bytes are, whatever the name says: "jpeg", "heic", "avif", "png",
     "webp", "tiff", "dng", "cr2", "cr3", "nef", "arw", "raf", "orf", "rw2". width and height
     are as stored, before `orientation` (EXIF 1–8) is applied. `camera` joins maker, model and
     serial number where known. `not_a_photo` says why the file looks like a screenshot, a scan
     or a graphic; None when it looks like a photograph. `problems` are things wrong with the
-    metadata that did not stop us (an absurd date, GPS of 0,0)."""
+    metadata that did not stop us (an absurd date, GPS of 0,0). `unreadable_position` says why a position
+    that the photo names, somebody's word, cannot be read; None when it names none, or `fix` is it. `named`
+    is where it says in words that it was taken."""
 
     format: str
     width: int
@@ -50,3 +65,5 @@ class Facts:
     fix: GpsFix | None = None
     not_a_photo: str | None = None
     problems: tuple[str, ...] = ()
+    unreadable_position: str | None = None
+    named: NamedPlace = NamedPlace()

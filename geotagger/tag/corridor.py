@@ -27,11 +27,12 @@ from geotagger.tag.network import Network, choose_pack
 from geotagger.tag.options import TagOptions
 from geotagger.tag.outcome import Tally
 from geotagger.tag.profile import Profile
+from geotagger.tag.recorded import digests_in_force
 from geotagger.tag.stage import Listener, Stage
 from geotagger.tag.survey import Watcher, survey
 
 if TYPE_CHECKING:
-    from geotagger.estimate.tracks import Tracks
+    from geotagger.tracks import Track
 
 
 def tag(
@@ -68,7 +69,7 @@ def tag(
                     listener=listener,
                     tally=tally,
                     told=told,
-                    recorded=tracks,
+                    given=tracks,
                     pack=pack,
                     network=network,
                     model_id=model_id,
@@ -121,6 +122,8 @@ def _walk(stage: Stage) -> None:
         )
     if listener.stop.is_set() or found.away:
         return
+    if stage.given:
+        stage.index.tracks.remember(stage.root.id, stage.given)
     if same and not any(found.touched) and not options.again and not listener.every:
         stage.tally.unchanged(found.unchanged)
     else:
@@ -149,8 +152,7 @@ def _settings(stage: Stage) -> str:
     for irrelevant in ("paths", "batch_size", "readers", "device", "wait", "dry_run"):
         chosen.pop(irrelevant)
     chosen["clocks"] = dict(stage.told)  # those of earlier runs, too
-    recorded = () if stage.recorded is None else stage.recorded.tracks
-    chosen["tracks"] = [(track.name, len(track.utc)) for track in recorded]
+    chosen["tracks"] = digests_in_force(stage.index, stage.root.id, stage.given)
     chosen["model"] = None if stage.pack is None else stage.pack.digest
     return json.dumps({**chosen, "version": __version__}, sort_keys=True, default=str)
 
@@ -206,13 +208,12 @@ def _doubt_clocks(index: Index, paths: Sequence[str], told: Mapping[str, float],
         listener.note(line)
 
 
-def _tracks(options: TagOptions, listener: Listener) -> "Tracks | None":
+def _tracks(options: TagOptions, listener: Listener) -> "Sequence[Track]":
     if not options.tracks:
-        return None
-    from geotagger.estimate.tracks import Tracks
+        return ()
     from geotagger.tracks import load_tracks
 
-    return Tracks(load_tracks(options.tracks, listener.note))
+    return load_tracks(options.tracks, listener.note)
 
 
 def _existing(path: str) -> str:

@@ -23,7 +23,7 @@ from geotagger.index.estimates import Placed
 from geotagger.index.photos import Fixes, Known
 from geotagger.tag.network import Said
 from geotagger.tag.options import TagOptions
-from geotagger.tag.outcome import UNCHANGED, Outcome, Report, Status
+from geotagger.tag.outcome import UNCHANGED, UNREADABLE_POSITION, Outcome, Report, Status
 from geotagger.tag.reading import GPS_ERROR_KM, is_lasting
 from geotagger.tag.survey import VANISHED, Survey
 from geotagger.tag.writing import Job
@@ -220,6 +220,10 @@ def _settle(context: Context, member: Member, estimate: Estimate | None, is_open
             known.rung or "", "its sidecar has a position"
         )
         context.report(as_it_is(known, "kept", reason if is_open else UNCHANGED))
+        return None
+    if known.facts is not None and known.facts.unreadable_position is not None:
+        reason = f"names a place that cannot be read ({known.facts.unreadable_position}); left alone"
+        context.report(as_it_is(known, "kept", reason, UNREADABLE_POSITION))
         return None
     if known.facts is not None and known.facts.not_a_photo and not options.all_images:
         reason = f"does not look like a photograph: {known.facts.not_a_photo}"

@@ -51,7 +51,7 @@ def _context(stage: Stage, found: Survey, fixes: Fixes, rethink: bool) -> Contex
         report=stage.report,
         in_scope=stage.in_scope,
         root_path=stage.root.path,
-        tracks=stage.clocks.tracks,
+        tracks=stage.tracks,
         min_confidence=prepared.min_confidence,
         rethink=rethink,
         table=None if stage.pack is None else stage.pack.cells,

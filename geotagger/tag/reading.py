@@ -5,7 +5,7 @@ that stand in the files. Reads photos, writes the index, looks at no pixels.
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from geotagger.archive import fingerprint
@@ -18,7 +18,7 @@ from geotagger.index.estimates import Placed, Written
 from geotagger.index.photos import Record
 from geotagger.index.roots import Root
 from geotagger.marks import Mark
-from geotagger.metadata import FoundPosition, sidecar_positions
+from geotagger.metadata import FoundPosition, sidecar_positions, unreadable_sidecar_position
 from geotagger.photo.facts import read_facts
 from geotagger.photo.values import Facts, GpsFix
 from geotagger.tag.outcome import Outcome, Report
@@ -66,6 +66,9 @@ def _look(change: Change, sidecar_folders: Sequence[str]) -> tuple[Change, _Look
     try:
         facts = read_facts(entry.path)
         beside = sidecar_positions(entry.path, sidecar_folders)
+        if facts.fix is None and facts.unreadable_position is None and not beside:
+            unreadable = unreadable_sidecar_position(entry.path, sidecar_folders)
+            facts = replace(facts, unreadable_position=unreadable)
         record = Record(entry, facts, fingerprint=fingerprint(entry.path))
     except PhotoError as error:
         return change, _Look(Record(entry, error=str(error)), None)

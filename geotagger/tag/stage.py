@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from threading import Event
 from typing import TYPE_CHECKING
 
@@ -14,11 +15,13 @@ from geotagger.tag.network import Network
 from geotagger.tag.options import TagOptions
 from geotagger.tag.outcome import Outcome, Report, Tally
 from geotagger.tag.profile import Profile
+from geotagger.tag.recorded import tracks_in_force
 
 if TYPE_CHECKING:
     from geotagger.estimate.tracks import Tracks
     from geotagger.model.pack import ModelPack
     from geotagger.tag.clocks import Clocks
+    from geotagger.tracks import Track
 
 
 @dataclass(frozen=True)
@@ -40,8 +43,8 @@ class Listener:
 @dataclass
 class Stage:
     """`below` are the places that were asked for, inside `root`; `told` what the owner says is to be
-    added to cameras' clocks, `recorded` the tracks; `pack`, `network` and `model_id` are None without
-    a model."""
+    added to cameras' clocks, `given` the tracks of this run; `pack`, `network` and `model_id` are None
+    without a model."""
 
     index: Index
     run: Run
@@ -51,7 +54,7 @@ class Stage:
     listener: Listener
     tally: Tally
     told: Mapping[str, float]
-    recorded: "Tracks | None"
+    given: "Sequence[Track]"
     pack: "ModelPack | None"
     network: Network | None
     model_id: int | None
@@ -61,13 +64,17 @@ class Stage:
     def readers(self) -> int:
         return self.options.readers or usable_cores()
 
+    @cached_property
+    def tracks(self) -> "Tracks":
+        """Those of this run and of earlier ones."""
+        return tracks_in_force(self.index, self.root.id, self.given)
+
     @property
     def clocks(self) -> "Clocks":
         # imported here: a run with nothing to do has no use for arrays
-        from geotagger.estimate.tracks import Tracks
         from geotagger.tag.clocks import Clocks
 
-        return Clocks(self.told, self.recorded or Tracks())
+        return Clocks(self.told, self.tracks)
 
     def report(self, outcome: Outcome) -> None:
         self.tally.add(outcome)

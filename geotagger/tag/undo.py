@@ -190,7 +190,18 @@ def forget_estimates(
             for outcome in take_out(group, ()).values():
                 if outcome is not None:
                     tell(outcome)
+        if index is not None and not dry_run:
+            _forget_tracks(index, places)
     return tally
+
+
+def _forget_tracks(index: Index, places: Sequence[str]) -> None:
+    """Where photos of these places were is in the tracks, too, of archives that are to be forgotten whole."""
+    whole = {root.id for root in index.roots.all() if is_at_or_below(root.path, places)}
+    concerned = [track for track in index.tracks.listed() if track.root_id in whole]
+    index.tracks.forget(concerned)
+    for root_id in {track.root_id for track in concerned}:
+        index.learned.forget(root_id, SETTLED)
 
 
 def _forgotten(

@@ -4,11 +4,13 @@ Works from the index: its facts, fixes and posteriors, what was learned, and the
 that run. Writes nothing.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from geotagger.archive import is_at_or_below
 from geotagger.errors import UsageError
 from geotagger.estimate.explain import Explanation, explain
 from geotagger.estimate.tracks import Tracks
@@ -19,7 +21,9 @@ from geotagger.tag.network import choose_pack
 from geotagger.tag.options import TagOptions
 from geotagger.tag.outings import Context, Member, beyond, grouped, observation_of
 from geotagger.tag.prepared import prepare
+from geotagger.tag.recorded import tracks_in_force
 from geotagger.tag.survey import Survey
+from geotagger.tracks import Track
 
 _REMEMBERED = ("within_km", "min_confidence", "precision", "certainty", "habits", "time_zone",
                "sequence", "reference", "all_images")  # fmt: skip
@@ -61,7 +65,7 @@ def why(
     model_id = None if met is None else int(met[0])
     if options.reference:
         note("the run compared pictures with your geotagged ones (--reference); here they are left out")
-    spoke = _tracks([*map(Path, arguments.get("tracks") or ()), *tracks], run, note)
+    spoke = _tracks(index, asked.root_id, [*map(Path, arguments.get("tracks") or ()), *tracks], run, note)
     options = replace(options, within_km=within_km or options.within_km, model=model)
     fixes = index.photos.fixes(asked.root_id)
     prepared = prepare(index, asked.root_id, fixes, options, keep=False)
@@ -108,15 +112,23 @@ def _run_of(index: Index, asked: Known) -> Run | None:
     return tagging[0] if tagging else None
 
 
-def _tracks(paths: Sequence[Path], run: Run | None, note: Callable[[str], None]) -> Tracks:
+def _tracks(
+    index: Index, root_id: int, paths: Sequence[Path], run: Run | None, note: Callable[[str], None]
+) -> Tracks:
+    """Those that are remembered of the archive, and those at `paths` that are there."""
+    remembered = [track.path for track in index.tracks.listed(root_id)]
     there = []
     for path in dict.fromkeys(paths):
-        if run is not None and not path.exists() and str(path) in run.arguments.get("tracks", ()):
-            note(f"{path}: run {run.name} used this track, which is gone; --track says where it is now")
-        else:
+        if path.exists():
             there.append(path)
-    if not there:
-        return Tracks()
-    from geotagger.tracks import load_tracks
+        elif not any(is_at_or_below(one, [os.path.abspath(path)]) for one in remembered):
+            if run is None or str(path) not in run.arguments.get("tracks", ()):
+                there.append(path)  # reading it says what is wrong
+                continue
+            note(f"{path}: run {run.name} used this track, which is gone; --track says where it is now")
+    given: Sequence[Track] = ()
+    if there:
+        from geotagger.tracks import load_tracks
 
-    return Tracks(load_tracks(there, note))
+        given = load_tracks(there, note)
+    return tracks_in_force(index, root_id, given)

@@ -84,7 +84,7 @@ def _track_in(path: Path, file: IO[bytes], on_problem: Callable[[str], None]) ->
     track = clean_track(path.name, *as_arrays(points))
     if track is None:
         raise SourceError(f"{path}: not one point in it has a place and a time; no place was taken from it")
-    return replace(track, digest=_digest(file))
+    return replace(track, digest=_digest(file), path=os.path.abspath(path))
 
 
 def _points_in(

@@ -28,7 +28,7 @@ _FARTHEST_S = 5e10
 class Track:
     """One device's points, ordered by time: utc POSIX seconds, lat and lng degrees, error_km at 68 %,
     float64 (n,) each. `digest` is the hash of the bytes of the file that it was read from (xxh3, 128 bits, in
-    hexadecimal), "" where it is from no file."""
+    hexadecimal), `path` where that file was, absolute; both "" where it is from no file."""
 
     name: str
     utc: FloatArray
@@ -36,6 +36,7 @@ class Track:
     lng: FloatArray
     error_km: FloatArray
     digest: str = ""
+    path: str = ""
 
 
 def clean_track(

@@ -2,12 +2,15 @@
 
 `life` has a home, a place of work, weekends about and holidays far away; `commuter` two places, bursts
 and few long journeys; `pair` shares two cameras that do not always travel together; `traveller` takes
-few photos, hardly two in one place; `driver` is on the road for weeks. None is drawn from the
+few photos, hardly two in one place; `driver` is on the road for weeks; `family` has two phones and a
+camera that goes with either; `flyer` is in another city every other week; `changer` buys a new phone;
+`misset` carries a camera that stays on the time of home. None is drawn from the
 model of docs/evidence.md: steps, pauses and tails come from other families, so that certainties
 have something to fail on.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -146,12 +149,89 @@ def driver(seed: int, days: int = 60) -> list[Sighting]:
     return sightings
 
 
+def family(seed: int, days: int = 300) -> list[Sighting]:
+    """Two phones that live their own days in one town, a camera without offsets that one of them carries, and
+    holidays that they share, or that one takes alone."""
+    rng = np.random.default_rng(seed)
+    home = HOMES[seed % len(HOMES)]
+    haunts = [[_beside(rng, home, float(rng.lognormal(1.8, 1.0))) for _ in range(4)] for _ in range(2)]
+    sightings: list[Sighting] = []
+    left, abroad, goes = 0, home, (True, True)
+    for day in range(days):
+        if left == 0 and rng.random() < 0.05:
+            left, abroad = int(rng.integers(2, 11)), _beside(rng, home, float(rng.lognormal(6.0, 1.3)))
+            alone = int(rng.integers(2))
+            goes = (True, True) if rng.random() < 0.6 else (alone == 0, alone == 1)
+        away, left = left > 0, max(left - 1, 0)
+        day_of = _beside(rng, abroad, float(rng.exponential(8.0)))
+        for person in range(2):
+            out = away and goes[person]
+            base = day_of if out else haunts[person][int(rng.integers(4))]
+            if rng.random() < (0.7 if out else 0.2):
+                _roam(rng, sightings, day, base, f"phone {person}", True, 1.5 if out else 0.5)
+            if rng.random() < (0.5 if out else 0.02):
+                _roam(rng, sightings, day, base, "camera", False, 1.5)
+    return sightings
+
+
+def flyer(seed: int, days: int = 400) -> list[Sighting]:
+    """Home every other week; between, two or three days in one of a dozen far cities, some more than once."""
+    rng = np.random.default_rng(seed)
+    home = HOMES[seed % len(HOMES)]
+    cities = [_beside(rng, home, float(rng.uniform(300, 9000))) for _ in range(12)]
+    sightings: list[Sighting] = []
+    day = 0
+    while day < days:
+        for _ in range(int(rng.integers(4, 12))):
+            if rng.random() < 0.25:
+                _roam(
+                    rng, sightings, day, _beside(rng, home, float(rng.exponential(4.0))), "phone", True, 0.4
+                )
+            day += 1
+        city = cities[min(int(rng.geometric(0.15)) - 1, 11)]
+        for _ in range(int(rng.integers(1, 4))):
+            if rng.random() < 0.6:
+                _roam(
+                    rng, sightings, day, _beside(rng, city, float(rng.exponential(3.0))), "phone", True, 0.8
+                )
+            day += 1
+    return sightings
+
+
+def changer(seed: int) -> list[Sighting]:
+    """A life whose phone is another one from its middle on."""
+    photos = life(seed)
+    half = len(photos) // 2
+    return [replace(p, clocked=replace(p.clocked, camera="new phone")) if n >= half else p
+            for n, p in enumerate(photos)]  # fmt: skip
+
+
+def misset(seed: int) -> list[Sighting]:
+    """A life in which every third outing is taken with a camera that writes the time and the offset of home,
+    wherever it is."""
+    photos = life(seed)
+    offset = photos[0].clocked.offset or timedelta(0)
+    turned = []
+    for p in photos:
+        c = p.clocked
+        if c.local is not None and c.offset is not None and c.local.toordinal() % 3 == 0:
+            p = replace(
+                p, clocked=replace(c, local=c.local - c.offset + offset, offset=offset, camera="camera")
+            )
+        turned.append(p)
+    return turned
+
+
 PEOPLE: Mapping[str, Callable[[int], list[Sighting]]] = {
     "life": life,
     "commuter": commuter,
     "pair": pair,
     "traveller": traveller,
     "driver": driver,
+    "family": family,
+    "flyer": flyer,
+    "changer": changer,
+    "misset": misset,
 }
 
 

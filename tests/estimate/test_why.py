@@ -95,6 +95,9 @@ def test_why_weighs_the_tracks_of_the_run_and_says_which_is_gone(
     assert same_place(told, said[name])
     moved = track.rename(tmp_path / "elsewhere.gpx")
     assert run("why", str(scene.folder / name), *index, "--json") == 0
+    assert same_place(jsons(capsys)[0], said[name])
+    assert run("tracks", "--forget", "walk.gpx", *index) == 0
+    assert run("why", str(scene.folder / name), *index, "--json") == 0
     spoken = capsys.readouterr()
     assert "walk.gpx" in spoken.err
     assert json.loads(spoken.out)["rung"] == "neighbours"

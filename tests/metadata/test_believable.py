@@ -11,7 +11,7 @@ from geotagger.geo import is_believable
 from geotagger.metadata import Position, verify
 from geotagger.metadata.source import Held
 from geotagger.metadata.xmp import position_of
-from geotagger.photo.position import gps_fix
+from geotagger.photo.position import told_position
 from geotagger.photo.tags import read_tags
 from tests.metadata.conftest import ESTIMATE
 
@@ -30,7 +30,7 @@ directories = st.fixed_dictionaries(
 @given(directories)
 def test_both_readers_of_gps_directories_see_the_same_position(gps: dict[int, Any]) -> None:
     block = piexif.dump({"GPS": gps})[6:]
-    fix, _ = gps_fix(read_tags(block), None)
+    fix = told_position(read_tags(block), None).fix
     found = verify.position_in(Held(block))
     assert (fix is None) == (found is None)
     if fix is not None and found is not None:

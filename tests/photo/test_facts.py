@@ -11,7 +11,7 @@ from geotagger.marks import Mark, processing_method
 from geotagger.photo.facts import read_facts
 from geotagger.photo.moment import offset_of
 from geotagger.photo.tags import read_tags
-from geotagger.photo.xmp import xmp_degrees, xmp_moment, xmp_text
+from geotagger.photo.xmp import xmp_moment, xmp_position, xmp_text
 
 from .pictures import exif, jpeg, place, quarters, tiff_block, with_exif
 
@@ -151,7 +151,8 @@ def test_a_position_that_cannot_be_is_no_fix_and_a_problem(
 ) -> None:
     facts = read_facts(with_exif(tmp_path, exif(gps=gps)))
     assert facts.fix is None
-    assert any(told in problem for problem in facts.problems)
+    assert any(told in problem for problem in (*facts.problems, facts.unreadable_position or ""))
+    assert (facts.unreadable_position is None) == (told == "0, 0")
 
 
 def test_unused_seconds_of_zero_over_zero_count_as_none(tmp_path: Path) -> None:
@@ -224,8 +225,7 @@ PACKET = (
 
 
 def test_xmp_properties_are_found_as_attribute_and_as_element() -> None:
-    assert xmp_degrees(xmp_text(PACKET, "exif:GPSLatitude")) == pytest.approx(47 + 33.5 / 60)
-    assert xmp_degrees(xmp_text(PACKET, "exif:GPSLongitude")) == pytest.approx(-(8 + 30.5 / 60))
+    assert xmp_position(PACKET) == pytest.approx((47 + 33.5 / 60, -(8 + 30.5 / 60)))
     taken = xmp_moment(xmp_text(PACKET, "xmp:CreateDate"))
     assert taken is not None
     assert taken.local == datetime(2015, 6, 29, 14, 12, 41, 250_000)

@@ -25,6 +25,8 @@ _CHANGING = (
     "utime",
 )
 
+_WRITING = ("begin", "commit", "insert", "update", "delete", "create", "alter", "pragma user_version =")
+
 
 class Killer:
     """Counts steps; kills the process at step `at`. `after`: let the step happen first."""
@@ -82,7 +84,7 @@ def _count_statements(killer: Killer) -> None:
 
     class Counted(sqlite3.Connection):
         def execute(self, sql: str, *args: Any) -> sqlite3.Cursor:
-            if sql.lstrip().lower().startswith(("begin", "commit", "insert", "update", "delete")):
+            if sql.lstrip().lower().startswith(_WRITING):
                 return killer.counted(super().execute)(sql, *args)  # type: ignore[no-any-return]
             return super().execute(sql, *args)
 

@@ -46,6 +46,7 @@ def test_a_track_given_later_improves_what_neighbours_said(geotagger: Geotagger,
     second = geotagger("tag", scene.folder, "--track", track, "--json").by_name()
     assert {(second[n]["status"], second[n]["rung"]) for n in scene.stripped} == {("written", "track")}
     geotagger("undo", "2", "--yes")
+    geotagger("tracks", "--forget", track)
     third = geotagger("tag", scene.folder, "--json").by_name()
     assert {third[name]["rung"] for name in scene.stripped} == {"neighbours"}
 

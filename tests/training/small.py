@@ -8,8 +8,9 @@ from pathlib import Path
 from geotagger.cells import CellTable
 from tests.training.places import make_world
 from training import stages
-from training.fitting import is_first, join_processes, train
-from training.loop import Settings
+from training.fit.loop import Settings
+from training.fit.processes import is_first, join_processes
+from training.fitting import train
 from training.stages import Asked, Run
 
 RECIPE = {

@@ -192,3 +192,17 @@ def test_help_starts_without_torch() -> None:
         "assert not heavy, heavy\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("words", [("train", ".", "--out", "made"), ("evaluate", "--labels", "places.csv")])
+def test_a_strangers_folder_called_training_is_told_in_one_line(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    (tmp_path / "training").mkdir()
+    (tmp_path / "training/__init__.py").write_text("")
+    done = subprocess.run(
+        [sys.executable, "-m", "geotagger", *words], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert f"{tmp_path / 'training'}: is found in place of geotagger's own folder" in line

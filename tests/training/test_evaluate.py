@@ -10,7 +10,7 @@ from rich.console import Console
 from geotagger.cells import CellTable, ids_of_tokens
 from geotagger.errors import SourceError
 from training.accuracy import PUBLISHED, ceilings, fit_temperature, published_for, score
-from training.evaluate import ceiling_report, load_labels
+from training.pack.evaluate import ceiling_report, load_labels
 
 # FACTS.md: % within 1 / 25 / 200 / 750 / 2500 km; truth's own cell, nearest class position
 CEILINGS = {
@@ -106,8 +106,8 @@ def test_a_report_is_told_as_lines_tables_and_json(
 ) -> None:
     import json
 
-    from training.plots import picture_of_report
-    from training.rendering import plain_lines, record_of, save_report, show, tables_of
+    from training.pack.plots import picture_of_report
+    from training.pack.rendering import plain_lines, record_of, save_report, show, tables_of
 
     labels = load_labels(shared_data / "reference/testsets/im2gps-237.csv")
     report = ceiling_report(published_cells, labels, "rn101-5k500")
@@ -130,15 +130,15 @@ def test_a_model_is_evaluated_without_the_extra_train() -> None:
     program = (
         "import sys\n"
         "sys.modules |= dict.fromkeys(('torch', 'pyarrow', 'matplotlib', 'fsspec', 'urllib3'))\n"
-        "import training.evaluate, training.rendering, training.plots\n"
+        "import training.pack.evaluate, training.pack.rendering, training.pack.plots\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_pictures_are_drawn(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="matplotlib is not installed")
-    from training.evaluate import Report
-    from training.plots import picture_of_report
+    from training.pack.evaluate import Report
+    from training.pack.plots import picture_of_report
 
     rng = np.random.default_rng(0)
     errors, lat, lng = rng.lognormal(4, 2, 200), rng.uniform(-60, 60, 200), rng.uniform(-180, 180, 200)
@@ -153,7 +153,7 @@ def test_pictures_are_drawn(tmp_path: Path) -> None:
 
 def test_the_map_knows_land_from_sea_and_keeps_areas() -> None:
     pytest.importorskip("matplotlib", reason="matplotlib is not installed")
-    from training.worldmap import equal_earth, land
+    from training.pack.worldmap import equal_earth, land
 
     lat, lng, is_land = land()
     where = {(a, b): v for a, b, v in zip(lat.ravel(), lng.ravel(), is_land.ravel(), strict=True)}
@@ -172,7 +172,7 @@ def test_the_map_knows_land_from_sea_and_keeps_areas() -> None:
 def test_a_partition_with_polar_and_date_line_cells_is_drawn(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="matplotlib is not installed")
     from geotagger.partition import Thresholds, partition
-    from training.plots import picture_of_cells
+    from training.pack.plots import picture_of_cells
 
     lat = np.array([-90.0, -70.0, 89.0, 0.0, 1.0, 48.0])
     lng = np.array([0.0, 100.0, 10.0, 179.99, -179.99, 2.0])
@@ -190,9 +190,9 @@ def test_a_labelled_set_with_images_is_measured_and_calibrates_the_pack(tmp_path
     from geotagger.model.preprocessing import Preprocessing
     from geotagger.partition import Thresholds, partition
     from tests.training.places import PLACES, picture, style_of
-    from training.evaluate import evaluate_labels
-    from training.export import network_writer
-    from training.networks import build
+    from training.fit.networks import build
+    from training.pack.evaluate import evaluate_labels
+    from training.pack.export import network_writer
 
     lat, lng = (np.array([place[i] for place in PLACES]) for i in (1, 2))
     table = partition(lat, lng, Thresholds(1, 1, max_level=8))

@@ -19,7 +19,7 @@ from geotagger.index import open_index
 from geotagger.model.pack import find_pack
 from geotagger.photo.facts import read_facts
 from tests.training.places import make_unseen, make_world, picture, style_of
-from training.own_photos import geotagged
+from training.data.own_photos import geotagged
 from training.stages import Asked, list_photos
 
 ROOT = Path(__file__).parents[2]

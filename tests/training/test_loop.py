@@ -17,17 +17,18 @@ from geotagger.cells import CellTable, leaf_ids, parents  # noqa: E402
 from geotagger.errors import TrainingError  # noqa: E402
 from geotagger.geo import distance_km, unit_vectors  # noqa: E402
 from tests.training import small  # noqa: E402
-from training import checkpoint, fitting  # noqa: E402
-from training.feeding import MicroBatches, Plan, epoch_order  # noqa: E402
-from training.loop import learning_rate  # noqa: E402
-from training.objectives import (  # noqa: E402
+from training import fitting  # noqa: E402
+from training.fit import checkpoint  # noqa: E402
+from training.fit.feeding import MicroBatches, Plan, epoch_order  # noqa: E402
+from training.fit.loop import learning_rate  # noqa: E402
+from training.fit.objectives import (  # noqa: E402
     Objective,
     arcs_km,
     class_vectors,
     haversine_targets,
     within,
 )
-from training.recipe import preset  # noqa: E402
+from training.fit.recipe import preset  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = [sys.executable, "-m", "tests.training.small"]
@@ -133,7 +134,7 @@ def test_a_disk_that_fills_leaves_the_last_good_checkpoint(work: Path) -> None:
     program = (
         "import resource, signal, sys\n"
         "from pathlib import Path\n"
-        "from training import checkpoint\n"
+        "from training.fit import checkpoint\n"
         "import torch\n"
         "folder, me = Path(sys.argv[1]), checkpoint.Identity('n', 2, 'c', 'r')\n"
         "state = {'model': {'w': torch.arange(100_000.)}, 'ema': None, 'optimizer': {}}\n"
@@ -160,7 +161,7 @@ def test_a_disk_that_fills_leaves_the_last_good_checkpoint(work: Path) -> None:
 
 
 def test_a_gpu_out_of_memory_says_which_batch_fits(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from training.networks import Classifier
+    from training.fit.networks import Classifier
 
     real = Classifier.forward
 
@@ -200,9 +201,9 @@ def test_no_photo_in_any_cell_is_told(work: Path) -> None:
 
 
 def test_processes_that_cannot_share_a_batch_are_told(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.loop.dist.is_initialized", lambda: True)
-    monkeypatch.setattr("training.loop.dist.get_rank", lambda: 0)
-    monkeypatch.setattr("training.loop.dist.get_world_size", lambda: 3)
+    monkeypatch.setattr("training.fit.loop.dist.is_initialized", lambda: True)
+    monkeypatch.setattr("training.fit.loop.dist.get_rank", lambda: 0)
+    monkeypatch.setattr("training.fit.loop.dist.get_world_size", lambda: 3)
     with pytest.raises(TrainingError, match="4 micro-batches of 4, which 3 processes cannot share evenly"):
         small.fit(work)
 

@@ -14,9 +14,9 @@ from geotagger.model.importing import import_checkpoint  # noqa: E402
 from geotagger.model.manifest import Manifest  # noqa: E402
 from geotagger.model.pack import ModelPack, write_pack  # noqa: E402
 from geotagger.model.preprocessing import Preprocessing  # noqa: E402
-from training.export import head_writer, network_writer  # noqa: E402
-from training.from_pack import classifier_of, with_classes  # noqa: E402
-from training.networks import NAMES, build, published_name  # noqa: E402
+from training.fit.from_pack import classifier_of, with_classes  # noqa: E402
+from training.fit.networks import NAMES, build, published_name  # noqa: E402
+from training.pack.export import head_writer, network_writer  # noqa: E402
 
 PARENTS = [torch.arange(12) // 4, torch.arange(12) // 6]
 

@@ -17,8 +17,8 @@ import s3fs  # noqa: E402
 
 from geotagger.errors import TrainingError  # noqa: E402
 from tests.training.test_shards import PHOTOS, write  # noqa: E402
-from training import remote  # noqa: E402
-from training.shards import ShardSet  # noqa: E402
+from training.data import remote  # noqa: E402
+from training.data.shards import ShardSet  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of boto, moto and werkzeug
 

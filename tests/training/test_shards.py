@@ -18,10 +18,10 @@ pytest.importorskip("urllib3", reason='urllib3 is not installed: pip install "ge
 
 from geotagger.errors import TrainingError, UnreadablePhotoError
 from tests.training.places import picture, style_of
-from training import remote
-from training.images import evaluation_crop, training_crop, training_jpeg
-from training.shard_writer import write_shards
-from training.shards import Manifest, ShardSet, index_of, read_manifest
+from training.data import remote
+from training.data.images import evaluation_crop, training_crop, training_jpeg
+from training.data.shard_writer import write_shards
+from training.data.shards import Manifest, ShardSet, index_of, read_manifest
 
 PLAN = Manifest("list 1", short_side=64, rows_a_shard=10)
 

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from geotagger.errors import SourceError
-from training.rows import SCHEMA
+from training.data.rows import SCHEMA
 
 _ORIGINAL = [
     "id",

@@ -11,12 +11,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from training.accuracy import THRESHOLDS_KM, Score
-from training.evaluate import Report
+from training.pack.evaluate import Report
 
 if TYPE_CHECKING:
     # a model is evaluated without the extra `train`, too
-    from training.recipe import Recipe
-    from training.rows import Summary
+    from training.data.rows import Summary
+    from training.fit.recipe import Recipe
 
 _SHARD_BYTES_A_PIXEL = 0.45
 """JPEG of quality 90, photographs; the long side is 4/3 of the short one on average."""

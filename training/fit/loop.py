@@ -22,15 +22,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from geotagger.errors import TrainingError
-from training import checkpoint
 from training.accuracy import THRESHOLDS_KM
-from training.checkpoint import Identity
-from training.feeding import InOrder, MicroBatches, Pictures, Plan, loader
-from training.networks import Classifier
-from training.objectives import Objective, within
-from training.recipe import Recipe
-from training.runlog import RunLog, Say
-from training.shards import ShardSet
+from training.data.shards import ShardSet
+from training.fit import checkpoint
+from training.fit.checkpoint import Identity
+from training.fit.feeding import InOrder, MicroBatches, Pictures, Plan, loader
+from training.fit.networks import Classifier
+from training.fit.objectives import Objective, within
+from training.fit.recipe import Recipe
+from training.fit.runlog import RunLog, Say
 
 
 @dataclass(frozen=True)

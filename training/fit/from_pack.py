@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from geotagger.errors import TrainingError
 from geotagger.model.pack import ModelPack
-from training.networks import Classifier
+from training.fit.networks import Classifier
 
 _STATISTICS = {3, 4}  # inputs of BatchNormalization that are measured, not learned
 

@@ -21,7 +21,7 @@ import xxhash
 from numpy.typing import NDArray
 
 from geotagger.errors import TrainingError
-from training import remote
+from training.data import remote
 
 ROWS_A_SHARD = 2048
 _TRIES = 3

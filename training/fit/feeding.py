@@ -16,8 +16,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from geotagger.errors import TrainingError
-from training.images import evaluation_crop, training_crop
-from training.shards import ShardSet
+from training.data.images import evaluation_crop, training_crop
+from training.data.shards import ShardSet
 
 _WINDOW = 64
 """Shards shuffled into each other: what a reader touches at a time, so that disks and caches keep up."""

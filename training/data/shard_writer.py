@@ -22,9 +22,9 @@ import xxhash
 
 from geotagger.engine.cores import usable_cores
 from geotagger.errors import TrainingError, UnreadablePhotoError
-from training import remote
-from training.images import training_jpeg
-from training.shards import MANIFEST, Manifest, Shard, index_of, sha256_of, write_whole
+from training.data import remote
+from training.data.images import training_jpeg
+from training.data.shards import MANIFEST, Manifest, Shard, index_of, sha256_of, write_whole
 
 _JOURNAL = "shards.jsonl"
 _UNREACHABLE_IN_A_ROW = 20

@@ -16,9 +16,9 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from geotagger.model.preprocessing import Preprocessing
-from training.from_pack import nodes_for
-from training.networks import Classifier
-from training.recipe import Recipe
+from training.fit.from_pack import nodes_for
+from training.fit.networks import Classifier
+from training.fit.recipe import Recipe
 
 _OPSET = 17
 Writer = Callable[[Path], None]

@@ -19,9 +19,9 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from geotagger.errors import SourceError, UnreadablePhotoError
-from training import remote, yfcc
-from training.columns import columns_of
-from training.rows import SCHEMA
+from training.data import remote, yfcc
+from training.data.columns import columns_of
+from training.data.rows import SCHEMA
 
 Problem = Callable[[str, str], None]
 
@@ -88,7 +88,7 @@ def open_source(name: str, *, min_accuracy: int = 1, problem: Problem | None = N
 
 def index_source(path: Path | None) -> Source:
     """The owner's own photos with a position of their own, as geotagger's index remembers them."""
-    from training.own_photos import geotagged
+    from training.data.own_photos import geotagged
 
     return Source(
         str(path or "index"),

@@ -18,11 +18,11 @@ from geotagger.errors import TrainingError
 from geotagger.model.pack import ModelPack
 from geotagger.photo.decode import Picture
 from geotagger.photo.prepare import prepare
-from training.loop import Labelled, learning_rate
-from training.objectives import Objective
-from training.recipe import Recipe
-from training.runlog import Say
-from training.shards import ShardSet
+from training.data.shards import ShardSet
+from training.fit.loop import Labelled, learning_rate
+from training.fit.objectives import Objective
+from training.fit.recipe import Recipe
+from training.fit.runlog import Say
 
 FloatArray = NDArray[np.float32]
 _CHUNK = 256

@@ -74,7 +74,7 @@ def load_labels(path: Path) -> Labels:
 
     Raises SourceError naming the line that cannot be a place.
     """
-    from training.columns import columns_of
+    from training.data.columns import columns_of
 
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -135,7 +135,7 @@ def report_of(
     problems: tuple[tuple[str, str], ...] = (),
 ) -> Report:
     """Every figure for probabilities (n, classes) that a pack gave for labelled photos."""
-    from training.regions import regions_of
+    from training.pack.regions import regions_of
 
     table = pack.cells
     heat = pack.temperature if temperature is None else temperature

@@ -10,8 +10,8 @@ import numpy as np
 
 from geotagger.cells import CellTable, levels, points_within
 from training.accuracy import THRESHOLDS_KM
-from training.evaluate import Report
-from training.worldmap import INK, LAND, LINES, equal_earth, world
+from training.pack.evaluate import Report
+from training.pack.worldmap import INK, LAND, LINES, equal_earth, world
 
 _EDGE_POINTS = 9
 _VISIBLE = 0.02

@@ -1,0 +1,298 @@
+"""Whether certainties hold, with one known place as with thousands: one command, one table.
+
+    python -m benchmarks.certainty ../shared/data [--only singles days few] [--seeds 3] [--people 2]
+
+Archives: photos/dog-signs, photos/pigallery2 with its tracks, the ten of archives/ (pooled: each alone is
+too small for a verdict) and people who do not exist (tests/estimate/archives.py). Ways of hiding: single
+photos and whole days, 30 % each; and all but K of 60 photos, drawn from the whole archive (thinned) or one
+after the other (contiguous). Of each: what was stated and what lay inside, the same of what `tag` would
+write, medians beside copying the photo nearest in time and beside PhotoPrism's rule where that answers,
+the Brier score of the stated confidence and the log density of the truth. Standard errors: bootstrap over
+trials.
+
+Priors were fitted on dog-signs, the small archives with odd numbers and people below 1000; the rows
+marked * took part in that.
+"""
+
+import argparse
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.sequences import real_archives
+from geotagger.estimate.clock import Clocked
+from geotagger.estimate.evaluation import OURS, Hidden, Setting, Sighting, evaluate_archive
+from geotagger.estimate.tracks import Tracks
+from tests.estimate.archives import PEOPLE
+
+FloatArray = NDArray[np.float64]
+
+KNOWN = (1, 3, 5, 10, 30)
+WINDOW = 60
+LAGS = (("< 1 h", 3600.0), ("< 1 day", 86400.0), ("< 30 days", 30 * 86400.0), ("more", np.inf))
+BASE_RATE = {600.0: 0.97, 3600.0: 0.98, 21600.0: 0.80, 86400.0: 0.48, np.inf: 0.32}
+"""How often a photo lay within 25 km of another at such a lag, over the small archives and dog-signs: what
+somebody states who knows nothing but the lag."""
+BASE_KM = 25.0
+_RESAMPLES = 200
+_LEAST_KM = 0.01
+_EARTH_KM2 = 5.1e8
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """`group` is the row of the table; archives of one group are pooled."""
+
+    group: str
+    name: str
+    sightings: Sequence[Sighting]
+    tracks: Tracks
+
+
+def archives(data: Path, people: int, first_person: int) -> Iterator[Archive]:
+    for name, sightings, tracks in real_archives(data):
+        yield Archive(name + ("*" if name == "dog-signs" else ""), name, sightings, tracks)
+    for n, path in enumerate(sorted((data / "archives").glob("*.csv"))):
+        group = "archives odd*" if n % 2 == 0 else "archives even"
+        yield Archive(group, path.stem, read_places(path), Tracks())
+    for kind, person in PEOPLE.items():
+        for n in range(people):
+            yield Archive(kind, f"{kind} {n}", person(first_person + n), Tracks())
+
+
+def read_places(path: Path) -> list[Sighting]:
+    """One of ../shared/data/archives; its places are rounded to 0.001 degrees."""
+    with path.open(newline="") as file:
+        return [
+            Sighting(
+                f"{n:05}",
+                Clocked(
+                    datetime.fromisoformat(row["taken"]),
+                    _offset(row["utc_offset"]),
+                    None,
+                    f"camera {row['camera']}" if row["camera"] else None,
+                    float(row["latitude"]),
+                    float(row["longitude"]),
+                ),
+            )
+            for n, row in enumerate(csv.DictReader(file))
+        ]
+
+
+def _offset(text: str) -> timedelta | None:
+    if not text:
+        return None
+    hours, minutes = text[1:].split(":")
+    offset = timedelta(hours=int(hours), minutes=int(minutes))
+    return -offset if text[0] == "-" else offset
+
+
+def all_but(
+    sightings: Sequence[Sighting], known: int, contiguous: bool, seed: int
+) -> tuple[list[Sighting], NDArray[np.bool_]] | None:
+    """Sixty photos, and which of them are hidden; None where the archive is too small to ask."""
+    rng = np.random.default_rng(1000 * seed + known)
+    placed = [n for n, s in enumerate(sightings) if s.clocked.latitude is not None and s.clocked.local]
+    placed.sort(key=lambda n: sightings[n].clocked.local or datetime.min)
+    size = min(WINDOW, len(placed))
+    if size < 2 * known or size < 8:
+        return None
+    if contiguous:
+        start = int(rng.integers(len(placed) - size + 1))
+        window = placed[start : start + size]
+    else:
+        window = [placed[n] for n in np.sort(rng.permutation(len(placed))[:size])]
+    hidden = np.ones(size, dtype=np.bool_)
+    hidden[rng.permutation(size)[:known]] = False
+    return [sightings[n] for n in window], hidden
+
+
+@dataclass(frozen=True)
+class Row:
+    """Hidden photos of one group and way, by trial."""
+
+    trials: Sequence[Sequence[Hidden]]
+
+    def columns(self) -> dict[str, FloatArray]:
+        """Of each answered photo; `trial` is the number of its trial."""
+        told = [(n, h) for n, trial in enumerate(self.trials) for h in trial if OURS in h.said]
+        values = [_values(n, h) for n, h in told]
+        names = list(_values(0, told[0][1])) if told else []
+        return {name: np.array([one[name] for one in values], dtype=np.float64) for name in names}
+
+
+def _values(trial: int, hidden: Hidden) -> dict[str, float]:
+    said = hidden.said[OURS]
+    error = hidden.error_km(OURS)
+    nearest = hidden.error_km("nearest")
+    rate = next(rate for lag, rate in BASE_RATE.items() if hidden.lag_s <= lag)
+    inside = float(error <= said.radius_km)
+    return {
+        "trial": float(trial),
+        "stated": said.confidence,
+        "inside": inside,
+        "error": error,
+        "nearest": nearest,
+        "photoprism": hidden.error_km("photoprism"),
+        "lag": hidden.lag_s,
+        "brier": (said.confidence - inside) ** 2,
+        "density": log_density(error, said.radius_km, said.confidence),
+        "base brier": (rate - float(nearest <= BASE_KM)) ** 2,
+        "base density": log_density(nearest, BASE_KM, rate),
+    }
+
+
+def log_density(error_km: float, radius_km: float, confidence: float) -> float:
+    """Natural log, per km², of the truth under what was stated: the confidence evenly inside the radius, the
+    rest outside, falling with the cube of the distance; one in a thousand anywhere on Earth."""
+    radius, p = max(radius_km, _LEAST_KM), min(max(confidence, 0.0), 1.0)
+    if not np.isfinite(error_km):
+        return float(np.log(1e-3 / _EARTH_KM2))
+    inside = p / (np.pi * radius**2)
+    outside = (1 - p) * radius / (2 * np.pi * max(error_km, radius) ** 3)
+    return float(np.log(0.999 * (inside if error_km <= radius else outside) + 1e-3 / _EARTH_KM2))
+
+
+def gap(columns: dict[str, FloatArray], chosen: NDArray[np.bool_]) -> tuple[float, float, int]:
+    """Stated minus inside in points over the chosen photos, its standard error, and how many there are."""
+    over, trial = 100 * (columns["stated"] - columns["inside"])[chosen], columns["trial"][chosen].astype(int)
+    if not len(over):
+        return np.nan, np.nan, 0
+    sums, counts = np.bincount(trial, over), np.bincount(trial)
+    sums, counts = sums[counts > 0], counts[counts > 0]
+    rng = np.random.default_rng(0)
+    drawn = rng.integers(len(sums), size=(_RESAMPLES, len(sums)))
+    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
+    single = float(over.std() / np.sqrt(len(over)))
+    return float(over.mean()), max(float(means.std()), single), len(over)
+
+
+HEADINGS = (
+    "archive", "way", "trials", "photos", "stated", "inside", "stated − inside", "written %", "stated",
+    "inside",
+    "stated − inside", "median km", "nearest", "where PP: ours", "PP", "Brier", "ln density",
+)  # fmt: skip
+
+
+def print_row(group: str, way: str, row: Row, line: float) -> None:
+    c = row.columns()
+    if not c:
+        return
+    everything = np.ones(len(c["stated"]), dtype=np.bool_)
+    written = c["stated"] >= line
+    over, error, _ = gap(c, everything)
+    over_w, error_w, n_w = gap(c, written)
+    answered = np.isfinite(c["photoprism"])
+    hidden = sum(map(len, row.trials))
+    cells = [
+        group, way, str(len(row.trials)), str(hidden), _percent(c["stated"]), _percent(c["inside"]),
+        f"{over:+.1f} ± {error:.1f}", f"{100 * n_w / hidden:.0f}", _percent(c["stated"][written]),
+        _percent(c["inside"][written]), f"{over_w:+.1f} ± {error_w:.1f}" if n_w else "–",
+        _km(c["error"]), _km(c["nearest"]), _km(c["error"][answered]), _km(c["photoprism"][answered]),
+        f"{c['brier'].mean():.3f}", f"{c['density'].mean():.2f}",
+    ]  # fmt: skip
+    print("| " + " | ".join(cells) + " |", flush=True)
+
+
+def print_few(rows: dict[tuple[str, str], Row], line: float) -> None:
+    """K ≤ 5, by lag and by certainty, beside the base rate of each lag."""
+    trials = [
+        t for (_, way), row in rows.items() if way.split()[0] in ("K=1", "K=3", "K=5") for t in row.trials
+    ]
+    c = Row(trials).columns()
+    if not c:
+        return
+    print("\nK ≤ 5, all archives\n\n| which | photos | stated | inside | stated − inside | written % |"
+          " inside | Brier | of the base rate | ln density | of the base rate |")  # fmt: skip
+    print("|---|---|---|---|---|---|---|---|---|---|---|")
+    kinds = [("all", np.ones(len(c["lag"]), dtype=np.bool_))]
+    least = 0.0
+    for name, most in LAGS:
+        kinds.append((name, (c["lag"] >= least) & (c["lag"] < most)))
+        least = most
+    for low in (0.0, 0.2, 0.4, 0.6, 0.8):
+        kinds.append((f"stated {low:.1f}–{low + 0.2:.1f}",
+                      (c["stated"] >= low) & (c["stated"] < low + 0.2 + (low == 0.8))))  # fmt: skip
+    for name, chosen in kinds:
+        over, error, n = gap(c, chosen)
+        if not n:
+            continue
+        written = chosen & (c["stated"] >= line)
+        print(
+            f"| {name} | {n} | {_percent(c['stated'][chosen])} | {_percent(c['inside'][chosen])} |"
+            f" {over:+.1f} ± {error:.1f} | {100 * written.sum() / n:.0f} | {_percent(c['inside'][written])} |"
+            f" {c['brier'][chosen].mean():.3f} | {c['base brier'][chosen].mean():.3f} |"
+            f" {c['density'][chosen].mean():.2f} | {c['base density'][chosen].mean():.2f} |",
+            flush=True,
+        )
+
+
+def _percent(values: FloatArray) -> str:
+    return f"{100 * values.mean():.1f}" if len(values) else "–"
+
+
+def _km(values: FloatArray) -> str:
+    return f"{np.median(values):.2f}" if len(values) else "–"
+
+
+def trials_of(archive: Archive, way: str, seeds: Sequence[int]) -> Iterator[list[Hidden]]:
+    """Of one archive; none where it has too few photos for the way."""
+    for seed in seeds:
+        if way in ("singles", "days"):
+            yield evaluate_archive(
+                archive.sightings, Setting(0.3, way == "days"), seed, tracks=archive.tracks
+            )
+        else:
+            asked = all_but(archive.sightings, int(way.split()[0][2:]), "contiguous" in way, seed)
+            if asked is not None:
+                yield evaluate_archive(asked[0], Setting(), seed, hidden=asked[1])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data", type=Path)
+    parser.add_argument(
+        "--only", nargs="+", choices=("singles", "days", "few"), default=["singles", "days", "few"]
+    )
+    parser.add_argument("--archives", nargs="+", help="only groups whose name begins so")
+    parser.add_argument("--known", nargs="+", type=int, default=KNOWN)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--people", type=int, default=2, help="how many of each kind; each is another trial")
+    parser.add_argument("--first-person", type=int, default=1000)
+    parser.add_argument("--line", type=float, default=0.5, help="from which certainty on `tag` writes")
+    asked = parser.parse_args()
+    ways = [way for way in ("singles", "days") if way in asked.only]
+    if "few" in asked.only:
+        ways += [f"K={k} {how}" for k in asked.known for how in ("thinned", "contiguous")]
+    groups: dict[str, list[Archive]] = {}
+    for one in archives(asked.data, asked.people, asked.first_person):
+        if not asked.archives or any(one.group.startswith(start) for start in asked.archives):
+            groups.setdefault(one.group, []).append(one)
+    print("| " + " | ".join(HEADINGS) + " |\n|" + "---|" * len(HEADINGS))
+    rows: dict[tuple[str, str], Row] = {}
+    for way in ways:
+        for group, members in groups.items():
+            # another person is another trial already: one seed each, unless few photos are asked for
+            trials = []
+            for n, member in enumerate(members):
+                seeds = [n] if group in PEOPLE and way in ("singles", "days") else range(asked.seeds)
+                trials += list(trials_of(member, way, seeds))
+            if trials:
+                rows[group, way] = Row(trials)
+                print_row(group, way, rows[group, way], asked.line)
+        pooled = [t for (_, other), row in rows.items() if other == way for t in row.trials]
+        if pooled and len(groups) > 1:
+            print_row("all", way, Row(pooled), asked.line)
+    if "few" in asked.only:
+        print_few(rows, asked.line)
+
+
+if __name__ == "__main__":
+    main()

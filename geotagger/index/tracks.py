@@ -1,0 +1,179 @@
+"""The recorded tracks that the owner gave once: for later runs, by root.
+
+Of each track the hash of its file and the points that may say something of the root's photos, in time;
+no others. Takes and gives tracks of the tracks room; what they say of a photo is not known here.
+"""
+
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from geotagger.index.store import Store, now, path_column, path_of, plain_text
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from geotagger.tracks import Track
+
+WHOLE_REACH_S = 86400.0
+"""All points that are as near in time to a photo are kept: a clock may yet be set right by some hours."""
+
+ENDS_REACH_S = 7 * 86400.0
+"""The last point before a photo and the first after it are kept when they are as near as this."""
+
+
+@dataclass(frozen=True, slots=True)
+class RememberedTrack:
+    """`points`: how many are kept. `first_utc`, `last_utc`: the span of the whole file, POSIX seconds."""
+
+    root_id: int
+    digest: str
+    name: str
+    path: str
+    added: str
+    first_utc: float
+    last_utc: float
+    points: int
+
+
+class RememberedTracks:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def listed(self, root_id: int | None = None) -> list[RememberedTrack]:
+        """Those of a root, or of all, without their points; in the order of time."""
+        rows = self._store.rows(
+            "select root_id, digest, name, path, added, first_utc, last_utc, points from tracks"
+            " where ? is null or root_id = ? order by root_id, first_utc, digest",
+            (root_id, root_id),
+        )
+        return [
+            RememberedTrack(root, digest, name, path_of(path), added, first, last, points)
+            for root, digest, name, path, added, first, last, points in rows
+        ]
+
+    def of_root(self, root_id: int) -> list["Track"]:
+        """Those of which points are kept."""
+        from geotagger.tracks import Track
+
+        rows = self._store.rows(
+            "select name, digest, path, places from tracks where root_id = ? and points > 0"
+            " order by first_utc, digest",
+            (root_id,),
+        )
+        tracks = []
+        for name, digest, path, places in rows:
+            utc, lat, lng, error_km = _unpacked(places)
+            tracks.append(Track(name, utc, lat, lng, error_km, digest, path_of(path)))
+        return tracks
+
+    def remember(self, root_id: int, tracks: Iterable["Track"]) -> None:
+        """Keeps tracks, as far as they are within reach of the photos of the root that are there or were;
+        what an older version of the same file said goes."""
+        import numpy as np
+
+        photos = np.array(
+            [
+                utc
+                for (utc,) in self._store.stream(
+                    "select utc from photos where root_id = ? and utc is not null order by utc", (root_id,)
+                )
+            ],
+            dtype=np.float64,
+        )
+        with self._store.batch():
+            for track in tracks:
+                near = within_reach(track.utc, photos)
+                columns = np.stack([track.utc, track.lat, track.lng, track.error_km])
+                self._store.execute(
+                    "delete from tracks where root_id = ? and (path = ? or digest = ?)",
+                    (root_id, path_column(track.path), track.digest),
+                )
+                self._store.execute(
+                    "insert into tracks (root_id, digest, name, path, added, first_utc, last_utc, points,"
+                    " places) values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (
+                        root_id,
+                        track.digest,
+                        plain_text(track.name),
+                        path_column(track.path),
+                        now(),
+                        float(track.utc[0]),
+                        float(track.utc[-1]),
+                        int(near.sum()),
+                        _packed(columns[:, near]),
+                    ),
+                )
+
+    def forget(self, tracks: Iterable[RememberedTrack]) -> None:
+        with self._store.batch():
+            self._store.execute_many(
+                "delete from tracks where root_id = ? and digest = ?",
+                [(track.root_id, track.digest) for track in tracks],
+            )
+
+    def inherit(self, root_id: int, children: Sequence[int]) -> None:
+        """A root took others over, and with them what their owner gave; of a track that several had, each
+        has the points that its own photos need."""
+        for child in children:
+            for (digest,) in self._store.rows("select digest from tracks where root_id = ?", (child,)):
+                values = (digest, root_id, child)
+                both = self._store.rows(
+                    "select places from tracks where digest = ? and root_id in (?, ?)", values
+                )
+                if len(both) == 1:
+                    self._store.execute(
+                        "update tracks set root_id = ? where digest = ? and root_id = ?",
+                        (root_id, digest, child),
+                    )
+                    continue
+                points, places = _joined([places for (places,) in both])
+                self._store.execute(
+                    "update tracks set points = ?, places = ? where digest = ? and root_id = ?",
+                    (points, places, digest, root_id),
+                )
+                self._store.execute("delete from tracks where digest = ? and root_id = ?", (digest, child))
+
+
+def _packed(columns: "NDArray[np.float64]") -> bytes:
+    """Points as the index keeps them: columns (4, n) of utc, latitude, longitude, error in km."""
+    return zlib.compress(columns.astype("<f8").tobytes())
+
+
+def _unpacked(places: bytes) -> "NDArray[np.float64]":
+    import numpy as np
+
+    return np.frombuffer(zlib.decompress(places), dtype="<f8").reshape(4, -1)
+
+
+def _joined(parts: Sequence[bytes]) -> tuple[int, bytes]:
+    """The points of all, each once, and how many they are."""
+    import numpy as np
+
+    columns = np.concatenate([_unpacked(places) for places in parts], axis=1)
+    once = columns[:, np.unique(columns[0], return_index=True)[1]]
+    return once.shape[1], _packed(once)
+
+
+def within_reach(points: "NDArray[np.float64]", photos: "NDArray[np.float64]") -> "NDArray[np.bool_]":
+    """Which points of a track, by their times (n,), may say something of photos at those times (m,); both
+    ascending, POSIX seconds."""
+    import numpy as np
+
+    near = np.zeros(len(points), dtype=np.bool_)
+    if not len(photos) or not len(points):
+        return near
+    starts = np.searchsorted(points, photos - WHOLE_REACH_S, side="left")
+    ends = np.searchsorted(points, photos + WHOLE_REACH_S, side="right")
+    steps = np.zeros(len(points) + 1, dtype=np.int64)
+    np.add.at(steps, starts, 1)
+    np.add.at(steps, ends, -1)
+    near |= np.cumsum(steps[:-1]) > 0
+    after = np.searchsorted(points, photos, side="left")
+    for at in (after - 1, after):
+        inside = (at >= 0) & (at < len(points))
+        close = np.abs(points[at[inside]] - photos[inside]) <= ENDS_REACH_S
+        near[at[inside][close]] = True
+    return near

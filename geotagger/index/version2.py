@@ -1,0 +1,110 @@
+"""What version 2 of the index adds: names of places, what an estimate rests on, tracks, joined roots.
+
+To add a column: a line in `_COLUMNS`, and one in docs/index.md. It is null in what older versions wrote;
+what can be told from what is there is filled in by `_fill`. Nothing of version 1 is renamed or dropped.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+_COLUMNS: dict[str, dict[str, str]] = {
+    "photos": {
+        "unreadable_position": "text",
+        "told_city": "text",
+        "told_region": "text",
+        "told_country": "text",
+    },
+    "estimates": {
+        "country": "text",
+        "region": "text",
+        "place": "text",
+        "place_km": "float",
+        "near_border": "text",
+        "rests_on": "text",
+        "weighed": "integer",
+        "doubt": "text",
+    },
+}
+
+_TABLES: dict[str, dict[str, Any]] = {
+    "tracks": {
+        "root_id": int,
+        "digest": str,
+        "name": str,
+        "path": str,
+        "added": str,
+        "first_utc": float,
+        "last_utc": float,
+        "points": int,
+        "places": bytes,
+    },
+    "joined_roots": {"root_id": int, "with_root_id": int},
+}
+
+_NOT_NULL: dict[str, set[str]] = {
+    "tracks": {"name", "path", "added", "first_utc", "last_utc", "points", "places"},
+    "joined_roots": set(),
+}
+
+_PRIMARY_KEYS: dict[str, tuple[str, ...]] = {
+    "tracks": ("root_id", "digest"),
+    "joined_roots": ("root_id", "with_root_id"),
+}
+
+_FOREIGN_KEYS: dict[str, list[tuple[str, str, str]]] = {
+    "tracks": [("root_id", "roots", "id")],
+    "joined_roots": [("root_id", "roots", "id"), ("with_root_id", "roots", "id")],
+}
+
+_INDEXES = """
+create index estimates_country on estimates (country) where current = 1;
+create index estimates_doubted on estimates (photo_id) where current = 1 and doubt is not null;
+"""
+
+
+def extend(db: "Database") -> None:
+    """Brings an index of version 1 to version 2, in the transaction that is open."""
+    for table, columns in _COLUMNS.items():
+        for column, kind in columns.items():
+            db.execute(f"alter table {table} add column {column} {kind}")
+    for name, fields in _TABLES.items():
+        db.create_table(
+            name,
+            fields,
+            pk=_PRIMARY_KEYS[name],
+            not_null=_NOT_NULL[name],
+            foreign_keys=_FOREIGN_KEYS[name],
+        )
+    for statement in _INDEXES.strip().split(";\n"):
+        db.execute(statement.rstrip(";"))
+    _fill(db)
+
+
+def _fill(db: "Database") -> None:
+    """What older versions would have kept: the clock by which each written estimate was made, which is the
+    owner's correction that stands today."""
+    db.execute(
+        "update estimates set rests_on = '{\"clock_s\": 0.0}'"
+        " where written in ('exif', 'sidecar') and rung in ('visual', 'neighbours', 'track')"
+    )
+    told = db.execute("select root_id, value from learned where key = 'clocks'").fetchall()
+    if not told:
+        return
+    import json
+
+    from geotagger.estimate.corrections import clock_shift
+
+    for root_id, value in told:
+        corrections = json.loads(value)
+        cameras = db.execute(
+            "select distinct camera from photos where root_id = ? and camera is not null", (root_id,)
+        ).fetchall()
+        for (camera,) in cameras:
+            if (shift_s := clock_shift(camera, corrections)) is not None:
+                db.execute(
+                    "update estimates set rests_on = json_object('clock_s', ?) where rests_on is not null"
+                    " and photo_id in (select id from photos where root_id = ? and camera = ?)",
+                    (float(shift_s), root_id, camera),
+                )

@@ -1,0 +1,1 @@
+"""From weights to a model pack, and how good a pack is on photos whose places are known."""
