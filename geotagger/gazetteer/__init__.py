@@ -54,6 +54,8 @@ def the_place(text: str) -> tuple[Place, list[Place]]:
     name before those that are called so in another language. Raises UsageError, with names that
     look alike, when there is none."""
     found = find(text)
+    if not found and any(fold(text) in words for words in country_words().values()):
+        raise UsageError(f"{text.strip()} is a country, not a town; --country finds what lies in one")
     if not found:
         alike = similar(text)
         hint = f"did you mean {' or '.join(alike)}? " if alike else ""

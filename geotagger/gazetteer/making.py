@@ -25,7 +25,7 @@ from geotagger.gazetteer import FILE as PLACES
 from geotagger.gazetteer import fold
 from geotagger.gazetteer.borders import FILE as BORDERS
 from geotagger.gazetteer.borders import SEA
-from geotagger.gazetteer.naming import FILE as REGIONS
+from geotagger.gazetteer.words import FILE as REGIONS
 
 _HEADER = (
     "# Derived from GeoNames cities15000 (https://www.geonames.org), CC BY 4.0, by geotagger.gazetteer.\n"

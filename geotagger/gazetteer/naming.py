@@ -1,28 +1,24 @@
 """How people call a place: the nearest town, the first-level region, the country.
 
 The country goes by the border (`borders`), town and region by the nearest town of that country in the list
-of GeoNames; `data/regions.tsv.gz` has the names of regions and countries (GeoNames, CC BY 4.0; iso3166.tab).
+of GeoNames.
 Takes degrees, gives values; many places at once cost little more than one.
 """
 
 import functools
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geotagger.errors import SourceError
-from geotagger.gazetteer import Place, fold, places
+from geotagger.gazetteer import Place, places
 from geotagger.gazetteer.borders import countries_of
+from geotagger.gazetteer.words import region_name
 from geotagger.geo import EARTH_RADIUS_KM, unit_vectors
 
-FILE = Path(__file__).parents[1] / "data" / "regions.tsv.gz"
 TOWN_WITHIN_KM = 100.0
 """A town further away names a place no better than its country does."""
-IN_TOWN_KM = 3.0
 _MOST_AT_ONCE = 4_000_000
 
 
@@ -62,34 +58,6 @@ def names_of(lat: Sequence[float], lng: Sequence[float]) -> list[PlaceNames]:
     return names
 
 
-def in_words(place: str | None, place_km: float | None, region: str | None, country: str | None) -> str:
-    """"Sitges, Catalonia", "near Sitges, Catalonia", "60 km from Alice Springs, Northern Territory",
-    or the country's name; empty where nothing is near."""
-    if place is None or place_km is None:
-        return region or (country_name(country) if country else "")
-    named = ", ".join(dict.fromkeys(filter(None, (place, region or country))))
-    if place_km <= IN_TOWN_KM:
-        return named
-    return f"near {named}" if place_km <= 30 else f"{place_km:.0f} km from {named}"
-
-
-def country_name(code: str) -> str:
-    """The English name of a country; the code itself where none is in the list."""
-    return _names().get(f"@{code}", code)
-
-
-def country_code(text: str) -> str | None:
-    """The code of a country that is named by its code or in English."""
-    sought = fold(text)
-    if len(text.strip()) == 2 and f"@{text.strip().upper()}" in _names():
-        return text.strip().upper()
-    return _codes().get(sought)
-
-
-def region_name(country: str, region: str) -> str | None:
-    return _names().get(f"{country}.{region}")
-
-
 def _nearest(
     at: NDArray[np.float64], towns: list[Place], where: NDArray[np.float64]
 ) -> list[tuple[Place | None, float]]:
@@ -121,23 +89,3 @@ def _by_country() -> dict[str, list[Place]]:
     for place in places():
         towns.setdefault(place.country, []).append(place)
     return towns
-
-
-@functools.cache
-def _codes() -> dict[str, str]:
-    from geotagger.gazetteer import country_words
-
-    codes = {word: code for code, words in country_words().items() for word in words}
-    return codes | {fold(name): key[1:] for key, name in _names().items() if key.startswith("@")}
-
-
-@functools.cache
-def _names() -> dict[str, str]:
-    try:
-        text = zlib.decompress(FILE.read_bytes(), wbits=31).decode()
-    except (OSError, zlib.error, UnicodeDecodeError) as error:
-        raise SourceError(
-            f"{FILE}: the names of regions cannot be read ({error}); install geotagger again"
-        ) from error
-    lines = (line.partition("\t") for line in text.split("\n") if not line.startswith("#"))
-    return {key: name for key, _, name in lines}
