@@ -12,10 +12,8 @@ from hypothesis import strategies as st
 
 from geotagger import gazetteer
 from geotagger.errors import UsageError
-from geotagger.gazetteer import borders, find, fold, making, nearest, similar, the_place, words
+from geotagger.gazetteer import FILE, borders, find, fold, making, nearest, similar, the_place, words
 from geotagger.geo import distance_km
-
-FILE = Path(gazetteer.__file__).parent / "data" / "gazetteer.tsv.gz"
 
 
 @pytest.mark.parametrize(

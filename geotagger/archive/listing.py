@@ -22,21 +22,22 @@ from geotagger.archive.names import (
     is_photo_name,
 )
 from geotagger.archive.sidecars import mirrored, newest_sidecar_ns, sidecars_in
+from geotagger.archive.takeout import TAKEOUT_EXTENSION, TakeoutNames
 from geotagger.errors import ArchiveError
 
 Problem = Callable[[str, str], None]
 """Called with a path and what is wrong with it; the walk goes on."""
 
 Listed = tuple[str, int, int, int]
-"""Name, size, mtime_ns, and the mtime_ns of the photo's XMP sidecar (0: it has none)."""
+"""Name, size, mtime_ns, and the mtime_ns of the photo's sidecar (0: it has none)."""
 
 FINGERPRINT_BYTES = 65_536
 
 
 class FileEntry(NamedTuple):
     """One photo file. `path` is absolute and, but for links inside the archive, without links.
-    Where there are several sidecars (`IMG.CR2.xmp`, `IMG.xmp`, and those in sidecar folders) the
-    latest time counts; 0 says that there is none."""
+    Where there are several sidecars (`IMG.CR2.xmp`, `IMG.xmp`, Takeout's JSON, and those in sidecar folders)
+    the latest time counts; 0 says that there is none."""
 
     path: str
     size: int
@@ -196,6 +197,7 @@ class _Listing:
         below: list[tuple[str, bool]] = []
         has_leftovers = False
         sidecars: dict[str, int] = {}
+        takeout: dict[str, int] = {}
         extensions, exclude = PHOTO_EXTENSIONS, self._exclude
         for entry in entries:
             name = entry.name
@@ -219,6 +221,11 @@ class _Listing:
                     sidecars[name[:-4].casefold()] = entry.stat().st_mtime_ns
                 except OSError:
                     continue
+            elif extension == TAKEOUT_EXTENSION and name[0] != ".":
+                try:
+                    takeout[name] = entry.stat().st_mtime_ns
+                except OSError:
+                    continue
             elif name.startswith(TEMPORARY_PREFIX):
                 has_leftovers = True
             elif self._is_folder(entry):
@@ -234,6 +241,9 @@ class _Listing:
             has_leftovers = has_leftovers or left_there
         if sidecars:
             files = [_with_sidecar(f, sidecars) for f in files]
+        if takeout:
+            names = TakeoutNames(takeout)
+            files = [_with_takeout(f, takeout.get(names.of(f[0]) or "", 0)) for f in files]
         files.sort()
         return Folder(path, files, has_leftovers=has_leftovers), below
 
@@ -338,6 +348,10 @@ def _with_sidecar(listed: Listed, sidecars: dict[str, int]) -> Listed:
     folded = name.casefold()
     mtime = max(sidecars.get(folded, 0), sidecars.get(folded[: folded.rfind(".")], 0))
     return (name, size, mtime_ns, mtime) if mtime else listed
+
+
+def _with_takeout(listed: Listed, mtime_ns: int) -> Listed:
+    return (*listed[:3], mtime_ns) if mtime_ns > listed[3] else listed
 
 
 def _reason(error: OSError) -> str:

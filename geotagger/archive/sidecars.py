@@ -5,10 +5,15 @@ A sidecar folder mirrors absolute paths, so that photos of two archives never me
 folder above that is tagged later finds what was written for one below.
 """
 
+import contextlib
 import os
 from collections.abc import Iterator, Sequence
 
 from geotagger.archive.names import TEMPORARY_PREFIX, is_left_out, is_sidecar_name
+from geotagger.archive.takeout import takeout_file
+
+_TAKEOUT_AGE_S = 2.0
+"""Asked after each write of ours, which changes the folder: it is not listed anew for each."""
 
 
 def mirrored(sidecar_folder: str, path: str) -> str:
@@ -18,7 +23,8 @@ def mirrored(sidecar_folder: str, path: str) -> str:
 
 
 def newest_sidecar_ns(photo: str, sidecar_folders: Sequence[str] = ()) -> int:
-    """When the latest changed of a photo's sidecars was changed, nanoseconds; 0 when it has none."""
+    """When the latest changed of a photo's sidecars was changed, nanoseconds; 0 when it has none. Takeout's
+    JSON is one."""
     latest = 0
     for path in (photo, *(mirrored(folder, photo) for folder in sidecar_folders)):
         for stem in (path, os.path.splitext(path)[0]):
@@ -27,6 +33,10 @@ def newest_sidecar_ns(photo: str, sidecar_folders: Sequence[str] = ()) -> int:
                     latest = max(latest, os.stat(stem + extension).st_mtime_ns)
                 except OSError:
                     continue
+    takeout = takeout_file(photo, _TAKEOUT_AGE_S)
+    if takeout is not None:
+        with contextlib.suppress(OSError):
+            latest = max(latest, os.stat(takeout).st_mtime_ns)
     return latest
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import onnxruntime as ort  # type: ignore[import-untyped]
 
 from geotagger.engine.devices import Device
-from geotagger.engine.values import Batch, OutOfMemoryError, Outputs
+from geotagger.engine.values import OUTPUT_NAMES, Batch, OutOfMemoryError, Outputs
 from geotagger.errors import EngineError
 
 PROVIDERS = {
@@ -57,7 +57,7 @@ class OnnxRunner:
                 raise OutOfMemoryError(_first_line(error)) from None
             raise EngineError(f"{self.device}: ONNX Runtime failed: {_first_line(error)}") from None
         by_name: dict[str, Any] = dict(zip(self._names, values, strict=True))
-        return Outputs(by_name["probabilities"], by_name.get("features"))
+        return Outputs(*(by_name.get(name) for name in OUTPUT_NAMES))  # type: ignore[arg-type]
 
 
 def available(kind: str) -> bool:

@@ -80,12 +80,12 @@ def _network(pack: ModelPack, variant: str | None, kind: str, engine: str) -> tu
     if variant is None:
         fitting = variants.get(_FITTING.get(kind, ""))
         if fitting is None or not is_worth_using(fitting.checks):
-            return FULL_PRECISION, pack.onnx_path
+            return pack.manifest.precision, pack.onnx_path
         return fitting.precision, pack.folder / fitting.file
-    if variant == FULL_PRECISION:
-        return FULL_PRECISION, pack.onnx_path
+    if variant == pack.manifest.precision:
+        return variant, pack.onnx_path
     if variant not in variants:
-        have = ", ".join([FULL_PRECISION, *variants])
+        have = ", ".join([pack.manifest.precision, *variants])
         raise EngineError(
             f"{pack.name} has no variant {variant} (it has {have}); "
             f"`geotagger models quantize {pack.name} --photos DIR` makes one"
@@ -110,11 +110,17 @@ def _runners(
     lanes, per_lane = lanes_of(threads or usable_cores())
     if engine == "openvino" and not on_cpu:
         raise UsageError(f"--engine openvino: runs on the CPU, not on {devices[0]}")
-    if engine == "openvino" or (engine == "auto" and on_cpu and precision == "int8" and is_installed()):
+    if engine == "openvino" or (engine == "auto" and on_cpu and _is_for_openvino(pack, network, precision)):
         return "openvino", list(open_lanes(network, lanes, per_lane))
     if on_cpu:
         return "onnxruntime", [OnnxRunner(network, devices[0], per_lane)] * lanes
     return "onnxruntime", [OnnxRunner(network, one) for one in devices]
+
+
+def _is_for_openvino(pack: ModelPack, network: Path, precision: str) -> bool:
+    """A variant that `quantize` made: its integer kernels are fastest there. A network that came quantised
+    has operators of ONNX Runtime's own quantiser."""
+    return precision == "int8" and network != pack.onnx_path and is_installed()
 
 
 def lanes_of(cores: int) -> tuple[int, int]:

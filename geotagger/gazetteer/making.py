@@ -32,30 +32,33 @@ _HEADER = (
     "# |folded names|\tname\tcountry\tregion code\tlatitude\tlongitude\tpopulation, most populous first.\n"
 )
 _REGIONS_HEADER = (
-    "# Derived from GeoNames admin1CodesASCII (https://www.geonames.org), CC BY 4.0, by geotagger.gazetteer;\n"
-    "# names of countries from iso3166.tab of the time zone database, public domain.\n"
+    "# Derived from GeoNames admin1CodesASCII (https://www.geonames.org), CC BY 4.0, by\n"
+    "# geotagger.gazetteer; names of countries from iso3166.tab of the time zone database, public domain.\n"
 )
 # names in other languages are kept for places from these populations on, in Latin and in any script
 _MANY_NAMES_FROM, _ALL_SCRIPTS_FROM = 75_000, 400_000
 
 # Natural Earth's names that iso3166.tab spells otherwise; what is disputed goes where GeoNames puts its towns
-_CODES = dict(
-    part.split(":")
-    for part in (
-        "Vatican:VA,Marshall Is.:MH,N. Mariana Is.:MP,U.S. Virgin Is.:VI,American Samoa:AS,"
-        "United States of America:US,S. Geo. and the Is.:GS,Br. Indian Ocean Ter.:IO,Saint Helena:SH,"
-        "Pitcairn Is.:PN,Falkland Is.:FK,Cayman Is.:KY,British Virgin Is.:VG,Turks and Caicos Is.:TC,"
-        "Trinidad and Tobago:TT,Timor-Leste:TL,eSwatini:SZ,S. Sudan:SS,South Korea:KR,Somaliland:SO,"
-        "Solomon Is.:SB,São Tomé and Principe:ST,Samoa:WS,St. Vin. and Gren.:VC,Saint Lucia:LC,"
-        "St. Kitts and Nevis:KN,North Korea:KP,Cook Is.:CK,W. Sahara:EH,Macedonia:MK,"
-        "St. Pierre and Miquelon:PM,Wallis and Futuna Is.:WF,St-Martin:MF,Fr. Polynesia:PF,"
-        "Fr. S. Antarctic Lands:TF,Åland:AX,Eq. Guinea:GQ,Dominican Rep.:DO,Faeroe Is.:FO,Czechia:CZ,"
-        "N. Cyprus:CY,Dem. Rep. Congo:CD,Congo:CG,Macao:MO,Cabo Verde:CV,Myanmar:MM,Bosnia and Herz.:BA,"
-        "Indian Ocean Ter.:AU,Heard I. and McDonald Is.:HM,Ashmore and Cartier Is.:AU,"
-        "Antigua and Barb.:AG,Siachen Glacier:IN,Sint Maarten:SX"
-    ).split(",")
-)
-
+_CODES = {
+    name: code
+    for name, _, code in (
+        pair.partition(":")
+        for line in (
+            "Vatican:VA,Marshall Is.:MH,N. Mariana Is.:MP,U.S. Virgin Is.:VI,American Samoa:AS",
+            "United States of America:US,S. Geo. and the Is.:GS,Br. Indian Ocean Ter.:IO,Saint Helena:SH",
+            "Pitcairn Is.:PN,Falkland Is.:FK,Cayman Is.:KY,British Virgin Is.:VG,Turks and Caicos Is.:TC",
+            "Trinidad and Tobago:TT,Timor-Leste:TL,eSwatini:SZ,S. Sudan:SS,South Korea:KR,Somaliland:SO",
+            "Solomon Is.:SB,São Tomé and Principe:ST,Samoa:WS,St. Vin. and Gren.:VC,Saint Lucia:LC",
+            "St. Kitts and Nevis:KN,North Korea:KP,Cook Is.:CK,W. Sahara:EH,Macedonia:MK",
+            "St. Pierre and Miquelon:PM,Wallis and Futuna Is.:WF,St-Martin:MF,Fr. Polynesia:PF",
+            "Fr. S. Antarctic Lands:TF,Åland:AX,Eq. Guinea:GQ,Dominican Rep.:DO,Faeroe Is.:FO,Czechia:CZ",
+            "N. Cyprus:CY,Dem. Rep. Congo:CD,Congo:CG,Macao:MO,Cabo Verde:CV,Myanmar:MM",
+            "Bosnia and Herz.:BA,Indian Ocean Ter.:AU,Heard I. and McDonald Is.:HM",
+            "Ashmore and Cartier Is.:AU,Antigua and Barb.:AG,Siachen Glacier:IN,Sint Maarten:SX",
+        )
+        for pair in line.split(",")
+    )
+}
 
 # what Natural Earth counts to its country but ISO 3166 has a code of its own for: south, west, north, east
 _PARTS = {

@@ -16,7 +16,7 @@ _IN_TOWN_KM, _NEAR_TOWN_KM = 3.0, 30.0
 
 
 def in_words(place: str | None, place_km: float | None, region: str | None, country: str | None) -> str:
-    """"Sitges, Catalonia", "near Sitges, Catalonia", "60 km from Alice Springs, Northern Territory",
+    """ "Sitges, Catalonia", "near Sitges, Catalonia", "60 km from Alice Springs, Northern Territory",
     or the country's name; empty where nothing is near."""
     if place is None or place_km is None:
         return region or (country_name(country) if country else "")
@@ -45,8 +45,13 @@ def region_name(country: str, region: str) -> str | None:
 
 @functools.cache
 def _codes() -> dict[str, str]:
-    codes = {word: code for code, words in country_words().items() for word in words}
-    return codes | {fold(name): key[1:] for key, name in _names().items() if key.startswith("@")}
+    """Folded English names; a word that several countries share ("Congo", "Korea") is none of them."""
+    codes: dict[str, str | None] = {}
+    for code, words in country_words().items():
+        for word in words:
+            codes[word] = code if codes.get(word, code) == code else None
+    plain = {fold(name): key[1:] for key, name in _names().items() if key.startswith("@")}
+    return {word: code for word, code in codes.items() if code} | plain | {"uk": "GB"}
 
 
 @functools.cache

@@ -94,12 +94,17 @@ class Timed:
     clocked: Clocked
 
 
+VAGUE_KM = 1.0
+"""A sidecar's place that is known no better: Google Takeout's, which may be Google's own estimate."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fixes:
     """The places in a root that are known, not estimated, and have a time, ordered by it; arrays of one
     length: photo ids int64, utc float64 seconds, degrees float64, error_m float64 (NaN unknown), and
     `camera` int64 numbers into `cameras` ("" where the camera is unknown). `utc_offset_s`: what the
-    photo states, float64, NaN where it states none."""
+    photo states, float64, NaN where it states none. `teaches`: bool, False where a sidecar's place may be
+    somebody else's estimate, from which nothing is learned of how the archive moves."""
 
     photo_ids: NDArray[np.int64]
     utc: NDArray[np.float64]
@@ -109,6 +114,7 @@ class Fixes:
     camera: NDArray[np.int64]
     cameras: tuple[str, ...]
     utc_offset_s: NDArray[np.float64]
+    teaches: NDArray[np.bool_]
 
 
 _KNOWN = (
@@ -291,7 +297,8 @@ class Photos:
         ids, numbers, cameras = array("q"), array("d"), {"": 0}
         rows = self._store.stream(
             "select photos.id, utc, coalesce(e.latitude, fix_latitude), coalesce(e.longitude, fix_longitude),"
-            " case when e.id is null then fix_error_m else 1000 * e.radius_km end, utc_offset_s, camera"
+            " case when e.id is null then fix_error_m else 1000 * e.radius_km end, utc_offset_s,"
+            f" coalesce(e.rung = 'sidecar' and e.radius_km >= {VAGUE_KM}, 0), camera"
             " from photos"
             " left join estimates as e on e.photo_id = photos.id and e.current = 1"
             " and e.rung in ('sidecar', 'manual')"
@@ -301,11 +308,11 @@ class Photos:
             (root_id,),
         )
         for row in rows:
-            ids.extend((row[0], cameras.setdefault(row[6] or "", len(cameras))))
-            numbers.extend(float("nan") if value is None else value for value in row[1:6])
+            ids.extend((row[0], cameras.setdefault(row[7] or "", len(cameras))))
+            numbers.extend(float("nan") if value is None else value for value in row[1:7])
         photo_ids, camera = np.asarray(ids, dtype=np.int64).reshape(-1, 2).T
-        utc, lat, lng, error_m, offset_s = np.asarray(numbers, dtype=np.float64).reshape(-1, 5).T
-        return Fixes(photo_ids, utc, lat, lng, error_m, camera, tuple(cameras), offset_s)
+        utc, lat, lng, error_m, offset_s, vague = np.asarray(numbers, dtype=np.float64).reshape(-1, 6).T
+        return Fixes(photo_ids, utc, lat, lng, error_m, camera, tuple(cameras), offset_s, vague == 0)
 
     def put_posteriors(self, model_id: int, posteriors: Iterable[tuple[int, Posterior]]) -> None:
         """Keeps what a model said, so that fusing again needs no inference."""

@@ -25,6 +25,7 @@ _COLUMNS: dict[str, dict[str, str]] = {
         "rests_on": "text",
         "weighed": "integer",
         "doubt": "text",
+        "withdrawn_by": "integer references runs (id)",
     },
 }
 
@@ -61,7 +62,9 @@ _FOREIGN_KEYS: dict[str, list[tuple[str, str, str]]] = {
 _INDEXES = """
 create index estimates_country on estimates (country) where current = 1;
 create index estimates_doubted on estimates (photo_id) where current = 1 and doubt is not null;
+create index estimates_withdrawn on estimates (withdrawn_by) where withdrawn_by is not null;
 """
+
 
 # SQLite's printf takes an id for the unsigned number that S2 writes; a cell id is the leaf's bits above
 # the level, then a 1

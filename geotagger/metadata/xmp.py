@@ -134,6 +134,11 @@ def new_packet(position: Position) -> bytes:
     return _PACKET % _node("rdf:", 'rdf:about=""', "\n", _position_fields(position), _mark_fields(position))
 
 
+def empty_packet() -> bytes:
+    """What is left of a packet of our own when its position is taken out."""
+    return _PACKET % b""
+
+
 def new_mark_packet(position: Position) -> bytes:
     """A packet with our own fields only, to stand beside EXIF that holds the position."""
     return _PACKET % _node("rdf:", 'rdf:about=""', "\n", {}, _mark_fields(position))

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-Status = Literal["written", "indexed", "kept", "skipped", "failed"]
-"""`written`: the position stands in the photo or its sidecar now. `indexed`: only the index has
-it. `kept`: what was there stays. `skipped`: left alone. `failed`: something went wrong with it."""
+Status = Literal["written", "restored", "indexed", "kept", "skipped", "failed"]
+"""`written`: the position stands in the photo or its sidecar now. `restored`: an estimate of ours was
+taken out of it. `indexed`: only the index has it. `kept`: what was there stays. `skipped`: left alone.
+`failed`: something went wrong with it."""
 
 
 @dataclass(frozen=True, slots=True)

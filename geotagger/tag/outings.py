@@ -21,6 +21,7 @@ from geotagger.estimate.values import OWN_FIXES, RUNGS, Alike, Estimate, Fix, Ob
 from geotagger.index import Index
 from geotagger.index.estimates import Placed
 from geotagger.index.photos import Fixes, Known
+from geotagger.photo.formats import NOT_LOOKED_AT
 from geotagger.tag.network import Said
 from geotagger.tag.options import TagOptions
 from geotagger.tag.outcome import UNCHANGED, UNREADABLE_POSITION, Outcome, Report, Status
@@ -76,6 +77,8 @@ class Context:
 def wants_a_look(context: Context, known: Known) -> bool:
     """Whether the network should see this photo."""
     if context.table is None or known.facts is None or known.error is not None:
+        return False
+    if known.facts.format in NOT_LOOKED_AT:
         return False
     remembered = known.posterior is not None and not context.options.reference
     if remembered or not context.in_scope(known.path):

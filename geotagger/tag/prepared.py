@@ -46,18 +46,15 @@ def prepare(index: Index, root_id: int, fixes: Fixes, options: TagOptions, *, ke
 
 def _movement(index: Index, root_id: int, fixes: Fixes, keep: bool) -> Movement:
     """How the archive moves: learned anew when its fixes have changed, remembered otherwise."""
-    teachers = (fixes.utc, fixes.latitude, fixes.longitude, fixes.camera, fixes.utc_offset_s)
+    columns = (fixes.utc, fixes.latitude, fixes.longitude, fixes.camera, fixes.utc_offset_s)
+    teachers = tuple(column[fixes.teaches] for column in columns)
     taught_by = xxhash.xxh3_64_hexdigest(b"".join(array.tobytes() for array in teachers))
     kept = index.learned.get(root_id, MOVEMENT) or {}
     if kept.get("taught_by") == [__version__, taught_by]:
         return Movement.from_dict(kept["movement"])
-    movement = learn_movement(
-        fixes.utc,
-        fixes.latitude,
-        fixes.longitude,
-        [fixes.cameras[int(n)] or None for n in fixes.camera],
-        fixes.utc_offset_s,
-    )
+    utc, latitude, longitude, camera, utc_offset_s = teachers
+    names = [fixes.cameras[int(n)] or None for n in camera]
+    movement = learn_movement(utc, latitude, longitude, names, utc_offset_s)
     if keep:
         told = {"taught_by": [__version__, taught_by], "movement": movement.to_dict()}
         index.learned.put(root_id, MOVEMENT, told)

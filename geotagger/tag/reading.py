@@ -18,7 +18,12 @@ from geotagger.index.estimates import Placed, Written
 from geotagger.index.photos import Record
 from geotagger.index.roots import Root
 from geotagger.marks import Mark
-from geotagger.metadata import FoundPosition, sidecar_positions, unreadable_sidecar_position
+from geotagger.metadata import (
+    FoundPosition,
+    sidecar_positions,
+    takeout_record,
+    unreadable_sidecar_position,
+)
 from geotagger.photo.facts import read_facts
 from geotagger.photo.values import Facts, GpsFix
 from geotagger.tag.outcome import Outcome, Report
@@ -64,11 +69,7 @@ def _look(change: Change, sidecar_folders: Sequence[str]) -> tuple[Change, _Look
     """Never raises: what cannot be read becomes a record of why."""
     entry = change.entry
     try:
-        facts = read_facts(entry.path)
-        beside = sidecar_positions(entry.path, sidecar_folders)
-        if facts.fix is None and facts.unreadable_position is None and not beside:
-            unreadable = unreadable_sidecar_position(entry.path, sidecar_folders)
-            facts = replace(facts, unreadable_position=unreadable)
+        facts, beside = read_with_sidecars(entry.path, sidecar_folders)
         record = Record(entry, facts, fingerprint=fingerprint(entry.path))
     except PhotoError as error:
         return change, _Look(Record(entry, error=str(error)), None)
@@ -76,6 +77,20 @@ def _look(change: Change, sidecar_folders: Sequence[str]) -> tuple[Change, _Look
         reason = f"{entry.path}: cannot be read ({error.strerror})"
         return change, _Look(Record(entry, error=reason), None)
     return change, _Look(record, _fix_of(facts, beside))
+
+
+def read_with_sidecars(path: str, sidecar_folders: Sequence[str]) -> tuple[Facts, list[FoundPosition]]:
+    """The facts of a photo, with what only its sidecars tell, and the positions that they hold. Raises
+    PhotoError."""
+    facts = read_facts(path)
+    beside = sidecar_positions(path, sidecar_folders)
+    if facts.fix is None and facts.unreadable_position is None and not beside:
+        unreadable = unreadable_sidecar_position(path, sidecar_folders)
+        facts = replace(facts, unreadable_position=unreadable)
+    if facts.taken is None and facts.gps_utc is None and (taken := takeout_record(path).taken) is not None:
+        problems = (*facts.problems, "no capture time; that of Google Takeout stands for it")
+        facts = replace(facts, gps_utc=taken, problems=problems)
+    return facts, beside
 
 
 def is_lasting(path: str) -> bool:
@@ -164,7 +179,8 @@ def _from_exif(fix: GpsFix) -> tuple[Estimate, Written]:
 def _from_sidecar(found: FoundPosition) -> tuple[Estimate, Written]:
     if found.mark is not None:
         return _from_mark(found.latitude, found.longitude, found.mark), "sidecar"
-    return known_place(found.latitude, found.longitude, "sidecar", GPS_ERROR_KM), "camera"
+    radius_km = GPS_ERROR_KM if found.error_km is None else found.error_km
+    return known_place(found.latitude, found.longitude, "sidecar", radius_km), "camera"
 
 
 def _from_mark(latitude: float, longitude: float, mark: Mark) -> Estimate:

@@ -28,7 +28,12 @@ def read_sightings(
     for entry in walk(paths, problem=lambda path, message: note(f"{path}: {message}")):
         try:
             facts = read_facts(entry.path)
-            beside = [p for p in sidecar_positions(entry.path) if not (p.mark and p.mark.is_estimate)]
+            # what may be Google's own estimate is no truth
+            beside = [
+                p
+                for p in sidecar_positions(entry.path)
+                if p.error_km is None and not (p.mark and p.mark.is_estimate)
+            ]
         except PhotoError as error:
             note(str(error))
             continue

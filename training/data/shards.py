@@ -10,7 +10,9 @@ import hashlib
 import json
 import os
 import tarfile
+import tempfile
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +27,7 @@ from training.data import remote
 
 ROWS_A_SHARD = 2048
 _TRIES = 3
+_INDEXES_AT_ONCE = 32
 MANIFEST = "manifest.json"
 
 INDEX = np.dtype(
@@ -141,10 +144,17 @@ class ShardSet:
         self._open: dict[int, int] = {}
         self.counts = np.array([shard.samples for shard in self.shards], dtype=np.int64)
         self.first = np.concatenate([[0], np.cumsum(self.counts)])
-        self.index = np.concatenate([np.empty(0, INDEX), *(self._index(i) for i in range(len(self.shards)))])
+        with ThreadPoolExecutor(_INDEXES_AT_ONCE if self._remote else 1) as pool:
+            parts = list(pool.map(self._index, range(len(self.shards))))
+        self.index = np.concatenate([np.empty(0, INDEX), *parts])
 
     def __len__(self) -> int:
         return int(self.first[-1])
+
+    @property
+    def digest(self) -> str:
+        """Of the shards of this split, by their checksums: equal wherever these lie."""
+        return xxhash.xxh3_64_hexdigest("".join(shard.sha256 for shard in self.shards).encode())
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_open": {}}  # a worker process opens its own files
@@ -237,12 +247,18 @@ class ShardSet:
 
 def write_whole(path: Path, content: bytes) -> None:
     """A file that is there whole or not at all."""
-    unfinished = path.with_name(path.name + ".part")
-    with unfinished.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
+    # a name of its own: several processes may fetch the same file
+    descriptor, name = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".part", dir=path.parent)
+    unfinished = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.chmod(0o644)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def sha256_of(path: Path) -> str:
