@@ -43,7 +43,8 @@ ClockOption = Annotated[
     typer.Option(
         "--clock",
         metavar="CAMERA=+1h03m",
-        help="What to add to the clock of a camera; later runs remember it, see `clocks`.",
+        help="What to add to the clock of a camera, or of a track by the name of its file; later runs "
+        "remember it, see `clocks`.",
     ),
 ]
 WaitOption = Annotated[

@@ -46,7 +46,8 @@ def tag(
     parse_devices(options.device)
     check_engine(options.engine)
     pack = choose_pack(options.model, listener.note)
-    told, tracks = _clocks(options), _tracks(options, listener)
+    told = _clocks(options)
+    tracks = _tracks(options, told, listener)
     paths = list(dict.fromkeys(_existing(path) for path in options.paths))
     tally, timed = Tally(), profile or Profile()
     with (
@@ -77,7 +78,9 @@ def tag(
                 )
                 _walk(stage)
             if told and not listener.stop.is_set():
-                _doubt_clocks(index, paths, told, listener)
+                _doubt_clocks(index, paths, told, tracks, listener)
+            if tracks and not listener.stop.is_set():
+                _name_unmet_tracks(index, paths, tracks, listener)
             ended = "interrupted" if listener.stop.is_set() else "done"
         finally:
             if network is not None:
@@ -208,20 +211,39 @@ def _remembered(stage: Stage) -> dict[str, float]:
     return kept
 
 
-def _doubt_clocks(index: Index, paths: Sequence[str], told: Mapping[str, float], listener: Listener) -> None:
+def _doubt_clocks(
+    index: Index,
+    paths: Sequence[str],
+    told: Mapping[str, float],
+    tracks: "Sequence[Track]",
+    listener: Listener,
+) -> None:
     from geotagger.estimate.corrections import doubts
 
     cameras = [camera for root, _ in by_root(index, paths) for camera in index.photos.cameras(root.id)]
-    for line in doubts(told, cameras):
+    of_tracks = {track.name.casefold() for track in tracks}
+    for line in doubts([name for name in told if name.casefold() not in of_tracks], cameras):
         listener.note(line)
 
 
-def _tracks(options: TagOptions, listener: Listener) -> "Sequence[Track]":
+def _name_unmet_tracks(
+    index: Index, paths: Sequence[str], tracks: "Sequence[Track]", listener: Listener
+) -> None:
+    import numpy as np
+
+    from geotagger.tag.unmet import lines_on_unmet
+
+    photos = np.sort(np.concatenate([index.tracks.photo_times(root.id) for root, _ in by_root(index, paths)]))
+    for line in lines_on_unmet(tracks, photos):
+        listener.note(line)
+
+
+def _tracks(options: TagOptions, told: Mapping[str, float], listener: Listener) -> "Sequence[Track]":
     if not options.tracks:
         return ()
     from geotagger.tracks import load_tracks
 
-    return load_tracks(options.tracks, listener.note)
+    return load_tracks(options.tracks, listener.note, told)
 
 
 def _existing(path: str) -> str:

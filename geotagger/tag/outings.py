@@ -17,7 +17,15 @@ from geotagger.estimate.movement import OUTING_GAP_S, Movement
 from geotagger.estimate.outing import Options as EstimateOptions
 from geotagger.estimate.outing import Weighed, certainty_inside, estimates_of, stands, weigh_outing
 from geotagger.estimate.tracks import Tracks
-from geotagger.estimate.values import OWN_FIXES, RUNGS, Alike, Estimate, Fix, Observation, Posterior
+from geotagger.estimate.values import (
+    OWN_FIXES,
+    RUNGS,
+    Alike,
+    Estimate,
+    Fix,
+    Observation,
+    Posterior,
+)
 from geotagger.index import Index
 from geotagger.index.estimates import Placed
 from geotagger.index.photos import Fixes, Known
