@@ -15,6 +15,7 @@ from geotagger.cli.common import (
     photo_record,
     printable,
     say,
+    say_cut_off,
     screen,
 )
 from geotagger.errors import UsageError
@@ -57,6 +58,7 @@ def why(
 
     path = os.path.realpath(photo)
     with open_index(index, mode="read") as opened:
+        say_cut_off(opened)
         known = opened.photos.find(path)
         if known is None:
             raise UsageError(f"{photo}: the index does not know it; run `geotagger tag` on its folder first")

@@ -372,6 +372,14 @@ class Photos:
                 [(now(), photo_id) for photo_id in photo_ids],
             )
 
+    def folders(self, place: str) -> list[str]:
+        """The recorded folders of the root that is this place, absolute."""
+        rows = self._store.rows(
+            "select folders.path from folders join roots on roots.id = root_id where roots.path = ?",
+            (path_column(place),),
+        )
+        return [os.path.join(place, path_of(path)) for (path,) in rows]
+
     def folder_id(self, root: Root, below: str) -> int:
         """The number of a folder of a root ("" is the root itself), made when new."""
         found = self._folder_ids.get((root.id, below))

@@ -92,7 +92,12 @@ def tag(
 def _walk(stage: Stage) -> None:
     """One archive root: brought up to date, then, where there is anything to do, placed."""
     listener, options = stage.listener, stage.options
-    if not options.dry_run:
+    if options.dry_run:
+        for cut_off in stage.index.runs.cut_off():
+            listener.note(
+                f"run {cut_off.id} was cut off, {cut_off.unsettled} photos to be settled by undo or tag"
+            )
+    else:
         _repair(stage)
     stage.told = _remembered(stage)
     if options.writing.sidecar_folder is not None:
