@@ -23,6 +23,7 @@ from geotagger.estimate.values import (
     Alike,
     Estimate,
     Fix,
+    NamedArea,
     Observation,
     Posterior,
 )
@@ -180,7 +181,18 @@ def observation_of(context: Context, member: Member) -> Observation:
         known.utc_error_s,
         None if offset is None else offset.total_seconds(),
         member.alike,
+        _named(known),
     )
+
+
+def _named(known: Known) -> tuple[NamedArea, ...]:
+    """The areas that the photo's metadata names."""
+    if known.facts is None or not known.facts.named or known.rung in OWN_FIXES:
+        return ()
+    from geotagger.estimate.names import areas_of
+
+    named = known.facts.named
+    return areas_of(named.city, named.region, named.country)
 
 
 def beyond(context: Context, first: float, last: float) -> tuple[Observation | None, Observation | None]:
@@ -288,7 +300,7 @@ def _write_or_tell(context: Context, known: Known, chosen: Estimate, is_new: boo
         reason = f"certainty {chosen.confidence:.4g} is below {context.min_confidence:.4g}"
         context.report(_told(outcome, "indexed", reason, "not certain enough to be written"))
         return None
-    if known.utc is None and chosen.rung == "neighbours":
+    if known.utc is None and chosen.rung == "neighbours" and "visual" not in chosen.rungs:
         # where this archive mostly is says nothing of this photo: it may have come by mail
         reason = "only the archive's habits speak for this place, for the photo has no time"
         context.report(_told(outcome, "indexed", reason, "placed by habit only, for it has no time"))
