@@ -26,10 +26,12 @@ _MOST_AREAS = 4
 _PEOPLE_PER_KM2 = 2500.0
 """Of the towns of the world, roughly; their names are used out to the suburbs."""
 _LEAST_CITY_KM = 2.0
-_HELD = 0.68
-"""An area's radius holds this share, as a fix's error does."""
+_LEAST_REGION_KM = 25.0
+_HELD_OF_FARTHEST = 0.5
+"""Of the way to its farthest town lies the radius that holds 68 % of a region's photos. Assumed."""
 _PER_RADIUS = 0.877
 """68 % of a density of tail 2 lies within this many of its scales."""
+_ELSEWHERE_KM = 6000.0
 _FAR = 2.0
 """Up to how many radii from its middle a place is in the area."""
 
@@ -80,17 +82,15 @@ def _city_km(place: Place) -> float:
 
 
 def _around(towns: Sequence[Place], words: str) -> NamedArea:
-    """The area in which these towns lie, by how many people live there."""
-    people = np.array([max(town.population, 1) for town in towns], dtype=np.float64)
+    """The area over which these towns lie. Photos are taken between towns as well as in them, so how many
+    people live where does not count."""
     lat = np.array([town.latitude for town in towns])
     lng = np.array([town.longitude for town in towns])
-    middle = (unit_vectors(lat, lng) * people[:, None]).sum(axis=0)
-    (at_lat,), (at_lng,) = lat_lng_of(middle[None, :])
-    away = distance_km(at_lat, at_lng, lat, lng)
-    order = np.argsort(away)
-    held = np.cumsum(people[order]) / people.sum()
-    radius_km = float(away[order][np.searchsorted(held, _HELD)])
-    return NamedArea(float(at_lat), float(at_lng), max(radius_km, 10.0), 1.0, words)
+    (at_lat,), (at_lng,) = lat_lng_of(unit_vectors(lat, lng).sum(axis=0)[None, :])
+    farthest = float(np.max(distance_km(at_lat, at_lng, lat, lng)))
+    return NamedArea(
+        float(at_lat), float(at_lng), max(_LEAST_REGION_KM, _HELD_OF_FARTHEST * farthest), 1.0, words
+    )
 
 
 @functools.cache
@@ -109,28 +109,31 @@ def with_names(mix: Mixture, named: Sequence[tuple[NamedArea, ...]]) -> Mixture:
     if most == 0:
         return mix
     n = len(named)
-    lat, lng, weight = np.zeros((n, most)), np.zeros((n, most)), np.zeros((n, most))
-    scale, old = np.ones((n, most)), mix.weight.copy()
+    lat, lng, weight = np.zeros((n, most + 1)), np.zeros((n, most + 1)), np.zeros((n, most + 1))
+    scale, tail = np.ones((n, most + 1)), np.full((n, most + 1), 2.0)
+    scale[:, -1], tail[:, -1] = _ELSEWHERE_KM, 1.0
+    old = mix.weight.copy()
     for row, areas in enumerate(named):
         if not areas:
             continue
         inside = _inside(mix, row, areas)
         held = float(np.clip((old[row] * inside).sum(), 0.0, 1.0))
+        if not old[row].any():  # nothing else is known: where it is if the names are wrong
+            lat[row, -1], lng[row, -1], weight[row, -1] = areas[0].latitude, areas[0].longitude, DOUBT
         old[row] *= DOUBT + (1 - DOUBT) * inside
         for column, area in enumerate(areas):
             lat[row, column], lng[row, column] = area.latitude, area.longitude
             weight[row, column] = (1 - DOUBT) * area.share * (1 - held)
             scale[row, column] = area.radius_km / _PER_RADIUS
-        total = old[row].sum() + weight[row].sum()
-        old[row], weight[row] = (
-            part * (1 - ANYWHERE) / max(total, 1e-300) for part in (old[row], weight[row])
-        )
+        normal = (1 - ANYWHERE) / max(float(old[row].sum() + weight[row].sum()), 1e-300)
+        old[row] *= normal
+        weight[row] *= normal
     return Mixture(
         np.concatenate([mix.lat, lat], axis=1),
         np.concatenate([mix.lng, lng], axis=1),
         np.concatenate([old, weight], axis=1),
         np.concatenate([mix.scale_km, scale], axis=1),
-        np.concatenate([mix.tail, np.full((n, most), 2.0)], axis=1),
+        np.concatenate([mix.tail, tail], axis=1),
     )
 
 
