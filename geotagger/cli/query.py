@@ -196,6 +196,7 @@ def runs(
                     "status": run.status,
                     "counts": run.counts,
                     "undoable": run.written,
+                    "unsettled": run.unsettled,
                 }
             )
         return

@@ -98,6 +98,11 @@ def read_with_sidecars(path: str, sidecar_folders: Sequence[str]) -> tuple[Facts
     return facts, beside
 
 
+def position_in(path: str, sidecar_folders: Sequence[str]) -> tuple[Estimate, Written] | None:
+    """The position that stands in a photo or its sidecars. Raises PhotoError."""
+    return _fix_of(read_facts(path), sidecar_positions(path, sidecar_folders))
+
+
 def is_lasting(path: str) -> bool:
     """Whether a failure to read this file will last until the file changes: the disk gives its
     bytes, so it is they that are wrong. Without permission or disk the next run tries again."""
