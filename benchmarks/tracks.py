@@ -3,8 +3,8 @@
     python -m benchmarks.tracks [--megabytes 100 2000] [--folder DIR]
 
 Makes a Records.json of that size (a device's points, one to two minutes apart, a third of them with guesses
-of what it did), tags one photo of the time with it, and prints what `geotagger tag` took: seconds of processor
-time, and the peak of resident memory that the kernel counted (VmHWM, Linux).
+of what it did), tags one photo of the time with it, and prints what `geotagger tag` took: seconds of
+processor time, and the peak of resident memory that the kernel counted (VmHWM, Linux).
 """
 
 import argparse
