@@ -6,34 +6,25 @@ nor formulas: what a photo's pixels say comes from the engine, where it was from
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
-import numpy as np
-
-from geotagger.cells import CellTable
 from geotagger.errors import ArchiveError, PhotoError
-from geotagger.estimate.movement import OUTING_GAP_S, Movement
-from geotagger.estimate.outing import Options as EstimateOptions
-from geotagger.estimate.outing import estimate_outing
-from geotagger.estimate.tracks import Tracks
-from geotagger.estimate.values import OWN_FIXES, RUNGS, Alike, Estimate, Fix, Observation, Posterior
+from geotagger.estimate.timeline import Evidence, PhotoRecord, estimated, stated_error_km, surrounded
+from geotagger.estimate.values import OWN_FIXES, RUNGS, Alike, Estimate, Fix, Posterior
 from geotagger.index import Index
 from geotagger.index.estimates import Placed
-from geotagger.index.photos import Fixes, Known
+from geotagger.index.photos import Known
 from geotagger.tag.network import Said
 from geotagger.tag.options import TagOptions
 from geotagger.tag.outcome import UNCHANGED, UNREADABLE_POSITION, Outcome, Report, Status
-from geotagger.tag.reading import GPS_ERROR_KM, is_lasting
+from geotagger.tag.reading import is_lasting
 from geotagger.tag.survey import VANISHED, Survey
 from geotagger.tag.writing import Job
 
 BETTER_RADIUS = 0.8
 """An estimate of the same rung replaces a written one only when its radius is this much smaller at
 no less certainty: a photo is not rewritten for a metre."""
-
-MOST_IN_OUTING = 1000
-"""A time-lapse or a wedding of three photographers is cut here, so that memory stays bounded."""
 
 Seen = tuple[Known, Said | PhotoError | None]
 
@@ -52,30 +43,26 @@ class Member:
 
 @dataclass(frozen=True)
 class Context:
-    """What every outing needs. `rethink`: the last run had other settings, so guesses that were
-    written nowhere are thought over. `model` is the name that goes into outcomes and marks."""
+    """What every outing needs. `evidence`: all that speaks about the archive's photos. `rethink`: the last run
+    had other settings, so guesses that were written nowhere are thought over. `model` is the name that goes into outcomes and marks."""
 
     index: Index
     run_id: int
     options: TagOptions
     survey: Survey
-    movement: Movement
-    fixes: Fixes
+    evidence: Evidence
     report: Report
     in_scope: Callable[[str], bool]
     root_path: str
-    tracks: Tracks
     min_confidence: float
     rethink: bool
-    table: CellTable | None = None
     model_id: int | None = None
     model: str | None = None
-    estimating: EstimateOptions = field(default_factory=EstimateOptions)
 
 
 def wants_a_look(context: Context, known: Known) -> bool:
     """Whether the network should see this photo."""
-    if context.table is None or known.facts is None or known.error is not None:
+    if context.evidence.table is None or known.facts is None or known.error is not None:
         return False
     remembered = known.posterior is not None and not context.options.reference
     if remembered or not context.in_scope(known.path):
@@ -84,22 +71,6 @@ def wants_a_look(context: Context, known: Known) -> bool:
         return False
     placed = known.written is not None or (known.confidence or 0.0) >= context.min_confidence
     return not placed or context.options.again or context.survey.touches(known.id)
-
-
-def grouped(seen: Iterable[Seen]) -> Iterator[list[Seen]]:
-    """Photos ordered by time, cut into outings; a photo without a time is one of its own."""
-    outing: list[Seen] = []
-    last: float | None = None
-    for one in seen:
-        utc = one[0].utc
-        too_long = len(outing) >= MOST_IN_OUTING
-        if outing and (too_long or utc is None or last is None or utc - last > OUTING_GAP_S):
-            yield outing
-            outing = []
-        outing.append(one)
-        last = utc
-    if outing:
-        yield outing
 
 
 def settle_outing(context: Context, seen: Sequence[Seen]) -> list[Job]:
@@ -132,7 +103,7 @@ def _needs_thought(context: Context, member: Member) -> bool:
 
 
 def _tracked(context: Context, known: Known) -> Fix | None:
-    return None if known.utc is None else context.tracks.fix_at(known.utc, known.utc_error_s)
+    return None if known.utc is None else context.evidence.tracks.fix_at(known.utc, known.utc_error_s)
 
 
 def _member(known: Known, said: Said | PhotoError | None) -> Member:
@@ -144,56 +115,32 @@ def _member(known: Known, said: Said | PhotoError | None) -> Member:
 
 
 def _estimates(context: Context, members: Sequence[Member]) -> list[Estimate | None]:
-    observations = [observation_of(context, m) for m in members]
-    times = [o.utc for o in observations if o.utc is not None]
-    before, after = beyond(context, times[0], times[-1]) if times else (None, None)
-    return estimate_outing(observations, before, after, context.movement, context.table, context.estimating)
+    photos = [
+        record_of(m.known, m.posterior, m.alike, all_images=context.options.all_images) for m in members
+    ]
+    return estimated(context.evidence, surrounded(context.evidence, photos))
 
 
-def observation_of(context: Context, member: Member) -> Observation:
-    """All that is known of where a photo was taken."""
-    known = member.known
-    fix: Fix | None
+def record_of(
+    known: Known, posterior: Posterior | None, alike: Alike | None = None, *, all_images: bool
+) -> PhotoRecord:
+    """A photo of the index as the timeline takes it. What is no photograph keeps its place; its pixels are
+    not believed."""
+    facts = known.facts
+    place = None
     if known.rung in OWN_FIXES and known.latitude is not None and known.longitude is not None:
-        fix = Fix(known.latitude, known.longitude, known.radius_km or GPS_ERROR_KM, known.rung)
-    else:
-        fix = _tracked(context, known)
-    offset = None if known.facts is None or known.facts.taken is None else known.facts.taken.offset
-    usable = known.facts is not None and (context.options.all_images or not known.facts.not_a_photo)
-    return Observation(
+        place = Fix(known.latitude, known.longitude, stated_error_km(known.radius_km), known.rung)
+    offset = None if facts is None or facts.taken is None else facts.taken.offset
+    usable = facts is not None and (all_images or not facts.not_a_photo)
+    return PhotoRecord(
         known.id,
         known.utc,
-        None if known.facts is None else known.facts.camera,
-        fix,
-        member.posterior if usable else None,
         known.utc_error_s,
+        None if facts is None else facts.camera,
         None if offset is None else offset.total_seconds(),
-        member.alike,
-    )
-
-
-def beyond(context: Context, first: float, last: float) -> tuple[Observation | None, Observation | None]:
-    """The known places nearest in time before and after an outing: a photo's, or a track's."""
-    anchors = context.tracks.anchors(first, last)
-    before = [o for o in anchors if o.utc is not None and o.utc < first]
-    after = [o for o in anchors if o.utc is not None and o.utc > last]
-    fixes = context.fixes
-    if (n := int(np.searchsorted(fixes.utc, first, side="left")) - 1) >= 0:
-        before.append(_fix_of_photo(fixes, n))
-    if (n := int(np.searchsorted(fixes.utc, last, side="right"))) < len(fixes.utc):
-        after.append(_fix_of_photo(fixes, n))
-    return (
-        max(before, key=lambda o: o.utc or 0.0, default=None),
-        min(after, key=lambda o: o.utc or 0.0, default=None),
-    )
-
-
-def _fix_of_photo(fixes: Fixes, n: int) -> Observation:
-    error_m = float(fixes.error_m[n])
-    error_km = GPS_ERROR_KM if np.isnan(error_m) else error_m / 1000
-    fix = Fix(float(fixes.latitude[n]), float(fixes.longitude[n]), error_km, "camera")
-    return Observation(
-        int(fixes.photo_ids[n]), float(fixes.utc[n]), fixes.cameras[int(fixes.camera[n])] or None, fix
+        place,
+        posterior if usable else None,
+        alike,
     )
 
 
@@ -333,10 +280,10 @@ def _why_nothing(known: Known, context: Context) -> str:
     lacking = []
     if known.utc is None:
         lacking.append("it has no usable time")
-    elif not len(context.fixes.utc):
+    elif not len(context.evidence.fixes):
         lacking.append("no photo of this archive has both a time and a position")
     else:
         lacking.append("no geotagged photo is near it in time")
-    if context.table is None:
+    if context.evidence.table is None:
         lacking.append("no model looked at it")
     return ", and ".join(lacking)
