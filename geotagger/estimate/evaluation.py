@@ -37,12 +37,12 @@ _PHOTOPRISM_APART_KM = 100.0
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """One photo. clocked: what it says of its time, with the place that its camera wrote, from which its time
-    zone may follow. place: its own, the owner's word before a camera's before a sidecar's; where None is given
-    the clocked one, known to `error_km`. is_truth: False for a place that may be somebody's estimate, which
-    helps others, teaches nothing and is never hidden. is_photograph: False for a scan or a screenshot, which
-    nothing is concluded about. `features`, float32 (d,): what the network's last layer sees, where the owner's
-    photos are to be the reference."""
+    """One photo. clocked: what it says of its time, with the place that its camera wrote, from which its
+    time zone may follow. place: its own, the owner's word before a camera's before a sidecar's; where None
+    is given the clocked one, known to `error_km`. is_truth: False for a place that may be somebody's
+    estimate, which helps others, teaches nothing and is never hidden. is_photograph: False for a scan or a
+    screenshot, which nothing is concluded about. `features`, float32 (d,): what the network's last layer
+    sees, where the owner's photos are to be the reference."""
 
     name: str
     clocked: Clocked
@@ -265,9 +265,12 @@ def _lag_s(fixes: FixSeries, utc: float | None) -> float:
 
 
 def _speaking(evidence: Evidence, voices: Sequence[str]) -> Evidence:
-    """The evidence of the chosen kinds. Without `time` no fix speaks, and nothing of how the archive moves."""
+    """The evidence of the chosen kinds. Without `time` no fix speaks; a picture alone knows nothing of how the
+    archive moves either."""
     if "time" not in voices:
-        evidence = replace(evidence, fixes=FixSeries(), movement=Movement())
+        evidence = replace(evidence, fixes=FixSeries.of())
+    if "time" not in voices and "pictures" in voices:
+        evidence = replace(evidence, movement=Movement())
     if "tracks" not in voices:
         evidence = replace(evidence, tracks=Tracks())
     return evidence if "pictures" in voices else replace(evidence, table=None)
@@ -294,7 +297,9 @@ def _alike(trial: Trial) -> dict[int, Alike]:
         if sightings[n].features is not None and sightings[n].is_photograph
     ]
     if trial.setting.whole_days:
-        when = np.array([records[n].utc for n in np.flatnonzero(trial.hidden) if records[n].utc is not None])
+        when = np.array(
+            [records[n].utc for n in map(int, np.flatnonzero(trial.hidden)) if records[n].utc is not None]
+        )
         shown = [n for n in shown if _is_apart(records[n], when)]
     if not trial.setting.reference or not asked or len(shown) < FEWEST_REFERENCES:
         return {}

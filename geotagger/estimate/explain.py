@@ -66,7 +66,8 @@ def explain(evidence: Evidence, outing: Sequence[PhotoRecord], asked: int) -> Ex
 def _voices(
     evidence: Evidence, around: Surrounded, asked: int
 ) -> Iterator[tuple[str, Evidence, Surrounded, int]]:
-    """Each kind of evidence alone: what it is, what it knows, of which outing, and where the photo is in it."""
+    """Each kind of evidence alone: what it is, what it knows, of which outing, and where the photo is in
+    it."""
     photos, bare = list(around.photos), around.photos[asked]
     blind = [replace(photo, posterior=None) for photo in photos]
     blind[asked] = replace(bare, posterior=None, fix=None)

@@ -1,8 +1,8 @@
 """An archive's photos in the order of time, and all that tells where one was taken.
 
 Cuts the stream into outings, gathers the fixes and the points of tracks around and inside each, and picks
-which of several positions is a photo's own. `tag`, `why` and `evaluate` hand in what they know of their photos
-and get estimates; none of them has a copy of any of this. Takes values, gives values; reads nothing.
+which of several positions is a photo's own. `tag`, `why` and `evaluate` hand in what they know of their
+photos and get estimates; none of them has a copy of any of this. Takes values, gives values; reads nothing.
 """
 
 from bisect import bisect_left, bisect_right
@@ -52,9 +52,10 @@ class PhotoRecord:
 @dataclass(frozen=True, eq=False)
 class Evidence:
     """All that speaks about the photos of an archive. fixes: the places that are known, by time. movement:
-    how the archive moves. tracks: what was recorded. table: the cells of the model that looked at pictures."""
+    how the archive moves. tracks: what was recorded. table: the cells of the model that looked at
+    pictures."""
 
-    fixes: FixSeries = field(default_factory=FixSeries)
+    fixes: FixSeries = field(default_factory=FixSeries.of)
     movement: Movement = field(default_factory=Movement)
     tracks: Tracks = field(default_factory=Tracks)
     table: CellTable | None = None

@@ -1,7 +1,7 @@
 """The values that evidence comes in and that estimates go out in."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -69,27 +69,23 @@ class Observation:
     alike: Alike | None = None
 
 
-def _empty(kind: type = np.float64) -> Any:
-    return field(default_factory=lambda: np.empty(0, kind))
-
-
 @dataclass(frozen=True, eq=False)
 class FixSeries:
     """The places that are known, not estimated, and have a time, ordered by it; arrays of one length: keys
     int64, utc float64 seconds, degrees float64, error_km float64, and `camera` int64 numbers into `cameras`
     ("" where the camera is unknown). `utc_offset_s`: what the photo states, float64, NaN where it states
-    none. `teaches`: bool, False where a sidecar's place may be somebody else's estimate, from which nothing is
-    learned of how the archive moves."""
+    none. `teaches`: bool, False where a sidecar's place may be somebody else's estimate, from which nothing
+    is learned of how the archive moves."""
 
-    keys: NDArray[np.int64] = _empty(np.int64)
-    utc: NDArray[np.float64] = _empty()
-    latitude: NDArray[np.float64] = _empty()
-    longitude: NDArray[np.float64] = _empty()
-    error_km: NDArray[np.float64] = _empty()
-    camera: NDArray[np.int64] = _empty(np.int64)
-    cameras: tuple[str, ...] = ("",)
-    utc_offset_s: NDArray[np.float64] = _empty()
-    teaches: NDArray[np.bool_] = _empty(np.bool_)
+    keys: NDArray[np.int64]
+    utc: NDArray[np.float64]
+    latitude: NDArray[np.float64]
+    longitude: NDArray[np.float64]
+    error_km: NDArray[np.float64]
+    camera: NDArray[np.int64]
+    cameras: tuple[str, ...]
+    utc_offset_s: NDArray[np.float64]
+    teaches: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.utc)
@@ -106,7 +102,9 @@ class FixSeries:
         return Observation(int(self.keys[n]), float(self.utc[n]), camera, fix)
 
     @staticmethod
-    def of(photos: "Iterable[PlacedPhoto]", teaches: Callable[[int], bool] = lambda _: True) -> "FixSeries":
+    def of(
+        photos: "Iterable[PlacedPhoto]" = (), teaches: Callable[[int], bool] = lambda _: True
+    ) -> "FixSeries":
         """Of photos that have a time and a place; `teaches` is asked by key."""
         cameras = {"": 0}
         rows = []

@@ -43,8 +43,9 @@ class Member:
 
 @dataclass(frozen=True)
 class Context:
-    """What every outing needs. `evidence`: all that speaks about the archive's photos. `rethink`: the last run
-    had other settings, so guesses that were written nowhere are thought over. `model` is the name that goes into outcomes and marks."""
+    """What every outing needs. `evidence`: all that speaks about the archive's photos. `rethink`: the last
+    run had other settings, so guesses that were written nowhere are thought over. `model` is the name that
+    goes into outcomes and marks."""
 
     index: Index
     run_id: int
