@@ -113,7 +113,7 @@ def evaluate(
     if reference and (pack is None or pack.feature_size is None):
         say("--reference: no model that tells features looks at the pictures, so it is left out")
         reference = False
-    tracks = Tracks(load_tracks(track or [], say))
+    tracks = Tracks(load_tracks(track or [], say, clocks))
     sightings = read_sightings(paths, pack, say, features=reference)
     placed = sum(sighting.clocked.latitude is not None for sighting in sightings)
     if placed < _FEWEST:

@@ -265,8 +265,8 @@ def _lag_s(fixes: FixSeries, utc: float | None) -> float:
 
 
 def _speaking(evidence: Evidence, voices: Sequence[str]) -> Evidence:
-    """The evidence of the chosen kinds. Without `time` no fix speaks; a picture alone knows nothing of how the
-    archive moves either."""
+    """The evidence of the chosen kinds. Without `time` no fix speaks; a picture alone knows nothing of how
+    the archive moves either."""
     if "time" not in voices:
         evidence = replace(evidence, fixes=FixSeries.of())
     if "time" not in voices and "pictures" in voices:

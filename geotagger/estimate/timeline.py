@@ -64,8 +64,8 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Surrounded:
-    """An outing's observations in the order of time, the nearest known places outside it, and the points of
-    tracks between its first and its last photo."""
+    """An outing's observations in the order of time, the nearest known places outside it, and those between
+    its first and its last photo that are none of its own: points of tracks, and fixes of other photos."""
 
     photos: tuple[Observation, ...]
     before: Observation | None
@@ -137,26 +137,18 @@ def surrounded(evidence: Evidence, outing: Sequence[PhotoRecord]) -> Surrounded:
     anchors = evidence.tracks.anchors(first, last)
     moments = [anchor.utc or 0.0 for anchor in anchors]
     start, end = bisect_left(moments, first), bisect_right(moments, last)
-    own = {photo.key for photo in outing}
-    before = _nearest(evidence.fixes, first, own, back=True)
-    after = _nearest(evidence.fixes, last, own, back=False)
+    fixes = evidence.fixes
+    since, until = int(np.searchsorted(fixes.utc, first)), int(np.searchsorted(fixes.utc, last, side="right"))
+    before = [fixes.observation(since - 1)] if since > 0 else []
+    after = [fixes.observation(until)] if until < len(fixes) else []
+    others = ~np.isin(fixes.keys[since:until], [photo.key for photo in outing])
+    inside = [fixes.observation(since + int(n)) for n in np.flatnonzero(others)]
     return Surrounded(
         photos,
         max([*anchors[:start], *before], key=_moment, default=None),
         min([*anchors[end:], *after], key=_moment, default=None),
-        tuple(anchors[start:end]),
+        (*anchors[start:end], *inside),
     )
-
-
-def _nearest(fixes: FixSeries, moment: float, own: set[int], *, back: bool) -> list[Observation]:
-    """The fix nearest to an outing's end on its outer side, none of its own photos."""
-    n = int(np.searchsorted(fixes.utc, moment, side="right" if back else "left"))
-    n, step = (n - 1, -1) if back else (n, 1)
-    while 0 <= n < len(fixes):
-        if int(fixes.keys[n]) not in own:
-            return [fixes.observation(n)]
-        n += step
-    return []
 
 
 def _moment(observation: Observation) -> float:

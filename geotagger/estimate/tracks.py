@@ -8,7 +8,7 @@ Takes tracks, gives fixes. Knows nothing of files; the tracks room reads them.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 import numpy as np
@@ -29,6 +29,7 @@ LONGEST_GAP_S = 3 * HOUR_S
 """Over a longer gap a track says nothing; its ends still are neighbours in time."""
 ENDS_REACH_S = 120.0
 _ANCHOR_EVERY_S = 600.0
+_CLOCKED_EVERY_S = 3 * HOUR_S
 _CURVE = 0.3
 """How far, of the way between two points, people stray from the straight line (standard deviation)."""
 
@@ -107,16 +108,34 @@ class Tracks:
     def clocked(self) -> Iterator[Clocked]:
         """Moments with a place, in local time, so that photos beside a track get its time zone."""
         for track in self.tracks:
-            last = np.inf if track.momentary else -np.inf
-            for n in range(len(track.utc)):
-                if track.utc[n] - last < _ANCHOR_EVERY_S:
-                    continue
-                last = track.utc[n]
-                place = float(track.lat[n]), float(track.lng[n])
-                offset = offset_at(*place, float(track.utc[n]))
-                if offset is not None:
-                    moment = datetime.fromtimestamp(float(track.utc[n]), UTC).replace(tzinfo=None)
-                    yield Clocked(moment + offset, offset, latitude=place[0], longitude=place[1])
+            if not track.momentary:
+                yield from _clocked(track)
+
+
+def _clocked(track: Track) -> Iterator[Clocked]:
+    """A point in ten minutes; of those between which the offset stays the same, the first and the last and
+    one in three hours: a location history of ten years has half a million."""
+    last, told, waiting = -np.inf, -np.inf, None
+    offset_before: timedelta | None = None
+    for n, utc in enumerate(map(float, track.utc)):
+        if utc - last < _ANCHOR_EVERY_S:
+            continue
+        last = utc
+        place = float(track.lat[n]), float(track.lng[n])
+        offset = offset_at(*place, utc)
+        if offset is None:
+            continue
+        moment = datetime.fromtimestamp(utc, UTC).replace(tzinfo=None)
+        clocked = Clocked(moment + offset, offset, latitude=place[0], longitude=place[1])
+        if offset == offset_before and utc - told < _CLOCKED_EVERY_S:
+            waiting = clocked
+            continue
+        if waiting is not None:
+            yield waiting
+        yield clocked
+        offset_before, told, waiting = offset, utc, None
+    if waiting is not None:
+        yield waiting
 
 
 def _moment(anchor: Observation) -> float:
@@ -141,7 +160,7 @@ def _places_on(track: Track, utc: FloatArray, utc_error_s: float) -> Places:
     lat, lng, error = _between(track, utc, utc_error_s, before, after)
     nearest = np.where(np.abs(track.utc[before] - utc) < np.abs(track.utc[after] - utc), before, after)
     away = np.abs(track.utc[nearest] - utc)
-    beside = np.hypot(track.error_km[nearest], Motion().reach_km(away + utc_error_s))
+    beside = np.hypot(track.error_km[nearest].astype(np.float64), Motion().reach_km(away + utc_error_s))
     return (
         np.where(joined, lat, track.lat[nearest]),
         np.where(joined, lng, track.lng[nearest]),
@@ -153,7 +172,7 @@ def _between(
     track: Track, utc: FloatArray, utc_error_s: float, before: NDArray[np.intp], after: NDArray[np.intp]
 ) -> Places:
     """Places on the way from one point to another; the error is infinite where nobody makes it in time."""
-    receiver = np.maximum(track.error_km[before], track.error_km[after])
+    receiver = np.maximum(track.error_km[before], track.error_km[after]).astype(np.float64)
     gap = track.utc[after] - track.utc[before]
     apart = distance_km(track.lat[before], track.lng[before], track.lat[after], track.lng[after])
     fraction = np.divide(utc - track.utc[before], gap, out=np.zeros_like(utc), where=gap > 0)

@@ -96,6 +96,21 @@ class FixSeries:
         columns = (self.utc, self.latitude, self.longitude, self.camera, self.utc_offset_s)
         return tuple(column[self.teaches] for column in columns)
 
+    def without(self, keys: NDArray[np.int64]) -> "FixSeries":
+        """Those of the other photos."""
+        kept = ~np.isin(self.keys, keys)
+        return FixSeries(
+            self.keys[kept],
+            self.utc[kept],
+            self.latitude[kept],
+            self.longitude[kept],
+            self.error_km[kept],
+            self.camera[kept],
+            self.cameras,
+            self.utc_offset_s[kept],
+            self.teaches[kept],
+        )
+
     def observation(self, n: int) -> Observation:
         fix = Fix(float(self.latitude[n]), float(self.longitude[n]), float(self.error_km[n]), "camera")
         camera = self.cameras[int(self.camera[n])] or None

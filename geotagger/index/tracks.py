@@ -74,20 +74,21 @@ class RememberedTracks:
             tracks.append(Track(name, utc, lat, lng, error_km, digest, path_of(path), stays, momentary))
         return tracks
 
+    def photo_times(self, root_id: int) -> "NDArray[np.float64]":
+        """POSIX seconds (n,), ascending, of the photos of a root that have a time and are there or were."""
+        import numpy as np
+
+        times = self._store.stream(
+            "select utc from photos where root_id = ? and utc is not null order by utc", (root_id,)
+        )
+        return np.fromiter((utc for (utc,) in times), dtype=np.float64)
+
     def remember(self, root_id: int, tracks: Iterable["Track"]) -> None:
         """Keeps tracks, as far as they are within reach of the photos of the root that are there or were;
         what an older version of the same file said goes."""
         import numpy as np
 
-        photos = np.array(
-            [
-                utc
-                for (utc,) in self._store.stream(
-                    "select utc from photos where root_id = ? and utc is not null order by utc", (root_id,)
-                )
-            ],
-            dtype=np.float64,
-        )
+        photos = self.photo_times(root_id)
         tracks = list(tracks)
         with self._store.batch():
             self._store.execute_many(
@@ -96,9 +97,10 @@ class RememberedTracks:
             )
             for track in tracks:
                 near = within_reach(track.utc, photos, track.stays)
-                kind = np.where(kept_stays(track.stays, near), _STAYS, 0.0)
+                kind = np.where(kept_stays(track.stays, near)[near], _STAYS, 0.0)
                 kind[:] = _MOMENTARY if track.momentary else kind
-                columns = np.stack([track.utc, track.lat, track.lng, track.error_km, kind])
+                places = (track.utc, track.lat, track.lng, track.error_km)
+                columns = np.stack([*(column[near] for column in places), kind])
                 self._store.execute(
                     "insert into tracks (root_id, digest, name, path, added, first_utc, last_utc, points,"
                     " places) values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -111,7 +113,7 @@ class RememberedTracks:
                         float(track.utc[0]),
                         float(track.utc[-1]),
                         int(near.sum()),
-                        _packed(columns[:, near]),
+                        _packed(columns),
                     ),
                 )
 
@@ -171,8 +173,11 @@ def kept_stays(stays: "NDArray[np.bool_]", near: "NDArray[np.bool_]") -> "NDArra
     import numpy as np
 
     kept = stays.copy()
+    if not stays.any():
+        return kept
     at = np.flatnonzero(near)
-    left = np.concatenate([[0], np.cumsum(~stays)])
+    left = np.zeros(len(stays) + 1, dtype=np.int32)
+    np.cumsum(~stays, out=left[1:])
     kept[at[:-1]] = left[at[1:]] == left[at[:-1]]
     return kept
 
@@ -189,10 +194,11 @@ def within_reach(
         return near
     starts = np.searchsorted(points, photos - WHOLE_REACH_S, side="left")
     ends = np.searchsorted(points, photos + WHOLE_REACH_S, side="right")
-    steps = np.zeros(len(points) + 1, dtype=np.int64)
+    steps = np.zeros(len(points) + 1, dtype=np.int32)  # a location history has millions of points
     np.add.at(steps, starts, 1)
     np.add.at(steps, ends, -1)
-    near |= np.cumsum(steps[:-1]) > 0
+    np.cumsum(steps, out=steps)
+    near |= steps[:-1] > 0
     after = np.searchsorted(points, photos, side="left")
     for at in (after - 1, after):
         inside = (at >= 0) & (at < len(points))

@@ -21,7 +21,8 @@ def set_times(index: Index, root: Root, clocks: Clocks, note: Callable[[str], No
     many. Gives the numbers of those whose time changed, a chunk at a time."""
 
     def rows() -> Iterable[Clocked]:
-        return (timed.clocked for chunk in index.photos.clocked(root.id) for timed in chunk)
+        # photos of a folder that is not mounted still tell the zone: without them times would jump
+        return (timed.clocked for chunk in index.photos.clocked(root.id, gone=True) for timed in chunk)
 
     read = read_clocks(rows, clocks, note)
     for chunk in index.photos.clocked(root.id):

@@ -29,6 +29,7 @@ class Prepared:
 def prepare(
     index: Index,
     root_id: int,
+    fixes: FixSeries,
     options: TagOptions,
     tracks: Tracks,
     table: CellTable | None,
@@ -36,7 +37,6 @@ def prepare(
     keep: bool = True,
 ) -> Prepared:
     """With `keep` what had to be learned is remembered."""
-    fixes = index.photos.fixes(root_id)
     stored = index.learned.get(root_id, CALIBRATION)
     calibration = Calibration.from_dict(stored) if stored else None
     movement = _movement(index, root_id, fixes, keep)

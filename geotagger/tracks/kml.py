@@ -24,7 +24,7 @@ _NAMES = frozenset(
     )
 )
 _FOLDERS_OF_MARKS = frozenset(("waypoints", "routes"))
-_MOST_WAITING = 5_000_000
+_MOST_WAITING = 1_000_000
 _VISIT_ERROR_KM = 0.05
 
 
@@ -74,7 +74,7 @@ def read_kml(file: IO[bytes]) -> Iterator[Piece]:
         elif event.name in ("when", "coord") and inside and inside[-1] == "Track":
             (whens if event.name == "when" else coords).append(event.text)
             if len(whens) + len(coords) > _MOST_WAITING:
-                raise ValueError("more than five million times without coordinates")
+                raise ValueError("more than a million times without coordinates")
             while whens and coords:
                 yield from _timed(whens.popleft(), coords.popleft().split())
         elif placemark is not None and "LookAt" not in inside and "Camera" not in inside:

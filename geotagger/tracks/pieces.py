@@ -8,23 +8,52 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+from numpy.typing import NDArray
 
+from geotagger.geo import is_place
 from geotagger.tracks.values import BoolArray, FloatArray, Mark, Piece, Stay, Track, clean_track
 
 _MOST = 20_000_000
-"""640 MB of numbers."""
+"""560 MB of numbers."""
 _UNSET_DAYS = ((1970, 1, 1, 2), (1980, 1, 1, 7), (1999, 8, 22, 1))
 """Where clocks begin that nobody set, and for how many days: POSIX's, FAT's with GPS's, and GPS's after its
 first rollover (IS-GPS-200, 20.3.3.5.2.4: ten bits count the weeks from 1980-01-06)."""
 
 
-class Pieces:
-    """Rows of (utc, latitude, longitude, error in km) by device, stays by device, rows of marks."""
+class _Rows:
+    """Points of one device, 28 bytes each: POSIX seconds, degrees, error in km."""
 
     def __init__(self) -> None:
-        self._rows: dict[int, array[float]] = {}
+        self.utc, self.lat, self.lng = array("d"), array("d"), array("d")
+        self.error_km = array("f")
+
+    def add(self, utc: float, latitude: float, longitude: float, error_km: float) -> None:
+        self.utc.append(utc)
+        self.lat.append(latitude)
+        self.lng.append(longitude)
+        self.error_km.append(error_km)
+
+    def times(self) -> FloatArray:
+        return np.frombuffer(self.utc, dtype=np.float64)
+
+    def keep(self, kept: BoolArray) -> None:
+        for name in ("utc", "lat", "lng", "error_km"):
+            column = getattr(self, name)
+            setattr(self, name, array(column.typecode, np.asarray(column)[kept]))
+
+    def columns(self) -> tuple[FloatArray, FloatArray, FloatArray, NDArray[np.float32]]:
+        """The points as four arrays, which are no copies: of millions of points there is no room for two."""
+        lat, lng = (np.frombuffer(column, dtype=np.float64) for column in (self.lat, self.lng))
+        return self.times(), lat, lng, np.frombuffer(self.error_km, dtype=np.float32)
+
+
+class Pieces:
+    """Points and stays by device, and marks."""
+
+    def __init__(self) -> None:
+        self._rows: dict[int, _Rows] = {}
         self._stays: dict[int, list[Stay]] = {}
-        self._marks = array("d")
+        self._marks = _Rows()
         self._count = 0
 
     def __len__(self) -> int:
@@ -33,22 +62,25 @@ class Pieces:
     def extend(self, pieces: Iterable[Piece]) -> None:
         """Raises ValueError where there are more than a machine should hold."""
         for piece in pieces:
+            if not is_place(piece.latitude, piece.longitude):
+                continue
             if isinstance(piece, Stay):
                 self._stays.setdefault(piece.device, []).append(piece)
             elif isinstance(piece, Mark):
-                self._marks.extend(piece)
+                self._marks.add(*piece)
             else:
-                self._rows.setdefault(piece.device, array("d")).extend(piece[:4])
+                rows = self._rows.get(piece.device)
+                if rows is None:
+                    rows = self._rows.setdefault(piece.device, _Rows())
+                rows.add(*piece[:4])
             self._count += 1
             if self._count >= _MOST:
                 raise ValueError(f"more than {_MOST:,} points")
 
     def shift(self, seconds: float) -> None:
         """Sets the clock of the device right."""
-        if not seconds:
-            return
         for rows in (*self._rows.values(), self._marks):
-            _table(rows)[:, 0] += seconds
+            rows.times()[:] += seconds
         for stays in self._stays.values():
             stays[:] = [stay._replace(utc=stay.utc + seconds, until=stay.until + seconds) for stay in stays]
 
@@ -56,9 +88,11 @@ class Pieces:
         """Leaves out what is dated as only clocks date that nobody set, or is still to come. What that was,
         in words, "" where there was nothing."""
         dropped: list[float] = []
-        for device, rows in self._rows.items():
-            self._rows[device] = _without_unset(rows, dropped)
-        self._marks = _without_unset(self._marks, dropped)
+        for rows in (*self._rows.values(), self._marks):
+            unset = _is_unset(rows.times())
+            if unset.any():
+                dropped += rows.times()[unset].tolist()
+                rows.keep(~unset)
         for stays in self._stays.values():
             begun = _is_unset(np.array([stay.utc for stay in stays]))
             dropped += [stay.utc for stay, unset in zip(stays, begun, strict=True) if unset]
@@ -72,9 +106,9 @@ class Pieces:
         """One for each device that has points of use, then the marks."""
         made = []
         for device in sorted({*self._rows, *self._stays}):
-            utc, lat, lng, error_km = _columns(self._rows.pop(device, array("d")))
-            made.append(clean_track(name, utc, lat, lng, error_km, self._stays.get(device, ())))
-        marks = clean_track(name, *_columns(self._marks))
+            columns = self._rows.pop(device, _Rows()).columns()
+            made.append(clean_track(name, *columns, self._stays.get(device, ())))
+        marks = clean_track(name, *self._marks.columns())
         if marks is not None:
             made.append(Track(name, marks.utc, marks.lat, marks.lng, marks.error_km, momentary=True))
         return [track for track in made if track is not None]
@@ -87,24 +121,6 @@ def dates_in_words(first_utc: float, last_utc: float) -> str:
         for utc in (first_utc, last_utc)
     )
     return f"{first}" if first == last else f"{first} to {last}"
-
-
-def _table(rows: "array[float]") -> FloatArray:
-    return np.frombuffer(rows, dtype=np.float64).reshape(-1, 4)
-
-
-def _columns(rows: "array[float]") -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    table = _table(rows)
-    return table[:, 0].copy(), table[:, 1].copy(), table[:, 2].copy(), table[:, 3].copy()
-
-
-def _without_unset(rows: "array[float]", dropped: list[float]) -> "array[float]":
-    table = _table(rows)
-    unset = _is_unset(table[:, 0])
-    if not unset.any():
-        return rows
-    dropped += table[unset, 0].tolist()
-    return array("d", table[~unset].ravel())
 
 
 def _is_unset(utc: FloatArray) -> BoolArray:

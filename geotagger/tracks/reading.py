@@ -81,7 +81,9 @@ def _of_file(path: Path, on_problem: Note, corrections: Mapping[str, float]) -> 
                 pieces = _pieces_in(path, content, on_problem)
     except OSError as error:
         raise SourceError(f"{path}: {error.strerror or error}; no place was taken from it") from error
-    pieces.shift(corrections.get(path.name.casefold(), 0.0))
+    if shift_s := corrections.get(path.name.casefold(), 0.0):
+        pieces.shift(shift_s)
+        digest += f"{shift_s:+g}s"
     unset = pieces.drop_unset()
     tracks = pieces.tracks(path.name)
     if unset and not tracks:

@@ -66,16 +66,17 @@ Piece = Point | Stay | Mark
 @dataclass(frozen=True, slots=True)
 class Track:
     """One device's points, ordered by time: utc POSIX seconds, lat and lng degrees, error_km at 68 %,
-    float64 (n,) each. `stays`, bool (n,): the device stayed where it was until the next point. `momentary`:
-    its points are marks; each speaks of the minutes about it, and nothing joins them. `digest` is the hash of
-    the bytes of the file that it was read from (xxh3, 128 bits, hexadecimal; of the second track and more in
-    one file with -2, -3 … behind), `path` where that file was, absolute; both "" where it is from no file."""
+    float64 (n,) each (errors may be float32). `stays`, bool (n,): the device stayed where it was until the
+    next point. `momentary`: its points are marks; each speaks of the minutes about it, and nothing joins
+    them. `digest` is the hash of the bytes of the file that it was read from (xxh3, 128 bits, hexadecimal;
+    behind it what the owner adds to its times, and -2, -3 … for the second track and more of one file),
+    `path` where that file was, absolute; both "" where it is from no file."""
 
     name: str
     utc: FloatArray
     lat: FloatArray
     lng: FloatArray
-    error_km: FloatArray
+    error_km: FloatArray | NDArray[np.float32]
     digest: str = ""
     path: str = ""
     stays: BoolArray = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
@@ -91,7 +92,7 @@ def clean_track(
     utc: FloatArray,
     lat: FloatArray,
     lng: FloatArray,
-    error_km: FloatArray,
+    error_km: FloatArray | NDArray[np.float32],
     stays: Sequence[Stay] = (),
 ) -> Track | None:
     """Orders the points and the ends of the stays, drops the impossible ones, and None when nothing is left.
@@ -102,16 +103,17 @@ def clean_track(
         utc, lat, lng, error_km = (
             np.concatenate(pair) for pair in zip((utc, lat, lng, error_km), ends, strict=True)
         )
-    usable = np.abs(utc) < _FARTHEST_S
-    usable &= (np.abs(lat) <= 90) & (np.abs(lng) <= 180)
+    # comparisons only, no arithmetic on whole columns: of millions of points each would be 50 MB
+    usable = (utc < _FARTHEST_S) & (utc > -_FARTHEST_S)
+    usable &= (lat <= 90) & (lat >= -90) & (lng <= 180) & (lng >= -180)
     usable &= (lat != 0) | (lng != 0)
     if not usable.all():
         utc, lat, lng, error_km = utc[usable], lat[usable], lng[usable], error_km[usable]
-    if (np.diff(utc) < 0).any():
+    if (utc[1:] < utc[:-1]).any():
         order = np.argsort(utc, kind="stable")
         utc, lat, lng, error_km = utc[order], lat[order], lng[order], error_km[order]
     fresh = np.ones(len(utc), dtype=np.bool_)
-    fresh[1:] = np.diff(utc) > 0
+    fresh[1:] = utc[1:] > utc[:-1]
     if not fresh.all():
         utc, lat, lng, error_km = utc[fresh], lat[fresh], lng[fresh], error_km[fresh]
     for _ in range(_ROUNDS):

@@ -35,14 +35,25 @@ def test_photos_are_found_by_extension_in_any_case(tmp_path: Path) -> None:
         "sub/d.cr2",
         "sub/sub/e.png",
         "two.dots.webp",
+        "video.MP4",
         "x.avif",
         "y.dng",
     ):
         make(tmp_path / name)
-    for name in ("readme.txt", "video.mp4", "jpg", "a.jpg.bak", "IMG.CR2.xmp", "notes"):
+    for name in ("readme.txt", "sound.mp3", "jpg", "a.jpg.bak", "IMG.CR2.xmp", "notes"):
         make(tmp_path / name)
     assert names(tmp_path) == sorted(
-        ["a.jpg", "b.JPEG", "c.HeIc", "sub/d.cr2", "sub/sub/e.png", "two.dots.webp", "x.avif", "y.dng"]
+        [
+            "a.jpg",
+            "b.JPEG",
+            "c.HeIc",
+            "sub/d.cr2",
+            "sub/sub/e.png",
+            "two.dots.webp",
+            "video.MP4",
+            "x.avif",
+            "y.dng",
+        ]
     )
 
 

@@ -1,15 +1,19 @@
 """What tracks say of a moment: the gaps, the leaps, and several devices."""
 
+from datetime import UTC, datetime, timedelta
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from geotagger.estimate.clock import Clocked, ClockReader
 from geotagger.estimate.movement import Motion
 from geotagger.estimate.tracks import Tracks
 from geotagger.estimate.values import Fix
 from geotagger.geo import distance_km, interpolate
 from geotagger.tracks import Track, clean_track
+from geotagger.zones import offset_at
 
 
 def track_of(*points: tuple[float, float, float]) -> Tracks:
@@ -125,3 +129,34 @@ def test_across_the_date_line_the_short_way_is_taken() -> None:
     fix = track_of((0, 0, 179.99), (60, 0, -179.99)).fix_at(30)
     assert fix is not None
     assert abs(abs(fix.longitude) - 180) < 1e-6
+
+
+def test_few_points_of_a_track_tell_the_time_zone_as_well_as_all() -> None:
+    """Five days between London, Paris and Dublin; photos without an offset, taken at any time but in the
+    hours of a change, which local clocks show twice or not at all."""
+    rng = np.random.default_rng(5)
+    places = {"London": (51.5, -0.12), "Paris": (48.85, 2.35), "Dublin": (53.35, -6.26)}
+    chosen = [list(places)[n] for n in np.repeat(rng.integers(0, 3, 30), 24)]
+    start = datetime(2024, 5, 1, tzinfo=UTC).timestamp()
+    track = track_of(*((start + 600.0 * n, *places[name]) for n, name in enumerate(chosen)))
+    few = list(track.clocked())
+    every = []
+    for n, name in enumerate(chosen):
+        offset = offset_at(*places[name], start + 600.0 * n)
+        assert offset is not None
+        moment = datetime.fromtimestamp(start + 600.0 * n, UTC).replace(tzinfo=None)
+        every.append(Clocked(moment + offset, offset, latitude=places[name][0], longitude=places[name][1]))
+    assert len(few) < len(every) / 4
+    compared = 0
+    read_few, read_every = ClockReader(few), ClockReader(every)
+    for minutes in rng.uniform(0, 10 * len(chosen), 500):
+        local = datetime(2024, 5, 1) + timedelta(minutes=float(minutes))
+        if (
+            len({one.offset for one in every if abs((one.local or local) - local) < timedelta(minutes=130)})
+            > 1
+        ):
+            continue
+        taken = Clocked(local)
+        compared += 1
+        assert read_few.read(taken)[:2] == read_every.read(taken)[:2]
+    assert compared > 100

@@ -41,7 +41,7 @@ def e7(lat: float, lng: float) -> dict[str, int]:
 def test_records_have_seconds_or_milliseconds_or_iso_times(tmp_path: Path, time: dict[str, Any]) -> None:
     track = read(tmp_path, {"locations": [{**e7(47, 8), **time, "accuracy": 20}]}).tracks[0]
     assert (track.utc.tolist(), track.lat.tolist(), track.lng.tolist()) == ([T0], [47], [8])
-    assert track.error_km.tolist() == [0.02]
+    assert track.error_km.tolist() == pytest.approx([0.02])
 
 
 def test_devices_that_stand_in_one_file_are_two_tracks(tmp_path: Path) -> None:

@@ -191,7 +191,7 @@ def test_dilution_makes_a_point_less_sure_and_no_fix_makes_it_none(tmp_path: Pat
         '<trkpt lat="48" lon="8"><time>2024-06-15T10:20:00Z</time><fix>none</fix></trkpt>'
     )
     track = read(tmp_path, gpx(f"<trk><trkseg>{points}</trkseg></trk>")).tracks[0]
-    assert track.error_km.tolist() == [0.1, 0.01]
+    assert track.error_km.tolist() == pytest.approx([0.1, 0.01])
 
 
 TCX = (
@@ -226,7 +226,7 @@ def test_a_flight_of_igc_is_read_past_midnight(tmp_path: Path) -> None:
     assert (track.utc - T0).tolist() == [0, 14 * HOUR - 1, 14 * HOUR + 1]
     assert track.lat.tolist() == [47.0, -47.5, -47.5]
     assert track.lng.tolist() == [8.0, -8.5, -8.5]
-    assert track.error_km.tolist() == [0.01, 0.25, 0.01]
+    assert track.error_km.tolist() == pytest.approx([0.01, 0.25, 0.01])
     other = read(tmp_path, "AXXX001\r\nHFDTEDATE:150624,01\r\nB1000004700000N00800000EA0050000600\r\n")
     assert other.tracks[0].utc.tolist() == [T0]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-pa = pytest.importorskip("pyarrow", reason='pyarrow is not installed: pip install "geotagger[train]"')
+pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install '.[train]'")
 
 import pyarrow.parquet as pq  # noqa: E402
 
