@@ -22,7 +22,7 @@ from geotagger.estimate.outing import Options
 from geotagger.estimate.reference import FEWEST_REFERENCES, alike, references
 from geotagger.estimate.timeline import Evidence, PhotoRecord, estimates, learned_from
 from geotagger.estimate.tracks import Tracks
-from geotagger.estimate.values import GPS_ERROR_KM, Alike, Estimate, Fix, FixSeries, Posterior
+from geotagger.estimate.values import GPS_ERROR_KM, Alike, Estimate, Fix, FixSeries, NamedArea, Posterior
 from geotagger.geo import distance_km, interpolate
 
 FloatArray = NDArray[np.float64]
@@ -39,10 +39,10 @@ _PHOTOPRISM_APART_KM = 100.0
 class Sighting:
     """One photo. clocked: what it says of its time, with the place that its camera wrote, from which its
     time zone may follow. place: its own, the owner's word before a camera's before a sidecar's; where None
-    is given the clocked one, known to `error_km`. is_truth: False for a place that may be somebody's
-    estimate, which helps others, teaches nothing and is never hidden. is_photograph: False for a scan or a
-    screenshot, which nothing is concluded about. `features`, float32 (d,): what the network's last layer
-    sees, where the owner's photos are to be the reference."""
+    is given the clocked one, known to `error_km`. named: the areas that its metadata names. is_truth: False
+    for a place that may be somebody's estimate, which helps others, teaches nothing and is never hidden.
+    is_photograph: False for a scan or a screenshot, which nothing is concluded about. `features`, float32
+    (d,): what the network's last layer sees, where the owner's photos are to be the reference."""
 
     name: str
     clocked: Clocked
@@ -50,6 +50,7 @@ class Sighting:
     posterior: Posterior | None = None
     features: NDArray[np.float32] | None = None
     place: Fix | None = None
+    named: tuple[NamedArea, ...] = ()
     is_truth: bool = True
     is_photograph: bool = True
 
@@ -205,6 +206,7 @@ def trial_of(
             None if row.offset is None else row.offset.total_seconds(),
             None if hidden[n] else sightings[n].own_place,
             sightings[n].posterior if sightings[n].is_photograph else None,
+            named=sightings[n].named if hidden[n] or sightings[n].own_place is None else (),
         )
         for n, (row, (utc, error_s)) in enumerate(zip(rows, times, strict=True))
     ]

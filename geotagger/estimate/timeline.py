@@ -22,6 +22,7 @@ from geotagger.estimate.values import (
     Estimate,
     Fix,
     FixSeries,
+    NamedArea,
     Observation,
     Posterior,
 )
@@ -36,8 +37,9 @@ Place = TypeVar("Place")
 @dataclass(frozen=True, slots=True)
 class PhotoRecord:
     """What is known of one photo before anything is weighed. key: the caller's, the one by which
-    `FixSeries` knows it. utc: POSIX seconds, None where no time is known. place: its own, of the owner,
-    its camera or a sidecar. alike: what the owner's photos tell that look like it."""
+    `FixSeries` knows it. utc: POSIX seconds, None where no time is known. place: its own, of the owner, its
+    camera or a sidecar. alike: what the owner's photos tell that look like it. named: the areas that its
+    metadata names."""
 
     key: int
     utc: float | None
@@ -47,6 +49,7 @@ class PhotoRecord:
     place: Fix | None = None
     posterior: Posterior | None = None
     alike: Alike | None = None
+    named: tuple[NamedArea, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,6 +127,7 @@ def observation_of(evidence: Evidence, photo: PhotoRecord) -> Observation:
         photo.utc_error_s,
         photo.utc_offset_s,
         photo.alike,
+        photo.named,
     )
 
 
@@ -200,7 +204,9 @@ def estimate_stream(
 ) -> list[Estimate | None]:
     """The same of observations that have their fixes already, in any order."""
     photos = [
-        PhotoRecord(o.key, o.utc, o.utc_error_s, o.camera, o.utc_offset_s, o.fix, o.posterior, o.alike)
+        PhotoRecord(
+            o.key, o.utc, o.utc_error_s, o.camera, o.utc_offset_s, o.fix, o.posterior, o.alike, o.named
+        )
         for o in observations
     ]
     evidence = Evidence(FixSeries.of(photos), movement, Tracks(), table, options or Options())

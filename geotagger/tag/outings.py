@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from geotagger.errors import ArchiveError, PhotoError
 from geotagger.estimate.outing import Weighed, certainty_inside, estimates_of, stands
 from geotagger.estimate.timeline import Evidence, PhotoRecord, stated_error_km, surrounded, weighed
-from geotagger.estimate.values import OWN_FIXES, RUNGS, Alike, Estimate, Fix, Posterior
+from geotagger.estimate.values import OWN_FIXES, RUNGS, Alike, Estimate, Fix, NamedArea, Posterior
 from geotagger.index import Index
 from geotagger.index.estimates import Placed
 from geotagger.index.photos import Known
@@ -199,7 +199,18 @@ def record_of(
         place,
         posterior if usable else None,
         alike,
+        _named(known),
     )
+
+
+def _named(known: Known) -> tuple[NamedArea, ...]:
+    """The areas that the photo's metadata names."""
+    if known.facts is None or not known.facts.named or known.rung in OWN_FIXES:
+        return ()
+    from geotagger.estimate.names import areas_of
+
+    named = known.facts.named
+    return areas_of(named.city, named.region, named.country)
 
 
 def _settle(
@@ -325,7 +336,7 @@ def _is_certain_enough(context: Context, estimate: Estimate) -> bool:
 
 def _is_habit_alone(known: Known, estimate: Estimate) -> bool:
     """Where this archive mostly is says nothing of a photo without a time: it may have come by mail."""
-    return known.utc is None and estimate.rung == "neighbours"
+    return known.utc is None and estimate.rung == "neighbours" and not _named(known)
 
 
 def outcome_of(path: str, status: Status, estimate: Estimate, model: str | None = None) -> Outcome:

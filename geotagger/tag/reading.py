@@ -70,12 +70,17 @@ def _look(change: Change, sidecar_folders: Sequence[str]) -> tuple[Change, _Look
     try:
         facts, beside = read_with_sidecars(entry.path, sidecar_folders)
         record = Record(entry, facts, fingerprint=fingerprint(entry.path))
+        fix = position_of(facts, beside)
     except PhotoError as error:
         return change, _Look(Record(entry, error=str(error)), None)
     except OSError as error:
         reason = f"{entry.path}: cannot be read ({error.strerror})"
         return change, _Look(Record(entry, error=reason), None)
-    return change, _Look(record, position_of(facts, beside))
+    except Exception as error:
+        # a mistake of ours on a file nobody foresaw costs that photo its place, not the run
+        reason = f"{entry.path}: cannot be read ({type(error).__name__}: {error}); left untouched"
+        return change, _Look(Record(entry, error=reason), None)
+    return change, _Look(record, fix)
 
 
 def read_with_sidecars(path: str, sidecar_folders: Sequence[str]) -> tuple[Facts, list[FoundPosition]]:

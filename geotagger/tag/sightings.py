@@ -9,6 +9,7 @@ from geotagger.archive import walk
 from geotagger.errors import PhotoError
 from geotagger.estimate.clock import Clocked
 from geotagger.estimate.evaluation import Sighting
+from geotagger.estimate.names import areas_of
 from geotagger.estimate.timeline import stated_error_km
 from geotagger.estimate.values import OWN_FIXES, Fix
 from geotagger.index.photos import VAGUE_KM
@@ -57,8 +58,11 @@ def _sighting(path: str, facts: Facts, beside: Sequence[FoundPosition]) -> Sight
         facts.fix.latitude if wrote and facts.fix else None,
         facts.fix.longitude if wrote and facts.fix else None,
     )
+    named = areas_of(facts.named.city, facts.named.region, facts.named.country) if facts.named else ()
     is_truth = place is None or place.rung != "sidecar" or place.error_km < VAGUE_KM
-    return Sighting(path, clocked, place=place, is_truth=is_truth, is_photograph=not facts.not_a_photo)
+    return Sighting(
+        path, clocked, place=place, named=named, is_truth=is_truth, is_photograph=not facts.not_a_photo
+    )
 
 
 def _looked_at(

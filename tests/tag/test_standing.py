@@ -5,6 +5,7 @@ After every step file (as ExifTool reads it), index and `why` are held against e
 
 import os
 import shutil
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Event
@@ -12,13 +13,18 @@ from typing import Any
 
 import pytest
 
+from geotagger.estimate import outing
+from geotagger.estimate.values import Estimate
 from geotagger.geo import distance_km
+from geotagger.index import open_index
+from geotagger.tag import corridor, outings
 from geotagger.tag.corridor import tag as run_tag
 from geotagger.tag.options import TagOptions
 from geotagger.tag.stage import Listener
 from tests.commands import Geotagger, Said
 from tests.metadata.exiftool import needs_exiftool, run, tags
-from tests.tag.scenes import LATITUDE, LONGITUDE, START, bytes_of, jpeg
+from tests.tag.scenes import LATITUDE, LONGITUDE, START, bytes_of, exif_of, jpeg
+from tests.tag.test_pictures import COLOURS, colour_pack, colour_photo
 
 pytestmark = needs_exiftool
 
@@ -341,6 +347,49 @@ def test_sidecars_are_corrected_as_photos_are(geotagger: Geotagger, folder: Path
     assert bytes_of(folder) == placed
     geotagger("undo", "1", "--yes")
     assert bytes_of(folder) == as_it_was
+
+
+def test_a_model_that_is_gone_or_another_takes_nothing_away(
+    geotagger: Geotagger, tmp_path: Path, folder: Path
+) -> None:
+    folder.mkdir()
+    for n, value in enumerate(COLOURS.values()):
+        taken = START + timedelta(days=40 * n)
+        (folder / f"{n}.jpg").write_bytes(colour_photo(value, exif_of(taken)))
+    pack, vague = colour_pack(tmp_path / "packs"), colour_pack(tmp_path / "packs", "vague", sharpness=0.001)
+    geotagger("tag", folder, "--model", pack)
+    before = bytes_of(folder)
+    assert all(in_file(path) for path in folder.iterdir())
+    for words in (("--model", "none"), ("--model", vague), ("--model", "none", "--clock", "Scene One=+2h")):
+        said = geotagger("tag", folder, *words)
+        assert bytes_of(folder) == before
+        assert "3 written estimates would not be written today" in said.err
+    geotagger("tag", folder, "--model", pack)
+    assert bytes_of(folder) == before
+
+
+def test_a_new_version_takes_nothing_away_and_moves_nothing(
+    camera_day: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is surer of everything, and places all of it elsewhere."""
+
+    concluded = outing.conclude
+
+    def elsewhere(*arguments: Any) -> list[Estimate | None]:
+        return [
+            e and replace(e, latitude=-e.latitude, radius_km=e.radius_km / 3) for e in concluded(*arguments)
+        ]
+
+    quietly = Listener(lambda _: None, lambda _: None, lambda *_: None, lambda _: None, Event())
+    run_tag(TagOptions((str(camera_day),), model="none"), tmp_path / "index.db", quietly)
+    before = bytes_of(camera_day)
+    monkeypatch.setattr(corridor, "__version__", "99")
+    monkeypatch.setattr(outing, "conclude", elsewhere)
+    monkeypatch.setattr(outings, "certainty_inside", lambda *_: 0.01)
+    run_tag(TagOptions((str(camera_day),), model="none"), tmp_path / "index.db", quietly)
+    assert bytes_of(camera_day) == before
+    with open_index(tmp_path / "index.db") as index:
+        assert index.estimates.doubted(index.roots.all()[0].id) == 30
 
 
 @pytest.mark.parametrize("nights", [6, pytest.param(30, marks=[pytest.mark.slow, pytest.mark.timeout(900)])])
