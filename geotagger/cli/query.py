@@ -204,6 +204,7 @@ def runs(
                     "status": run.status,
                     "counts": run.counts,
                     "undoable": run.written,
+                    "unsettled": run.unsettled,
                 }
             )
         return

@@ -20,12 +20,13 @@ from geotagger.index.roots import Root
 from geotagger.marks import Mark
 from geotagger.metadata import (
     FoundPosition,
+    sidecar_names,
     sidecar_positions,
     takeout_record,
     unreadable_sidecar_position,
 )
 from geotagger.photo.facts import read_facts
-from geotagger.photo.values import Facts, GpsFix
+from geotagger.photo.values import Facts, GpsFix, NamedPlace
 from geotagger.tag.outcome import Outcome, Report
 from geotagger.tag.survey import VANISHED
 
@@ -71,12 +72,17 @@ def _look(change: Change, sidecar_folders: Sequence[str]) -> tuple[Change, _Look
     try:
         facts, beside = read_with_sidecars(entry.path, sidecar_folders)
         record = Record(entry, facts, fingerprint=fingerprint(entry.path))
+        fix = _fix_of(facts, beside)
     except PhotoError as error:
         return change, _Look(Record(entry, error=str(error)), None)
     except OSError as error:
         reason = f"{entry.path}: cannot be read ({error.strerror})"
         return change, _Look(Record(entry, error=reason), None)
-    return change, _Look(record, _fix_of(facts, beside))
+    except Exception as error:
+        # a mistake of ours on a file nobody foresaw costs that photo its place, not the run
+        reason = f"{entry.path}: cannot be read ({type(error).__name__}: {error}); left untouched"
+        return change, _Look(Record(entry, error=reason), None)
+    return change, _Look(record, fix)
 
 
 def read_with_sidecars(path: str, sidecar_folders: Sequence[str]) -> tuple[Facts, list[FoundPosition]]:
@@ -87,10 +93,19 @@ def read_with_sidecars(path: str, sidecar_folders: Sequence[str]) -> tuple[Facts
     if facts.fix is None and facts.unreadable_position is None and not beside:
         unreadable = unreadable_sidecar_position(path, sidecar_folders)
         facts = replace(facts, unreadable_position=unreadable)
+    if any(place.mark is not None for place in (facts.fix, *beside) if place is not None):
+        facts = replace(facts, named=NamedPlace())  # they may be what we called our own estimate
+    elif not facts.named:
+        facts = replace(facts, named=sidecar_names(path, sidecar_folders))
     if facts.taken is None and facts.gps_utc is None and (taken := takeout_record(path).taken) is not None:
         problems = (*facts.problems, "no capture time; that of Google Takeout stands for it")
         facts = replace(facts, gps_utc=taken, problems=problems)
     return facts, beside
+
+
+def position_in(path: str, sidecar_folders: Sequence[str]) -> tuple[Estimate, Written] | None:
+    """The position that stands in a photo or its sidecars. Raises PhotoError."""
+    return _fix_of(read_facts(path), sidecar_positions(path, sidecar_folders))
 
 
 def is_lasting(path: str) -> bool:
