@@ -273,7 +273,7 @@ def _conditions(query: Query) -> tuple[str, list[Any]]:
     if query.camera is not None:
         also("instr(lower(photos.camera), ?) > 0", query.camera.lower())
     if query.paths:
-        told = [_path_condition(path) for path in query.paths]
+        told = [path_condition(path) for path in query.paths]
         also(f"({' or '.join(sql for sql, _ in told)})", *(value for _, values in told for value in values))
     if query.run_id is not None:
         also("estimates.run_id = ?", query.run_id)
@@ -291,7 +291,7 @@ def _conditions(query: Query) -> tuple[str, list[Any]]:
 _PATH = "cast(roots.path || '/' || photos.path as blob)"
 
 
-def _path_condition(path: str) -> tuple[str, list[bytes | str]]:
+def path_condition(path: str) -> tuple[str, list[bytes | str]]:
     """Bytes are compared, for a name need not be UTF-8."""
     if any(sign in path for sign in "*?["):
         return "roots.path || '/' || photos.path glob ?", [path.encode(errors="replace").decode()]
