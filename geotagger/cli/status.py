@@ -2,7 +2,7 @@
 
 import os
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -39,7 +39,7 @@ def status(
             return
         summary = summarise(opened.store, below)
         if json_lines:
-            emit({**asdict(summary), "placed": summary.placed})
+            emit(_record(summary))
             return
         if not summary.photos:
             say("no photo is in the index there; `geotagger tag PATH` looks at some")
@@ -79,6 +79,14 @@ def lines(summary: "Summary") -> list[str]:
         more = f" and {len(named) - _MOST_LINES} more" if len(named) > _MOST_LINES else ""
         told += ["", "Countries: " + ", ".join(named[:_MOST_LINES]) + more]
     return told
+
+
+def _record(summary: "Summary") -> dict[str, Any]:
+    shares = ("years", "cameras", "folders")
+    plain = ("photos", "placed", "own", "estimates", "certainties", "written", "left", "countries")
+    return {name: getattr(summary, name) for name in plain} | {
+        name: {key: asdict(share) for key, share in getattr(summary, name).items()} for name in shares
+    }
 
 
 _FROM_WHOM = {"camera": "cameras", "sidecar": "sidecars", "you": "you"}

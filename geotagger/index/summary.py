@@ -72,17 +72,17 @@ def summarise(store: Store, paths: Sequence[str] = ()) -> Summary:
     estimates: Counter[str] = Counter()
     certainties: Counter[str] = Counter()
     written = 0
-    for rung, band, photos, in_files in store.rows(
-        "select e.rung, case "
-        + " ".join(f"when e.confidence >= {low} then {low}" for low, _ in BANDS)
-        + f" end, count(*), count(case when e.written in ('exif', 'sidecar') then 1 end){source} and {_COUNTS} group by 1, 2",
+    band = "case " + " ".join(f"when e.confidence >= {low} then {low}" for low, _ in BANDS) + " end"
+    in_file = "count(case when e.written in ('exif', 'sidecar') then 1 end)"
+    for rung, low, photos, in_files in store.rows(
+        f"select e.rung, {band}, count(*), {in_file}{source} and {_COUNTS} group by 1, 2",
         values,
     ):
         if rung in _OWN:
             own[_OWN[rung]] += photos
         else:
             estimates[rung] += photos
-            certainties[dict(BANDS)[band]] += photos
+            certainties[dict(BANDS)[low]] += photos
             written += in_files
     year = "coalesce(substr(photos.taken, 1, 4), strftime('%Y', photos.utc, 'unixepoch'), 'no time')"
     by_folder = store.rows(
