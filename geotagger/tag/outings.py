@@ -24,9 +24,9 @@ from geotagger.index.photos import Fixes, Known
 from geotagger.photo.formats import NOT_LOOKED_AT
 from geotagger.tag.network import Said
 from geotagger.tag.options import TagOptions
-from geotagger.tag.outcome import UNCHANGED, UNREADABLE_POSITION, Outcome, Report, Status
+from geotagger.tag.outcome import UNCHANGED, UNREADABLE_POSITION, VANISHED, Outcome, Report, Status
 from geotagger.tag.reading import GPS_ERROR_KM, is_lasting
-from geotagger.tag.survey import VANISHED, Survey
+from geotagger.tag.survey import Survey
 from geotagger.tag.writing import Job
 
 BETTER_RADIUS = 0.8

@@ -26,8 +26,7 @@ from geotagger.metadata import (
 )
 from geotagger.photo.facts import read_facts
 from geotagger.photo.values import Facts, GpsFix
-from geotagger.tag.outcome import Outcome, Report
-from geotagger.tag.survey import VANISHED
+from geotagger.tag.outcome import VANISHED, Outcome, Report
 
 GPS_ERROR_KM = 0.01
 """What a fix without a stated error is taken for: a phone under open sky."""
@@ -35,10 +34,12 @@ GPS_ERROR_KM = 0.01
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """One changed file, read. `fix` is the position that stands in its metadata, with its rung."""
+    """One changed file, read. `fix` is the position that stands in its metadata, with its rung; `failure` why
+    it could not be read."""
 
     record: Record
     fix: tuple[Estimate, Written] | None
+    failure: PhotoError | None = None
 
 
 class Reader:
@@ -72,10 +73,10 @@ def _look(change: Change, sidecar_folders: Sequence[str]) -> tuple[Change, _Look
         facts, beside = read_with_sidecars(entry.path, sidecar_folders)
         record = Record(entry, facts, fingerprint=fingerprint(entry.path))
     except PhotoError as error:
-        return change, _Look(Record(entry, error=str(error)), None)
+        return change, _Look(Record(entry, error=str(error)), None, error)
     except OSError as error:
-        reason = f"{entry.path}: cannot be read ({error.strerror})"
-        return change, _Look(Record(entry, error=reason), None)
+        failure = UnreadablePhotoError(entry.path, f"cannot be read ({error.strerror})")
+        return change, _Look(Record(entry, error=str(failure)), None, failure)
     return change, _Look(record, _fix_of(facts, beside))
 
 
@@ -107,8 +108,8 @@ def is_lasting(path: str) -> bool:
 def take_in(index: Index, root: Root, change: Change, sidecar_folders: Sequence[str]) -> int:
     """Reads one file and records it; its number. PhotoError when it cannot be read."""
     look = _look(change, sidecar_folders)
-    if look[1].record.error is not None:
-        raise UnreadablePhotoError(look[1].record.error)
+    if look[1].failure is not None:
+        raise look[1].failure
     return _record(index, root, [look])[0]
 
 

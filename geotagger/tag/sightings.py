@@ -25,7 +25,7 @@ def read_sightings(
     """Every photo below the paths. Its place is the camera's, a sidecar's or the owner's, never an
     estimate. With `features` what the network's last layer sees is kept, too."""
     found = []
-    for entry in walk(paths, problem=lambda path, message: note(f"{path}: {message}")):
+    for entry in walk(paths, problem=lambda left: note(str(left))):
         try:
             facts = read_facts(entry.path)
             # what may be Google's own estimate is no truth
