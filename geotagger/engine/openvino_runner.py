@@ -18,7 +18,7 @@ _setting_up, _is_set_up = threading.Lock(), threading.Event()
 """OpenVINO's bindings set themselves up in the first inference of a process, and two threads that
 come there together wait for ever: one holds the GIL, the other what is being set up (2026.4)."""
 
-HOW_TO_GET = 'pip install "geotagger[openvino]"'
+HOW_TO_GET = "pip install openvino"
 
 
 def is_installed() -> bool:

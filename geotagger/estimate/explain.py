@@ -103,8 +103,11 @@ def _sources(around: Surroundings, mix: Mixture, row: int) -> list[Source]:
         share = float(mix.weight[row, column])
         if share < 0.01:
             break
-        lag = float(around.visit_lag[row, column - len(names)]) if column >= len(names) else np.nan
+        visit = int(column) - len(names)
+        lag = float(around.visit_lag[row, visit]) if 0 <= visit < around.visit_lag.shape[1] else np.nan
         visited = f"a place visited {span(lag)} away in time" if np.isfinite(lag) else "a place visited often"
+        if visit >= around.visit_lag.shape[1]:
+            visited = "a photo that looks like it, or a place that its metadata names"
         found.append(
             Source(
                 names[column] if column < len(names) else visited,

@@ -23,6 +23,7 @@ from geotagger.estimate.cloud import (
     deepest_cells,
     gather_each,
     leaves_of,
+    probability_within,
 )
 from geotagger.estimate.movement import OUTING_GAP_S, Correction, FloatArray, IntArray, Movement
 from geotagger.estimate.prior import (
@@ -91,12 +92,37 @@ def estimate_outing(
     a time outside the outing.
     """
     options = options or Options()
-    estimates: list[Estimate | None] = [None] * len(observations)
-    if not all(_stands(observation) for observation in observations):
-        weighed = weigh_outing(observations, before, after, movement, table, options)
-        for n, estimate in zip(weighed.asked, conclude(weighed, movement, options), strict=True):
-            estimates[n] = estimate
+    if all(stands(observation) for observation in observations):
+        return [None] * len(observations)
+    weighed = weigh_outing(observations, before, after, movement, table, options)
+    return estimates_of(weighed, len(observations), movement, options)
+
+
+def estimates_of(
+    weighed: "Weighed", photos: int, movement: Movement, options: Options
+) -> list[Estimate | None]:
+    """The estimates of all photos of a weighed outing, None where one stands or nothing is known."""
+    estimates: list[Estimate | None] = [None] * photos
+    for n, estimate in zip(weighed.asked, conclude(weighed, movement, options), strict=True):
+        estimates[n] = estimate
     return estimates
+
+
+def certainty_inside(
+    weighed: "Weighed", photo: int, movement: Movement, circle: tuple[float, float, float]
+) -> float | None:
+    """How certain it is that the photo of that number was taken inside a circle (degrees, degrees, km);
+    None where nothing is known of it."""
+    row = weighed.asked.index(photo)
+    for group in weighed.groups:
+        for at in np.flatnonzero(group.rows == row):
+            radius = np.array([circle[2]])
+            held = probability_within(group.clouds[int(at)], circle[0], circle[1], radius)
+            corrected = _corrected(weighed, group, movement)
+            if corrected is not None:
+                held = corrected(np.array([at]), held[None], radius[None])[0]
+            return float(held[0])
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +164,7 @@ def weigh_outing(
     options: Options,
 ) -> Weighed:
     """Each photo's probability over places."""
-    asked = [n for n, o in enumerate(observations) if not _stands(o)]
+    asked = [n for n, o in enumerate(observations) if not stands(o)]
     photos = [observations[n] for n in asked]
     known, fixes = _known([before, *observations, after], photos, movement, options)
     utc = np.array([np.nan if o.utc is None else o.utc for o in photos], dtype=np.float64)
@@ -188,7 +214,8 @@ def _pictured(
     return interleaved(parts)
 
 
-def _stands(observation: Observation) -> bool:
+def stands(observation: Observation) -> bool:
+    """Whether the photo has a place above every estimate."""
     return observation.fix is not None and RUNGS.index(observation.fix.rung) >= _TRUSTED
 
 

@@ -38,7 +38,8 @@ class Clocks:
 def set_times(index: Index, root: Root, clocks: Clocks, note: Callable[[str], None]) -> Iterator[list[int]]:
     """Resolves every photo's time anew: one new neighbour with a place may tell the time zone of
     many. Gives the numbers of those whose time changed, a chunk at a time."""
-    rows = (timed.clocked for chunk in index.photos.clocked(root.id) for timed in chunk)
+    # photos of a folder that is not mounted still tell the zone: without them times would jump
+    rows = (timed.clocked for chunk in index.photos.clocked(root.id, gone=True) for timed in chunk)
     reader = ClockReader(chain(rows, clocks.tracks.clocked()), clocks=clocks.told)
     shifts = {**clocks.told, **_wrong_clocks(index, root, clocks, reader, note)}
     for chunk in index.photos.clocked(root.id):
@@ -98,7 +99,7 @@ def _wrong_clocks(
 def _placed(index: Index, root: Root, reader: ClockReader) -> _Placed:
     numbers, codes, doubtful = array("d"), array("I"), array("b")
     cameras: dict[str, int] = {}
-    for chunk in index.photos.clocked(root.id, placed=True):
+    for chunk in index.photos.clocked(root.id, placed=True, gone=True):
         for row in (timed.clocked for timed in chunk):
             if row.latitude is None or row.longitude is None:
                 continue

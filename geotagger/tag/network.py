@@ -63,6 +63,7 @@ class Network:
     def __init__(self, pack: "ModelPack", options: TagOptions, note: Callable[[str], None]) -> None:
         self._pack, self._options, self._note = pack, options, note
         self.references: References | None = None
+        self._notes_told = 0
 
     @cached_property
     def _engine(self) -> "Engine":
@@ -76,9 +77,14 @@ class Network:
             engine=options.engine,
             variant=options.variant,
         )
-        for note in engine.notes:
-            self._note(note)
+        self._tell(engine)
         return engine
+
+    def _tell(self, engine: "Engine") -> None:
+        """The engine's notes that were not told yet: some come while it runs."""
+        for note in engine.notes[self._notes_told :]:
+            self._note(note)
+        self._notes_told = len(engine.notes)
 
     def batch_size(self) -> int:
         return self._engine.batch_size
@@ -112,4 +118,5 @@ class Network:
 
     def close(self) -> None:
         if "_engine" in self.__dict__:
+            self._tell(self._engine)
             self._engine.close()

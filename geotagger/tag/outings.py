@@ -6,7 +6,7 @@ nor formulas: what a photo's pixels say comes from the engine, where it was from
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -15,9 +15,17 @@ from geotagger.cells import CellTable
 from geotagger.errors import ArchiveError, PhotoError
 from geotagger.estimate.movement import OUTING_GAP_S, Movement
 from geotagger.estimate.outing import Options as EstimateOptions
-from geotagger.estimate.outing import estimate_outing
+from geotagger.estimate.outing import Weighed, certainty_inside, estimates_of, stands, weigh_outing
 from geotagger.estimate.tracks import Tracks
-from geotagger.estimate.values import OWN_FIXES, RUNGS, Alike, Estimate, Fix, Observation, Posterior
+from geotagger.estimate.values import (
+    OWN_FIXES,
+    RUNGS,
+    Alike,
+    Estimate,
+    Fix,
+    Observation,
+    Posterior,
+)
 from geotagger.index import Index
 from geotagger.index.estimates import Placed
 from geotagger.index.photos import Fixes, Known
@@ -26,6 +34,7 @@ from geotagger.tag.network import Said
 from geotagger.tag.options import TagOptions
 from geotagger.tag.outcome import UNCHANGED, UNREADABLE_POSITION, VANISHED, Outcome, Report, Status
 from geotagger.tag.reading import GPS_ERROR_KM, is_lasting
+from geotagger.tag.standing import Standing, is_written_estimate
 from geotagger.tag.survey import Survey
 from geotagger.tag.writing import Job
 
@@ -68,6 +77,7 @@ class Context:
     tracks: Tracks
     min_confidence: float
     rethink: bool
+    standing: Standing
     table: CellTable | None = None
     model_id: int | None = None
     model: str | None = None
@@ -111,14 +121,83 @@ def settle_outing(context: Context, seen: Sequence[Seen]) -> list[Job]:
     if context.model_id is not None:
         new = [(m.known.id, m.posterior) for m in members if m.is_new and m.posterior is not None]
         context.index.photos.put_posteriors(context.model_id, new)
-    is_open = any(_needs_thought(context, member) for member in members)
-    estimates = _estimates(context, members) if is_open else [None] * len(members)
+    standing = [member.known for member in members if _stands_written(context, member)]
+    in_doubt = {known.id for known in standing if context.standing.wants(known)}
+    is_open = bool(in_doubt) or any(_needs_thought(context, member) for member in members)
+    weighed = _weighed(context, members) if is_open else None
+    estimates: Sequence[Estimate | None] = [None] * len(members)
+    if weighed is not None:
+        estimates = estimates_of(weighed, len(members), context.movement, context.estimating)
+        _judge(context, members, weighed, estimates, in_doubt)
+    for known in standing:
+        if known.id not in in_doubt:
+            context.standing.adopt(known)
+    has_news = any(member.is_new or context.survey.touches(member.known.id) for member in members)
     jobs = [
-        _settle(context, member, estimate, is_open)
+        _settle(context, member, estimate, is_open, has_news)
         for member, estimate in zip(members, estimates, strict=True)
-        if context.in_scope(member.known.path)
+        if context.in_scope(member.known.path) and member.known.id not in context.standing.corrections
     ]
     return [job for job in jobs if job is not None]
+
+
+def _stands_written(context: Context, member: Member) -> bool:
+    """Whether this run may correct what is written in a photo."""
+    known = member.known
+    is_usable = known.facts is not None and (context.options.all_images or not known.facts.not_a_photo)
+    is_readable = known.error is None and member.failure is None and is_usable
+    return is_readable and is_written_estimate(known) and context.in_scope(known.path)
+
+
+def _judge(
+    context: Context,
+    members: Sequence[Member],
+    weighed: Weighed,
+    estimates: Sequence[Estimate | None],
+    in_doubt: Set[int],
+) -> None:
+    """Whether the written estimates that are in doubt still hold."""
+    if not in_doubt:
+        return
+    weighed, numbers = _with_what_is_gone(context, members, weighed)
+    for n, (member, estimate) in enumerate(zip(members, estimates, strict=True)):
+        known = member.known
+        if known.id not in in_doubt or known.latitude is None or known.longitude is None:
+            continue
+        circle = known.latitude, known.longitude, known.radius_km or 0.0
+        inside = certainty_inside(weighed, numbers[n], context.movement, circle)
+        context.standing.judge(
+            known, inside, estimate, _would_be_written(context, known, estimate), context.model_id
+        )
+
+
+def _with_what_is_gone(
+    context: Context, members: Sequence[Member], weighed: Weighed
+) -> tuple[Weighed, Sequence[int]]:
+    """The outing weighed with the fixes of photos that are gone, since absence is no contradiction; and the
+    number that each member has in it."""
+    fixes = context.standing.evidence.fixes
+    times = [member.known.utc for member in members if member.known.utc is not None]
+    if not times or len(fixes.utc) == len(context.fixes.utc):
+        return weighed, range(len(members))
+    first, last = np.searchsorted(fixes.utc, times[0], "left"), np.searchsorted(fixes.utc, times[-1], "right")
+    gone = [n for n in range(first, last) if int(fixes.photo_ids[n]) not in {m.known.id for m in members}]
+    observations = [observation_of(context, member) for member in members]
+    observations += [_fix_of_photo(fixes, n) for n in gone]
+    order = sorted(range(len(observations)), key=lambda n: observations[n].utc or 0.0)
+    before, after = beyond(replace(context, fixes=fixes), times[0], times[-1])
+    number = {n: at for at, n in enumerate(order)}
+    return (
+        weigh_outing(
+            [observations[n] for n in order],
+            before,
+            after,
+            context.movement,
+            context.table,
+            context.estimating,
+        ),
+        [number[n] for n in range(len(members))],
+    )
 
 
 def _needs_thought(context: Context, member: Member) -> bool:
@@ -146,11 +225,14 @@ def _member(known: Known, said: Said | PhotoError | None) -> Member:
     return Member(known, known.posterior, False)
 
 
-def _estimates(context: Context, members: Sequence[Member]) -> list[Estimate | None]:
+def _weighed(context: Context, members: Sequence[Member]) -> Weighed | None:
+    """None where every photo has a place of its own."""
     observations = [observation_of(context, m) for m in members]
+    if all(stands(observation) for observation in observations):
+        return None
     times = [o.utc for o in observations if o.utc is not None]
     before, after = beyond(context, times[0], times[-1]) if times else (None, None)
-    return estimate_outing(observations, before, after, context.movement, context.table, context.estimating)
+    return weigh_outing(observations, before, after, context.movement, context.table, context.estimating)
 
 
 def observation_of(context: Context, member: Member) -> Observation:
@@ -200,8 +282,11 @@ def _fix_of_photo(fixes: Fixes, n: int) -> Observation:
     )
 
 
-def _settle(context: Context, member: Member, estimate: Estimate | None, is_open: bool) -> Job | None:
-    """Decides about one photo: records and reports it, or gives the job of writing it."""
+def _settle(
+    context: Context, member: Member, estimate: Estimate | None, is_open: bool, has_news: bool
+) -> Job | None:
+    """Decides about one photo: records and reports it, or gives the job of writing it. `has_news`: something
+    about the outing is new in this run."""
     known, options = member.known, context.options
     if member.failure is not None:
         if is_lasting(known.path):
@@ -232,7 +317,7 @@ def _settle(context: Context, member: Member, estimate: Estimate | None, is_open
         reason = f"does not look like a photograph: {known.facts.not_a_photo}"
         context.report(as_it_is(known, "skipped", reason, "not a photograph"))
         return None
-    chosen, is_chosen_new = _choose(context, known, estimate)
+    chosen, is_chosen_new = _choose(context, known, estimate, has_news)
     if chosen is None:
         why = _why_nothing(known, context)
         context.report(as_it_is(known, "skipped", why, f"nothing tells where: {why}"))
@@ -243,22 +328,28 @@ def _settle(context: Context, member: Member, estimate: Estimate | None, is_open
         return None
     if is_chosen_new:
         model_id = context.model_id if "visual" in chosen.rungs else None
-        context.index.estimates.put(context.run_id, [Placed(known.id, chosen, model_id)])
+        support = context.standing.evidence.support_of(known, chosen.rungs)
+        context.index.estimates.put(context.run_id, [Placed(known.id, chosen, model_id, support=support)])
     return _write_or_tell(context, known, chosen, is_chosen_new)
 
 
-def _choose(context: Context, known: Known, estimate: Estimate | None) -> tuple[Estimate | None, bool]:
+def _choose(
+    context: Context, known: Known, estimate: Estimate | None, has_news: bool
+) -> tuple[Estimate | None, bool]:
     """The estimate that counts from now on, and whether it is the new one."""
     if known.rung is None:
         return estimate, estimate is not None
-    if estimate is None or not _replaces(context, known, estimate):
+    if estimate is None or not _replaces(context, known, estimate, has_news):
         kept = context.index.estimates.current(known.id)
         return (None if kept is None else kept.estimate), False
     return estimate, True
 
 
-def _replaces(context: Context, known: Known, new: Estimate) -> bool:
-    """Better evidence, a newer model when asked, or a guess that was written nowhere."""
+def _replaces(context: Context, known: Known, new: Estimate, has_news: bool) -> bool:
+    """Better evidence, a newer model when asked, or a guess that was written nowhere. A new version, other
+    settings or fixes that came elsewhere are no news to what is written: it holds or it does not."""
+    if is_written_estimate(known) and not _would_be_written(context, known, new):
+        return False
     old_rank, new_rank = RUNGS.index(known.rung or "visual"), RUNGS.index(new.rung)
     if new_rank != old_rank:
         return new_rank > old_rank
@@ -266,6 +357,8 @@ def _replaces(context: Context, known: Known, new: Estimate) -> bool:
         return True
     if context.options.again and known.estimate_model_id != context.model_id:
         return True
+    if not has_news:
+        return False
     old_radius, old_confidence = known.radius_km or 0.0, known.confidence or 0.0
     return new.radius_km <= BETTER_RADIUS * old_radius and new.confidence >= old_confidence - 0.01
 
@@ -276,12 +369,11 @@ def _write_or_tell(context: Context, known: Known, chosen: Estimate, is_new: boo
         outcome_of(known.path, "written", chosen, context.model if "visual" in chosen.rungs else None),
         reason="; ".join(chosen.evidence) or None,
     )
-    if chosen.confidence < context.min_confidence:
+    if not _is_certain_enough(context, chosen):
         reason = f"certainty {chosen.confidence:.4g} is below {context.min_confidence:.4g}"
         context.report(_told(outcome, "indexed", reason, "not certain enough to be written"))
         return None
-    if known.utc is None and chosen.rung == "neighbours":
-        # where this archive mostly is says nothing of this photo: it may have come by mail
+    if _is_habit_alone(known, chosen):
         reason = "only the archive's habits speak for this place, for the photo has no time"
         context.report(_told(outcome, "indexed", reason, "placed by habit only, for it has no time"))
         return None
@@ -293,8 +385,27 @@ def _write_or_tell(context: Context, known: Known, chosen: Estimate, is_new: boo
         return None
     if not is_new:
         # decided by an earlier run that did not write it: this run's word now
-        context.index.estimates.put(context.run_id, [Placed(known.id, chosen, known.estimate_model_id)])
+        support = context.standing.evidence.support_of(known, chosen.rungs)
+        placed = Placed(known.id, chosen, known.estimate_model_id, support=support)
+        context.index.estimates.put(context.run_id, [placed])
     return Job(known.id, chosen, outcome)
+
+
+def _would_be_written(context: Context, known: Known, estimate: Estimate | None) -> bool:
+    return (
+        estimate is not None
+        and _is_certain_enough(context, estimate)
+        and not _is_habit_alone(known, estimate)
+    )
+
+
+def _is_certain_enough(context: Context, estimate: Estimate) -> bool:
+    return estimate.confidence >= context.min_confidence
+
+
+def _is_habit_alone(known: Known, estimate: Estimate) -> bool:
+    """Where this archive mostly is says nothing of a photo without a time: it may have come by mail."""
+    return known.utc is None and estimate.rung == "neighbours"
 
 
 def outcome_of(path: str, status: Status, estimate: Estimate, model: str | None = None) -> Outcome:

@@ -20,12 +20,13 @@ from geotagger.index.roots import Root
 from geotagger.marks import Mark
 from geotagger.metadata import (
     FoundPosition,
+    sidecar_names,
     sidecar_positions,
     takeout_record,
     unreadable_sidecar_position,
 )
 from geotagger.photo.facts import read_facts
-from geotagger.photo.values import Facts, GpsFix
+from geotagger.photo.values import Facts, GpsFix, NamedPlace
 from geotagger.tag.outcome import VANISHED, Outcome, Report
 
 GPS_ERROR_KM = 0.01
@@ -88,10 +89,19 @@ def read_with_sidecars(path: str, sidecar_folders: Sequence[str]) -> tuple[Facts
     if facts.fix is None and facts.unreadable_position is None and not beside:
         unreadable = unreadable_sidecar_position(path, sidecar_folders)
         facts = replace(facts, unreadable_position=unreadable)
+    if any(place.mark is not None for place in (facts.fix, *beside) if place is not None):
+        facts = replace(facts, named=NamedPlace())  # they may be what we called our own estimate
+    elif not facts.named:
+        facts = replace(facts, named=sidecar_names(path, sidecar_folders))
     if facts.taken is None and facts.gps_utc is None and (taken := takeout_record(path).taken) is not None:
         problems = (*facts.problems, "no capture time; that of Google Takeout stands for it")
         facts = replace(facts, gps_utc=taken, problems=problems)
     return facts, beside
+
+
+def position_in(path: str, sidecar_folders: Sequence[str]) -> tuple[Estimate, Written] | None:
+    """The position that stands in a photo or its sidecars. Raises PhotoError."""
+    return _fix_of(read_facts(path), sidecar_positions(path, sidecar_folders))
 
 
 def is_lasting(path: str) -> bool:

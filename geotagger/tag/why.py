@@ -13,15 +13,19 @@ from typing import Any
 from geotagger.archive import is_at_or_below
 from geotagger.errors import UsageError
 from geotagger.estimate.explain import Explanation, explain
+from geotagger.estimate.outing import certainty_inside, weigh_outing
 from geotagger.estimate.tracks import Tracks
 from geotagger.index import Index
+from geotagger.index.learned import CLOCKS
 from geotagger.index.photos import Known
 from geotagger.index.runs import Run
+from geotagger.tag.disagreements import disagreements
 from geotagger.tag.network import choose_pack
 from geotagger.tag.options import TagOptions
 from geotagger.tag.outings import Context, Member, beyond, grouped, observation_of
 from geotagger.tag.prepared import prepare
 from geotagger.tag.recorded import tracks_in_force
+from geotagger.tag.standing import EvidenceToday, Standing, is_written_estimate, switched_off
 from geotagger.tag.survey import Survey
 from geotagger.tracks import Track
 
@@ -32,12 +36,14 @@ _REMEMBERED = ("within_km", "min_confidence", "precision", "certainty", "habits"
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """`run`: the one whose options were used, None where no run is known. `tracks`: those that spoke."""
+    """`run`: the one whose options were used, None where no run is known. `tracks`: those that spoke.
+    `disagreements`: what file, index and the evidence of today do not agree on, a line each."""
 
     known: Known
     explanation: Explanation
     run: Run | None
     tracks: tuple[str, ...]
+    disagreements: tuple[str, ...]
 
 
 def why(
@@ -69,6 +75,14 @@ def why(
     options = replace(options, within_km=within_km or options.within_km, model=model)
     fixes = index.photos.fixes(asked.root_id)
     prepared = prepare(index, asked.root_id, fixes, options, keep=False)
+    evidence = EvidenceToday(
+        index.photos.fixes(asked.root_id, gone=True),
+        spoke,
+        index.learned.get(asked.root_id, CLOCKS) or {},
+        None if pack is None else pack.digest,
+        switched_off(options),
+    )
+    standing = Standing(index, evidence, reconsider=False, all_of_them=False)
     context = Context(
         index=index,
         run_id=0,
@@ -82,6 +96,7 @@ def why(
         tracks=spoke,
         min_confidence=prepared.min_confidence,
         rethink=False,
+        standing=standing,
         table=None if pack is None else pack.cells,
         model_id=model_id,
         estimating=prepared.estimating,
@@ -99,7 +114,20 @@ def why(
     explanation = explain(
         observations, at, before, after, prepared.movement, context.table, prepared.estimating
     )
-    return Why(asked, explanation, run, tuple(track.name for track in spoke.tracks))
+    inside = None
+    if is_written_estimate(asked):
+        weighed = weigh_outing(
+            observations, before, after, prepared.movement, context.table, prepared.estimating
+        )
+        circle = asked.latitude or 0.0, asked.longitude or 0.0, asked.radius_km or 0.0
+        inside = certainty_inside(weighed, at, prepared.movement, circle)
+    return Why(
+        asked,
+        explanation,
+        run,
+        tuple(track.name for track in spoke.tracks),
+        disagreements(index, asked, inside),
+    )
 
 
 def _run_of(index: Index, asked: Known) -> Run | None:
