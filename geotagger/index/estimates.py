@@ -249,10 +249,10 @@ class Estimates:
                     radius_km=row[8],
                     confidence=row[9],
                     rung=row[10],
-                    rungs=tuple(json.loads(row[11])),
+                    rungs=_lines(row[11]),
                     cell=row[12] or "",
                     candidates=self._candidates(row[0]),
-                    evidence=tuple(json.loads(row[13])) if row[13] else (),
+                    evidence=_lines(row[13]),
                 ),
             )
             for row in rows
@@ -265,6 +265,15 @@ class Estimates:
             (estimate_id,),
         )
         return tuple(Candidate(*row) for row in rows)
+
+
+def _lines(text: object) -> tuple[str, ...]:
+    """A JSON list of words; empty where the row is damaged."""
+    try:
+        told = json.loads(text) if isinstance(text, str) and text else []
+    except (ValueError, RecursionError):
+        return ()
+    return tuple(map(str, told)) if isinstance(told, list) else ()
 
 
 def _level(token: str) -> int | None:

@@ -52,6 +52,10 @@ class Container:
         return os.path.basename(self.path)
 
 
+_LARGEST_EDGE = (1 << 31) - 1
+"""No format that we read holds a longer one."""
+
+
 def read_container(source: ByteSource, kind: str) -> Container:
     """Everything but the pixels. UnreadablePhotoError where not even the size can be told."""
     read = _READERS.get(kind, _read_tiff)
@@ -59,6 +63,12 @@ def read_container(source: ByteSource, kind: str) -> Container:
     container.path = os.fspath(source.path)
     if container.video is None and (container.width <= 0 or container.height <= 0):
         raise source.refusal(f"truncated or damaged {NAMES[container.format]}: no picture size found")
+    if container.width > _LARGEST_EDGE or container.height > _LARGEST_EDGE:
+        container.problems.append(f"a size of {container.width}×{container.height} pixels is not believed")
+        container.width, container.height = (
+            min(container.width, _LARGEST_EDGE),
+            min(container.height, _LARGEST_EDGE),
+        )
     if container.tags.problem:
         container.problems.append(container.tags.problem)
     return container

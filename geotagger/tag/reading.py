@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Self
 
-from geotagger.archive import fingerprint
+from geotagger.archive import FileEntry, fingerprint
 from geotagger.cells import leaf_ids, tokens
 from geotagger.errors import ArchiveError, PhotoError, UnreadablePhotoError
 from geotagger.estimate.values import Estimate
@@ -73,12 +73,20 @@ def _look(change: Change, sidecar_folders: Sequence[str]) -> tuple[Change, _Look
     try:
         facts, beside = read_with_sidecars(entry.path, sidecar_folders)
         record = Record(entry, facts, fingerprint=fingerprint(entry.path))
+        fix = _fix_of(facts, beside)
     except PhotoError as error:
-        return change, _Look(Record(entry, error=str(error)), None, error)
+        return change, _failed(entry, error)
     except OSError as error:
-        failure = UnreadablePhotoError(entry.path, f"cannot be read ({error.strerror})")
-        return change, _Look(Record(entry, error=str(failure)), None, failure)
-    return change, _Look(record, _fix_of(facts, beside))
+        return change, _failed(entry, UnreadablePhotoError(entry.path, f"cannot be read ({error.strerror})"))
+    except Exception as error:
+        # a mistake of ours on a file nobody foresaw costs that photo its place, not the run
+        why = f"cannot be read ({type(error).__name__}: {error})"
+        return change, _failed(entry, UnreadablePhotoError(entry.path, why, "left untouched"))
+    return change, _Look(record, fix)
+
+
+def _failed(entry: FileEntry, failure: PhotoError) -> _Look:
+    return _Look(Record(entry, error=str(failure)), None, failure)
 
 
 def read_with_sidecars(path: str, sidecar_folders: Sequence[str]) -> tuple[Facts, list[FoundPosition]]:
