@@ -26,6 +26,7 @@ from geotagger.estimate.cloud import (
     probability_within,
 )
 from geotagger.estimate.movement import OUTING_GAP_S, Correction, FloatArray, IntArray, Movement
+from geotagger.estimate.names import with_names
 from geotagger.estimate.prior import (
     VISITS,
     Known,
@@ -57,8 +58,8 @@ _TRUSTED = RUNGS.index("camera")
 @dataclass(frozen=True, slots=True)
 class Options:
     """`within_km` caps the radius, `certainty` is what the radius should hold. Each prior can be
-    switched off: the places the archive visits, the time zone of the EXIF offset, and the
-    pictures beside a photo."""
+    switched off: the places the archive visits, the time zone of the EXIF offset, the pictures
+    beside a photo, and the names of places in its metadata."""
 
     within_km: float = 25.0
     certainty: float = 0.9
@@ -66,6 +67,7 @@ class Options:
     time_zone: bool = True
     sequence: bool = True
     alike_s: float = ALIKE_S
+    names: bool = True
 
 
 def outings(utc: Sequence[float | None]) -> list[slice]:
@@ -270,6 +272,8 @@ def _prior(
     if options.time_zone:
         mix = weighed_by_zone(mix, utc, [o.utc_offset_s for o in photos], movement.zone_trust)
     mix = with_alike(mix, [o.alike for o in photos])
+    if options.names:
+        mix = with_names(mix, [o.named for o in photos])
     own = [n for n, o in enumerate(photos) if o.fix is not None]
     for n in own:
         fix = photos[n].fix

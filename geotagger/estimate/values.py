@@ -47,11 +47,23 @@ class Alike:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedArea:
+    """An area that names in a photo's metadata may mean: its middle, the radius that holds 68 % of what is
+    called so, how probable it is among those of that name, and what it is called."""
+
+    latitude: float
+    longitude: float
+    radius_km: float
+    share: float
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """All that is known of where one photo was taken. `key` is the caller's. `utc` is POSIX
     seconds, None when no time is known; `utc_error_s` how wrong it may be (standard deviation).
     `utc_offset_s` is the offset that EXIF states, None when it states none. `alike` is what
-    the owner's own photos tell, None when they were not asked."""
+    the owner's own photos tell, None when they were not asked. `named`: the areas that it names in words."""
 
     key: int
     utc: float | None
@@ -61,6 +73,7 @@ class Observation:
     utc_error_s: float = 0.0
     utc_offset_s: float | None = None
     alike: Alike | None = None
+    named: tuple[NamedArea, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

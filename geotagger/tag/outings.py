@@ -23,6 +23,7 @@ from geotagger.estimate.values import (
     Alike,
     Estimate,
     Fix,
+    NamedArea,
     Observation,
     Posterior,
 )
@@ -254,7 +255,18 @@ def observation_of(context: Context, member: Member) -> Observation:
         known.utc_error_s,
         None if offset is None else offset.total_seconds(),
         member.alike,
+        _named(known),
     )
+
+
+def _named(known: Known) -> tuple[NamedArea, ...]:
+    """The areas that the photo's metadata names."""
+    if known.facts is None or not known.facts.named or known.rung in OWN_FIXES:
+        return ()
+    from geotagger.estimate.names import areas_of
+
+    named = known.facts.named
+    return areas_of(named.city, named.region, named.country)
 
 
 def beyond(context: Context, first: float, last: float) -> tuple[Observation | None, Observation | None]:
@@ -405,7 +417,7 @@ def _is_certain_enough(context: Context, estimate: Estimate) -> bool:
 
 def _is_habit_alone(known: Known, estimate: Estimate) -> bool:
     """Where this archive mostly is says nothing of a photo without a time: it may have come by mail."""
-    return known.utc is None and estimate.rung == "neighbours"
+    return known.utc is None and estimate.rung == "neighbours" and not _named(known)
 
 
 def outcome_of(path: str, status: Status, estimate: Estimate, model: str | None = None) -> Outcome:
