@@ -11,7 +11,8 @@ from typing import Self
 from geotagger.archive import FileEntry, fingerprint
 from geotagger.cells import leaf_ids, tokens
 from geotagger.errors import ArchiveError, PhotoError, UnreadablePhotoError
-from geotagger.estimate.values import Estimate
+from geotagger.estimate.timeline import own_place
+from geotagger.estimate.values import GPS_ERROR_KM, Estimate
 from geotagger.index import Index
 from geotagger.index.compare import Change
 from geotagger.index.estimates import Placed, Written
@@ -28,9 +29,6 @@ from geotagger.metadata import (
 from geotagger.photo.facts import read_facts
 from geotagger.photo.values import Facts, GpsFix, NamedPlace
 from geotagger.tag.outcome import VANISHED, Outcome, Report
-
-GPS_ERROR_KM = 0.01
-"""What a fix without a stated error is taken for: a phone under open sky."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +71,7 @@ def _look(change: Change, sidecar_folders: Sequence[str]) -> tuple[Change, _Look
     try:
         facts, beside = read_with_sidecars(entry.path, sidecar_folders)
         record = Record(entry, facts, fingerprint=fingerprint(entry.path))
-        fix = _fix_of(facts, beside)
+        fix = position_of(facts, beside)
     except PhotoError as error:
         return change, _failed(entry, error)
     except OSError as error:
@@ -109,7 +107,7 @@ def read_with_sidecars(path: str, sidecar_folders: Sequence[str]) -> tuple[Facts
 
 def position_in(path: str, sidecar_folders: Sequence[str]) -> tuple[Estimate, Written] | None:
     """The position that stands in a photo or its sidecars. Raises PhotoError."""
-    return _fix_of(read_facts(path), sidecar_positions(path, sidecar_folders))
+    return position_of(read_facts(path), sidecar_positions(path, sidecar_folders))
 
 
 def is_lasting(path: str) -> bool:
@@ -177,15 +175,14 @@ def _report_unreadable(root: Root, looks: Sequence[tuple[Change, _Look]], report
             report(Outcome(look.record.entry.path, "failed", look.record.error, "could not be read"))
 
 
-def _fix_of(facts: Facts, beside: Sequence[FoundPosition]) -> tuple[Estimate, Written] | None:
+def position_of(facts: Facts, beside: Sequence[FoundPosition]) -> tuple[Estimate, Written] | None:
     """The best position that the file and its sidecars hold: a camera's before a sidecar's before
     an estimate of ours, and the owner's word before all."""
     held: list[tuple[Estimate, Written]] = []
     if facts.fix is not None:
         held.append(_from_exif(facts.fix))
     held += [_from_sidecar(found) for found in beside]
-    order = {"manual": 3, "camera": 2, "sidecar": 1}
-    return max(held, key=lambda one: order.get(one[0].rung, 0), default=None)
+    return own_place(held, lambda one: one[0].rung)
 
 
 def _from_exif(fix: GpsFix) -> tuple[Estimate, Written]:
