@@ -22,6 +22,7 @@ from geotagger.archive.names import (
     is_photo_name,
 )
 from geotagger.archive.sidecars import mirrored, newest_sidecar_ns, sidecars_in
+from geotagger.archive.stamps import mtime_ns
 from geotagger.archive.takeout import TAKEOUT_EXTENSION, TakeoutNames
 from geotagger.errors import ArchiveError
 
@@ -64,7 +65,7 @@ class Folder:
         """The file with its inode, asked of the disk now; raises OSError when it is gone."""
         path = os.path.join(self.path, listed[0])
         now = os.stat(path)
-        return FileEntry(path, now.st_size, now.st_mtime_ns, now.st_ino, now.st_dev, listed[3])
+        return FileEntry(path, now.st_size, mtime_ns(now), now.st_ino, now.st_dev, listed[3])
 
 
 def walk(
@@ -138,7 +139,7 @@ def file_entry(path: str, sidecar_folders: Sequence[str] = ()) -> FileEntry:
     """One file as it stands on the disk now, with its sidecars. Raises OSError."""
     now = os.stat(path)
     sidecar_ns = newest_sidecar_ns(path, sidecar_folders)
-    return FileEntry(path, now.st_size, now.st_mtime_ns, now.st_ino, now.st_dev, sidecar_ns)
+    return FileEntry(path, now.st_size, mtime_ns(now), now.st_ino, now.st_dev, sidecar_ns)
 
 
 def fingerprint(path: str) -> bytes:
@@ -215,15 +216,15 @@ class _Listing:
                 except OSError as error:
                     self._report(os.path.join(path, name), _reason(error))
                     continue
-                files.append((name, now.st_size, now.st_mtime_ns, 0))
+                files.append((name, now.st_size, mtime_ns(now), 0))
             elif extension == SIDECAR_EXTENSION and name[0] != ".":
                 try:
-                    sidecars[name[:-4].casefold()] = entry.stat().st_mtime_ns
+                    sidecars[name[:-4].casefold()] = mtime_ns(entry.stat())
                 except OSError:
                     continue
             elif extension == TAKEOUT_EXTENSION and name[0] != ".":
                 try:
-                    takeout[name] = entry.stat().st_mtime_ns
+                    takeout[name] = mtime_ns(entry.stat())
                 except OSError:
                     continue
             elif name.startswith(TEMPORARY_PREFIX):
@@ -339,19 +340,19 @@ def _named_files(parent: str, names: list[str], sidecar_folders: Sequence[str], 
         except OSError as error:
             report(path, _reason(error))
             continue
-        files.append((name, now.st_size, now.st_mtime_ns, newest_sidecar_ns(path, sidecar_folders)))
+        files.append((name, now.st_size, mtime_ns(now), newest_sidecar_ns(path, sidecar_folders)))
     return Folder(parent, files, whole=False)
 
 
 def _with_sidecar(listed: Listed, sidecars: dict[str, int]) -> Listed:
-    name, size, mtime_ns, _ = listed
+    name, size, changed_ns, _ = listed
     folded = name.casefold()
     mtime = max(sidecars.get(folded, 0), sidecars.get(folded[: folded.rfind(".")], 0))
-    return (name, size, mtime_ns, mtime) if mtime else listed
+    return (name, size, changed_ns, mtime) if mtime else listed
 
 
-def _with_takeout(listed: Listed, mtime_ns: int) -> Listed:
-    return (*listed[:3], mtime_ns) if mtime_ns > listed[3] else listed
+def _with_takeout(listed: Listed, record_ns: int) -> Listed:
+    return (*listed[:3], record_ns) if record_ns > listed[3] else listed
 
 
 def _reason(error: OSError) -> str:

@@ -83,7 +83,7 @@ class TakeoutNames:
             yield self._by_key[bare, number]
 
 
-def takeout_file(photo: str, max_age_s: float = 0.0) -> str | None:
+def takeout_file(photo: str, max_age_s: float = 0.1) -> str | None:
     """The JSON file beside the photo at this path; None when there is none. The folder is listed anew when it
     has changed, at most every `max_age_s` seconds."""
     folder, name = os.path.split(photo)

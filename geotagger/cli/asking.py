@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from geotagger.cli.common import say
+from geotagger.cli.common import say, say_cut_off
 from geotagger.cli.places import check_on_earth, coordinates, numbers
 from geotagger.errors import UsageError
 
@@ -105,6 +105,7 @@ def open_to_ask(index_file: Path | None) -> "Iterator[Index | None]":
         yield None
         return
     with open_index(index_file, mode="read") as index:
+        say_cut_off(index)
         yield index
 
 

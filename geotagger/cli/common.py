@@ -19,6 +19,8 @@ from geotagger.errors import INTERRUPTED_EXIT_CODE, GeotaggerError, UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from geotagger.index import Index
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -117,6 +119,15 @@ def fail(message: str, exit_code: int) -> NoReturn:
 def say(message: str) -> None:
     """One plain line to standard error, whatever bytes a file name in it may hold."""
     print(f"geotagger: {printable(message)}", file=sys.stderr, flush=True)
+
+
+def say_cut_off(index: "Index") -> None:
+    """A word on runs that were cut off, from commands that only look."""
+    for run in index.runs.cut_off():
+        say(
+            f"run {run.id} was cut off, {run.unsettled} photo{'s' * (run.unsettled != 1)} to be settled by "
+            f"`geotagger undo {run.id}` or the next `tag`"
+        )
 
 
 def printable(text: str) -> str:

@@ -186,7 +186,10 @@ def _keep(ways: "Sequence[Sequence[Hidden]]", paths: Sequence[str], index: Path 
             opened.learned.put(root.id, CALIBRATION, calibration.to_dict())
             opened.learned.forget(root.id, SETTLED)
     there = ", ".join(paths)
-    say(f"calibrated on {calibration.photos} hidden photos; `tag --precision` on {there} uses it from now on")
+    say(
+        f"calibrated on {calibration.photos} hidden photos; `tag --precision` on {there} uses it from now on,"
+        " and with --reconsider also on what was written before"
+    )
 
 
 def register(app: typer.Typer) -> None:

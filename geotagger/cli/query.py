@@ -196,6 +196,7 @@ def runs(
                     "status": run.status,
                     "counts": run.counts,
                     "undoable": run.written,
+                    "unsettled": run.unsettled,
                 }
             )
         return
@@ -240,6 +241,11 @@ def _record(photo: "Found") -> dict[str, Any]:
         run=photo.run,
         taken=photo.taken,
         distance_km=photo.distance_km,
+        country=photo.country,
+        region=photo.region,
+        place=photo.place,
+        place_km=photo.place_km,
+        near_border=photo.near_border,
     )
 
 
@@ -268,14 +274,13 @@ _TABLE_WIDTH = 150
 
 
 def _cells(photo: "Found", asked: "Query") -> list[str]:
-    from geotagger.gazetteer import nearest
+    from geotagger.gazetteer.words import in_words
 
-    town = nearest(photo.latitude, photo.longitude)
     cells = [
         "" if photo.distance_km is None else f"{photo.distance_km:.1f} km",
         (photo.taken or "")[:16].replace("T", " "),
         f"{photo.latitude:.5f},{photo.longitude:.5f}",
-        str(town) if town else "",
+        in_words(photo.place, photo.place_km, photo.region, photo.country),
         _radius(photo.radius_km),
         f"{photo.confidence:.0%}",
         photo.rung,

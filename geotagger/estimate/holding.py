@@ -139,16 +139,20 @@ class Question:
     before: Support | None
     now: Support
 
+    @property
+    def is_inside(self) -> bool:
+        """Whether the circle keeps enough of the certainty that was stated."""
+        return self.inside is not None and self.inside >= HALF * self.stated
+
 
 def verdict(question: Question, present: Present, *, reconsider: bool = False) -> Verdict:
     """`reconsider`: the owner wants what is not there, or asked for anew, to count as well."""
-    inside, before = question.inside, question.before
-    is_inside = inside is not None and inside >= HALF * question.stated
+    before, is_inside = question.before, question.is_inside
     if is_inside and question.today is not None:
         return Verdict.HOLDS
     if reconsider:
         return Verdict.CONTRADICTED
-    if is_inside or inside is None or before is None or not is_to_be_weighed(before, question.now):
+    if is_inside or question.inside is None or before is None or not is_to_be_weighed(before, question.now):
         return Verdict.DOUBTED
     return Verdict.DOUBTED if lacking(before, present) else Verdict.CONTRADICTED
 

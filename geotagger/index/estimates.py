@@ -15,6 +15,7 @@ from typing import Any, Literal
 from geotagger import cells
 from geotagger.estimate.holding import Support
 from geotagger.estimate.values import OWN_FIXES, RUNGS, Candidate, Estimate
+from geotagger.gazetteer.naming import PlaceNames, names_of
 from geotagger.index.store import Store
 
 Written = Literal["exif", "sidecar", "camera"]
@@ -58,24 +59,23 @@ class Estimates:
         """Keeps estimates; for each, whether it is now the photo's current one."""
         if not placed:
             return []
-        leaves = cells.to_signed(
-            cells.leaf_ids(
-                [one.estimate.latitude for one in placed], [one.estimate.longitude for one in placed]
-            )
-        )
+        lat, lng = [one.estimate.latitude for one in placed], [one.estimate.longitude for one in placed]
+        leaves = cells.to_signed(cells.leaf_ids(lat, lng)).tolist()
         with self._store.batch():
-            return [self._put(run_id, one, int(leaf)) for one, leaf in zip(placed, leaves, strict=True)]
+            return [self._put(run_id, *row) for row in zip(placed, leaves, names_of(lat, lng), strict=True)]
 
-    def _put(self, run_id: int | None, placed: Placed, leaf: int) -> bool:
+    def _put(self, run_id: int | None, placed: Placed, leaf: int, names: PlaceNames) -> bool:
         estimate = placed.estimate
         self._delete("photo_id = ? and rung = ? and written is null", (placed.photo_id, estimate.rung))
         cursor = self._store.execute(
             "insert into estimates (photo_id, rung, current, latitude, longitude, leaf, cell, cell_level,"
-            " radius_km, confidence, rungs, evidence, model_id, run_id, written, rests_on, weighed)"
-            " values (?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " radius_km, confidence, rungs, evidence, model_id, run_id, written,"
+            " country, region, place, place_km, near_border, rests_on, weighed)"
+            f" values ({', '.join('?' * 22)})",
             (
                 placed.photo_id,
                 estimate.rung,
+                0,
                 estimate.latitude,
                 estimate.longitude,
                 leaf,
@@ -88,6 +88,11 @@ class Estimates:
                 placed.model_id,
                 run_id,
                 placed.written,
+                names.country,
+                names.region,
+                names.place,
+                names.place_km,
+                names.near_border,
                 None if placed.support is None else placed.support.to_json(),
                 None if placed.support is None else placed.support.digest,
             ),
@@ -244,10 +249,10 @@ class Estimates:
                     radius_km=row[8],
                     confidence=row[9],
                     rung=row[10],
-                    rungs=tuple(json.loads(row[11])),
+                    rungs=_lines(row[11]),
                     cell=row[12] or "",
                     candidates=self._candidates(row[0]),
-                    evidence=tuple(json.loads(row[13])) if row[13] else (),
+                    evidence=_lines(row[13]),
                 ),
             )
             for row in rows
@@ -260,6 +265,15 @@ class Estimates:
             (estimate_id,),
         )
         return tuple(Candidate(*row) for row in rows)
+
+
+def _lines(text: object) -> tuple[str, ...]:
+    """A JSON list of words; empty where the row is damaged."""
+    try:
+        told = json.loads(text) if isinstance(text, str) and text else []
+    except (ValueError, RecursionError):
+        return ()
+    return tuple(map(str, told)) if isinstance(told, list) else ()
 
 
 def _level(token: str) -> int | None:

@@ -68,7 +68,8 @@ class Query:
 class Found:
     """A photo and its current position. `taken` is the camera's clock in ISO 8601, with its offset
     where known; `utc` POSIX seconds. `written`: "exif" or "sidecar" where we wrote the position,
-    "camera" where it stood in the file anyway, None where only the index has it."""
+    "camera" where it stood in the file anyway, None where only the index has it. `country` to
+    `near_border` as in `gazetteer.naming.PlaceNames`."""
 
     photo_id: int
     path: str
@@ -85,6 +86,11 @@ class Found:
     utc: float | None
     camera: str | None
     distance_km: float | None
+    country: str | None = None
+    region: str | None = None
+    place: str | None = None
+    place_km: float | None = None
+    near_border: str | None = None
 
     @property
     def status(self) -> str:
@@ -116,6 +122,7 @@ def search(store: Store, query: Query) -> Iterator[Found]:
         " estimates.longitude, estimates.radius_km, estimates.confidence as confidence, estimates.rung,"
         " estimates.cell, models.name, runs.name, estimates.written, photos.taken, photos.utc_offset_s,"
         f" photos.utc, photos.camera, {distance} as distance_km,"
+        " estimates.country, estimates.region, estimates.place, estimates.place_km, estimates.near_border,"
         " coalesce(photos.taken, datetime(photos.utc, 'unixepoch')) as time"
         f" from {source} join photos on photos.id = estimates.photo_id"
         " join roots on roots.id = photos.root_id"
@@ -140,6 +147,11 @@ def search(store: Store, query: Query) -> Iterator[Found]:
             utc=row[14],
             camera=row[15],
             distance_km=row[16],
+            country=row[17],
+            region=row[18],
+            place=row[19],
+            place_km=row[20],
+            near_border=row[21],
         )
 
 

@@ -13,6 +13,7 @@ from geotagger.metadata.sidecar import Sidecars
 from geotagger.metadata.source import Source
 from geotagger.metadata.takeout import TakeoutRecord, read_takeout
 from geotagger.metadata.values import FoundPosition
+from geotagger.photo.values import NamedPlace
 
 
 def sidecar_positions(path: str, sidecar_folders: Sequence[str] = ()) -> list[FoundPosition]:
@@ -30,6 +31,15 @@ def sidecar_positions(path: str, sidecar_folders: Sequence[str] = ()) -> list[Fo
         found.append(embedded)
     takeout = takeout_record(path).position
     return found if takeout is None else [*found, takeout]
+
+
+def sidecar_names(path: str, sidecar_folders: Sequence[str] = ()) -> NamedPlace:
+    """The place that the photo's sidecars name in words, the first that does."""
+    for folder in (None, *sidecar_folders):
+        existing = Sidecars(folder=folder).existing(path)
+        if existing is not None and (named := sidecar.named_place_in(existing)):
+            return named
+    return NamedPlace()
 
 
 def takeout_record(path: str) -> TakeoutRecord:

@@ -8,6 +8,7 @@ import os
 from dataclasses import dataclass, field
 
 from geotagger.photo import isobmff, jpeg, tiff
+from geotagger.photo.avchd import Avchd, read_avchd
 from geotagger.photo.formats import NAMES, PLAIN_FORMATS, RAW_FORMATS, TIFF_FAMILY, VIDEO_FORMATS, tiff_kind
 from geotagger.photo.plain_formats import read_plain_head
 from geotagger.photo.png import read_png_head
@@ -27,7 +28,7 @@ class Container:
     """`orientation` is what turns the stored pixels upright, by the container where it has a say (HEIF,
     AVIF), else by EXIF. `iptc` is an Image Resource Block or bare IIM datasets. `traits` are facts that hint
     at a graphic: "palette", "bilevel", "alpha". `texts` are comments and PNG text chunks. `jpeg_head`,
-    `items`, `directories` and `video` keep what was parsed."""
+    `items`, `directories`, `video` and `avchd` keep what was parsed."""
 
     format: str
     width: int = 0
@@ -43,11 +44,16 @@ class Container:
     items: isobmff.ItemTable | None = None
     directories: list[tiff.Directory] = field(default_factory=list)
     video: QuickTime | None = None
+    avchd: Avchd = field(default_factory=Avchd)
     path: str = ""
 
     @property
     def name(self) -> str:
         return os.path.basename(self.path)
+
+
+_LARGEST_EDGE = (1 << 31) - 1
+"""No format that we read holds a longer one."""
 
 
 def read_container(source: ByteSource, kind: str) -> Container:
@@ -57,6 +63,12 @@ def read_container(source: ByteSource, kind: str) -> Container:
     container.path = os.fspath(source.path)
     if container.video is None and (container.width <= 0 or container.height <= 0):
         raise source.refusal(f"truncated or damaged {NAMES[container.format]}: no picture size found")
+    if container.width > _LARGEST_EDGE or container.height > _LARGEST_EDGE:
+        container.problems.append(f"a size of {container.width}×{container.height} pixels is not believed")
+        container.width, container.height = (
+            min(container.width, _LARGEST_EDGE),
+            min(container.height, _LARGEST_EDGE),
+        )
     if container.tags.problem:
         container.problems.append(container.tags.problem)
     return container
@@ -173,7 +185,9 @@ def _read_plain(source: ByteSource, kind: str) -> Container:
 
 
 def _read_video(source: ByteSource, kind: str) -> Container:
-    video = QuickTime() if kind == "mts" else read_quicktime(source)
+    if kind == "mts":
+        return Container(kind, video=QuickTime(), avchd=read_avchd(source))
+    video = read_quicktime(source)
     tags = read_tags(video.thumbnail_exif) if video.thumbnail_exif else NO_TAGS
     return Container(kind, video.width, video.height, tags=tags, xmp=video.xmp, video=video)
 

@@ -72,12 +72,12 @@ def _facts_of_video(container: Container, video: QuickTime, now: datetime) -> Fa
     told = told_position(container.tags, container.xmp)
     fix, unreadable = told.fix, told.unreadable
     try:
-        fix = video_fix(video) or fix
+        fix = video_fix(video, container.avchd) or fix
     except UnreadableCoordinatesError as error:
         unreadable = f"video: {error}"
     taken, problems = capture_time(container.tags, container.xmp, None, now)
-    moment = VideoTime(taken)
-    if taken is None:
+    moment = VideoTime(taken or container.avchd.taken)
+    if moment.taken is None:
         moment = video_time(video, container.path, fix is not None, _times_beside(container.path), now)
     make, model = makers(video)
     return Facts(

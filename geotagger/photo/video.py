@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from geotagger.coordinates import read_iso6709, read_position
+from geotagger.photo.avchd import Avchd
 from geotagger.photo.quicktime import QuickTime, sony_text
 from geotagger.photo.values import CaptureTime, GpsFix
 
@@ -46,13 +47,15 @@ class VideoTime:
     problem: str | None = None
 
 
-def video_fix(video: QuickTime) -> GpsFix | None:
+def video_fix(video: QuickTime, avchd: Avchd) -> GpsFix | None:
     """Where the camera stood. UnreadableCoordinatesError where a place is named that cannot be read."""
     place = None
     if video.texts.get("role", "0") == "0":
         place = read_iso6709(video.texts.get("location", ""))
     if place is None and video.loci is not None:
         place = read_position([video.loci[0]], "", [video.loci[1]], "", signed=True)
+    if place is None and avchd.place is not None:
+        place = read_position(*avchd.place, signed=False)
     if place is None:
         told = [
             sony_text(video.xml, rf'name="{name}"\s+value="([^"]*)"')

@@ -92,7 +92,12 @@ def tag(
 def _walk(stage: Stage) -> None:
     """One archive root: brought up to date, then, where there is anything to do, placed."""
     listener, options = stage.listener, stage.options
-    if not options.dry_run:
+    if options.dry_run:
+        for cut_off in stage.index.runs.cut_off():
+            listener.note(
+                f"run {cut_off.id} was cut off, {cut_off.unsettled} photos to be settled by undo or tag"
+            )
+    else:
         _repair(stage)
     stage.told = _remembered(stage)
     if options.writing.sidecar_folder is not None:
@@ -104,6 +109,7 @@ def _walk(stage: Stage) -> None:
                 f"{folder}: sidecars of {stage.root.path} lay there; without it their photos are new"
             )
     same = _has_same_settings(stage)
+    others_chosen = _has_other_settings(stage)
     # until this run is through, whatever cuts it off must leave the next one something to do
     _forget_settled(stage)
     failures_before = stage.tally.failures
@@ -127,12 +133,13 @@ def _walk(stage: Stage) -> None:
         return
     if stage.given:
         stage.index.tracks.remember(stage.root.id, stage.given)
-    if same and not any(found.touched) and not options.again and not listener.every:
+    asked = options.again or options.reconsider or listener.every
+    if same and not any(found.touched) and not asked:
         stage.tally.unchanged(found.unchanged)
     else:
         from geotagger.tag.placing import place_photos
 
-        place_photos(stage, found, rethink=not same)
+        place_photos(stage, found, rethink=not same, others_chosen=others_chosen)
     if not listener.stop.is_set():
         stage.index.seal(stage.root)
         if stage.tally.failures == failures_before:
@@ -152,7 +159,7 @@ def _repair(stage: Stage) -> None:
 def _settings(stage: Stage) -> str:
     """What a second run must have in common with the last for it to have nothing to do."""
     chosen = asdict(stage.options)
-    for irrelevant in ("paths", "batch_size", "readers", "device", "wait", "dry_run"):
+    for irrelevant in ("paths", "batch_size", "readers", "device", "wait", "dry_run", "reconsider"):
         chosen.pop(irrelevant)
     chosen["clocks"] = dict(stage.told)  # those of earlier runs, too
     chosen["tracks"] = digests_in_force(stage.index, stage.root.id, stage.given)
@@ -164,6 +171,12 @@ def _has_same_settings(stage: Stage) -> bool:
     """Whether the last run over these places was complete and had these settings."""
     settled = stage.index.learned.get(stage.root.id, SETTLED) or {}
     return all(settled.get(place) == _settings(stage) for place in stage.below)
+
+
+def _has_other_settings(stage: Stage) -> bool:
+    """Whether the last run over one of these places was complete and had other settings."""
+    settled = stage.index.learned.get(stage.root.id, SETTLED) or {}
+    return any(settled.get(place, _settings(stage)) != _settings(stage) for place in stage.below)
 
 
 def _forget_settled(stage: Stage) -> None:

@@ -11,7 +11,8 @@ from typing import Self
 from geotagger.archive import fingerprint
 from geotagger.cells import leaf_ids, tokens
 from geotagger.errors import ArchiveError, PhotoError, UnreadablePhotoError
-from geotagger.estimate.values import Estimate
+from geotagger.estimate.timeline import own_place
+from geotagger.estimate.values import GPS_ERROR_KM, Estimate
 from geotagger.index import Index
 from geotagger.index.compare import Change
 from geotagger.index.estimates import Placed, Written
@@ -20,17 +21,15 @@ from geotagger.index.roots import Root
 from geotagger.marks import Mark
 from geotagger.metadata import (
     FoundPosition,
+    sidecar_names,
     sidecar_positions,
     takeout_record,
     unreadable_sidecar_position,
 )
 from geotagger.photo.facts import read_facts
-from geotagger.photo.values import Facts, GpsFix
+from geotagger.photo.values import Facts, GpsFix, NamedPlace
 from geotagger.tag.outcome import Outcome, Report
 from geotagger.tag.survey import VANISHED
-
-GPS_ERROR_KM = 0.01
-"""What a fix without a stated error is taken for: a phone under open sky."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +70,17 @@ def _look(change: Change, sidecar_folders: Sequence[str]) -> tuple[Change, _Look
     try:
         facts, beside = read_with_sidecars(entry.path, sidecar_folders)
         record = Record(entry, facts, fingerprint=fingerprint(entry.path))
+        fix = position_of(facts, beside)
     except PhotoError as error:
         return change, _Look(Record(entry, error=str(error)), None)
     except OSError as error:
         reason = f"{entry.path}: cannot be read ({error.strerror})"
         return change, _Look(Record(entry, error=reason), None)
-    return change, _Look(record, _fix_of(facts, beside))
+    except Exception as error:
+        # a mistake of ours on a file nobody foresaw costs that photo its place, not the run
+        reason = f"{entry.path}: cannot be read ({type(error).__name__}: {error}); left untouched"
+        return change, _Look(Record(entry, error=reason), None)
+    return change, _Look(record, fix)
 
 
 def read_with_sidecars(path: str, sidecar_folders: Sequence[str]) -> tuple[Facts, list[FoundPosition]]:
@@ -87,10 +91,19 @@ def read_with_sidecars(path: str, sidecar_folders: Sequence[str]) -> tuple[Facts
     if facts.fix is None and facts.unreadable_position is None and not beside:
         unreadable = unreadable_sidecar_position(path, sidecar_folders)
         facts = replace(facts, unreadable_position=unreadable)
+    if any(place.mark is not None for place in (facts.fix, *beside) if place is not None):
+        facts = replace(facts, named=NamedPlace())  # they may be what we called our own estimate
+    elif not facts.named:
+        facts = replace(facts, named=sidecar_names(path, sidecar_folders))
     if facts.taken is None and facts.gps_utc is None and (taken := takeout_record(path).taken) is not None:
         problems = (*facts.problems, "no capture time; that of Google Takeout stands for it")
         facts = replace(facts, gps_utc=taken, problems=problems)
     return facts, beside
+
+
+def position_in(path: str, sidecar_folders: Sequence[str]) -> tuple[Estimate, Written] | None:
+    """The position that stands in a photo or its sidecars. Raises PhotoError."""
+    return position_of(read_facts(path), sidecar_positions(path, sidecar_folders))
 
 
 def is_lasting(path: str) -> bool:
@@ -158,15 +171,14 @@ def _report_unreadable(root: Root, looks: Sequence[tuple[Change, _Look]], report
             report(Outcome(look.record.entry.path, "failed", look.record.error, "could not be read"))
 
 
-def _fix_of(facts: Facts, beside: Sequence[FoundPosition]) -> tuple[Estimate, Written] | None:
+def position_of(facts: Facts, beside: Sequence[FoundPosition]) -> tuple[Estimate, Written] | None:
     """The best position that the file and its sidecars hold: a camera's before a sidecar's before
     an estimate of ours, and the owner's word before all."""
     held: list[tuple[Estimate, Written]] = []
     if facts.fix is not None:
         held.append(_from_exif(facts.fix))
     held += [_from_sidecar(found) for found in beside]
-    order = {"manual": 3, "camera": 2, "sidecar": 1}
-    return max(held, key=lambda one: order.get(one[0].rung, 0), default=None)
+    return own_place(held, lambda one: one[0].rung)
 
 
 def _from_exif(fix: GpsFix) -> tuple[Estimate, Written]:

@@ -19,7 +19,7 @@ from geotagger.errors import NotCarriedOverError, PlaceTakenError, WriteError
 from geotagger.estimate.values import Estimate
 from geotagger.index import Index
 from geotagger.index.estimates import Placed
-from geotagger.index.journal import Intent
+from geotagger.index.journal import Entry, Intent
 from geotagger.marks import Mark
 from geotagger.metadata import (
     Edit,
@@ -278,18 +278,18 @@ def keep_as_unchanged(index: Index, photo_id: int, path: str) -> None:
 def repair(index: Index, places: Sequence[str], report: Report) -> int:
     """Settles what a run that died left between intent and outcome at or below `places`, by looking
     at the files, and removes its half-made ones. How many photos there were; one that cannot be
-    looked at is reported, and left to the next run. Call it holding the lock of these places:
-    another run's intents are not to be touched while it lives."""
+    looked at is reported, and left to the next run; those of an archive that is away wait for it. Call it
+    holding the lock of these places: another run's intents are not to be touched while it lives."""
     settled = 0
     folders: set[str] = set()
     cut_off: list[tuple[int, int]] = []
     for entry in index.journal.pending():
-        if not is_at_or_below(entry.path, places):
+        if not is_at_or_below(entry.path, places) or is_away(index, entry.path):
             continue
-        edit = Edit.from_json(entry.edit.decode())
-        target = target_now(edit, entry.path)
-        folders.add(os.path.dirname(target))
         try:
+            edit = edit_of(entry)
+            target = target_now(edit, entry.path)
+            folders.add(os.path.dirname(target))
             state = settle(edit, target)
         except WriteError as error:
             why = f"{target}: cannot be looked at ({_cause(error)}) after a run that was cut off; left alone"
@@ -310,6 +310,30 @@ def repair(index: Index, places: Sequence[str], report: Report) -> int:
     for folder in folders:
         sweep_temporaries(folder)
     return settled
+
+
+def is_away(index: Index, path: str) -> bool:
+    """Whether the archive of a photo is not there now, as a disk that is not mounted: nothing can be
+    concluded from its files then."""
+    holding = [root.path for root in index.roots.all() if is_at_or_below(path, [root.path])]
+    place = max(holding, key=len, default=os.path.dirname(path))
+    try:
+        with os.scandir(place) as entries:
+            return next(entries, None) is None
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+
+
+def edit_of(entry: Entry) -> Edit:
+    """What an entry of the journal says; WriteError when the row is damaged."""
+    try:
+        return Edit.from_json(entry.edit.decode())
+    except (ValueError, RecursionError) as error:
+        raise WriteError(
+            f"{entry.path}: entry {entry.id} of the journal is damaged ({error}); the file is as it was"
+        ) from None
 
 
 def _cause(error: WriteError) -> str:

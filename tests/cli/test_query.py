@@ -93,7 +93,7 @@ def test_near_answers_in_a_table_as_json_and_as_geojson(ask: Ask) -> None:
     assert [line[-1] for line in lines] == ["/archive/paris.jpg", "/archive/lyon.jpg"]
     assert lines[0][0] == "0.0 km"
     assert lines[0][1] == "2023-05-17 14:30"
-    assert "FR" in lines[0][3]
+    assert lines[0][3] == "near Neuilly-sur-Seine, Île-de-France"
 
     code, out, err = ask("query", "--near", "48.8584,2.2945", "--radius", "500", "--json")
     assert (code, err) == (0, "")

@@ -18,7 +18,7 @@ from geotagger.photo.source import ByteSource
 from geotagger.photo.values import Facts
 
 from .pictures import exif, jpeg, quarters
-from .videos import APPLE, apple_meta, box, loci, movie, text
+from .videos import APPLE, apple_meta, box, loci, movie, text, transport_stream
 
 UTC_MOMENT = datetime(2024, 6, 15, 10, 0)
 LOCAL = datetime(2024, 6, 15, 12, 0)
@@ -215,6 +215,42 @@ def test_no_damage_makes_the_reader_fail(
     with ByteSource(path) as source:
         read_quicktime(source)
     read_facts(path)
+
+
+AVCHD = {
+    0x18: b"\x04\x20\x24\x06",  # two hours east
+    0x19: b"\x15\x12\x00\x00",
+    0xB1: b"S\0\0\0",
+    0xB2: b"\0\x21\0\1",
+    0xB3: b"\0\x34\0\1",
+    0xB4: b"\0\x30\0\x0a",
+    0xB5: b"E\0\0\0",
+    0xB6: b"\0\x97\0\1",
+    0xB7: b"\0\x0c\0\1",
+    0xB8: b"\1\x68\0\x0a",
+}
+
+
+@pytest.mark.parametrize("timed", [True, False])
+def test_an_mts_tells_its_time_and_place_in_its_stream(tmp_path: Path, timed: bool) -> None:
+    data = transport_stream(AVCHD, timed=timed)
+    facts = facts_of(tmp_path, data, "00001.MTS")
+    assert facts.taken is not None
+    assert (facts.taken.local, facts.taken.offset) == (LOCAL, TWO_HOURS)
+    assert facts.fix is not None
+    assert (facts.fix.latitude, facts.fix.longitude) == pytest.approx((-33.868, 151.21))
+    void = facts_of(tmp_path, transport_stream(AVCHD | {0xBC: b"V\0\0\0"}, timed=timed), "00002.MTS")
+    assert void.fix is None
+    summer = facts_of(
+        tmp_path, transport_stream(AVCHD | {0x18: b"\x42\x20\x24\x06"}, timed=timed), "00003.MTS"
+    )
+    assert summer.taken is not None
+    assert (summer.taken.local, summer.taken.offset) == (LOCAL, None)
+    if shutil.which("exiftool"):
+        command = ["exiftool", "-j", "-n", "-DateTimeOriginal", "-GPSLatitude", str(tmp_path / "00001.MTS")]
+        (told,) = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+        assert told["DateTimeOriginal"] == "2024:06:15 12:00:00+02:00"
+        assert abs(told["GPSLatitude"]) == pytest.approx(33.868)
 
 
 def test_a_video_that_says_nothing_is_read(tmp_path: Path) -> None:

@@ -55,3 +55,32 @@ def text(kind: bytes, value: str) -> bytes:
 def loci(latitude: float, longitude: float, role: int = 0, name: bytes = b"\0") -> bytes:
     place = struct.pack(">Biii", role, round(longitude * 65536), round(latitude * 65536), 0)
     return box(b"loci", bytes(4), b"\x15\xc7", name, place, b"earth\0\0")
+
+
+def transport_stream(entries: dict[int, bytes], *, timed: bool = True) -> bytes:
+    """An AVCHD file whose first picture holds these entries of MDPM; `timed`: packets of 192 bytes."""
+    mdpm = b"MDPM" + bytes([len(entries)]) + b"".join(bytes([tag]) + value for tag, value in entries.items())
+    uuid = bytes.fromhex("17ee8c60f84d11d98cd60800200c9a66")
+    body = uuid + mdpm
+    body = body.replace(b"\0\0\0", b"\0\0\x03\0").replace(b"\0\0\1", b"\0\0\x03\1")
+    picture = b"\0\0\0\1\x09\x10" + b"\0\0\0\1\x06\x05" + bytes([len(uuid + mdpm)]) + body + b"\x80"
+    pes = b"\0\0\1\xe0\0\0\x80\x80\x05\x21\0\1\0\1" + picture + b"\0\0\0\1\x65" + bytes([0x88]) * 400
+    pat = bytes.fromhex("0000b00d0001c100000001e100") + bytes(4)
+    pmt = bytes.fromhex("0002b0120001c10000f011f0001bf011f000") + bytes(4)
+    packets = [_packet(0, pat, start=True), _packet(0x100, pmt, start=True)]
+    for at in range(0, len(pes), 184):
+        packets.append(_packet(0x1011, pes[at : at + 184], start=at == 0))
+    packets += [_packet(0x1FFF, b"", start=False)] * 8
+    return b"".join((b"\0\0\0\0" if timed else b"") + packet for packet in packets)
+
+
+def _packet(program: int, payload: bytes, *, start: bool) -> bytes:
+    head = struct.pack(">BH", 0x47, program | (0x4000 if start else 0))
+    if len(payload) == 184:
+        return head + b"\x10" + payload
+    if program in (0, 0x100):
+        return head + b"\x10" + payload.ljust(184, b"\xff")
+    stuffing = 183 - len(payload)
+    return (
+        head + b"\x30" + bytes([stuffing]) + (b"\0" + b"\xff" * (stuffing - 1) if stuffing else b"") + payload
+    )

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from geotagger.errors import TrainingError
 from training.data import remote
+from training.data.shard_checks import check_index, check_shard
 
 ROWS_A_SHARD = 2048
 _TRIES = 3
@@ -77,12 +78,12 @@ def read_manifest(address: str) -> Manifest:
     where = remote.joined(address, MANIFEST)
     try:
         told = json.loads(remote.read(where))
-        return Manifest(**{**told, "shards": tuple(Shard(**shard) for shard in told["shards"])})
+        return Manifest(**{**told, "shards": tuple(Shard(**check_shard(shard)) for shard in told["shards"])})
     except (remote.MissingError, remote.UnreachableError) as error:
         raise TrainingError(
             f"{where}: {error}; `geotagger train shards` writes it when all shards are done"
         ) from None
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise TrainingError(
             f"{where}: not a manifest of shards ({error}); run `geotagger train shards` again"
         ) from None
@@ -118,7 +119,7 @@ def index_of(tar: Path) -> NDArray[np.void]:
             ],
             dtype=INDEX,
         )
-    except (tarfile.TarError, ValueError, KeyError, EOFError) as error:
+    except (tarfile.TarError, ValueError, TypeError, KeyError, EOFError, RecursionError) as error:
         raise TrainingError(
             f"{tar}: broken tar ({error}); delete it and run `geotagger train shards` to write it again"
         ) from error
@@ -199,12 +200,19 @@ class ShardSet:
                 ) from None
         if not self._remote:
             self._local(number)
-        index: NDArray[np.void] = np.load(path) if path.exists() else index_of(self._local(number))
+        index = self._read_index(number, path) if path.exists() else index_of(self._local(number))
         if len(index) != self.counts[number]:
             raise self._broken(
                 number, f"{len(index):,} samples where the manifest says {self.counts[number]:,}"
             )
         return index
+
+    def _read_index(self, number: int, path: Path) -> NDArray[np.void]:
+        try:
+            return check_index(np.load(path), INDEX, self.shards[number].bytes)
+        except (ValueError, EOFError, SyntaxError) as error:
+            path.unlink(missing_ok=True)  # a copy, or made anew from the tar beside it
+            raise self._broken(number, f"its index is of no use, {error}") from None
 
     def _local(self, number: int) -> Path:
         shard = self.shards[number]
