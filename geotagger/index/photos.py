@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from geotagger.archive.listing import FileEntry
 from geotagger.estimate.clock import Clocked
-from geotagger.estimate.values import Posterior
+from geotagger.estimate.values import GPS_ERROR_KM, FixSeries, Posterior
 from geotagger.index import facts_columns
 from geotagger.index.estimates import Estimates
 from geotagger.index.roots import Root
@@ -94,6 +94,10 @@ class Timed:
     id: int
     utc: float | None
     clocked: Clocked
+
+
+VAGUE_KM = 1.0
+"""A sidecar's place that is known no better: Google Takeout's, which may be Google's own estimate."""
 
 
 VAGUE_KM = 1.0
@@ -321,14 +325,14 @@ class Photos:
         )
         return np.array([photo_id for (photo_id,) in rows], dtype=np.int64)
 
-    def fixes(self, root_id: int, *, gone: bool = False) -> Fixes:
+    def fixes(self, root_id: int, *, gone: bool = False) -> FixSeries:
         """The positions that cameras wrote into photos (nothing of ours but `manual`), and in their stead
         or where there are none those of sidecars and of the owner, with a time. `gone`: those of photos that
         are not there as well."""
         ids, numbers, cameras = array("q"), array("d"), {"": 0}
         rows = self._store.stream(
             "select photos.id, utc, coalesce(e.latitude, fix_latitude), coalesce(e.longitude, fix_longitude),"
-            " case when e.id is null then fix_error_m else 1000 * e.radius_km end, utc_offset_s,"
+            " case when e.id is null then fix_error_m / 1000.0 else e.radius_km end, utc_offset_s,"
             f" coalesce(e.rung = 'sidecar' and e.radius_km >= {VAGUE_KM}, 0), camera"
             " from photos"
             " left join estimates as e on e.photo_id = photos.id and e.current = 1"
@@ -344,8 +348,9 @@ class Photos:
             ids.extend((row[0], cameras.setdefault(row[7] or "", len(cameras))))
             numbers.extend(float("nan") if value is None else value for value in row[1:7])
         photo_ids, camera = np.asarray(ids, dtype=np.int64).reshape(-1, 2).T
-        utc, lat, lng, error_m, offset_s, vague = np.asarray(numbers, dtype=np.float64).reshape(-1, 6).T
-        return Fixes(photo_ids, utc, lat, lng, error_m, camera, tuple(cameras), offset_s, vague == 0)
+        utc, lat, lng, error_km, offset_s, vague = np.asarray(numbers, dtype=np.float64).reshape(-1, 6).T
+        stated = np.where(error_km > 0, error_km, GPS_ERROR_KM)
+        return FixSeries(photo_ids, utc, lat, lng, stated, camera, tuple(cameras), offset_s, vague == 0)
 
     def put_posteriors(self, model_id: int, posteriors: Iterable[tuple[int, Posterior]]) -> None:
         """Keeps what a model said, so that fusing again needs no inference."""

@@ -23,10 +23,10 @@ from geotagger.estimate.holding import (
 )
 from geotagger.estimate.movement import OUTING_GAP_S
 from geotagger.estimate.tracks import Tracks
-from geotagger.estimate.values import OWN_FIXES, Estimate
+from geotagger.estimate.values import OWN_FIXES, Estimate, FixSeries
 from geotagger.index import Index
 from geotagger.index.estimates import Kept
-from geotagger.index.photos import Fixes, Known
+from geotagger.index.photos import Known
 from geotagger.tag.options import TagOptions
 
 LACKING = "evidence that it rests on is not there"
@@ -55,7 +55,7 @@ class EvidenceToday:
     """What is there: `fixes`, those of photos that are gone as well; `tracks`; `told`, the owner's
     corrections of clocks; the digest of the `model`; the kinds of evidence that are switched off."""
 
-    fixes: Fixes
+    fixes: FixSeries
     tracks: Tracks
     told: Mapping[str, float]
     model: str | None
@@ -69,7 +69,7 @@ class EvidenceToday:
             after = int(np.searchsorted(self.fixes.utc, known.utc, side="left"))
             for at in (after - 1, after):
                 if 0 <= at < len(self.fixes.utc):
-                    fixes[int(self.fixes.photo_ids[at])] = self._digest(at)
+                    fixes[int(self.fixes.keys[at])] = self._digest(at)
             tracks = {
                 track.digest: track.path
                 for track in self.tracks.tracks
@@ -90,13 +90,13 @@ class EvidenceToday:
             float(fixes.utc[at]),
             float(fixes.latitude[at]),
             float(fixes.longitude[at]),
-            float(fixes.error_m[at]),
+            1000 * float(fixes.error_km[at]),
         )
 
     @cached_property
     def present(self) -> Present:
         tracks = {track.digest: track.path for track in self.tracks.tracks}
-        return Present(frozenset(self.fixes.photo_ids.tolist()), tracks, self.model, self.without)
+        return Present(frozenset(self.fixes.keys.tolist()), tracks, self.model, self.without)
 
 
 @dataclass(frozen=True)
