@@ -90,7 +90,7 @@ def video_time(
     beside: Iterable[tuple[str, CaptureTime]],
     now: datetime,
 ) -> VideoTime:
-    """`beside`: photos of the same camera that are numbered next to it, and when they were taken. `now` bounds
+    """`beside`: photos of the same camera, numbered next to it, and when they were taken. `now` bounds
     the future."""
     for text in (
         video.texts.get("created", ""),
