@@ -19,10 +19,10 @@ from geotagger.index.photos import Known
 from geotagger.photo.formats import NOT_LOOKED_AT
 from geotagger.tag.network import Said
 from geotagger.tag.options import TagOptions
-from geotagger.tag.outcome import UNCHANGED, UNREADABLE_POSITION, Outcome, Report, Status
+from geotagger.tag.outcome import UNCHANGED, UNREADABLE_POSITION, VANISHED, Outcome, Report, Status
 from geotagger.tag.reading import is_lasting
 from geotagger.tag.standing import Standing, is_written_estimate
-from geotagger.tag.survey import VANISHED, Survey
+from geotagger.tag.survey import Survey
 from geotagger.tag.writing import Job
 
 BETTER_RADIUS = 0.8
