@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from geotagger.archive.listing import FileEntry
 from geotagger.estimate.clock import Clocked
-from geotagger.estimate.values import Posterior
+from geotagger.estimate.values import GPS_ERROR_KM, FixSeries, Posterior
 from geotagger.index import facts_columns
 from geotagger.index.estimates import Estimates
 from geotagger.index.roots import Root
@@ -62,8 +62,8 @@ class Record:
 class Known:
     """One photo as the index knows it. `rung` is that of its current estimate, and the place,
     `confidence`, `estimate_model_id` belong to it; None without one; `weighed` stands for the evidence
-    that it was last held against. `posterior` is that of the model asked
-    for, None when the photo has none."""
+    that it was last held against, `doubt` says why it would not be written today. `posterior` is that of
+    the model asked for, None when the photo has none."""
 
     id: int
     root_id: int
@@ -85,6 +85,7 @@ class Known:
     longitude: float | None = None
     cell: str | None = None
     weighed: int | None = None
+    doubt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,10 @@ class Timed:
     id: int
     utc: float | None
     clocked: Clocked
+
+
+VAGUE_KM = 1.0
+"""A sidecar's place that is known no better: Google Takeout's, which may be Google's own estimate."""
 
 
 VAGUE_KM = 1.0
@@ -132,14 +137,14 @@ _KNOWN = (
     "select photos.id, photos.root_id, roots.path, photos.path, photos.size, photos.mtime_ns,"
     " photos.sidecar_mtime_ns, photos.utc, photos.utc_error_s, photos.error, e.rung, e.confidence,"
     " e.radius_km, e.model_id, e.written, q.classes, q.probabilities, e.latitude, e.longitude, e.cell,"
-    " e.weighed, "
+    " e.weighed, e.doubt, "
     + ", ".join(f"photos.{column}" for column in facts_columns.COLUMNS)
     + " from photos join roots on roots.id = photos.root_id"
     " left join estimates as e on e.photo_id = photos.id and e.current = 1"
     " left join posteriors as q on q.photo_id = photos.id and q.model_id = ?"
     " where "
 )
-_FACTS_AT = 21
+_FACTS_AT = 22
 
 
 class Photos:
@@ -321,14 +326,14 @@ class Photos:
         )
         return np.array([photo_id for (photo_id,) in rows], dtype=np.int64)
 
-    def fixes(self, root_id: int, *, gone: bool = False) -> Fixes:
+    def fixes(self, root_id: int, *, gone: bool = False) -> FixSeries:
         """The positions that cameras wrote into photos (nothing of ours but `manual`), and in their stead
         or where there are none those of sidecars and of the owner, with a time. `gone`: those of photos that
         are not there as well."""
         ids, numbers, cameras = array("q"), array("d"), {"": 0}
         rows = self._store.stream(
             "select photos.id, utc, coalesce(e.latitude, fix_latitude), coalesce(e.longitude, fix_longitude),"
-            " case when e.id is null then fix_error_m else 1000 * e.radius_km end, utc_offset_s,"
+            " case when e.id is null then fix_error_m / 1000.0 else e.radius_km end, utc_offset_s,"
             f" coalesce(e.rung = 'sidecar' and e.radius_km >= {VAGUE_KM}, 0), camera"
             " from photos"
             " left join estimates as e on e.photo_id = photos.id and e.current = 1"
@@ -344,8 +349,9 @@ class Photos:
             ids.extend((row[0], cameras.setdefault(row[7] or "", len(cameras))))
             numbers.extend(float("nan") if value is None else value for value in row[1:7])
         photo_ids, camera = np.asarray(ids, dtype=np.int64).reshape(-1, 2).T
-        utc, lat, lng, error_m, offset_s, vague = np.asarray(numbers, dtype=np.float64).reshape(-1, 6).T
-        return Fixes(photo_ids, utc, lat, lng, error_m, camera, tuple(cameras), offset_s, vague == 0)
+        utc, lat, lng, error_km, offset_s, vague = np.asarray(numbers, dtype=np.float64).reshape(-1, 6).T
+        stated = np.where(error_km > 0, error_km, GPS_ERROR_KM)
+        return FixSeries(photo_ids, utc, lat, lng, stated, camera, tuple(cameras), offset_s, vague == 0)
 
     def put_posteriors(self, model_id: int, posteriors: Iterable[tuple[int, Posterior]]) -> None:
         """Keeps what a model said, so that fusing again needs no inference."""
@@ -419,6 +425,7 @@ class Photos:
                 longitude=row[18],
                 cell=row[19],
                 weighed=row[20],
+                doubt=row[21],
             )
             for row in self._store.rows(_KNOWN + condition, values)
         ]

@@ -194,11 +194,11 @@ def within_reach(
         return near
     starts = np.searchsorted(points, photos - WHOLE_REACH_S, side="left")
     ends = np.searchsorted(points, photos + WHOLE_REACH_S, side="right")
-    steps = np.zeros(len(points) + 1, dtype=np.int32)  # a location history has millions of points
-    np.add.at(steps, starts, 1)
-    np.add.at(steps, ends, -1)
-    np.cumsum(steps, out=steps)
-    near |= steps[:-1] > 0
+    apart = np.flatnonzero(
+        starts[1:] > ends[:-1]
+    )  # a location history has millions of points, so no counting
+    for first, last in zip(starts[np.append(0, apart + 1)], ends[np.append(apart, -1)], strict=True):
+        near[first:last] = True
     after = np.searchsorted(points, photos, side="left")
     for at in (after - 1, after):
         inside = (at >= 0) & (at < len(points))

@@ -25,6 +25,8 @@ from geotagger.metadata.tiff import Tiff, TiffError, places_of_values
 
 _PIECE = 1 << 20
 _POINTER_BYTES = 4
+_FAR = 1 << 24
+"""Behind any block of EXIF, and below what four letters amount to."""
 
 
 def check_undo(path: str, current: Source, restored: Source, *, is_removal: bool) -> None:
@@ -140,13 +142,13 @@ def _check_blocks(current: Layout, restored: Layout) -> None:
 
 
 def _lead_behind(block: Window, old: Window, start: int, length: int) -> bool:
-    """Whether all that differs is one pointer of a maker note to what lies behind the block, and that moves."""
+    """Whether all that differs is one pointer of a maker note to what lies behind the block and moves."""
     now, then = block.read(start, length), old.read(start, length)
     apart = [n for n, (a, b) in enumerate(zip(now, then, strict=True)) if a != b]
     order: Literal["little", "big"] = "little" if block.read(0, 2) == b"II" else "big"
     end = min(block.size, old.size)
     return apart[-1] - apart[0] < _POINTER_BYTES and any(
-        all(int.from_bytes(data[at : at + _POINTER_BYTES], order) >= end for data in (now, then))
+        all(end <= int.from_bytes(data[at : at + _POINTER_BYTES], order) < _FAR for data in (now, then))
         for at in range(max(0, apart[-1] - _POINTER_BYTES + 1), apart[0] + 1)
     )
 

@@ -70,8 +70,12 @@ def restore(
 
         def check(written: Source) -> None:
             if not is_old(edit, written.descriptor):
+<<<<<<< HEAD
                 raise WriteError(f"{path}: the old bytes could not be put back; the file is as it was")
             check_undo(path, source, written, is_removal=edit.is_removal)
+=======
+                raise WriteError(path, "the old bytes could not be put back", "the file is as it was")
+>>>>>>> main
 
         temporary = replace.write_changed(path, source, ordered(edit.undoing()), check, durable)
     replace.take_place(temporary)

@@ -35,23 +35,8 @@ _HEIF_BRANDS = frozenset(
 )
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 
-_MP4_BRANDS = frozenset(
-    {
-        b"isom",
-        b"iso2",
-        b"iso4",
-        b"iso5",
-        b"iso6",
-        b"mp41",
-        b"mp42",
-        b"avc1",
-        b"M4V ",
-        b"MSNV",
-        b"XAVC",
-        b"dash",
-    }
-    | {b"M4VP", b"M4VH", b"f4v ", b"niko", b"pana", b"CAEP", b"FFV1", b"mp71", b"hvc1"}
-)
+_NO_VIDEO_BRANDS = (b"M4A", b"M4B", b"M4P", b"F4A", b"mif", b"msf", b"mia", b"he", b"av", b"jx", b"jp", b"cr")
+"""How brands of sound and pictures begin. New ones of videos are made every year, and listed nowhere here."""
 _MOVIE_BOXES = (b"moov", b"mdat", b"wide", b"pnot")
 """With what old QuickTime files begin, which name no type."""
 _PLAIN = (
@@ -124,7 +109,8 @@ def _brand(head: bytes) -> str | None:
         return "3gp"
     if major == b"qt  ":
         return "mov"
-    return "mp4" if major in _MP4_BRANDS or brands & _MP4_BRANDS else None
+    is_avc = major == b"avc1"
+    return "mp4" if major and (is_avc or not major.startswith(_NO_VIDEO_BRANDS)) else None
 
 
 def _is_transport_stream(head: bytes) -> bool:

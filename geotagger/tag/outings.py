@@ -6,44 +6,28 @@ nor formulas: what a photo's pixels say comes from the engine, where it was from
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence, Set
+from dataclasses import dataclass, replace
 
-import numpy as np
-
-from geotagger.cells import CellTable
 from geotagger.errors import ArchiveError, PhotoError
-from geotagger.estimate.movement import OUTING_GAP_S, Movement
-from geotagger.estimate.outing import Options as EstimateOptions
-from geotagger.estimate.outing import Weighed, certainty_inside, estimates_of, stands, weigh_outing
-from geotagger.estimate.tracks import Tracks
-from geotagger.estimate.values import (
-    OWN_FIXES,
-    RUNGS,
-    Alike,
-    Estimate,
-    Fix,
-    Observation,
-    Posterior,
-)
+from geotagger.estimate.outing import Weighed, certainty_inside, estimates_of, stands
+from geotagger.estimate.timeline import Evidence, PhotoRecord, stated_error_km, surrounded, weighed
+from geotagger.estimate.values import OWN_FIXES, RUNGS, Alike, Estimate, Fix, NamedArea, Posterior
 from geotagger.index import Index
 from geotagger.index.estimates import Placed
-from geotagger.index.photos import Fixes, Known
+from geotagger.index.photos import Known
 from geotagger.photo.formats import NOT_LOOKED_AT
 from geotagger.tag.network import Said
 from geotagger.tag.options import TagOptions
-from geotagger.tag.outcome import UNCHANGED, UNREADABLE_POSITION, Outcome, Report, Status
-from geotagger.tag.reading import GPS_ERROR_KM, is_lasting
+from geotagger.tag.outcome import UNCHANGED, UNREADABLE_POSITION, VANISHED, Outcome, Report, Status
+from geotagger.tag.reading import is_lasting
 from geotagger.tag.standing import Standing, is_written_estimate
-from geotagger.tag.survey import VANISHED, Survey
+from geotagger.tag.survey import Survey
 from geotagger.tag.writing import Job
 
 BETTER_RADIUS = 0.8
 """An estimate of the same rung replaces a written one only when its radius is this much smaller at
 no less certainty: a photo is not rewritten for a metre."""
-
-MOST_IN_OUTING = 1000
-"""A time-lapse or a wedding of three photographers is cut here, so that memory stays bounded."""
 
 Seen = tuple[Known, Said | PhotoError | None]
 
@@ -62,31 +46,28 @@ class Member:
 
 @dataclass(frozen=True)
 class Context:
-    """What every outing needs. `rethink`: the last run had other settings, so guesses that were
-    written nowhere are thought over. `model` is the name that goes into outcomes and marks."""
+    """What every outing needs. `evidence`: all that speaks about the archive's photos. `rethink`: the last
+    run had other settings, so guesses that were written nowhere are thought over. `model` is the name that
+    goes into outcomes and marks."""
 
     index: Index
     run_id: int
     options: TagOptions
     survey: Survey
-    movement: Movement
-    fixes: Fixes
+    evidence: Evidence
     report: Report
     in_scope: Callable[[str], bool]
     root_path: str
-    tracks: Tracks
     min_confidence: float
     rethink: bool
     standing: Standing
-    table: CellTable | None = None
     model_id: int | None = None
     model: str | None = None
-    estimating: EstimateOptions = field(default_factory=EstimateOptions)
 
 
 def wants_a_look(context: Context, known: Known) -> bool:
     """Whether the network should see this photo."""
-    if context.table is None or known.facts is None or known.error is not None:
+    if context.evidence.table is None or known.facts is None or known.error is not None:
         return False
     if known.facts.format in NOT_LOOKED_AT:
         return False
@@ -99,22 +80,6 @@ def wants_a_look(context: Context, known: Known) -> bool:
     return not placed or context.options.again or context.survey.touches(known.id)
 
 
-def grouped(seen: Iterable[Seen]) -> Iterator[list[Seen]]:
-    """Photos ordered by time, cut into outings; a photo without a time is one of its own."""
-    outing: list[Seen] = []
-    last: float | None = None
-    for one in seen:
-        utc = one[0].utc
-        too_long = len(outing) >= MOST_IN_OUTING
-        if outing and (too_long or utc is None or last is None or utc - last > OUTING_GAP_S):
-            yield outing
-            outing = []
-        outing.append(one)
-        last = utc
-    if outing:
-        yield outing
-
-
 def settle_outing(context: Context, seen: Sequence[Seen]) -> list[Job]:
     """Estimates and records all that one outing needs, and gives what is to be written."""
     members = [_member(*one) for one in seen]
@@ -124,11 +89,12 @@ def settle_outing(context: Context, seen: Sequence[Seen]) -> list[Job]:
     standing = [member.known for member in members if _stands_written(context, member)]
     in_doubt = {known.id for known in standing if context.standing.wants(known)}
     is_open = bool(in_doubt) or any(_needs_thought(context, member) for member in members)
-    weighed = _weighed(context, members) if is_open else None
+    weighing = _weighed(context.evidence, context, members) if is_open else None
     estimates: Sequence[Estimate | None] = [None] * len(members)
-    if weighed is not None:
-        estimates = estimates_of(weighed, len(members), context.movement, context.estimating)
-        _judge(context, members, weighed, estimates, in_doubt)
+    if weighing is not None:
+        evidence = context.evidence
+        estimates = estimates_of(weighing, len(members), evidence.movement, evidence.options)
+        _judge(context, members, weighing, estimates, in_doubt)
     for known in standing:
         if known.id not in in_doubt:
             context.standing.adopt(known)
@@ -144,60 +110,43 @@ def settle_outing(context: Context, seen: Sequence[Seen]) -> list[Job]:
 def _stands_written(context: Context, member: Member) -> bool:
     """Whether this run may correct what is written in a photo."""
     known = member.known
-    is_usable = known.facts is not None and (context.options.all_images or not known.facts.not_a_photo)
-    is_readable = known.error is None and member.failure is None and is_usable
-    return is_readable and is_written_estimate(known) and context.in_scope(known.path)
+    facts = known.facts
+    if facts is None or known.error is not None or member.failure is not None:
+        return False
+    is_photo = context.options.all_images or not facts.not_a_photo
+    is_ours = is_written_estimate(known) and facts.unreadable_position is None
+    return is_photo and is_ours and context.in_scope(known.path)
 
 
 def _judge(
     context: Context,
     members: Sequence[Member],
-    weighed: Weighed,
+    weighing: Weighed,
     estimates: Sequence[Estimate | None],
     in_doubt: Set[int],
 ) -> None:
     """Whether the written estimates that are in doubt still hold."""
     if not in_doubt:
         return
-    weighed, numbers = _with_what_is_gone(context, members, weighed)
+    weighing = _with_what_is_gone(context, members) or weighing
     for n, (member, estimate) in enumerate(zip(members, estimates, strict=True)):
         known = member.known
         if known.id not in in_doubt or known.latitude is None or known.longitude is None:
             continue
         circle = known.latitude, known.longitude, known.radius_km or 0.0
-        inside = certainty_inside(weighed, numbers[n], context.movement, circle)
+        inside = certainty_inside(weighing, n, context.evidence.movement, circle)
         context.standing.judge(
             known, inside, estimate, _would_be_written(context, known, estimate), context.model_id
         )
 
 
-def _with_what_is_gone(
-    context: Context, members: Sequence[Member], weighed: Weighed
-) -> tuple[Weighed, Sequence[int]]:
-    """The outing weighed with the fixes of photos that are gone, since absence is no contradiction; and the
-    number that each member has in it."""
-    fixes = context.standing.evidence.fixes
-    times = [member.known.utc for member in members if member.known.utc is not None]
-    if not times or len(fixes.utc) == len(context.fixes.utc):
-        return weighed, range(len(members))
-    first, last = np.searchsorted(fixes.utc, times[0], "left"), np.searchsorted(fixes.utc, times[-1], "right")
-    gone = [n for n in range(first, last) if int(fixes.photo_ids[n]) not in {m.known.id for m in members}]
-    observations = [observation_of(context, member) for member in members]
-    observations += [_fix_of_photo(fixes, n) for n in gone]
-    order = sorted(range(len(observations)), key=lambda n: observations[n].utc or 0.0)
-    before, after = beyond(replace(context, fixes=fixes), times[0], times[-1])
-    number = {n: at for at, n in enumerate(order)}
-    return (
-        weigh_outing(
-            [observations[n] for n in order],
-            before,
-            after,
-            context.movement,
-            context.table,
-            context.estimating,
-        ),
-        [number[n] for n in range(len(members))],
-    )
+def _with_what_is_gone(context: Context, members: Sequence[Member]) -> Weighed | None:
+    """The outing weighed with the fixes of photos that are gone, since absence is no contradiction; None
+    where none are gone."""
+    ever = context.standing.evidence.fixes
+    if len(ever) == len(context.evidence.fixes):
+        return None
+    return _weighed(replace(context.evidence, fixes=ever), context, members)
 
 
 def _needs_thought(context: Context, member: Member) -> bool:
@@ -214,7 +163,7 @@ def _needs_thought(context: Context, member: Member) -> bool:
 
 
 def _tracked(context: Context, known: Known) -> Fix | None:
-    return None if known.utc is None else context.tracks.fix_at(known.utc, known.utc_error_s)
+    return None if known.utc is None else context.evidence.tracks.fix_at(known.utc, known.utc_error_s)
 
 
 def _member(known: Known, said: Said | PhotoError | None) -> Member:
@@ -225,61 +174,46 @@ def _member(known: Known, said: Said | PhotoError | None) -> Member:
     return Member(known, known.posterior, False)
 
 
-def _weighed(context: Context, members: Sequence[Member]) -> Weighed | None:
+def _weighed(evidence: Evidence, context: Context, members: Sequence[Member]) -> Weighed | None:
     """None where every photo has a place of its own."""
-    observations = [observation_of(context, m) for m in members]
-    if all(stands(observation) for observation in observations):
-        return None
-    times = [o.utc for o in observations if o.utc is not None]
-    before, after = beyond(context, times[0], times[-1]) if times else (None, None)
-    return weigh_outing(observations, before, after, context.movement, context.table, context.estimating)
+    all_images = context.options.all_images
+    photos = [record_of(m.known, m.posterior, m.alike, all_images=all_images) for m in members]
+    outing = surrounded(evidence, photos)
+    return None if all(map(stands, outing.photos)) else weighed(evidence, outing)
 
 
-def observation_of(context: Context, member: Member) -> Observation:
-    """All that is known of where a photo was taken."""
-    known = member.known
-    fix: Fix | None
+def record_of(
+    known: Known, posterior: Posterior | None, alike: Alike | None = None, *, all_images: bool
+) -> PhotoRecord:
+    """A photo of the index as the timeline takes it. What is no photograph keeps its place; its pixels are
+    not believed."""
+    facts = known.facts
+    place = None
     if known.rung in OWN_FIXES and known.latitude is not None and known.longitude is not None:
-        fix = Fix(known.latitude, known.longitude, known.radius_km or GPS_ERROR_KM, known.rung)
-    else:
-        fix = _tracked(context, known)
-    offset = None if known.facts is None or known.facts.taken is None else known.facts.taken.offset
-    usable = known.facts is not None and (context.options.all_images or not known.facts.not_a_photo)
-    return Observation(
+        place = Fix(known.latitude, known.longitude, stated_error_km(known.radius_km), known.rung)
+    offset = None if facts is None or facts.taken is None else facts.taken.offset
+    usable = facts is not None and (all_images or not facts.not_a_photo)
+    return PhotoRecord(
         known.id,
         known.utc,
-        None if known.facts is None else known.facts.camera,
-        fix,
-        member.posterior if usable else None,
         known.utc_error_s,
+        None if facts is None else facts.camera,
         None if offset is None else offset.total_seconds(),
-        member.alike,
+        place,
+        posterior if usable else None,
+        alike,
+        _named(known),
     )
 
 
-def beyond(context: Context, first: float, last: float) -> tuple[Observation | None, Observation | None]:
-    """The known places nearest in time before and after an outing: a photo's, or a track's."""
-    anchors = context.tracks.anchors(first, last)
-    before = [o for o in anchors if o.utc is not None and o.utc < first]
-    after = [o for o in anchors if o.utc is not None and o.utc > last]
-    fixes = context.fixes
-    if (n := int(np.searchsorted(fixes.utc, first, side="left")) - 1) >= 0:
-        before.append(_fix_of_photo(fixes, n))
-    if (n := int(np.searchsorted(fixes.utc, last, side="right"))) < len(fixes.utc):
-        after.append(_fix_of_photo(fixes, n))
-    return (
-        max(before, key=lambda o: o.utc or 0.0, default=None),
-        min(after, key=lambda o: o.utc or 0.0, default=None),
-    )
+def _named(known: Known) -> tuple[NamedArea, ...]:
+    """The areas that the photo's metadata names."""
+    if known.facts is None or not known.facts.named or known.rung in OWN_FIXES:
+        return ()
+    from geotagger.estimate.names import areas_of
 
-
-def _fix_of_photo(fixes: Fixes, n: int) -> Observation:
-    error_m = float(fixes.error_m[n])
-    error_km = GPS_ERROR_KM if np.isnan(error_m) else error_m / 1000
-    fix = Fix(float(fixes.latitude[n]), float(fixes.longitude[n]), error_km, "camera")
-    return Observation(
-        int(fixes.photo_ids[n]), float(fixes.utc[n]), fixes.cameras[int(fixes.camera[n])] or None, fix
-    )
+    named = known.facts.named
+    return areas_of(named.city, named.region, named.country)
 
 
 def _settle(
@@ -405,7 +339,7 @@ def _is_certain_enough(context: Context, estimate: Estimate) -> bool:
 
 def _is_habit_alone(known: Known, estimate: Estimate) -> bool:
     """Where this archive mostly is says nothing of a photo without a time: it may have come by mail."""
-    return known.utc is None and estimate.rung == "neighbours"
+    return known.utc is None and estimate.rung == "neighbours" and not _named(known)
 
 
 def outcome_of(path: str, status: Status, estimate: Estimate, model: str | None = None) -> Outcome:
@@ -447,10 +381,10 @@ def _why_nothing(known: Known, context: Context) -> str:
     lacking = []
     if known.utc is None:
         lacking.append("it has no usable time")
-    elif not len(context.fixes.utc):
+    elif not len(context.evidence.fixes):
         lacking.append("no photo of this archive has both a time and a position")
     else:
         lacking.append("no geotagged photo is near it in time")
-    if context.table is None:
+    if context.evidence.table is None:
         lacking.append("no model looked at it")
     return ", and ".join(lacking)

@@ -4,10 +4,12 @@ is written, a few outings at a time."""
 import time
 from collections.abc import Iterable, Iterator
 
-from geotagger.index.photos import Fixes, Known
+from geotagger.estimate.timeline import outings
+from geotagger.estimate.values import FixSeries
+from geotagger.index.photos import Known
 from geotagger.tag.correcting import jobs_of
 from geotagger.tag.network import Network, Said
-from geotagger.tag.outings import Context, Seen, grouped, settle_outing, wants_a_look
+from geotagger.tag.outings import Context, Seen, settle_outing, wants_a_look
 from geotagger.tag.overlap import Pixels, overlapped
 from geotagger.tag.prepared import prepare
 from geotagger.tag.references import gather_references
@@ -33,14 +35,14 @@ def place_photos(stage: Stage, found: Survey, *, rethink: bool, others_chosen: b
         context = _context(stage, found, fixes, rethink, _standing(stage, ever, others_chosen))
     writer = Writer(stage.index, stage.run.id, stage.run.name, stage.options.writing, stage.report)
     stage.listener.phase("Placing", found.unchanged + found.changed)
-    for outings in _in_groups(grouped(_seen(stage, context))):
+    for group in _in_groups(outings(_seen(stage, context), lambda one: one[0].utc)):
         jobs: list[Job] = []
         with stage.profile.timed("estimating and recording"), stage.index.batch():
-            for outing in outings:
+            for outing in group:
                 jobs += settle_outing(context, outing)
         with stage.profile.timed("writing"):
             writer.write(jobs)
-        settled = (known for outing in outings for known, _ in outing if stage.in_scope(known.path))
+        settled = (known for outing in group for known, _ in outing if stage.in_scope(known.path))
         stage.listener.advance(sum(1 for _ in settled))
     if not stage.listener.stop.is_set():
         _correct(stage, context, writer)
@@ -67,7 +69,7 @@ def _correct(stage: Stage, context: Context, writer: Writer) -> None:
         )
 
 
-def _standing(stage: Stage, fixes: Fixes, others_chosen: bool) -> Standing:
+def _standing(stage: Stage, fixes: FixSeries, others_chosen: bool) -> Standing:
     return Standing(
         stage.index,
         EvidenceToday(
@@ -82,26 +84,23 @@ def _standing(stage: Stage, fixes: Fixes, others_chosen: bool) -> Standing:
     )
 
 
-def _context(stage: Stage, found: Survey, fixes: Fixes, rethink: bool, standing: Standing) -> Context:
-    prepared = prepare(stage.index, stage.root.id, fixes, stage.options)
+def _context(stage: Stage, found: Survey, fixes: FixSeries, rethink: bool, standing: Standing) -> Context:
+    table = None if stage.pack is None else stage.pack.cells
+    prepared = prepare(stage.index, stage.root.id, fixes, stage.options, stage.tracks, table)
     return Context(
         index=stage.index,
         run_id=stage.run.id,
         options=stage.options,
         survey=found,
-        movement=prepared.movement,
-        fixes=fixes,
+        evidence=prepared.evidence,
         report=stage.report,
         in_scope=stage.in_scope,
         root_path=stage.root.path,
-        tracks=stage.tracks,
         min_confidence=prepared.min_confidence,
         rethink=rethink,
         standing=standing,
-        table=None if stage.pack is None else stage.pack.cells,
         model_id=stage.model_id,
         model=None if stage.pack is None else stage.pack.name,
-        estimating=prepared.estimating,
     )
 
 
@@ -137,10 +136,10 @@ def _say(stage: Stage, network: Network, batch: Pixels) -> list[Said]:
         return network.say(batch)
 
 
-def _in_groups(outings: Iterable[list[Seen]]) -> Iterator[list[list[Seen]]]:
+def _in_groups(cut: Iterable[list[Seen]]) -> Iterator[list[list[Seen]]]:
     group: list[list[Seen]] = []
     photos, begun = 0, time.monotonic()
-    for outing in outings:
+    for outing in cut:
         group.append(outing)
         photos += len(outing)
         if photos >= GROUP_PHOTOS or time.monotonic() - begun >= GROUP_SECONDS:

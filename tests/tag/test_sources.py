@@ -404,3 +404,46 @@ def test_what_may_be_googles_own_estimate_helps_but_teaches_nothing_and_is_no_tr
     assert fixes.teaches.tolist().count(False) == 1
     (sighting,) = (s for s in read_sightings([str(folder)], None, print) if s.name.endswith("google.jpg"))
     assert sighting.clocked.latitude is None
+
+
+def test_names_of_places_in_photo_and_sidecar_are_evidence_below_any_fix(
+    geotagger: Geotagger, tmp_path: Path
+) -> None:
+    folder = walk_through_town(tmp_path / "photos", 4, without_gps=0).folder
+    far = {"minutes": FAR}
+    xmp = "<photoshop:City xmlns:photoshop='http://ns.adobe.com/photoshop/1.0/'>Sydney</photoshop:City>"
+    xmp += "<photoshop:Country xmlns:photoshop='http://ns.adobe.com/photoshop/1.0/'>Australia</photoshop:Country>"
+    shown = f"<Iptc4xmpExt:LocationShown><rdf:Bag><rdf:li rdf:parseType='Resource'>{xmp}</rdf:li></rdf:Bag>"
+    shown += "</Iptc4xmpExt:LocationShown>"
+    created = "<Iptc4xmpExt:LocationCreated><rdf:Bag><rdf:li rdf:parseType='Resource'>"
+    created += (
+        "<Iptc4xmpExt:City>Sydney</Iptc4xmpExt:City><Iptc4xmpExt:CountryCode>AU</Iptc4xmpExt:CountryCode>"
+    )
+    created += "</rdf:li></rdf:Bag></Iptc4xmpExt:LocationCreated>"
+    iptc = dataset(90, b"Sydney") + dataset(101, b"Australia")
+    photos = {
+        "iptc.jpg": photo(iptc=iptc, **far),
+        "xmp.jpg": photo(xmp=xmp, **far),
+        "created.jpg": photo(xmp=created, **far),
+        "sidecar.jpg": photo(**far),
+        "shown.jpg": photo(xmp=shown, **far),
+        "unknown.jpg": photo(iptc=dataset(90, b"Xyzzy"), **far),
+        "own.jpg": photo(gps=SOUTH | {1: b"N"}, iptc=iptc, minutes=-FAR),
+        "beside.jpg": photo(iptc=dataset(90, b"Wien") + dataset(101, b"Austria")),
+    }
+    for name, data in photos.items():
+        (folder / name).write_bytes(data)
+    (folder / "sidecar.jpg.xmp").write_bytes(packet(xmp))
+    said = tagged(geotagger, folder, "--write", "none")
+    for name in ("iptc.jpg", "xmp.jpg", "created.jpg", "sidecar.jpg"):
+        record = said[name]
+        assert record["latitude"] == pytest.approx(-33.87, abs=0.2), name
+        assert record["longitude"] == pytest.approx(151.21, abs=0.2), name
+        assert record["radius_km"] > 5
+    for name in ("shown.jpg", "unknown.jpg"):
+        assert said[name]["latitude"] is None or said[name]["latitude"] > 0, name
+    assert near(said["own.jpg"], 33.868, 151.21)
+    assert near(said["beside.jpg"], LATITUDE, LONGITUDE)
+    assert said["beside.jpg"]["radius_km"] < 1
+    why = geotagger("why", folder / "iptc.jpg").out
+    assert "Sydney" in why
