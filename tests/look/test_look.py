@@ -36,7 +36,7 @@ def test_parts_looked_at_in_any_order_give_the_plain_runs_estimates(
     assert merged == plain
     again = geotagger("tag", folder, "--model", pack, "--looked", out, "--write", "none", "--profile")
     assert "looked at before: 36 photos taken in, 0 changed since, 0 not here" in again.err
-    assert "reading and decoding           0.00 s" in again.err, "nothing was looked at twice"
+    assert "reading and decoding" not in again.err, "nothing was looked at twice"
 
 
 def test_what_was_looked_at_is_not_looked_at_again(geotagger: Geotagger, tmp_path: Path) -> None:
