@@ -209,7 +209,7 @@ def _source(asked: Asked, say: Say) -> Source:
     source = open_source(
         asked.source,
         min_accuracy=asked.min_accuracy,
-        problem=lambda path, what: say(f"{path}: {what}; left out"),
+        problem=lambda left: say(f"{left}; left out"),
     )
     if source.kind.startswith("YFCC100M") and not asked.fetch:
         say(

@@ -21,13 +21,11 @@ from geotagger.archive.names import (
     is_left_out,
     is_photo_name,
 )
+from geotagger.archive.passed import PassedOver, Problem
 from geotagger.archive.sidecars import mirrored, newest_sidecar_ns, sidecars_in
 from geotagger.archive.stamps import mtime_ns
 from geotagger.archive.takeout import TAKEOUT_EXTENSION, TakeoutNames
 from geotagger.errors import ArchiveError
-
-Problem = Callable[[str, str], None]
-"""Called with a path and what is wrong with it; the walk goes on."""
 
 Listed = tuple[str, int, int, int]
 """Name, size, mtime_ns, and the mtime_ns of the photo's sidecar (0: it has none)."""
@@ -82,7 +80,7 @@ def walk(
             try:
                 yield folder.entry(listed)
             except OSError as error:
-                report(os.path.join(folder.path, listed[0]), _reason(error))
+                report(PassedOver(os.path.join(folder.path, listed[0]), _reason(error)))
 
 
 def folders(
@@ -176,11 +174,12 @@ class _Listing:
                 folder, below = self._read(path, root, through_link)
             except OSError as error:
                 if path == root:
-                    self._report(path, _reason(error))
+                    why = _reason(error)
                 elif not isinstance(error, FileNotFoundError):
-                    self._report(path, f"this folder cannot be read ({_reason(error)}); it was passed over")
+                    why = f"this folder cannot be read ({_reason(error)}); it was passed over"
                 else:
-                    self._report(path, "this folder vanished while the archive was read")
+                    why = "this folder vanished while the archive was read"
+                self._report(PassedOver(path, why))
                 yield Folder(path, [], unreadable=True)
                 continue
             waiting.extend(sorted(below, reverse=True))
@@ -214,7 +213,7 @@ class _Listing:
                             continue
                     now = entry.stat()
                 except OSError as error:
-                    self._report(os.path.join(path, name), _reason(error))
+                    self._report(PassedOver(os.path.join(path, name), _reason(error)))
                     continue
                 files.append((name, now.st_size, mtime_ns(now), 0))
             elif extension == SIDECAR_EXTENSION and name[0] != ".":
@@ -261,11 +260,13 @@ class _Listing:
         try:
             target = os.path.realpath(link, strict=True)
         except OSError as error:
-            self._report(link, f"a link that leads nowhere ({_reason(error)}); it was passed over")
+            why = f"a link that leads nowhere ({_reason(error)}); it was passed over"
+            self._report(PassedOver(link, why, "link"))
             return False
         above = [*self._real_roots, os.path.realpath(folder)]
         if any(is_at_or_below(place, [target]) for place in above):
-            self._report(link, f"a link that loops back to {target}; it was passed over")
+            why = f"a link that loops back to {target}; it was passed over"
+            self._report(PassedOver(link, why, "link"))
             return False
         return not is_at_or_below(target, self._real_roots)
 
@@ -309,14 +310,14 @@ def _sorted_out(paths: Sequence[str], report: Problem) -> tuple[list[str], dict[
         try:
             mode = os.stat(path).st_mode
         except OSError as error:
-            report(path, _reason(error))
+            report(PassedOver(path, _reason(error)))
             continue
         if stat.S_ISDIR(mode):
             found.append(path)
         elif stat.S_ISREG(mode):
             single.setdefault(os.path.dirname(path), []).append(os.path.basename(path))
         else:
-            report(path, "neither a file nor a folder; it was passed over")
+            report(PassedOver(path, "neither a file nor a folder; it was passed over", "special"))
     found = sorted(set(found))
     outer = [p for p in found if not is_at_or_below(p, [q for q in found if q != p])]
     return outer, single
@@ -338,7 +339,7 @@ def _named_files(parent: str, names: list[str], sidecar_folders: Sequence[str], 
         try:
             now = os.stat(path)
         except OSError as error:
-            report(path, _reason(error))
+            report(PassedOver(path, _reason(error)))
             continue
         files.append((name, now.st_size, mtime_ns(now), newest_sidecar_ns(path, sidecar_folders)))
     return Folder(parent, files, whole=False)
@@ -359,5 +360,5 @@ def _reason(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
 
 
-def _silent(path: str, reason: str) -> None:
-    del path, reason
+def _silent(what: PassedOver) -> None:
+    del what

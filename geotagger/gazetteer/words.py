@@ -39,6 +39,20 @@ def country_code(text: str) -> str | None:
     return _codes().get(sought)
 
 
+def countries_like(text: str) -> list[str]:
+    """Names of countries that are spelt nearly like this."""
+    import difflib
+
+    plain = {fold(name): name for key, name in _names().items() if key.startswith("@")}
+    return [plain[key] for key in difflib.get_close_matches(fold(text), plain, n=3, cutoff=0.7)]
+
+
+def regions_named(text: str) -> list[str]:
+    """The names of first-level regions that fold to this one."""
+    sought = fold(text)
+    return [name for key, name in _names().items() if not key.startswith("@") and fold(name) == sought]
+
+
 def region_name(country: str, region: str) -> str | None:
     return _names().get(f"{country}.{region}")
 

@@ -180,7 +180,7 @@ def _sidecar_splices(path: str, source: Source, only: Edit | None) -> list[Splic
         splices = _packet_splices(sidecar.in_utf8(old), only, mark_alone=False)
         return difference(old, sidecar.changed(old, splices)) if splices else []
     except XmpError as error:
-        raise WriteRefusedError(f"{path}: it cannot be read as XMP, {error}; left alone") from None
+        raise WriteRefusedError(path, f"it cannot be read as XMP, {error}", "left alone") from None
 
 
 def holds_nothing_else(path: str, only: Edit | None = None) -> bool:

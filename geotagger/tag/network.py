@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from geotagger.errors import PhotoError, UnreadablePhotoError
 from geotagger.tag.options import TagOptions
 
 if TYPE_CHECKING:
@@ -95,7 +96,14 @@ class Network:
     def read(self, path: str) -> "Pixels":
         from geotagger.photo.pixels import read_pixels
 
-        return read_pixels(path, self._pack.preprocessing)
+        try:
+            return read_pixels(path, self._pack.preprocessing)
+        except PhotoError:
+            raise
+        except Exception as error:
+            # a mistake of ours on a file nobody foresaw costs that photo its pixels, not the run
+            why = f"it cannot be looked at ({type(error).__name__}: {error})"
+            raise UnreadablePhotoError(path, why, "left untouched") from error
 
     def say(self, batch: "Pixels") -> "list[Said]":
         """What is to be known of each photo of a batch, float32 (n, 3, S, S)."""

@@ -78,6 +78,7 @@ LINK, FOLDER, SPECIAL = "link", "folder", "special"
 """Groups of outcomes that are about no photo."""
 
 UNCHANGED = "unchanged since the last run"
+VANISHED = "the archive vanished; what was finished is kept, run again when it is back"
 COULD_NOT_WRITE = "could not be written"
 MAY_NOT_WRITE = "in a folder that may not be written"
 NOT_CARRIED_OVER = "of another owner, or with rights that a new file may not have"

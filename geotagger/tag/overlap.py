@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from geotagger.errors import PhotoError, UnreadablePhotoError
+from geotagger.errors import PhotoError
 
 Photo = TypeVar("Photo")
 Said = TypeVar("Said")
@@ -143,11 +143,6 @@ class _Line(Generic[Photo, Said]):
                         readable.append(pixels.result())
                 except PhotoError as error:
                     outcomes[-1] = error
-                except Exception as error:
-                    # a mistake of ours on a file nobody foresaw costs that photo its pixels, not the run
-                    outcomes[-1] = UnreadablePhotoError(
-                        f"it cannot be looked at ({type(error).__name__}: {error})"
-                    )
             said = self._say_of_batch(np.stack(readable)) if readable else ()
         finally:
             self._let_in(sum(pixels is not None for _, pixels in batch))

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Self
 
-from geotagger.archive import fingerprint
+from geotagger.archive import FileEntry, fingerprint
 from geotagger.cells import leaf_ids, tokens
 from geotagger.errors import ArchiveError, PhotoError, UnreadablePhotoError
 from geotagger.estimate.timeline import own_place
@@ -28,16 +28,17 @@ from geotagger.metadata import (
 )
 from geotagger.photo.facts import read_facts
 from geotagger.photo.values import Facts, GpsFix, NamedPlace
-from geotagger.tag.outcome import Outcome, Report
-from geotagger.tag.survey import VANISHED
+from geotagger.tag.outcome import VANISHED, Outcome, Report
 
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """One changed file, read. `fix` is the position that stands in its metadata, with its rung."""
+    """One changed file, read. `fix` is the position that stands in its metadata, with its rung; `failure` why
+    it could not be read."""
 
     record: Record
     fix: tuple[Estimate, Written] | None
+    failure: PhotoError | None = None
 
 
 class Reader:
@@ -72,15 +73,18 @@ def _look(change: Change, sidecar_folders: Sequence[str]) -> tuple[Change, _Look
         record = Record(entry, facts, fingerprint=fingerprint(entry.path))
         fix = position_of(facts, beside)
     except PhotoError as error:
-        return change, _Look(Record(entry, error=str(error)), None)
+        return change, _failed(entry, error)
     except OSError as error:
-        reason = f"{entry.path}: cannot be read ({error.strerror})"
-        return change, _Look(Record(entry, error=reason), None)
+        return change, _failed(entry, UnreadablePhotoError(entry.path, f"cannot be read ({error.strerror})"))
     except Exception as error:
         # a mistake of ours on a file nobody foresaw costs that photo its place, not the run
-        reason = f"{entry.path}: cannot be read ({type(error).__name__}: {error}); left untouched"
-        return change, _Look(Record(entry, error=reason), None)
+        why = f"cannot be read ({type(error).__name__}: {error})"
+        return change, _failed(entry, UnreadablePhotoError(entry.path, why, "left untouched"))
     return change, _Look(record, fix)
+
+
+def _failed(entry: FileEntry, failure: PhotoError) -> _Look:
+    return _Look(Record(entry, error=str(failure)), None, failure)
 
 
 def read_with_sidecars(path: str, sidecar_folders: Sequence[str]) -> tuple[Facts, list[FoundPosition]]:
@@ -120,8 +124,8 @@ def is_lasting(path: str) -> bool:
 def take_in(index: Index, root: Root, change: Change, sidecar_folders: Sequence[str]) -> int:
     """Reads one file and records it; its number. PhotoError when it cannot be read."""
     look = _look(change, sidecar_folders)
-    if look[1].record.error is not None:
-        raise UnreadablePhotoError(look[1].record.error)
+    if look[1].failure is not None:
+        raise look[1].failure
     return _record(index, root, [look])[0]
 
 

@@ -33,7 +33,7 @@ def read_sightings(
     """Every photo below the paths. Its place is the camera's, a sidecar's or the owner's, never an
     estimate. With `features` what the network's last layer sees is kept, too."""
     sightings = []
-    for entry in walk(paths, problem=lambda path, message: note(f"{path}: {message}")):
+    for entry in walk(paths, problem=lambda left: note(str(left))):
         try:
             sightings.append(_sighting(entry.path, *read_with_sidecars(entry.path, sidecar_folders)))
         except PhotoError as error:

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from geotagger import metadata
-from geotagger.archive import file_entry, is_at_or_below, lock, mirrored, sidecar_files, walk
+from geotagger.archive import PassedOver, file_entry, is_at_or_below, lock, mirrored, sidecar_files, walk
 from geotagger.errors import ArchiveBusyError, ArchiveError, UsageError, WriteError
 from geotagger.estimate.values import OWN_FIXES, RUNGS
 from geotagger.index import Index, index_exists, open_index
@@ -206,8 +206,8 @@ def forget_estimates(
         tally.add(outcome)
         report(outcome)
 
-    def problem(path: str, message: str) -> None:
-        tell(Outcome(path, "failed", message))
+    def problem(left: PassedOver) -> None:
+        tell(Outcome(left.path, "failed", left.reason))
 
     places = [os.path.realpath(path) for path in paths]
     folders = [place if os.path.isdir(place) else os.path.dirname(place) for place in places]

@@ -154,7 +154,7 @@ class Writer:
             files = prepare_withdrawal(path, sidecar_folders)
         except WriteError as error:
             return error
-        return _Made(files) if files else WriteError(f"{path}: no estimate of ours is in it; left alone")
+        return _Made(files) if files else WriteError(path, "no estimate of ours is in it", "left alone")
 
     def _with(self, job: Job, estimate: Estimate) -> "_Made | WriteError":
         writing = self._writing
@@ -170,7 +170,7 @@ class Writer:
         try:
             position = Position(estimate.latitude, estimate.longitude, mark)
         except ValueError as error:
-            return WriteError(f"{job.outcome.path}: {error}; left alone")
+            return WriteError(job.outcome.path, str(error), "left alone")
         try:
             chosen = prepare(
                 job.outcome.path,
@@ -332,7 +332,7 @@ def edit_of(entry: Entry) -> Edit:
         return Edit.from_json(entry.edit.decode())
     except (ValueError, RecursionError) as error:
         raise WriteError(
-            f"{entry.path}: entry {entry.id} of the journal is damaged ({error}); the file is as it was"
+            entry.path, f"entry {entry.id} of the journal is damaged ({error})", "the file is as it was"
         ) from None
 
 

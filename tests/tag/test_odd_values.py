@@ -10,16 +10,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from geotagger.archive import file_entry
+from geotagger.errors import UnreadablePhotoError
 from geotagger.index import Index, open_index
 from geotagger.index.photos import Record
 from geotagger.marks import Mark
 from geotagger.metadata import Position
 from geotagger.metadata.xmp import new_packet
+from geotagger.model.pack import load_pack
 from geotagger.photo import facts as photo_facts
 from geotagger.photo.values import CaptureTime, Facts, GpsFix, NamedPlace
+from geotagger.tag.network import Network
+from geotagger.tag.options import TagOptions
 from tests.commands import Geotagger
 from tests.tag.scenes import Scene, walk_through_town
 from tests.tag.test_crash import tag_scene
+from tests.tag.test_pictures import colour_pack
 
 TIMES_NS = [
     int(datetime(2262, 4, 12, tzinfo=UTC).timestamp()) * 10**9,
@@ -149,3 +154,16 @@ def test_an_exception_that_nobody_foresaw_costs_one_photo_only(
     tally = tag_scene(scene, tmp_path / "index.db")
     assert tally.statuses["failed"] == 1
     assert tally.statuses["written"] == len(scene.stripped) - 1
+
+
+def test_pixels_that_nobody_foresaw_cost_one_photo_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = Network(load_pack(colour_pack(tmp_path)), TagOptions(()), print)
+
+    def falls(path: str, _: object) -> None:
+        raise ZeroDivisionError(path)
+
+    monkeypatch.setattr("geotagger.photo.pixels.read_pixels", falls)
+    with pytest.raises(UnreadablePhotoError, match=r"a\.jpg: it cannot be looked at \(ZeroDivisionError"):
+        network.read("a.jpg")

@@ -14,7 +14,8 @@ import pyarrow.parquet as pq  # noqa: E402
 from geotagger.errors import SourceError, TrainingError  # noqa: E402
 from tests.training.places import jpeg, picture, style_of  # noqa: E402
 from training.data import rows, yfcc  # noqa: E402
-from training.data.sources import open_source, own_row  # noqa: E402
+from training.data.rows import own_row  # noqa: E402
+from training.data.sources import open_source  # noqa: E402
 
 
 @pytest.fixture(scope="module")
