@@ -180,6 +180,25 @@ def test_the_owners_word_on_a_neighbour_moves_what_is_written(geotagger: Geotagg
     assert_nothing_more_to_do(geotagger, folder, "--min-confidence", "0.05")
 
 
+def test_a_clock_that_leads_away_from_the_track_moves_the_photo_down_the_ladder(
+    geotagger: Geotagger, tmp_path: Path, folder: Path
+) -> None:
+    phone(folder, first=1440, last=1620)  # a day later
+    camera = photo(folder / "camera.jpg", 61)
+    tag(geotagger, folder, "--track", gpx(tmp_path / "drive.gpx"))
+    assert is_near(agreed(geotagger, camera), 61, 0.1)
+    placed = camera.read_bytes()
+    said = tag(geotagger, folder, "--clock", "Camera=+1d").by_name()["camera.jpg"]
+    assert (said["status"], said["rung"]) == ("written", "neighbours")
+    assert is_near(agreed(geotagger, camera), 1501)
+    assert_nothing_more_to_do(geotagger, folder)
+    geotagger("undo", "--yes")
+    assert camera.read_bytes() == placed
+    record = asked_of_index(geotagger, camera)
+    assert record is not None
+    assert (record["status"], record["rung"]) == ("written", "track")
+
+
 def test_where_no_place_is_certain_enough_the_position_is_taken_out_and_undo_puts_it_back(
     geotagger: Geotagger, folder: Path, one: Path
 ) -> None:
@@ -315,6 +334,9 @@ def test_many_corrections_wait_for_the_owners_word(geotagger: Geotagger, camera_
         sum("too many to be corrected unasked" in (record["reason"] or "") for record in said.records) == 30
     )
     assert_stands(geotagger, camera_day, before)
+    geotagger("clocks", "--forget", "Camera")
+    assert "would not be written" not in assert_stands(geotagger, camera_day, before).err
+    assert_stands(geotagger, camera_day, before, "--clock", "Camera=+1h")
     said = tag(geotagger, camera_day, "--reconsider")
     assert sum(record["status"] == "written" for record in said.records) == 30
     for n in (0, 29):
