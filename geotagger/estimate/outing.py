@@ -30,8 +30,8 @@ from geotagger.estimate.prior import (
     Known,
     Mixture,
     Surroundings,
+    averaged,
     class_priors,
-    mixture,
     surroundings,
     weighed_by_zone,
     with_alike,
@@ -236,7 +236,7 @@ def _prior(
     # NaN sorts behind everything: a photo without a time sees no fix after it, and none before
     at = np.searchsorted(known.utc, np.where(np.isnan(utc), -np.inf, utc))
     around = surroundings(known, utc, camera, at, at)
-    mix = mixture(around, movement.motion)
+    mix = averaged(around, movement.draws)
     timeless = np.isnan(utc)
     if timeless.any():
         mix = with_habits_only(mix, timeless, movement.lat, movement.lng) if options.habits else mix
