@@ -49,7 +49,9 @@ _RADII_KM = np.array([1.0, 5.0, 25.0])
 lets exceed the last of these radii, and at these radii."""
 _GRID_KM = np.geomspace(0.005, _RADII_KM[-1], 48)
 _PRIOR_COUNT = 5.0
-"""The correction's prior is worth this many photos that were predicted as stated."""
+"""The correction's prior is worth this many photos that were predicted as stated …"""
+_FEW = 30.0
+"""… and more, (this / n)² times as many, where only n fixes teach: of so few what went wrong is chance."""
 _USUAL_SQUARES = np.array([1.0, 4.0, 2.0, 1.0, 6.0])
 """Mean squares of the correction's features: one, logit, lag, radius, logit × lag."""
 
@@ -190,7 +192,8 @@ def fit_logistic(
     share = np.repeat(np.ones(len(p)) if weights is None else weights, p.shape[1]) / p.shape[1]
     start = np.array([0.0, 1.0, 0.0, 0.0, 0.0])
     # as much as so many photos with features of the usual size would
-    held = 0.25 * _PRIOR_COUNT * _USUAL_SQUARES
+    few = 1 + (_FEW / max(len(p), 1)) ** 2 if weights is not None else 1.0
+    held = 0.25 * _PRIOR_COUNT * few * _USUAL_SQUARES
     found = start.copy()
     for _ in range(50):
         expected = 1 / (1 + np.exp(-features @ found))

@@ -557,7 +557,7 @@ def _same_region(lat: FloatArray, lng: FloatArray, v_lat: FloatArray, v_lng: Flo
 
 
 def _normalised(weights: FloatArray) -> FloatArray:
-    return np.asarray(weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-300))
+    return np.asarray(weights / np.maximum(weights.sum(axis=-1, keepdims=True), 1e-300))
 
 
 def _logistic(x: FloatArray) -> FloatArray:
