@@ -12,7 +12,8 @@ from geotagger.cells import CellTable
 from geotagger.estimate.cloud import Cloud
 from geotagger.estimate.movement import Movement
 from geotagger.estimate.outing import Options, Weighed, conclude, estimate_outing, weigh_outing
-from geotagger.estimate.prior import Mixture, Surroundings
+from geotagger.estimate.prior import ABOUT, Mixture
+from geotagger.estimate.surroundings import VISITS, Surroundings
 from geotagger.estimate.values import Estimate, Fix, Observation
 from geotagger.estimate.words import span
 from geotagger.geo import lat_lng_of
@@ -98,23 +99,36 @@ def _sources(around: Surroundings, mix: Mixture, row: int) -> list[Source]:
         "on a trip from the fix before",
         "on a trip from the fix after",
     )
-    found = []
-    for column in np.argsort(-mix.weight[row]):
-        share = float(mix.weight[row, column])
-        if share < 0.01:
-            break
-        lag = float(around.visit_lag[row, column - len(names)]) if column >= len(names) else np.nan
-        visited = f"a place visited {span(lag)} away in time" if np.isfinite(lag) else "a place visited often"
-        found.append(
-            Source(
-                names[column] if column < len(names) else visited,
-                float(mix.lat[row, column]),
-                float(mix.lng[row, column]),
-                float(mix.scale_km[row, column]),
-                share,
+    shares: dict[tuple[str, float, float], list[tuple[float, int]]] = {}
+    for column in np.flatnonzero(mix.weight[row] > 0).tolist():
+        visit = column - mix.about
+        if visit < 0:
+            name = names[column % ABOUT]
+        elif visit < VISITS:
+            lag = float(around.visit_lag[row, visit])
+            name = (
+                f"a place visited {span(lag)} away in time" if np.isfinite(lag) else "a place visited often"
             )
-        )
-    return found
+        else:
+            name = "a photo of yours that looks like it"
+        # the same source under several draws of the parameters is one
+        at = (name, float(mix.lat[row, column]), float(mix.lng[row, column]))
+        place = at if name != names[0] else (name, 0.0, 0.0)
+        shares.setdefault(place, []).append((float(mix.weight[row, column]), column))
+    found = []
+    for (name, _, _), parts in shares.items():
+        share, column = sum(weight for weight, _ in parts), max(parts)[1]
+        if share >= 0.01:
+            found.append(
+                Source(
+                    name,
+                    float(mix.lat[row, column]),
+                    float(mix.lng[row, column]),
+                    float(mix.scale_km[row, column]),
+                    share,
+                )
+            )
+    return sorted(found, key=lambda source: -source.share)
 
 
 def terminal_map(drawn: Cloud, estimate: Estimate, weighed: Weighed, row: int) -> list[str]:

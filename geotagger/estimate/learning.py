@@ -28,7 +28,8 @@ from geotagger.estimate.movement import (
     radius_feature,
     scaled,
 )
-from geotagger.estimate.prior import Known, Surroundings, averaged, chosen, cloud, mixture, surroundings
+from geotagger.estimate.prior import averaged, cloud, mixture
+from geotagger.estimate.surroundings import Known, Surroundings, chosen, surroundings
 from geotagger.geo import distance_km
 
 MOST_TAUGHT = 200

@@ -135,7 +135,8 @@ def drawn_about(motion: Motion, spread: Mapping[str, float]) -> tuple[Motion, ..
     normal = np.random.default_rng(13).standard_normal((DRAWS // 2, len(names)))
     normal /= np.sqrt(np.mean(np.square(normal), axis=0))
     both = np.concatenate([normal, -normal])
-    return tuple(moved(motion, {n: float(z) * spread[n] for n, z in zip(names, row, strict=True)}) for row in both)
+    steps = both * np.array([spread[name] for name in names])
+    return tuple(moved(motion, dict(zip(names, row, strict=True))) for row in steps.tolist())
 
 
 PRIOR_DRAWS = drawn_about(Motion(), PRIOR_SPREAD)
@@ -143,9 +144,7 @@ PRIOR_DRAWS = drawn_about(Motion(), PRIOR_SPREAD)
 
 def stacked(draws: Sequence[Motion]) -> Motion:
     """One Motion whose parameters are columns, (draws, 1) each: computes with all at once."""
-    columns = {
-        f.name: np.array([[getattr(draw, f.name)] for draw in draws], dtype=np.float64) for f in fields(Motion)
-    }
+    columns = {f.name: np.array([[getattr(draw, f.name)] for draw in draws]) for f in fields(Motion)}
     return Motion(**columns)  # type: ignore[arg-type]
 
 
@@ -258,7 +257,7 @@ def learn_movement(
     """From the archive's own fixes: POSIX seconds and degrees, each (n,), in any order; NaN times
     are left out. `utc_offset_s` (n,): what their photos state, NaN where they state none."""
     from geotagger.estimate.learning import FOLDS, fit_correction, fit_motion, lesson_of
-    from geotagger.estimate.prior import Known
+    from geotagger.estimate.surroundings import Known
 
     t, la, ln = (np.asarray(a, dtype=np.float64) for a in (utc, lat, lng))
     names = list(camera) if camera is not None else [None] * len(t)

@@ -26,14 +26,8 @@ from geotagger.estimate.cloud import (
 )
 from geotagger.estimate.movement import OUTING_GAP_S, Correction, FloatArray, IntArray, Movement
 from geotagger.estimate.prior import (
-    VISITS,
-    Known,
     Mixture,
-    Surroundings,
     averaged,
-    class_priors,
-    surroundings,
-    weighed_by_zone,
     with_alike,
     with_fix,
     with_habits_only,
@@ -47,8 +41,10 @@ from geotagger.estimate.states import (
     states_of_pictures,
     states_of_prior,
 )
+from geotagger.estimate.surroundings import VISITS, Known, Surroundings, surroundings
 from geotagger.estimate.values import RUNGS, Estimate, Fix, Observation
 from geotagger.estimate.words import Told, words_of
+from geotagger.estimate.zone_evidence import class_priors, weighed_by_zone
 
 _TRUSTED = RUNGS.index("camera")
 

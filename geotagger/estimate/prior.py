@@ -4,23 +4,16 @@ For each photo: the fixes before and after, the point between them, longer trips
 the places visited near in time. All photos at once, in arrays; the density is normalised
 by construction, so that the parameters can be learned by likelihood.
 
-Where no place is known, the classes of the network in the time zone that the camera states.
-
 Takes known places and times, gives mixtures and the clouds drawn from them. Knows nothing of what
 pictures show.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from functools import lru_cache
-from typing import TypeVar
-from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geotagger.cells import CellTable
 from geotagger.estimate.cloud import Cloud, distances_km
 from geotagger.estimate.movement import (
     DAY_S,
@@ -33,22 +26,14 @@ from geotagger.estimate.movement import (
     stacked,
 )
 from geotagger.estimate.reference import USUAL_KM, USUAL_TAIL
+from geotagger.estimate.surroundings import SOON_S, Surroundings, values_at
 from geotagger.estimate.values import Alike
-from geotagger.estimate.visual import ById, samples_of
 from geotagger.geo import destination, distance_km, interpolate, unit_vectors
-from geotagger.zones import offset_at, zone_at
 
-Number = TypeVar("Number", np.float64, np.int64)
-
-VISITS = 24
-"""How many visited places near in time may speak."""
 REGION_KM = 15.0
 """Places this near are taken to be one region, a town and its surroundings."""
 ANYWHERE = 0.01
 """The share of the density that is spread over the whole Earth."""
-OWN_CAMERA_REACH = 3.0
-"""The own camera's fix is preferred until it is this many times as far in time as another's."""
-_SOON_S = 60.0
 ABOUT = 5
 _THIRDS = 3
 TRIP_TAIL = 0.5
@@ -56,50 +41,15 @@ TRIP_TAIL = 0.5
 _TOWN_KM = 3.0
 _ALIKE_KM = 0.3
 _FARTHEST_KM = 5000.0
-_RULES_HOLD_S = 1800
-"""Legal times change at full and half hours of UTC."""
 _GOLDEN_DEG = 180 * (3 - np.sqrt(5))
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """Places known at times, ordered by time: float64 (n,) each; error_km at 68 %; camera codes, −1
-    unknown; visits: rows that count as visited places (one a place and day)."""
-
-    utc: FloatArray
-    lat: FloatArray
-    lng: FloatArray
-    error_km: FloatArray
-    camera: IntArray
-    visits: IntArray
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """For n photos what lies around them in time. before, after: rows of Known, −1 where none; lags in
-    seconds, infinite where none; strange: whether the fix is another camera's. visit: rows (n, VISITS)."""
-
-    known: Known
-    before: IntArray
-    after: IntArray
-    lag_before: FloatArray
-    lag_after: FloatArray
-    strange_before: NDArray[np.bool_]
-    strange_after: NDArray[np.bool_]
-    visit: IntArray
-    visit_lag: FloatArray
-    visit_strange: NDArray[np.bool_]
-
-    @property
-    def nearest_lag(self) -> FloatArray:
-        return np.minimum(self.lag_before, self.lag_after)
 
 
 @dataclass(frozen=True, slots=True)
 class Mixture:
     """For n photos c radial densities each: centres in degrees, weights that sum to 1 − ANYWHERE,
     scales in km, tails; all (n, c). Columns: the bridge, near before, near after, a trip from
-    before, a trip from after, once or for each third of the draws, `about` in all; then the visited places."""
+    before, a trip from after, once or for each third of the draws, `about` in all; then the visited
+    places."""
 
     lat: FloatArray
     lng: FloatArray
@@ -121,79 +71,6 @@ class Mixture:
         distance = distances_km(vectors, centres)
         parts = radial_density(distance, self.scale_km[row, used], self.tail[row, used])
         return np.asarray(parts @ self.weight[row, used] + ANYWHERE / EARTH_KM2)
-
-
-def surroundings(
-    known: Known, utc: FloatArray, camera: IntArray, first: IntArray, last: IntArray
-) -> Surroundings:
-    """`first` and `last` (n,): the rows of Known from `first` up to but not including `last` are
-    hidden from the photo; equal where nothing is."""
-    n = len(utc)
-    before, strange_before = _nearest(known, utc, camera, first - 1, -1)
-    after, strange_after = _nearest(known, utc, camera, last, +1)
-    timeless = np.isnan(utc)
-    before, after = np.where(timeless, -1, before), np.where(timeless, -1, after)
-    known_utc = np.append(known.utc, np.nan)
-    lag_before = np.where(before >= 0, np.abs(utc - known_utc[before]), np.inf)
-    lag_after = np.where(after >= 0, np.abs(known_utc[after] - utc), np.inf)
-    # visits nearest in time: as many on either side, then the nearest of both
-    left = np.searchsorted(known.visits, first)[:, None] - 1 - np.arange(VISITS)[None, :]
-    right = np.searchsorted(known.visits, last)[:, None] + np.arange(VISITS)[None, :]
-    slots = np.concatenate([left, right], axis=1)
-    there = (slots >= 0) & (slots < len(known.visits))
-    rows = np.where(there, np.append(known.visits, -1)[np.where(there, slots, -1)], -1)
-    rows = np.where(timeless[:, None], -1, rows)
-    lag = np.where(rows >= 0, np.abs(known_utc[rows] - utc[:, None]), np.inf)
-    nearest = np.argsort(lag, axis=1, kind="stable")[:, :VISITS]
-    rows, lag = np.take_along_axis(rows, nearest, axis=1), np.take_along_axis(lag, nearest, axis=1)
-    visit_camera = np.append(known.camera, -1)[rows]
-    strange = (camera[:, None] >= 0) & (visit_camera != camera[:, None])
-    return Surroundings(
-        known, before, after, lag_before, lag_after, strange_before, strange_after,
-        rows.reshape(n, -1), lag, strange,
-    )  # fmt: skip
-
-
-def chosen(around: Surroundings, rows: IntArray) -> Surroundings:
-    """Those of some photos only."""
-    return Surroundings(
-        around.known, around.before[rows], around.after[rows], around.lag_before[rows],
-        around.lag_after[rows], around.strange_before[rows], around.strange_after[rows],
-        around.visit[rows], around.visit_lag[rows], around.visit_strange[rows],
-    )  # fmt: skip
-
-
-def _nearest(
-    known: Known, utc: FloatArray, camera: IntArray, start: IntArray, step: int
-) -> tuple[IntArray, NDArray[np.bool_]]:
-    """The nearest fix on one side, the own camera's where that is not much farther in time."""
-    total = len(known.utc)
-    any_row = np.where((start >= 0) & (start < total), start, -1)
-    own_row = np.full(len(utc), -1, dtype=np.int64)
-    for code in np.unique(camera[camera >= 0]):
-        mine = np.flatnonzero(known.camera == code)
-        if not len(mine):
-            continue
-        asked = np.flatnonzero(camera == code)
-        if step < 0:
-            at = np.searchsorted(mine, start[asked], side="right") - 1
-        else:
-            at = np.searchsorted(mine, start[asked], side="left")
-        there = (at >= 0) & (at < len(mine))
-        own_row[asked] = np.where(there, mine[np.where(there, at, 0)], -1)
-    own_lag = np.abs(_of(known.utc, own_row, np.inf) - utc)
-    any_lag = np.abs(_of(known.utc, any_row, np.inf) - utc)
-    own = (own_row >= 0) & (own_lag <= OWN_CAMERA_REACH * any_lag + _SOON_S)
-    row = np.where(own, own_row, any_row)
-    strange = (row >= 0) & (camera >= 0) & (_of(known.camera, row, -1) != camera)
-    return row, strange
-
-
-def _of(values: NDArray[Number], rows: IntArray, missing: float) -> NDArray[Number]:
-    """`values` at the rows, `missing` where a row is −1."""
-    if not len(values):
-        return np.full(rows.shape, missing, dtype=values.dtype)
-    return np.where(rows >= 0, values[rows], values.dtype.type(missing))
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,12 +144,10 @@ def _joined(
     around: Surroundings, parts: Sequence[_Parts], visited: FloatArray, haunt_km: float, haunt_tail: float
 ) -> Mixture:
     known, rows = around.known, around.visit
-    columns = [
-        [getattr(one, name) for one in parts] for name in ("lat", "lng", "weight", "scale_km", "tail")
-    ]
+    columns = [[getattr(one, name) for one in parts] for name in ("lat", "lng", "weight", "scale_km", "tail")]
     visits = (
-        _of(known.lat, rows, 0.0),
-        _of(known.lng, rows, 0.0),
+        values_at(known.lat, rows, 0.0),
+        values_at(known.lng, rows, 0.0),
         visited,
         np.full(rows.shape, haunt_km),
         np.full(rows.shape, haunt_tail),
@@ -334,8 +209,8 @@ def _sides(around: Surroundings, motion: Motion) -> _Sides:
     known, b, a = around.known, around.before, around.after
     has_b, has_a = b >= 0, a >= 0
     at_b, at_a = (
-        (_of(known.lat, b, 0.0), _of(known.lng, b, 0.0)),
-        (_of(known.lat, a, 0.0), _of(known.lng, a, 0.0)),
+        (values_at(known.lat, b, 0.0), values_at(known.lng, b, 0.0)),
+        (values_at(known.lat, a, 0.0), values_at(known.lng, a, 0.0)),
     )
     lag_b = around.lag_before * np.where(around.strange_before, motion.stranger, 1.0)
     lag_a = around.lag_after * np.where(around.strange_after, motion.stranger, 1.0)
@@ -346,8 +221,8 @@ def _sides(around: Surroundings, motion: Motion) -> _Sides:
         at_a,
         lag_b,
         lag_a,
-        np.hypot(motion.scale_km(lag_b), _of(known.error_km, b, 0.0)),
-        np.hypot(motion.scale_km(lag_a), _of(known.error_km, a, 0.0)),
+        np.hypot(motion.scale_km(lag_b), values_at(known.error_km, b, 0.0)),
+        np.hypot(motion.scale_km(lag_a), values_at(known.error_km, a, 0.0)),
         np.where(has_b & has_a, distance_km(*at_b, *at_a), 0.0),
     )
 
@@ -355,10 +230,10 @@ def _sides(around: Surroundings, motion: Motion) -> _Sides:
 def _visits(around: Surroundings, motion: Motion) -> _Visits:
     known, rows = around.known, around.visit
     there = rows >= 0
-    lat, lng = _of(known.lat, rows, 0.0), _of(known.lng, rows, 0.0)
+    lat, lng = values_at(known.lat, rows, 0.0), values_at(known.lng, rows, 0.0)
 
     def beside(fix: IntArray) -> FloatArray:
-        near = _same_region(_of(known.lat, fix, 0.0), _of(known.lng, fix, 0.0), lat, lng)
+        near = _same_region(values_at(known.lat, fix, 0.0), values_at(known.lng, fix, 0.0), lat, lng)
         return near * (there & (fix >= 0)[:, None])
 
     stranger, fade, recall_days, recall = (
@@ -366,7 +241,7 @@ def _visits(around: Surroundings, motion: Motion) -> _Visits:
         for value in (motion.stranger, motion.fade, motion.recall_days, motion.recall)
     )
     lag = np.where(there, around.visit_lag, 1e10) * np.where(around.visit_strange, stranger, 1.0)
-    attention = (lag + _SOON_S) ** -fade
+    attention = (lag + SOON_S) ** -fade
     recalled = np.where(there, (1 + lag / (recall_days * DAY_S)) ** -recall, 0.0)
     return _Visits(attention, recalled, beside(around.before), beside(around.after))
 
@@ -374,8 +249,8 @@ def _visits(around: Surroundings, motion: Motion) -> _Visits:
 def _regions(sides: _Sides, visits: _Visits, motion: Motion) -> tuple[FloatArray, FloatArray]:
     """In which of the regions of the two fixes, by how near in time they were photographed in."""
     fade = motion.fade
-    for_b = (sides.lag_b + _SOON_S) ** -fade + (visits.attention * visits.by_b).sum(axis=-1)
-    for_a = (sides.lag_a + _SOON_S) ** -fade + (visits.attention * visits.by_a).sum(axis=-1)
+    for_b = (sides.lag_b + SOON_S) ** -fade + (visits.attention * visits.by_b).sum(axis=-1)
+    for_a = (sides.lag_a + SOON_S) ** -fade + (visits.attention * visits.by_a).sum(axis=-1)
     for_b, for_a = np.where(sides.has_b, for_b, 0.0), np.where(sides.has_a, for_a, 0.0)
     total = np.maximum(for_b + for_a, 1e-300)
     return for_b / total, for_a / total
@@ -388,9 +263,7 @@ def _new_share(visits: _Visits, motion: Motion) -> FloatArray:
     return np.asarray(alpha / (alpha + visits.recalled.sum(axis=-1)))
 
 
-def _bridge(
-    sides: _Sides, motion: Motion
-) -> tuple[FloatArray, tuple[FloatArray, FloatArray], FloatArray]:
+def _bridge(sides: _Sides, motion: Motion) -> tuple[FloatArray, tuple[FloatArray, FloatArray], FloatArray]:
     """Between two fixes: its share, its middle, its scale. The product of two Gaussians of the scales of
     both sides, swollen where they disagree."""
     both = sides.has_b & sides.has_a
@@ -492,63 +365,6 @@ def with_alike(mix: Mixture, seen: Sequence[Alike | None]) -> Mixture:
         np.concatenate([mix.tail, np.full((n, most), 1.0)], axis=1),
         mix.about,
     )
-
-
-def weighed_by_zone(
-    mix: Mixture, utc: FloatArray, offsets_s: Sequence[float | None], trust: float
-) -> Mixture:
-    """Places whose legal time at that moment is not what the camera's offset says lose weight by
-    (1 − trust) / trust; of a trip the place it starts from is asked."""
-    weight = mix.weight.copy()
-    for row, offset in enumerate(offsets_s):
-        if offset is None or not np.isfinite(utc[row]):
-            continue
-        for column in np.flatnonzero(weight[row] > 1e-3):
-            legal = offset_at(float(mix.lat[row, column]), float(mix.lng[row, column]), float(utc[row]))
-            if legal is not None and legal.total_seconds() != offset:
-                weight[row, column] *= (1 - trust) / trust
-        weight[row] *= (1 - ANYWHERE) / max(float(weight[row].sum()), 1e-300)
-    return Mixture(mix.lat, mix.lng, weight, mix.scale_km, mix.tail, mix.about)
-
-
-def class_priors(
-    photo: IntArray,
-    classes: NDArray[np.int32],
-    table: CellTable,
-    utc: FloatArray,
-    offsets_s: Sequence[float | None],
-    trust: float,
-) -> FloatArray:
-    """The prior of each class (k,) of each photo (k,), ascending rows of the n photos of which nothing else
-    is known: as frequent as it was while training, weighed by the camera's time zone as above."""
-    prior = samples_of(table).prior[classes]
-    edges = np.searchsorted(photo, np.arange(len(utc) + 1))
-    for row, offset in enumerate(offsets_s):
-        if offset is not None and np.isfinite(utc[row]):
-            of_photo = slice(edges[row], edges[row + 1])
-            prior[of_photo] = _prior_in_zone(ById(table), int(utc[row] // _RULES_HOLD_S), offset, trust)[
-                classes[of_photo]
-            ]
-    return prior
-
-
-@lru_cache(maxsize=16)
-def _prior_in_zone(table: ById, period: int, offset_s: float, trust: float) -> FloatArray:
-    zones, zone_of = _zones_of(table)
-    now = datetime.fromtimestamp(period * _RULES_HOLD_S, UTC)
-    legal = [now.astimezone(zone).utcoffset() if zone else None for zone in zones]
-    fits = np.array([one is None or one.total_seconds() == offset_s for one in legal], dtype=np.bool_)
-    prior = samples_of(table.table).prior * np.where(fits, 1.0, (1 - trust) / trust)[zone_of]
-    return np.asarray(prior / prior.sum())
-
-
-@lru_cache(maxsize=4)
-def _zones_of(table: ById) -> tuple[list[ZoneInfo | None], IntArray]:
-    """The time zones in which the mean places of the classes lie, and which of them each class has."""
-    places = zip(table.table.lat.tolist(), table.table.lng.tolist(), strict=True)
-    number: dict[ZoneInfo | None, int] = {}
-    zone_of = [number.setdefault(zone_at(lat, lng), len(number)) for lat, lng in places]
-    return list(number), np.array(zone_of, dtype=np.int64)
 
 
 def _same_region(lat: FloatArray, lng: FloatArray, v_lat: FloatArray, v_lng: FloatArray) -> FloatArray:
