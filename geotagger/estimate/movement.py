@@ -52,9 +52,9 @@ class Motion:
     """… and how it falls with log(1 + D²/(s₁² + s₂²))."""
     bridge_swell: float = 0.22
     """How the bridge's variance grows with the same ratio."""
-    away: float = -1.3
+    away: float = 0.3
     """Logit of being in neither fix's region when the nearer is a day away …"""
-    away_lag: float = 0.95
+    away_lag: float = 1.3
     """… per log of the lag …"""
     away_apart: float = 0.5
     """… per log of the distance between the fixes."""
@@ -70,7 +70,7 @@ class Motion:
     haunt_tail: float = 0.65
     recall_days: float = 14.0
     """A visited place counts (1 + lag/recall_days)^(−recall)."""
-    recall: float = 0.7
+    recall: float = 0.2
     fade: float = 1.15
     """A fix speaks for its region with weight lag^(−fade)."""
     stranger: float = 1.5
