@@ -114,9 +114,9 @@ def _rational(degrees: float) -> bytes:
     return round(degrees * 1_000_000).to_bytes(4, "big") + (1_000_000).to_bytes(4, "big")
 
 
-def peak(archive: Path, index: Path) -> tuple[float, float]:
-    """MiB at the highest and seconds of processor time of one run."""
-    words = ["tag", str(archive), "--model", "none", "--write", "none", "--index", str(index)]
+def peak(archive: Path, index: Path, *more: str) -> tuple[float, float]:
+    """MiB at the highest and seconds of processor time of one run, with more options."""
+    words = ["tag", str(archive), "--model", "none", "--write", "none", "--index", str(index), *more]
     done = subprocess.run([sys.executable, "-c", TAG, *words], capture_output=True, text=True, check=True)
     told = re.search(r"peak (\d+) kB, ([\d.]+) s", done.stderr)
     assert told, done.stderr

@@ -19,7 +19,8 @@ from benchmarks.simulated import Classifier, photographed, places, published_cel
 from geotagger.cells import CellTable
 from geotagger.estimate.evaluation import THRESHOLDS_KM
 from geotagger.estimate.movement import Movement
-from geotagger.estimate.outing import Options, estimate_stream
+from geotagger.estimate.outing import Options
+from geotagger.estimate.timeline import estimate_stream
 from geotagger.estimate.values import Fix, Observation, Posterior
 from geotagger.estimate.visual import posteriors
 from geotagger.geo import distance_km

@@ -107,3 +107,26 @@ def _of_text(text: str, axis: Axis) -> tuple[list[float], bool, str]:
         float(sign + size) / int(over or 1) if int(over or 1) else math.nan for sign, size, over in numbers
     ]
     return parts, any(sign == "-" for sign, _, _ in numbers), (letters or [""])[0][:1].upper()
+
+
+def read_iso6709(text: str) -> tuple[float, float] | None:
+    """The place in a string of ISO 6709 (annex H), `+48.2082+016.3738+171.5/`, also in degrees and minutes,
+    `+4812.49+01622.43/`, or with seconds; None where it names none. Raises as `read_position`."""
+    text = text.strip(" \0")
+    if not any(digit in text for digit in "123456789"):
+        return None
+    found = _ISO_6709.match(text)
+    if found is None:
+        raise UnreadableCoordinatesError(f"its location “{text[:40]}” cannot be understood")
+    latitude, longitude = _iso_parts(found[1], 2), _iso_parts(found[2], 3)
+    return read_position(latitude, "", longitude, "", signed=True)
+
+
+_ISO_6709 = re.compile(r"([+-]\d+(?:[.,]\d*)?)([+-]\d+(?:[.,]\d*)?)(?:[+-]\d+(?:[.,]\d*)?)?(?:CRS[^/]*)?/?")
+
+
+def _iso_parts(text: str, degrees: int) -> str:
+    """Degrees, minutes and seconds with spaces between, of digits that stand together."""
+    whole, point, fraction = text[1:].replace(",", ".").partition(".")
+    parts = [whole[:degrees], *(whole[at : at + 2] for at in range(degrees, len(whole), 2))]
+    return text[0] + " ".join(parts) + point + fraction

@@ -73,7 +73,15 @@ class ArchiveError(GeotaggerError):
 
 
 class PhotoError(GeotaggerError):
-    pass
+    """About one photo or sidecar. `path`: which; `reason`: what is wrong, without the path; `left`: what was
+    left untouched and what to do, where there is more to say. The three make the line."""
+
+    def __init__(self, path: str, reason: str, left: str = "") -> None:
+        super().__init__(path, reason, left)
+        self.path, self.reason, self.left = path, reason, left
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}" + (f"; {self.left}" if self.left else "")
 
 
 class UnreadablePhotoError(PhotoError):

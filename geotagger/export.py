@@ -25,6 +25,9 @@ from geotagger.index.search import Found
 # everything but the characters of XML 1.0, production [2]
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
+NAMES = ("country", "region", "place", "place_km", "near_border")
+"""How people call the place; the country and the one near its border as ISO 3166 codes."""
+
 CSV_COLUMNS = (
     "path",
     "latitude",
@@ -38,6 +41,7 @@ CSV_COLUMNS = (
     "run",
     "taken",
     "camera",
+    *NAMES,
 )
 
 
@@ -60,6 +64,7 @@ def geojson(found: Iterable[Found]) -> Iterator[str]:
                 "model": photo.model,
                 "run": photo.run,
                 "camera": photo.camera,
+                **{name: getattr(photo, name) for name in NAMES},
                 **({} if photo.distance_km is None else {"distance_km": photo.distance_km}),
             },
         }
@@ -164,6 +169,7 @@ def _details(photo: Found) -> dict[str, object]:
         "model": photo.model,
         "run": photo.run,
         "camera": photo.camera,
+        **{name: getattr(photo, name) for name in NAMES},
     }
 
 

@@ -3,6 +3,7 @@ import math
 import subprocess
 import sys
 import zipfile
+import zlib
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,8 @@ from hypothesis import strategies as st
 
 from geotagger import gazetteer
 from geotagger.errors import UsageError
-from geotagger.gazetteer import find, fold, nearest, similar, the_place
+from geotagger.gazetteer import FILE, borders, find, fold, making, nearest, similar, the_place, words
 from geotagger.geo import distance_km
-
-FILE = Path(gazetteer.__file__).parent / "data" / "gazetteer.tsv.gz"
 
 
 @pytest.mark.parametrize(
@@ -97,13 +96,24 @@ def test_what_is_not_geonames_file_is_named(tmp_path: Path, content: bytes | str
     elif content:
         with zipfile.ZipFile(given, "w") as archive:
             archive.writestr(content, "")
-    program = [sys.executable, "-m", "geotagger.gazetteer", str(given)]
+    program = [sys.executable, "-m", "geotagger.gazetteer.making", str(given), "regions", "borders"]
     done = subprocess.run(program, capture_output=True, text=True)
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
     assert done.stderr.startswith(str(given))
 
 
-def test_the_file_is_what_the_documented_command_makes(shared_data: Path, tmp_path: Path) -> None:
-    made = tmp_path / "gazetteer.tsv.gz"
-    gazetteer.build(shared_data / "reference" / "geonames" / "cities15000.zip", made)
+def test_the_files_are_what_the_documented_command_makes(shared_data: Path, tmp_path: Path) -> None:
+    names, earth = shared_data / "reference" / "geonames", shared_data / "reference" / "natural_earth"
+    cities, made = names / "cities15000.zip", tmp_path / "made"
+    making.make_places(cities, made)
     assert gzip.decompress(made.read_bytes()) == gzip.decompress(FILE.read_bytes())
+    making.make_regions(cities, names / "admin1CodesASCII.txt", made)
+    assert gzip.decompress(made.read_bytes()) == gzip.decompress(words.FILE.read_bytes())
+    making.make_borders(earth / "countries-50m.topo.json", made)
+    assert zlib.decompress(made.read_bytes()) == zlib.decompress(borders.FILE.read_bytes())
+
+
+def test_a_country_is_not_taken_for_a_town() -> None:
+    with pytest.raises(UsageError, match="Germany is a country"):
+        the_place("Germany")
+    assert str(the_place("Luxembourg")[0]) == "Luxembourg, LU"

@@ -4,12 +4,12 @@ import hashlib
 import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from geotagger.cells import CellTable
 from geotagger.errors import ModelNotInstalledError, TrainingError
@@ -22,21 +22,22 @@ from training.fit.head import features_of, fit_head
 from training.fit.loop import Settings, fit
 from training.fit.networks import Classifier, build
 from training.fit.objectives import Objective, cell_vectors, class_vectors
+from training.fit.processes import world_size
 from training.fit.recipe import Recipe
 from training.fit.runlog import Say
 from training.pack.export import Writer, head_writer, network_writer, pixel_statistics
 from training.stages import Asked, Run, address_of_shards, labelled
 
-_MEASURED_PHOTOS = 10_000
-
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What a pack is written from: how to write its network, how its input is made, and what to tell."""
+    """What a pack is written from: how to write its network, how its input is made, what to tell, and the
+    network itself, None where only the pack's own graph is there."""
 
     writer: Writer
     recipe: Recipe
     told: dict[str, Any]
+    network: Classifier | None
     base: ModelPack | None = None
 
 
@@ -50,8 +51,9 @@ def train(asked: Asked, run: Run, table: CellTable, settings: Settings, say: Say
     objective = Objective([class_vectors(table), *coarse], parents, recipe.tau_km or None)
     examples = labelled(address, "train", table, cache)
     # a batch of more images than there are would show some of them twice in a step
-    while recipe.batch > max(len(examples.samples), 1) and recipe.batch > recipe.micro_batch:
-        recipe = replace(recipe, batch=recipe.batch - recipe.micro_batch)
+    share = recipe.micro_batch * world_size()
+    while recipe.batch > max(len(examples.samples), 1) and recipe.batch > share:
+        recipe = replace(recipe, batch=recipe.batch - share)
     fitted = fit(
         network,
         objective,
@@ -59,7 +61,7 @@ def train(asked: Asked, run: Run, table: CellTable, settings: Settings, say: Say
         labelled(address, "val", table, cache),
         recipe,
         settings,
-        _identity(run.recipe, table),
+        _identity(run.recipe, table, settings.mode),
         asked.work,
         say,
     )
@@ -69,7 +71,7 @@ def train(asked: Asked, run: Run, table: CellTable, settings: Settings, say: Say
             "images_per_s": round(fitted.images_per_s, 1),
             "waited_for_data": round(fitted.waited_for_data, 3),
         }
-    return Trained(network_writer(fitted.network, recipe.input_size), recipe, told)
+    return Trained(network_writer(fitted.network, recipe.input_size), recipe, told, fitted.network)
 
 
 def trained(asked: Asked, run: Run, table: CellTable) -> Trained:
@@ -87,7 +89,7 @@ def trained(asked: Asked, run: Run, table: CellTable) -> Trained:
             f"run `geotagger train fit --work {asked.work}` first"
         )
     network.load_state_dict(state["ema"] or state["model"])
-    return Trained(network_writer(network, recipe.input_size), recipe, {"steps": state["step"]})
+    return Trained(network_writer(network, recipe.input_size), recipe, {"steps": state["step"]}, network)
 
 
 def _network(recipe: Recipe, table: CellTable) -> tuple[Classifier, Recipe, list[Tensor], list[Tensor]]:
@@ -141,10 +143,10 @@ def _base(recipe: Recipe) -> ModelPack:
     return pack
 
 
-def _identity(recipe: Recipe, table: CellTable) -> Identity:
+def _identity(recipe: Recipe, table: CellTable, mode: str = "") -> Identity:
     name = recipe.network if recipe.network != "pack" else f"the network of {Path(recipe.start).name}"
     cells = hashlib.sha256(np.ascontiguousarray(table.ids).tobytes()).hexdigest()[:12]
-    return Identity(name, len(table), cells, recipe.digest)
+    return Identity(name, len(table), cells, recipe.digest, mode)
 
 
 def _train_head(asked: Asked, run: Run, table: CellTable, settings: Settings, say: Say) -> Trained:
@@ -155,8 +157,7 @@ def _train_head(asked: Asked, run: Run, table: CellTable, settings: Settings, sa
         return _with_head(run.recipe, *held)
     pack = _base(run.recipe)
     examples = labelled(address_of_shards(asked), "train", table, asked.work / "cache")
-    device = "cuda" if settings.device.startswith("cuda") else settings.device
-    features = features_of(pack, examples.shards, asked.work / "features", device, say)
+    features = features_of(pack, examples.shards, asked.work / "features", settings.device, say)
     objective = Objective([class_vectors(table)], [], run.recipe.tau_km or None)
     weight, bias = fit_head(features, examples, objective, run.recipe, say)
     unfinished = path.with_suffix(".part")
@@ -186,4 +187,11 @@ def _head_key(recipe: Recipe, table: CellTable) -> str:
 
 def _with_head(recipe: Recipe, weight: NDArray[np.float32], bias: NDArray[np.float32]) -> Trained:
     pack = _base(recipe)
-    return Trained(head_writer(pack.onnx_path, weight, bias), recipe, {}, pack)
+    try:
+        network = with_classes(classifier_of(pack), len(weight))
+    except TrainingError:  # operators that only ONNX Runtime has
+        return Trained(head_writer(pack.onnx_path, weight, bias), recipe, {}, None, pack)
+    head = cast(nn.Linear, network.heads[0])
+    head.weight.data.copy_(torch.from_numpy(weight))
+    head.bias.data.copy_(torch.from_numpy(bias))
+    return Trained(head_writer(pack.onnx_path, weight, bias), recipe, {}, network, pack)

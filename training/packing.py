@@ -1,5 +1,7 @@
 """The stage `pack`: from weights to a model pack that says how good it is."""
 
+import tempfile
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,13 +12,13 @@ from numpy.typing import NDArray
 
 import geotagger
 from geotagger.cells import CellTable
-from geotagger.engine.opening import open_engine
+from geotagger.errors import TrainingError
 from geotagger.model.manifest import Manifest
-from geotagger.model.pack import ModelPack, find_pack, write_pack
+from geotagger.model.pack import ModelPack, check_free, find_pack, write_pack
 from training import accuracy
 from training.data import rows
 from training.data.shards import ShardSet
-from training.fit.head import network_input
+from training.fit.frozen import Looks, looking, network_input
 from training.fit.runlog import Say
 from training.fitting import Trained
 from training.pack import evaluate
@@ -24,6 +26,11 @@ from training.pack.export import preprocessing_of
 from training.stages import Asked, Run, address_of_shards
 
 _MEASURED_PHOTOS = 10_000
+_AT_ONCE = 64
+_TOLD_EVERY_S = 15.0
+_CHECKED_PHOTOS = 64
+_MOST_APART = 0.02
+"""Total variation between GPU and processor: float32 both, so that 0.001 would already be strange."""
 
 
 def make_pack(
@@ -52,12 +59,19 @@ def make_pack(
         description=f"{made.recipe.network} over {len(table):,} cells, trained on {run.kind}",
         training=training,
     )
-    pack = write_pack(out, manifest, table, made.writer, replace=replaced)
-    report = _measure(asked, pack, device, say)
-    return (find_pack(out), report) if report else (pack, None)
+    check_free(out, replaced)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    # measured before it has its name: a pack that is there is a whole one
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".unfinished-") as scratch:
+        pack = write_pack(Path(scratch) / out.name, manifest, table, made.writer)
+        report = _measure(asked, pack, made, device, say)
+        if replaced and out.exists():
+            out.rename(Path(scratch) / "replaced")
+        pack.folder.rename(out)
+    return find_pack(out), report
 
 
-def _measure(asked: Asked, pack: ModelPack, device: str, say: Say) -> evaluate.Report | None:
+def _measure(asked: Asked, pack: ModelPack, made: Trained, device: str, say: Say) -> evaluate.Report | None:
     """Temperature from the validation photos, accuracy from the test photos."""
     address, cache = address_of_shards(asked), asked.work / "cache"
     sets = {split: ShardSet(address, split, cache=cache) for split in ("val", "test")}
@@ -66,24 +80,21 @@ def _measure(asked: Asked, pack: ModelPack, device: str, say: Say) -> evaluate.R
     if not len(sets[fit_on]):
         say("no photo was kept apart for validation or testing: the pack's accuracy was not measured")
         return None
-    engine_device = "cuda" if device.startswith("cuda") else "cpu"
-    engine = open_engine(pack, engine_device)
     heard: dict[str, tuple[evaluate.Labels, NDArray[np.float32]]] = {}
-    for split in {fit_on, told_on}:
-        found = sets[split]
-        some = np.random.default_rng(0).permutation(len(found))[:_MEASURED_PHOTOS]
-        outputs = []
-        for start in range(0, len(some), 64):
-            batch = np.stack([network_input(found.jpeg(int(i)), pack) for i in some[start : start + 64]])
-            outputs.append(engine.run(batch).probabilities)
-        labels = evaluate.Labels(
-            f"{split} photos of its own source",
-            tuple(str(i) for i in some),
-            found.index["latitude"][some].astype(np.float64),
-            found.index["longitude"][some].astype(np.float64),
-        )
-        heard[split] = labels, np.concatenate(outputs)
-    engine.close()
+    with looking(pack, device, made.network) as look:
+        for split in {fit_on, told_on}:
+            images = sets[split]
+            some = np.random.default_rng(0).permutation(len(images))[:_MEASURED_PHOTOS]
+            labels = evaluate.Labels(
+                f"{split} photos of its own source",
+                tuple(str(i) for i in some),
+                images.index["latitude"][some].astype(np.float64),
+                images.index["longitude"][some].astype(np.float64),
+            )
+            heard[split] = labels, _outputs(look, images, some, pack, say)
+    if device.startswith("cuda") and made.network is not None:
+        some = np.array([int(i) for i in heard[told_on][0].images[:_CHECKED_PHOTOS]])
+        _check_against_the_pack(sets[told_on], some, heard[told_on][1], pack)
     labels, probabilities = heard[fit_on]
     classes = pack.cells.classes_of(labels.lat, labels.lng)
     temperature, before, after = accuracy.fit_temperature(probabilities, classes)
@@ -91,3 +102,31 @@ def _measure(asked: Asked, pack: ModelPack, device: str, say: Say) -> evaluate.R
     report = evaluate.report_of(pack, labels, probabilities, temperature=temperature)
     evaluate.store(pack, report, temperature, before, after, len(classes))
     return report
+
+
+def _outputs(
+    look: Looks, images: ShardSet, some: NDArray[np.integer], pack: ModelPack, say: Say
+) -> NDArray[np.float32]:
+    """Probabilities for some images, float32 (n, classes); progress every few seconds."""
+    outputs, told = [], time.monotonic()
+    for start in range(0, len(some), _AT_ONCE):
+        batch = np.stack([network_input(images.jpeg(int(i)), pack) for i in some[start : start + _AT_ONCE]])
+        outputs.append(look(batch).probabilities)
+        if time.monotonic() - told > _TOLD_EVERY_S:
+            told = time.monotonic()
+            say(f"measuring the pack: {start + len(batch):,} of {len(some):,} {images.split} photos")
+    return np.concatenate(outputs)
+
+
+def _check_against_the_pack(
+    images: ShardSet, some: NDArray[np.integer], seen: NDArray[np.float32], pack: ModelPack
+) -> None:
+    """TrainingError unless the written pack gives on the processor what the network gave on its GPU."""
+    batch = np.stack([network_input(images.jpeg(int(i)), pack) for i in some])
+    with looking(pack, "cpu") as look:
+        apart = float(np.abs(look(batch).probabilities - seen[: len(some)]).sum(axis=1).max()) / 2
+    if not apart < _MOST_APART:
+        raise TrainingError(
+            "the pack gives other probabilities on the processor than its network on the GPU (up to "
+            f"{apart:.1%} of the mass differ); it was not kept, the checkpoints are: please report this"
+        )

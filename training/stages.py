@@ -103,8 +103,8 @@ def load_run(work: Path) -> Run:
     return Run(**{**told, "recipe": recipe_of(told["recipe"])})
 
 
-def make_cells(work: Path, run: Run, say: Say) -> CellTable:
-    """The partition of the training photos, with a picture of it on a map of the world."""
+def make_cells(work: Path, run: Run, say: Say, draw: bool = True) -> CellTable:
+    """The partition of the training photos, with a picture of it on a map of the world unless not wanted."""
     from training.pack.plots import picture_of_cells
 
     lat, lng = rows.places(work, "train")
@@ -134,7 +134,8 @@ def make_cells(work: Path, run: Run, say: Say) -> CellTable:
             "there is nothing to tell apart; lower --t1 or --t2"
         )
     write_cells(path, table)
-    picture = f"; see {work / 'cells.png'}" if picture_of_cells(table, work / "cells.png") else ""
+    is_drawn = draw and picture_of_cells(table, work / "cells.png")
+    picture = f"; see {work / 'cells.png'}" if is_drawn else ""
     _write_json(work / "cells.key", key)
     assert table.photos is not None
     by_level = ", ".join(f"{level}: {count:,}" for level, count in level_counts(table).items())
@@ -208,7 +209,7 @@ def _source(asked: Asked, say: Say) -> Source:
     source = open_source(
         asked.source,
         min_accuracy=asked.min_accuracy,
-        problem=lambda path, what: say(f"{path}: {what}; left out"),
+        problem=lambda left: say(f"{left}; left out"),
     )
     if source.kind.startswith("YFCC100M") and not asked.fetch:
         say(

@@ -16,11 +16,14 @@ from geotagger.archive.listing import (
 from geotagger.archive.locks import lock
 from geotagger.archive.mounts import is_on_network
 from geotagger.archive.names import is_at_or_below, is_photo_name, is_sidecar_name
+from geotagger.archive.passed import PassedOver
 from geotagger.archive.sidecars import mirrored, sidecar_files
+from geotagger.archive.takeout import takeout_file
 
 __all__ = [
     "FileEntry",
     "Folder",
+    "PassedOver",
     "count_photos",
     "file_entry",
     "fingerprint",
@@ -32,5 +35,6 @@ __all__ = [
     "lock",
     "mirrored",
     "sidecar_files",
+    "takeout_file",
     "walk",
 ]

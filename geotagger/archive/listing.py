@@ -21,22 +21,22 @@ from geotagger.archive.names import (
     is_left_out,
     is_photo_name,
 )
+from geotagger.archive.passed import PassedOver, Problem
 from geotagger.archive.sidecars import mirrored, newest_sidecar_ns, sidecars_in
+from geotagger.archive.stamps import mtime_ns
+from geotagger.archive.takeout import TAKEOUT_EXTENSION, TakeoutNames
 from geotagger.errors import ArchiveError
 
-Problem = Callable[[str, str], None]
-"""Called with a path and what is wrong with it; the walk goes on."""
-
 Listed = tuple[str, int, int, int]
-"""Name, size, mtime_ns, and the mtime_ns of the photo's XMP sidecar (0: it has none)."""
+"""Name, size, mtime_ns, and the mtime_ns of the photo's sidecar (0: it has none)."""
 
 FINGERPRINT_BYTES = 65_536
 
 
 class FileEntry(NamedTuple):
     """One photo file. `path` is absolute and, but for links inside the archive, without links.
-    Where there are several sidecars (`IMG.CR2.xmp`, `IMG.xmp`, and those in sidecar folders) the
-    latest time counts; 0 says that there is none."""
+    Where there are several sidecars (`IMG.CR2.xmp`, `IMG.xmp`, Takeout's JSON, and those in sidecar folders)
+    the latest time counts; 0 says that there is none."""
 
     path: str
     size: int
@@ -63,7 +63,7 @@ class Folder:
         """The file with its inode, asked of the disk now; raises OSError when it is gone."""
         path = os.path.join(self.path, listed[0])
         now = os.stat(path)
-        return FileEntry(path, now.st_size, now.st_mtime_ns, now.st_ino, now.st_dev, listed[3])
+        return FileEntry(path, now.st_size, mtime_ns(now), now.st_ino, now.st_dev, listed[3])
 
 
 def walk(
@@ -80,7 +80,7 @@ def walk(
             try:
                 yield folder.entry(listed)
             except OSError as error:
-                report(os.path.join(folder.path, listed[0]), _reason(error))
+                report(PassedOver(os.path.join(folder.path, listed[0]), _reason(error)))
 
 
 def folders(
@@ -137,7 +137,7 @@ def file_entry(path: str, sidecar_folders: Sequence[str] = ()) -> FileEntry:
     """One file as it stands on the disk now, with its sidecars. Raises OSError."""
     now = os.stat(path)
     sidecar_ns = newest_sidecar_ns(path, sidecar_folders)
-    return FileEntry(path, now.st_size, now.st_mtime_ns, now.st_ino, now.st_dev, sidecar_ns)
+    return FileEntry(path, now.st_size, mtime_ns(now), now.st_ino, now.st_dev, sidecar_ns)
 
 
 def fingerprint(path: str) -> bytes:
@@ -174,11 +174,12 @@ class _Listing:
                 folder, below = self._read(path, root, through_link)
             except OSError as error:
                 if path == root:
-                    self._report(path, _reason(error))
+                    why = _reason(error)
                 elif not isinstance(error, FileNotFoundError):
-                    self._report(path, f"this folder cannot be read ({_reason(error)}); it was passed over")
+                    why = f"this folder cannot be read ({_reason(error)}); it was passed over"
                 else:
-                    self._report(path, "this folder vanished while the archive was read")
+                    why = "this folder vanished while the archive was read"
+                self._report(PassedOver(path, why))
                 yield Folder(path, [], unreadable=True)
                 continue
             waiting.extend(sorted(below, reverse=True))
@@ -196,6 +197,7 @@ class _Listing:
         below: list[tuple[str, bool]] = []
         has_leftovers = False
         sidecars: dict[str, int] = {}
+        takeout: dict[str, int] = {}
         extensions, exclude = PHOTO_EXTENSIONS, self._exclude
         for entry in entries:
             name = entry.name
@@ -211,12 +213,17 @@ class _Listing:
                             continue
                     now = entry.stat()
                 except OSError as error:
-                    self._report(os.path.join(path, name), _reason(error))
+                    self._report(PassedOver(os.path.join(path, name), _reason(error)))
                     continue
-                files.append((name, now.st_size, now.st_mtime_ns, 0))
+                files.append((name, now.st_size, mtime_ns(now), 0))
             elif extension == SIDECAR_EXTENSION and name[0] != ".":
                 try:
-                    sidecars[name[:-4].casefold()] = entry.stat().st_mtime_ns
+                    sidecars[name[:-4].casefold()] = mtime_ns(entry.stat())
+                except OSError:
+                    continue
+            elif extension == TAKEOUT_EXTENSION and name[0] != ".":
+                try:
+                    takeout[name] = mtime_ns(entry.stat())
                 except OSError:
                     continue
             elif name.startswith(TEMPORARY_PREFIX):
@@ -234,6 +241,9 @@ class _Listing:
             has_leftovers = has_leftovers or left_there
         if sidecars:
             files = [_with_sidecar(f, sidecars) for f in files]
+        if takeout:
+            names = TakeoutNames(takeout)
+            files = [_with_takeout(f, takeout.get(names.of(f[0]) or "", 0)) for f in files]
         files.sort()
         return Folder(path, files, has_leftovers=has_leftovers), below
 
@@ -250,11 +260,13 @@ class _Listing:
         try:
             target = os.path.realpath(link, strict=True)
         except OSError as error:
-            self._report(link, f"a link that leads nowhere ({_reason(error)}); it was passed over")
+            why = f"a link that leads nowhere ({_reason(error)}); it was passed over"
+            self._report(PassedOver(link, why, "link"))
             return False
         above = [*self._real_roots, os.path.realpath(folder)]
         if any(is_at_or_below(place, [target]) for place in above):
-            self._report(link, f"a link that loops back to {target}; it was passed over")
+            why = f"a link that loops back to {target}; it was passed over"
+            self._report(PassedOver(link, why, "link"))
             return False
         return not is_at_or_below(target, self._real_roots)
 
@@ -298,14 +310,14 @@ def _sorted_out(paths: Sequence[str], report: Problem) -> tuple[list[str], dict[
         try:
             mode = os.stat(path).st_mode
         except OSError as error:
-            report(path, _reason(error))
+            report(PassedOver(path, _reason(error)))
             continue
         if stat.S_ISDIR(mode):
             found.append(path)
         elif stat.S_ISREG(mode):
             single.setdefault(os.path.dirname(path), []).append(os.path.basename(path))
         else:
-            report(path, "neither a file nor a folder; it was passed over")
+            report(PassedOver(path, "neither a file nor a folder; it was passed over", "special"))
     found = sorted(set(found))
     outer = [p for p in found if not is_at_or_below(p, [q for q in found if q != p])]
     return outer, single
@@ -327,22 +339,26 @@ def _named_files(parent: str, names: list[str], sidecar_folders: Sequence[str], 
         try:
             now = os.stat(path)
         except OSError as error:
-            report(path, _reason(error))
+            report(PassedOver(path, _reason(error)))
             continue
-        files.append((name, now.st_size, now.st_mtime_ns, newest_sidecar_ns(path, sidecar_folders)))
+        files.append((name, now.st_size, mtime_ns(now), newest_sidecar_ns(path, sidecar_folders)))
     return Folder(parent, files, whole=False)
 
 
 def _with_sidecar(listed: Listed, sidecars: dict[str, int]) -> Listed:
-    name, size, mtime_ns, _ = listed
+    name, size, changed_ns, _ = listed
     folded = name.casefold()
     mtime = max(sidecars.get(folded, 0), sidecars.get(folded[: folded.rfind(".")], 0))
-    return (name, size, mtime_ns, mtime) if mtime else listed
+    return (name, size, changed_ns, mtime) if mtime else listed
+
+
+def _with_takeout(listed: Listed, record_ns: int) -> Listed:
+    return (*listed[:3], record_ns) if record_ns > listed[3] else listed
 
 
 def _reason(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
 
 
-def _silent(path: str, reason: str) -> None:
-    del path, reason
+def _silent(what: PassedOver) -> None:
+    del what

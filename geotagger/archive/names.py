@@ -15,6 +15,8 @@ PHOTO_EXTENSIONS = frozenset(
     [
         *("jpg", "jpeg", "jpe", "jfif", "png", "webp", "tif", "tiff", "heic", "heif", "hif", "avif"),
         *("dng", "cr2", "cr3", "nef", "nrw", "arw", "sr2", "raf", "orf", "rw2", "pef"),
+        *("jxl", "jp2", "j2k", "jpf", "psd", "gif", "bmp"),
+        *("mp4", "mov", "m4v", "3gp", "3g2", "mts", "m2ts"),
     ]
 )
 

@@ -5,10 +5,16 @@ A sidecar folder mirrors absolute paths, so that photos of two archives never me
 folder above that is tagged later finds what was written for one below.
 """
 
+import contextlib
 import os
 from collections.abc import Iterator, Sequence
 
 from geotagger.archive.names import TEMPORARY_PREFIX, is_left_out, is_sidecar_name
+from geotagger.archive.stamps import mtime_ns
+from geotagger.archive.takeout import takeout_file
+
+_TAKEOUT_AGE_S = 2.0
+"""Asked after each write of ours, which changes the folder: it is not listed anew for each."""
 
 
 def mirrored(sidecar_folder: str, path: str) -> str:
@@ -18,15 +24,20 @@ def mirrored(sidecar_folder: str, path: str) -> str:
 
 
 def newest_sidecar_ns(photo: str, sidecar_folders: Sequence[str] = ()) -> int:
-    """When the latest changed of a photo's sidecars was changed, nanoseconds; 0 when it has none."""
+    """When the latest changed of a photo's sidecars was changed, nanoseconds; 0 when it has none. Takeout's
+    JSON is one."""
     latest = 0
     for path in (photo, *(mirrored(folder, photo) for folder in sidecar_folders)):
         for stem in (path, os.path.splitext(path)[0]):
             for extension in (".xmp", ".XMP"):
                 try:
-                    latest = max(latest, os.stat(stem + extension).st_mtime_ns)
+                    latest = max(latest, mtime_ns(os.stat(stem + extension)))
                 except OSError:
                     continue
+    takeout = takeout_file(photo, _TAKEOUT_AGE_S)
+    if takeout is not None:
+        with contextlib.suppress(OSError):
+            latest = max(latest, mtime_ns(os.stat(takeout)))
     return latest
 
 
@@ -41,7 +52,7 @@ def sidecars_in(folder: str) -> tuple[dict[str, int], bool]:
                 if entry.name.startswith(TEMPORARY_PREFIX):
                     has_leftovers = True
                 elif is_sidecar_name(entry.name):
-                    found[os.path.splitext(entry.name)[0].casefold()] = entry.stat().st_mtime_ns
+                    found[os.path.splitext(entry.name)[0].casefold()] = mtime_ns(entry.stat())
     except OSError:
         pass
     return found, has_leftovers

@@ -1,24 +1,29 @@
-"""How the commands that ask the index are told what to ask: their common options, and their words
-made into a `Query` of the index room. Wrong words raise UsageError.
+"""How a command is told which photos: one set of options, read by one parser into one value (`Filters`)
+with a `Query` of the index room in it. Wrong words raise UsageError.
 """
 
 import contextlib
+import functools
+import inspect
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from geotagger.cli.common import say
-from geotagger.cli.places import check_on_earth, coordinates, numbers
+from geotagger.cli.common import say, say_cut_off
+from geotagger.cli.places import are_coordinates, check_on_earth, coordinates, numbers
 from geotagger.errors import UsageError
 
 if TYPE_CHECKING:
     from geotagger.index import Index
-    from geotagger.index.search import Box, Near, Query
+    from geotagger.index.regions import Polygons
+    from geotagger.index.search import Box, Query
 
 
 class Rung(StrEnum):
@@ -39,60 +44,152 @@ class Sorting(StrEnum):
     path = "path"
 
 
-NearOption = Annotated[
-    str | None,
-    typer.Option(
+_USUAL_RADIUS_KM = 25.0
+
+
+def _option(name: str, kind: Any, *flags: str, default: Any = None, **more: Any) -> inspect.Parameter:
+    annotation = Annotated[kind, typer.Option(*flags, **more)]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+FILTERS = (
+    _option(
+        "near",
+        str | None,
         "--near",
         metavar="LAT,LNG|PLACE",
-        help='Around here: "48.8584,2.2945", or a town: "Lyon", "Paris, US".',
+        help='Around here: "48.8584,2.2945", "48°51\'30"N 2°17\'40"E", geo:…, a Plus Code, or a town: '
+        '"Lyon", "Paris, US".',
     ),
-]
-RadiusOption = Annotated[
-    float | None, typer.Option("--radius", metavar="KM", help="How far around --near. [default: 25]")
-]
-_USUAL_RADIUS_KM = 25.0
-BoxOption = Annotated[
-    str | None,
-    typer.Option(
+    _option("radius", float | None, "--radius", metavar="KM", help="How far around --near. [default: 25]"),
+    _option(
+        "nearest",
+        int | None,
+        "--nearest",
+        min=1,
+        metavar="N",
+        help="The N photos nearest to --near, however far they are.",
+    ),
+    _option(
+        "bbox",
+        str | None,
         "--bbox",
         metavar="SOUTH,WEST,NORTH,EAST",
         help="Between two corners, each as LAT,LNG; west may be east of east across the date line.",
     ),
-]
-CellOption = Annotated[
-    str | None, typer.Option("--cell", metavar="TOKEN", help="Inside an S2 cell, as in 47e66f.")
-]
-SinceOption = Annotated[
-    str | None,
-    typer.Option(
-        "--since", metavar="TIME", help="Taken then or later: 2024, 2024-05, 2024-05-17, or a time."
+    _option(
+        "within",
+        Path | None,
+        "--within",
+        metavar="FILE.geojson",
+        help="Inside the polygons of a GeoJSON file; they may cross the date line.",
     ),
-]
-UntilOption = Annotated[
-    str | None,
-    typer.Option("--until", metavar="TIME", help="Taken then or earlier; the whole day or year counts."),
-]
-SourceOption = Annotated[
-    list[Rung] | None,
-    typer.Option(
+    _option("cell", str | None, "--cell", metavar="TOKEN", help="Inside an S2 cell, as in 47e66f."),
+    _option(
+        "country",
+        str | None,
+        "--country",
+        metavar="NAME|CODE",
+        help="In a country: Spain or ES.",
+    ),
+    _option(
+        "place",
+        str | None,
+        "--place",
+        metavar="NAME",
+        help="Where this is the nearest town, or the first-level region: Sitges, Catalonia.",
+    ),
+    _option(
+        "since",
+        str | None,
+        "--since",
+        metavar="TIME",
+        help="Taken then or later: 2024, 2024-05, 2024-05-17, or a time.",
+    ),
+    _option(
+        "until",
+        str | None,
+        "--until",
+        metavar="TIME",
+        help="Taken then or earlier; the whole day or year counts.",
+    ),
+    _option(
+        "source",
+        list[Rung] | None,
         "--source",
         metavar="|".join(Rung),
         help="Only positions of this kind of evidence; may be given several times.",
     ),
-]
-ConfidenceOption = Annotated[
-    float,
-    typer.Option(
-        "--min-confidence", metavar="0–1", min=0.0, max=1.0, help="Only positions at least this certain."
+    _option("camera", str | None, "--camera", metavar="TEXT", help="Cameras that have this in their name."),
+    _option(
+        "path",
+        list[str] | None,
+        "--path",
+        metavar="PATH|PATTERN",
+        help="A photo, a folder, or a pattern of whole paths such as '*/Raw/*'; several may be given.",
     ),
-]
-LimitOption = Annotated[
-    int | None, typer.Option("--limit", min=1, metavar="N", help="At most so many photos.")
-]
-SortOption = Annotated[
-    Sorting | None,
-    typer.Option("--sort", help="The order; unless told by distance around --near, else by time."),
-]
+    _option("run", str | None, "--run", metavar="RUN", help="Positions of this run; see runs."),
+    _option(
+        "written",
+        bool,
+        "--written",
+        default=False,
+        help="Only positions that geotagger wrote into photos or sidecars.",
+    ),
+    _option(
+        "min_confidence",
+        float | None,
+        "--min-confidence",
+        metavar="0–1",
+        min=0.0,
+        max=1.0,
+        help="Only positions at least this certain. [default: what stands in a photo, or is 0.5 certain]",
+    ),
+    _option("all_guesses", bool, "--all", default=False, help="Uncertain guesses too."),
+    _option("limit", int | None, "--limit", min=1, metavar="N", help="At most so many photos."),
+    _option(
+        "sort",
+        Sorting | None,
+        "--sort",
+        help="The order; unless told by distance around --near, else by time.",
+    ),
+)
+"""The one language in which photos are chosen, for every command that chooses some."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What the owner typed, read as far as it can be without an index. `spot`: the place taken, in words."""
+
+    query: "Query"
+    run: str | None = None
+    spot: str | None = None
+
+    def of(self, index: "Index") -> "Query":
+        """The query, its run looked up. UsageError for a run that is none."""
+        if self.run is None:
+            return self.query
+        return replace(self.query, run_id=index.runs.find(self.run).id)
+
+
+def takes_filters(command: Callable[..., None]) -> Callable[..., None]:
+    """Gives a command the options of FILTERS, which it receives read as the argument `filters`."""
+    names = [parameter.name for parameter in FILTERS]
+
+    @functools.wraps(command)
+    def run(**typed: Any) -> None:
+        filters = read_filters(**{name: typed.pop(name) for name in names})
+        command(**typed, filters=filters)
+
+    own = inspect.signature(command, eval_str=True)
+    kept = [
+        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for name, parameter in own.parameters.items()
+        if name != "filters"
+    ]
+    run.__signature__ = inspect.Signature([*FILTERS, *kept])  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in [*FILTERS, *kept]}
+    return run
 
 
 @contextlib.contextmanager
@@ -105,54 +202,116 @@ def open_to_ask(index_file: Path | None) -> "Iterator[Index | None]":
         yield None
         return
     with open_index(index_file, mode="read") as index:
+        say_cut_off(index)
         yield index
 
 
-def asked_for(
+def read_filters(
+    *,
     near: str | None,
     radius: float | None,
+    nearest: int | None,
     bbox: str | None,
+    within: Path | None,
     cell: str | None,
+    country: str | None,
+    place: str | None,
     since: str | None,
     until: str | None,
     source: list[Rung] | None,
-    min_confidence: float,
+    camera: str | None,
+    path: list[str] | None,
+    run: str | None,
+    written: bool,
+    min_confidence: float | None,
+    all_guesses: bool,
     limit: int | None,
     sort: Sorting | None,
-) -> "Query":
-    from geotagger.index.search import Query
+) -> Filters:
+    from geotagger.index.search import Near, Query
 
-    if near is None and radius is not None:
-        raise UsageError("--radius goes with --near, which says around where")
+    for option, is_given in (("--radius", radius is not None), ("--nearest", nearest is not None)):
+        if near is None and is_given:
+            raise UsageError(f"{option} goes with --near, which says around where")
+    if nearest is not None and radius is not None:
+        raise UsageError("--nearest asks for any distance, --radius for one; give one of them")
     if radius is not None and not radius >= 0:
         raise UsageError(f"--radius {radius}: a distance of 0 km or more is wanted")
     if sort is Sorting.distance and near is None:
         raise UsageError("--sort distance needs --near, the place to measure from")
-    return Query(
-        near=None if near is None else _near(near, _USUAL_RADIUS_KM if radius is None else radius),
+    if all_guesses and min_confidence is not None:
+        raise UsageError("--all asks for every guess, --min-confidence for certain ones; give one of them")
+    spot, centre = None, None
+    if near is not None:
+        latitude, longitude, name = spot_of("--near", near)
+        centre = Near(latitude, longitude, _USUAL_RADIUS_KM if radius is None else radius)
+        around = "" if nearest is not None else f" within {centre.radius_km:g} km"
+        spot = f"{around} of {name or f'{latitude:.5f},{longitude:.5f}'}"
+    query = Query(
+        near=centre,
+        nearest=nearest,
         box=None if bbox is None else _box(bbox),
+        within=None if within is None else _polygons(within),
         cell=cell,
+        country=None if country is None else _country(country),
+        places=() if place is None else _names_of(place),
         since=None if since is None else _moment("--since", since)[0],
         until=None if until is None else _moment("--until", until)[1],
         rungs=tuple(rung.value for rung in source or ()),
-        min_confidence=min_confidence,
+        camera=camera,
+        paths=tuple(map(_whole_path, path or ())),
+        is_written=written,
+        min_confidence=min_confidence or 0.0,
+        is_sure=min_confidence is None and not all_guesses,
         limit=limit,
         sort=None if sort is None else sort.value,
     )
+    return Filters(query, run, spot)
 
 
-def _near(text: str, radius: float) -> "Near":
-    from geotagger.index.search import Near
-
-    if re.search(r"[^\W\d_]{2}", text) is None:
-        return Near(*coordinates("--near", text), radius)
+def spot_of(asked_by: str, text: str) -> tuple[float, float, str | None]:
+    """The place that somebody typed: coordinates, or a town's middle and its name."""
+    if are_coordinates(text):
+        return *coordinates(asked_by, text), None
     from geotagger.gazetteer import the_place
 
     place, others = the_place(text)
     if others:
         more = "" if len(others) == 1 else f" and {len(others) - 1} more"
-        say(f"--near {text}: taking {place}, the most populous; there is also {others[0]}{more}")
-    return Near(place.latitude, place.longitude, radius)
+        say(f"{asked_by} {text}: taking {place}, the most populous; there is also {others[0]}{more}")
+    return place.latitude, place.longitude, str(place)
+
+
+def _polygons(path: Path) -> "Polygons":
+    from geotagger.index.regions import read_polygons
+
+    return read_polygons(path)
+
+
+def _country(text: str) -> str:
+    from geotagger.gazetteer.words import countries_like, country_code
+
+    code = country_code(text)
+    if code is None:
+        alike = countries_like(text)
+        hint = f"; did you mean {' or '.join(alike)}?" if alike else ""
+        raise UsageError(f"--country {text}: no country of that name or code is known here{hint}")
+    return code
+
+
+def _names_of(text: str) -> tuple[str, ...]:
+    """The names that the index has for a town or region."""
+    from geotagger.gazetteer import find, the_place
+    from geotagger.gazetteer.words import regions_named
+
+    names = [town.name for town in find(text)] + regions_named(text)
+    return tuple(dict.fromkeys(names or [the_place(text)[0].name]))
+
+
+def _whole_path(text: str) -> str:
+    if any(sign in text for sign in "*?["):
+        return text if text.startswith(("*", "/")) else f"*{text}"
+    return os.path.realpath(text)
 
 
 def _box(text: str) -> "Box":

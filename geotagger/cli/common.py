@@ -19,6 +19,8 @@ from geotagger.errors import INTERRUPTED_EXIT_CODE, GeotaggerError, UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from geotagger.index import Index
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -34,8 +36,8 @@ TrackOption = Annotated[
     typer.Option(
         "--track",
         metavar="FILE|DIR",
-        help="Recorded tracks: GPX, KML, NMEA, FIT, Google's JSON. What `tag` is given, later runs remember; "
-        "see `tracks`.",
+        help="Recorded tracks: GPX, KML, NMEA, FIT, TCX, IGC, Google's JSON. What `tag` is given, "
+        "later runs remember; see `tracks`.",
     ),
 ]
 ClockOption = Annotated[
@@ -43,7 +45,8 @@ ClockOption = Annotated[
     typer.Option(
         "--clock",
         metavar="CAMERA=+1h03m",
-        help="What to add to the clock of a camera; later runs remember it, see `clocks`.",
+        help="What to add to the clock of a camera, or of a track by the name of its file; later runs "
+        "remember it, see `clocks`.",
     ),
 ]
 WaitOption = Annotated[
@@ -116,6 +119,15 @@ def fail(message: str, exit_code: int) -> NoReturn:
 def say(message: str) -> None:
     """One plain line to standard error, whatever bytes a file name in it may hold."""
     print(f"geotagger: {printable(message)}", file=sys.stderr, flush=True)
+
+
+def say_cut_off(index: "Index") -> None:
+    """A word on runs that were cut off, from commands that only look."""
+    for run in index.runs.cut_off():
+        say(
+            f"run {run.id} was cut off, {run.unsettled} photo{'s' * (run.unsettled != 1)} to be settled by "
+            f"`geotagger undo {run.id}` or the next `tag`"
+        )
 
 
 def printable(text: str) -> str:

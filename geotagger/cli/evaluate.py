@@ -113,7 +113,7 @@ def evaluate(
     if reference and (pack is None or pack.feature_size is None):
         say("--reference: no model that tells features looks at the pictures, so it is left out")
         reference = False
-    tracks = Tracks(load_tracks(track or [], say))
+    tracks = Tracks(load_tracks(track or [], say, clocks))
     sightings = read_sightings(paths, pack, say, features=reference)
     placed = sum(sighting.clocked.latitude is not None for sighting in sightings)
     if placed < _FEWEST:
@@ -186,7 +186,10 @@ def _keep(ways: "Sequence[Sequence[Hidden]]", paths: Sequence[str], index: Path 
             opened.learned.put(root.id, CALIBRATION, calibration.to_dict())
             opened.learned.forget(root.id, SETTLED)
     there = ", ".join(paths)
-    say(f"calibrated on {calibration.photos} hidden photos; `tag --precision` on {there} uses it from now on")
+    say(
+        f"calibrated on {calibration.photos} hidden photos; `tag --precision` on {there} uses it from now on,"
+        " and with --reconsider also on what was written before"
+    )
 
 
 def register(app: typer.Typer) -> None:

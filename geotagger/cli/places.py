@@ -1,14 +1,82 @@
 """Places as people type them. Knows nothing of arrays: what only parses must start fast."""
 
+import re
+
 from geotagger.errors import UsageError
 
 
 def coordinates(asked_by: str, text: str) -> tuple[float, float]:
-    """Latitude and longitude of "48.8584,2.2945". UsageError, in the name of the option or argument
+    """Latitude and longitude of "48.8584,2.2945" and of the other forms that people write:
+    `48°51'30"N 2°17'40"E`, geo: addresses, Plus Codes. UsageError, in the name of the option or argument
     that asked, for anything else and for what is not on the Earth."""
-    latitude, longitude = numbers(asked_by, text, 2, "LAT,LNG in degrees, as in 48.8584,2.2945")
-    check_on_earth(asked_by, latitude, longitude)
-    return latitude, longitude
+    spot = _geo_address(text) or _plus_code(text) or _plain(text) or _sexagesimal(text)
+    if spot is None:
+        raise UsageError(f"{asked_by} {text.strip()}: cannot be read; wanted is {_WANTED}")
+    check_on_earth(asked_by, *spot)
+    return spot
+
+
+def are_coordinates(text: str) -> bool:
+    """Whether a text means coordinates and not a name."""
+    letters = re.findall(r"[^\W\d_]{2,}", text)
+    return not letters or any(read(text) for read in (_geo_address, _plus_code, _sexagesimal))
+
+
+_WANTED = "LAT,LNG in degrees, as in 48.8584,2.2945"
+_PLUS_CODE = re.compile(r"[23456789CFGHJMPQRVWX]{8}\+([23456789CFGHJMPQRVWX]{2,7})?", re.I)
+_PLUS_DIGITS = "23456789CFGHJMPQRVWX"
+
+
+def _plain(text: str) -> tuple[float, float] | None:
+    try:
+        spot = [float(part) for part in text.replace(";", ",").split(",")]
+    except ValueError:
+        return None
+    return (spot[0], spot[1]) if len(spot) == 2 else None
+
+
+def _geo_address(text: str) -> tuple[float, float] | None:
+    """RFC 5870: geo:48.8584,2.2945;u=35"""
+    kind, _, rest = text.strip().partition(":")
+    if kind.lower() != "geo":
+        return None
+    return _plain(",".join(re.split("[;?]", rest)[0].split(",")[:2]))
+
+
+def _plus_code(text: str) -> tuple[float, float] | None:
+    """The middle of a full Open Location Code (8FW4V75V+8Q); short ones need a town and are not read."""
+    code = text.strip().upper()
+    if not _PLUS_CODE.fullmatch(code):
+        return None
+    digits = [_PLUS_DIGITS.index(sign) for sign in code.replace("+", "")]
+    lat, lng, step = -90.0, -180.0, 20.0
+    for n in range(0, min(len(digits), 10), 2):
+        lat, lng = lat + digits[n] * step, lng + digits[n + 1] * step
+        step /= 20
+    height = width = step * 20
+    for digit in digits[10:]:
+        height, width = height / 5, width / 4
+        lat, lng = lat + (digit // 4) * height, lng + (digit % 4) * width
+    return lat + height / 2, lng + width / 2
+
+
+def _sexagesimal(text: str) -> tuple[float, float] | None:
+    if not re.search(r"\d", text) or not re.search("[NSEWnsew°]", text):
+        return None
+    from geotagger.coordinates import UnreadableCoordinatesError, read_position
+
+    plain = text.strip().replace("\N{DEGREE SIGN}", "\N{DEGREE SIGN} ")
+    halves = re.fullmatch(r"(.*?[NS])[\s,;]*(.*[EW])", plain, re.I | re.S) or re.fullmatch(
+        r"([NS].*?)[\s,;]*([EW].*)", plain, re.I | re.S
+    )
+    if halves is None:
+        halves = re.fullmatch(r"([^,;]+)[,;]([^,;]+)", plain)
+    if halves is None:
+        return None
+    try:
+        return read_position(halves[1], "", halves[2], "", signed=True)
+    except UnreadableCoordinatesError:
+        return None
 
 
 def numbers(asked_by: str, text: str, count: int, wanted: str) -> list[float]:

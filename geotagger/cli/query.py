@@ -10,41 +10,28 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from geotagger.cli.asking import (
-    BoxOption,
-    CellOption,
-    ConfidenceOption,
-    LimitOption,
-    NearOption,
-    RadiusOption,
-    SinceOption,
-    SortOption,
-    SourceOption,
-    UntilOption,
-    asked_for,
-    open_to_ask,
-)
+from geotagger.cli.asking import Filters, open_to_ask, takes_filters
 from geotagger.cli.common import (
     IndexOption,
     JsonOption,
     emit,
     ends_cleanly,
     photo_record,
-    printable,
     say,
-    screen,
 )
+from geotagger.cli.tables import Counted, print_lines, print_table, show_photos, show_unplaced
 from geotagger.errors import UsageError
 
 if TYPE_CHECKING:
     from geotagger.index import Index
-    from geotagger.index.search import Found, Query
+    from geotagger.index.search import Found
 
 
 class QueryFormat(StrEnum):
     table = "table"
     json = "json"
     geojson = "geojson"
+    csv = "csv"
     paths = "paths"
     paths0 = "paths0"
 
@@ -66,17 +53,15 @@ def register(app: typer.Typer) -> None:
 
 
 @ends_cleanly
+@takes_filters
 def query(
-    near: NearOption = None,
-    radius: RadiusOption = None,
-    bbox: BoxOption = None,
-    cell: CellOption = None,
-    since: SinceOption = None,
-    until: UntilOption = None,
-    source: SourceOption = None,
-    min_confidence: ConfidenceOption = 0.0,
-    limit: LimitOption = None,
-    sort: SortOption = None,
+    filters: Filters,
+    without_place: Annotated[
+        bool,
+        typer.Option(
+            "--without-place", help="Instead, the photos that have no place, or only an uncertain guess."
+        ),
+    ] = False,
     output: Annotated[
         QueryFormat | None,
         typer.Option(
@@ -89,6 +74,8 @@ def query(
     geojson: Annotated[
         bool, typer.Option("--geojson", help="One GeoJSON FeatureCollection; the same as --format geojson.")
     ] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="The same as --format csv.")] = False,
+    paths0: Annotated[bool, typer.Option("--paths0", help="The same as --format paths0.")] = False,
     index_file: IndexOption = None,
 ) -> None:
     """Asks what photos the index has near a place, in a region, or of a time.
@@ -96,51 +83,73 @@ def query(
     Example: `geotagger query --near "Lyon" --radius 30 --since 2023`
 
     Nothing is read but the index, so the answer is as of the last `tag`; photos that were missing then
-    are left out.
+    are left out. Guesses that are less certain than 0.5 and stand in no photo answer only with --all.
     """
-    asked = asked_for(near, radius, bbox, cell, since, until, source, min_confidence, limit, sort)
-    chosen = {
-        *([output] if output else []),
-        *([QueryFormat.json] if json_lines else []),
-        *([QueryFormat.geojson] if geojson else []),
+    shorthands = {
+        QueryFormat.json: json_lines,
+        QueryFormat.geojson: geojson,
+        QueryFormat.csv: as_csv,
+        QueryFormat.paths0: paths0,
     }
+    chosen = {*([output] if output else []), *(form for form, is_given in shorthands.items() if is_given)}
     if len(chosen) > 1:
-        raise UsageError("--json, --geojson and --format ask for different answers; give one of them")
+        raise UsageError(
+            "--json, --geojson, --csv, --paths0 and --format ask for different answers; give one of them"
+        )
     form = chosen.pop() if chosen else QueryFormat.table
+    if without_place:
+        _query_unplaced(filters, form, index_file)
+        return
     with open_to_ask(index_file) as opened:
-        found = _search(opened, asked)
+        answer = _search(opened, filters)
         if form is QueryFormat.json:
-            for photo in found:
+            for photo in answer:
                 emit(_record(photo))
-        elif form is QueryFormat.geojson:
-            from geotagger.export import geojson as as_geojson
+        elif form in (QueryFormat.geojson, QueryFormat.csv):
+            from geotagger.export import FORMATS
 
-            sys.stdout.writelines(as_geojson(found))
+            if form is QueryFormat.csv:
+                sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]
+            sys.stdout.writelines(FORMATS[form.value](answer))
         elif form in _ENDINGS:
-            sys.stdout.buffer.writelines(os.fsencode(photo.path) + _ENDINGS[form] for photo in found)
+            sys.stdout.buffer.writelines(os.fsencode(photo.path) + _ENDINGS[form] for photo in answer)
         else:
-            _show(found, asked, opened is not None)
+            show_photos(answer, filters, opened)
+        sys.stdout.flush()
+
+
+def _query_unplaced(filters: Filters, form: QueryFormat, index_file: Path | None) -> None:
+    from geotagger.index.search import unplaced
+
+    asks_where = filters.query.near or filters.query.box or filters.query.within or filters.query.cell
+    if asks_where or filters.query.country or filters.query.places or filters.query.rungs:
+        raise UsageError("--without-place goes with times, cameras and paths, not with places")
+    if form in (QueryFormat.geojson, QueryFormat.csv):
+        raise UsageError("photos without a place can be listed, or given as --json, paths or paths0")
+    with open_to_ask(index_file) as opened:
+        photos = iter(()) if opened is None else unplaced(opened.store, filters.of(opened))
+        if form is QueryFormat.json:
+            for photo in photos:
+                emit(
+                    photo_record(photo.path, "indexed", photo.reason, taken=photo.taken, camera=photo.camera)
+                )
+        elif form in _ENDINGS:
+            sys.stdout.buffer.writelines(os.fsencode(photo.path) + _ENDINGS[form] for photo in photos)
+        else:
+            show_unplaced(photos, opened is not None)
         sys.stdout.flush()
 
 
 @ends_cleanly
+@takes_filters
 def export(
+    filters: Filters,
     form: Annotated[
         ExportFormat, typer.Option("--format", help="The kind of file to make.")
     ] = ExportFormat.geojson,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Where to; standard output unless told.")
     ] = None,
-    near: NearOption = None,
-    radius: RadiusOption = None,
-    bbox: BoxOption = None,
-    cell: CellOption = None,
-    since: SinceOption = None,
-    until: UntilOption = None,
-    source: SourceOption = None,
-    min_confidence: ConfidenceOption = 0.0,
-    limit: LimitOption = None,
-    sort: SortOption = None,
     json_lines: JsonOption = False,
     index_file: IndexOption = None,
 ) -> None:
@@ -150,11 +159,10 @@ def export(
     """
     from geotagger import export as formats
 
-    asked = asked_for(near, radius, bbox, cell, since, until, source, min_confidence, limit, sort)
     if json_lines and out is None:
         raise UsageError("--json reports about the file made, so it needs --out FILE")
     with open_to_ask(index_file) as opened:
-        counted = _Counted(_search(opened, asked))
+        counted = Counted(_search(opened, filters))
         pieces = formats.FORMATS[form.value](counted)
         if out is None:
             sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]
@@ -196,6 +204,7 @@ def runs(
                     "status": run.status,
                     "counts": run.counts,
                     "undoable": run.written,
+                    "unsettled": run.unsettled,
                 }
             )
         return
@@ -213,17 +222,17 @@ def runs(
         for run in listed
     ]
     if not sys.stdout.isatty():
-        _print_lines(iter(rows))
+        print_lines(iter(rows))
         return
     columns = ["run", "name", "started", "command", "model", "status", "undoable", "counts"]
     shown = [n for n, column in enumerate(columns) if column != "model" or any(row[n] for row in rows)]
-    _print_table([columns[n] for n in shown], [[row[n] for n in shown] for row in rows])
+    print_table([columns[n] for n in shown], [[row[n] for n in shown] for row in rows])
 
 
-def _search(opened: "Index | None", asked: "Query") -> "Iterator[Found]":
+def _search(opened: "Index | None", filters: Filters) -> "Iterator[Found]":
     from geotagger.index.search import search
 
-    return iter(()) if opened is None else search(opened.store, asked)
+    return iter(()) if opened is None else search(opened.store, filters.of(opened))
 
 
 def _record(photo: "Found") -> dict[str, Any]:
@@ -240,87 +249,13 @@ def _record(photo: "Found") -> dict[str, Any]:
         run=photo.run,
         taken=photo.taken,
         distance_km=photo.distance_km,
+        country=photo.country,
+        region=photo.region,
+        place=photo.place,
+        place_km=photo.place_km,
+        near_border=photo.near_border,
     )
-
-
-def _show(found: "Iterator[Found]", asked: "Query", asked_of_an_index: bool) -> None:
-    counted = _Counted(found)
-    if not sys.stdout.isatty():
-        _print_lines(_cells(photo, asked) for photo in counted)
-    elif (wide := screen()).width >= _TABLE_WIDTH:
-        columns = ["distance", "taken", "position", "near", "radius", "certain", "source", "photo"]
-        _print_table(columns[0 if asked.near else 1 :], [_cells(photo, asked) for photo in counted])
-    else:
-        from rich.padding import Padding
-        from rich.text import Text
-
-        for photo in counted:
-            *when, position, near, radius, certain, source, path = _cells(photo, asked)
-            told = (*when, f"{position} {near}".rstrip(), f"{radius} {certain}", source)
-            wide.print(Text(path, style="bold"), soft_wrap=True)
-            wide.print(Padding(Text(" · ".join(filter(None, told))), (0, 0, 0, 4), expand=False))
-    if counted.count == 0 and asked_of_an_index:
-        say("no photo of the index answers")
-
-
-_TABLE_WIDTH = 150
-"""On a narrower terminal a photo takes two lines: a path that is cut off is of no use."""
-
-
-def _cells(photo: "Found", asked: "Query") -> list[str]:
-    from geotagger.gazetteer import nearest
-
-    town = nearest(photo.latitude, photo.longitude)
-    cells = [
-        "" if photo.distance_km is None else f"{photo.distance_km:.1f} km",
-        (photo.taken or "")[:16].replace("T", " "),
-        f"{photo.latitude:.5f},{photo.longitude:.5f}",
-        str(town) if town else "",
-        _radius(photo.radius_km),
-        f"{photo.confidence:.0%}",
-        photo.rung,
-        printable(photo.path),
-    ]
-    return cells if asked.near else cells[1:]
-
-
-def _print_lines(rows: "Iterator[list[str]]") -> None:
-    """Lines with tabs, as they come."""
-    for row in rows:
-        sys.stdout.write("\t".join(row) + "\n")
-    sys.stdout.flush()
-
-
-def _print_table(columns: list[str], rows: "list[list[str]]") -> None:
-    """A table on a terminal, the last column folded where it is too long."""
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in columns:
-        table.add_column(column, overflow="fold", no_wrap=column != columns[-1])
-    for row in rows:
-        table.add_row(*map(Text, row))
-    if rows:
-        screen().print(table)
-
-
-def _radius(km: float) -> str:
-    return f"± {km:.0f} km" if km >= 10 else f"± {km:.1f} km" if km >= 1 else f"± {1000 * km:.0f} m"
 
 
 def _local(moment: str) -> str:
     return datetime.fromisoformat(moment).astimezone().strftime("%Y-%m-%d %H:%M")
-
-
-class _Counted:
-    """Passes photos on and counts them."""
-
-    def __init__(self, found: "Iterator[Found]") -> None:
-        self._found = found
-        self.count = 0
-
-    def __iter__(self) -> "Iterator[Found]":
-        for photo in self._found:
-            self.count += 1
-            yield photo

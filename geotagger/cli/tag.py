@@ -98,6 +98,13 @@ def tag(
         bool,
         typer.Option("--again", help="Look again at photos that were placed before, with the model of now."),
     ] = False,
+    reconsider: Annotated[
+        bool,
+        typer.Option(
+            "--reconsider",
+            help="Weigh what is written anew, too: move it, or take it out where no place is certain enough.",
+        ),
+    ] = False,
     all_images: Annotated[
         bool, typer.Option("--all-images", help="Place screenshots, scans and graphics too.")
     ] = False,
@@ -150,8 +157,9 @@ def tag(
     """Estimate where photos were taken, and write it into them.
 
     Photos that have a position of their own are never changed. Estimates are marked as such, with their
-    error radius. What is not certain enough stays in the index only. Asking for more certainty later takes
-    nothing back that is written; `undo` and `forget` do.
+    error radius. What is not certain enough stays in the index only. What is written is moved, or
+    taken out again, where evidence that is there contradicts it. Asking for more certainty later takes
+    nothing back, unless you say `--reconsider`.
 
     Example: `geotagger tag ~/Photos --min-confidence 0.8`
     """
@@ -183,6 +191,7 @@ def tag(
         variant=variant,
         writing=Writing(write, sidecar_style, sidecar_folder),
         again=again,
+        reconsider=reconsider,
         all_images=all_images,
         dry_run=dry_run,
         exclude=tuple(exclude or ()),

@@ -96,15 +96,18 @@ def run(
         return
     _check_free(out, force)
     processes.join_processes(settings.device)
-    if processes.is_first():
+
+    def prepared() -> "tuple[Run, CellTable]":
         decided, _ = stages.list_photos(asked, settings.device.startswith("cuda"), say)
         _tell_recipe(decided.recipe)
-        stages.make_cells(asked.work, decided, say)
+        table = stages.make_cells(asked.work, decided, say)
+        _check_machine(decided.recipe, settings.device)
         stages.make_shards(asked.work, decided, threads, say)
-    processes.wait_for_first()
-    decided = stages.load_run(asked.work)
-    table = stages.make_cells(asked.work, decided, _quiet)
+        return decided, table
+
+    decided, table = processes.first_does(prepared)
     made = fitting.train(asked, decided, table, settings, say)
+    processes.leave_processes()
     if processes.is_first():
         _write_pack(asked, decided, table, made, out, force, settings.device, as_json)
 
@@ -168,13 +171,16 @@ def fit(
     _need("torch", "pyarrow")
     from training import fitting, stages
     from training.fit import processes
+    from training.fit.runlog import quiet
 
     asked = stages.Asked(source=None, work=work, shards=shards_at)
     decided = stages.load_run(work)
     settings = _settings(machine)
     processes.join_processes(settings.device)
-    table = stages.make_cells(work, decided, say if processes.is_first() else _quiet)
+    _check_machine(decided.recipe, settings.device)
+    table = stages.make_cells(work, decided, say if processes.is_first() else quiet)
     made = fitting.train(asked, decided, table, settings, say)
+    processes.leave_processes()
     if as_json and processes.is_first():
         emit({"stage": "fit", "work": str(work), **made.told})
 
@@ -237,7 +243,7 @@ def _estimate(asked: "Asked", device: str, as_json: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         trial = replace(asked, work=Path(folder))
         decided, summary = stages.list_photos(trial, device.startswith("cuda"), say)
-        table = stages.make_cells(trial.work, decided, say)
+        table = stages.make_cells(trial.work, decided, say, draw=False)
     _tell_recipe(decided.recipe)
     speed, memory = speed_and_memory(decided.recipe, len(table), device)
     record = rendering.estimate_of(decided.recipe, summary, len(table), speed, memory, device)
@@ -264,7 +270,21 @@ def _settings(machine: MachineOptions) -> "Settings":
         share = usable_cores() // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
         # on a CPU they would fight the network
         workers = max(2, share - 1) if device.startswith("cuda") else 0
-    return Settings(device=device, workers=workers, checkpoint_seconds=60 * machine.checkpoint_minutes)
+    return Settings(
+        device=device,
+        workers=workers,
+        checkpoint_seconds=60 * machine.checkpoint_minutes,
+        deterministic=machine.deterministic,
+    )
+
+
+def _check_machine(recipe: "Recipe", device: str) -> None:
+    """Said before hours of shards, not after."""
+    from training.fit import processes
+
+    if not recipe.head_only:
+        processes.check_shares(recipe, processes.world_size())
+        processes.check_precision(recipe.precision, device)
 
 
 def _check_free(out: Path, force: bool) -> None:
@@ -297,9 +317,6 @@ def _need(*packages: str) -> None:
             importlib.import_module(package)
         except ImportError:
             raise TrainingError(
-                f'training needs {package}: pip install "geotagger[train]"; nothing was changed'
+                f"training needs {package}: `pip install '.[train]'` in the checkout of geotagger; "
+                "nothing was changed"
             ) from None
-
-
-def _quiet(_: str) -> None:
-    """Of several processes only the first speaks."""

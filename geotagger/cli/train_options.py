@@ -152,6 +152,10 @@ class MachineOptions:
     workers: Annotated[
         int | None, typer.Option(metavar="N", help="Processes that decode images. [default: by cores]")
     ] = None
+    deterministic: Annotated[
+        bool,
+        typer.Option("--deterministic", help="Equal seeds give equal bits; slower on a GPU."),
+    ] = False
     checkpoint_minutes: Annotated[
         float, typer.Option(metavar="MINUTES", help="Save this often, and after each epoch.")
     ] = 15.0

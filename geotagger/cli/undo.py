@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from geotagger.cli.common import IndexOption, JsonOption, WaitOption, ends_cleanly, say
+from geotagger.cli.common import IndexOption, JsonOption, WaitOption, ends_cleanly, say, say_cut_off
 from geotagger.errors import UsageError
 
 _COMES_BACK = "the next `geotagger tag` of these photos would place them again"
@@ -39,7 +39,8 @@ def undo(
     """
     from geotagger.cli.report import Reporter
     from geotagger.index import index_exists, open_index
-    from geotagger.tag.undo import foresee_undo, run_to_undo
+    from geotagger.tag.outcome import Outcome, Tally
+    from geotagger.tag.undo import foresee_undo, run_to_undo, settle_cut_off
     from geotagger.tag.undo import undo as take_back
 
     if not index_exists(index):
@@ -47,10 +48,20 @@ def undo(
             "there is nothing to undo: nothing has been tagged yet, or --index names another file"
         )
     with open_index(index, mode="read" if dry_run else "write") as opened:
+        reporter, unsettled = Reporter(as_json=as_json), Tally()
+
+        def noticing(outcome: Outcome) -> None:
+            unsettled.add(outcome)
+            reporter.outcome(outcome)
+
+        if dry_run:
+            say_cut_off(opened)
+        else:
+            for line in settle_cut_off(opened, noticing, wait=wait):
+                say(line)
         chosen = run_to_undo(opened, run)
         if chosen.written and not yes and not dry_run:
             _ask(f"Undo run {chosen.id} of {chosen.started} ({chosen.command}, {chosen.written} photos)?")
-        reporter = Reporter(as_json=as_json)
         with reporter.shown():
             if dry_run:
                 tally = foresee_undo(opened, chosen, only or (), reporter.outcome)
@@ -65,7 +76,7 @@ def undo(
         say(_COMES_BACK)
     done = "dry run" if dry_run else "undone" if tally.statuses["written"] else "nothing undone"
     reporter.summary(tally, f"Run {chosen.id}, {done}")
-    raise typer.Exit(1 if tally.failures else 0)
+    raise typer.Exit(1 if tally.failures or unsettled.failures else 0)
 
 
 def _ask(question: str) -> None:

@@ -15,6 +15,7 @@ from geotagger.cli.common import (
     photo_record,
     printable,
     say,
+    say_cut_off,
     screen,
 )
 from geotagger.errors import UsageError
@@ -57,6 +58,7 @@ def why(
 
     path = os.path.realpath(photo)
     with open_index(index, mode="read") as opened:
+        say_cut_off(opened)
         known = opened.photos.find(path)
         if known is None:
             raise UsageError(f"{photo}: the index does not know it; run `geotagger tag` on its folder first")
@@ -79,6 +81,7 @@ def _record(told: "Why") -> dict[str, Any]:
         "stands": known.rung,
         "run": None if told.run is None else told.run.name,
         "tracks": list(told.tracks),
+        "disagreements": list(told.disagreements),
     }
     if e is None:
         return photo_record(known.path, "skipped", _unreadable(told) or "nothing tells where", **more)
@@ -111,6 +114,8 @@ def _print(told: "Why") -> None:
         console.print(f"As run {told.run.name} weighed it (model {told.run.model or 'none'}{tracks}):")
     if known.rung in ("camera", "manual", "sidecar"):
         console.print(f"Its own place stands ({known.rung}). What would be said without it:")
+    for line in told.disagreements:
+        console.print(escape(f"Disagreement: {printable(line)}"))
     if unreadable := _unreadable(told):
         console.print(
             escape(

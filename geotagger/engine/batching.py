@@ -111,19 +111,11 @@ def _padded(runner: Runner, batch: Batch, size: int) -> Outputs:
     n = len(batch)
     if n < size:
         padding = np.zeros((size - n, *batch.shape[1:]), dtype=np.float32)
-        outputs = runner.run(np.concatenate([batch, padding]))
-        features = outputs.features
-        return Outputs(outputs.probabilities[:n], None if features is None else features[:n])
+        return runner.run(np.concatenate([batch, padding]))[:n]
     return runner.run(np.ascontiguousarray(batch))
 
 
 def _joined(parts: Sequence[Outputs]) -> Outputs:
-    if len(parts) == 1:
-        return parts[0]
     if not parts:
         raise ValueError("an engine needs at least one photo to run")
-    features = [part.features for part in parts if part.features is not None]
-    return Outputs(
-        np.concatenate([part.probabilities for part in parts]),
-        np.concatenate(features) if len(features) == len(parts) else None,
-    )
+    return Outputs.joined(parts)

@@ -85,7 +85,7 @@ def _import_mxnet() -> Any:
     if int(np.__version__.split(".")[0]) >= 2:
         raise EngineError(
             f"--engine mxnet: MXNet 1.9.1 needs numpy 1 and this is numpy {np.__version__}; install "
-            f'"geotagger[mxnet]" into an environment of its own, or {_INSTEAD}'
+            f"geotagger's extra mxnet (docs/engines.md) into an environment of its own, or {_INSTEAD}"
         )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -99,12 +99,13 @@ def _import_mxnet() -> Any:
         except ModuleNotFoundError as error:
             raise EngineError(
                 f"--engine mxnet: {error.name or 'mxnet'} is not installed; "
-                f'pip install "geotagger[mxnet]" (Python up to 3.12), or {_INSTEAD}'
+                f"it comes with geotagger's extra mxnet (docs/engines.md; Python up to 3.12), or {_INSTEAD}"
             ) from None
         except OSError as error:  # the GPU wheel links CUDA when it is imported
             raise EngineError(
                 f"--engine mxnet: the CUDA 11 libraries that mxnet-cu112 needs are missing "
-                f'({_first_line(error)}); pip install "geotagger[mxnet]", or {_INSTEAD}'
+                f"({_first_line(error)}); geotagger's extra mxnet runs on the CPU (docs/engines.md), "
+                f"or {_INSTEAD}"
             ) from None
 
 

@@ -11,7 +11,8 @@ from typing import Any
 import onnxruntime as ort  # type: ignore[import-untyped]
 
 from geotagger.engine.devices import Device
-from geotagger.engine.values import Batch, OutOfMemoryError, Outputs
+from geotagger.engine.onnx_build import HOW_TO_GET_GPU, load_gpu_libraries, why_not_cuda
+from geotagger.engine.values import OUTPUT_NAMES, Batch, OutOfMemoryError, Outputs
 from geotagger.errors import EngineError
 
 PROVIDERS = {
@@ -24,11 +25,11 @@ PROVIDERS = {
 }
 
 _HOW_TO_GET = {
-    "cuda": 'pip install "geotagger[gpu]"',
-    "tensorrt": 'pip install "geotagger[gpu]" tensorrt',
+    "cuda": HOW_TO_GET_GPU,
+    "tensorrt": f"{HOW_TO_GET_GPU} tensorrt",
     "coreml": "a macOS build of onnxruntime",
     "directml": "pip install onnxruntime-directml (Windows)",
-    "openvino": 'pip install "geotagger[openvino]" and use --engine openvino',
+    "openvino": "pip install openvino, and use --engine openvino",
 }
 
 _OUT_OF_MEMORY = re.compile(
@@ -57,7 +58,7 @@ class OnnxRunner:
                 raise OutOfMemoryError(_first_line(error)) from None
             raise EngineError(f"{self.device}: ONNX Runtime failed: {_first_line(error)}") from None
         by_name: dict[str, Any] = dict(zip(self._names, values, strict=True))
-        return Outputs(by_name["probabilities"], by_name.get("features"))
+        return Outputs(*(by_name.get(name) for name in OUTPUT_NAMES))  # type: ignore[arg-type]
 
 
 def available(kind: str) -> bool:
@@ -72,6 +73,8 @@ def _open(network: Path, device: Device, threads: int) -> ort.InferenceSession:
             f"--device {device}: the installed ONNX Runtime {ort.__version__} has no {provider}; "
             f"get it by: {_HOW_TO_GET.get(device.kind, 'pip install onnxruntime')}; or use --device cpu"
         )
+    if device.kind in ("cuda", "tensorrt"):
+        load_gpu_libraries()
     options = ort.SessionOptions()
     options.log_severity_level = _SILENT
     options.intra_op_num_threads = threads
@@ -79,7 +82,7 @@ def _open(network: Path, device: Device, threads: int) -> ort.InferenceSession:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         session = ort.InferenceSession(
-            str(network), options, providers=[(provider, _provider_options(device))]
+            str(network), options, providers=[(provider, _provider_options(device))], enable_fallback=0
         )
     except Exception as error:
         raise EngineError(
@@ -87,9 +90,10 @@ def _open(network: Path, device: Device, threads: int) -> ort.InferenceSession:
         ) from None
     became = session.get_providers()
     if not became or became[0] != provider:
+        reason = why_not_cuda() if device.kind in ("cuda", "tensorrt") else ""
         raise EngineError(
-            f"--device {device}: ONNX Runtime fell back to {', '.join(became) or 'nothing'}, because the "
-            "device or its libraries cannot be used; get them by: "
+            f"--device {device}: ONNX Runtime fell back to {', '.join(became) or 'nothing'}, because "
+            f"{reason or 'the device, its driver or its libraries cannot be used'}; get the libraries by: "
             f"{_HOW_TO_GET.get(device.kind, 'a driver')}; or use --device cpu"
         )
     return session
@@ -102,6 +106,8 @@ def _provider_options(device: Device) -> dict[str, Any]:
     if device.kind == "cuda":
         # the default search tries every algorithm on every new shape and takes minutes
         options["cudnn_conv_algo_search"] = "HEURISTIC"
+        # by default CUDA rounds the factors of fp32 to 10 bits, and then it is not what a CPU gives
+        options["use_tf32"] = "0"
     return options
 
 

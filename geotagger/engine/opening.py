@@ -9,6 +9,7 @@ from geotagger.engine.agreement import is_worth_using
 from geotagger.engine.batching import BatchedEngine, best_batch_size
 from geotagger.engine.cores import usable_cores
 from geotagger.engine.devices import Device, check_engine, nvidia_gpus, parse_devices
+from geotagger.engine.onnx_build import HOW_TO_GET_GPU, note_of_several
 from geotagger.engine.onnx_runner import OnnxRunner, available
 from geotagger.engine.openvino_runner import is_installed, open_lanes
 from geotagger.engine.values import Engine, Runner
@@ -26,6 +27,9 @@ one that a decoder has just displaced, and lost a third of the rate so (benchmar
 Each lane costs memory, so beyond these cores share."""
 
 _GPU_BATCHES = (16, 32, 64, 128, 256)
+
+_LANES_A_GPU = 2
+"""While one batch is computed the next is copied: 3,118 photos/s became 3,707 (benchmarks/RESULTS.md)."""
 
 _FITTING = {"cpu": "int8", "cuda": "fp16", "tensorrt": "fp16"}
 """The precision that each kind of device is fast in."""
@@ -49,25 +53,44 @@ def open_engine(
     check_engine(engine)
     if batch_size is not None and batch_size < 1:
         raise UsageError(f"--batch-size {batch_size}: must be at least 1")
-    devices = parse_devices(device)
-    notes: list[str] = []
-    if not devices:
-        devices, notes = _automatic(pack.onnx_path, engine)
+    notes = [note for note in (note_of_several(),) if note]
+    chosen = parse_devices(device)
+    devices = chosen or _automatic(engine, notes)
     precision, network = _network(pack, variant, devices[0].kind, engine)
-    runtime, runners = _runners(pack, network, devices, engine, precision, threads)
+    if not chosen and devices[0].kind == "cuda":
+        runtime, runners = "onnxruntime", _working(network, devices, notes)
+        if not runners:
+            devices = (Device("cpu"),)
+            precision, network = _network(pack, variant, "cpu", engine)
+    else:
+        runners = []
+    if not runners:
+        runtime, runners = _runners(pack, network, devices, engine, precision, threads)
     size = batch_size or _batch_size(runners[0], pack)
     return BatchedEngine(f"{runtime} {precision}", runners, size, notes)
 
 
-def _automatic(network: Path, engine: str) -> tuple[tuple[Device, ...], list[str]]:
-    if engine in ("auto", "onnxruntime") and available("cuda") and nvidia_gpus():
-        gpus = parse_devices("cuda")
+def _automatic(engine: str, notes: list[str]) -> tuple[Device, ...]:
+    """All NVIDIA GPUs, where this ONNX Runtime was built for them."""
+    if engine not in ("auto", "onnxruntime") or not nvidia_gpus():
+        return (Device("cpu"),)
+    if available("cuda"):
+        return parse_devices("cuda")
+    notes.append(f"running on the CPU: this is ONNX Runtime's CPU build; for the GPU: {HOW_TO_GET_GPU}")
+    return (Device("cpu"),)
+
+
+def _working(network: Path, gpus: Sequence[Device], notes: list[str]) -> list[Runner]:
+    """The lanes of those GPUs that can be used: another program may have filled one of eight."""
+    runners: list[Runner] = []
+    reasons = []
+    for gpu in gpus:
         try:
-            OnnxRunner(network, gpus[0])
+            runners += [OnnxRunner(network, gpu)] * _LANES_A_GPU
         except EngineError as error:
-            return (Device("cpu"),), [f"running on the CPU: {error}"]
-        return gpus, []
-    return (Device("cpu"),), []
+            reasons.append(f"{gpu} is left out: {error}")
+    notes += reasons if runners else [f"running on the CPU: {reasons[0]}"]
+    return runners
 
 
 def _network(pack: ModelPack, variant: str | None, kind: str, engine: str) -> tuple[str, Path]:
@@ -80,12 +103,12 @@ def _network(pack: ModelPack, variant: str | None, kind: str, engine: str) -> tu
     if variant is None:
         fitting = variants.get(_FITTING.get(kind, ""))
         if fitting is None or not is_worth_using(fitting.checks):
-            return FULL_PRECISION, pack.onnx_path
+            return pack.manifest.precision, pack.onnx_path
         return fitting.precision, pack.folder / fitting.file
-    if variant == FULL_PRECISION:
-        return FULL_PRECISION, pack.onnx_path
+    if variant == pack.manifest.precision:
+        return variant, pack.onnx_path
     if variant not in variants:
-        have = ", ".join([FULL_PRECISION, *variants])
+        have = ", ".join([pack.manifest.precision, *variants])
         raise EngineError(
             f"{pack.name} has no variant {variant} (it has {have}); "
             f"`geotagger models quantize {pack.name} --photos DIR` makes one"
@@ -110,11 +133,18 @@ def _runners(
     lanes, per_lane = lanes_of(threads or usable_cores())
     if engine == "openvino" and not on_cpu:
         raise UsageError(f"--engine openvino: runs on the CPU, not on {devices[0]}")
-    if engine == "openvino" or (engine == "auto" and on_cpu and precision == "int8" and is_installed()):
+    if engine == "openvino" or (engine == "auto" and on_cpu and _is_for_openvino(pack, network, precision)):
         return "openvino", list(open_lanes(network, lanes, per_lane))
     if on_cpu:
         return "onnxruntime", [OnnxRunner(network, devices[0], per_lane)] * lanes
-    return "onnxruntime", [OnnxRunner(network, one) for one in devices]
+    lanes = _LANES_A_GPU if devices[0].kind == "cuda" else 1
+    return "onnxruntime", [runner for one in devices for runner in [OnnxRunner(network, one)] * lanes]
+
+
+def _is_for_openvino(pack: ModelPack, network: Path, precision: str) -> bool:
+    """A variant that `quantize` made: its integer kernels are fastest there. A network that came quantised
+    has operators of ONNX Runtime's own quantiser."""
+    return precision == "int8" and network != pack.onnx_path and is_installed()
 
 
 def lanes_of(cores: int) -> tuple[int, int]:

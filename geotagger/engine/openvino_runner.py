@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from geotagger.engine.values import Batch, OutOfMemoryError, Outputs
+from geotagger.engine.values import OUTPUT_NAMES, Batch, OutOfMemoryError, Outputs
 from geotagger.errors import EngineError
 
 _setting_up, _is_set_up = threading.Lock(), threading.Event()
 """OpenVINO's bindings set themselves up in the first inference of a process, and two threads that
 come there together wait for ever: one holds the GIL, the other what is being set up (2026.4)."""
 
-HOW_TO_GET = 'pip install "geotagger[openvino]"'
+HOW_TO_GET = "pip install openvino"
 
 
 def is_installed() -> bool:
@@ -54,7 +54,7 @@ class OpenVinoRunner:
 
     def __init__(self, model: Any) -> None:
         self._request = model.create_infer_request()
-        self._has_features = any("features" in port.get_names() for port in model.outputs)
+        self._names = {name for port in model.outputs for name in port.get_names()}
 
     def run(self, batch: Batch) -> Outputs:
         try:
@@ -63,8 +63,9 @@ class OpenVinoRunner:
             if "alloc" in str(error).lower():
                 raise OutOfMemoryError(_first_line(error)) from None
             raise EngineError(f"{self.device}: OpenVINO failed: {_first_line(error)}") from None
-        features = np.asarray(values["features"]) if self._has_features else None
-        return Outputs(np.asarray(values["probabilities"]), features)
+        return Outputs(
+            *(np.asarray(values[name]) if name in self._names else None for name in OUTPUT_NAMES)  # type: ignore[arg-type]
+        )
 
     def _infer(self, batch: Batch) -> Any:
         if _is_set_up.is_set():

@@ -1,21 +1,42 @@
 """What an engine is to the rest of the house, and what it gives."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 Batch = NDArray[np.float32]
+OUTPUT_NAMES = ("probabilities", "features", "points", "point_probabilities")
 
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
     """For n photos: probabilities float32 (n, classes), before temperature; features float32 (n, d),
-    what the network's last layer sees, None where it has no such output."""
+    what the network's last layer sees, None where it has no such output. Of a network that compares with a
+    gallery, points int64 (n, k), its likeliest places, and point_probabilities float32 (n, k), of all."""
 
     probabilities: NDArray[np.float32]
     features: NDArray[np.float32] | None
+    points: NDArray[np.int64] | None = None
+    point_probabilities: NDArray[np.float32] | None = None
+
+    def __getitem__(self, rows: slice) -> "Outputs":
+        return Outputs(*(None if array is None else array[rows] for array in self._arrays()))  # type: ignore[arg-type]
+
+    @staticmethod
+    def joined(parts: "Sequence[Outputs]") -> "Outputs":
+        """Those of several batches, one after the other; what one lacks, all lack."""
+        if len(parts) == 1:
+            return parts[0]
+        columns = zip(*(part._arrays() for part in parts), strict=True)
+        return Outputs(
+            *(None if any(a is None for a in column) else np.concatenate(column) for column in columns)  # type: ignore[arg-type]
+        )
+
+    def _arrays(self) -> "tuple[NDArray[Any] | None, ...]":
+        return self.probabilities, self.features, self.points, self.point_probabilities
 
 
 class Engine(Protocol):

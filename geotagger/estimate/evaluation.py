@@ -15,12 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geotagger.cells import CellTable
-from geotagger.estimate.clock import Clocked, resolve_times
-from geotagger.estimate.movement import HOUR_S, OUTING_GAP_S, Movement, learn_movement
-from geotagger.estimate.outing import Options, estimate_stream
+from geotagger.estimate.clock import Clocked
+from geotagger.estimate.moments import times_of
+from geotagger.estimate.movement import HOUR_S, OUTING_GAP_S, Movement
+from geotagger.estimate.outing import Options
 from geotagger.estimate.reference import FEWEST_REFERENCES, alike, references
+from geotagger.estimate.timeline import Evidence, PhotoRecord, estimates, learned_from
 from geotagger.estimate.tracks import Tracks
-from geotagger.estimate.values import Alike, Estimate, Fix, Observation, Posterior
+from geotagger.estimate.values import GPS_ERROR_KM, Alike, Estimate, Fix, FixSeries, NamedArea, Posterior
 from geotagger.geo import distance_km, interpolate
 
 FloatArray = NDArray[np.float64]
@@ -35,14 +37,32 @@ _PHOTOPRISM_APART_KM = 100.0
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """One photo. Its true place is the clocked one; None when it has none. `features`, float32 (d,):
-    what the network's last layer sees, where the owner's photos are to be the reference."""
+    """One photo. clocked: what it says of its time, with the place that its camera wrote, from which its
+    time zone may follow. place: its own, the owner's word before a camera's before a sidecar's; where None
+    is given the clocked one, known to `error_km`. named: the areas that its metadata names. is_truth: False
+    for a place that may be somebody's estimate, which helps others, teaches nothing and is never hidden.
+    is_photograph: False for a scan or a screenshot, which nothing is concluded about. `features`, float32
+    (d,): what the network's last layer sees, where the owner's photos are to be the reference."""
 
     name: str
     clocked: Clocked
-    error_km: float = 0.01
+    error_km: float = GPS_ERROR_KM
     posterior: Posterior | None = None
     features: NDArray[np.float32] | None = None
+    place: Fix | None = None
+    named: tuple[NamedArea, ...] = ()
+    is_truth: bool = True
+    is_photograph: bool = True
+
+    @property
+    def own_place(self) -> Fix | None:
+        if self.place is not None or self.clocked.latitude is None or self.clocked.longitude is None:
+            return self.place
+        return Fix(self.clocked.latitude, self.clocked.longitude, self.error_km, "camera")
+
+    @property
+    def can_be_hidden(self) -> bool:
+        return self.is_truth and self.is_photograph and self.own_place is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +137,7 @@ def hide(sightings: Sequence[Sighting], setting: Setting, seed: int) -> NDArray[
     """Which photos lose their place: a share of those that have one, or of the days (local) on which
     there are any, with all their photos."""
     rng = np.random.default_rng(seed)
-    placed = [n for n, s in enumerate(sightings) if s.clocked.latitude is not None]
+    placed = [n for n, sighting in enumerate(sightings) if sighting.can_be_hidden]
     hidden = np.zeros(len(sightings), dtype=np.bool_)
     if setting.whole_days:
         days = [s.clocked.local.date() if s.clocked.local is not None else None for s in sightings]
@@ -132,20 +152,20 @@ def hide(sightings: Sequence[Sighting], setting: Setting, seed: int) -> NDArray[
 
 @dataclass(frozen=True)
 class Trial:
-    """An archive with some places hidden. hidden: bool (n,). rows: what is left of what the photos say
-    of their time and place; a hidden one loses its GPS time stamp too. utc, error_s: (n,), resolved
-    from that. kept: the rows whose places are known. movement: what these taught."""
+    """An archive with some places hidden. hidden: bool (n,). records: what is left of what the photos say of
+    their time and place; a hidden one loses its GPS time stamp too. movement: what the places that are left
+    taught. evidence: all of it."""
 
     sightings: Sequence[Sighting]
     setting: Setting
     seed: int
-    tracks: Tracks
     hidden: NDArray[np.bool_]
-    rows: Sequence[Clocked]
-    utc: FloatArray
-    error_s: FloatArray
-    kept: Sequence[int]
-    movement: Movement
+    records: Sequence[PhotoRecord]
+    evidence: Evidence
+
+    @property
+    def movement(self) -> Movement:
+        return self.evidence.movement
 
 
 def evaluate_archive(
@@ -176,134 +196,153 @@ def trial_of(
         replace(s.clocked, gps_utc=None, latitude=None, longitude=None) if hidden[n] else s.clocked
         for n, s in enumerate(sightings)
     ]
-    times = resolve_times([*rows, *tracks.clocked()], clocks=setting.clocks)
-    utc, error_s = times.utc[: len(rows)], times.error_s[: len(rows)]
-    kept = [n for n in range(len(rows)) if rows[n].latitude is not None and np.isfinite(utc[n])]
-    movement = learn_movement(
-        utc[kept],
-        np.array([rows[n].latitude for n in kept], dtype=np.float64),
-        np.array([rows[n].longitude for n in kept], dtype=np.float64),
-        [rows[n].camera for n in kept],
-        [np.nan if (offset := rows[n].offset) is None else offset.total_seconds() for n in kept],
-    )
-    return Trial(sightings, setting, seed, tracks, hidden, rows, utc, error_s, kept, movement)
+    times = times_of(rows, setting.clocks, tracks)
+    records = [
+        PhotoRecord(
+            n,
+            utc if np.isfinite(utc) else None,
+            error_s if np.isfinite(utc) else 0.0,
+            row.camera,
+            None if row.offset is None else row.offset.total_seconds(),
+            None if hidden[n] else sightings[n].own_place,
+            sightings[n].posterior if sightings[n].is_photograph else None,
+            named=sightings[n].named if hidden[n] or sightings[n].own_place is None else (),
+        )
+        for n, (row, (utc, error_s)) in enumerate(zip(rows, times, strict=True))
+    ]
+    fixes = FixSeries.of(records, lambda n: sightings[n].is_truth)
+    evidence = Evidence(fixes, learned_from(fixes), tracks, None, setting.options)
+    return Trial(sightings, setting, seed, hidden, records, evidence)
 
 
 def predicted(
     trial: Trial, *, table: CellTable | None = None, movement: Movement | None = None
 ) -> list[Hidden]:
     """What each method says of the hidden photos. `movement` stands in for what the trial learned."""
-    sightings, rows, utc, hidden = trial.sightings, trial.rows, trial.utc, trial.hidden
-    learned = trial.movement if movement is None else movement
+    sightings, hidden = trial.sightings, trial.hidden
+    evidence = replace(trial.evidence, table=table, movement=movement or trial.movement)
     seen = _alike(trial)
     said: dict[str, dict[int, Prediction]] = {}
 
-    def by(method: str, *voices: str, knows: Movement = learned) -> None:
-        observations = [_observation(trial, n, seen.get(n), voices) for n in range(len(rows))]
-        found = estimate_stream(
-            observations, knows, table if "pictures" in voices else None, trial.setting.options
+    def by(method: str, *voices: str) -> None:
+        places = estimates(
+            _speaking(evidence, voices), [_silenced(record, seen, voices) for record in trial.records]
         )
         said[method] = {
             n: Prediction(e.latitude, e.longitude, e.radius_km, e.confidence)
-            for n, e in enumerate(found)
+            for n, e in enumerate(places)
             if hidden[n] and e is not None and _spoke(e, method, n in seen)
         }
 
     with_pictures = table is not None and any(s.posterior is not None for s in sightings)
     said["nearest"], said["photoprism"] = _by_rules(trial)
     by("neighbours", "time")
-    if trial.tracks.tracks:
+    if evidence.tracks.tracks:
         by("track", "time", "tracks")
     if with_pictures:
-        by("visual", "pictures", knows=Movement())
+        by("visual", "pictures")
     if seen:
         by("reference", "likeness")
-    if with_pictures or trial.tracks.tracks or seen:
+    if with_pictures or evidence.tracks.tracks or seen:
         by(OURS, "time", "tracks", "pictures", "likeness")
     else:
         said[OURS] = said["neighbours"]
-    known = utc[trial.kept]
     return [
         Hidden(
             sightings[n].name,
             trial.seed,
-            float(sightings[n].clocked.latitude or 0.0),
-            float(sightings[n].clocked.longitude or 0.0),
-            float(np.min(np.abs(known - utc[n]))) if len(known) and np.isfinite(utc[n]) else np.inf,
+            truth.latitude,
+            truth.longitude,
+            _lag_s(evidence.fixes, trial.records[n].utc),
             with_pictures and sightings[n].posterior is not None,
             {method: answers[n] for method, answers in said.items() if n in answers},
         )
         for n in map(int, np.flatnonzero(hidden))
+        if (truth := sightings[n].own_place) is not None
     ]
+
+
+def _lag_s(fixes: FixSeries, utc: float | None) -> float:
+    return float(np.min(np.abs(fixes.utc - utc))) if len(fixes) and utc is not None else np.inf
+
+
+def _speaking(evidence: Evidence, voices: Sequence[str]) -> Evidence:
+    """The evidence of the chosen kinds. Without `time` no fix speaks; a picture alone knows nothing of how
+    the archive moves either."""
+    if "time" not in voices:
+        evidence = replace(evidence, fixes=FixSeries.of())
+    if "time" not in voices and "pictures" in voices:
+        evidence = replace(evidence, movement=Movement())
+    if "tracks" not in voices:
+        evidence = replace(evidence, tracks=Tracks())
+    return evidence if "pictures" in voices else replace(evidence, table=None)
+
+
+def _silenced(record: PhotoRecord, seen: Mapping[int, Alike], voices: Sequence[str]) -> PhotoRecord:
+    """What the chosen kinds of evidence say of one photo."""
+    if "time" not in voices:
+        record = replace(record, utc=None, utc_error_s=0.0, place=None)
+    posterior = record.posterior if "pictures" in voices else None
+    alike = seen.get(record.key) if "likeness" in voices else None
+    return replace(record, posterior=posterior, alike=alike)
 
 
 def _alike(trial: Trial) -> dict[int, Alike]:
     """For hidden photos what those of the others that look like them tell. Where whole days are
     hidden, what is left of an outing that ran past midnight is no reference: its pictures would
     be next to copies."""
-    sightings, utc, hidden = trial.sightings, trial.utc, trial.hidden
-    asked = [n for n in map(int, np.flatnonzero(hidden)) if sightings[n].features is not None]
-    shown = [n for n in trial.kept if sightings[n].features is not None]
+    sightings, records = trial.sightings, trial.records
+    asked = [n for n in map(int, np.flatnonzero(trial.hidden)) if sightings[n].features is not None]
+    shown = [
+        n
+        for n in map(int, trial.evidence.fixes.keys)
+        if sightings[n].features is not None and sightings[n].is_photograph
+    ]
     if trial.setting.whole_days:
-        when = utc[hidden & np.isfinite(utc)]
-        near = np.abs(utc[shown][:, None] - when[None, :]).min(axis=1, initial=np.inf)
-        shown = [n for n, away in zip(shown, near, strict=True) if away > OUTING_GAP_S]
+        when = np.array(
+            [records[n].utc for n in map(int, np.flatnonzero(trial.hidden)) if records[n].utc is not None]
+        )
+        shown = [n for n in shown if _is_apart(records[n], when)]
     if not trial.setting.reference or not asked or len(shown) < FEWEST_REFERENCES:
         return {}
+    places = [place for n in shown if (place := sightings[n].own_place) is not None]
     known = references(
         np.stack([features for n in shown if (features := sightings[n].features) is not None]),
-        np.array([sightings[n].clocked.latitude for n in shown], dtype=np.float64),
-        np.array([sightings[n].clocked.longitude for n in shown], dtype=np.float64),
-        utc[shown],
+        np.array([place.latitude for place in places], dtype=np.float64),
+        np.array([place.longitude for place in places], dtype=np.float64),
+        np.array([records[n].utc for n in shown], dtype=np.float64),
     )
     pictures = np.stack([features for n in asked if (features := sightings[n].features) is not None])
     return dict(zip(asked, alike(known, pictures), strict=True))
+
+
+def _is_apart(record: PhotoRecord, when: FloatArray) -> bool:
+    return record.utc is None or float(np.abs(when - record.utc).min(initial=np.inf)) > OUTING_GAP_S
 
 
 def _spoke(estimate: Estimate, method: str, likened: bool) -> bool:
     return method == OURS or (likened if method == "reference" else method in estimate.rungs)
 
 
-def _observation(trial: Trial, n: int, seen: Alike | None, voices: Sequence[str]) -> Observation:
-    """What the chosen kinds of evidence say of one photo. Without `time` no fix speaks, either."""
-    sighting, row, utc, error_s = trial.sightings[n], trial.rows[n], trial.utc[n], trial.error_s[n]
-    timed = bool(np.isfinite(utc)) and "time" in voices
-    fix = None
-    if row.latitude is not None and row.longitude is not None:
-        fix = Fix(row.latitude, row.longitude, sighting.error_km, "camera") if "time" in voices else None
-    elif timed and "tracks" in voices:
-        fix = trial.tracks.fix_at(float(utc), float(error_s))
-    return Observation(
-        n,
-        float(utc) if timed else None,
-        row.camera,
-        fix,
-        sighting.posterior if "pictures" in voices else None,
-        float(error_s) if timed else 0.0,
-        row.offset.total_seconds() if row.offset is not None else None,
-        seen if "likeness" in voices else None,
-    )
-
-
 def _by_rules(trial: Trial) -> tuple[dict[int, Prediction], dict[int, Prediction]]:
     """The place of the photo nearest in time; and PhotoPrism's: the two nearest within 37 hours,
     interpolated when less than 100 km apart (otherwise it takes over a name, not a position)."""
-    utc, known = trial.utc, trial.utc[trial.kept]
-    lat = np.array([trial.rows[n].latitude for n in trial.kept], dtype=np.float64)
-    lng = np.array([trial.rows[n].longitude for n in trial.kept], dtype=np.float64)
+    fixes = trial.evidence.fixes
+    known, lat, lng = fixes.utc, fixes.latitude, fixes.longitude
     nearest: dict[int, Prediction] = {}
     photoprism: dict[int, Prediction] = {}
     for n in map(int, np.flatnonzero(trial.hidden)):
-        if not len(known) or not np.isfinite(utc[n]):
+        utc = trial.records[n].utc
+        if not len(known) or utc is None:
             continue
-        away = np.abs(known - utc[n])
+        away = np.abs(known - utc)
         first, *others = np.argsort(away, kind="stable")[:2]
         nearest[n] = Prediction(float(lat[first]), float(lng[first]))
         if not others or away[others[0]] > _PHOTOPRISM_REACH_S:
             continue
         a, b = sorted((int(first), int(others[0])), key=lambda row: known[row])
         if distance_km(lat[a], lng[a], lat[b], lng[b]) < _PHOTOPRISM_APART_KM:
-            part = np.clip((utc[n] - known[a]) / max(known[b] - known[a], 1e-9), 0.0, 1.0)
+            part = np.clip((utc - known[a]) / max(known[b] - known[a], 1e-9), 0.0, 1.0)
             place = interpolate(lat[a], lng[a], lat[b], lng[b], part)
             photoprism[n] = Prediction(float(place[0]), float(place[1]))
     return nearest, photoprism

@@ -1,20 +1,20 @@
 """Why a photo was placed where it was: what each rung says alone, how they were weighed, and a map.
 
-Takes the outing of the photo as `estimate_outing` does, gives an explanation in values and text.
+Takes the outing of the photo and the evidence as the timeline does, gives an explanation in values and text.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from geotagger.cells import CellTable
 from geotagger.estimate.cloud import Cloud
 from geotagger.estimate.movement import Movement
-from geotagger.estimate.outing import Options, Weighed, conclude, estimate_outing, weigh_outing
+from geotagger.estimate.outing import Weighed, conclude
 from geotagger.estimate.prior import ABOUT, Mixture
 from geotagger.estimate.surroundings import VISITS, Surroundings
-from geotagger.estimate.values import Estimate, Fix, Observation
+from geotagger.estimate.timeline import Evidence, PhotoRecord, Surrounded, estimated, surrounded, weighed
+from geotagger.estimate.values import Estimate, Fix
 from geotagger.estimate.words import span
 from geotagger.geo import lat_lng_of
 
@@ -45,45 +45,43 @@ class Explanation:
     map: tuple[str, ...]
 
 
-def explain(
-    observations: Sequence[Observation],
-    asked: int,
-    before: Observation | None,
-    after: Observation | None,
-    movement: Movement,
-    table: CellTable | None = None,
-    options: Options | None = None,
-) -> Explanation:
-    """About `observations[asked]`. A fix of its own that stands above every estimate is passed over,
-    so that one can see what would have been said without it."""
-    options = options or Options()
-    photos = list(observations)
-    photos[asked] = bare = replace(photos[asked], fix=_estimated(photos[asked].fix))
-    weighed = weigh_outing(photos, before, after, movement, table, options)
-    row = weighed.asked.index(asked)
-    drawn = weighed.cloud(row)
-    estimate = conclude(weighed, movement, options)[row]
+def explain(evidence: Evidence, outing: Sequence[PhotoRecord], asked: int) -> Explanation:
+    """About `outing[asked]`. A place of its own that stands above every estimate is passed over, so that one
+    can see what would have been said without it."""
+    records = list(outing)
+    records[asked] = replace(records[asked], place=_estimated(records[asked].place))
+    around = surrounded(evidence, records)
+    weighing = weighed(evidence, around)
+    row = weighing.asked.index(asked)
+    drawn = weighing.cloud(row)
+    estimate = conclude(weighing, evidence.movement, evidence.options)[row]
     alone: dict[str, Estimate] = {}
-    lonely = replace(bare, posterior=None, fix=None)
-    pictures_off = [replace(o, posterior=None) for o in photos]
-    kinds: list[tuple[str, list[Observation], Observation | None, Observation | None, Movement]] = [
-        ("neighbours", [*pictures_off[:asked], lonely, *pictures_off[asked + 1 :]], before, after, movement)
-    ]
-    if bare.posterior is not None and table is not None:
-        kinds.append(("visual", [replace(bare, utc=None, fix=None)], None, None, Movement()))
-        unfixed = [replace(o, fix=None) for o in photos]
-        if sum(o.posterior is not None for o in photos) > 1:
-            kinds.append(
-                ("pictures of the outing", unfixed, None, None, replace(Movement(), motion=movement.motion))
-            )
-    if bare.fix is not None:
-        kinds.append((bare.fix.rung, [replace(bare, posterior=None)], None, None, Movement()))
-    for name, some, left, right, learned in kinds:
-        said = estimate_outing(some, left, right, learned, table, options)[0 if len(some) == 1 else asked]
+    for name, knows, part, at in _voices(evidence, around, asked):
+        said = estimated(knows, part)[at]
         if said is not None:
             alone[name] = said
-    chart = () if drawn is None or estimate is None else tuple(terminal_map(drawn, estimate, weighed, row))
-    return Explanation(estimate, alone, tuple(_sources(weighed.around, weighed.mix, row)), chart)
+    chart = () if drawn is None or estimate is None else tuple(terminal_map(drawn, estimate, weighing, row))
+    return Explanation(estimate, alone, tuple(_sources(weighing.around, weighing.mix, row)), chart)
+
+
+def _voices(
+    evidence: Evidence, around: Surrounded, asked: int
+) -> Iterator[tuple[str, Evidence, Surrounded, int]]:
+    """Each kind of evidence alone: what it is, what it knows, of which outing, and where the photo is in
+    it."""
+    photos, bare = list(around.photos), around.photos[asked]
+    blind = [replace(photo, posterior=None) for photo in photos]
+    blind[asked] = replace(bare, posterior=None, fix=None)
+    yield "neighbours", evidence, replace(around, photos=tuple(blind)), asked
+    ignorant = replace(evidence, movement=Movement())
+    if bare.posterior is not None and evidence.table is not None:
+        yield "visual", ignorant, Surrounded((replace(bare, utc=None, fix=None),), None, None, ()), 0
+        if sum(photo.posterior is not None for photo in photos) > 1:
+            moving = replace(evidence, movement=replace(Movement(), motion=evidence.movement.motion))
+            unfixed = tuple(replace(photo, fix=None) for photo in photos)
+            yield "pictures of the outing", moving, Surrounded(unfixed, None, None, ()), asked
+    if bare.fix is not None:
+        yield bare.fix.rung, ignorant, Surrounded((replace(bare, posterior=None),), None, None, ()), 0
 
 
 def _estimated(fix: Fix | None) -> Fix | None:
@@ -110,7 +108,7 @@ def _sources(around: Surroundings, mix: Mixture, row: int) -> list[Source]:
                 f"a place visited {span(lag)} away in time" if np.isfinite(lag) else "a place visited often"
             )
         else:
-            name = "a photo of yours that looks like it"
+            name = "a photo that looks like it, or a place that its metadata names"
         # the same source under several draws of the parameters is one
         at = (name, float(mix.lat[row, column]), float(mix.lng[row, column]))
         place = at if name != names[0] else (name, 0.0, 0.0)
@@ -131,7 +129,7 @@ def _sources(around: Surroundings, mix: Mixture, row: int) -> list[Source]:
     return sorted(found, key=lambda source: -source.share)
 
 
-def terminal_map(drawn: Cloud, estimate: Estimate, weighed: Weighed, row: int) -> list[str]:
+def terminal_map(drawn: Cloud, estimate: Estimate, weighing: Weighed, row: int) -> list[str]:
     """The probability around the estimate in shades; X the estimate, B and A the fixes before and
     after where they lie inside."""
     half_km = max(1.5 * estimate.radius_km, 0.5)
@@ -146,7 +144,7 @@ def terminal_map(drawn: Cloud, estimate: Estimate, weighed: Weighed, row: int) -
     np.add.at(shade, (rows[inside], columns[inside]), drawn.mass[inside])
     level = np.sqrt(shade / max(float(shade.max()), 1e-12)) * (len(_SHADES) - 1)
     grid = [[_SHADES[int(np.ceil(value))] for value in line] for line in level]
-    around = weighed.around
+    around = weighing.around
     marks = [("B", int(around.before[row])), ("A", int(around.after[row]))]
     for letter, at in marks:
         if at < 0:

@@ -7,7 +7,6 @@ the archive's habits (prior.py), from its own picture (states.py) and from the p
 Takes observations ordered by time, gives estimates aligned with them. Knows nothing of disks.
 """
 
-from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -23,8 +22,10 @@ from geotagger.estimate.cloud import (
     deepest_cells,
     gather_each,
     leaves_of,
+    probability_within,
 )
-from geotagger.estimate.movement import OUTING_GAP_S, Correction, FloatArray, IntArray, Movement
+from geotagger.estimate.movement import Correction, FloatArray, IntArray, Movement
+from geotagger.estimate.names import with_names
 from geotagger.estimate.prior import (
     Mixture,
     averaged,
@@ -52,8 +53,8 @@ _TRUSTED = RUNGS.index("camera")
 @dataclass(frozen=True, slots=True)
 class Options:
     """`within_km` caps the radius, `certainty` is what the radius should hold. Each prior can be
-    switched off: the places the archive visits, the time zone of the EXIF offset, and the
-    pictures beside a photo."""
+    switched off: the places the archive visits, the time zone of the EXIF offset, the pictures
+    beside a photo, and the names of places in its metadata."""
 
     within_km: float = 25.0
     certainty: float = 0.9
@@ -61,16 +62,7 @@ class Options:
     time_zone: bool = True
     sequence: bool = True
     alike_s: float = ALIKE_S
-
-
-def outings(utc: Sequence[float | None]) -> list[slice]:
-    """Cuts a time-ordered stream at pauses over `OUTING_GAP_S`; photos without a time stand alone."""
-    cuts = [0]
-    for n in range(1, len(utc)):
-        before, after = utc[n - 1], utc[n]
-        if before is None or after is None or after - before > OUTING_GAP_S:
-            cuts.append(n)
-    return [slice(a, b) for a, b in zip(cuts, [*cuts[1:], len(utc)], strict=True) if b > a]
+    names: bool = True
 
 
 def estimate_outing(
@@ -80,19 +72,44 @@ def estimate_outing(
     movement: Movement,
     table: CellTable | None = None,
     options: Options | None = None,
+    inside: Sequence[Observation] = (),
 ) -> list[Estimate | None]:
     """One estimate a photo; None where a fix of camera or owner stands, or where nothing is known.
 
-    observations are ordered by time. before and after are the nearest observations with a fix and
-    a time outside the outing.
-    """
+    observations are ordered by time. before and after are the nearest observations with a fix and a time
+    outside the outing; inside are fixes between its photos that are no photos of it, such as a track's."""
     options = options or Options()
-    estimates: list[Estimate | None] = [None] * len(observations)
-    if not all(_stands(observation) for observation in observations):
-        weighed = weigh_outing(observations, before, after, movement, table, options)
-        for n, estimate in zip(weighed.asked, conclude(weighed, movement, options), strict=True):
-            estimates[n] = estimate
+    if all(stands(observation) for observation in observations):
+        return [None] * len(observations)
+    weighed = weigh_outing(observations, before, after, movement, table, options, inside)
+    return estimates_of(weighed, len(observations), movement, options)
+
+
+def estimates_of(
+    weighed: "Weighed", photos: int, movement: Movement, options: Options
+) -> list[Estimate | None]:
+    """The estimates of all photos of a weighed outing, None where one stands or nothing is known."""
+    estimates: list[Estimate | None] = [None] * photos
+    for n, estimate in zip(weighed.asked, conclude(weighed, movement, options), strict=True):
+        estimates[n] = estimate
     return estimates
+
+
+def certainty_inside(
+    weighed: "Weighed", photo: int, movement: Movement, circle: tuple[float, float, float]
+) -> float | None:
+    """How certain it is that the photo of that number was taken inside a circle (degrees, degrees, km);
+    None where nothing is known of it."""
+    row = weighed.asked.index(photo)
+    for group in weighed.groups:
+        for at in np.flatnonzero(group.rows == row):
+            radius = np.array([circle[2]])
+            held = probability_within(group.clouds[int(at)], circle[0], circle[1], radius)
+            corrected = _corrected(weighed, group, movement)
+            if corrected is not None:
+                held = corrected(np.array([at]), held[None], radius[None])[0]
+            return float(held[0])
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +149,12 @@ def weigh_outing(
     movement: Movement,
     table: CellTable | None,
     options: Options,
+    inside: Sequence[Observation] = (),
 ) -> Weighed:
     """Each photo's probability over places."""
-    asked = [n for n, o in enumerate(observations) if not _stands(o)]
+    asked = [n for n, o in enumerate(observations) if not stands(o)]
     photos = [observations[n] for n in asked]
-    known, fixes = _known([before, *observations, after], photos, movement, options)
+    known, fixes = _known([before, *observations, *inside, after], photos, movement, options)
     utc = np.array([np.nan if o.utc is None else o.utc for o in photos], dtype=np.float64)
     around, mix = _prior(photos, utc, known, movement, options)
     has_prior = mix.weight.sum(axis=1) > 0
@@ -184,7 +202,8 @@ def _pictured(
     return interleaved(parts)
 
 
-def _stands(observation: Observation) -> bool:
+def stands(observation: Observation) -> bool:
+    """Whether the photo has a place above every estimate."""
     return observation.fix is not None and RUNGS.index(observation.fix.rung) >= _TRUSTED
 
 
@@ -239,6 +258,8 @@ def _prior(
     if options.time_zone:
         mix = weighed_by_zone(mix, utc, [o.utc_offset_s for o in photos], movement.zone_trust)
     mix = with_alike(mix, [o.alike for o in photos])
+    if options.names:
+        mix = with_names(mix, [o.named for o in photos])
     own = [n for n, o in enumerate(photos) if o.fix is not None]
     for n in own:
         fix = photos[n].fix
@@ -299,26 +320,3 @@ def _corrected(weighed: Weighed, group: Group, movement: Movement) -> Corrected 
         return np.where(applies[rows], correction.apply(held, radii, lag[rows]), held)
 
     return corrected
-
-
-def estimate_stream(
-    observations: Sequence[Observation],
-    movement: Movement,
-    table: CellTable | None = None,
-    options: Options | None = None,
-) -> list[Estimate | None]:
-    """All observations of one person or archive, in any order; estimates aligned with them."""
-    order = sorted(
-        range(len(observations)), key=lambda n: (observations[n].utc is None, observations[n].utc or 0.0)
-    )
-    ordered = [observations[n] for n in order]
-    fixed = [n for n, o in enumerate(ordered) if o.fix is not None and o.utc is not None]
-    estimates: list[Estimate | None] = [None] * len(observations)
-    for part in outings([o.utc for o in ordered]):
-        first, last = bisect_left(fixed, part.start), bisect_left(fixed, part.stop)
-        before = ordered[fixed[first - 1]] if first > 0 else None
-        after = ordered[fixed[last]] if last < len(fixed) else None
-        found = estimate_outing(ordered[part], before, after, movement, table, options)
-        for n, estimate in zip(range(part.start, part.stop), found, strict=True):
-            estimates[order[n]] = estimate
-    return estimates

@@ -8,7 +8,7 @@ Takes tracks, gives fixes. Knows nothing of files; the tracks room reads them.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 import numpy as np
@@ -29,6 +29,7 @@ LONGEST_GAP_S = 3 * HOUR_S
 """Over a longer gap a track says nothing; its ends still are neighbours in time."""
 ENDS_REACH_S = 120.0
 _ANCHOR_EVERY_S = 600.0
+_CLOCKED_EVERY_S = 3 * HOUR_S
 _CURVE = 0.3
 """How far, of the way between two points, people stray from the straight line (standard deviation)."""
 
@@ -50,12 +51,16 @@ class Tracks:
         times = utc[order]
         lat, lng, error, least = (np.full(len(times), fill) for fill in (np.nan, np.nan, np.nan, np.inf))
         speaking = []
-        for track in self._within(times[0], times[-1], ENDS_REACH_S) if len(times) else ():
+        met = self._within(times[0], times[-1], ENDS_REACH_S) if len(times) else []
+        for track in sorted(met, key=lambda track: track.momentary):
             first = np.searchsorted(times, track.utc[0] - ENDS_REACH_S)
             part = slice(first, np.searchsorted(times, track.utc[-1] + ENDS_REACH_S, side="right"))
             places = _places_on(track, times[part], utc_error_s)
-            speaking.append((part, places))
-            surer = places[2] < least[part]
+            if track.momentary:  # it speaks where nothing that was recorded does
+                surer = np.isinf(least[part]) & np.isfinite(places[2])
+            else:
+                speaking.append((part, places))
+                surer = places[2] < least[part]
             for kept, told in zip((lat, lng, error, least), (*places, places[2]), strict=True):
                 kept[part][surer] = told[surer]
         for part, (other_lat, other_lng, other_error) in speaking:
@@ -71,7 +76,9 @@ class Tracks:
         """Points of the tracks as fixes near in time, thinned to one in ten minutes a device, with the
         last before the span and the first after it."""
         starts, ends = self._spans
-        met = self._within(first_utc, last_utc)
+        met = [track for track in self._within(first_utc, last_utc) if not track.momentary]
+        momentary = np.array([track.momentary for track in self.tracks], dtype=np.bool_)
+        starts, ends = np.where(momentary, np.nan, starts), np.where(momentary, np.nan, ends)
         found = []
         for track in met:
             last = -np.inf
@@ -101,16 +108,34 @@ class Tracks:
     def clocked(self) -> Iterator[Clocked]:
         """Moments with a place, in local time, so that photos beside a track get its time zone."""
         for track in self.tracks:
-            last = -np.inf
-            for n in range(len(track.utc)):
-                if track.utc[n] - last < _ANCHOR_EVERY_S:
-                    continue
-                last = track.utc[n]
-                place = float(track.lat[n]), float(track.lng[n])
-                offset = offset_at(*place, float(track.utc[n]))
-                if offset is not None:
-                    moment = datetime.fromtimestamp(float(track.utc[n]), UTC).replace(tzinfo=None)
-                    yield Clocked(moment + offset, offset, latitude=place[0], longitude=place[1])
+            if not track.momentary:
+                yield from _clocked(track)
+
+
+def _clocked(track: Track) -> Iterator[Clocked]:
+    """A point in ten minutes; of those between which the offset stays the same, the first and the last and
+    one in three hours: a location history of ten years has half a million."""
+    last, told, waiting = -np.inf, -np.inf, None
+    offset_before: timedelta | None = None
+    for n, utc in enumerate(map(float, track.utc)):
+        if utc - last < _ANCHOR_EVERY_S:
+            continue
+        last = utc
+        place = float(track.lat[n]), float(track.lng[n])
+        offset = offset_at(*place, utc)
+        if offset is None:
+            continue
+        moment = datetime.fromtimestamp(utc, UTC).replace(tzinfo=None)
+        clocked = Clocked(moment + offset, offset, latitude=place[0], longitude=place[1])
+        if offset == offset_before and utc - told < _CLOCKED_EVERY_S:
+            waiting = clocked
+            continue
+        if waiting is not None:
+            yield waiting
+        yield clocked
+        offset_before, told, waiting = offset, utc, None
+    if waiting is not None:
+        yield waiting
 
 
 def _moment(anchor: Observation) -> float:
@@ -124,22 +149,39 @@ def _anchor(track: Track, n: int) -> Observation:
 
 def _places_on(track: Track, utc: FloatArray, utc_error_s: float) -> Places:
     """Places and errors on one track, its times no farther than ENDS_REACH_S from the track's; the error is
-    infinite where its points are too far apart to say."""
+    infinite where its points are too far apart to say. Beyond its ends, in a long gap, and always on one of
+    marks, the nearest point speaks of the minutes about it."""
     after = np.searchsorted(track.utc, utc)
     before = np.maximum(after - 1, 0)
     after = np.minimum(after, len(track.utc) - 1)
-    receiver = np.maximum(track.error_km[before], track.error_km[after])
     gap = track.utc[after] - track.utc[before]
-    outside = np.minimum(np.abs(track.utc[after] - utc), np.abs(track.utc[before] - utc))
+    stayed = track.stays[before]
+    joined = (before != after) & (stayed | (gap <= LONGEST_GAP_S)) & (not track.momentary)
+    lat, lng, error = _between(track, utc, utc_error_s, before, after)
+    nearest = np.where(np.abs(track.utc[before] - utc) < np.abs(track.utc[after] - utc), before, after)
+    away = np.abs(track.utc[nearest] - utc)
+    beside = np.hypot(track.error_km[nearest].astype(np.float64), Motion().reach_km(away + utc_error_s))
+    return (
+        np.where(joined, lat, track.lat[nearest]),
+        np.where(joined, lng, track.lng[nearest]),
+        np.where(joined, error, np.where(away <= ENDS_REACH_S, beside, np.inf)),
+    )
+
+
+def _between(
+    track: Track, utc: FloatArray, utc_error_s: float, before: NDArray[np.intp], after: NDArray[np.intp]
+) -> Places:
+    """Places on the way from one point to another; the error is infinite where nobody makes it in time."""
+    receiver = np.maximum(track.error_km[before], track.error_km[after]).astype(np.float64)
+    gap = track.utc[after] - track.utc[before]
     apart = distance_km(track.lat[before], track.lng[before], track.lat[after], track.lng[after])
-    at_end = before == after
-    fraction = np.divide(utc - track.utc[before], gap, out=np.zeros_like(utc), where=~at_end)
+    fraction = np.divide(utc - track.utc[before], gap, out=np.zeros_like(utc), where=gap > 0)
+    fraction = np.clip(fraction, 0.0, 1.0)
     lat, lng = interpolate(track.lat[before], track.lng[before], track.lat[after], track.lng[after], fraction)
     motion = Motion()
-    bridge = 2 * np.sqrt(fraction * (1 - fraction)) * (_CURVE * apart + 0.5 * motion.reach_km(gap))
-    speed = np.divide(apart, gap, out=np.zeros_like(apart), where=~at_end)
+    astray = np.where(track.stays[before], 0.0, 0.5 * motion.reach_km(gap))
+    bridge = 2 * np.sqrt(fraction * (1 - fraction)) * (_CURVE * apart + astray)
+    speed = np.divide(apart, gap, out=np.zeros_like(apart), where=gap > 0)
     late = np.minimum(utc_error_s * speed, apart + float(motion.reach_km(utc_error_s)))
-    between = np.sqrt(receiver**2 + bridge**2 + late**2)
-    beyond = np.hypot(receiver, motion.reach_km(outside + utc_error_s))
-    possible = (gap <= LONGEST_GAP_S) & (apart <= FASTEST_KM_S * gap + 1.0)
-    return lat, lng, np.where(at_end, beyond, np.where(possible, between, np.inf))
+    error = np.sqrt(receiver**2 + bridge**2 + late**2)
+    return lat, lng, np.where(apart <= FASTEST_KM_S * gap + 1.0, error, np.inf)

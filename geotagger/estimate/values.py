@@ -1,6 +1,8 @@
 """The values that evidence comes in and that estimates go out in."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,10 @@ class Fix:
     longitude: float
     error_km: float
     rung: str
+
+
+GPS_ERROR_KM = 0.01
+"""What a fix without a stated error is taken for: a phone under open sky."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +53,23 @@ class Alike:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedArea:
+    """An area that names in a photo's metadata may mean: its middle, the radius that holds 68 % of what is
+    called so, how probable it is among those of that name, and what it is called."""
+
+    latitude: float
+    longitude: float
+    radius_km: float
+    share: float
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """All that is known of where one photo was taken. `key` is the caller's. `utc` is POSIX
     seconds, None when no time is known; `utc_error_s` how wrong it may be (standard deviation).
     `utc_offset_s` is the offset that EXIF states, None when it states none. `alike` is what
-    the owner's own photos tell, None when they were not asked."""
+    the owner's own photos tell, None when they were not asked. `named`: the areas that it names in words."""
 
     key: int
     utc: float | None
@@ -61,6 +79,95 @@ class Observation:
     utc_error_s: float = 0.0
     utc_offset_s: float | None = None
     alike: Alike | None = None
+    named: tuple[NamedArea, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class FixSeries:
+    """The places that are known, not estimated, and have a time, ordered by it; arrays of one length: keys
+    int64, utc float64 seconds, degrees float64, error_km float64, and `camera` int64 numbers into `cameras`
+    ("" where the camera is unknown). `utc_offset_s`: what the photo states, float64, NaN where it states
+    none. `teaches`: bool, False where a sidecar's place may be somebody else's estimate, from which nothing
+    is learned of how the archive moves."""
+
+    keys: NDArray[np.int64]
+    utc: NDArray[np.float64]
+    latitude: NDArray[np.float64]
+    longitude: NDArray[np.float64]
+    error_km: NDArray[np.float64]
+    camera: NDArray[np.int64]
+    cameras: tuple[str, ...]
+    utc_offset_s: NDArray[np.float64]
+    teaches: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.utc)
+
+    @property
+    def teachers(self) -> tuple[NDArray[Any], ...]:
+        """utc, latitude, longitude, camera, utc_offset_s of those that teach."""
+        columns = (self.utc, self.latitude, self.longitude, self.camera, self.utc_offset_s)
+        return tuple(column[self.teaches] for column in columns)
+
+    def without(self, keys: NDArray[np.int64]) -> "FixSeries":
+        """Those of the other photos."""
+        kept = ~np.isin(self.keys, keys)
+        return FixSeries(
+            self.keys[kept],
+            self.utc[kept],
+            self.latitude[kept],
+            self.longitude[kept],
+            self.error_km[kept],
+            self.camera[kept],
+            self.cameras,
+            self.utc_offset_s[kept],
+            self.teaches[kept],
+        )
+
+    def observation(self, n: int) -> Observation:
+        fix = Fix(float(self.latitude[n]), float(self.longitude[n]), float(self.error_km[n]), "camera")
+        camera = self.cameras[int(self.camera[n])] or None
+        return Observation(int(self.keys[n]), float(self.utc[n]), camera, fix)
+
+    @staticmethod
+    def of(
+        photos: "Iterable[PlacedPhoto]" = (), teaches: Callable[[int], bool] = lambda _: True
+    ) -> "FixSeries":
+        """Of photos that have a time and a place; `teaches` is asked by key."""
+        cameras = {"": 0}
+        rows = []
+        for photo in photos:
+            if photo.place is not None and photo.utc is not None:
+                code = cameras.setdefault(photo.camera or "", len(cameras))
+                rows.append((photo.utc, photo.key, photo.place, code, photo.utc_offset_s))
+        rows.sort(key=lambda row: row[:2])
+        offsets = [np.nan if offset is None else offset for *_, offset in rows]
+        return FixSeries(
+            np.array([key for _, key, *_ in rows], dtype=np.int64),
+            np.array([utc for utc, *_ in rows], dtype=np.float64),
+            np.array([place.latitude for _, _, place, *_ in rows], dtype=np.float64),
+            np.array([place.longitude for _, _, place, *_ in rows], dtype=np.float64),
+            np.array([place.error_km for _, _, place, *_ in rows], dtype=np.float64),
+            np.array([code for *_, code, _ in rows], dtype=np.int64),
+            tuple(cameras),
+            np.array(offsets, dtype=np.float64),
+            np.array([teaches(key) for _, key, *_ in rows], dtype=np.bool_),
+        )
+
+
+class PlacedPhoto(Protocol):
+    """What `FixSeries.of` needs of a photo."""
+
+    @property
+    def key(self) -> int: ...
+    @property
+    def utc(self) -> float | None: ...
+    @property
+    def camera(self) -> str | None: ...
+    @property
+    def utc_offset_s(self) -> float | None: ...
+    @property
+    def place(self) -> Fix | None: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,9 @@ def _words(
         rungs.add("visual")
         share = float(photo.alike.weight.sum())
         words.append(f"visual: photos of yours that look like it tell its place with probability {share:.2f}")
+    if photo.named and photo.fix is None:
+        rungs.add("visual")
+        words.append(f"names: its metadata says {' or '.join(area.words for area in photo.named[:2])}")
     for row, seconds, km, side in zip(at, lag, away, ("before", "after"), strict=True):
         fix = told.fixes.get(row)
         if row < 0 or (fix is not None and fix is photo.fix):

@@ -7,7 +7,7 @@ its left; writes no photo and reads none.
 """
 
 import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from geotagger.archive.listing import Folder
+    from geotagger.archive.passed import Problem
     from geotagger.index.compare import Comparison
     from geotagger.index.estimates import Estimates
     from geotagger.index.journal import Journal
@@ -131,7 +132,7 @@ class Index:
         listing: Iterable["Folder"],
         *,
         below: Sequence[str] = (),
-        problem: Callable[[str, str], None] | None = None,
+        problem: "Problem | None" = None,
     ) -> "Comparison":
         """What `archive.folders` found against what is recorded; see `geotagger.index.compare`."""
         from geotagger.index.compare import Comparison

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from geotagger.archive.listing import FileEntry, Folder, Listed, Problem, fingerprint
+from geotagger.archive.listing import FileEntry, Folder, Listed, fingerprint
+from geotagger.archive.passed import PassedOver, Problem
 from geotagger.index.roots import Root
 from geotagger.index.store import Store, now, path_column, path_of, signed
 
@@ -256,7 +257,7 @@ class Comparison:
     def _tell_away(self, message: str) -> None:
         self.away = True
         if self._problem is not None:
-            self._problem(self._root.path, message)
+            self._problem(PassedOver(self._root.path, message, "away"))
 
 
 def seal(store: Store, root: Root) -> None:

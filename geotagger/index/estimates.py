@@ -3,7 +3,8 @@
 A photo may have an estimate on each rung; the highest rung's is `current`, and the only one that
 queries see. A new estimate takes the place of the photo's older one on the same rung, never of
 a higher one. One that was written into the file is kept beside its successor until the
-successor is undone, so that after an undo index and file agree again.
+successor is undone, so that after an undo index and file agree again. One that a run took out of the file
+again, because it no longer holds, is kept in the same way and does not count.
 """
 
 import json
@@ -12,7 +13,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from geotagger import cells
-from geotagger.estimate.values import RUNGS, Candidate, Estimate
+from geotagger.estimate.holding import Support
+from geotagger.estimate.values import OWN_FIXES, RUNGS, Candidate, Estimate
+from geotagger.gazetteer.naming import PlaceNames, names_of
 from geotagger.index.store import Store
 
 Written = Literal["exif", "sidecar", "camera"]
@@ -23,12 +26,14 @@ _RANK = "case rung " + " ".join(f"when '{rung}' then {rank}" for rank, rung in e
 @dataclass(frozen=True, slots=True)
 class Placed:
     """An estimate of a photo. A fix is one too: rung `camera`, `sidecar` or `manual`. `written`:
-    "exif" or "sidecar" when we wrote it there, "camera" when it stands in the file anyway."""
+    "exif" or "sidecar" when we wrote it there, "camera" when it stands in the file anyway. `support`: what
+    the estimate rests on."""
 
     photo_id: int
     estimate: Estimate
     model_id: int | None = None
     written: Written | None = None
+    support: Support | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,8 @@ class Kept:
     model_id: int | None
     run_id: int | None
     written: str | None
+    support: Support | None
+    doubt: str | None
 
 
 class Estimates:
@@ -52,24 +59,23 @@ class Estimates:
         """Keeps estimates; for each, whether it is now the photo's current one."""
         if not placed:
             return []
-        leaves = cells.to_signed(
-            cells.leaf_ids(
-                [one.estimate.latitude for one in placed], [one.estimate.longitude for one in placed]
-            )
-        )
+        lat, lng = [one.estimate.latitude for one in placed], [one.estimate.longitude for one in placed]
+        leaves = cells.to_signed(cells.leaf_ids(lat, lng)).tolist()
         with self._store.batch():
-            return [self._put(run_id, one, int(leaf)) for one, leaf in zip(placed, leaves, strict=True)]
+            return [self._put(run_id, *row) for row in zip(placed, leaves, names_of(lat, lng), strict=True)]
 
-    def _put(self, run_id: int | None, placed: Placed, leaf: int) -> bool:
+    def _put(self, run_id: int | None, placed: Placed, leaf: int, names: PlaceNames) -> bool:
         estimate = placed.estimate
         self._delete("photo_id = ? and rung = ? and written is null", (placed.photo_id, estimate.rung))
         cursor = self._store.execute(
             "insert into estimates (photo_id, rung, current, latitude, longitude, leaf, cell, cell_level,"
-            " radius_km, confidence, rungs, evidence, model_id, run_id, written)"
-            " values (?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " radius_km, confidence, rungs, evidence, model_id, run_id, written,"
+            " country, region, place, place_km, near_border, rests_on, weighed)"
+            f" values ({', '.join('?' * 22)})",
             (
                 placed.photo_id,
                 estimate.rung,
+                0,
                 estimate.latitude,
                 estimate.longitude,
                 leaf,
@@ -82,6 +88,13 @@ class Estimates:
                 placed.model_id,
                 run_id,
                 placed.written,
+                names.country,
+                names.region,
+                names.place,
+                names.place_km,
+                names.near_border,
+                None if placed.support is None else placed.support.to_json(),
+                None if placed.support is None else placed.support.digest,
             ),
         )
         estimate_id = cursor.lastrowid or 0
@@ -112,19 +125,70 @@ class Estimates:
             )
 
     def undone(self, run_id: int, photo_ids: Iterable[int]) -> None:
-        """What the run wrote into these photos was taken out again: its estimates go, as if it had
-        never been, and what the file holds again counts. What the model saw stays remembered."""
+        """What the run wrote into these photos was taken out again, or what it took out put back: its
+        estimates go, as if it had never been, and what the file holds again counts. What the model saw
+        stays remembered."""
         with self._store.batch():
             for photo_id in photo_ids:
                 self._delete("photo_id = ? and run_id = ? and written is not null", (photo_id, run_id))
+                self.reinstate(run_id, [photo_id])
                 self._settle_current(photo_id)
 
-    def withdraw(self, run_id: int, photo_ids: Iterable[int]) -> None:
-        """The run could not write its estimates into these photos, and they shall not count."""
+    def not_written(self, run_id: int, photo_ids: Iterable[int]) -> None:
+        """The files of these photos are as they were before the run: its estimates that are written nowhere
+        go, and what it was to replace counts again."""
         with self._store.batch():
             for photo_id in photo_ids:
                 self._delete("photo_id = ? and run_id = ? and written is null", (photo_id, run_id))
+                self._store.execute(
+                    "update estimates set withdrawn_by = null where photo_id = ? and withdrawn_by = ?",
+                    (photo_id, run_id),
+                )
                 self._settle_current(photo_id)
+
+    def reinstate(self, run_id: int, photo_ids: Iterable[int]) -> None:
+        """Of these photos those whose estimate the run withdrew: their files are as they were before."""
+        for photo_id in photo_ids:
+            if self._store.row(
+                "select 1 from estimates where photo_id = ? and withdrawn_by = ?", (photo_id, run_id)
+            ):
+                self.not_written(run_id, [photo_id])
+
+    def withdraw(self, run_id: int, photo_ids: Iterable[int]) -> None:
+        """The run takes the estimates that stand in these photos out of them, or puts others in their place:
+        they count no more. Places of cameras and of the owner stay."""
+        marks = ",".join("?" * len(OWN_FIXES))
+        with self._store.batch():
+            for photo_id in photo_ids:
+                self._store.execute(
+                    "update estimates set withdrawn_by = ?, doubt = null where photo_id = ?"
+                    f" and withdrawn_by is null and written in ('exif', 'sidecar') and rung not in ({marks})",
+                    (run_id, photo_id, *OWN_FIXES),
+                )
+                self._settle_current(photo_id)
+
+    def weighed_again(self, found: Iterable[tuple[int, Support | None, str | None]]) -> None:
+        """What was found about the current estimates of photos: (photo id, what it rests on today, None where
+        that is not to be remembered, why it would not be written today, None where it would)."""
+        with self._store.batch():
+            for photo_id, support, doubt in found:
+                if support is not None:
+                    self._store.execute(
+                        "update estimates set rests_on = ?, weighed = ? where photo_id = ? and current = 1",
+                        (support.to_json(), support.digest, photo_id),
+                    )
+                self._store.execute(
+                    "update estimates set doubt = ? where photo_id = ? and current = 1", (doubt, photo_id)
+                )
+
+    def doubted(self, root_id: int) -> int:
+        """How many written estimates of a root would not be written today, as far as they were weighed."""
+        count: int = self._store.row(
+            "select count(*) from estimates join photos on photos.id = photo_id"
+            " where current = 1 and doubt is not null and root_id = ? and missing_since is null",
+            (root_id,),
+        )[0]
+        return count
 
     def drop(self, photo_ids: Iterable[int], rungs: Sequence[str] = RUNGS) -> None:
         """Forgets the estimates of photos on some rungs, because their evidence is gone."""
@@ -144,11 +208,14 @@ class Estimates:
 
     def _settle_current(self, photo_id: int) -> int | None:
         row = self._store.row(
-            f"select id from estimates where photo_id = ? order by {_RANK} desc, id desc limit 1", (photo_id,)
+            "select id from estimates where photo_id = ? and withdrawn_by is null"
+            f" order by {_RANK} desc, id desc limit 1",
+            (photo_id,),
         )
         chosen = None if row is None else int(row[0])
         self._store.execute(
-            "update estimates set current = (id = ?) where photo_id = ? and current <> (id = ?)",
+            # `is`, not `=`: none may be left that counts
+            "update estimates set current = (id is ?) where photo_id = ? and current <> (id is ?)",
             (chosen, photo_id, chosen),
         )
         return chosen
@@ -163,7 +230,7 @@ class Estimates:
     def _of(self, condition: str, values: Sequence[Any]) -> list[Kept]:
         rows = self._store.rows(
             "select id, photo_id, current, model_id, run_id, written, latitude, longitude, radius_km,"
-            f" confidence, rung, rungs, cell, evidence from estimates where {condition}",
+            f" confidence, rung, rungs, cell, evidence, rests_on, doubt from estimates where {condition}",
             values,
         )
         return [
@@ -174,16 +241,18 @@ class Estimates:
                 model_id=row[3],
                 run_id=row[4],
                 written=row[5],
+                support=None if row[14] is None else Support.from_json(row[14]),
+                doubt=row[15],
                 estimate=Estimate(
                     latitude=row[6],
                     longitude=row[7],
                     radius_km=row[8],
                     confidence=row[9],
                     rung=row[10],
-                    rungs=tuple(json.loads(row[11])),
+                    rungs=_lines(row[11]),
                     cell=row[12] or "",
                     candidates=self._candidates(row[0]),
-                    evidence=tuple(json.loads(row[13])) if row[13] else (),
+                    evidence=_lines(row[13]),
                 ),
             )
             for row in rows
@@ -196,6 +265,15 @@ class Estimates:
             (estimate_id,),
         )
         return tuple(Candidate(*row) for row in rows)
+
+
+def _lines(text: object) -> tuple[str, ...]:
+    """A JSON list of words; empty where the row is damaged."""
+    try:
+        told = json.loads(text) if isinstance(text, str) and text else []
+    except (ValueError, RecursionError):
+        return ()
+    return tuple(map(str, told)) if isinstance(told, list) else ()
 
 
 def _level(token: str) -> int | None:

@@ -1,6 +1,7 @@
 """Facts of a photo as columns of the table `photos`, and back, without loss."""
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -41,6 +42,19 @@ def to_row(facts: Facts | None) -> tuple[Any, ...]:
     """Values of COLUMNS; all null without facts."""
     if facts is None:
         return (None,) * len(COLUMNS)
+    return tuple(_storable(value) for value in _values(facts))
+
+
+def _storable(value: Any) -> Any:
+    """What SQLite can keep and give back: numbers within 64 bits, text without lone surrogates."""
+    if isinstance(value, int):
+        return value if -(1 << 63) <= value < 1 << 63 else None
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return plain_text(value) if isinstance(value, str) else value
+
+
+def _values(facts: Facts) -> tuple[Any, ...]:
     taken, fix, named = facts.taken, facts.fix, facts.named
     return (
         facts.format,
@@ -67,20 +81,27 @@ def to_row(facts: Facts | None) -> tuple[Any, ...]:
 
 
 def from_row(row: Sequence[Any]) -> Facts | None:
-    """The facts that `to_row` laid out; None where a photo has none."""
+    """The facts that `to_row` laid out; None where a photo has none, and of a damaged row."""
     if row[0] is None:
         return None
-    offset = None if row[5] is None else timedelta(seconds=row[5])
+    try:
+        return _facts(row)
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        return None
+
+
+def _facts(row: Sequence[Any]) -> Facts:
+    offset = _offset(row[5])
     fix = None
     if row[8] is not None:
         fix = GpsFix(
-            latitude=row[8],
-            longitude=row[9],
+            latitude=_on_earth(row[8], 90),
+            longitude=_on_earth(row[9], 180),
             altitude_m=row[10],
             error_m=row[11],
             dop=row[12],
             utc=_time(row[13]),
-            mark=None if row[14] is None else Mark(**json.loads(row[14])),
+            mark=_mark(row[14]),
             dimensions=row[17],
         )
     local = _time(row[4])
@@ -94,27 +115,41 @@ def from_row(row: Sequence[Any]) -> Facts | None:
         gps_utc=_time(row[7]),
         fix=fix,
         not_a_photo=row[15],
-        problems=tuple(json.loads(row[16])) if row[16] else (),
+        problems=tuple(map(str, json.loads(row[16]))) if row[16] else (),
         unreadable_position=row[18],
-        named=NamedPlace(*(name or "" for name in row[19:22])),
+        named=NamedPlace(*(str(name or "") for name in row[19:22])),
     )
 
 
 def clocked(row: Sequence[Any]) -> Clocked:
     """What a photo says of its time, with the place of its own fix but not of an estimate; `row` is
-    taken, utc_offset_s, gps_utc, camera, fix_latitude, fix_longitude, fix_mark."""
-    taken, offset_s, gps_utc, camera, latitude, longitude, mark = row
-    if mark is not None and Mark(**json.loads(mark)).is_estimate:
-        latitude = longitude = None
-    return Clocked(
-        _time(taken),
-        None if offset_s is None or taken is None else timedelta(seconds=offset_s),
-        _time(gps_utc),
-        camera,
-        latitude,
-        longitude,
-    )
+    taken, utc_offset_s, gps_utc, camera, fix_latitude, fix_longitude, fix_mark. Nothing of a damaged row."""
+    try:
+        taken, offset_s, gps_utc, camera, latitude, longitude, told_mark = row
+        mark = _mark(told_mark)
+        if latitude is None or longitude is None or (mark is not None and mark.is_estimate):
+            latitude = longitude = None
+        else:
+            latitude, longitude = _on_earth(latitude, 90), _on_earth(longitude, 180)
+        offset = None if taken is None else _offset(offset_s)
+        return Clocked(_time(taken), offset, _time(gps_utc), camera, latitude, longitude)
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        return Clocked(None, None, None, None, None, None)
 
 
 def _time(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
+
+
+def _offset(seconds: float | None) -> timedelta | None:
+    return None if seconds is None else timedelta(seconds=seconds)
+
+
+def _mark(text: str | None) -> Mark | None:
+    return None if text is None else Mark(**json.loads(text))
+
+
+def _on_earth(degrees: float, most: float) -> float:
+    if not abs(degrees) <= most:
+        raise ValueError("not on the Earth")
+    return degrees

@@ -73,6 +73,12 @@ class Journal:
         """What runs that did not end properly left between intent and outcome, oldest first."""
         return self._of("journal.state = 'intended' order by journal.id")
 
+    def pending_of(self, run_id: int) -> list[Entry]:
+        """Those of one run, newest first."""
+        return self._of(
+            "journal.run_id = ? and journal.state = 'intended' order by journal.id desc", (run_id,)
+        )
+
     def done_by(self, run_id: int, only: Sequence[str] = (), chunk: int = 500) -> Iterator[Entry]:
         """What a run wrote and nobody undid, newest first; `only` these files or what is below
         these folders. Entries may be settled while this goes on."""

@@ -5,6 +5,7 @@ stands here.
 """
 
 import json
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,6 +31,18 @@ SIDECAR_FOLDERS = "sidecar-folders"
 """The folders that the owner ever named for sidecars of the archive: a list of absolute paths."""
 
 
+def _value(text: object) -> Any:
+    """What was learned; None, as if nothing was, where the row is damaged."""
+    try:
+        return json.loads(text) if isinstance(text, str | bytes) else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def _is_path(value: object) -> bool:
+    return isinstance(value, str) and os.path.isabs(value) and "\0" not in value
+
+
 class Learned:
     """The values by root and key."""
 
@@ -39,7 +52,7 @@ class Learned:
     def get(self, root_id: int, key: str) -> Any:
         """The value, None when nothing was learned yet."""
         row = self._store.row("select value from learned where root_id = ? and key = ?", (root_id, key))
-        return None if row is None else json.loads(row[0])
+        return None if row is None else _value(row[0])
 
     def put(self, root_id: int, key: str, value: Any) -> None:
         self._store.execute(
@@ -63,11 +76,12 @@ class Learned:
             (SIDECAR_FOLDERS,),
         )
         concerned = [
-            json.loads(value)
+            _value(value)
             for path, value in rows
             if is_at_or_below(place, [path_of(path)]) or is_at_or_below(path_of(path), [place])
         ]
-        return list(dict.fromkeys(folder for folders in concerned for folder in folders))
+        lists = [folders for folders in concerned if isinstance(folders, list)]
+        return list(dict.fromkeys(f for folders in lists for f in folders if _is_path(f)))
 
     def inherit(self, root_id: int, children: Sequence[int]) -> None:
         """A root took others over, the most important first: what was learned is that one's, what the

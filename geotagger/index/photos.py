@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from geotagger.archive.listing import FileEntry
 from geotagger.estimate.clock import Clocked
-from geotagger.estimate.values import Posterior
+from geotagger.estimate.values import GPS_ERROR_KM, FixSeries, Posterior
 from geotagger.index import facts_columns
 from geotagger.index.estimates import Estimates
 from geotagger.index.roots import Root
@@ -61,7 +61,8 @@ class Record:
 @dataclass(frozen=True, slots=True)
 class Known:
     """One photo as the index knows it. `rung` is that of its current estimate, and the place,
-    `confidence`, `estimate_model_id` belong to it; None without one. `posterior` is that of the model asked
+    `confidence`, `estimate_model_id` belong to it; None without one; `weighed` stands for the evidence
+    that it was last held against. `posterior` is that of the model asked
     for, None when the photo has none."""
 
     id: int
@@ -83,6 +84,7 @@ class Known:
     latitude: float | None = None
     longitude: float | None = None
     cell: str | None = None
+    weighed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +96,21 @@ class Timed:
     clocked: Clocked
 
 
+VAGUE_KM = 1.0
+"""A sidecar's place that is known no better: Google Takeout's, which may be Google's own estimate."""
+
+
+VAGUE_KM = 1.0
+"""A sidecar's place that is known no better: Google Takeout's, which may be Google's own estimate."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fixes:
     """The places in a root that are known, not estimated, and have a time, ordered by it; arrays of one
     length: photo ids int64, utc float64 seconds, degrees float64, error_m float64 (NaN unknown), and
     `camera` int64 numbers into `cameras` ("" where the camera is unknown). `utc_offset_s`: what the
-    photo states, float64, NaN where it states none."""
+    photo states, float64, NaN where it states none. `teaches`: bool, False where a sidecar's place may be
+    somebody else's estimate, from which nothing is learned of how the archive moves."""
 
     photo_ids: NDArray[np.int64]
     utc: NDArray[np.float64]
@@ -109,19 +120,30 @@ class Fixes:
     camera: NDArray[np.int64]
     cameras: tuple[str, ...]
     utc_offset_s: NDArray[np.float64]
+    teaches: NDArray[np.bool_]
+
+    def without(self, photo_ids: NDArray[np.int64]) -> "Fixes":
+        """Those of other photos."""
+        left = ~np.isin(self.photo_ids, photo_ids)
+        return Fixes(*(
+            value if name == "cameras" else value[left]
+            for name in Fixes.__slots__
+            for value in (getattr(self, name),)
+        ))  # fmt: skip
 
 
 _KNOWN = (
     "select photos.id, photos.root_id, roots.path, photos.path, photos.size, photos.mtime_ns,"
     " photos.sidecar_mtime_ns, photos.utc, photos.utc_error_s, photos.error, e.rung, e.confidence,"
-    " e.radius_km, e.model_id, e.written, q.classes, q.probabilities, e.latitude, e.longitude, e.cell, "
+    " e.radius_km, e.model_id, e.written, q.classes, q.probabilities, e.latitude, e.longitude, e.cell,"
+    " e.weighed, "
     + ", ".join(f"photos.{column}" for column in facts_columns.COLUMNS)
     + " from photos join roots on roots.id = photos.root_id"
     " left join estimates as e on e.photo_id = photos.id and e.current = 1"
     " left join posteriors as q on q.photo_id = photos.id and q.model_id = ?"
     " where "
 )
-_FACTS_AT = 20
+_FACTS_AT = 21
 
 
 class Photos:
@@ -259,17 +281,21 @@ class Photos:
                 return
             last = part[-1].id
 
-    def clocked(self, root_id: int, *, placed: bool = False, chunk: int = 1000) -> Iterator[list[Timed]]:
+    def clocked(
+        self, root_id: int, *, placed: bool = False, gone: bool = False, chunk: int = 1000
+    ) -> Iterator[list[Timed]]:
         """What the readable photos of a root that are there say of their time, a chunk at a time, so
-        the index may be written between two chunks. `placed`: only those with a place of their own."""
-        has_place = "and fix_latitude is not null" if placed else ""
+        the index may be written between two chunks. `placed`: only those with a place of their own; `gone`:
+        those that are not there as well."""
+        which = "and fix_latitude is not null" if placed else ""
+        which += "" if gone else " and missing_since is null"
         last = 0
         while True:
             rows = self._store.rows(
                 "select id, utc, taken, utc_offset_s, gps_utc, camera, fix_latitude, fix_longitude, fix_mark"
                 # the plus: through the index on times each chunk would look at every photo and sort
-                " from photos where +root_id = ? and missing_since is null and format is not null"
-                f" and id > ? {has_place} order by id limit ?",
+                " from photos where +root_id = ? and format is not null"
+                f" and id > ? {which} order by id limit ?",
                 (root_id, last, chunk),
             )
             if rows:
@@ -285,27 +311,46 @@ class Photos:
         )
         return [camera for (camera,) in rows]
 
-    def fixes(self, root_id: int) -> Fixes:
+    def count(self, root_id: int) -> int:
+        """How many photos of a root are there."""
+        photos: int = self._store.row(
+            "select count(*) from photos where root_id = ? and missing_since is null", (root_id,)
+        )[0]
+        return photos
+
+    def missing(self, root_id: int) -> NDArray[np.int64]:
+        """The numbers of the photos of a root that are not there."""
+        rows = self._store.rows(
+            "select id from photos where root_id = ? and missing_since is not null", (root_id,)
+        )
+        return np.array([photo_id for (photo_id,) in rows], dtype=np.int64)
+
+    def fixes(self, root_id: int, *, gone: bool = False) -> FixSeries:
         """The positions that cameras wrote into photos (nothing of ours but `manual`), and in their stead
-        or where there are none those of sidecars and of the owner, with a time."""
+        or where there are none those of sidecars and of the owner, with a time. `gone`: those of photos that
+        are not there as well."""
         ids, numbers, cameras = array("q"), array("d"), {"": 0}
         rows = self._store.stream(
             "select photos.id, utc, coalesce(e.latitude, fix_latitude), coalesce(e.longitude, fix_longitude),"
-            " case when e.id is null then fix_error_m else 1000 * e.radius_km end, utc_offset_s, camera"
+            " case when e.id is null then fix_error_m / 1000.0 else e.radius_km end, utc_offset_s,"
+            f" coalesce(e.rung = 'sidecar' and e.radius_km >= {VAGUE_KM}, 0), camera"
             " from photos"
             " left join estimates as e on e.photo_id = photos.id and e.current = 1"
             " and e.rung in ('sidecar', 'manual')"
-            " where root_id = ? and missing_since is null and utc is not null and (e.id is not null or"
+            " where root_id = ? and utc is not null"
+            + ("" if gone else " and missing_since is null")
+            + " and (e.id is not null or"
             " (fix_latitude is not null and"
             " (fix_mark is null or json_extract(fix_mark, '$.rung') = 'manual'))) order by utc, photos.id",
             (root_id,),
         )
         for row in rows:
-            ids.extend((row[0], cameras.setdefault(row[6] or "", len(cameras))))
-            numbers.extend(float("nan") if value is None else value for value in row[1:6])
+            ids.extend((row[0], cameras.setdefault(row[7] or "", len(cameras))))
+            numbers.extend(float("nan") if value is None else value for value in row[1:7])
         photo_ids, camera = np.asarray(ids, dtype=np.int64).reshape(-1, 2).T
-        utc, lat, lng, error_m, offset_s = np.asarray(numbers, dtype=np.float64).reshape(-1, 5).T
-        return Fixes(photo_ids, utc, lat, lng, error_m, camera, tuple(cameras), offset_s)
+        utc, lat, lng, error_km, offset_s, vague = np.asarray(numbers, dtype=np.float64).reshape(-1, 6).T
+        stated = np.where(error_km > 0, error_km, GPS_ERROR_KM)
+        return FixSeries(photo_ids, utc, lat, lng, stated, camera, tuple(cameras), offset_s, vague == 0)
 
     def put_posteriors(self, model_id: int, posteriors: Iterable[tuple[int, Posterior]]) -> None:
         """Keeps what a model said, so that fusing again needs no inference."""
@@ -331,6 +376,14 @@ class Photos:
                 "update photos set missing_since = ? where id = ? and missing_since is null",
                 [(now(), photo_id) for photo_id in photo_ids],
             )
+
+    def folders(self, place: str) -> list[str]:
+        """The recorded folders of the root that is this place, absolute."""
+        rows = self._store.rows(
+            "select folders.path from folders join roots on roots.id = root_id where roots.path = ?",
+            (path_column(place),),
+        )
+        return [os.path.join(place, path_of(path)) for (path,) in rows]
 
     def folder_id(self, root: Root, below: str) -> int:
         """The number of a folder of a root ("" is the root itself), made when new."""
@@ -370,6 +423,7 @@ class Photos:
                 latitude=row[17],
                 longitude=row[18],
                 cell=row[19],
+                weighed=row[20],
             )
             for row in self._store.rows(_KNOWN + condition, values)
         ]

@@ -8,7 +8,7 @@ import json
 import os
 import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,11 +19,16 @@ from geotagger.index.store import Store, now
 
 Status = Literal["running", "done", "interrupted", "failed", "crashed"]
 
+_LONGEST_PID = 10
+_LONGEST_NUMBER = 18
+"""Digits that surely fit the 64 bits of SQLite's numbers."""
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
     """`started` and `ended` are ISO 8601 in UTC. `written` counts the photos whose change of this
-    run can still be undone."""
+    run can still be undone, `unsettled` those that it was about to change when it was cut off: only the
+    files tell what came of them. A run that goes on has none."""
 
     id: int
     name: str
@@ -35,6 +40,7 @@ class Run:
     status: str
     counts: dict[str, int]
     written: int
+    unsettled: int
 
 
 class Runs:
@@ -84,7 +90,8 @@ class Runs:
 
     def find(self, text: str) -> Run:
         """The run of that number, name, or unique beginning of a name; raises UsageError."""
-        by_number = self._of("runs.id = ?", (int(text),)) if text.isascii() and text.isdigit() else []
+        is_number = text.isascii() and text.isdigit() and len(text) <= _LONGEST_NUMBER
+        by_number = self._of("runs.id = ?", (int(text),)) if is_number else []
         found = by_number or self._of("substr(runs.name, 1, ?) = ?", (len(text), text))
         if not found:
             raise UsageError(f"there is no run {text}; `geotagger runs` lists them")
@@ -99,35 +106,53 @@ class Runs:
         )
         return found[0] if found else None
 
+    def cut_off(self) -> list[Run]:
+        """Runs that ended between intent and outcome, newest first."""
+        open_ended = self._of("runs.id in (select run_id from journal where state = 'intended')")
+        return [run for run in open_ended if run.unsettled]
+
     def _of(self, condition: str, values: tuple[Any, ...] = (), limit: str = "") -> list[Run]:
         rows = self._store.rows(
             "select runs.id, runs.name, command, arguments, models.name, started, ended, status, counts,"
             " machine, process,"
-            " (select count(distinct path) from journal where run_id = runs.id and state = 'done')"
+            " (select count(distinct path) from journal where run_id = runs.id and state = 'done'),"
+            " (select count(distinct path) from journal where run_id = runs.id and state = 'intended')"
             " from runs left join models on models.id = model_id"
             f" where {condition} order by runs.id desc {limit}",
             values,
         )
-        return [
-            Run(
-                id=row[0],
-                name=row[1],
-                command=row[2],
-                arguments=json.loads(row[3] or "{}"),
-                model=row[4],
-                started=row[5],
-                ended=row[6],
-                status="crashed" if row[7] == "running" and _is_gone(row[9], row[10]) else row[7],
-                counts=json.loads(row[8] or "{}"),
-                written=row[11],
-            )
-            for row in rows
-        ]
+        return [_run(row) for row in rows]
 
     def _mark_crashed(self) -> None:
         for run in self._of("status = 'running'"):
             if run.status == "crashed":
                 self._store.execute("update runs set status = 'crashed' where id = ?", (run.id,))
+
+
+def _run(row: Sequence[Any]) -> Run:
+    status = "crashed" if row[7] == "running" and _is_gone(row[9], row[10]) else row[7]
+    return Run(
+        id=row[0],
+        name=row[1],
+        command=row[2],
+        arguments=_table(row[3]),
+        model=row[4],
+        started=row[5],
+        ended=row[6],
+        status=status,
+        counts={name: count for name, count in _table(row[8]).items() if type(count) is int},
+        written=row[11],
+        unsettled=0 if status == "running" else row[12],
+    )
+
+
+def _table(text: object) -> dict[str, Any]:
+    """A JSON object; empty where the row is damaged."""
+    try:
+        told = json.loads(text) if isinstance(text, str) else {}
+    except (ValueError, RecursionError):
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 def _process(pid: int) -> str:
@@ -140,12 +165,15 @@ def _process(pid: int) -> str:
 
 
 def _is_gone(machine: str | None, process: str | None) -> bool:
-    if machine != socket.gethostname() or not process:
+    if machine != socket.gethostname() or not isinstance(process, str):
         return False  # another machine's: nobody here can know
-    pid = int(process.split()[0])
+    number = process.partition(" ")[0]
+    if not number.isascii() or not number.isdigit() or len(number) > _LONGEST_PID:
+        return True  # a damaged row: no process has that number
+    pid = int(number)
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return True
     except OSError:
         return False

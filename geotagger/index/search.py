@@ -8,11 +8,12 @@ answer may be as long as the archive. Starts without numpy, since `query` must a
 import math
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
 from geotagger.errors import UsageError
+from geotagger.index.regions import Polygons
 from geotagger.index.store import Store, path_of
 
 EARTH_RADIUS_KM = 6371.0
@@ -27,6 +28,10 @@ _ORDER: dict[Sort, str] = {
     "confidence": "confidence desc, path",
     "path": "path",
 }
+
+
+SURE = 0.5
+"""What `tag` writes unless told otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +56,27 @@ class Box:
 @dataclass(frozen=True, slots=True)
 class Query:
     """All conditions must hold. `since` ≤ time < `until`: naive times mean the camera's clock,
-    aware ones UTC; photos without a time then do not answer. `cell` is an S2 token."""
+    aware ones UTC; photos without a time then do not answer. `cell` is an S2 token, `country` an ISO
+    code, `places` names of towns or regions as the index has them, `camera` a part of its name. `paths`
+    are absolute: files, folders, or patterns. `nearest`: only so many, whatever their distance.
+    `is_written`: only what we wrote; `is_sure`: what stands in a file, or is at least SURE certain."""
 
     near: Near | None = None
+    nearest: int | None = None
     box: Box | None = None
+    within: Polygons | None = None
     cell: str | None = None
+    country: str | None = None
+    places: tuple[str, ...] = ()
+    camera: str | None = None
+    paths: tuple[str, ...] = ()
+    run_id: int | None = None
+    is_written: bool = False
     since: datetime | None = None
     until: datetime | None = None
     rungs: tuple[str, ...] = ()
     min_confidence: float = 0.0
+    is_sure: bool = False
     limit: int | None = None
     sort: Sort | None = None
 
@@ -68,7 +85,8 @@ class Query:
 class Found:
     """A photo and its current position. `taken` is the camera's clock in ISO 8601, with its offset
     where known; `utc` POSIX seconds. `written`: "exif" or "sidecar" where we wrote the position,
-    "camera" where it stood in the file anyway, None where only the index has it."""
+    "camera" where it stood in the file anyway, None where only the index has it. `country` to
+    `near_border` as in `gazetteer.naming.PlaceNames`."""
 
     photo_id: int
     path: str
@@ -85,6 +103,11 @@ class Found:
     utc: float | None
     camera: str | None
     distance_km: float | None
+    country: str | None = None
+    region: str | None = None
+    place: str | None = None
+    place_km: float | None = None
+    near_border: str | None = None
 
     @property
     def status(self) -> str:
@@ -92,12 +115,27 @@ class Found:
         return {"exif": "written", "sidecar": "written", "camera": "kept"}.get(self.written or "", "indexed")
 
 
+@dataclass(frozen=True, slots=True)
+class Unplaced:
+    """A photo without a position that counts. `reason`: why it is no photograph, or could not be read."""
+
+    path: str
+    taken: str | None
+    camera: str | None
+    reason: str | None
+
+
 def search(store: Store, query: Query) -> Iterator[Found]:
     """The photos that answer, ordered by `sort`: unless told by distance, or by time where no
     place is asked for. Raises UsageError for a cell that is none."""
+    if query.nearest is not None and query.near is not None:
+        yield from _nearest(store, query, query.near, query.nearest)
+        return
     near = query.near
     if near is not None:
         store.connection.create_function("km_from_place", 2, _distance_from(near), deterministic=True)
+    if query.within is not None:
+        store.connection.create_function("is_in_region", 2, query.within.holds, deterministic=True)
     distance = "null" if near is None else "km_from_place(estimates.latitude, estimates.longitude)"
     conditions, values = _conditions(query)
     ranges = leaf_ranges(query)
@@ -116,6 +154,7 @@ def search(store: Store, query: Query) -> Iterator[Found]:
         " estimates.longitude, estimates.radius_km, estimates.confidence as confidence, estimates.rung,"
         " estimates.cell, models.name, runs.name, estimates.written, photos.taken, photos.utc_offset_s,"
         f" photos.utc, photos.camera, {distance} as distance_km,"
+        " estimates.country, estimates.region, estimates.place, estimates.place_km, estimates.near_border,"
         " coalesce(photos.taken, datetime(photos.utc, 'unixepoch')) as time"
         f" from {source} join photos on photos.id = estimates.photo_id"
         " join roots on roots.id = photos.root_id"
@@ -140,6 +179,47 @@ def search(store: Store, query: Query) -> Iterator[Found]:
             utc=row[14],
             camera=row[15],
             distance_km=row[16],
+            country=row[17],
+            region=row[18],
+            place=row[19],
+            place_km=row[20],
+            near_border=row[21],
+        )
+
+
+def _nearest(store: Store, query: Query, near: Near, count: int) -> Iterator[Found]:
+    """Discs twice as wide each time until one holds so many; what it holds is then the nearest."""
+    radius = 1.0
+    whole = math.pi * EARTH_RADIUS_KM
+    at_most = min(count, query.limit or count)
+    while True:
+        around = replace(near, radius_km=radius)
+        disc = replace(query, near=around, nearest=None, limit=at_most, sort=query.sort or "distance")
+        photos = list(search(store, disc))
+        if len(photos) >= at_most or radius > whole:
+            yield from photos
+            return
+        radius *= 4
+
+
+def unplaced(store: Store, query: Query) -> Iterator[Unplaced]:
+    """The photos without a position that counts: none, or a guess less certain than SURE that was
+    written nowhere. Of the query count time, camera, paths and limit."""
+    conditions, values = _conditions(replace(query, is_sure=False, min_confidence=0.0, is_written=False))
+    sql = (
+        "select roots.path as root, photos.path as path, photos.taken, photos.utc_offset_s, photos.camera,"
+        " coalesce(photos.taken, datetime(photos.utc, 'unixepoch')) as time, photos.not_a_photo, photos.error"
+        " from photos join roots on roots.id = photos.root_id"
+        " left join estimates on estimates.photo_id = photos.id and estimates.current = 1"
+        " where photos.missing_since is null and"
+        f" (estimates.id is null or (estimates.written is null and estimates.confidence < {SURE}))"
+        f" {conditions}"
+        f" order by {_ORDER[query.sort or 'taken']}"
+        + ("" if query.limit is None else f" limit {int(query.limit)}")
+    )
+    for row in store.stream(sql, values):
+        yield Unplaced(
+            os.path.join(path_of(row[0]), path_of(row[1])), _iso(row[2], row[3]), row[4], row[6] or row[7]
         )
 
 
@@ -148,7 +228,12 @@ def leaf_ranges(query: Query) -> list[tuple[int, int]] | None:
     None when no region is asked for or it is the whole Earth."""
     coverings = [
         covering
-        for covering in (_covering_near(query.near), _covering_box(query.box), _covering_cell(query.cell))
+        for covering in (
+            _covering_near(query.near),
+            _covering_box(query.box),
+            _covering_box(_box_around(query.within)),
+            _covering_cell(query.cell),
+        )
         if covering is not None
     ]
     if not coverings:
@@ -180,9 +265,43 @@ def _conditions(query: Query) -> tuple[str, list[Any]]:
             also(f"time {sign} ?", moment.isoformat(sep=" "))
     if query.rungs:
         also(f"estimates.rung in ({','.join('?' * len(query.rungs))})", *query.rungs)
+    if query.country is not None:
+        also("estimates.country = ?", query.country)
+    if query.places:
+        marks = ",".join("?" * len(query.places))
+        also(f"(estimates.place in ({marks}) or estimates.region in ({marks}))", *query.places, *query.places)
+    if query.camera is not None:
+        also("instr(lower(photos.camera), ?) > 0", query.camera.lower())
+    if query.paths:
+        told = [path_condition(path) for path in query.paths]
+        also(f"({' or '.join(sql for sql, _ in told)})", *(value for _, values in told for value in values))
+    if query.run_id is not None:
+        also("estimates.run_id = ?", query.run_id)
+    if query.is_written:
+        also("estimates.written in ('exif', 'sidecar')")
+    if query.is_sure:
+        also(f"(estimates.written is not null or estimates.confidence >= {SURE})")
+    if query.within is not None:
+        also("is_in_region(estimates.latitude, estimates.longitude)")
     if query.min_confidence > 0:
         also("estimates.confidence >= ?", query.min_confidence)
     return " ".join(parts), values
+
+
+_PATH = "cast(roots.path || '/' || photos.path as blob)"
+
+
+def path_condition(path: str) -> tuple[str, list[bytes | str]]:
+    """Bytes are compared, for a name need not be UTF-8."""
+    if any(sign in path for sign in "*?["):
+        return "roots.path || '/' || photos.path glob ?", [path.encode(errors="replace").decode()]
+    whole = os.fsencode(path)
+    below = whole.rstrip(b"/") + b"/"
+    return f"({_PATH} = ? or substr({_PATH}, 1, {len(below)}) = ?)", [whole, below]
+
+
+def _box_around(polygons: Polygons | None) -> Box | None:
+    return None if polygons is None else Box(polygons.south, polygons.west, polygons.north, polygons.east)
 
 
 def _distance_from(near: Near) -> Any:

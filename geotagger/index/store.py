@@ -297,15 +297,16 @@ def _refusal(path: str, error: sqlite3.Error) -> IndexUnusableError:
             f"{path}: the index cannot be opened or written ({text}); look at the rights of the file and its "
             "folder, or use --index"
         )
-    if primary in (
-        sqlite3.SQLITE_CORRUPT,
-        sqlite3.SQLITE_NOTADB,
-        sqlite3.SQLITE_ERROR,
-        sqlite3.SQLITE_SCHEMA,
-    ):
+    if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return IndexUnusableError(
             f"{path}: the index is damaged ({text}); it was left as it is; move it away to start anew, or "
             "choose another file with --index"
+        )
+    if primary in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_SCHEMA, sqlite3.SQLITE_MISUSE, sqlite3.SQLITE_RANGE):
+        # a statement of ours that its tables do not fit: whoever throws the index away loses the undo journal
+        return IndexUnusableError(
+            f"{path}: geotagger asked the index something wrong ({text}); this is a fault of geotagger, not "
+            "of the index, which was left as it is; keep it, and report this with the command that you gave"
         )
     return IndexUnusableError(f"{path}: the index cannot be used ({text}); what was finished before is kept")
 

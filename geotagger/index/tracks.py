@@ -24,6 +24,10 @@ ENDS_REACH_S = 7 * 86400.0
 """The last point before a photo and the first after it are kept when they are as near as this."""
 
 
+_STAYS, _MOMENTARY = 1.0, 2.0
+"""Kinds of points: the device stayed there until the next one; somebody marked the place then. 0: neither."""
+
+
 @dataclass(frozen=True, slots=True)
 class RememberedTrack:
     """`points`: how many are kept. `first_utc`, `last_utc`: the span of the whole file, POSIX seconds."""
@@ -65,32 +69,38 @@ class RememberedTracks:
         )
         tracks = []
         for name, digest, path, places in rows:
-            utc, lat, lng, error_km = _unpacked(places)
-            tracks.append(Track(name, utc, lat, lng, error_km, digest, path_of(path)))
+            utc, lat, lng, error_km, kind = _unpacked(places)
+            stays, momentary = kind == _STAYS, bool((kind == _MOMENTARY).any())
+            tracks.append(Track(name, utc, lat, lng, error_km, digest, path_of(path), stays, momentary))
         return tracks
+
+    def photo_times(self, root_id: int) -> "NDArray[np.float64]":
+        """POSIX seconds (n,), ascending, of the photos of a root that have a time and are there or were."""
+        import numpy as np
+
+        times = self._store.stream(
+            "select utc from photos where root_id = ? and utc is not null order by utc", (root_id,)
+        )
+        return np.fromiter((utc for (utc,) in times), dtype=np.float64)
 
     def remember(self, root_id: int, tracks: Iterable["Track"]) -> None:
         """Keeps tracks, as far as they are within reach of the photos of the root that are there or were;
         what an older version of the same file said goes."""
         import numpy as np
 
-        photos = np.array(
-            [
-                utc
-                for (utc,) in self._store.stream(
-                    "select utc from photos where root_id = ? and utc is not null order by utc", (root_id,)
-                )
-            ],
-            dtype=np.float64,
-        )
+        photos = self.photo_times(root_id)
+        tracks = list(tracks)
         with self._store.batch():
+            self._store.execute_many(
+                "delete from tracks where root_id = ? and (path = ? or digest = ?)",
+                [(root_id, path_column(track.path), track.digest) for track in tracks],
+            )
             for track in tracks:
-                near = within_reach(track.utc, photos)
-                columns = np.stack([track.utc, track.lat, track.lng, track.error_km])
-                self._store.execute(
-                    "delete from tracks where root_id = ? and (path = ? or digest = ?)",
-                    (root_id, path_column(track.path), track.digest),
-                )
+                near = within_reach(track.utc, photos, track.stays)
+                kind = np.where(kept_stays(track.stays, near)[near], _STAYS, 0.0)
+                kind[:] = _MOMENTARY if track.momentary else kind
+                places = (track.utc, track.lat, track.lng, track.error_km)
+                columns = np.stack([*(column[near] for column in places), kind])
                 self._store.execute(
                     "insert into tracks (root_id, digest, name, path, added, first_utc, last_utc, points,"
                     " places) values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -103,7 +113,7 @@ class RememberedTracks:
                         float(track.utc[0]),
                         float(track.utc[-1]),
                         int(near.sum()),
-                        _packed(columns[:, near]),
+                        _packed(columns),
                     ),
                 )
 
@@ -138,14 +148,14 @@ class RememberedTracks:
 
 
 def _packed(columns: "NDArray[np.float64]") -> bytes:
-    """Points as the index keeps them: columns (4, n) of utc, latitude, longitude, error in km."""
+    """Points as the index keeps them: columns (5, n) of utc, latitude, longitude, error in km, kind."""
     return zlib.compress(columns.astype("<f8").tobytes())
 
 
 def _unpacked(places: bytes) -> "NDArray[np.float64]":
     import numpy as np
 
-    return np.frombuffer(zlib.decompress(places), dtype="<f8").reshape(4, -1)
+    return np.frombuffer(zlib.decompress(places), dtype="<f8").reshape(5, -1)
 
 
 def _joined(parts: Sequence[bytes]) -> tuple[int, bytes]:
@@ -157,9 +167,26 @@ def _joined(parts: Sequence[bytes]) -> tuple[int, bytes]:
     return once.shape[1], _packed(once)
 
 
-def within_reach(points: "NDArray[np.float64]", photos: "NDArray[np.float64]") -> "NDArray[np.bool_]":
+def kept_stays(stays: "NDArray[np.bool_]", near: "NDArray[np.bool_]") -> "NDArray[np.bool_]":
+    """From which of the points that are kept to the next of them the device stayed where it was: all between
+    them were of the stay."""
+    import numpy as np
+
+    kept = stays.copy()
+    if not stays.any():
+        return kept
+    at = np.flatnonzero(near)
+    left = np.zeros(len(stays) + 1, dtype=np.int32)
+    np.cumsum(~stays, out=left[1:])
+    kept[at[:-1]] = left[at[1:]] == left[at[:-1]]
+    return kept
+
+
+def within_reach(
+    points: "NDArray[np.float64]", photos: "NDArray[np.float64]", stays: "NDArray[np.bool_] | None" = None
+) -> "NDArray[np.bool_]":
     """Which points of a track, by their times (n,), may say something of photos at those times (m,); both
-    ascending, POSIX seconds."""
+    ascending, POSIX seconds. `stays` (n,): from which the device stayed until the next, however long."""
     import numpy as np
 
     near = np.zeros(len(points), dtype=np.bool_)
@@ -167,13 +194,17 @@ def within_reach(points: "NDArray[np.float64]", photos: "NDArray[np.float64]") -
         return near
     starts = np.searchsorted(points, photos - WHOLE_REACH_S, side="left")
     ends = np.searchsorted(points, photos + WHOLE_REACH_S, side="right")
-    steps = np.zeros(len(points) + 1, dtype=np.int64)
-    np.add.at(steps, starts, 1)
-    np.add.at(steps, ends, -1)
-    near |= np.cumsum(steps[:-1]) > 0
+    apart = np.flatnonzero(
+        starts[1:] > ends[:-1]
+    )  # a location history has millions of points, so no counting
+    for first, last in zip(starts[np.append(0, apart + 1)], ends[np.append(apart, -1)], strict=True):
+        near[first:last] = True
     after = np.searchsorted(points, photos, side="left")
     for at in (after - 1, after):
         inside = (at >= 0) & (at < len(points))
         close = np.abs(points[at[inside]] - photos[inside]) <= ENDS_REACH_S
+        if stays is not None:
+            before = np.clip(after[inside] - 1, 0, len(points) - 1)
+            close |= stays[before] & (after[inside] > 0)
         near[at[inside][close]] = True
     return near

@@ -25,6 +25,7 @@ _COLUMNS: dict[str, dict[str, str]] = {
         "rests_on": "text",
         "weighed": "integer",
         "doubt": "text",
+        "withdrawn_by": "integer references runs (id)",
     },
 }
 
@@ -61,6 +62,45 @@ _FOREIGN_KEYS: dict[str, list[tuple[str, str, str]]] = {
 _INDEXES = """
 create index estimates_country on estimates (country) where current = 1;
 create index estimates_doubted on estimates (photo_id) where current = 1 and doubt is not null;
+create index estimates_withdrawn on estimates (withdrawn_by) where withdrawn_by is not null;
+"""
+
+
+# SQLite's printf takes an id for the unsigned number that S2 writes; a cell id is the leaf's bits above
+# the level, then a 1
+def _cell(level: int) -> str:
+    lsb = 1 << 2 * (30 - level)
+    return f"rtrim(printf('%016x', (estimates.leaf & {-lsb}) | {lsb}), '0')"
+
+
+_FOLDER = "roots.path || case folders.path when '' then '' else '/' || folders.path end"
+
+_POSITIONS = f"""
+select photos.id as photo_id, roots.path || '/' || photos.path as path, photos.taken, photos.camera,
+  estimates.latitude, estimates.longitude, estimates.radius_km, estimates.confidence,
+  estimates.rung, estimates.cell, models.name as model, estimates.written, runs.name as run,
+  strftime('%Y-%m-%dT%H:%M:%SZ', photos.utc, 'unixepoch') as utc, photos.utc_offset_s as offset_s,
+  roots.path as root, {_FOLDER} as folder, estimates.country, estimates.region, estimates.place,
+  estimates.place_km, estimates.near_border, {_cell(6)} as cell_6, {_cell(10)} as cell_10,
+  {_cell(13)} as cell_13
+from estimates
+join photos on photos.id = estimates.photo_id
+join roots on roots.id = photos.root_id
+join folders on folders.id = photos.folder_id
+left join models on models.id = estimates.model_id
+left join runs on runs.id = estimates.run_id
+where estimates.current = 1 and photos.missing_since is null
+"""
+
+_WITHOUT_PLACE = f"""
+select photos.id as photo_id, roots.path || '/' || photos.path as path, photos.taken, photos.camera,
+  strftime('%Y-%m-%dT%H:%M:%SZ', photos.utc, 'unixepoch') as utc, photos.utc_offset_s as offset_s,
+  roots.path as root, {_FOLDER} as folder, photos.not_a_photo, photos.error
+from photos
+join roots on roots.id = photos.root_id
+join folders on folders.id = photos.folder_id
+where photos.missing_since is null
+  and not exists (select 1 from estimates where photo_id = photos.id and current = 1)
 """
 
 
@@ -79,7 +119,33 @@ def extend(db: "Database") -> None:
         )
     for statement in _INDEXES.strip().split(";\n"):
         db.execute(statement.rstrip(";"))
+    db.execute("drop view positions")
+    db.create_view("positions", _POSITIONS)
+    db.create_view("photos_without_place", _WITHOUT_PLACE)
+    _name_places(db)
     _fill(db)
+
+
+_AT_ONCE = 100_000
+
+
+def _name_places(db: "Database") -> None:
+    from geotagger.gazetteer.naming import names_of
+
+    last = 0
+    while rows := db.execute(
+        "select id, latitude, longitude from estimates where id > ? order by id limit ?", (last, _AT_ONCE)
+    ).fetchall():
+        ids, lat, lng = zip(*rows, strict=True)
+        last = ids[-1]
+        db.conn.executemany(
+            "update estimates set country = ?, region = ?, place = ?, place_km = ?, near_border = ?"
+            " where id = ?",
+            (
+                (names.country, names.region, names.place, names.place_km, names.near_border, number)
+                for number, names in zip(ids, names_of(lat, lng), strict=True)
+            ),
+        )
 
 
 def _fill(db: "Database") -> None:

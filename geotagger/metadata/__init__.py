@@ -10,7 +10,10 @@
     settle(edit)           after a crash: did the step happen?
     forget(path)           takes estimates out by their marks, without an index
     would_forget(path)     the files that this would change
+    prepare_withdrawal(path) the same in two steps, to be journalled and undone
     sidecar_positions(path) what sidecars or embedded XMP say
+    sidecar_names(path)    the place that they name in words
+    takeout_record(path)   what Google Takeout's JSON says
     unreadable_sidecar_position(path) why what a sidecar says of the place cannot be read
 
 Takes paths and values; knows nothing of the index, of models, or of how a place was found.
@@ -20,7 +23,12 @@ Every function may be called from several threads at once, for different files.
 from geotagger.metadata.companion import prepare_companion
 from geotagger.metadata.edit import Edit
 from geotagger.metadata.forget import forget, prepare_removal, would_forget
-from geotagger.metadata.read import sidecar_positions, unreadable_sidecar_position
+from geotagger.metadata.read import (
+    sidecar_names,
+    sidecar_positions,
+    takeout_record,
+    unreadable_sidecar_position,
+)
 from geotagger.metadata.replace import sweep_temporaries, sync_folders
 from geotagger.metadata.undo import Outcome, restore, settle
 from geotagger.metadata.values import (
@@ -31,6 +39,7 @@ from geotagger.metadata.values import (
     SidecarStyle,
     WriteMode,
 )
+from geotagger.metadata.withdraw import prepare_withdrawal
 from geotagger.metadata.write import Prepared, abandon, commit, prepare
 
 __all__ = [
@@ -49,11 +58,14 @@ __all__ = [
     "prepare",
     "prepare_companion",
     "prepare_removal",
+    "prepare_withdrawal",
     "restore",
     "settle",
+    "sidecar_names",
     "sidecar_positions",
     "sweep_temporaries",
     "sync_folders",
+    "takeout_record",
     "unreadable_sidecar_position",
     "would_forget",
 ]

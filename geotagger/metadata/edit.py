@@ -58,8 +58,15 @@ class Edit:
     method: str | None
 
     @property
+    def is_removal(self) -> bool:
+        """Whether it took an estimate out and wrote nothing."""
+        return self.method is None
+
+    @property
     def is_estimate(self) -> bool:
-        """Whether an estimate was written, and not a place of the owner."""
+        """Whether an estimate was written or taken out, and not a place of the owner written."""
+        if self.is_removal:
+            return True
         mark = mark_anywhere(self.method or "")
         return mark is not None and mark.is_estimate
 

@@ -35,7 +35,7 @@ def forget(path: str, sidecar_folders: Sequence[str] = (), *, durable: bool = Tr
     Places that the owner gave stay. Raises WriteError, WriteRefusedError.
     """
     changed = []
-    for target in _targets(path, sidecar_folders):
+    for target in targets_of(path, sidecar_folders):
         prepared = prepare_removal(target, durable=durable)
         if prepared is not None:
             replace.take_place(prepared.temporary)
@@ -50,7 +50,7 @@ def forget(path: str, sidecar_folders: Sequence[str] = (), *, durable: bool = Tr
 def would_forget(path: str, sidecar_folders: Sequence[str] = ()) -> list[str]:
     """The files that `forget` would change; nothing is written. Raises WriteError, WriteRefusedError."""
     found = []
-    for target in _targets(path, sidecar_folders):
+    for target in targets_of(path, sidecar_folders):
         with replace.opened(os.path.realpath(target)) as source, refusals(target):
             replace.check_replaceable(target, source)
             splices, _ = _splices_of(target, source, None)
@@ -59,7 +59,8 @@ def would_forget(path: str, sidecar_folders: Sequence[str] = ()) -> list[str]:
     return found
 
 
-def _targets(path: str, sidecar_folders: Sequence[str]) -> list[str]:
+def targets_of(path: str, sidecar_folders: Sequence[str]) -> list[str]:
+    """The photo, and the sidecars that it has; a sidecar by itself."""
     if is_sidecar_name(path):
         return [path]
     beside = (Sidecars(folder=folder).existing(path) for folder in (None, *sidecar_folders))
@@ -179,7 +180,7 @@ def _sidecar_splices(path: str, source: Source, only: Edit | None) -> list[Splic
         splices = _packet_splices(sidecar.in_utf8(old), only, mark_alone=False)
         return difference(old, sidecar.changed(old, splices)) if splices else []
     except XmpError as error:
-        raise WriteRefusedError(f"{path}: it cannot be read as XMP, {error}; left alone") from None
+        raise WriteRefusedError(path, f"it cannot be read as XMP, {error}", "left alone") from None
 
 
 def holds_nothing_else(path: str, only: Edit | None = None) -> bool:

@@ -4,18 +4,21 @@ import contextlib
 import os
 from collections.abc import Sequence
 
+from geotagger.archive import takeout_file
 from geotagger.metadata import sidecar, xmp
 from geotagger.metadata.containers import layout_of
 from geotagger.metadata.layout import RefusedError
 from geotagger.metadata.rdf import XmpError
 from geotagger.metadata.sidecar import Sidecars
 from geotagger.metadata.source import Source
+from geotagger.metadata.takeout import TakeoutRecord, read_takeout
 from geotagger.metadata.values import FoundPosition
+from geotagger.photo.values import NamedPlace
 
 
 def sidecar_positions(path: str, sidecar_folders: Sequence[str] = ()) -> list[FoundPosition]:
     """The positions that a photo's sidecars hold, beside it and in these folders, or failing that the
-    one in the XMP of the photo itself.
+    one in the XMP of the photo itself; last that of a Google Takeout, below what the owner's programs wrote.
 
     `mark` tells ours from others'. What cannot be read holds none.
     """
@@ -26,7 +29,23 @@ def sidecar_positions(path: str, sidecar_folders: Sequence[str] = ()) -> list[Fo
             found.append(told)
     if not found and (embedded := _embedded_position(path)) is not None:
         found.append(embedded)
-    return found
+    takeout = takeout_record(path).position
+    return found if takeout is None else [*found, takeout]
+
+
+def sidecar_names(path: str, sidecar_folders: Sequence[str] = ()) -> NamedPlace:
+    """The place that the photo's sidecars name in words, the first that does."""
+    for folder in (None, *sidecar_folders):
+        existing = Sidecars(folder=folder).existing(path)
+        if existing is not None and (named := sidecar.named_place_in(existing)):
+            return named
+    return NamedPlace()
+
+
+def takeout_record(path: str) -> TakeoutRecord:
+    """What the JSON file of a Google Takeout beside the photo says of it."""
+    beside = takeout_file(path)
+    return TakeoutRecord() if beside is None else read_takeout(beside)
 
 
 def unreadable_sidecar_position(path: str, sidecar_folders: Sequence[str] = ()) -> str | None:

@@ -76,7 +76,7 @@ def opened(path: str) -> Iterator[Source]:
     try:
         with as_write_error(path):
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise WriteError(f"{path}: it is not a regular file; left alone")
+                raise WriteError(path, "it is not a regular file", "left alone")
             source = Source(descriptor)
         yield source
     finally:
@@ -89,7 +89,7 @@ def as_write_error(path: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise WriteError(f"{path}: not written, {_reason(error)}; the file is as it was") from error
+        raise WriteError(path, _reason(error), "not written, the file is as it was") from error
 
 
 def _reason(error: OSError) -> str:
@@ -99,12 +99,10 @@ def _reason(error: OSError) -> str:
 def check_replaceable(path: str, source: Source) -> None:
     """WriteRefusedError for a file that must not be replaced, whoever may."""
     if source.status.st_nlink > 1:
-        raise WriteRefusedError(
-            f"{path}: it has {source.status.st_nlink} names (hard links), and replacing it would "
-            "part them; left alone, use a sidecar"
-        )
+        names = f"it has {source.status.st_nlink} names (hard links), and replacing it would part them"
+        raise WriteRefusedError(path, names, "left alone, use a sidecar")
     if is_frozen(source.descriptor):
-        raise WriteRefusedError(f"{path}: it is marked immutable or append-only; left alone, use a sidecar")
+        raise WriteRefusedError(path, "it is marked immutable or append-only", "left alone, use a sidecar")
 
 
 def write_changed(
@@ -130,11 +128,11 @@ def write_changed(
             carry_over(source.descriptor, source.status, descriptor)
         except PermissionError as error:
             why = "this user may not give a new file its owner, group, rights or attributes"
-            raise NotCarriedOverError(f"{path}: not written, {why}; the file is as it was") from error
+            raise NotCarriedOverError(path, why, "not written, the file is as it was") from error
         _check_pieces(path, descriptor, pieces)
         written = Source(descriptor)
         if old_hash != new_hash or written.size != new_size:
-            raise WriteError(f"{path}: what was written reads back differently; the file is as it was")
+            raise WriteError(path, "what was written reads back differently", "the file is as it was")
         check(written)
         if durable:
             os.fsync(descriptor)
@@ -193,8 +191,9 @@ def sync_folders(folders: Iterable[str]) -> None:
         except OSError as error:
             if error.errno not in _NO_FOLDER_SYNC:
                 raise WriteError(
-                    f"{folder}: written, but {_reason(error)} and cannot confirm it; a power cut could undo "
-                    "it, look after the disk"
+                    folder,
+                    f"written, but {_reason(error)} and cannot confirm it",
+                    "a power cut could undo it, look after the disk",
                 ) from error
 
 
@@ -231,7 +230,7 @@ def _temporary(path: str) -> Iterator[tuple[str, int]]:
 def _check_pieces(path: str, descriptor: int, pieces: Sequence[tuple[int, bytes | bytearray]]) -> None:
     for offset, data in pieces:
         if read_fully(descriptor, offset, len(data)) != data:
-            raise WriteError(f"{path}: what was written reads back differently; the file is as it was")
+            raise WriteError(path, "what was written reads back differently", "the file is as it was")
 
 
 def _check_unchanged(temporary: Temporary) -> None:
@@ -241,7 +240,7 @@ def _check_unchanged(temporary: Temporary) -> None:
         now = None
     if now != temporary.replaces:
         raise WriteError(
-            f"{temporary.target}: another program changed it meanwhile; left as it is now, run again"
+            temporary.target, "another program changed it meanwhile", "left as it is now, run again"
         )
 
 

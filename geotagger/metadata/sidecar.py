@@ -18,6 +18,7 @@ from geotagger.metadata import xmp
 from geotagger.metadata.rdf import XmpError, parsed
 from geotagger.metadata.splice import Splice, spliced
 from geotagger.metadata.values import FoundPosition, Position, SidecarStyle
+from geotagger.photo.values import NamedPlace
 
 LARGEST_SIDECAR_BYTES = 32 << 20
 _FOR_EXTENSION = ("http://ns.adobe.com/photoshop/1.0/", "SidecarForExtension")
@@ -76,6 +77,13 @@ def position_in(path: str) -> FoundPosition | None:
     with contextlib.suppress(OSError, XmpError), open(path, "rb") as file:
         return xmp.position_of(in_utf8(file.read(LARGEST_SIDECAR_BYTES + 1)))
     return None
+
+
+def named_place_in(path: str) -> NamedPlace:
+    """The place that a sidecar names in words; also none where it cannot be read."""
+    with contextlib.suppress(OSError, XmpError), open(path, "rb") as file:
+        return xmp.named_place(in_utf8(file.read(LARGEST_SIDECAR_BYTES + 1)))
+    return NamedPlace()
 
 
 def unreadable_position_in(path: str) -> str | None:

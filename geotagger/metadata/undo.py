@@ -68,7 +68,7 @@ def restore(
 
         def check(written: Source) -> None:
             if not is_old(edit, written.descriptor):
-                raise WriteError(f"{path}: the old bytes could not be put back; the file is as it was")
+                raise WriteError(path, "the old bytes could not be put back", "the file is as it was")
 
         temporary = replace.write_changed(path, source, ordered(edit.undoing()), check, durable)
     replace.take_place(temporary)

@@ -43,8 +43,10 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class FoundPosition:
-    """A position read from metadata; `mark` is None when a camera or another program wrote it."""
+    """A position read from metadata; `mark` is None when a camera or another program wrote it. `error_km`:
+    how far off it may be, None for what a fix is taken for."""
 
     latitude: float
     longitude: float
     mark: Mark | None = None
+    error_km: float | None = None

@@ -91,7 +91,7 @@ def unreadable_is_taken(path: str) -> Iterator[None]:
         yield
     except UnreadableCoordinatesError as error:
         raise PlaceTakenError(
-            f"{path}: it has a position that cannot be read ({error}); left alone, --overwrite replaces it"
+            path, f"it has a position that cannot be read ({error})", "left alone, --overwrite replaces it"
         ) from None
 
 

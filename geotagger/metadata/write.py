@@ -75,16 +75,11 @@ def prepare(
     except WriteRefusedError as refused:
         if mode == "exif":
             raise
-        return _prepare_sidecar(path, position, sidecars, overwrite, durable, _why(refused, path))
+        return _prepare_sidecar(path, position, sidecars, overwrite, durable, refused.reason)
     except WriteError as error:
         if mode == "exif" or sidecar_folder is None:
             raise
-        return _prepare_sidecar(path, position, sidecars, overwrite, durable, _why(error, path))
-
-
-def _why(error: WriteError, path: str) -> str:
-    """The reason in an error's line, without the photo's name and what was left untouched."""
-    return str(error).removeprefix(f"{path}: ").removeprefix("not written, ").partition(";")[0]
+        return _prepare_sidecar(path, position, sidecars, overwrite, durable, error.reason)
 
 
 def commit(prepared: Prepared) -> None:
@@ -168,13 +163,13 @@ def check_free(path: str, found: Iterable[FoundPosition], position: Position) ->
     """PlaceTakenError unless every position that is there may be replaced unasked."""
     for one in found:
         if one.mark is None:
+            there = f"{one.latitude:.5f}, {one.longitude:.5f}"
             raise PlaceTakenError(
-                f"{path}: it has a position already ({one.latitude:.5f}, {one.longitude:.5f}); "
-                "left alone, --overwrite replaces it"
+                path, f"it has a position already ({there})", "left alone, --overwrite replaces it"
             )
         if position.mark.is_estimate and not one.mark.is_estimate:
             raise PlaceTakenError(
-                f"{path}: its place was given by the owner, which no estimate replaces; left alone"
+                path, "its place was given by the owner, which no estimate replaces", "left alone"
             )
 
 
@@ -182,8 +177,9 @@ def _check_sidecar_free(beside: str, position: Position) -> None:
     unreadable = sidecar.unreadable_position_in(beside)
     if unreadable is not None:
         raise PlaceTakenError(
-            f"{beside}: it has a position that cannot be read ({unreadable}); "
-            "left alone, --overwrite replaces it"
+            beside,
+            f"it has a position that cannot be read ({unreadable})",
+            "left alone, --overwrite replaces it",
         )
     told = sidecar.position_in(beside)
     check_free(beside, [] if told is None else [told], position)
@@ -195,10 +191,10 @@ def refusals(path: str) -> Iterator[None]:
     try:
         yield
     except RefusedError as refused:
-        raise WriteRefusedError(f"{path}: {refused}; left as it is, use a sidecar") from None
+        raise WriteRefusedError(path, str(refused), "left as it is, use a sidecar") from None
     except verify.MismatchError as mismatch:
         raise WriteRefusedError(
-            f"{path}: the new file failed its check, {mismatch}; left as it is, use a sidecar"
+            path, f"the new file failed its check, {mismatch}", "left as it is, use a sidecar"
         ) from None
     except OSError as error:
         with replace.as_write_error(path):
@@ -236,7 +232,7 @@ def _prepare_sidecar(
     path: str, position: Position, sidecars: Sidecars, overwrite: bool, durable: bool, note: str | None
 ) -> Prepared:
     if is_sidecar_name(path):
-        raise WriteRefusedError(f"{path}: it is a sidecar itself; left alone, name its photo instead")
+        raise WriteRefusedError(path, "it is a sidecar itself", "left alone, name its photo instead")
     with replace.opened(path) as photo:
         with contextlib.suppress(RefusedError):
             if not overwrite:
@@ -298,7 +294,7 @@ def prepare_merge(
             verify.check_packet(sidecar.in_utf8(new), position)
         except XmpError as error:
             raise WriteRefusedError(
-                f"{path}: its sidecar {os.path.basename(target)} cannot be changed, {error}; left alone"
+                path, f"its sidecar {os.path.basename(target)} cannot be changed, {error}", "left alone"
             ) from None
         splices = difference(old, new)
         removed = [source.read(s.offset, s.length) for s in splices]

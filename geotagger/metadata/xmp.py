@@ -26,11 +26,21 @@ from geotagger.marks import (
 from geotagger.metadata.rdf import RDF, Name, Packet, Property, parsed
 from geotagger.metadata.splice import Splice, ordered
 from geotagger.metadata.values import FoundPosition, Position
+from geotagger.photo.values import NamedPlace
 
 EXIF = "http://ns.adobe.com/exif/1.0/"
 RDF_ABOUT = "about"
-_LOCATION_CREATED = ("http://iptc.org/std/Iptc4xmpExt/2008-02-29/", "LocationCreated")
+_IPTC_EXT = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
+_LOCATION_CREATED = (_IPTC_EXT, "LocationCreated")
 """Where the camera stood; LocationShown is the place in the picture (IPTC Photo Metadata Standard, 7.2)."""
+_CREATED_NAMES = ("City", "ProvinceState", "CountryName", "CountryCode")
+_PHOTOSHOP = "http://ns.adobe.com/photoshop/1.0/"
+_LEGACY_NAMES = (
+    (_PHOTOSHOP, "City"),
+    (_PHOTOSHOP, "State"),
+    (_PHOTOSHOP, "Country"),
+    ("http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/", "CountryCode"),
+)
 
 _OF_THE_POSITION = (
     "GPSLatitude",
@@ -97,6 +107,19 @@ def _place(values: Mapping[Name, str]) -> tuple[float, float] | None:
     return read_position(latitude, latitude_ref or "", longitude, longitude_ref or "", signed=True)
 
 
+def named_place(data: bytes) -> NamedPlace:
+    """Where a packet says in words that the photo was taken: LocationCreated, or its description. XmpError
+    when it cannot be read."""
+    packet = parsed(data)
+    for prop in packet.properties():
+        if prop.name == _LOCATION_CREATED:
+            created = [prop.fields.get((_IPTC_EXT, local), "") for local in _CREATED_NAMES]
+            if any(created):
+                return NamedPlace.of(*created)
+    values = packet.values()
+    return NamedPlace.of(*(values.get(name, "") for name in _LEGACY_NAMES))
+
+
 def is_marked(data: bytes) -> bool:
     """Whether unparsed XMP could hold our own fields."""
     return XMP_NAMESPACE.encode() in data
@@ -132,6 +155,11 @@ def only_gained_ours(old: bytes, new: bytes) -> bool:
 def new_packet(position: Position) -> bytes:
     """A packet of our own with nothing but the position."""
     return _PACKET % _node("rdf:", 'rdf:about=""', "\n", _position_fields(position), _mark_fields(position))
+
+
+def empty_packet() -> bytes:
+    """What is left of a packet of our own when its position is taken out."""
+    return _PACKET % b""
 
 
 def new_mark_packet(position: Position) -> bytes:

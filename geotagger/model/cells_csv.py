@@ -92,7 +92,7 @@ class _Faults:
 def read_cells(path: Path) -> CellTable:
     """Reads grids.txt (token, latitude, longitude between blanks; line i is class i) or a CSV
     with a header. PackError names the file, the lines and what is wrong with them."""
-    text = _text_of(path)
+    text = text_of(path)
     faults = _Faults(path)
     first = next((line for line in text.splitlines() if line.strip()), "")
     if not first:
@@ -153,21 +153,22 @@ def write_cells(path: Path, table: CellTable) -> None:
         writer.writerows(rows)
 
 
-def _text_of(path: Path) -> str:
+def text_of(path: Path, what: str = "list of cells") -> str:
+    """A small text file; PackError where it is none, with `what` it was to be."""
     try:
         size = path.stat().st_size
         if size > _LARGEST_FILE:
-            raise PackError(f"{path}: {size:,} bytes is too large for a list of cells; give the right file")
+            raise PackError(f"{path}: {size:,} bytes is too large for a {what}; give the right file")
         raw = path.read_bytes()
     except FileNotFoundError:
-        raise PackError(f"{path}: no such file; a list of cells is needed") from None
+        raise PackError(f"{path}: no such file; a {what} is needed") from None
     except OSError as error:
         raise PackError(f"{path}: cannot be read ({error.strerror})") from None
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
-        raise PackError(f"{path}: line {line} is not text; give a list of cells") from None
+        raise PackError(f"{path}: line {line} is not text; give a {what}") from None
     if "\0" in text:
         line = text[: text.index("\0")].count("\n") + 1
         raise PackError(f"{path}: line {line} holds a zero byte; the file is damaged, fetch it again")
@@ -179,7 +180,7 @@ def _read_blank_separated(text: str, faults: _Faults) -> _Rows:
     for line, content in enumerate(text.rstrip().split("\n"), start=1):
         fields = content.split()
         if len(fields) != 3:
-            faults.add(line, f"{_shown(content)} is not a token, a latitude and a longitude")
+            faults.add(line, f"{shown(content)} is not a token, a latitude and a longitude")
         else:
             _take_place(rows, line, fields[0], fields[1], fields[2], faults)
     return rows
@@ -215,14 +216,14 @@ def _take_csv_row(
     of = {name: fields[column].strip() for name, column in at.items()}
     due = len(rows.tokens)
     if of.get("class", str(due)) != str(due):
-        faults.add(line, f"class {_shown(of['class'])} where {due} is due")
+        faults.add(line, f"class {shown(of['class'])} where {due} is due")
     _take_place(rows, line, of["cell"], of["latitude"], of["longitude"], faults)
     rows.photos.append(of.get("photos", ""))
     rows.spread_km.append(of.get("spread_km", ""))
     if "suspect" in of:
         rows.suspect.append(of["suspect"] == "yes")
         if of["suspect"] not in ("", "yes"):
-            faults.add(line, f"suspect must be `yes` or empty, not {_shown(of['suspect'])}")
+            faults.add(line, f"suspect must be `yes` or empty, not {shown(of['suspect'])}")
 
 
 def _numbers_of(values: list[str], lines: list[int], what: str, faults: _Faults) -> list[float] | None:
@@ -231,22 +232,22 @@ def _numbers_of(values: list[str], lines: list[int], what: str, faults: _Faults)
         return None
     numbers = []
     for line, text in zip(lines, values, strict=True):
-        number = _number(text)
-        if number is None or number < 0:
-            faults.add(line, f"{_shown(text)} is not {what}")
-        numbers.append(number or 0.0)
+        value = number(text)
+        if value is None or value < 0:
+            faults.add(line, f"{shown(text)} is not {what}")
+        numbers.append(value or 0.0)
     return numbers
 
 
 def _take_place(rows: _Rows, line: int, token: str, lat: str, lng: str, faults: _Faults) -> None:
     """Always appends a row, so that classes keep counting behind a fault."""
     if _SCIENTIFIC.fullmatch(token):
-        faults.add(line, f"{_shown(token)} is a number, not an S2 token", by_spreadsheet=True)
+        faults.add(line, f"{shown(token)} is a number, not an S2 token", by_spreadsheet=True)
     elif not _TOKEN.fullmatch(token):
-        faults.add(line, f"{_shown(token)} is not an S2 token")
-    latitude, longitude = _number(lat), _number(lng)
+        faults.add(line, f"{shown(token)} is not an S2 token")
+    latitude, longitude = number(lat), number(lng)
     if latitude is None or longitude is None or not is_place(latitude, longitude):
-        faults.add(line, f"{_shown(lat)}, {_shown(lng)} is no place on the Earth")
+        faults.add(line, f"{shown(lat)}, {shown(lng)} is no place on the Earth")
         latitude = longitude = 0.0
     rows.lines.append(line)
     rows.tokens.append(token)
@@ -306,7 +307,8 @@ def _ids_of(names: Iterable[str]) -> CellIds:
     return np.array([int(name.ljust(16, "0"), 16) for name in names], dtype=np.uint64)
 
 
-def _number(text: str) -> float | None:
+def number(text: str) -> float | None:
+    """None for what is no finite number."""
     try:
         value = float(text)
     except ValueError:
@@ -314,6 +316,7 @@ def _number(text: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
+    """As it stands in the file, cut to a length that a message can hold."""
     text = text.strip()
     return f"`{text[:40]}{'…' if len(text) > 40 else ''}`"

@@ -65,11 +65,13 @@ def fetch(
     *,
     expected_bytes: int | None = None,
     expected_sha256: str | None = None,
+    token: str | None = None,
     progress: Progress | None = None,
 ) -> Received:
     """The file at `address`, whole and checked, in `folder`, from an earlier attempt if it is
-    there already. DownloadError names the address and what was kept."""
-    transfer = _Transfer(address, folder, expected_bytes, progress)
+    there already. token: a bearer's, for the host of `address` alone. DownloadError names the address
+    and what was kept."""
+    transfer = _Transfer(address, folder, expected_bytes, progress, token)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _held(transfer):
@@ -129,8 +131,15 @@ def _persist(transfer: "_Transfer") -> None:
 
 
 class _Transfer:
-    def __init__(self, address: str, folder: Path, expected: int | None, progress: Progress | None) -> None:
-        self.address, self.expected = address, expected
+    def __init__(
+        self,
+        address: str,
+        folder: Path,
+        expected: int | None,
+        progress: Progress | None,
+        token: str | None = None,
+    ) -> None:
+        self.address, self.expected, self.token = address, expected, token
         self.progress = progress or (lambda *_: None)
         self.size_before: int | None = None
         base = re.sub(r"[^\w.-]", "_", unquote(urlsplit(address).path).rsplit("/", 1)[-1])[:80] or "file"
@@ -153,6 +162,9 @@ class _Transfer:
         if mark is not None:
             headers |= {"Range": f"bytes={self.there()}-", "If-Range": mark}
         request = urllib.request.Request(self.address, headers=headers)
+        if self.token:
+            # not among the headers that a redirect takes along: it is for this host alone
+            request.add_unredirected_header("Authorization", f"Bearer {self.token}")
         try:
             with _OPENER.open(request, timeout=_TIMEOUT_S) as response:
                 self.receive(response)

@@ -8,16 +8,21 @@ import dataclasses
 import hashlib
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
+import numpy as np
+from numpy.typing import NDArray
 
 from geotagger.errors import CheckpointError, PackError
 from geotagger.model.catalogue import ROLES, PublishedFile, PublishedModel
 from geotagger.model.cells_csv import read_cells
-from geotagger.model.download import Progress, Received, fetch, forget
-from geotagger.model.manifest import Manifest, Source
+from geotagger.model.classifiers import import_classifier
+from geotagger.model.embedders import EmbedderFiles, import_embedder
+from geotagger.model.fetching import FileHere, Places, discard, gather
+from geotagger.model.gallery import Gallery, read_gallery
+from geotagger.model.manifest import FULL_PRECISION, Manifest, Source
 from geotagger.model.mxnet.convert import convert
 from geotagger.model.mxnet.params import read_params
 from geotagger.model.mxnet.symbol import read_symbol
@@ -52,7 +57,7 @@ def import_checkpoint(
     check_free(folder, replace)
     graph, weights, table = read_symbol(symbol), read_params(params), read_cells(cells)
     if not manifest.sources:
-        files = zip(ROLES, (symbol, params, cells), strict=True)
+        files = zip(ROLES["mxnet"], (symbol, params, cells), strict=True)
         sources = tuple(Source(role, path.name, path.stat().st_size, _sha256(path)) for role, path in files)
         manifest = dataclasses.replace(manifest, sources=sources)
 
@@ -81,50 +86,97 @@ def _keep_checkpoint(pack: ModelPack, symbol: Path, params: Path) -> None:
         ) from None
 
 
+Embed = Callable[[Path, Gallery], NDArray[np.float32]]
+"""What a network that embeds places makes of a gallery's: a runtime's work, so it is handed in."""
+Check = Callable[[ModelPack], object]
+Files = Mapping[str, FileHere]
+
+
 def pull(
     model: PublishedModel,
+    places: Places,
     *,
+    embed: Embed,
+    precision: str | None = None,
     replace: bool = False,
-    progress: Callable[[str], Progress] | None = None,
-    downloads: Path | None = None,
+    check: Check | None = None,
 ) -> ModelPack:
-    """Fetches the files of a published model and installs its pack. `progress` is asked, for
-    each address, for what to call with the bytes that came.
+    """Fetches the files of a published model and installs its pack. precision: of the network; the
+    catalogue's first unless told. check: runs an ONNX network before its pack is there; another
+    runtime's work.
 
-    An interrupted pull leaves what it fetched in `downloads` (the user's cache folder), from where
-    the next goes on; a file that turns out to be unusable is not kept.
+    An interrupted pull leaves what it fetched in the downloads folder, from where the next goes on; a file
+    that turns out to be unusable is not kept.
     """
     folder = models_folder() / model.name
     check_free(folder, replace)
-    downloads = downloads or platformdirs.user_cache_path("geotagger", appauthor=False) / "downloads"
-    got: dict[str, Received] = {}
-    for role in ROLES:
-        file = model.file(role)
-        got[role] = fetch(
-            file.address,
-            downloads,
-            expected_bytes=file.bytes,
-            expected_sha256=file.sha256,
-            progress=progress(file.address) if progress else None,
+    files = gather(model, precision, places)
+    install = _INSTALLERS[model.kind]
+    try:
+        pack = install(
+            Installing(
+                files, folder, _manifest_of(model, precision, files), embed, check, model.scale, replace
+            )
         )
-    manifest = Manifest(
+    except (CheckpointError, PackError) as error:
+        raise _named_by_address(error, files, places) from None
+    discard(files, places)
+    return pack
+
+
+@dataclass(frozen=True)
+class Installing:
+    """A published model whose files are here, on its way into a pack."""
+
+    files: Files
+    folder: Path
+    manifest: Manifest
+    embed: Embed
+    check: Check | None
+    scale: float
+    replace: bool
+
+    def path(self, role: str) -> Path:
+        return self.files[role].path
+
+
+def _install_checkpoint(now: Installing) -> ModelPack:
+    symbol, params, cells = map(now.path, ROLES["mxnet"])
+    return import_checkpoint(symbol, params, cells, now.folder, now.manifest, replace=now.replace)
+
+
+def _install_gallery(now: Installing) -> ModelPack:
+    gallery, encoder = read_gallery(now.path("gallery")), now.path("encoder")
+    parts = EmbedderFiles(now.path("network"), gallery, now.embed(encoder, gallery), now.scale, encoder)
+    return import_embedder(parts, now.folder, now.manifest, replace=now.replace, check=now.check)
+
+
+def _install_classifier(now: Installing) -> ModelPack:
+    network, cells = now.path("network"), now.path("cells")
+    return import_classifier(network, cells, now.folder, now.manifest, replace=now.replace, check=now.check)
+
+
+_INSTALLERS = {
+    "mxnet": _install_checkpoint,
+    "gallery": _install_gallery,
+    "classifier": _install_classifier,
+}
+
+
+def _manifest_of(model: PublishedModel, precision: str | None, files: Files) -> Manifest:
+    published = {file.role: file for file in model.files_in(precision)}
+    return Manifest(
         name=model.name,
         version=model.version,
         licence=model.licence,
         preprocessing=model.preprocessing,
         description=model.description,
-        sources=tuple(_source(model.file(role), got[role]) for role in ROLES),
+        identity=f"{model.name} {model.version}" if model.precisions else "",
+        precision=next((file.precision for file in published.values() if file.precision), FULL_PRECISION),
+        sources=tuple(_source(published[role], here) for role, here in files.items()),
         accuracy=model.accuracy,
         training=model.training,
     )
-    symbol, params, cells = (got[role].path for role in ROLES)
-    try:
-        pack = import_checkpoint(symbol, params, cells, folder, manifest, replace=replace)
-    except (CheckpointError, PackError) as error:
-        raise _told_by_address(error, model, got, downloads) from None
-    for role in ROLES:
-        forget(model.file(role).address, downloads)
-    return pack
 
 
 def version_of(params: Path) -> str:
@@ -133,21 +185,21 @@ def version_of(params: Path) -> str:
     return epoch[1] if epoch else "1"
 
 
-def _source(file: PublishedFile, received: Received) -> Source:
-    told = "as received" if file.sha256 is None else (file.checksum or "published")
-    return Source(file.role, file.address, received.bytes, received.sha256, told)
+def _source(file: PublishedFile, here: FileHere) -> Source:
+    checked = "as received" if file.sha256 is None else (file.checksum or "published")
+    return Source(file.role, here.origin, here.bytes, here.sha256, checked)
 
 
-def _told_by_address(
-    error: CheckpointError | PackError, model: PublishedModel, got: dict[str, Received], downloads: Path
+def _named_by_address(
+    error: CheckpointError | PackError, files: Files, places: Places
 ) -> CheckpointError | PackError:
     """The error with the address instead of our name for the download, which goes if it is at fault."""
     text = str(error)
-    for role in ROLES:
-        if text.startswith(str(got[role].path)):
-            forget(model.file(role).address, downloads)
+    for role, here in files.items():
+        if here.downloaded and text.startswith(str(here.path)):
+            discard(files, places, role)
             text += "; what was fetched from there was removed, nothing was installed"
-        text = text.replace(str(got[role].path), model.file(role).address)
+        text = text.replace(str(here.path), here.origin)
     return type(error)(text)
 
 

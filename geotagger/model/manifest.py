@@ -18,6 +18,7 @@ from geotagger.model.preprocessing import Preprocessing, table_of
 from geotagger.model.toml_reading import TomlReading
 
 FORMAT = 1
+FULL_PRECISION = "fp32"
 _OPENING = "# A model pack of geotagger; docs/models.md explains the keys.\n"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -67,11 +68,26 @@ class Variant:
 
 
 @dataclass(frozen=True, slots=True)
+class GalleryRecord:
+    """Of a pack whose network compares an embedding with places. rows: of gallery.csv. points: how many
+    of the likeliest the network names. scale: what cosines are multiplied with. encoder: the file of the
+    network that embeds any place, empty where there is none."""
+
+    rows: int
+    points: int
+    scale: float
+    encoder: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
-    """temperature: probabilities p become p^(1/temperature), normalised, so that certainties come
-    out right; 1 leaves them. classes, features: widths of the network's two outputs (features None
-    where it has but one). suspect: how many classes are level-30 leaf cells. training: what it was
-    trained on, by whom, how, as free text by key. calibration: how the temperature was found."""
+    """identity: what the network is, whatever precision its file has; packs of equal identity, cells and
+    preprocessing are one model. Empty: the network is its file. precision: of model.onnx. gallery:
+    None for a classifier.
+    temperature: probabilities p become p^(1/temperature), normalised, so that certainties come out right;
+    1 leaves them. classes, features: widths of the network's two outputs (features None where it has but
+    one). suspect: how many classes are level-30 leaf cells. training: what it was trained on, by whom,
+    how, as free text by key. calibration: how the temperature was found."""
 
     name: str
     version: str
@@ -80,6 +96,9 @@ class Manifest:
     temperature: float = 1.0
     description: str = ""
     created: str = ""
+    identity: str = ""
+    precision: str = FULL_PRECISION
+    gallery: GalleryRecord | None = None
     classes: int = 0
     suspect: int = 0
     features: int | None = None
@@ -109,11 +128,18 @@ def write_manifest(path: Path, manifest: Manifest) -> None:
         "description": manifest.description,
         "licence": manifest.licence,
         "created": manifest.created,
+        "identity": manifest.identity,
         "temperature": float(manifest.temperature),
         "input": table_of(manifest.preprocessing),
         "output": _without_none(
-            {"classes": manifest.classes, "suspect": manifest.suspect, "features": manifest.features}
+            {
+                "classes": manifest.classes,
+                "suspect": manifest.suspect,
+                "features": manifest.features,
+                "precision": None if manifest.precision == FULL_PRECISION else manifest.precision,
+            }
         ),
+        "gallery": asdict(manifest.gallery) if manifest.gallery else {},
         "files": {name: asdict(record) for name, record in manifest.files.items()},
         "training": _without_none(manifest.training),
         "calibration": _without_none(manifest.calibration),
@@ -121,7 +147,11 @@ def write_manifest(path: Path, manifest: Manifest) -> None:
         "accuracy": [_without_none(asdict(row)) for row in manifest.accuracy],
         "variant": [_without_none(asdict(variant)) for variant in manifest.variants],
     }
-    kept = {key: value for key, value in table.items() if value not in ({}, [])}
+    kept = {
+        key: value
+        for key, value in table.items()
+        if value not in ({}, []) and (key, value) != ("identity", "")
+    }
     path.write_text(_OPENING + tomli_w.dumps(kept), encoding="utf-8")
 
 
@@ -146,9 +176,12 @@ def read_manifest(path: Path) -> Manifest:
         ),
         description=take(table, "description", str, "a text", default=""),
         created=take(table, "created", str, "a text", default=""),
+        identity=take(table, "identity", str, "a text", default=""),
+        gallery=reading.row(GalleryRecord, table["gallery"], "gallery") if "gallery" in table else None,
         classes=take(output, "classes", int, "a whole number above 0", lambda v: v > 0),
         suspect=take(output, "suspect", int, "a whole number", lambda v: v >= 0, default=0),
         features=take(output, "features", int, "a whole number above 0", lambda v: v > 0, default=None),
+        precision=take(output, "precision", str, "a text", default=FULL_PRECISION),
         files={name: _file_record(reading, name, record) for name, record in files.items()},
         sources=reading.rows(Source, table, "source"),
         accuracy=accuracy_rows(reading, table),

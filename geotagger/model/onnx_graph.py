@@ -1,20 +1,21 @@
 """What goes into an ONNX file and what comes out of it, read without its weights.
 
-A ModelProto is a protocol-buffers message (onnx.proto; wire format: protobuf.dev, "Encoding").
-The file is mapped and each weight skipped by its length, so that a file of any size
-is looked at in a millisecond, before anything pays for loading it.
+A ModelProto is a protocol-buffers message (onnx.proto). The file is mapped and each weight skipped by
+its length, so that a file of any size is looked at in a millisecond, before anything pays for loading it.
 """
 
 import mmap
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from geotagger.errors import PackError
+from geotagger.model.protobuf import Field, MalformedError, fields, fields_of, read_varint, text
 
-FLOAT = 1  # TensorProto.DataType
-_GRAPH, _INITIALIZER, _INPUT, _OUTPUT = 7, 5, 11, 12
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+FLOAT, INT64, FLOAT16 = 1, 7, 10  # TensorProto.DataType
+GRAPH = 7  # ModelProto
+NODE, INITIALIZER, INPUT, OUTPUT = 1, 5, 11, 12  # GraphProto
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,101 +36,66 @@ class GraphInfo:
         return next((tensor for tensor in self.outputs if tensor.name == name), None)
 
 
-class _MalformedError(Exception):
-    pass
-
-
 def read_graph(path: Path) -> GraphInfo:
     """Inputs (those that are no weights) and outputs; PackError for what is no ONNX file."""
+    with mapped(path) as data:
+        return graph_info(data)
+
+
+@contextmanager
+def mapped(path: Path) -> Iterator[mmap.mmap]:
+    """The file's bytes; PackError where it cannot be read or what is done with them finds no message."""
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            return _graph_of(data)
+            yield data
     except FileNotFoundError:
         raise PackError(f"{path}: no such file; import or pull the model again") from None
     except OSError as error:
         raise PackError(f"{path}: cannot be read ({error.strerror})") from None
-    except (_MalformedError, ValueError):
+    except (MalformedError, ValueError):
         raise PackError(f"{path}: not a whole ONNX file; import or pull the model again") from None
 
 
-def _graph_of(data: mmap.mmap) -> GraphInfo:
+def graph_info(data: mmap.mmap) -> GraphInfo:
     inputs: list[TensorInfo] = []
     outputs: list[TensorInfo] = []
     weights: set[str] = set()
-    for number, start, end in _fields(data, 0, len(data)):
-        if number != _GRAPH:
-            continue
-        for part, at, stop in _fields(data, start, end):
-            if part == _INPUT:
-                inputs.append(_tensor_info(data, at, stop))
-            elif part == _OUTPUT:
-                outputs.append(_tensor_info(data, at, stop))
-            elif part == _INITIALIZER:
-                weights.update(_text(data, a, b) for n, a, b in _fields(data, at, stop) if n == 8)
+    for graph in fields_of(data, whole(data), GRAPH):
+        for field in fields(data, graph.start, graph.end):
+            if field.number == INPUT:
+                inputs.append(_tensor_info(data, field))
+            elif field.number == OUTPUT:
+                outputs.append(_tensor_info(data, field))
+            elif field.number == INITIALIZER:
+                weights.update(text(data, name) for name in fields_of(data, field, 8))
     if not outputs:
-        raise _MalformedError
+        raise MalformedError
     return GraphInfo(tuple(t for t in inputs if t.name not in weights), tuple(outputs))
 
 
-def _tensor_info(data: mmap.mmap, start: int, end: int) -> TensorInfo:
+def whole(data: mmap.mmap) -> Field:
+    """The file as the one message that it is."""
+    return Field(0, 0, 0, len(data))
+
+
+def _tensor_info(data: mmap.mmap, info: Field) -> TensorInfo:
     """ValueInfoProto: name = 1, type = 2 → tensor_type = 1 → elem_type = 1, shape = 2 → dim = 1 →
     dim_value = 1."""
     name, element, shape = "", 0, []
-    for number, at, stop in _fields(data, start, end):
-        if number == 1:
-            name = _text(data, at, stop)
-        elif number == 2:
-            for _, tensor_at, tensor_stop in _only(data, at, stop, 1):
-                for key, a, b in _fields(data, tensor_at, tensor_stop):
-                    if key == 1:
-                        element = _varint(data, a, b)[0]
-                    elif key == 2:
-                        shape = [_dimension(data, c, d) for _, c, d in _only(data, a, b, 1)]
+    for field in fields(data, info.start, info.end):
+        if field.number == 1:
+            name = text(data, field)
+        elif field.number == 2:
+            for tensor in fields_of(data, field, 1):
+                for part in fields(data, tensor.start, tensor.end):
+                    if part.number == 1:
+                        element = read_varint(data, part.start, part.end)[0]
+                    elif part.number == 2:
+                        shape = [_dimension(data, dimension) for dimension in fields_of(data, part, 1)]
     return TensorInfo(name, element, tuple(shape))
 
 
-def _dimension(data: mmap.mmap, start: int, end: int) -> int | None:
-    for _, at, stop in _only(data, start, end, 1):
-        return _varint(data, at, stop)[0]
+def _dimension(data: mmap.mmap, dimension: Field) -> int | None:
+    for value in fields_of(data, dimension, 1):
+        return read_varint(data, value.start, value.end)[0]
     return None
-
-
-def _only(data: mmap.mmap, start: int, end: int, number: int) -> Iterator[tuple[int, int, int]]:
-    return (entry for entry in _fields(data, start, end) if entry[0] == number)
-
-
-def _fields(data: mmap.mmap, start: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """Each field of a message: its number, and where its value starts and ends."""
-    at = start
-    while at < end:
-        key, at = _varint(data, at, end)
-        wire = key & 7
-        if wire == _VARINT:
-            _, stop = _varint(data, at, end)
-        elif wire == _BYTES:
-            length, at = _varint(data, at, end)
-            stop = at + length
-        elif wire in (_FIXED64, _FIXED32):
-            stop = at + (8 if wire == _FIXED64 else 4)
-        else:
-            raise _MalformedError
-        if stop > end:
-            raise _MalformedError
-        yield key >> 3, at, stop
-        at = stop
-
-
-def _varint(data: mmap.mmap, at: int, end: int) -> tuple[int, int]:
-    value = shift = 0
-    while at < end and shift < 70:
-        byte = data[at]
-        at += 1
-        value |= (byte & 127) << shift
-        if byte < 128:
-            return value, at
-        shift += 7
-    raise _MalformedError
-
-
-def _text(data: mmap.mmap, start: int, end: int) -> str:
-    return data[start:end].decode("utf-8")

@@ -18,21 +18,24 @@ from onnx import TensorProto, helper
 
 from geotagger import __version__
 from geotagger.errors import CheckpointError
+from geotagger.model.protobuf import head
 
 OPSET = 17
+RESERVED = ("data", "probabilities", "features", "points", "point_probabilities")
+"""What a pack's inputs and outputs are called."""
 _IR_VERSION = 8  # the one that came with opset 17
-_LARGEST_MESSAGE = (1 << 31) - 1  # of protocol buffers
+LARGEST_MESSAGE = (1 << 31) - 1  # of protocol buffers
 _GRAPH, _INITIALIZER, _RAW_DATA = 7, 5, 9
-_BYTES = 2
 _CHUNK = 1 << 22  # numbers converted at a time
 
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """A value in the graph; `shape` is that for one photo."""
+    """A value in the graph; `shape` is that for one photo, `element` its TensorProto.DataType."""
 
     name: str
     shape: tuple[int, ...]
+    element: int = TensorProto.FLOAT
 
 
 @dataclass
@@ -43,7 +46,9 @@ class Graph:
     weights: dict[str, NDArray[Any]] = field(default_factory=dict)
     input: Tensor | None = None
     outputs: list[Tensor] = field(default_factory=list)
-    _taken: set[str] = field(default_factory=lambda: {"data", "probabilities", "features", ""})
+    _taken: set[str] = field(
+        default_factory=lambda: {"data", "probabilities", "features", "points", "point_probabilities", ""}
+    )
 
     def emit(
         self, op: str, inputs: Sequence[str], shape: tuple[int, ...], name: str, **settings: Any
@@ -51,6 +56,10 @@ class Graph:
         name = self.free(name)
         self.nodes.append(helper.make_node(op, inputs, [name], name=name, **settings))
         return Tensor(name, shape)
+
+    def emit_pair(self, op: str, inputs: Sequence[str], outputs: tuple[str, str], **settings: Any) -> None:
+        """A node of two results, whose names are free."""
+        self.nodes.append(helper.make_node(op, inputs, outputs, name=outputs[0], **settings))
 
     def constant(self, name: str, values: NDArray[Any]) -> str:
         """A weight under a name of its own."""
@@ -69,7 +78,7 @@ class Graph:
 
     def name_output(self, tensor: Tensor, name: str) -> Tensor:
         """Makes `tensor` an output called `name` and gives it as it is called now."""
-        named = Tensor(name, tensor.shape)
+        named = Tensor(name, tensor.shape, tensor.element)
         self.outputs.append(named)
         if self.input is not None and tensor.name == self.input.name:
             self.nodes.append(helper.make_node("Identity", [tensor.name], [name], name=name))
@@ -88,8 +97,8 @@ def write_onnx(graph: Graph, path: Path) -> None:
     proto = helper.make_graph(
         graph.nodes,
         "network",
-        [_value_info(graph.input)],
-        [_value_info(tensor) for tensor in graph.outputs],
+        [value_info(graph.input)],
+        [value_info(tensor) for tensor in graph.outputs],
     )
     shell = helper.make_model_gen_version(
         onnx.GraphProto(),
@@ -100,30 +109,44 @@ def write_onnx(graph: Graph, path: Path) -> None:
     shell.ir_version = _IR_VERSION
     shell.ClearField("graph")
     body = proto.SerializeToString()
-    heads = [_tensor_head(name, array) for name, array in graph.weights.items()]
-    length = len(body) + sum(1 + len(_varint(len(head) + size)) + len(head) + size for head, size in heads)
-    if length > _LARGEST_MESSAGE:
+    length = len(body) + weights_length(graph)
+    if length > LARGEST_MESSAGE:
         raise CheckpointError(f"{path}: {length:,} bytes of weights are more than an ONNX file can hold")
     with path.open("wb") as file:
         file.write(shell.SerializeToString())
-        file.write(_key(_GRAPH) + _varint(length))
+        file.write(head(_GRAPH, length))
         file.write(body)
-        for (head, size), array in zip(heads, graph.weights.values(), strict=True):
-            file.write(_key(_INITIALIZER) + _varint(len(head) + size) + head)
-            _write_numbers(file, array)
+        write_weights(file, graph)
 
 
-def _value_info(tensor: Tensor) -> onnx.ValueInfoProto:
-    return helper.make_tensor_value_info(tensor.name, TensorProto.FLOAT, ["n", *tensor.shape])
+def weights_length(graph: Graph) -> int:
+    """How many bytes `write_weights` will write."""
+    length = 0
+    for name, array in graph.weights.items():
+        tensor, size = _tensor_head(name, array)
+        length += len(head(_INITIALIZER, len(tensor) + size)) + len(tensor) + size
+    return length
+
+
+def write_weights(file: io.BufferedIOBase, graph: Graph) -> None:
+    """The weights as fields of a GraphProto, each copied from its array straight into the file."""
+    for name, array in graph.weights.items():
+        tensor, size = _tensor_head(name, array)
+        file.write(head(_INITIALIZER, len(tensor) + size) + tensor)
+        _write_numbers(file, array)
+
+
+def value_info(tensor: Tensor) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(tensor.name, tensor.element, ["n", *tensor.shape])
 
 
 def _tensor_head(name: str, array: NDArray[Any]) -> tuple[bytes, int]:
     """A TensorProto up to its numbers, and how many bytes those take."""
     kind = _stored(array)
     code = TensorProto.INT64 if kind == np.int64 else TensorProto.FLOAT
-    head = TensorProto(dims=array.shape, data_type=code, name=name).SerializeToString()
     size = array.size * kind.itemsize
-    return head + _key(_RAW_DATA) + _varint(size), size
+    described = TensorProto(dims=array.shape, data_type=code, name=name).SerializeToString()
+    return described + head(_RAW_DATA, size), size
 
 
 def _write_numbers(file: io.BufferedIOBase, array: NDArray[Any]) -> None:
@@ -135,16 +158,3 @@ def _write_numbers(file: io.BufferedIOBase, array: NDArray[Any]) -> None:
 
 def _stored(array: NDArray[Any]) -> np.dtype[Any]:
     return np.dtype("<i8") if array.dtype == np.int64 else np.dtype("<f4")
-
-
-def _key(number: int) -> bytes:
-    return _varint(number << 3 | _BYTES)
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 127:
-        out.append(value & 127 | 128)
-        value >>= 7
-    out.append(value)
-    return bytes(out)

@@ -3,7 +3,9 @@
 Loads packs and checks them, finds installed ones by name, writes new ones so that a folder is
 either a whole pack or not there. model.onnx takes `data`, float32 (n, 3, S, S), and gives
 `probabilities`, float32 (n, classes), and, where the network has them, `features`, float32
-(n, d), what its last layer sees. Loading reads no weights, and no cells that have not changed
+(n, d), what its last layer sees. A network that compares an embedding with the places of gallery.csv also
+gives `points`, int64 (n, k), the likeliest rows, and `point_probabilities`, float32 (n, k); location.onnx
+then embeds any place. Loading reads no weights, and no cells that have not changed
 since they were checked: a run with nothing to do loads a pack each time. Knows nothing of runtimes.
 """
 
@@ -27,13 +29,16 @@ import platformdirs
 from geotagger.errors import ModelNotInstalledError, PackError, UsageError
 from geotagger.model.catalogue import read_catalogue
 from geotagger.model.manifest import FileRecord, Manifest, check_name, read_manifest, write_manifest
-from geotagger.model.onnx_graph import FLOAT, GraphInfo, TensorInfo, read_graph
+from geotagger.model.network_check import check_network
+from geotagger.model.onnx_graph import read_graph
 from geotagger.model.preprocessing import Preprocessing, table_of
 
 if TYPE_CHECKING:
     from geotagger.cells import CellTable
+    from geotagger.model.gallery import Gallery
 
 MANIFEST, NETWORK, CELLS = "pack.toml", "model.onnx", "cells.csv"
+GALLERY, ENCODER = "gallery.csv", "location.onnx"
 _HOW_TO_LOOK = "`geotagger models list` shows which there are"
 _UNFINISHED, _REPLACED = ".unfinished-", ".replaced-"
 _ABANDONED_AFTER_S = 3600.0  # no pack takes that long to write
@@ -54,6 +59,17 @@ class ModelPack:
     def cells(self) -> "CellTable":
         """Row i is class i. Read when first asked for; PackError where the list is not sound."""
         return _cells_of(self.folder, self.manifest)
+
+    @cached_property
+    def gallery(self) -> "Gallery | None":
+        """The places that the network compares with. Read when first asked for; None for a classifier."""
+        return _gallery_of(self.folder, self.manifest)
+
+    @property
+    def encoder_path(self) -> Path | None:
+        """The network that embeds any place."""
+        record = self.manifest.gallery
+        return self.folder / record.encoder if record and record.encoder else None
 
     @property
     def name(self) -> str:
@@ -86,12 +102,15 @@ class ModelPack:
     @cached_property
     def digest(self) -> str:
         """16 hexadecimal digits that change with the network, the cells, the preprocessing or
-        the temperature: estimates of equal digests are comparable. The network counts by the
-        checksum that pack.toml has of it; `verify_pack` holds that against the file."""
+        the temperature: estimates of equal digests are comparable. The network counts by its identity
+        where it has one, else by the checksum that pack.toml has of it; `verify_pack` holds that against
+        the file."""
         apart = {CELLS, *(variant.file for variant in self.manifest.variants)}
+        if identity := self.manifest.identity:
+            apart.add(NETWORK)
         files = sorted(self.manifest.files.items())
         parts = [
-            [record.sha256 for name, record in files if name not in apart],
+            [identity] * bool(identity) + [record.sha256 for name, record in files if name not in apart],
             self.cells_sha256,
             table_of(self.preprocessing),
             float(self.temperature),
@@ -137,12 +156,13 @@ def find_pack(name: str | os.PathLike[str]) -> ModelPack:
 def load_pack(folder: Path) -> ModelPack:
     """Reads and checks the pack in `folder`; PackError names the file and the lines at fault."""
     manifest = read_manifest(folder / MANIFEST)
-    for needed in (NETWORK, CELLS, *(variant.file for variant in manifest.variants)):
+    gallery = [GALLERY, *filter(None, [manifest.gallery.encoder])] if manifest.gallery else []
+    for needed in (NETWORK, CELLS, *gallery, *(variant.file for variant in manifest.variants)):
         if needed not in manifest.files:
             raise PackError(f"{folder / MANIFEST}: [files] lacks {needed}; import or pull the model again")
     for name, record in manifest.files.items():
         _check_size(folder / name, record, exact=name != CELLS)
-    _check_network(folder / NETWORK, read_graph(folder / NETWORK), manifest)
+    check_network(folder / NETWORK, manifest)
     pack = ModelPack(folder, manifest, _sha256_of(folder / CELLS))
     if pack.cells_sha256 != manifest.files[CELLS].sha256:
         _cells_of(folder, manifest)  # somebody has changed the list since it was checked
@@ -166,6 +186,20 @@ def _cells_of(folder: Path, manifest: Manifest) -> "CellTable":
     return cells
 
 
+def _gallery_of(folder: Path, manifest: Manifest) -> "Gallery | None":
+    from geotagger.model.gallery import read_gallery
+
+    if manifest.gallery is None:
+        return None
+    gallery = read_gallery(folder / GALLERY)
+    if len(gallery) != manifest.gallery.rows:
+        raise PackError(
+            f"{folder / MANIFEST}: gallery.rows is {manifest.gallery.rows:,}, but {GALLERY} has "
+            f"{len(gallery):,} places; import or pull the model again"
+        )
+    return gallery
+
+
 def verify_pack(pack: ModelPack) -> None:
     """Reads every file of the pack, compares its checksum and checks the cells; PackError for one
     that changed."""
@@ -175,6 +209,7 @@ def verify_pack(pack: ModelPack) -> None:
                 f"{pack.folder / name}: changed since the pack was written; import or pull the model again"
             )
     _cells_of(pack.folder, pack.manifest)
+    _gallery_of(pack.folder, pack.manifest)
 
 
 def write_pack(
@@ -183,12 +218,16 @@ def write_pack(
     cells: "CellTable",
     network: Path | Callable[[Path], object],
     *,
+    beside: Callable[[Path], object] | None = None,
+    check: Callable[[ModelPack], object] | None = None,
     replace: bool = False,
 ) -> ModelPack:
     """Writes a pack to `folder`, which is a whole pack afterwards or as it was before.
 
     network: an ONNX file to copy, or a function that writes one to the path it is given (and, if
-    it must, its weights into a file beside it). What the files tell (`files`, `classes`,
+    it must, its weights into a file beside it). beside: writes more files into the folder it is given.
+    check: looks at the pack before anybody sees it, and raises PackError.
+    What the files tell (`files`, `classes`,
     `suspect`, `features`, `created`) is filled in here. With `replace` a pack that is there
     makes way; anything else that is there never does.
     """
@@ -204,9 +243,15 @@ def write_pack(
     except OSError as error:
         raise PackError(f"{folder}: cannot be made ({error.strerror}); nothing was written") from None
     try:
+        if beside:
+            beside(unfinished)
         _fill(unfinished, manifest, cells, network)
         # the checks every later user makes, before anybody sees the pack
-        _cells_of(unfinished, load_pack(unfinished).manifest)
+        written = load_pack(unfinished)
+        _cells_of(unfinished, written.manifest)
+        _gallery_of(unfinished, written.manifest)
+        if check:
+            check(written)
         unfinished.chmod(0o755)
         _move_into_place(unfinished, folder)
     except OSError as error:
@@ -318,35 +363,6 @@ def _check_size(path: Path, record: FileRecord, *, exact: bool) -> None:
             f"{path}: has {size:,} bytes where pack.toml says {record.bytes:,}; "
             "import or pull the model again"
         )
-
-
-def _check_network(path: Path, graph: GraphInfo, manifest: Manifest) -> None:
-    edge = manifest.preprocessing.input_size
-    wanted = TensorInfo("data", FLOAT, (None, 3, edge, edge))
-    if graph.inputs != (wanted,):
-        raise PackError(
-            f"{path}: its input is {_told(graph.inputs)}, not float32 data (n, 3, {edge}, {edge})"
-        )
-    probabilities = graph.output("probabilities")
-    classes = manifest.classes
-    if probabilities != TensorInfo("probabilities", FLOAT, (None, classes)):
-        raise PackError(
-            f"{path}: there are {classes:,} cells, but the network gives {_told(graph.outputs)}; "
-            f"it must give float32 probabilities (n, {classes}), one for each cell"
-        )
-    features = graph.output("features")
-    if features is not None and (
-        features.element != FLOAT or len(features.shape) != 2 or not features.shape[1]
-    ):
-        raise PackError(f"{path}: its features are {_told((features,))}, not float32 (n, d)")
-
-
-def _told(tensors: tuple[TensorInfo, ...]) -> str:
-    return " and ".join(
-        f"{t.name} ({', '.join('n' if d is None else str(d) for d in t.shape)})"
-        + ("" if t.element == FLOAT else f" of ONNX type {t.element}")
-        for t in tensors
-    )
 
 
 def _record_of(path: Path) -> FileRecord:

@@ -107,3 +107,18 @@ def _is_positive(value: object) -> bool:
 def _require(holds: bool, message: str) -> None:
     if not holds:
         raise UsageError(message)
+
+
+LIKE = {
+    "rn101-5k500": Preprocessing(),
+    # torchvision's references for ImageNet
+    "imagenet": Preprocessing(scale=1.0, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),
+    # CLIP (Radford et al. 2021), clip/clip.py
+    "clip": Preprocessing(
+        scale=1.0,
+        mean=(0.48145466, 0.4578275, 0.40821073),
+        std=(0.26862954, 0.26130258, 0.27577711),
+        resampling="bicubic",
+    ),
+}
+"""What families of networks were trained on, by the name that `models import --pixels` takes."""

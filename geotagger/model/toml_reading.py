@@ -105,11 +105,18 @@ def _is_numbers(value: object) -> bool:
     )
 
 
+def _is_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(text, str) for text in value)
+
+
 _FIELD_KINDS: dict[Any, tuple[Callable[[object], bool], str]] = {
     int: (_is_whole, "a whole number"),
     int | None: (_is_whole, "a whole number"),
+    float: (lambda value: _is_numbers([value]), "a number"),
+    bool: (lambda value: isinstance(value, bool), "true or false"),
     str: (lambda value: isinstance(value, str), "a text"),
     str | None: (lambda value: isinstance(value, str), "a text"),
     tuple[float, ...]: (_is_numbers, "a list of numbers"),
+    tuple[str, ...]: (_is_texts, "a list of texts"),
     Mapping[str, Any]: (lambda value: isinstance(value, dict), "a table"),
 }

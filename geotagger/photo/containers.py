@@ -8,8 +8,11 @@ import os
 from dataclasses import dataclass, field
 
 from geotagger.photo import isobmff, jpeg, tiff
-from geotagger.photo.formats import NAMES, RAW_FORMATS, TIFF_FAMILY, tiff_kind
+from geotagger.photo.avchd import Avchd, read_avchd
+from geotagger.photo.formats import NAMES, PLAIN_FORMATS, RAW_FORMATS, TIFF_FAMILY, VIDEO_FORMATS, tiff_kind
+from geotagger.photo.plain_formats import read_plain_head
 from geotagger.photo.png import read_png_head
+from geotagger.photo.quicktime import QuickTime, read_quicktime
 from geotagger.photo.source import ByteSource
 from geotagger.photo.tags import NO_TAGS, Tags, joined, read_tags
 
@@ -22,10 +25,10 @@ _PIXEL_X, _PIXEL_Y = ("exif", 0xA002), ("exif", 0xA003)
 
 @dataclass(slots=True)
 class Container:
-    """`name` is the file's own. `orientation` is what turns the stored pixels upright, by the container where
-    it has a say (HEIF, AVIF), else by EXIF. `iptc` is an Image Resource Block or bare IIM datasets. `traits`
-    are facts that hint at a graphic: "palette", "bilevel", "alpha". `texts` are comments and PNG text chunks.
-    `jpeg_head`, `items` and `directories` keep what was parsed."""
+    """`orientation` is what turns the stored pixels upright, by the container where it has a say (HEIF,
+    AVIF), else by EXIF. `iptc` is an Image Resource Block or bare IIM datasets. `traits` are facts that hint
+    at a graphic: "palette", "bilevel", "alpha". `texts` are comments and PNG text chunks. `jpeg_head`,
+    `items`, `directories`, `video` and `avchd` keep what was parsed."""
 
     format: str
     width: int = 0
@@ -40,16 +43,32 @@ class Container:
     jpeg_head: jpeg.JpegHead | None = None
     items: isobmff.ItemTable | None = None
     directories: list[tiff.Directory] = field(default_factory=list)
-    name: str = ""
+    video: QuickTime | None = None
+    avchd: Avchd = field(default_factory=Avchd)
+    path: str = ""
+
+    @property
+    def name(self) -> str:
+        return os.path.basename(self.path)
+
+
+_LARGEST_EDGE = (1 << 31) - 1
+"""No format that we read holds a longer one."""
 
 
 def read_container(source: ByteSource, kind: str) -> Container:
     """Everything but the pixels. UnreadablePhotoError where not even the size can be told."""
     read = _READERS.get(kind, _read_tiff)
     container = read(source, kind)
-    container.name = os.path.basename(source.path)
-    if container.width <= 0 or container.height <= 0:
+    container.path = os.fspath(source.path)
+    if container.video is None and (container.width <= 0 or container.height <= 0):
         raise source.refusal(f"truncated or damaged {NAMES[container.format]}: no picture size found")
+    if container.width > _LARGEST_EDGE or container.height > _LARGEST_EDGE:
+        container.problems.append(f"a size of {container.width}×{container.height} pixels is not believed")
+        container.width, container.height = (
+            min(container.width, _LARGEST_EDGE),
+            min(container.height, _LARGEST_EDGE),
+        )
     if container.tags.problem:
         container.problems.append(container.tags.problem)
     return container
@@ -149,6 +168,30 @@ def _read_heif(source: ByteSource, kind: str) -> Container:
     )
 
 
+def _read_plain(source: ByteSource, kind: str) -> Container:
+    head = read_plain_head(source, kind)
+    tags = read_tags(head.exif) if head.exif else NO_TAGS
+    return Container(
+        kind,
+        head.width,
+        head.height,
+        _orientation_of(tags),
+        tags,
+        xmp=head.xmp,
+        iptc=head.iptc,
+        traits=head.traits,
+        problems=head.problems,
+    )
+
+
+def _read_video(source: ByteSource, kind: str) -> Container:
+    if kind == "mts":
+        return Container(kind, video=QuickTime(), avchd=read_avchd(source))
+    video = read_quicktime(source)
+    tags = read_tags(video.thumbnail_exif) if video.thumbnail_exif else NO_TAGS
+    return Container(kind, video.width, video.height, tags=tags, xmp=video.xmp, video=video)
+
+
 def _read_cr3(source: ByteSource, kind: str) -> Container:
     blocks = isobmff.read_canon(source)
     tags = joined(
@@ -233,4 +276,6 @@ _READERS = {
     "cr3": _read_cr3,
     "raf": _read_raf,
     **dict.fromkeys(TIFF_FAMILY, _read_tiff),
+    **dict.fromkeys(PLAIN_FORMATS, _read_plain),
+    **dict.fromkeys(VIDEO_FORMATS, _read_video),
 }

@@ -6,17 +6,23 @@ found out by whoever needs them. Every failure is UnreadablePhotoError or an ent
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 
+from geotagger.coordinates import UnreadableCoordinatesError
+from geotagger.errors import UnreadablePhotoError
 from geotagger.photo.containers import Container, read_container
 from geotagger.photo.formats import sniff
 from geotagger.photo.iptc import iptc_place
 from geotagger.photo.kind import why_not_a_photo
 from geotagger.photo.moment import capture_time, gps_moment
 from geotagger.photo.position import told_position
+from geotagger.photo.quicktime import QuickTime
 from geotagger.photo.source import ByteSource
 from geotagger.photo.tags import Tags
-from geotagger.photo.values import Facts, NamedPlace
+from geotagger.photo.values import CaptureTime, Facts, NamedPlace
+from geotagger.photo.video import VideoTime, makers, numbered_beside, video_fix, video_time
 from geotagger.photo.xmp import xmp_place
 
 _MAKE, _MODEL = ("image", 0x010F), ("image", 0x0110)
@@ -41,6 +47,8 @@ def container_of(source: ByteSource) -> Container:
 def facts_of(container: Container) -> Facts:
     """The facts that the container's tags amount to."""
     now = datetime.now(UTC).replace(tzinfo=None)
+    if container.video is not None:
+        return _facts_of_video(container, container.video, now)
     taken, time_problems = capture_time(container.tags, container.xmp, container.iptc, now)
     position = told_position(container.tags, container.xmp)
     return Facts(
@@ -59,9 +67,51 @@ def facts_of(container: Container) -> Facts:
     )
 
 
+def _facts_of_video(container: Container, video: QuickTime, now: datetime) -> Facts:
+    """By its own boxes first, then by its XMP and the EXIF of its thumbnail."""
+    told = told_position(container.tags, container.xmp)
+    fix, unreadable = told.fix, told.unreadable
+    try:
+        fix = video_fix(video, container.avchd) or fix
+    except UnreadableCoordinatesError as error:
+        unreadable = f"video: {error}"
+    taken, problems = capture_time(container.tags, container.xmp, None, now)
+    moment = VideoTime(taken or container.avchd.taken)
+    if moment.taken is None:
+        moment = video_time(video, container.path, fix is not None, _times_beside(container.path), now)
+    make, model = makers(video)
+    return Facts(
+        container.format,
+        container.width,
+        container.height,
+        taken=moment.taken,
+        gps_utc=moment.utc,
+        camera=_camera(container.tags) or camera_name(make, model),
+        fix=fix,
+        not_a_photo=why_not_a_photo(container),
+        problems=(*container.problems, *problems, *([moment.problem] if moment.problem else [])),
+        unreadable_position=unreadable if fix is None else None,
+        named=named_place(container.xmp, None),
+    )
+
+
+def _times_beside(path: str) -> Iterator[CaptureTime]:
+    """When photos of the same camera were taken, by their numbers."""
+    for photo in numbered_beside(path):
+        with suppress(UnreadablePhotoError):
+            taken = read_facts(photo).taken
+            if taken is not None:
+                yield taken
+
+
 def _camera(tags: Tags) -> str | None:
-    make, model = _words(tags.text(*_MAKE)), _words(tags.text(*_MODEL))
     serial = next((text for key in _SERIALS if (text := _words(tags.text(*key)))), "")
+    return camera_name(tags.text(*_MAKE), tags.text(*_MODEL), serial)
+
+
+def camera_name(make: str, model: str, serial: str = "") -> str | None:
+    """One name of maker, model and serial number; None when nothing is named."""
+    make, model = _words(make), _words(model)
     if not make and not model:
         return None
     brand = make.split(" ")[0].lower() if make else ""

@@ -11,6 +11,11 @@ RAW_FORMATS = frozenset({"dng", "cr2", "cr3", "nef", "arw", "raf", "orf", "rw2"}
 TIFF_FAMILY = frozenset({"tiff", "dng", "cr2", "nef", "arw", "orf", "rw2"})
 """Formats whose bytes are a TIFF from offset 0 on."""
 
+VIDEO_FORMATS = frozenset({"mp4", "mov", "3gp", "mts"})
+PLAIN_FORMATS = frozenset({"jxl", "jp2", "psd", "gif", "bmp"})
+NOT_LOOKED_AT = VIDEO_FORMATS | PLAIN_FORMATS
+"""Formats whose pictures no model sees: what they say of themselves counts, and they get sidecars."""
+
 NAMES = {
     "jpeg": "JPEG",
     "heic": "HEIC",
@@ -18,6 +23,10 @@ NAMES = {
     "png": "PNG",
     "webp": "WebP",
     "tiff": "TIFF",
+    "jxl": "JPEG XL",
+    "jp2": "JPEG 2000",
+    "mov": "QuickTime",
+    **{name: name.upper() for name in ("psd", "gif", "bmp", "mp4", "3gp", "mts")},
     **{raw: raw.upper() for raw in RAW_FORMATS},
 }
 
@@ -25,6 +34,19 @@ _HEIF_BRANDS = frozenset(
     {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1", b"mif2"}
 )
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
+
+_NO_VIDEO_BRANDS = (b"M4A", b"M4B", b"M4P", b"F4A", b"mif", b"msf", b"mia", b"he", b"av", b"jx", b"jp", b"cr")
+"""How brands of sound and pictures begin. New ones of videos are made every year, and listed nowhere here."""
+_MOVIE_BOXES = (b"moov", b"mdat", b"wide", b"pnot")
+"""With what old QuickTime files begin, which name no type."""
+_PLAIN = (
+    (b"\xff\x0a", "jxl"),
+    (b"\0\0\0\x0cJXL \r\n\x87\n", "jxl"),
+    (b"\0\0\0\x0cjP  \r\n\x87\n", "jp2"),
+    (b"\xff\x4f\xff\x51", "jp2"),
+    (b"8BPS", "psd"),
+    (b"GIF8", "gif"),
+)
 
 _MAKE, _NEW_SUBFILE_TYPE, _SUB_IFDS, _DNG_VERSION = 0x010F, 0x00FE, 0x014A, 0xC612
 
@@ -40,8 +62,15 @@ def sniff(head: bytes) -> str | None:
         return "webp"
     if head[4:8] == b"ftyp":
         return _brand(head)
+    if head[4:8] in _MOVIE_BOXES:
+        return "mov"
     if head[:15] == b"FUJIFILMCCD-RAW":
         return "raf"
+    plain = next((kind for start, kind in _PLAIN if head.startswith(start)), None)
+    if head[:2] == b"BM" and head[6:10] == b"\0\0\0\0":
+        return "bmp"
+    if plain is not None or _is_transport_stream(head):
+        return plain or "mts"
     if head[:4] in (b"IIRO", b"IIRS", b"MMOR"):
         return "orf"
     if head[:4] == b"IIU\x00":
@@ -74,7 +103,22 @@ def _brand(head: bytes) -> str | None:
         return "cr3"
     if major in _AVIF_BRANDS or (major in (b"mif1", b"msf1") and brands & _AVIF_BRANDS):
         return "avif"
-    return "heic" if major in _HEIF_BRANDS else None
+    if major in _HEIF_BRANDS:
+        return "heic"
+    if major[:2] in (b"3g", b"3G") or major in (b"mmp4", b"KDDI"):
+        return "3gp"
+    if major == b"qt  ":
+        return "mov"
+    is_avc = major == b"avc1"
+    return "mp4" if major and (is_avc or not major.startswith(_NO_VIDEO_BRANDS)) else None
+
+
+def _is_transport_stream(head: bytes) -> bool:
+    """MPEG-2 packets of 188 bytes, or of 192 with a time before each (AVCHD)."""
+    return any(
+        len(head) > at + 3 * size and all(head[at + n * size] == 0x47 for n in range(4))
+        for at, size in ((0, 188), (4, 192))
+    )
 
 
 def _tiff_kind(head: bytes) -> str:

@@ -40,14 +40,14 @@ def iptc_moment(block: bytes | None) -> CaptureTime | None:
 
 
 def iptc_place(block: bytes | None) -> NamedPlace:
-    """The names of the place; of the country's name and code the code."""
+    """The names of the place."""
     datasets = _datasets(block)
     encoding = "utf-8" if datasets.get(_CHARACTER_SET) == _UTF_8 else "latin-1"
 
     def text(key: tuple[int, int]) -> str:
         return datasets.get(key, b"").decode(encoding, "replace").strip(" \0")
 
-    return NamedPlace(text(_CITY), text(_REGION), text(_COUNTRY_CODE) or text(_COUNTRY))
+    return NamedPlace.of(text(_CITY), text(_REGION), text(_COUNTRY), text(_COUNTRY_CODE))
 
 
 def _datasets(block: bytes | None) -> Datasets:

@@ -103,7 +103,7 @@ class CanonBlocks:
 
 def read_items(source: ByteSource) -> ItemTable:
     """The `meta` box of a HEIF or AVIF file; an empty table where there is none to be read."""
-    for kind, start, length in _file_boxes(source):
+    for kind, start, length in file_boxes(source):
         if kind == b"meta":
             return _meta(source.read(start, min(length, _MAX_META)))
     return ItemTable()
@@ -135,7 +135,7 @@ def read_canon(source: ByteSource) -> CanonBlocks:
     """The metadata of a CR3 (layout: lclevy/canon_cr3)."""
     blocks: dict[bytes, bytes] = {}
     preview = (0, 0)
-    for kind, start, length in _file_boxes(source):
+    for kind, start, length in file_boxes(source):
         if kind == b"moov":
             moov = source.read(start, min(length, _MAX_META))
             for inner, at, size in _boxes(moov, 0, len(moov)):
@@ -150,11 +150,12 @@ def read_canon(source: ByteSource) -> CanonBlocks:
     return CanonBlocks(blocks.get(b"CMT1", b""), blocks.get(b"CMT2", b""), blocks.get(b"CMT4", b""), preview)
 
 
-def _file_boxes(source: ByteSource) -> Iterator[tuple[bytes, int, int]]:
-    """The boxes at the top of the file: kind, start of the payload, length of the payload."""
-    at = 0
+def file_boxes(source: ByteSource, at: int = 0, end: int | None = None) -> Iterator[tuple[bytes, int, int]]:
+    """The boxes between two places of the file, all of it unless told: kind, start of the payload, length of
+    the payload."""
+    end = source.size if end is None else min(end, source.size)
     for _ in range(_MAX_BOXES):
-        header = source.read(at, 16)
+        header = source.read(at, min(16, max(0, end - at)))
         if len(header) < 8:
             return
         length, kind = int.from_bytes(header[:4], "big"), header[4:8]
@@ -162,10 +163,10 @@ def _file_boxes(source: ByteSource) -> Iterator[tuple[bytes, int, int]]:
         if length == 1 and len(header) == 16:
             length, skip = int.from_bytes(header[8:16], "big"), 16
         elif length == 0:
-            length = source.size - at
+            length = end - at
         if length < skip:
             return
-        yield kind, at + skip, length - skip
+        yield kind, at + skip, min(length, end - at) - skip
         at += length
 
 

@@ -86,6 +86,9 @@ def why_not_a_photo(container: Container) -> str | None:
     tags = container.tags
     if container.format in RAW_FORMATS:
         return None
+    if container.video is not None:
+        is_recording = _SCREENSHOT_NAME.match(unicodedata.normalize("NFC", container.name))
+        return "screen recording: its name says so" if is_recording else None
     words = " ".join(
         (tags.text(*_SOFTWARE), tags.text(*_DESCRIPTION), tags.comment(*_USER_COMMENT), *container.texts)
     )

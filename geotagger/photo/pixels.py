@@ -10,7 +10,7 @@ import os
 from geotagger.photo.containers import Container
 from geotagger.photo.decode import Picture, decode
 from geotagger.photo.facts import container_of, facts_of
-from geotagger.photo.formats import RAW_FORMATS
+from geotagger.photo.formats import NAMES, NOT_LOOKED_AT, RAW_FORMATS
 from geotagger.photo.prepare import Pixels, Preprocessing, edge_needed, prepare
 from geotagger.photo.previews import Previews, find_preview, raw_preview
 from geotagger.photo.source import ByteSource
@@ -51,6 +51,8 @@ def read_pixels(
 def _pixels(
     source: ByteSource, container: Container, preprocessing: Preprocessing, previews: Previews
 ) -> Pixels:
+    if container.format in NOT_LOOKED_AT:
+        raise source.refusal(f"the picture of a {NAMES[container.format]} is not looked at")
     if container.format in RAW_FORMATS:
         preview: Picture | None = raw_preview(source, container, preprocessing)
     else:

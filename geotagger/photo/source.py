@@ -79,7 +79,7 @@ class ByteSource:
 
     def refusal(self, what: str) -> UnreadablePhotoError:
         """The error that says `what` is wrong with this file."""
-        return UnreadablePhotoError(f"{self.path}: {what}; left untouched")
+        return UnreadablePhotoError(self.path, what, "left untouched")
 
     def close(self) -> None:
         if self._fd >= 0:

@@ -40,6 +40,12 @@ class NamedPlace:
     region: str = ""
     country: str = ""
 
+    @classmethod
+    def of(cls, city: str, region: str, country: str, code: str) -> "NamedPlace":
+        """A code of two letters says which country it is in any language; one of three only where no name
+        does."""
+        return cls(city, region, code if len(code) == 2 else country or code)
+
     def __bool__(self) -> bool:
         return bool(self.city or self.region or self.country)
 

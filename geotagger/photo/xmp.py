@@ -10,7 +10,6 @@ taken. Sidecars are read elsewhere, and by another reader.
 import functools
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from xml.parsers import expat
@@ -73,16 +72,12 @@ def xmp_place(packet: bytes | None) -> NamedPlace:
     if packet is None:
         return NamedPlace()
     values = _values(packet)
-    created = NamedPlace(
-        *(values.get(f"{CREATED}Iptc4xmpExt:{name}", "") for name in ("City", "ProvinceState", "CountryCode"))
+    created = (
+        f"{CREATED}Iptc4xmpExt:{name}" for name in ("City", "ProvinceState", "CountryName", "CountryCode")
     )
-    if not created.country:
-        created = replace(created, country=values.get(f"{CREATED}Iptc4xmpExt:CountryName", ""))
-    return created or NamedPlace(
-        values.get("photoshop:City", ""),
-        values.get("photoshop:State", ""),
-        values.get("Iptc4xmpCore:CountryCode", "") or values.get("photoshop:Country", ""),
-    )
+    legacy = ("photoshop:City", "photoshop:State", "photoshop:Country", "Iptc4xmpCore:CountryCode")
+    of_created, of_legacy = ([values.get(name, "") for name in names] for names in (created, legacy))
+    return NamedPlace.of(*of_created) or NamedPlace.of(*of_legacy)
 
 
 def xmp_moment(text: str) -> CaptureTime | None:

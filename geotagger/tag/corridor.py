@@ -46,7 +46,8 @@ def tag(
     parse_devices(options.device)
     check_engine(options.engine)
     pack = choose_pack(options.model, listener.note)
-    told, tracks = _clocks(options), _tracks(options, listener)
+    told = _clocks(options)
+    tracks = _tracks(options, told, listener)
     paths = list(dict.fromkeys(_existing(path) for path in options.paths))
     tally, timed = Tally(), profile or Profile()
     with (
@@ -77,7 +78,9 @@ def tag(
                 )
                 _walk(stage)
             if told and not listener.stop.is_set():
-                _doubt_clocks(index, paths, told, listener)
+                _doubt_clocks(index, paths, told, tracks, listener)
+            if tracks and not listener.stop.is_set():
+                _name_unmet_tracks(index, paths, tracks, listener)
             ended = "interrupted" if listener.stop.is_set() else "done"
         finally:
             if network is not None:
@@ -89,7 +92,12 @@ def tag(
 def _walk(stage: Stage) -> None:
     """One archive root: brought up to date, then, where there is anything to do, placed."""
     listener, options = stage.listener, stage.options
-    if not options.dry_run:
+    if options.dry_run:
+        for cut_off in stage.index.runs.cut_off():
+            listener.note(
+                f"run {cut_off.id} was cut off, {cut_off.unsettled} photos to be settled by undo or tag"
+            )
+    else:
         _repair(stage)
     stage.told = _remembered(stage)
     if options.writing.sidecar_folder is not None:
@@ -101,6 +109,7 @@ def _walk(stage: Stage) -> None:
                 f"{folder}: sidecars of {stage.root.path} lay there; without it their photos are new"
             )
     same = _has_same_settings(stage)
+    others_chosen = _has_other_settings(stage)
     # until this run is through, whatever cuts it off must leave the next one something to do
     _forget_settled(stage)
     failures_before = stage.tally.failures
@@ -124,12 +133,13 @@ def _walk(stage: Stage) -> None:
         return
     if stage.given:
         stage.index.tracks.remember(stage.root.id, stage.given)
-    if same and not any(found.touched) and not options.again and not listener.every:
+    asked = options.again or options.reconsider or listener.every
+    if same and not any(found.touched) and not asked:
         stage.tally.unchanged(found.unchanged)
     else:
         from geotagger.tag.placing import place_photos
 
-        place_photos(stage, found, rethink=not same)
+        place_photos(stage, found, rethink=not same, others_chosen=others_chosen)
     if not listener.stop.is_set():
         stage.index.seal(stage.root)
         if stage.tally.failures == failures_before:
@@ -149,7 +159,7 @@ def _repair(stage: Stage) -> None:
 def _settings(stage: Stage) -> str:
     """What a second run must have in common with the last for it to have nothing to do."""
     chosen = asdict(stage.options)
-    for irrelevant in ("paths", "batch_size", "readers", "device", "wait", "dry_run"):
+    for irrelevant in ("paths", "batch_size", "readers", "device", "wait", "dry_run", "reconsider"):
         chosen.pop(irrelevant)
     chosen["clocks"] = dict(stage.told)  # those of earlier runs, too
     chosen["tracks"] = digests_in_force(stage.index, stage.root.id, stage.given)
@@ -161,6 +171,12 @@ def _has_same_settings(stage: Stage) -> bool:
     """Whether the last run over these places was complete and had these settings."""
     settled = stage.index.learned.get(stage.root.id, SETTLED) or {}
     return all(settled.get(place) == _settings(stage) for place in stage.below)
+
+
+def _has_other_settings(stage: Stage) -> bool:
+    """Whether the last run over one of these places was complete and had other settings."""
+    settled = stage.index.learned.get(stage.root.id, SETTLED) or {}
+    return any(settled.get(place, _settings(stage)) != _settings(stage) for place in stage.below)
 
 
 def _forget_settled(stage: Stage) -> None:
@@ -200,20 +216,39 @@ def _remembered(stage: Stage) -> dict[str, float]:
     return kept
 
 
-def _doubt_clocks(index: Index, paths: Sequence[str], told: Mapping[str, float], listener: Listener) -> None:
+def _doubt_clocks(
+    index: Index,
+    paths: Sequence[str],
+    told: Mapping[str, float],
+    tracks: "Sequence[Track]",
+    listener: Listener,
+) -> None:
     from geotagger.estimate.corrections import doubts
 
     cameras = [camera for root, _ in by_root(index, paths) for camera in index.photos.cameras(root.id)]
-    for line in doubts(told, cameras):
+    of_tracks = {track.name.casefold() for track in tracks}
+    for line in doubts([name for name in told if name.casefold() not in of_tracks], cameras):
         listener.note(line)
 
 
-def _tracks(options: TagOptions, listener: Listener) -> "Sequence[Track]":
+def _name_unmet_tracks(
+    index: Index, paths: Sequence[str], tracks: "Sequence[Track]", listener: Listener
+) -> None:
+    import numpy as np
+
+    from geotagger.tag.unmet import lines_on_unmet
+
+    photos = np.sort(np.concatenate([index.tracks.photo_times(root.id) for root, _ in by_root(index, paths)]))
+    for line in lines_on_unmet(tracks, photos):
+        listener.note(line)
+
+
+def _tracks(options: TagOptions, told: Mapping[str, float], listener: Listener) -> "Sequence[Track]":
     if not options.tracks:
         return ()
     from geotagger.tracks import load_tracks
 
-    return load_tracks(options.tracks, listener.note)
+    return load_tracks(options.tracks, listener.note, told)
 
 
 def _existing(path: str) -> str:

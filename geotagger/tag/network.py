@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from geotagger.errors import PhotoError, UnreadablePhotoError
 from geotagger.tag.options import TagOptions
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class Network:
     def __init__(self, pack: "ModelPack", options: TagOptions, note: Callable[[str], None]) -> None:
         self._pack, self._options, self._note = pack, options, note
         self.references: References | None = None
+        self._notes_told = 0
 
     @cached_property
     def _engine(self) -> "Engine":
@@ -76,9 +78,14 @@ class Network:
             engine=options.engine,
             variant=options.variant,
         )
-        for note in engine.notes:
-            self._note(note)
+        self._tell(engine)
         return engine
+
+    def _tell(self, engine: "Engine") -> None:
+        """The engine's notes that were not told yet: some come while it runs."""
+        for note in engine.notes[self._notes_told :]:
+            self._note(note)
+        self._notes_told = len(engine.notes)
 
     def batch_size(self) -> int:
         return self._engine.batch_size
@@ -89,7 +96,14 @@ class Network:
     def read(self, path: str) -> "Pixels":
         from geotagger.photo.pixels import read_pixels
 
-        return read_pixels(path, self._pack.preprocessing)
+        try:
+            return read_pixels(path, self._pack.preprocessing)
+        except PhotoError:
+            raise
+        except Exception as error:
+            # a mistake of ours on a file nobody foresaw costs that photo its pixels, not the run
+            why = f"it cannot be looked at ({type(error).__name__}: {error})"
+            raise UnreadablePhotoError(path, why, "left untouched") from error
 
     def say(self, batch: "Pixels") -> "list[Said]":
         """What is to be known of each photo of a batch, float32 (n, 3, S, S)."""
@@ -112,4 +126,5 @@ class Network:
 
     def close(self) -> None:
         if "_engine" in self.__dict__:
+            self._tell(self._engine)
             self._engine.close()

@@ -24,7 +24,8 @@ class TagOptions:
     `precision`: write so that this share lies inside its radius, by what `evaluate --calibrate`
     found; it stands in for `min_confidence`. `reference`: the owner's geotagged photos are looked
     at too, and what looks like them was perhaps taken there. `clocks`: "CAMERA=+1h03m". `again`:
-    photos that an older model placed are looked at once more. `all_images`: screenshots, scans
+    photos that an older model placed are looked at once more. `reconsider`: what is written and would not be
+    written today is moved or taken out. `all_images`: screenshots, scans
     and graphics too. `batch_size` and `readers` None: what suits the machine."""
 
     paths: tuple[str, ...]
@@ -46,6 +47,7 @@ class TagOptions:
     reference: bool = False
     writing: Writing = Writing()
     again: bool = False
+    reconsider: bool = False
     all_images: bool = False
     dry_run: bool = False
     exclude: tuple[str, ...] = ()

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-Status = Literal["written", "indexed", "kept", "skipped", "failed"]
-"""`written`: the position stands in the photo or its sidecar now. `indexed`: only the index has
-it. `kept`: what was there stays. `skipped`: left alone. `failed`: something went wrong with it."""
+Status = Literal["written", "restored", "indexed", "kept", "skipped", "failed"]
+"""`written`: the position stands in the photo or its sidecar now. `restored`: an estimate of ours was
+taken out of it. `indexed`: only the index has it. `kept`: what was there stays. `skipped`: left alone.
+`failed`: something went wrong with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ LINK, FOLDER, SPECIAL = "link", "folder", "special"
 """Groups of outcomes that are about no photo."""
 
 UNCHANGED = "unchanged since the last run"
+VANISHED = "the archive vanished; what was finished is kept, run again when it is back"
 COULD_NOT_WRITE = "could not be written"
 MAY_NOT_WRITE = "in a folder that may not be written"
 NOT_CARRIED_OVER = "of another owner, or with rights that a new file may not have"

@@ -89,7 +89,7 @@ def _place_in_root(
     jobs = [job for path in paths if (job := _job(index, run, root, path, placing, tell)) is not None]
     Writer(index, run.id, run.name, placing.writing, noticing, overwrite=placing.overwrite).write(jobs)
     # what could not be written must not stand in the index as if it were in the photo
-    index.estimates.withdraw(run.id, [job.photo_id for job in jobs if job.outcome.path in unwritten])
+    index.estimates.not_written(run.id, [job.photo_id for job in jobs if job.outcome.path in unwritten])
     index.learned.forget(root.id, SETTLED)
 
 

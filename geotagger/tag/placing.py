@@ -4,13 +4,17 @@ is written, a few outings at a time."""
 import time
 from collections.abc import Iterable, Iterator
 
-from geotagger.index.photos import Fixes, Known
+from geotagger.estimate.timeline import outings
+from geotagger.estimate.values import FixSeries
+from geotagger.index.photos import Known
+from geotagger.tag.correcting import jobs_of
 from geotagger.tag.network import Network, Said
-from geotagger.tag.outings import Context, Seen, grouped, settle_outing, wants_a_look
+from geotagger.tag.outings import Context, Seen, settle_outing, wants_a_look
 from geotagger.tag.overlap import Pixels, overlapped
 from geotagger.tag.prepared import prepare
 from geotagger.tag.references import gather_references
 from geotagger.tag.stage import Stage
+from geotagger.tag.standing import EvidenceToday, Standing, switched_off
 from geotagger.tag.survey import Survey
 from geotagger.tag.writing import Job, Writer
 
@@ -19,45 +23,84 @@ GROUP_SECONDS = 3.0
 """The index commits, and photos are written, after so many photos or so many seconds."""
 
 
-def place_photos(stage: Stage, found: Survey, *, rethink: bool) -> None:
-    """Takes all photos of the root through the network, the estimate and the writer."""
+def place_photos(stage: Stage, found: Survey, *, rethink: bool, others_chosen: bool) -> None:
+    """Takes all photos of the root through the network, the estimate and the writer. `others_chosen`: the
+    settings are others than those of the last run."""
     if stage.options.reference and stage.network is not None:
         stage.network.references = gather_references(stage, stage.network)
-    fixes = stage.index.photos.fixes(stage.root.id)
+    # those of photos that are gone speak for what is written; they place nothing new
+    ever = stage.index.photos.fixes(stage.root.id, gone=True)
+    fixes = ever.without(stage.index.photos.missing(stage.root.id))
     with stage.profile.timed("learning how it moves"):
-        context = _context(stage, found, fixes, rethink)
+        context = _context(stage, found, fixes, rethink, _standing(stage, ever, others_chosen))
     writer = Writer(stage.index, stage.run.id, stage.run.name, stage.options.writing, stage.report)
     stage.listener.phase("Placing", found.unchanged + found.changed)
-    for outings in _in_groups(grouped(_seen(stage, context))):
+    for group in _in_groups(outings(_seen(stage, context), lambda one: one[0].utc)):
         jobs: list[Job] = []
         with stage.profile.timed("estimating and recording"), stage.index.batch():
-            for outing in outings:
+            for outing in group:
                 jobs += settle_outing(context, outing)
         with stage.profile.timed("writing"):
             writer.write(jobs)
-        settled = (known for outing in outings for known, _ in outing if stage.in_scope(known.path))
+        settled = (known for outing in group for known, _ in outing if stage.in_scope(known.path))
         stage.listener.advance(sum(1 for _ in settled))
+    if not stage.listener.stop.is_set():
+        _correct(stage, context, writer)
 
 
-def _context(stage: Stage, found: Survey, fixes: Fixes, rethink: bool) -> Context:
-    prepared = prepare(stage.index, stage.root.id, fixes, stage.options)
+def _correct(stage: Stage, context: Context, writer: Writer) -> None:
+    """What is written and does not hold, now that all of the archive was weighed."""
+    with stage.profile.timed("writing"):
+        writer.write(
+            jobs_of(
+                list(context.standing.corrections.values()),
+                stage.index,
+                stage.index.photos.count(stage.root.id),
+                stage.options,
+                context.model,
+                stage.report,
+            )
+        )
+    if doubted := stage.index.estimates.doubted(stage.root.id):
+        estimates = f"{doubted} written estimate" + ("" if doubted == 1 else "s")
+        stage.listener.note(
+            f"{stage.root.path}: {estimates} would not be written today; `geotagger tag --reconsider`"
+            " moves or withdraws them"
+        )
+
+
+def _standing(stage: Stage, fixes: FixSeries, others_chosen: bool) -> Standing:
+    return Standing(
+        stage.index,
+        EvidenceToday(
+            fixes,
+            stage.tracks,
+            stage.told,
+            None if stage.pack is None else stage.pack.digest,
+            switched_off(stage.options),
+        ),
+        stage.options.reconsider,
+        stage.options.reconsider or others_chosen,
+    )
+
+
+def _context(stage: Stage, found: Survey, fixes: FixSeries, rethink: bool, standing: Standing) -> Context:
+    table = None if stage.pack is None else stage.pack.cells
+    prepared = prepare(stage.index, stage.root.id, fixes, stage.options, stage.tracks, table)
     return Context(
         index=stage.index,
         run_id=stage.run.id,
         options=stage.options,
         survey=found,
-        movement=prepared.movement,
-        fixes=fixes,
+        evidence=prepared.evidence,
         report=stage.report,
         in_scope=stage.in_scope,
         root_path=stage.root.path,
-        tracks=stage.tracks,
         min_confidence=prepared.min_confidence,
         rethink=rethink,
-        table=None if stage.pack is None else stage.pack.cells,
+        standing=standing,
         model_id=stage.model_id,
         model=None if stage.pack is None else stage.pack.name,
-        estimating=prepared.estimating,
     )
 
 
@@ -93,10 +136,10 @@ def _say(stage: Stage, network: Network, batch: Pixels) -> list[Said]:
         return network.say(batch)
 
 
-def _in_groups(outings: Iterable[list[Seen]]) -> Iterator[list[list[Seen]]]:
+def _in_groups(cut: Iterable[list[Seen]]) -> Iterator[list[list[Seen]]]:
     group: list[list[Seen]] = []
     photos, begun = 0, time.monotonic()
-    for outing in outings:
+    for outing in cut:
         group.append(outing)
         photos += len(outing)
         if photos >= GROUP_PHOTOS or time.monotonic() - begun >= GROUP_SECONDS:

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 import xxhash
 
 from geotagger import __version__
+from geotagger.cells import CellTable
 from geotagger.estimate.calibration import Calibration, least_confidence
-from geotagger.estimate.movement import Movement, learn_movement
+from geotagger.estimate.movement import Movement
 from geotagger.estimate.outing import Options
+from geotagger.estimate.timeline import Evidence, learned_from
+from geotagger.estimate.tracks import Tracks
+from geotagger.estimate.values import FixSeries
 from geotagger.index import Index
 from geotagger.index.learned import CALIBRATION, MOVEMENT
-from geotagger.index.photos import Fixes
 from geotagger.tag.options import TagOptions
 
 
@@ -19,12 +22,20 @@ from geotagger.tag.options import TagOptions
 class Prepared:
     """`min_confidence`: below it nothing is written."""
 
-    movement: Movement
-    estimating: Options
+    evidence: Evidence
     min_confidence: float
 
 
-def prepare(index: Index, root_id: int, fixes: Fixes, options: TagOptions, *, keep: bool = True) -> Prepared:
+def prepare(
+    index: Index,
+    root_id: int,
+    fixes: FixSeries,
+    options: TagOptions,
+    tracks: Tracks,
+    table: CellTable | None,
+    *,
+    keep: bool = True,
+) -> Prepared:
     """With `keep` what had to be learned is remembered."""
     stored = index.learned.get(root_id, CALIBRATION)
     calibration = Calibration.from_dict(stored) if stored else None
@@ -32,32 +43,31 @@ def prepare(index: Index, root_id: int, fixes: Fixes, options: TagOptions, *, ke
     min_confidence = options.min_confidence
     if options.precision is not None:
         min_confidence = least_confidence(options.precision, calibration)
-    estimating = Options(
+    if calibration is not None:
+        movement = calibration.applied_to(movement)
+    return Prepared(
+        Evidence(fixes, movement, tracks, table, estimating(options, min_confidence)), min_confidence
+    )
+
+
+def estimating(options: TagOptions, min_confidence: float) -> Options:
+    """What the estimate room is asked for."""
+    return Options(
         within_km=options.within_km,
         certainty=max(options.certainty, min(min_confidence, 0.99)),
         habits=options.habits,
         time_zone=options.time_zone,
         sequence=options.sequence,
     )
-    return Prepared(
-        movement if calibration is None else calibration.applied_to(movement), estimating, min_confidence
-    )
 
 
-def _movement(index: Index, root_id: int, fixes: Fixes, keep: bool) -> Movement:
+def _movement(index: Index, root_id: int, fixes: FixSeries, keep: bool) -> Movement:
     """How the archive moves: learned anew when its fixes have changed, remembered otherwise."""
-    teachers = (fixes.utc, fixes.latitude, fixes.longitude, fixes.camera, fixes.utc_offset_s)
-    taught_by = xxhash.xxh3_64_hexdigest(b"".join(array.tobytes() for array in teachers))
+    taught_by = xxhash.xxh3_64_hexdigest(b"".join(array.tobytes() for array in fixes.teachers))
     kept = index.learned.get(root_id, MOVEMENT) or {}
     if kept.get("taught_by") == [__version__, taught_by]:
         return Movement.from_dict(kept["movement"])
-    movement = learn_movement(
-        fixes.utc,
-        fixes.latitude,
-        fixes.longitude,
-        [fixes.cameras[int(n)] or None for n in fixes.camera],
-        fixes.utc_offset_s,
-    )
+    movement = learned_from(fixes)
     if keep:
         told = {"taught_by": [__version__, taught_by], "movement": movement.to_dict()}
         index.learned.put(root_id, MOVEMENT, told)

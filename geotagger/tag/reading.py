@@ -8,32 +8,37 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Self
 
-from geotagger.archive import fingerprint
+from geotagger.archive import FileEntry, fingerprint
 from geotagger.cells import leaf_ids, tokens
 from geotagger.errors import ArchiveError, PhotoError, UnreadablePhotoError
-from geotagger.estimate.values import Estimate
+from geotagger.estimate.timeline import own_place
+from geotagger.estimate.values import GPS_ERROR_KM, Estimate
 from geotagger.index import Index
 from geotagger.index.compare import Change
 from geotagger.index.estimates import Placed, Written
 from geotagger.index.photos import Record
 from geotagger.index.roots import Root
 from geotagger.marks import Mark
-from geotagger.metadata import FoundPosition, sidecar_positions, unreadable_sidecar_position
+from geotagger.metadata import (
+    FoundPosition,
+    sidecar_names,
+    sidecar_positions,
+    takeout_record,
+    unreadable_sidecar_position,
+)
 from geotagger.photo.facts import read_facts
-from geotagger.photo.values import Facts, GpsFix
-from geotagger.tag.outcome import Outcome, Report
-from geotagger.tag.survey import VANISHED
-
-GPS_ERROR_KM = 0.01
-"""What a fix without a stated error is taken for: a phone under open sky."""
+from geotagger.photo.values import Facts, GpsFix, NamedPlace
+from geotagger.tag.outcome import VANISHED, Outcome, Report
 
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """One changed file, read. `fix` is the position that stands in its metadata, with its rung."""
+    """One changed file, read. `fix` is the position that stands in its metadata, with its rung; `failure` why
+    it could not be read."""
 
     record: Record
     fix: tuple[Estimate, Written] | None
+    failure: PhotoError | None = None
 
 
 class Reader:
@@ -64,18 +69,45 @@ def _look(change: Change, sidecar_folders: Sequence[str]) -> tuple[Change, _Look
     """Never raises: what cannot be read becomes a record of why."""
     entry = change.entry
     try:
-        facts = read_facts(entry.path)
-        beside = sidecar_positions(entry.path, sidecar_folders)
-        if facts.fix is None and facts.unreadable_position is None and not beside:
-            unreadable = unreadable_sidecar_position(entry.path, sidecar_folders)
-            facts = replace(facts, unreadable_position=unreadable)
+        facts, beside = read_with_sidecars(entry.path, sidecar_folders)
         record = Record(entry, facts, fingerprint=fingerprint(entry.path))
+        fix = position_of(facts, beside)
     except PhotoError as error:
-        return change, _Look(Record(entry, error=str(error)), None)
+        return change, _failed(entry, error)
     except OSError as error:
-        reason = f"{entry.path}: cannot be read ({error.strerror})"
-        return change, _Look(Record(entry, error=reason), None)
-    return change, _Look(record, _fix_of(facts, beside))
+        return change, _failed(entry, UnreadablePhotoError(entry.path, f"cannot be read ({error.strerror})"))
+    except Exception as error:
+        # a mistake of ours on a file nobody foresaw costs that photo its place, not the run
+        why = f"cannot be read ({type(error).__name__}: {error})"
+        return change, _failed(entry, UnreadablePhotoError(entry.path, why, "left untouched"))
+    return change, _Look(record, fix)
+
+
+def _failed(entry: FileEntry, failure: PhotoError) -> _Look:
+    return _Look(Record(entry, error=str(failure)), None, failure)
+
+
+def read_with_sidecars(path: str, sidecar_folders: Sequence[str]) -> tuple[Facts, list[FoundPosition]]:
+    """The facts of a photo, with what only its sidecars tell, and the positions that they hold. Raises
+    PhotoError."""
+    facts = read_facts(path)
+    beside = sidecar_positions(path, sidecar_folders)
+    if facts.fix is None and facts.unreadable_position is None and not beside:
+        unreadable = unreadable_sidecar_position(path, sidecar_folders)
+        facts = replace(facts, unreadable_position=unreadable)
+    if any(place.mark is not None for place in (facts.fix, *beside) if place is not None):
+        facts = replace(facts, named=NamedPlace())  # they may be what we called our own estimate
+    elif not facts.named:
+        facts = replace(facts, named=sidecar_names(path, sidecar_folders))
+    if facts.taken is None and facts.gps_utc is None and (taken := takeout_record(path).taken) is not None:
+        problems = (*facts.problems, "no capture time; that of Google Takeout stands for it")
+        facts = replace(facts, gps_utc=taken, problems=problems)
+    return facts, beside
+
+
+def position_in(path: str, sidecar_folders: Sequence[str]) -> tuple[Estimate, Written] | None:
+    """The position that stands in a photo or its sidecars. Raises PhotoError."""
+    return position_of(read_facts(path), sidecar_positions(path, sidecar_folders))
 
 
 def is_lasting(path: str) -> bool:
@@ -92,8 +124,8 @@ def is_lasting(path: str) -> bool:
 def take_in(index: Index, root: Root, change: Change, sidecar_folders: Sequence[str]) -> int:
     """Reads one file and records it; its number. PhotoError when it cannot be read."""
     look = _look(change, sidecar_folders)
-    if look[1].record.error is not None:
-        raise UnreadablePhotoError(look[1].record.error)
+    if look[1].failure is not None:
+        raise look[1].failure
     return _record(index, root, [look])[0]
 
 
@@ -143,15 +175,14 @@ def _report_unreadable(root: Root, looks: Sequence[tuple[Change, _Look]], report
             report(Outcome(look.record.entry.path, "failed", look.record.error, "could not be read"))
 
 
-def _fix_of(facts: Facts, beside: Sequence[FoundPosition]) -> tuple[Estimate, Written] | None:
+def position_of(facts: Facts, beside: Sequence[FoundPosition]) -> tuple[Estimate, Written] | None:
     """The best position that the file and its sidecars hold: a camera's before a sidecar's before
     an estimate of ours, and the owner's word before all."""
     held: list[tuple[Estimate, Written]] = []
     if facts.fix is not None:
         held.append(_from_exif(facts.fix))
     held += [_from_sidecar(found) for found in beside]
-    order = {"manual": 3, "camera": 2, "sidecar": 1}
-    return max(held, key=lambda one: order.get(one[0].rung, 0), default=None)
+    return own_place(held, lambda one: one[0].rung)
 
 
 def _from_exif(fix: GpsFix) -> tuple[Estimate, Written]:
@@ -164,7 +195,8 @@ def _from_exif(fix: GpsFix) -> tuple[Estimate, Written]:
 def _from_sidecar(found: FoundPosition) -> tuple[Estimate, Written]:
     if found.mark is not None:
         return _from_mark(found.latitude, found.longitude, found.mark), "sidecar"
-    return known_place(found.latitude, found.longitude, "sidecar", GPS_ERROR_KM), "camera"
+    radius_km = GPS_ERROR_KM if found.error_km is None else found.error_km
+    return known_place(found.latitude, found.longitude, "sidecar", radius_km), "camera"
 
 
 def _from_mark(latitude: float, longitude: float, mark: Mark) -> Estimate:

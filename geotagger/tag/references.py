@@ -10,6 +10,7 @@ from geotagger.errors import PhotoError
 from geotagger.estimate.reference import FEWEST_REFERENCES, References, references
 from geotagger.estimate.values import OWN_FIXES
 from geotagger.index.photos import Known
+from geotagger.photo.formats import NOT_LOOKED_AT
 from geotagger.tag.network import Network
 from geotagger.tag.overlap import overlapped
 from geotagger.tag.stage import Stage
@@ -46,7 +47,9 @@ def gather_references(stage: Stage, network: Network) -> References | None:
 
 
 def _is_reference(known: Known) -> bool:
-    return known.rung in OWN_FIXES and known.facts is not None and not known.facts.not_a_photo
+    if known.facts is None or known.facts.not_a_photo or known.facts.format in NOT_LOOKED_AT:
+        return False
+    return known.rung in OWN_FIXES
 
 
 def _name(known: Known) -> int:

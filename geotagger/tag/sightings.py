@@ -9,48 +9,60 @@ from geotagger.archive import walk
 from geotagger.errors import PhotoError
 from geotagger.estimate.clock import Clocked
 from geotagger.estimate.evaluation import Sighting
-from geotagger.metadata import sidecar_positions
-from geotagger.photo.facts import read_facts
+from geotagger.estimate.names import areas_of
+from geotagger.estimate.timeline import stated_error_km
+from geotagger.estimate.values import OWN_FIXES, Fix
+from geotagger.index.photos import VAGUE_KM
+from geotagger.metadata import FoundPosition
+from geotagger.photo.values import Facts
 from geotagger.tag.options import TagOptions
+from geotagger.tag.reading import position_of, read_with_sidecars
 
 if TYPE_CHECKING:
     from geotagger.model.pack import ModelPack
 
-_GPS_ERROR_KM = 0.01
-
 
 def read_sightings(
-    paths: Sequence[str], pack: "ModelPack | None", note: Callable[[str], None], *, features: bool = False
+    paths: Sequence[str],
+    pack: "ModelPack | None",
+    note: Callable[[str], None],
+    *,
+    features: bool = False,
+    sidecar_folders: Sequence[str] = (),
 ) -> list[Sighting]:
     """Every photo below the paths. Its place is the camera's, a sidecar's or the owner's, never an
     estimate. With `features` what the network's last layer sees is kept, too."""
-    found = []
-    for entry in walk(paths, problem=lambda path, message: note(f"{path}: {message}")):
+    sightings = []
+    for entry in walk(paths, problem=lambda left: note(str(left))):
         try:
-            facts = read_facts(entry.path)
-            beside = [p for p in sidecar_positions(entry.path) if not (p.mark and p.mark.is_estimate)]
+            sightings.append(_sighting(entry.path, *read_with_sidecars(entry.path, sidecar_folders)))
         except PhotoError as error:
             note(str(error))
-            continue
-        if facts.not_a_photo:
-            continue
-        place: tuple[float | None, float | None] = (None, None)
-        error_km = _GPS_ERROR_KM
-        if facts.fix is not None and not (facts.fix.mark and facts.fix.mark.is_estimate):
-            place = facts.fix.latitude, facts.fix.longitude
-            if facts.fix.error_m is not None:
-                error_km = facts.fix.error_m / 1000
-        elif beside:
-            place = beside[0].latitude, beside[0].longitude
-        clocked = Clocked(
-            None if facts.taken is None else facts.taken.local,
-            None if facts.taken is None else facts.taken.offset,
-            facts.gps_utc,
-            facts.camera,
-            *place,
-        )
-        found.append(Sighting(entry.path, clocked, error_km))
-    return found if pack is None else _looked_at(found, pack, note, features)
+    return sightings if pack is None else _looked_at(sightings, pack, note, features)
+
+
+def _sighting(path: str, facts: Facts, beside: Sequence[FoundPosition]) -> Sighting:
+    """As `tag` records it, with the same one of several positions."""
+    position = position_of(facts, beside)
+    estimate = None if position is None else position[0]
+    place = None
+    if estimate is not None and estimate.rung in OWN_FIXES:
+        error_km = stated_error_km(estimate.radius_km)
+        place = Fix(estimate.latitude, estimate.longitude, error_km, estimate.rung)
+    wrote = facts.fix is not None and not (facts.fix.mark and facts.fix.mark.is_estimate)
+    clocked = Clocked(
+        None if facts.taken is None else facts.taken.local,
+        None if facts.taken is None else facts.taken.offset,
+        facts.gps_utc,
+        facts.camera,
+        facts.fix.latitude if wrote and facts.fix else None,
+        facts.fix.longitude if wrote and facts.fix else None,
+    )
+    named = areas_of(facts.named.city, facts.named.region, facts.named.country) if facts.named else ()
+    is_truth = place is None or place.rung != "sidecar" or place.error_km < VAGUE_KM
+    return Sighting(
+        path, clocked, place=place, named=named, is_truth=is_truth, is_photograph=not facts.not_a_photo
+    )
 
 
 def _looked_at(

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from geotagger.archive import Folder, count_photos, folders, is_photo_name, mirrored
+from geotagger.archive import Folder, PassedOver, count_photos, folders, is_photo_name, mirrored
 from geotagger.index import Index
 from geotagger.index.roots import Root
 from geotagger.tag.chunks import chunks
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 CHUNK = 256
 """Photos whose facts are read, and recorded in one transaction, at a time."""
-
-VANISHED = "the archive vanished; what was finished is kept, run again when it is back"
 
 
 @dataclass
@@ -80,15 +78,15 @@ def survey(
     removed on the way, unless `read_only`. Times are resolved when anything
     is new, and with `resolve_all`: the last run may have been cut off before it did."""
 
-    def problem(path: str, message: str) -> None:
-        if message.startswith("a link"):
-            watcher.report(Outcome(path, "skipped", message, LINK, is_photo=False))
-        elif message.startswith("neither a file"):
-            watcher.report(Outcome(path, "skipped", message, SPECIAL, is_photo=False))
-        elif is_photo_name(os.path.basename(path)):
-            watcher.report(Outcome(path, "failed", message, "could not be read"))
+    def problem(left: PassedOver) -> None:
+        if left.kind == "link":
+            watcher.report(Outcome(left.path, "skipped", left.reason, LINK, is_photo=False))
+        elif left.kind == "special":
+            watcher.report(Outcome(left.path, "skipped", left.reason, SPECIAL, is_photo=False))
+        elif is_photo_name(os.path.basename(left.path)):
+            watcher.report(Outcome(left.path, "failed", left.reason, "could not be read"))
         else:
-            watcher.report(Outcome(path, "failed", message, FOLDER, is_photo=False))
+            watcher.report(Outcome(left.path, "failed", left.reason, FOLDER, is_photo=False))
 
     listing = folders(paths, exclude=exclude, sidecar_folders=sidecar_folders, problem=problem)
     comparison = index.compare(

@@ -1,5 +1,6 @@
 """The way back: `geotagger undo` and `geotagger forget`."""
 
+import itertools
 import os
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
@@ -8,8 +9,8 @@ from functools import partial
 from pathlib import Path
 
 from geotagger import metadata
-from geotagger.archive import file_entry, is_at_or_below, lock, mirrored, sidecar_files, walk
-from geotagger.errors import UsageError, WriteError
+from geotagger.archive import PassedOver, file_entry, is_at_or_below, lock, mirrored, sidecar_files, walk
+from geotagger.errors import ArchiveBusyError, ArchiveError, UsageError, WriteError
 from geotagger.estimate.values import OWN_FIXES, RUNGS
 from geotagger.index import Index, index_exists, open_index
 from geotagger.index.journal import Entry
@@ -20,7 +21,40 @@ from geotagger.index.store import Mode
 from geotagger.metadata import Edit, restore, settle, sweep_temporaries, sync_folders
 from geotagger.tag.chunks import chunks
 from geotagger.tag.outcome import COULD_NOT_WRITE, Outcome, Report, Tally
-from geotagger.tag.writing import GROUP, keep_as_unchanged, repair, target_now
+from geotagger.tag.writing import GROUP, edit_of, is_away, keep_as_unchanged, repair, target_now
+
+
+def settle_cut_off(index: Index, report: Report, *, wait: bool = False) -> list[str]:
+    """Finds out what runs that were cut off have written, so that it can be undone; the lines that say
+    which archives were looked at, and which could not be. Writes nothing but the index, and removes
+    half-made files."""
+    lines = []
+    waiting = {_archive_of(index, entry.path) for entry in index.journal.pending()}
+    crashed = {_archive_of(index, entry.path) for run in index.runs.cut_off()
+               for entry in index.journal.pending_of(run.id)}  # fmt: skip
+    for place in sorted(waiting):
+        if is_away(index, os.path.join(place, "photo")):
+            lines.append(
+                f"{place}: not there now; what a run that was cut off did there is settled when it is"
+            )
+            continue
+        try:
+            with lock(place, wait=wait):
+                settled = repair(index, [place], report)
+                for folder in index.photos.folders(place):
+                    sweep_temporaries(folder)
+        except ArchiveBusyError:
+            if place in crashed:
+                raise
+            continue  # a run that goes on knows what it is about to do
+        if settled:
+            lines.append(f"{place}: an earlier run was cut off; {settled} photos were checked")
+    return lines
+
+
+def _archive_of(index: Index, path: str) -> str:
+    holding = [root.path for root in index.roots.all() if is_at_or_below(path, [root.path])]
+    return max(holding, key=len, default=os.path.dirname(path))
 
 
 def run_to_undo(index: Index, named: str | None) -> Run:
@@ -28,6 +62,9 @@ def run_to_undo(index: Index, named: str | None) -> Run:
     if named is not None:
         return index.runs.find(named)
     latest = index.runs.latest_undoable()
+    cut_off = next(iter(index.runs.cut_off()), None)
+    if cut_off is not None and (latest is None or latest.id < cut_off.id):
+        return cut_off
     if latest is None:
         raise UsageError("there is nothing to undo: no photo holds what a run wrote")
     return latest
@@ -45,7 +82,10 @@ def undo(index: Index, run: Run, only: Sequence[str], report: Report, *, wait: b
     folders = sorted({os.path.dirname(entry.path) for entry in index.journal.done_by(run.id, wanted)})
     if not folders:
         return tally
-    with lock(_outermost(folders), wait=wait):
+    there = [folder for folder in folders if os.path.isdir(folder)]
+    if not there:
+        raise ArchiveError(f"{folders[0]}: it is not there now, nothing was changed; is its disk mounted?")
+    with lock(_outermost(there), wait=wait):
         repair(index, folders, tell)
         for folder in folders:
             for place in (folder, *(mirrored(one, folder) for one in index.learned.sidecar_folders(folder))):
@@ -72,7 +112,10 @@ def foresee_undo(index: Index, run: Run, only: Sequence[str], report: Report) ->
     """What `undo` would do; nothing is changed, not even the index."""
     tally = Tally()
     outcomes: dict[str, Outcome] = {}
-    for entry in index.journal.done_by(run.id, [os.path.realpath(path) for path in only]):
+    wanted = [os.path.realpath(path) for path in only]
+    unsettled = index.journal.pending_of(run.id) if run.unsettled else []
+    asked_for = [entry for entry in unsettled if not wanted or is_at_or_below(entry.path, wanted)]
+    for entry in itertools.chain(asked_for, index.journal.done_by(run.id, wanted)):
         outcome = _foreseen(entry)
         if outcome.status != "skipped" or entry.path not in outcomes:
             outcomes[entry.path] = outcome
@@ -85,8 +128,8 @@ def foresee_undo(index: Index, run: Run, only: Sequence[str], report: Report) ->
 def _foreseen(entry: Entry) -> Outcome:
     if entry.covered:
         return Outcome(entry.path, "kept", _COVERED)
-    edit = Edit.from_json(entry.edit.decode())
     try:
+        edit = edit_of(entry)
         state = settle(edit, target_now(edit, entry.path), photo=entry.path)
     except WriteError as error:
         return Outcome(entry.path, "failed", str(error), COULD_NOT_WRITE)
@@ -129,8 +172,8 @@ def _put_back(entry: Entry, touched: list[str]) -> Outcome:
     """Undoes one edit. What is not done stays in the journal as it was: the file still holds it."""
     if entry.covered:
         return Outcome(entry.path, "kept", _COVERED)
-    edit = Edit.from_json(entry.edit.decode())
     try:
+        edit = edit_of(entry)
         done = restore(edit, target_now(edit, entry.path), photo=entry.path)
     except WriteError as error:
         return Outcome(entry.path, "failed", str(error), COULD_NOT_WRITE)
@@ -163,8 +206,8 @@ def forget_estimates(
         tally.add(outcome)
         report(outcome)
 
-    def problem(path: str, message: str) -> None:
-        tell(Outcome(path, "failed", message))
+    def problem(left: PassedOver) -> None:
+        tell(Outcome(left.path, "failed", left.reason))
 
     places = [os.path.realpath(path) for path in paths]
     folders = [place if os.path.isdir(place) else os.path.dirname(place) for place in places]
@@ -181,7 +224,11 @@ def forget_estimates(
                 elsewhere += index.learned.sidecar_folders(place)
         elsewhere = list(dict.fromkeys(elsewhere))
         photos = (entry.path for entry in walk(places, problem=problem))
+        swept: set[str] = set()
         for group in chunks(photos, GROUP):
+            for folder in {os.path.dirname(path) for path in group} - swept if not dry_run else ():
+                sweep_temporaries(folder)
+                swept.add(folder)
             for path, outcome in take_out(group, elsewhere).items():
                 tell(outcome or Outcome(path, "kept", "no estimate of geotagger is in it"))
         # a sidecar tells where a photo was taken also when the photo is gone
@@ -212,9 +259,9 @@ def _forgotten(
     touched: list[str] = []
     settled: list[tuple[_Remembered, bool]] = []
     for path in paths:
-        remembered = None if index is None else _remembered(index, path, sidecar_folders)
         touched_before = len(touched)
         try:
+            remembered = None if index is None else _remembered(index, path, sidecar_folders)
             if remembered is not None:
                 _undo_estimates(remembered, touched)
             touched += map(os.path.dirname, metadata.forget(path, sidecar_folders))
@@ -251,7 +298,7 @@ def _remembered(index: Index, path: str, sidecar_folders: Sequence[str]) -> _Rem
     estimates: list[tuple[Entry, Edit]] = []
     of_the_owner: set[str] = set()
     for entry in index.journal.done_in(photo.id):
-        edit = Edit.from_json(entry.edit.decode())
+        edit = edit_of(entry)
         target = target_now(edit, entry.path)
         if not edit.is_estimate:
             of_the_owner.add(target)

@@ -13,16 +13,19 @@ from typing import Any
 from geotagger.archive import is_at_or_below
 from geotagger.errors import UsageError
 from geotagger.estimate.explain import Explanation, explain
+from geotagger.estimate.outing import certainty_inside
+from geotagger.estimate.timeline import outings, surrounded, weighed
 from geotagger.estimate.tracks import Tracks
 from geotagger.index import Index
 from geotagger.index.photos import Known
 from geotagger.index.runs import Run
+from geotagger.tag.disagreements import disagreements
 from geotagger.tag.network import choose_pack
 from geotagger.tag.options import TagOptions
-from geotagger.tag.outings import Context, Member, beyond, grouped, observation_of
+from geotagger.tag.outings import record_of
 from geotagger.tag.prepared import prepare
 from geotagger.tag.recorded import tracks_in_force
-from geotagger.tag.survey import Survey
+from geotagger.tag.standing import is_written_estimate
 from geotagger.tracks import Track
 
 _REMEMBERED = ("within_km", "min_confidence", "precision", "certainty", "habits", "time_zone",
@@ -32,12 +35,14 @@ _REMEMBERED = ("within_km", "min_confidence", "precision", "certainty", "habits"
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """`run`: the one whose options were used, None where no run is known. `tracks`: those that spoke."""
+    """`run`: the one whose options were used, None where no run is known. `tracks`: those that spoke.
+    `disagreements`: what file, index and the evidence of today do not agree on, a line each."""
 
     known: Known
     explanation: Explanation
     run: Run | None
     tracks: tuple[str, ...]
+    disagreements: tuple[str, ...]
 
 
 def why(
@@ -68,38 +73,30 @@ def why(
     spoke = _tracks(index, asked.root_id, [*map(Path, arguments.get("tracks") or ()), *tracks], run, note)
     options = replace(options, within_km=within_km or options.within_km, model=model)
     fixes = index.photos.fixes(asked.root_id)
-    prepared = prepare(index, asked.root_id, fixes, options, keep=False)
-    context = Context(
-        index=index,
-        run_id=0,
-        options=options,
-        survey=Survey(),
-        movement=prepared.movement,
-        fixes=fixes,
-        report=lambda _: None,
-        in_scope=lambda _: True,
-        root_path="",
-        tracks=spoke,
-        min_confidence=prepared.min_confidence,
-        rethink=False,
-        table=None if pack is None else pack.cells,
-        model_id=model_id,
-        estimating=prepared.estimating,
-    )
-    photos = ((known, None) for known in index.photos.in_time(asked.root_id, model_id))
-    outing = next((o for o in grouped(photos) if any(known.id == asked.id for known, _ in o)), None)
+    table = None if pack is None else pack.cells
+    evidence = prepare(index, asked.root_id, fixes, options, spoke, table, keep=False).evidence
+    photos = index.photos.in_time(asked.root_id, model_id)
+    cut = outings(photos, lambda known: known.utc)
+    outing = next((o for o in cut if any(known.id == asked.id for known in o)), None)
     if outing is None:
         raise UsageError(
             f"{asked.path}: the photo was gone when `tag` last looked; there is nothing to weigh"
         )
-    observations = [observation_of(context, Member(known, known.posterior, False)) for known, _ in outing]
-    times = [o.utc for o in observations if o.utc is not None]
-    before, after = beyond(context, times[0], times[-1]) if times else (None, None)
-    at = next(n for n, (known, _) in enumerate(outing) if known.id == asked.id)
-    explanation = explain(
-        observations, at, before, after, prepared.movement, context.table, prepared.estimating
+    records = [record_of(known, known.posterior, all_images=options.all_images) for known in outing]
+    at = next(n for n, known in enumerate(outing) if known.id == asked.id)
+    explanation = explain(evidence, records, at)
+    inside = None
+    if is_written_estimate(asked):
+        circle = asked.latitude or 0.0, asked.longitude or 0.0, asked.radius_km or 0.0
+        weighing = weighed(evidence, surrounded(evidence, records))
+        inside = certainty_inside(weighing, at, evidence.movement, circle)
+    return Why(
+        asked,
+        explanation,
+        run,
+        tuple(track.name for track in spoke.tracks),
+        disagreements(index, asked, inside),
     )
-    return Why(asked, explanation, run, tuple(track.name for track in spoke.tracks))
 
 
 def _run_of(index: Index, asked: Known) -> Run | None:

@@ -18,7 +18,8 @@ from geotagger.archive import file_entry, is_at_or_below
 from geotagger.errors import NotCarriedOverError, PlaceTakenError, WriteError
 from geotagger.estimate.values import Estimate
 from geotagger.index import Index
-from geotagger.index.journal import Intent
+from geotagger.index.estimates import Placed
+from geotagger.index.journal import Entry, Intent
 from geotagger.marks import Mark
 from geotagger.metadata import (
     Edit,
@@ -28,6 +29,7 @@ from geotagger.metadata import (
     commit,
     prepare,
     prepare_companion,
+    prepare_withdrawal,
     settle,
     sync_folders,
 )
@@ -51,11 +53,18 @@ WRITERS = 4
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One photo to be written. `outcome` is what to report when it is done."""
+    """One photo to be written. `outcome` is what to report when it is done. `estimate` None takes the
+    estimate that is written in it out again. `instead`: the index shall say this in place of the estimate
+    that is written, whatever the rung of that."""
 
     photo_id: int
-    estimate: Estimate
+    estimate: Estimate | None
     outcome: Outcome
+    instead: Placed | None = None
+
+    @property
+    def is_correction(self) -> bool:
+        return self.estimate is None or self.instead is not None
 
 
 class Writer:
@@ -85,11 +94,14 @@ class Writer:
 
     def _write_several(self, jobs: Sequence[Job], pool: ThreadPoolExecutor) -> None:
         jobs = self._without_links(jobs)
-        tried = list(zip(jobs, pool.map(self._prepared, jobs), strict=True))
+        elsewhere = [self._index.learned.sidecar_folders(job.outcome.path) for job in jobs]
+        tried = list(zip(jobs, pool.map(self._prepared, jobs, elsewhere), strict=True))
         ready = [(job, file) for job, made in tried if isinstance(made, _Made) for file in made.files]
         intents = [Intent(j.photo_id, j.outcome.path, file.edit.to_json().encode()) for j, file in ready]
         try:
-            entries = self._index.journal.intend(self._run_id, intents)
+            with self._index.batch():
+                entries = self._index.journal.intend(self._run_id, intents)
+                self._correct([job for job, made in tried if isinstance(made, _Made) and job.is_correction])
         except BaseException:
             for _, file in ready:
                 abandon(file)
@@ -108,6 +120,10 @@ class Writer:
         with self._index.batch():
             self._index.journal.settle(undone, "abandoned")
             self._record(done)
+            changed = {job.photo_id for _, job, _ in done}
+            self._index.estimates.reinstate(
+                self._run_id, [job.photo_id for job, _ in tried if job.photo_id not in changed]
+            )
         for job, made in tried:
             self._tell(job, made, failed.get(job.photo_id))
 
@@ -124,8 +140,24 @@ class Writer:
                 )
         return list(first.values())
 
-    def _prepared(self, job: Job) -> "_Made | WriteError":
-        estimate, writing = job.estimate, self._writing
+    def _correct(self, jobs: Sequence[Job]) -> None:
+        """The index says what these photos are about to hold; `repair` goes by the files should it not come
+        to that."""
+        self._index.estimates.withdraw(self._run_id, [job.photo_id for job in jobs])
+        self._index.estimates.put(self._run_id, [job.instead for job in jobs if job.instead is not None])
+
+    def _prepared(self, job: Job, sidecar_folders: Sequence[str]) -> "_Made | WriteError":
+        if job.estimate is not None:
+            return self._with(job, job.estimate)
+        path = job.outcome.path
+        try:
+            files = prepare_withdrawal(path, sidecar_folders)
+        except WriteError as error:
+            return error
+        return _Made(files) if files else WriteError(path, "no estimate of ours is in it", "left alone")
+
+    def _with(self, job: Job, estimate: Estimate) -> "_Made | WriteError":
+        writing = self._writing
         mark = Mark(
             rung=estimate.rung,
             confidence=estimate.confidence if estimate.rung != "manual" else None,
@@ -138,7 +170,7 @@ class Writer:
         try:
             position = Position(estimate.latitude, estimate.longitude, mark)
         except ValueError as error:
-            return WriteError(f"{job.outcome.path}: {error}; left alone")
+            return WriteError(job.outcome.path, str(error), "left alone")
         try:
             chosen = prepare(
                 job.outcome.path,
@@ -175,7 +207,8 @@ class Writer:
     def _record(self, done: Sequence[tuple[int, Job, Prepared]]) -> None:
         self._index.journal.settle([entry for entry, _, _ in done], "done")
         for _, job, made in done:
-            self._index.estimates.mark_written(self._run_id, [job.photo_id], made.edit.kind)
+            if not made.edit.is_removal:
+                self._index.estimates.mark_written(self._run_id, [job.photo_id], made.edit.kind)
             keep_as_unchanged(self._index, job.photo_id, job.outcome.path)
 
     def _tell(self, job: Job, made: "_Made | WriteError", failure: WriteError | None) -> None:
@@ -184,7 +217,7 @@ class Writer:
         elif failure is not None:
             self._report(replace(job.outcome, status="failed", reason=str(failure), group=_kind_of(failure)))
         elif isinstance(made, _Made):
-            reason = _where(made) or job.outcome.reason
+            reason = job.outcome.reason if job.estimate is None else _where(made) or job.outcome.reason
             self._report(replace(job.outcome, reason=reason, group=made.files[-1].note))
 
 
@@ -245,17 +278,18 @@ def keep_as_unchanged(index: Index, photo_id: int, path: str) -> None:
 def repair(index: Index, places: Sequence[str], report: Report) -> int:
     """Settles what a run that died left between intent and outcome at or below `places`, by looking
     at the files, and removes its half-made ones. How many photos there were; one that cannot be
-    looked at is reported, and left to the next run. Call it holding the lock of these places:
-    another run's intents are not to be touched while it lives."""
+    looked at is reported, and left to the next run; those of an archive that is away wait for it. Call it
+    holding the lock of these places: another run's intents are not to be touched while it lives."""
     settled = 0
     folders: set[str] = set()
+    cut_off: list[tuple[int, int]] = []
     for entry in index.journal.pending():
-        if not is_at_or_below(entry.path, places):
+        if not is_at_or_below(entry.path, places) or is_away(index, entry.path):
             continue
-        edit = Edit.from_json(entry.edit.decode())
-        target = target_now(edit, entry.path)
-        folders.add(os.path.dirname(target))
         try:
+            edit = edit_of(entry)
+            target = target_now(edit, entry.path)
+            folders.add(os.path.dirname(target))
             state = settle(edit, target)
         except WriteError as error:
             why = f"{target}: cannot be looked at ({_cause(error)}) after a run that was cut off; left alone"
@@ -264,12 +298,42 @@ def repair(index: Index, places: Sequence[str], report: Report) -> int:
         with index.batch():
             index.journal.settle([entry.id], "done" if state == "new" else "abandoned")
             if state == "new" and entry.photo_id is not None:
-                index.estimates.mark_written(entry.run_id, [entry.photo_id], edit.kind)
+                if not edit.is_removal:
+                    index.estimates.mark_written(entry.run_id, [entry.photo_id], edit.kind)
                 keep_as_unchanged(index, entry.photo_id, entry.path)
+            elif entry.photo_id is not None:
+                cut_off.append((entry.run_id, entry.photo_id))
         settled += 1
+    for run_id, photo_id in cut_off:
+        if not any(entry.run_id == run_id for entry in index.journal.done_in(photo_id)):
+            index.estimates.reinstate(run_id, [photo_id])
     for folder in folders:
         sweep_temporaries(folder)
     return settled
+
+
+def is_away(index: Index, path: str) -> bool:
+    """Whether the archive of a photo is not there now, as a disk that is not mounted: nothing can be
+    concluded from its files then."""
+    holding = [root.path for root in index.roots.all() if is_at_or_below(path, [root.path])]
+    place = max(holding, key=len, default=os.path.dirname(path))
+    try:
+        with os.scandir(place) as entries:
+            return next(entries, None) is None
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+
+
+def edit_of(entry: Entry) -> Edit:
+    """What an entry of the journal says; WriteError when the row is damaged."""
+    try:
+        return Edit.from_json(entry.edit.decode())
+    except (ValueError, RecursionError) as error:
+        raise WriteError(
+            entry.path, f"entry {entry.id} of the journal is damaged ({error})", "the file is as it was"
+        ) from None
 
 
 def _cause(error: WriteError) -> str:

@@ -1,8 +1,13 @@
-"""Garmin FIT, by fitdecode."""
+"""Garmin FIT, by fitdecode: the records of activities, and what Garmin's cameras note of their way.
 
+A course is planned and gives nothing. What an app from elsewhere put into the file without describing it, or
+what is damaged in it, is no affair of the owner's as long as the places can be read.
+"""
+
+import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import IO
+from typing import IO, Any
 
 from geotagger.tracks.fields import kilometres
 from geotagger.tracks.values import RECEIVER_ERROR_KM, Point
@@ -11,20 +16,35 @@ _SEMICIRCLE_DEG = 180.0 / 2**31
 
 
 def read_fit(file: IO[bytes]) -> Iterator[Point]:
-    """Garmin FIT, by fitdecode: the records of an activity or a course."""
     import fitdecode  # type: ignore[import-untyped]
 
+    handling = {"check_crc": fitdecode.CrcCheck.DISABLED, "error_handling": fitdecode.ErrorHandling.IGNORE}
     try:
-        with fitdecode.FitReader(file, check_crc=fitdecode.CrcCheck.DISABLED) as reader:
+        with warnings.catch_warnings(action="ignore"), fitdecode.FitReader(file, **handling) as reader:
+            is_course = False
             for frame in reader:
-                if not isinstance(frame, fitdecode.FitDataMessage) or frame.name != "record":
+                if not isinstance(frame, fitdecode.FitDataMessage):
                     continue
-                when = frame.get_value("timestamp", fallback=None)
-                lat = frame.get_value("position_lat", fallback=None)
-                lng = frame.get_value("position_long", fallback=None)
-                if isinstance(when, datetime) and lat is not None and lng is not None:
-                    aware = when if when.tzinfo else when.replace(tzinfo=UTC)
-                    error = kilometres(frame.get_value("gps_accuracy", fallback=None), RECEIVER_ERROR_KM)
-                    yield aware.timestamp(), lat * _SEMICIRCLE_DEG, lng * _SEMICIRCLE_DEG, error
+                if frame.name == "file_id":
+                    is_course = frame.get_value("type", fallback=None) == "course"
+                elif frame.name in ("record", "gps_metadata") and not is_course:
+                    yield from _point(frame)
     except fitdecode.FitError as error:
         raise ValueError(str(error)) from error
+
+
+def _point(frame: Any) -> Iterator[Point]:
+    """A camera's own time may count from when it was switched on; the time of its GPS then stands beside."""
+    when = frame.get_value("utc_timestamp", fallback=None) if frame.name == "gps_metadata" else None
+    later_ms = 0
+    if not isinstance(when, datetime):
+        when = frame.get_value("timestamp", fallback=None)
+        later_ms = frame.get_value("timestamp_ms", fallback=None) or 0
+    lat = frame.get_value("position_lat", fallback=None)
+    lng = frame.get_value("position_long", fallback=None)
+    if isinstance(when, datetime) and isinstance(lat, int) and isinstance(lng, int):
+        aware = when if when.tzinfo else when.replace(tzinfo=UTC)
+        error_km = kilometres(frame.get_value("gps_accuracy", fallback=None), RECEIVER_ERROR_KM)
+        yield Point(
+            aware.timestamp() + later_ms / 1000.0, lat * _SEMICIRCLE_DEG, lng * _SEMICIRCLE_DEG, error_km
+        )

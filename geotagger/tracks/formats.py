@@ -3,6 +3,7 @@
 A format is known by what a file begins with, never by its name.
 """
 
+import codecs
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -11,9 +12,11 @@ from typing import IO
 from geotagger.tracks.fit import read_fit
 from geotagger.tracks.google import read_google
 from geotagger.tracks.gpx import read_gpx
+from geotagger.tracks.igc import read_igc
 from geotagger.tracks.kml import read_kml, read_kmz
 from geotagger.tracks.nmea import read_nmea
-from geotagger.tracks.values import Point
+from geotagger.tracks.tcx import read_tcx
+from geotagger.tracks.values import Piece
 
 HEAD_BYTES = 16 << 10
 """How much of a file is looked at to tell its format."""
@@ -21,16 +24,19 @@ HEAD_BYTES = 16 << 10
 
 @dataclass(frozen=True, slots=True)
 class TrackFormat:
-    """`beginning` matches somewhere in the first HEAD_BYTES of every file of the format; `read` gives the
-    points of an open one, and raises ValueError and the like where it is damaged."""
+    """`beginning` matches in the first HEAD_BYTES of every file of the format, with or without the blanks
+    and the byte order mark in front; `read` gives what is in an open one, and raises ValueError and the like
+    where it is damaged."""
 
     name: str
     beginning: re.Pattern[bytes]
-    read: Callable[[IO[bytes]], Iterable[Point]]
+    read: Callable[[IO[bytes]], Iterable[Piece]]
 
 
 def _root(name: bytes) -> re.Pattern[bytes]:
-    return re.compile(rb"<(?:[\w.-]+:)?" + name + rb"[\s/>]")
+    """XML whose first element is called so."""
+    before = rb"\A(?:\s|(?><\?.*?\?>)|(?><!--.*?-->)|(?><!DOCTYPE[^>\[]*(?:\[.*?\])?\s*>))*"
+    return re.compile(before + rb"<(?:[\w.-]+:)?" + name + rb"[\s/>]", re.DOTALL)
 
 
 FORMATS = (
@@ -38,11 +44,22 @@ FORMATS = (
     TrackFormat("KMZ", re.compile(rb"\APK\x03\x04"), read_kmz),
     TrackFormat("GPX", _root(b"gpx"), read_gpx),
     TrackFormat("KML", _root(b"kml"), read_kml),
-    TrackFormat("JSON", re.compile(rb"\A(?:\xef\xbb\xbf)?\s*[\[{]"), read_google),
-    TrackFormat("NMEA", re.compile(rb"(?:\A|[\r\n])\s*\$[A-Z]{2}[A-Z]{3},"), read_nmea),
+    TrackFormat("TCX", _root(b"TrainingCenterDatabase"), read_tcx),
+    TrackFormat("Google's JSON", re.compile(rb"\A[\[{]"), read_google),
+    TrackFormat("IGC", re.compile(rb"(?m)^(?:HFDTE|B\d{13}[NS]\d{8}[EW][AV])"), read_igc),
+    TrackFormat(
+        "NMEA",
+        re.compile(rb"(?m)^\s*\$[A-Z]{5},|\$G[A-Z](?:RMC|GGA|GLL|ZDA),[^*\r\n]*\*[0-9A-Fa-f]{2}"),
+        read_nmea,
+    ),
 )
+
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def format_of(head: bytes) -> TrackFormat | None:
     """The format of a file that begins so; None where no reader knows it."""
-    return next((one for one in FORMATS if one.beginning.search(head)), None)
+    if head.startswith(_UTF16):
+        head = head.decode("utf-16", "replace").encode("utf-8", "replace")
+    text = head.removeprefix(codecs.BOM_UTF8).lstrip(b" \t\r\n\0")
+    return next((one for one in FORMATS if one.beginning.search(head) or one.beginning.search(text)), None)

@@ -1,28 +1,51 @@
-"""GPX 1.0 and 1.1: every point with a time, of tracks, routes and way points."""
+"""GPX 1.0 and 1.1.
 
-from collections.abc import Iterator
+The points of tracks say where a device was. A way point or a point of a route has the time when it was made
+("creation/modification timestamp", GPX 1.1), and a geocache the day when it was hidden.
+"""
+
+from collections.abc import Iterator, Mapping
 from typing import IO
-from xml.etree.ElementTree import iterparse
 
-from geotagger.tracks.fields import number, utc_of
-from geotagger.tracks.values import RECEIVER_ERROR_KM, Point
+from geotagger.tracks.fields import diluted, number, utc_of
+from geotagger.tracks.markup import elements
+from geotagger.tracks.values import Mark, Point
 
-
-def read_gpx(file: IO[bytes]) -> Iterator[Point]:
-    for _, element in iterparse(file, events=("end",)):
-        if _local_name(element.tag) not in ("trkpt", "rtept", "wpt"):
-            continue
-        told = {_local_name(child.tag): (child.text or "").strip() for child in element}
-        latitude, longitude = number(element.get("lat")), number(element.get("lon"))
-        if latitude is not None and longitude is not None and "time" in told:
-            utc = utc_of(told["time"], latitude, longitude)
-            dop = number(told.get("hdop"))
-            # a user range error of 5 m a unit of dilution is the usual civil figure
-            error = max(RECEIVER_ERROR_KM, 0.005 * dop) if dop is not None else RECEIVER_ERROR_KM
-            if utc is not None:
-                yield utc, latitude, longitude, error
-        element.clear()
+_KINDS = ("trkpt", "rtept", "wpt")
+_TOLD = ("time", "hdop", "fix", "type", "sym", "cache")
+MARK_ERROR_KM = 0.05
+"""Assumed: a mark may be set beside the thing that it marks."""
 
 
-def _local_name(tag: str) -> str:
-    return tag.rpartition("}")[2]
+def read_gpx(file: IO[bytes]) -> Iterator[Point | Mark]:
+    place: Mapping[str, str] = {}
+    told: dict[str, str] = {}
+    depth = 0
+    for event in elements(file, (*_KINDS, *_TOLD)):
+        if event.opens and event.name in _KINDS:
+            place, told, depth = event.attributes, {}, event.depth
+        elif not event.opens and event.name in _KINDS:
+            piece = _piece(event.name, place, told)
+            if piece is not None:
+                yield piece
+            depth = 0
+        elif not event.opens and depth and (event.depth == depth + 1 or event.name == "cache"):
+            told.setdefault(event.name, event.text)
+
+
+def _piece(kind: str, place: Mapping[str, str], told: Mapping[str, str]) -> Point | Mark | None:
+    latitude, longitude = number(place.get("lat")), number(place.get("lon"))
+    if latitude is None or longitude is None or "time" not in told or told.get("fix") == "none":
+        return None
+    utc = utc_of(told["time"], latitude, longitude)
+    if utc is None:
+        return None
+    if kind == "trkpt":
+        return Point(utc, latitude, longitude, diluted(told.get("hdop")))
+    return None if _is_of_geocaching(told) else Mark(utc, latitude, longitude, MARK_ERROR_KM)
+
+
+def _is_of_geocaching(told: Mapping[str, str]) -> bool:
+    """A cache, or one of the points that belong to one ("Waypoint|Parking Area")."""
+    words = f"{told.get('type', '')} {told.get('sym', '')}".lower()
+    return "cache" in told or "cache" in words or "waypoint|" in words

@@ -1,45 +1,78 @@
-"""NMEA 0183, the sentences that receivers speak."""
+"""NMEA 0183, the sentences that receivers speak.
+
+RMC tells place, time and date; GGA and GLL place and time of day; ZDA the date. What comes before the first
+date gets its day from there. Sentences with a wrong checksum or no fix are passed over, as the standard asks.
+"""
 
 import re
+from array import array
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import IO
 
-from geotagger.tracks.fields import number
+from geotagger.tracks.bounds import lines
+from geotagger.tracks.fields import diluted, number
 from geotagger.tracks.values import RECEIVER_ERROR_KM, Point
 
-_KNOTS_FIELDS = 10
+SENTENCE = re.compile(r"\$([A-Z]{2}[A-Z]{3},[^*$\r\n]*)(?:\*([0-9A-Fa-f]{2}))?")
+_DAY_S = 86400.0
+_HALF_A_DAY_S = _DAY_S / 2
+_MOST_UNDATED = 2_000_000
+_GUESS_ERROR_KM = 0.1
+"""Assumed, of a receiver that reckons on without satellites."""
+_NOT_FIXED = frozenset(("", "0", "7", "8"))
+"""GGA's quality: none, set by hand, simulated."""
+_NOT_MEASURED = frozenset("NMS")
+"""The mode of RMC and GLL: not valid, by hand, simulated."""
 
 
 def read_nmea(file: IO[bytes]) -> Iterator[Point]:
-    """NMEA 0183: RMC sentences carry the date, GGA only the time of day; sentences with a wrong
-    checksum or no fix are passed over, as the standard asks."""
     day: datetime | None = None
-    last_time: timedelta | None = None
-    for raw in file:
-        fields = _sentence(raw.decode("ascii", "replace"))
+    last_s = 0.0
+    undated = array("d")  # second of the day, latitude, longitude, error
+    for line in lines(file):
+        fields = _sentence(line.decode("ascii", "replace"))
         if fields is None:
             continue
-        kind = fields[0][2:]
-        if kind == "RMC" and len(fields) >= _KNOTS_FIELDS and fields[2] == "A":
-            day = _nmea_day(fields[9]) or day
-            place, moment, dop = _nmea_place(fields[3:7]), _nmea_time(fields[1]), None
-        elif kind == "GGA" and len(fields) >= _KNOTS_FIELDS and fields[6] not in ("", "0"):
-            place, moment, dop = _nmea_place(fields[2:6]), _nmea_time(fields[1]), number(fields[8])
+        date, second = _date_of(fields), _second_of(fields)
+        if date is not None:
+            if day is None:
+                yield from _dated_before(undated, date, second)
+                del undated[:]
+            day = date
+        if second is None:
+            continue
+        if date is None and day is not None and second < last_s - _HALF_A_DAY_S:
+            day += timedelta(days=1)  # past midnight, before the next date is told
+        last_s = second
+        place = _place_of(fields)
+        if place is None:
+            continue
+        if day is not None:
+            yield Point(day.timestamp() + second, *place)
         else:
-            continue
-        if place is None or moment is None or day is None:
-            continue
-        if kind == "GGA" and last_time is not None and moment < last_time - timedelta(hours=12):
-            day += timedelta(days=1)  # past midnight, before the next RMC says so
-        last_time = moment
-        error = max(RECEIVER_ERROR_KM, 0.005 * dop) if dop is not None else RECEIVER_ERROR_KM
-        yield (day + moment).timestamp(), *place, error
+            undated.extend((second, *place))
+            if len(undated) > 4 * _MOST_UNDATED:
+                raise ValueError("two million places before the first date")
+
+
+def _dated_before(undated: Sequence[float], date: datetime, second: float | None) -> Iterator[Point]:
+    """The places before the first date, in the order of the file."""
+    rows = [tuple(undated[n : n + 4]) for n in range(0, len(undated), 4)]
+    day_s = [0.0] * len(rows)
+    later_s, start_s = second, date.timestamp()
+    for n in range(len(rows) - 1, -1, -1):
+        if later_s is not None and rows[n][0] > later_s + _HALF_A_DAY_S:
+            start_s -= _DAY_S
+        later_s, day_s[n] = rows[n][0], start_s
+    for start_s, (moment_s, latitude, longitude, error_km) in zip(day_s, rows, strict=True):
+        yield Point(start_s + moment_s, latitude, longitude, error_km)
 
 
 def _sentence(line: str) -> list[str] | None:
-    match = re.match(r"\s*\$([A-Z]{2}[A-Z]{3},[^*\r\n]*)(?:\*([0-9A-Fa-f]{2}))?", line)
-    if match is None:
+    """Loggers put their own words in front; then only a checksum tells that it is a sentence."""
+    match = SENTENCE.search(line)
+    if match is None or (match[2] is None and line[: match.start()].strip()):
         return None
     checksum = 0
     for character in match[1]:
@@ -49,14 +82,47 @@ def _sentence(line: str) -> list[str] | None:
     return match[1].split(",")
 
 
-def _nmea_day(text: str) -> datetime | None:
+def _date_of(fields: Sequence[str]) -> datetime | None:
+    kind = fields[0][2:]
     try:
-        return datetime.strptime(text, "%d%m%y").replace(tzinfo=UTC)
+        if kind == "RMC" and len(fields) > 9 and fields[2] == "A":
+            return datetime.strptime(fields[9], "%d%m%y").replace(tzinfo=UTC)
+        if kind == "ZDA" and len(fields) > 4:
+            return datetime(int(fields[4]), int(fields[3]), int(fields[2]), tzinfo=UTC)
     except ValueError:
+        pass
+    return None
+
+
+def _second_of(fields: Sequence[str]) -> float | None:
+    """The second of the day; None where the sentence tells none or has no fix."""
+    kind, at = fields[0][2:], {"RMC": 1, "GGA": 1, "ZDA": 1, "GLL": 5}.get(fields[0][2:])
+    if at is None or at >= len(fields) or (kind == "RMC" and (len(fields) < 10 or fields[2] != "A")):
         return None
+    match = re.fullmatch(r"(\d\d)(\d\d)(\d\d(?:\.\d*)?)", fields[at])
+    return 3600.0 * int(match[1]) + 60.0 * int(match[2]) + float(match[3]) if match else None
 
 
-def _nmea_place(fields: Sequence[str]) -> tuple[float, float] | None:
+def _place_of(fields: Sequence[str]) -> tuple[float, float, float] | None:
+    """Latitude, longitude, error in km."""
+    kind = fields[0][2:]
+    place, mode, error_km = None, "", RECEIVER_ERROR_KM
+    if kind == "RMC" and len(fields) > 9 and fields[2] == "A":
+        place, mode = _degrees(fields[3:7]), fields[12] if len(fields) > 12 else "A"
+    elif kind == "GGA" and len(fields) > 8 and fields[6] not in _NOT_FIXED:
+        place, mode, error_km = (
+            _degrees(fields[2:6]),
+            "E" if fields[6] == "6" else "A",
+            diluted(number(fields[8])),
+        )
+    elif kind == "GLL" and len(fields) > 6 and fields[6] == "A":
+        place, mode = _degrees(fields[1:5]), fields[7] if len(fields) > 7 else "A"
+    if place is None or mode in _NOT_MEASURED:
+        return None
+    return *place, max(error_km, _GUESS_ERROR_KM) if mode == "E" else error_km
+
+
+def _degrees(fields: Sequence[str]) -> tuple[float, float] | None:
     """ddmm.mmmm, N or S, dddmm.mmmm, E or W."""
     latitude, north, longitude, east = fields
     if not re.fullmatch(r"\d{4}(\.\d*)?", latitude) or not re.fullmatch(r"\d{5}(\.\d*)?", longitude):
@@ -64,8 +130,3 @@ def _nmea_place(fields: Sequence[str]) -> tuple[float, float] | None:
     lat = int(latitude[:2]) + float(latitude[2:]) / 60
     lng = int(longitude[:3]) + float(longitude[3:]) / 60
     return (-lat if north == "S" else lat), (-lng if east == "W" else lng)
-
-
-def _nmea_time(text: str) -> timedelta | None:
-    match = re.fullmatch(r"(\d\d)(\d\d)(\d\d(?:\.\d*)?)", text)
-    return timedelta(hours=int(match[1]), minutes=int(match[2]), seconds=float(match[3])) if match else None

@@ -6,36 +6,49 @@ named and cannot be read or holds no point of use; in a folder such a file is re
 nothing of what a track says of a photo.
 """
 
+import gzip
 import os
 import stat
+import tempfile
 import zipfile
-from collections.abc import Callable, Sequence
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import IO
-from xml.etree.ElementTree import ParseError
 
 import xxhash
 
 from geotagger.archive import is_photo_name
 from geotagger.errors import SourceError
+from geotagger.tracks.bounds import Bounded
 from geotagger.tracks.formats import FORMATS, HEAD_BYTES, TrackFormat, format_of
 from geotagger.tracks.google import OtherJsonError
-from geotagger.tracks.values import LARGEST_BYTES, Point, Track, as_arrays, clean_track
+from geotagger.tracks.pieces import Pieces
+from geotagger.tracks.values import Track
 
-_TRACK_EXTENSIONS = frozenset((".gpx", ".kml", ".kmz", ".nmea", ".nma", ".fit"))
+_TRACK_EXTENSIONS = frozenset((".gpx", ".kml", ".kmz", ".nmea", ".nma", ".fit", ".tcx", ".igc"))
 """Of a file with such a name in a folder it is said when it cannot be read; any other may be anything."""
-_DAMAGE = (ParseError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile, RecursionError)
+_DAMAGE = (ValueError, KeyError, TypeError, AttributeError, RecursionError, EOFError)
+_DAMAGED_ARCHIVE = (zipfile.BadZipFile, zlib.error, gzip.BadGzipFile, RuntimeError)
 _READ_ONLY = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+_GZIP = b"\x1f\x8b"
+_PART_BYTES = 1 << 20
+
+Note = Callable[[str], None]
 
 
 def load_tracks(
-    paths: Sequence[Path], on_problem: Callable[[str], None] = lambda _: None
+    paths: Sequence[Path], on_problem: Note = lambda _: None, clocks: Mapping[str, float] | None = None
 ) -> tuple[Track, ...]:
-    """All tracks of the files and, recursively, the folders."""
+    """All tracks of the files and, recursively, the folders. `clocks`: seconds to add to the times of the
+    files of these names."""
+    corrections = {name.casefold(): shift_s for name, shift_s in (clocks or {}).items()}
     tracks: list[Track] = []
     for path in paths:
-        tracks += _of_folder(path, on_problem) if path.is_dir() else [_of_file(path, on_problem)]
+        reader = _of_folder if path.is_dir() else _of_file
+        tracks += reader(path, on_problem, corrections)
     return tuple(tracks)
 
 
@@ -43,27 +56,45 @@ class _OtherFileError(SourceError):
     """A file of a kind that holds no track."""
 
 
-def _of_folder(folder: Path, on_problem: Callable[[str], None]) -> list[Track]:
+def _of_folder(folder: Path, on_problem: Note, corrections: Mapping[str, float]) -> list[Track]:
     tracks = []
-    for file in sorted(p for p in folder.rglob("*") if p.is_file() and not is_photo_name(p.name)):
+    for file in sorted(p for p in folder.rglob("*") if not is_photo_name(p.name) and p.is_file()):
         try:
-            tracks.append(_of_file(file, on_problem))
+            tracks += _of_file(file, on_problem, corrections)
         except _OtherFileError as error:
             if file.suffix.lower() in _TRACK_EXTENSIONS:
                 on_problem(str(error))
         except SourceError as error:
             on_problem(str(error))
+    if not tracks:
+        on_problem(f"{folder}: no track could be read in this folder; no place was taken from it")
     return tracks
 
 
-def _of_file(path: Path, on_problem: Callable[[str], None]) -> Track:
+def _of_file(path: Path, on_problem: Note, corrections: Mapping[str, float]) -> list[Track]:
     try:
         with open(path, "rb", opener=_opened) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise SourceError(f"{path}: not a file but a device or a pipe; no place was taken from it")
-            return _track_in(path, file, on_problem)
+            digest = _digest(file)
+            with _unpacked(path, file) as content:
+                pieces = _pieces_in(path, content, on_problem)
     except OSError as error:
         raise SourceError(f"{path}: {error.strerror or error}; no place was taken from it") from error
+    if shift_s := corrections.get(path.name.casefold(), 0.0):
+        pieces.shift(shift_s)
+        digest += f"{shift_s:+g}s"
+    unset = pieces.drop_unset()
+    tracks = pieces.tracks(path.name)
+    if unset and not tracks:
+        raise SourceError(f"{path}: all its points are of {unset}; no place was taken from it")
+    if unset:
+        on_problem(f"{path}: points are left out that are of {unset}")
+    if not tracks:
+        raise SourceError(f"{path}: not one point in it has a place and a time; no place was taken from it")
+    parts = [digest, *(f"{digest}-{n}" for n in range(2, len(tracks) + 1))]
+    where = os.path.abspath(path)
+    return [replace(track, digest=part, path=where) for part, track in zip(parts, tracks, strict=True)]
 
 
 def _opened(path: str, _: int) -> int:
@@ -71,42 +102,54 @@ def _opened(path: str, _: int) -> int:
     return os.open(path, _READ_ONLY)
 
 
-def _track_in(path: Path, file: IO[bytes], on_problem: Callable[[str], None]) -> Track:
+def _digest(file: IO[bytes]) -> str:
+    digest = xxhash.xxh3_128()
+    while part := file.read(_PART_BYTES):
+        digest.update(part)
+    file.seek(0)
+    return digest.hexdigest()
+
+
+@contextmanager
+def _unpacked(path: Path, file: IO[bytes]) -> Iterator[IO[bytes]]:
+    """The file, or what gzip has packed into it, as sports sites export it."""
+    packed = file.read(len(_GZIP)) == _GZIP
+    file.seek(0)
+    if not packed:
+        yield file
+        return
+    with tempfile.TemporaryFile() as content:
+        try:
+            inner = Bounded(gzip.GzipFile(fileobj=file), Bounded.budget(os.fstat(file.fileno()).st_size))
+            while part := inner.read(_PART_BYTES):
+                content.write(part)
+        except (*_DAMAGE, *_DAMAGED_ARCHIVE) as error:
+            raise SourceError(f"{path}: gzip, but damaged ({error}); no place was taken from it") from error
+        content.seek(0)
+        yield content
+
+
+def _pieces_in(path: Path, file: IO[bytes], on_problem: Note) -> Pieces:
+    form = _format_of(path, file)
+    pieces = Pieces()
+    try:
+        pieces.extend(form.read(file))
+    except OtherJsonError as error:
+        raise _OtherFileError(f"{path}: {error}; no place was taken from it") from error
+    except (*_DAMAGE, *_DAMAGED_ARCHIVE) as error:
+        if not len(pieces):
+            raise SourceError(
+                f"{path}: {form.name}, but damaged ({error}); no place was taken from it"
+            ) from error
+        on_problem(f"{path}: cut or damaged ({error}); the {len(pieces)} points before that are used")
+    return pieces
+
+
+def _format_of(path: Path, file: IO[bytes]) -> TrackFormat:
     head = file.read(HEAD_BYTES)
     file.seek(0)
     form = format_of(head)
     if form is None:
         names = ", ".join(one.name for one in FORMATS)
         raise _OtherFileError(f"{path}: no track that we can read ({names}); no place was taken from it")
-    if os.fstat(file.fileno()).st_size > LARGEST_BYTES:
-        raise SourceError(f"{path}: larger than 2 GiB; split the export by year and give the parts")
-    points = _points_in(path, file, form, on_problem)
-    track = clean_track(path.name, *as_arrays(points))
-    if track is None:
-        raise SourceError(f"{path}: not one point in it has a place and a time; no place was taken from it")
-    return replace(track, digest=_digest(file), path=os.path.abspath(path))
-
-
-def _points_in(
-    path: Path, file: IO[bytes], form: TrackFormat, on_problem: Callable[[str], None]
-) -> list[Point]:
-    points: list[Point] = []
-    try:
-        points.extend(form.read(file))
-    except OtherJsonError as error:
-        raise _OtherFileError(f"{path}: {error}; no place was taken from it") from error
-    except _DAMAGE as error:
-        if not points:
-            raise SourceError(
-                f"{path}: {form.name}, but damaged ({error}); no place was taken from it"
-            ) from error
-        on_problem(f"{path}: cut or damaged ({error}); the {len(points)} points before that are used")
-    return points
-
-
-def _digest(file: IO[bytes]) -> str:
-    file.seek(0)
-    digest = xxhash.xxh3_128()
-    while part := file.read(1 << 20):
-        digest.update(part)
-    return digest.hexdigest()
+    return form

@@ -5,14 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geotagger.archive import file_entry, fingerprint, folders, walk
+from geotagger.archive import PassedOver, file_entry, fingerprint, folders, walk
 from geotagger.archive.names import is_left_out_below
 from geotagger.errors import ArchiveError
 
 
-class Told(list[tuple[str, str]]):
-    def __call__(self, path: str, what: str) -> None:
-        self.append((path, what))
+class Told(list[PassedOver]):
+    def __call__(self, left: PassedOver) -> None:
+        self.append(left)
 
 
 def make(path: Path, content: bytes = b"x") -> Path:
@@ -35,14 +35,25 @@ def test_photos_are_found_by_extension_in_any_case(tmp_path: Path) -> None:
         "sub/d.cr2",
         "sub/sub/e.png",
         "two.dots.webp",
+        "video.MP4",
         "x.avif",
         "y.dng",
     ):
         make(tmp_path / name)
-    for name in ("readme.txt", "video.mp4", "jpg", "a.jpg.bak", "IMG.CR2.xmp", "notes"):
+    for name in ("readme.txt", "sound.mp3", "jpg", "a.jpg.bak", "IMG.CR2.xmp", "notes"):
         make(tmp_path / name)
     assert names(tmp_path) == sorted(
-        ["a.jpg", "b.JPEG", "c.HeIc", "sub/d.cr2", "sub/sub/e.png", "two.dots.webp", "x.avif", "y.dng"]
+        [
+            "a.jpg",
+            "b.JPEG",
+            "c.HeIc",
+            "sub/d.cr2",
+            "sub/sub/e.png",
+            "two.dots.webp",
+            "video.MP4",
+            "x.avif",
+            "y.dng",
+        ]
     )
 
 
@@ -127,7 +138,7 @@ def test_link_loops_end_and_are_told(tmp_path: Path) -> None:
     (archive / "above").symlink_to(tmp_path)
     told = Told()
     assert names(archive, problem=told) == ["deep/er/a.jpg"]
-    assert [os.path.basename(path) for path, what in told if "loops back" in what] == ["above", "up"]
+    assert [os.path.basename(left.path) for left in told if left.kind == "link"] == ["above", "up"]
 
 
 def test_a_loop_outside_the_archive_ends_too(tmp_path: Path) -> None:
@@ -157,7 +168,7 @@ def test_a_link_to_nothing_is_told(tmp_path: Path) -> None:
     (tmp_path / "gone.jpg").symlink_to(tmp_path / "nothing")
     told = Told()
     assert names(tmp_path, problem=told) == []
-    assert [what for _, what in told] == [
+    assert [left.reason for left in told] == [
         "a link that leads nowhere (no such file or directory); it was passed over"
     ]
 
@@ -169,7 +180,7 @@ def test_what_is_no_regular_file_is_not_opened(tmp_path: Path) -> None:
     told = Told()
     with pytest.raises(ArchiveError):
         list(walk([str(tmp_path / "pipe.jpg")], problem=told))
-    assert "neither a file nor a folder" in told[0][1]
+    assert (told[0].kind, told[0].reason) == ("special", "neither a file nor a folder; it was passed over")
 
 
 @pytest.mark.ordinary_user
@@ -182,9 +193,8 @@ def test_a_folder_without_permission_is_told_and_the_walk_goes_on(tmp_path: Path
         assert names(tmp_path, problem=told) == ["open/b.jpg"]
     finally:
         (tmp_path / "closed").chmod(0o755)
-    assert told == [
-        (str(tmp_path / "closed"), "this folder cannot be read (permission denied); it was passed over")
-    ]
+    why = "this folder cannot be read (permission denied); it was passed over"
+    assert told == [PassedOver(str(tmp_path / "closed"), why)]
 
 
 def test_a_folder_that_vanishes_during_the_walk_is_told(tmp_path: Path) -> None:
@@ -196,7 +206,7 @@ def test_a_folder_that_vanishes_during_the_walk_is_told(tmp_path: Path) -> None:
         if folder.path == str(tmp_path):
             (tmp_path / "b").rename(tmp_path.parent / f"{tmp_path.name}-moved")
     assert met[1:] == [("a", False), ("b", True)]
-    assert told == [(str(tmp_path / "b"), "this folder vanished while the archive was read")]
+    assert told == [PassedOver(str(tmp_path / "b"), "this folder vanished while the archive was read")]
 
 
 def test_an_archive_that_is_not_there_is_an_error_and_one_of_several_is_told(tmp_path: Path) -> None:
@@ -206,7 +216,7 @@ def test_an_archive_that_is_not_there_is_an_error_and_one_of_several_is_told(tmp
     told = Told()
     found = list(walk([str(tmp_path / "missing"), str(tmp_path / "there")], problem=told))
     assert len(found) == 1
-    assert told == [(str(tmp_path / "missing"), "no such file or directory")]
+    assert told == [PassedOver(str(tmp_path / "missing"), "no such file or directory")]
 
 
 def test_paths_inside_one_another_give_each_photo_once(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def test_near_answers_in_a_table_as_json_and_as_geojson(ask: Ask) -> None:
     assert [line[-1] for line in lines] == ["/archive/paris.jpg", "/archive/lyon.jpg"]
     assert lines[0][0] == "0.0 km"
     assert lines[0][1] == "2023-05-17 14:30"
-    assert "FR" in lines[0][3]
+    assert lines[0][3] == "near Neuilly-sur-Seine, Île-de-France"
 
     code, out, err = ask("query", "--near", "48.8584,2.2945", "--radius", "500", "--json")
     assert (code, err) == (0, "")
@@ -280,6 +280,7 @@ def test_runs_are_listed_newest_first(ask: Ask, index_file: Path) -> None:
         "status": "done",
         "counts": {"written": 2, "indexed": 1},
         "undoable": 0,
+        "unsettled": 0,
     }
     code, out, _ = ask("runs", "--limit", "1")
     assert (code, len(out.splitlines())) == (0, 1)
@@ -342,6 +343,106 @@ def test_on_a_terminal_no_path_is_cut_off(index_file: Path) -> None:
         check=True,
     )
     plain = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout)
-    assert "/archive/sydney.jpg" not in plain
-    assert "/archive/paris.jpg" in plain
-    assert all(len(line) <= 80 for line in plain.splitlines())
+    lines = [line.rstrip() for line in plain.splitlines()]
+    assert lines[0] == "below /archive"
+    assert [line.split()[-1] for line in lines[1:]] == ["photo", "paris.jpg", "lyon.jpg"]
+    assert all(len(line) <= 80 for line in lines)
+
+
+def ask_names(ask: Ask, *words: str) -> list[str]:
+    code, out, err = ask("query", *words, "--json")
+    assert code == 0, err
+    return names(out)
+
+
+def test_photos_are_chosen_by_country_place_camera_path_and_run(ask: Ask) -> None:
+    assert ask_names(ask, "--country", "France") == ask_names(ask, "--country", "fr") == ["paris", "lyon"]
+    assert ask_names(ask, "--place", "Lyon") == ["lyon"]
+    assert ask_names(ask, "--place", "ile de france") == ["paris"]
+    assert ask_names(ask, "--camera", "canon", "--limit", "1") == ["paris"]
+    assert ask_names(ask, "--camera", "Nikon") == []
+    assert ask_names(ask, "--path", "/archive", "--path", "/elsewhere", "--limit", "2") == ["paris", "lyon"]
+    assert ask_names(ask, "--path", "/archiv") == []
+    assert ask_names(ask, "--path", "/archive/lyon.jpg") == ["lyon"]
+    assert ask_names(ask, "--path", "*i.jpg") == ["taveuni", "fiji"]
+    assert len(ask_names(ask, "--run", "1")) == 5
+    assert ask_names(ask, "--written") == ["lyon", "taveuni", "fiji"]
+
+
+def test_nearest_finds_so_many_however_far(ask: Ask) -> None:
+    assert ask_names(ask, "--near", "Paris", "--nearest", "2") == ["paris", "lyon"]
+    assert ask_names(ask, "--near", "-17,180", "--nearest", "3") == ["fiji", "taveuni", "sydney"]
+    assert len(ask_names(ask, "--near", "90,0", "--nearest", "99")) == 5
+
+
+@pytest.mark.parametrize(
+    "spot",
+    ["48°51'30\"N 2°17'40\"E", "geo:48.8584,2.2945;u=35", "8FW4V75V+8Q", "N48 51.5 E2 17.6"],
+)
+def test_coordinates_are_read_in_the_forms_people_write(ask: Ask, spot: str) -> None:
+    assert ask_names(ask, "--near", spot, "--radius", "1") == ["paris"]
+
+
+def test_uncertain_guesses_answer_only_when_asked(ask: Ask, index_file: Path) -> None:
+    with open_index(index_file) as index:
+        entry = FileEntry("/archive/guess.jpg", 1, 1, 98, 1)
+        (photo_id,) = index.photos.record(index.roots.all()[0], [Record(entry, Facts("jpeg", 1, 1))])
+        guess = Estimate(10.0, 10.0, 25.0, 0.03, "visual", ("visual",), "")
+        index.estimates.put(None, [Placed(photo_id, guess)])
+    assert ask_names(ask, "--near", "10,10") == []
+    assert ask_names(ask, "--near", "10,10", "--all") == ["guess"]
+    assert ask_names(ask, "--near", "10,10", "--min-confidence", "0.02") == ["guess"]
+    assert ask_names(ask, "--without-place") == ["guess"]
+    assert ask("query", "--near", "10,10")[2].startswith(
+        "geotagger: no photo of the index answers within 25 km of 10.00000,10.00000"
+    )
+
+
+def polygon(*corners: tuple[float, float]) -> str:
+    return json.dumps({"type": "Feature", "geometry": {"type": "Polygon", "coordinates": [corners]}})
+
+
+@pytest.mark.parametrize(
+    ("content", "inside"),
+    [
+        (polygon((0, 40), (10, 40), (10, 50), (0, 50), (0, 40)), ["paris", "lyon"]),
+        (polygon((0, 40), (10, 40), (5, 50)), ["lyon"]),  # not closed
+        (polygon((179, -18), (-179, -18), (-179, -16), (179, -16), (179, -18)), ["taveuni", "fiji"]),
+        (polygon((179, -18), (181, -18), (181, -16), (179, -16), (179, -18)), ["taveuni", "fiji"]),
+        (polygon((0, 50), (10, 40), (0, 40), (10, 50), (0, 50)), ["paris", "lyon"]),  # crosses itself
+    ],
+)
+def test_polygons_hold_what_lies_in_them(ask: Ask, tmp_path: Path, content: str, inside: list[str]) -> None:
+    file = tmp_path / "region.geojson"
+    file.write_text(content)
+    assert ask_names(ask, "--within", str(file)) == inside
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{}", "[]", '{"type": "Point", "coordinates": [1, 2]}', polygon((0, 95), (1, 2), (3, 4)), polygon()],
+)
+def test_a_file_without_polygons_is_named(ask: Ask, tmp_path: Path, content: str) -> None:
+    file = tmp_path / "region.geojson"
+    file.write_text(content)
+    code, out, err = ask("query", "--within", str(file))
+    assert (code, out, len(err.splitlines())) == (2, "", 1)
+    assert str(file) in err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--near", "Germany"], "is a country"),
+        (["--country", "Grmany"], "did you mean Germany"),
+        (["--place", "Lyonn"], "did you mean Lyon"),
+        (["--nearest", "3"], "--near"),
+        (["--near", "Lyon", "--nearest", "3", "--radius", "4"], "give one"),
+        (["--within", "/nowhere.geojson"], "cannot be read"),
+        (["--run", "77"], "no run 77"),
+    ],
+)
+def test_wrong_filters_say_what_is_wrong(ask: Ask, words: list[str], said: str) -> None:
+    code, out, err = ask("query", *words)
+    assert (code, out) == (2, "")
+    assert said in err

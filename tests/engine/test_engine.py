@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geotagger.engine import onnx_runner, opening
+from geotagger.engine import onnx_build, onnx_runner, opening
 from geotagger.engine.batching import BatchedEngine, best_batch_size
 from geotagger.engine.opening import open_engine
 from geotagger.engine.values import Batch, OutOfMemoryError, Outputs
@@ -17,6 +20,8 @@ from geotagger.errors import EngineError, UsageError
 from geotagger.model.pack import ModelPack
 
 from . import networks
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -171,14 +176,96 @@ def test_auto_goes_on_with_the_cpu_and_says_why(tiny: ModelPack, monkeypatch: py
     monkeypatch.setattr(opening, "nvidia_gpus", lambda: 1)
     engine = open_engine(tiny, "auto")
     assert engine.devices == ("cpu",)
-    assert engine.notes == ("running on the CPU: libcudnn is missing",)
+    assert engine.notes == ("running on the CPU: cuda:0 is left out: libcudnn is missing",)
+
+
+def test_auto_leaves_out_a_gpu_that_another_program_has_filled(
+    tiny: ModelPack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Busy(onnx_runner.OnnxRunner):
+        def __init__(self, network: Path, device: Any, threads: int = 1) -> None:
+            if device.number == 1:
+                raise EngineError("out of memory")
+            super().__init__(network, opening.Device("cpu"), threads)
+            self.device = str(device)
+
+    monkeypatch.setattr(opening, "OnnxRunner", Busy)
+    monkeypatch.setattr(opening, "available", {"cuda": True}.get)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2")
+    engine = open_engine(tiny, "auto", 4)
+    assert engine.devices == ("cuda:0", "cuda:2")
+    assert engine.notes == ("cuda:1 is left out: out of memory",)
+
+
+def test_a_gpu_beside_the_cpu_build_is_told(tiny: ModelPack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "nvidia_gpus", lambda: 1)
+    monkeypatch.setattr(opening, "available", lambda _: False)
+    engine = open_engine(tiny, "auto")
+    assert engine.devices == ("cpu",)
+    (note,) = engine.notes
+    assert "CPU build" in note
+    assert "onnxruntime-gpu[cuda,cudnn]" in note
+
+
+def test_two_builds_over_each_other_are_told(tiny: ModelPack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(onnx_build, "builds", lambda: {"onnxruntime": "1.32.0", "onnxruntime-gpu": "1.31.1"})
+    (note,) = open_engine(tiny, "cpu").notes
+    assert note.startswith("onnxruntime 1.32.0 and onnxruntime-gpu 1.31.1 are installed over each other")
+    assert "the one in use is the CPU build" in note
+
+
+def test_no_message_sends_anybody_to_a_strangers_package() -> None:
+    """On the Python package index `geotagger` is somebody else's."""
+    told = [
+        str(path)
+        for folder in ("geotagger", "training", "docs")
+        for path in (ROOT / folder).rglob("*.*")
+        if path.suffix in (".py", ".md") and 'install "geotagger' in path.read_text(encoding="utf-8")
+    ]
+    assert not told
+
+
+@pytest.mark.slow
+def test_the_gpu_build_without_a_gpu_says_why_and_falls_back(tmp_path: Path) -> None:
+    """The real onnxruntime-gpu in an environment of its own, without the CUDA wheels."""
+    site = tmp_path / "site"
+    got = subprocess.run(
+        [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(site), "onnxruntime-gpu"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if got.returncode:
+        pytest.skip("onnxruntime-gpu cannot be fetched here")
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from tests.engine import networks\nfrom geotagger.engine.opening import open_engine\n"
+        "from geotagger.errors import EngineError\n"
+        "pack = networks.pack(Path(sys.argv[1]))\n"
+        "try:\n    open_engine(pack, 'cuda:0')\nexcept EngineError as error:\n    print(error)\n"
+        "import geotagger.engine.opening as opening\nopening.nvidia_gpus = lambda: 1\n"
+        "engine = open_engine(pack, 'auto')\nprint(engine.devices, *engine.notes)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "pack")],
+        env={**os.environ, "PYTHONPATH": f"{site}:{ROOT}", "CUDA_VISIBLE_DEVICES": "0"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    refused, fallen = done.stdout.splitlines()
+    assert "ONNX Runtime fell back to CPUExecutionProvider, because lib" in refused
+    assert ".so" in refused
+    assert fallen.startswith("('cpu',) ")
+    assert "running on the CPU: cuda:0 is left out" in fallen
+    assert done.stderr == ""
 
 
 def test_one_session_is_opened_for_each_gpu(tiny: ModelPack, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[tuple[Any, Sequence[Any]]] = []
 
     class Session:
-        def __init__(self, path: str, _options: Any, providers: Sequence[Any]) -> None:
+        def __init__(self, path: str, _options: Any, providers: Sequence[Any], **_: Any) -> None:
             opened.append((path, providers))
 
         def get_providers(self) -> list[str]:
@@ -191,7 +278,7 @@ def test_one_session_is_opened_for_each_gpu(tiny: ModelPack, monkeypatch: pytest
     monkeypatch.setattr(ort, "InferenceSession", Session)
     engine = open_engine(tiny, "cuda:0,2", 8)
     assert engine.devices == ("cuda:0", "cuda:2")
-    assert (engine.batch_size, engine.lanes) == (8, 2)
+    assert (engine.batch_size, engine.lanes) == (8, 4), "each GPU computes a batch while it copies another"
     assert [providers[0][1]["device_id"] for _, providers in opened] == ["0", "2"]
 
 
@@ -214,3 +301,20 @@ def test_a_network_that_cannot_be_run_is_one_line(tmp_path: Path) -> None:
 def test_what_makes_no_sense_is_wrong_usage(tiny: ModelPack, options: dict[str, Any], told: str) -> None:
     with pytest.raises(UsageError, match=told):
         open_engine(tiny, **options)
+
+
+def test_what_the_engine_says_while_it_runs_is_told(tiny: ModelPack, monkeypatch: pytest.MonkeyPatch) -> None:
+    from geotagger.tag.network import Network
+    from geotagger.tag.options import TagOptions
+
+    said: list[str] = []
+    engine = BatchedEngine("fake", [FakeRunner("cuda:0", room=5)], 16, ["cuda:1 is left out: busy"])
+    monkeypatch.setattr(opening, "open_engine", lambda *_, **__: engine)
+    network = Network(tiny, TagOptions(paths=("/photos",)), said.append)
+    network.features(networks.photos(3))
+    assert said == ["cuda:1 is left out: busy"]
+    network.close()
+    assert said[1:] == [
+        "cuda:0: out of memory, going on with batches of 8",
+        "cuda:0: out of memory, going on with batches of 4",
+    ]

@@ -9,7 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from geotagger.cli import quantize
+from geotagger.cli.models import quantize
 from geotagger.engine import opening
 from geotagger.engine.agreement import Agreement, compare, split
 from geotagger.engine.opening import open_engine

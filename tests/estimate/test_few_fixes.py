@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from geotagger.estimate.movement import DAY_S, PRIOR_SPREAD, Motion, Movement, learn_movement, scaled
-from geotagger.estimate.outing import estimate_stream
 from geotagger.estimate.prior import averaged, mixture
 from geotagger.estimate.surroundings import Known, surroundings
+from geotagger.estimate.timeline import estimate_stream
 from geotagger.estimate.values import Estimate, Fix, Observation
 from tests.estimate.archives import columns, life
 

@@ -1,7 +1,8 @@
 """The first promises of the estimate room, on values made by hand."""
 
 from geotagger.estimate.movement import Movement, learn_movement
-from geotagger.estimate.outing import estimate_outing, outings
+from geotagger.estimate.outing import estimate_outing
+from geotagger.estimate.timeline import outings
 from geotagger.estimate.values import Fix, Observation
 from geotagger.geo import distance_km
 
@@ -27,7 +28,8 @@ def test_a_cameras_fix_is_left_alone() -> None:
 
 
 def test_a_stream_is_cut_where_people_sleep() -> None:
-    assert outings([0.0, 60.0, 40_000.0, None, None]) == [slice(0, 2), slice(2, 3), slice(3, 4), slice(4, 5)]
+    times = [0.0, 60.0, 40_000.0, None, None]
+    assert list(outings(times, lambda utc: utc)) == [[0.0, 60.0], [40_000.0], [None], [None]]
 
 
 def test_movement_survives_storage() -> None:

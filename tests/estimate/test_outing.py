@@ -12,9 +12,10 @@ from geotagger.cells import CellTable, leaf_ids, parents
 from geotagger.estimate.explain import explain
 from geotagger.estimate.learning import lesson_of
 from geotagger.estimate.movement import Movement, learn_movement
-from geotagger.estimate.outing import Options, estimate_outing, estimate_stream
+from geotagger.estimate.outing import Options, estimate_outing
 from geotagger.estimate.surroundings import Known
-from geotagger.estimate.values import RUNGS, Estimate, Fix, Observation, Posterior
+from geotagger.estimate.timeline import Evidence, PhotoRecord, estimate_stream
+from geotagger.estimate.values import RUNGS, Estimate, Fix, FixSeries, Observation, Posterior
 from geotagger.estimate.visual import class_prior
 from geotagger.estimate.zone_evidence import class_priors
 from geotagger.geo import distance_km
@@ -263,14 +264,14 @@ def test_the_order_of_a_stream_does_not_matter() -> None:
 
 
 def test_an_explanation_tells_each_rung_and_draws_a_map() -> None:
-    photo = Observation(1, 0.0, posterior=picture(0, 0.9))
-    ends = Observation(0, -HOUR, fix=HOME), Observation(2, HOUR, fix=WORK)
-    told = explain([photo], 0, *ends, Movement(), cell_table())
+    photo = PhotoRecord(1, 0.0, posterior=picture(0, 0.9))
+    ends = [PhotoRecord(0, -HOUR, place=HOME), PhotoRecord(2, HOUR, place=WORK)]
+    told = explain(Evidence(FixSeries.of(ends), table=cell_table()), [photo], 0)
     assert told.estimate is not None
     assert set(told.alone) == {"neighbours", "visual"}
     assert sum(source.share for source in told.sources) == pytest.approx(0.99, abs=0.05)
     assert any("X" in line for line in told.map)
-    assert explain([Observation(0, None)], 0, None, None, Movement()).estimate is None
+    assert explain(Evidence(), [PhotoRecord(0, None)], 0).estimate is None
 
 
 def test_how_far_an_offset_is_believed_is_learned() -> None:

@@ -1,15 +1,19 @@
 """What tracks say of a moment: the gaps, the leaps, and several devices."""
 
+from datetime import UTC, datetime, timedelta
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from geotagger.estimate.clock import Clocked, ClockReader
 from geotagger.estimate.movement import Motion
 from geotagger.estimate.tracks import Tracks
 from geotagger.estimate.values import Fix
 from geotagger.geo import distance_km, interpolate
 from geotagger.tracks import Track, clean_track
+from geotagger.zones import offset_at
 
 
 def track_of(*points: tuple[float, float, float]) -> Tracks:
@@ -30,6 +34,8 @@ def test_over_a_long_gap_a_track_is_silent() -> None:
     tracks = track_of((0, 50, 7), (5 * 3600, 50.1, 7))
     assert tracks.fix_at(2.5 * 3600) is None
     assert tracks.fix_at(-60) is not None
+    for near in (0, 60, 5 * 3600 - 60, 5 * 3600):
+        assert tracks.fix_at(near) is not None
     assert tracks.fix_at(-3600) is None
 
 
@@ -69,16 +75,17 @@ def plain_fix(tracks: Tracks, utc: float, utc_error_s: float) -> Fix | None:
 
 def plain_fix_on(track: Track, utc: float, utc_error_s: float) -> Fix | None:
     at = int(np.searchsorted(track.utc, utc))
-    if at == 0 or at == len(track.utc):
-        end = 0 if at == 0 else -1
-        away = abs(float(track.utc[end]) - utc)
+    gap = float(track.utc[at] - track.utc[at - 1]) if 0 < at < len(track.utc) else np.inf
+    if gap > 3 * 3600:
+        near = int(np.abs(track.utc - utc).argmin())
+        away = abs(float(track.utc[near]) - utc)
         if away > 120:
             return None
-        error = np.hypot(track.error_km[end], float(Motion().reach_km(away + utc_error_s)))
-        return Fix(float(track.lat[end]), float(track.lng[end]), float(error), "track")
+        error = np.hypot(track.error_km[near], float(Motion().reach_km(away + utc_error_s)))
+        return Fix(float(track.lat[near]), float(track.lng[near]), float(error), "track")
     one, two = [(float(track.lat[n]), float(track.lng[n])) for n in (at - 1, at)]
-    gap, apart = float(track.utc[at] - track.utc[at - 1]), float(distance_km(*one, *two))
-    if gap > 3 * 3600 or apart > 0.35 * gap + 1:
+    apart = float(distance_km(*one, *two))
+    if apart > 0.35 * gap + 1:
         return None
     fraction = (utc - float(track.utc[at - 1])) / gap
     lat, lng = interpolate(*one, *two, fraction)
@@ -122,3 +129,34 @@ def test_across_the_date_line_the_short_way_is_taken() -> None:
     fix = track_of((0, 0, 179.99), (60, 0, -179.99)).fix_at(30)
     assert fix is not None
     assert abs(abs(fix.longitude) - 180) < 1e-6
+
+
+def test_few_points_of_a_track_tell_the_time_zone_as_well_as_all() -> None:
+    """Five days between London, Paris and Dublin; photos without an offset, taken at any time but in the
+    hours of a change, which local clocks show twice or not at all."""
+    rng = np.random.default_rng(5)
+    places = {"London": (51.5, -0.12), "Paris": (48.85, 2.35), "Dublin": (53.35, -6.26)}
+    chosen = [list(places)[n] for n in np.repeat(rng.integers(0, 3, 30), 24)]
+    start = datetime(2024, 5, 1, tzinfo=UTC).timestamp()
+    track = track_of(*((start + 600.0 * n, *places[name]) for n, name in enumerate(chosen)))
+    few = list(track.clocked())
+    every = []
+    for n, name in enumerate(chosen):
+        offset = offset_at(*places[name], start + 600.0 * n)
+        assert offset is not None
+        moment = datetime.fromtimestamp(start + 600.0 * n, UTC).replace(tzinfo=None)
+        every.append(Clocked(moment + offset, offset, latitude=places[name][0], longitude=places[name][1]))
+    assert len(few) < len(every) / 4
+    compared = 0
+    read_few, read_every = ClockReader(few), ClockReader(every)
+    for minutes in rng.uniform(0, 10 * len(chosen), 500):
+        local = datetime(2024, 5, 1) + timedelta(minutes=float(minutes))
+        if (
+            len({one.offset for one in every if abs((one.local or local) - local) < timedelta(minutes=130)})
+            > 1
+        ):
+            continue
+        taken = Clocked(local)
+        compared += 1
+        assert read_few.read(taken)[:2] == read_every.read(taken)[:2]
+    assert compared > 100

@@ -72,7 +72,7 @@ def test_why_gives_the_numbers_of_the_run_and_learns_nothing_anew(
     def again(*_: object) -> Movement:
         raise AssertionError("what was learned is remembered")
 
-    monkeypatch.setattr("geotagger.tag.prepared.learn_movement", again)
+    monkeypatch.setattr("geotagger.estimate.timeline.learn_movement", again)
     for name in sorted(scene.stripped):
         assert run("why", str(scene.folder / name), *index, "--json") == 0
         assert same_place(jsons(capsys)[0], said[name])

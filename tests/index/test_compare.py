@@ -155,7 +155,7 @@ def test_an_archive_that_seems_unplugged_keeps_its_records(
     archive.rename(archive.parent / "elsewhere")
     archive.mkdir()
     told: list[str] = []
-    comparison, _ = compared(index, recorded, problem=lambda _, what: told.append(what))
+    comparison, _ = compared(index, recorded, problem=lambda left: told.append(left.reason))
     assert comparison.gone == 0
     assert "mounted" in told[0]
 

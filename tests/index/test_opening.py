@@ -238,3 +238,12 @@ def test_reading_needs_neither_numpy_nor_sqlite_utils(tmp_path: Path) -> None:
         """
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_wrong_statement_of_ours_is_not_called_damage(index: Index) -> None:
+    """Who is told to move the index away throws the undo journal away with it."""
+    with pytest.raises(IndexUnusableError) as caught:
+        index.store.rows("select no_such_column from photos")
+    assert "fault of geotagger" in str(caught.value)
+    assert "damaged" not in str(caught.value)
+    assert "move it away" not in str(caught.value)

@@ -1,5 +1,10 @@
 """What is a position: the photo room, which finds photos that lack one, and the writers agree."""
 
+import json
+import shutil
+import struct
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import piexif
@@ -35,6 +40,57 @@ def test_both_readers_of_gps_directories_see_the_same_position(gps: dict[int, An
     assert (fix is None) == (found is None)
     if fix is not None and found is not None:
         assert (found.latitude, found.longitude) == pytest.approx((fix.latitude, fix.longitude), abs=1e-9)
+
+
+def gps_block(order: str, *entries: tuple[int, int, int, bytes]) -> bytes:
+    """A TIFF block whose GPS directory holds these: tag, type, count, value."""
+    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", 8)
+    head += struct.pack(order + "HHHII", 1, 0x8825, 4, 1, 26) + struct.pack(order + "I", 0)
+    directory, data = struct.pack(order + "H", len(entries)), b""
+    behind = len(head) + 2 + 12 * len(entries) + 4
+    for tag, kind, count, value in entries:
+        field = value.ljust(4, b"\0") if len(value) <= 4 else struct.pack(order + "I", behind + len(data))
+        data += value if len(value) > 4 else b""
+        directory += struct.pack(order + "HHI", tag, kind, count) + field
+    return head + directory + bytes(4) + data
+
+
+def spelled(order: str, kind: int) -> tuple[int, bytes]:
+    """38° 1' 31" by field type: how many values, and their bytes."""
+    whole = (38, 1, 31)
+    packed = {
+        2: b"38 deg 1' 31\"\0",
+        3: struct.pack(order + "3H", *whole),
+        4: struct.pack(order + "3I", *whole),
+        5: struct.pack(order + "6I", 38, 1, 1, 1, 31, 1),
+        10: struct.pack(order + "6i", 38, 1, 1, 1, 31, 1),
+        11: struct.pack(order + "3f", *whole),
+        12: struct.pack(order + "d", 38 + 1 / 60 + 31 / 3600),
+    }[kind]
+    return {2: len(packed), 12: 1}.get(kind, 3), packed
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("kind", [2, 3, 4, 5, 10, 11, 12])
+def test_both_readers_read_every_type_of_number_as_exiftool_does(
+    tmp_path: Path, order: str, kind: int
+) -> None:
+    count, value = spelled(order, kind)
+    fields = [(1, 2, 2, b"S\0"), (2, kind, count, value), (3, 2, 2, b"W\0"), (4, kind, count, value)]
+    block = gps_block(order, *fields)
+    there = pytest.approx((-38.0252778, -38.0252778), abs=1e-6)
+    fix, found = told_position(read_tags(block), None).fix, verify.position_in(Held(block))
+    assert fix is not None
+    assert found is not None
+    assert (fix.latitude, fix.longitude) == there
+    assert (found.latitude, found.longitude) == there
+    without_letters = gps_block(order, *(field for field in fields if field[0] in (2, 4)))
+    assert told_position(read_tags(without_letters), None).unreadable is not None
+    if shutil.which("exiftool"):
+        (tmp_path / "a.tif").write_bytes(block)
+        command = ["exiftool", "-j", "-n", "-Composite:GPSLatitude", str(tmp_path / "a.tif")]
+        (told,) = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+        assert told["GPSLatitude"] == pytest.approx(-38.0252778, abs=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -80,16 +80,19 @@ def test_a_jpeg_beside_its_raw_file_gets_its_own_sidecar_in_the_short_style_too(
     assert place(jpeg, mode="sidecar", sidecar_style="stem") == tmp_path / "D.JPG.xmp"
 
 
-def test_no_folder_is_gone_through_to_find_a_sidecar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    photo = raw_photo(tmp_path, "Q.CR3")
-    place(photo, sidecar_style="stem")
-
-    def scan(*_: object) -> None:
-        raise AssertionError("the time of a survey would grow with the square of the photos")
-
-    for name in ("scandir", "listdir"):
-        monkeypatch.setattr(os, name, scan)
-    assert sidecar_positions(str(photo))
+def test_a_folder_is_gone_through_once_to_find_the_sidecars_of_all_its_photos(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = [raw_photo(tmp_path, f"Q{n}.CR3") for n in range(5)]
+    for photo in photos:
+        place(photo, sidecar_style="stem")
+    scans = []
+    scandir, listdir = os.scandir, os.listdir
+    monkeypatch.setattr(os, "scandir", lambda *path: scans.append(path) or scandir(*path))
+    monkeypatch.setattr(os, "listdir", lambda *path: scans.append(path) or listdir(*path))
+    for photo in photos:
+        assert sidecar_positions(str(photo))
+    assert len(scans) <= 1, "the time of a survey would grow with the square of the photos"
 
 
 def test_the_spelling_of_an_existing_sidecar_is_kept(tmp_path: Path) -> None:

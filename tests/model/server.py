@@ -24,6 +24,7 @@ class Served:
     redirects: dict[str, str] = field(default_factory=dict)
     retry_after: str = ""
     requests: list[tuple[str, str | None]] = field(default_factory=list)
+    tokens: list[str | None] = field(default_factory=list)
     address: str = ""
 
     def url(self, path: str) -> str:
@@ -36,6 +37,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         served = self.served
         served.requests.append((self.path, self.headers.get("Range")))
+        served.tokens.append(self.headers.get("Authorization"))
         fault = next(iter(served.faults.get(self.path, [])), None)
         if self.path in served.faults:
             served.faults[self.path] = served.faults[self.path][1:]

@@ -1,21 +1,15 @@
 """`geotagger models` lists, shows, pulls and imports; every failure is one line and an exit code."""
 
-import json
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-import typer
-from typer.testing import CliRunner
 
-from geotagger.cli import models
-from geotagger.model import download
 from geotagger.model.catalogue import read_catalogue, shipped_catalogue
 from geotagger.model.pack import load_pack, verify_pack
 from tests.model.checkpoints import FOLDER, write_grids
+from tests.model.conftest import Result
 from tests.model.server import Served, serving
 
 CATALOGUE = """
@@ -42,44 +36,12 @@ resampling = "box"
 """
 
 
-@dataclass
-class Result:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def records(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.out.splitlines()]
-
-
 Geotagger = Callable[..., Result]
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("GEOTAGGER_MODELS", str(tmp_path / "models"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setattr(download.time, "sleep", lambda _: None)
-    return tmp_path / "models"
-
-
-@pytest.fixture
-def geotagger(home: Path) -> Geotagger:
-    app = typer.Typer()
-    models.register(app)
-    assert not home.exists()
-
-    def run(*words: object) -> Result:
-        result = CliRunner().invoke(app, ["models", *map(str, words)])
-        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-        assert "Traceback" not in result.output
-        return Result(result.exit_code, result.stdout, result.stderr)
-
-    # a second command at the top keeps typer from dropping the group's name
-    app.command("other")(lambda: None)
-    return run
+def geotagger(models_command: Geotagger) -> Geotagger:
+    return models_command
 
 
 @pytest.fixture
@@ -182,6 +144,7 @@ def test_list_tells_installed_available_and_damaged(
     assert {r["name"]: r["status"] for r in done.records} == {
         "broken": "damaged",
         "renamed": "installed",
+        "geoclip": "available",
         "rn101-5k500": "available",
     }
     plain = geotagger("list")
@@ -333,7 +296,7 @@ def test_a_wrong_catalogue_is_refused(
 
 def test_the_shipped_catalogue_has_the_published_model() -> None:
     model = read_catalogue()["rn101-5k500"]
-    assert model.file("params").address.endswith("RN101-5k500-0012.params")
+    assert {file.role: file for file in model.files}["params"].address.endswith("RN101-5k500-0012.params")
     assert "none stated" in model.licence
     assert model.accuracy[0].percent == (16.8, 39.2, 48.9, 67.9, 82.2)
     assert model.preprocessing.scale == 256
@@ -344,7 +307,7 @@ def test_the_known_checksum_of_the_published_cells_is_theirs(shared_data: Path) 
     import hashlib
 
     content = (shared_data / "reference" / "rn101-5k500" / "grids.txt").read_bytes()
-    cells = read_catalogue()["rn101-5k500"].file("cells")
+    cells = {f.role: f for f in read_catalogue()["rn101-5k500"].files}["cells"]
     assert (cells.bytes, cells.sha256) == (len(content), hashlib.sha256(content).hexdigest())
 
 

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from geotagger.estimate import timeline
 from geotagger.estimate.movement import Movement, learn_movement
 from geotagger.index import open_index
 from geotagger.metadata import Edit, settle
 from geotagger.photo.facts import read_facts
-from geotagger.tag import prepared
 from geotagger.tag.corridor import tag
 from geotagger.tag.options import TagOptions
 from geotagger.tag.outcome import Tally
@@ -105,7 +105,7 @@ def learn_once(state: pytest.MonkeyPatch) -> None:
             learned[len(utc)] = learn_movement(utc, *others, **more)
         return learned[len(utc)]
 
-    state.setattr(prepared, "learn_movement", remembered)
+    state.setattr(timeline, "learn_movement", remembered)
 
 
 def kill_again_and_again(folder: Path, photos: int, kills: int, seed: int, state: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from geotagger.tag.overlap import BATCHES_AHEAD, MOST_PASSING, PHOTOS_AHEAD, Pix
 
 def read(photo: int) -> Pixels:
     if photo < 0:
-        raise UnreadablePhotoError(f"{photo} is truncated")
+        raise UnreadablePhotoError(str(photo), "truncated")
     return np.full((3, 2, 2), photo, dtype=np.float32)
 
 

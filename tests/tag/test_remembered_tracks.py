@@ -199,3 +199,44 @@ def test_within_reach_is_what_a_look_at_every_pair_finds(points: list[float], ph
     ]
     near = within_reach(np.array(sorted(set(points))), np.array(photos, dtype=np.float64))
     assert near.tolist() == [e for point, e in dict(zip(points, expected, strict=True)).items()]
+
+
+def test_a_stay_longer_than_any_reach_is_remembered_as_one(geotagger: Geotagger, tmp_path: Path) -> None:
+    """Three months in one place; the photo of a later run is of the middle of them."""
+    first, last = (f"{START + timedelta(days=days):%Y-%m-%dT%H:%M:%SZ}" for days in (-45, 45))
+    track = tmp_path / "stay.kml"
+    track.write_text(
+        '<kml xmlns="http://www.opengis.net/kml/2.2"><Placemark><TimeSpan>'
+        f"<begin>{first}</begin><end>{last}</end></TimeSpan>"
+        f"<Point><coordinates>{LONGITUDE},{LATITUDE},0</coordinates></Point></Placemark></kml>"
+    )
+    folder = tmp_path / "photos"
+    photo(folder / "first.jpg", 10)
+    assert geotagger("tag", folder, "--track", track, "--json").records[0]["rung"] == "track"
+    track.unlink()
+    photo(folder / "second.jpg", 60 * 24)
+    second = geotagger("tag", folder, "--json").by_name()["second.jpg"]
+    assert (second["status"], second["rung"]) == ("written", "track")
+    assert distance_km(second["latitude"], second["longitude"], LATITUDE, LONGITUDE) < 0.01
+
+
+def test_marks_of_a_file_are_remembered_beside_its_points(geotagger: Geotagger, tmp_path: Path) -> None:
+    """A photo half-way between two way points of an earlier run stays without a place."""
+    times = [f"{START + timedelta(minutes=minutes - 120):%Y-%m-%dT%H:%M:%SZ}" for minutes in (0, 30, 300)]
+    points = [f'<{kind} lat="{LATITUDE}" lon="{LONGITUDE}"><time>{time}</time></{kind}>'
+              for kind, time in zip(("wpt", "wpt", "trkpt"), times, strict=True)]  # fmt: skip
+    track = tmp_path / "mixed.gpx"
+    track.write_text(
+        f'<gpx xmlns="http://www.topografix.com/GPX/1/1">{points[0]}{points[1]}'
+        f"<trk><trkseg>{points[2]}</trkseg></trk></gpx>"
+    )
+    folder = tmp_path / "photos"
+    photo(folder / "first.jpg", 0)
+    assert geotagger("tag", folder, "--track", track, "--json").records[0]["rung"] == "track"
+    track.unlink()
+    photo(folder / "second.jpg", 30)
+    photo(folder / "third.jpg", 300)
+    photo(folder / "between.jpg", 15)
+    rungs = {name: record["rung"] for name, record in geotagger("tag", folder, "--json").by_name().items()}
+    assert (rungs["second.jpg"], rungs["third.jpg"]) == ("track", "track")
+    assert rungs["between.jpg"] != "track"

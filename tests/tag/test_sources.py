@@ -2,15 +2,19 @@
 what cannot stays as it is, and beside each photo that is left alone stands one without the trap that is
 written."""
 
+import json
 import struct
 import zlib
-from datetime import timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
 
 import piexif
 import pytest
 
+from geotagger.index import open_index
+from geotagger.index.learned import MOVEMENT
+from geotagger.tag.sightings import read_sightings
 from tests.commands import Geotagger
 from tests.tag.scenes import LATITUDE, LONGITUDE, START, jpeg, walk_through_town
 
@@ -301,3 +305,145 @@ def test_what_is_no_photograph_of_that_hour_is_left_alone_unless_asked(
     assert {name for name in controls if said[name]["status"] != "written"} == set()
     asked = tagged(geotagger, folder, "--all-images")
     assert {name for name in traps if asked[name]["status"] != "written"} == {"digitised.jpg"}
+
+
+def takeout(
+    shown: tuple[float, float] = (0, 0), own: tuple[float, float] = (0, 0), taken: float | None = None
+) -> bytes:
+    def place(at: tuple[float, float]) -> dict[str, float]:
+        return {"latitude": at[0], "longitude": at[1], "altitude": 0.0, "latitudeSpan": 0.0}
+
+    told: dict[str, Any] = {"title": "a", "geoData": place(shown), "geoDataExif": place(own)}
+    if taken is not None:
+        told["photoTakenTime"] = {"timestamp": str(round(taken)), "formatted": "17.05.2024, 07:02:00 UTC"}
+    return json.dumps(told).encode()
+
+
+LONDON = (51.6308, -0.41)
+FAR = 20_000
+"""Minutes after which the walk through the town says nothing."""
+
+
+def test_google_takeout_tells_place_and_time_below_the_owners_own_sidecar(
+    geotagger: Geotagger, tmp_path: Path
+) -> None:
+    folder = walk_through_town(tmp_path / "photos", 4, without_gps=0).folder
+    no_time = {0x9003: None, 0x9011: None}
+    utc = (START + timedelta(minutes=2) - timedelta(hours=2)).replace(tzinfo=UTC).timestamp()
+    owner = packet("<exif:GPSLatitude>48,0N</exif:GPSLatitude><exif:GPSLongitude>11,0E</exif:GPSLongitude>")
+    files = {
+        "google.jpg": photo(minutes=FAR),
+        "google.jpg.supplemental-metadata.json": takeout(LONDON),
+        "camera.jpg": photo(minutes=FAR),
+        "camera.jpg.json": takeout(LONDON, LONDON),
+        "exif.jpg": photo(minutes=FAR),
+        "exif.jpg.json": takeout(own=LONDON),
+        "owner.jpg": photo(minutes=FAR),
+        "owner.jpg.json": takeout(LONDON),
+        "owner.jpg.xmp": owner,
+        "fix.jpg": photo(gps=SOUTH, minutes=2 * FAR),
+        "fix.jpg.json": takeout(LONDON),
+        "google-edited.jpg": photo(minutes=FAR),
+        "none.jpg": photo(),
+        "none.jpg.json": takeout(),
+        "control.jpg": photo(),
+        "time.jpg": photo(exif=no_time),
+        "time.jpg.json": takeout(taken=utc),
+        "timeless.jpg": photo(exif=no_time),
+        "timeless.jpg.json": takeout(),
+        "hostile.jpg": photo(),
+        "hostile.jpg.json": b'{"geoData": {"latitude": 1e999, "longitude": []},'
+        b' "photoTakenTime": {"timestamp": "1e99"}}',
+        "list.jpg": photo(),
+        "list.jpg.json": b"[" * 100_000,
+    }
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    said = tagged(geotagger, folder)
+    photos = [name for name in files if name.endswith(".jpg")]
+    assert {name for name in photos if said[name]["status"] == "written"} == {
+        "none.jpg", "control.jpg", "time.jpg", "hostile.jpg", "list.jpg"
+    }  # fmt: skip
+    for name in ("google.jpg", "camera.jpg", "exif.jpg", "google-edited.jpg"):
+        assert (said[name]["status"], said[name]["rung"]) == ("kept", "sidecar"), name
+        assert near(said[name], *LONDON), name
+    assert said["google.jpg"]["radius_km"] == 1.0
+    assert said["camera.jpg"]["radius_km"] == said["exif.jpg"]["radius_km"] == 0.01
+    assert near(said["owner.jpg"], 48, 11)
+    assert near(said["fix.jpg"], -33.868, 151.21)
+    assert near(said["time.jpg"], LATITUDE, LONGITUDE)
+    assert {name: (folder / name).read_bytes() for name in files if name.endswith(("json", "xmp"))} == {
+        name: data for name, data in files.items() if name.endswith(("json", "xmp"))
+    }
+    again = geotagger("tag", folder, "--model", "none", "--json")
+    assert all(record["status"] != "written" for record in again.records)
+    # a corrected JSON is read again, one that goes is no longer believed
+    (folder / "google.jpg.supplemental-metadata.json").write_bytes(takeout((48.5, 9.0), (48.5, 9.0)))
+    (folder / "camera.jpg.json").unlink()
+    said = tagged(geotagger, folder)
+    assert near(said["google.jpg"], 48.5, 9.0)
+    assert said["camera.jpg"]["rung"] != "sidecar"
+
+
+def test_what_may_be_googles_own_estimate_helps_but_teaches_nothing_and_is_no_truth(
+    geotagger: Geotagger, tmp_path: Path
+) -> None:
+    folder = walk_through_town(tmp_path / "photos", 12, without_gps=0).folder
+    lone = {"minutes": 3 * FAR}
+    (folder / "google.jpg").write_bytes(photo(**lone))
+    (folder / "google.jpg.json").write_bytes(takeout(LONDON))
+    (folder / "beside.jpg").write_bytes(photo(**lone))
+    said = tagged(geotagger, folder)
+    assert near(said["beside.jpg"], *LONDON)
+    with open_index(geotagger.index, mode="read") as index:
+        (root,) = index.roots.all()
+        movement = index.learned.get(root.id, MOVEMENT)
+        fixes = index.photos.fixes(root.id)
+    assert movement is not None
+    assert "51.6" not in json.dumps(movement["movement"])
+    assert fixes.teaches.tolist().count(False) == 1
+    (sighting,) = (s for s in read_sightings([str(folder)], None, print) if s.name.endswith("google.jpg"))
+    assert sighting.clocked.latitude is None
+
+
+def test_names_of_places_in_photo_and_sidecar_are_evidence_below_any_fix(
+    geotagger: Geotagger, tmp_path: Path
+) -> None:
+    folder = walk_through_town(tmp_path / "photos", 4, without_gps=0).folder
+    far = {"minutes": FAR}
+    xmp = "<photoshop:City xmlns:photoshop='http://ns.adobe.com/photoshop/1.0/'>Sydney</photoshop:City>"
+    xmp += "<photoshop:Country xmlns:photoshop='http://ns.adobe.com/photoshop/1.0/'>Australia</photoshop:Country>"
+    shown = f"<Iptc4xmpExt:LocationShown><rdf:Bag><rdf:li rdf:parseType='Resource'>{xmp}</rdf:li></rdf:Bag>"
+    shown += "</Iptc4xmpExt:LocationShown>"
+    created = "<Iptc4xmpExt:LocationCreated><rdf:Bag><rdf:li rdf:parseType='Resource'>"
+    created += (
+        "<Iptc4xmpExt:City>Sydney</Iptc4xmpExt:City><Iptc4xmpExt:CountryCode>AU</Iptc4xmpExt:CountryCode>"
+    )
+    created += "</rdf:li></rdf:Bag></Iptc4xmpExt:LocationCreated>"
+    iptc = dataset(90, b"Sydney") + dataset(101, b"Australia")
+    photos = {
+        "iptc.jpg": photo(iptc=iptc, **far),
+        "xmp.jpg": photo(xmp=xmp, **far),
+        "created.jpg": photo(xmp=created, **far),
+        "sidecar.jpg": photo(**far),
+        "shown.jpg": photo(xmp=shown, **far),
+        "unknown.jpg": photo(iptc=dataset(90, b"Xyzzy"), **far),
+        "own.jpg": photo(gps=SOUTH | {1: b"N"}, iptc=iptc, minutes=-FAR),
+        "beside.jpg": photo(iptc=dataset(90, b"Wien") + dataset(101, b"Austria")),
+    }
+    for name, data in photos.items():
+        (folder / name).write_bytes(data)
+    (folder / "sidecar.jpg.xmp").write_bytes(packet(xmp))
+    said = tagged(geotagger, folder, "--write", "none")
+    for name in ("iptc.jpg", "xmp.jpg", "created.jpg", "sidecar.jpg"):
+        record = said[name]
+        assert record["latitude"] == pytest.approx(-33.87, abs=0.2), name
+        assert record["longitude"] == pytest.approx(151.21, abs=0.2), name
+        assert record["radius_km"] > 5
+    for name in ("shown.jpg", "unknown.jpg"):
+        assert said[name]["latitude"] is None or said[name]["latitude"] > 0, name
+    assert near(said["own.jpg"], 33.868, 151.21)
+    assert near(said["beside.jpg"], LATITUDE, LONGITUDE)
+    assert said["beside.jpg"]["radius_km"] < 1
+    why = geotagger("why", folder / "iptc.jpg").out
+    assert "Sydney" in why

@@ -128,7 +128,8 @@ def test_an_nmea_sentence_with_a_wrong_checksum_is_passed_over(tmp_path: Path) -
 
 @pytest.mark.parametrize(
     ("name", "content"),
-    [("a.gpx", "<gpx><trk>"), ("a.json", "{"), ("a.json", '{"a": 1}'), ("a.kmz", "no zip"), ("a.txt", ""),
+    [("a.gpx", "<gpx><trk>"), ("a.json", "{"), ("a.json", '{"a": 1}'), ("a.json", "[]"),
+     ("a.kmz", "no zip"), ("a.txt", ""),
      ("a.nmea", ""), ("a.nma", "written by hand\n"), ("a.gpx", "a GPX file no longer"),
      ("a.fit", "no fit at all, only text")],
 )  # fmt: skip
@@ -155,7 +156,6 @@ EMPTY_FIT = struct.pack("<BBHI4s", 14, 0x20, 2132, 0, b".FIT") + b"\0\0" + b"\0\
         ("a.json", json.dumps(RECORDS).replace("timestamp", "when")),
         ("a.json", '{"timelineObjects": []}'),
         ("a.json", '{"semanticSegments": []}'),
-        ("a.json", "[]"),
         ("a.fit", EMPTY_FIT.decode("latin-1")),
     ],
 )

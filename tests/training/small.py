@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from geotagger.cells import CellTable
+from geotagger.errors import TrainingError
 from tests.training.places import make_world
 from training import stages
 from training.fit.loop import Settings
@@ -36,7 +37,8 @@ def decided(work: Path) -> tuple[Run, CellTable]:
 
 def fit(work: Path, **settings: object) -> None:
     run, table = decided(work)
-    train(Asked(None, work), run, table, replace(Settings(checkpoint_steps=3), **settings), quiet)  # type: ignore[arg-type]
+    repeatable = Settings(checkpoint_steps=3, deterministic=True)
+    train(Asked(None, work), run, table, replace(repeatable, **settings), quiet)  # type: ignore[arg-type]
 
 
 def quiet(_: str) -> None:
@@ -48,6 +50,10 @@ if __name__ == "__main__":
 
     torch.set_num_threads(1)
     join_processes("cpu")
-    fit(Path(sys.argv[1]), workers=int(sys.argv[2]))
+    try:
+        fit(Path(sys.argv[1]), workers=int(sys.argv[2]))
+    except (TrainingError, KeyboardInterrupt) as error:
+        print(f"{type(error).__name__}: {error}", flush=True)
+        sys.exit(1)
     if is_first():
         print("done", flush=True)

@@ -7,8 +7,8 @@ import pytest
 from typer import Typer
 from typer.testing import CliRunner, Result
 
-torch = pytest.importorskip("torch", reason='PyTorch is not installed: pip install "geotagger[train]"')
-pytest.importorskip("pyarrow", reason='pyarrow is not installed: pip install "geotagger[train]"')
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install '.[train]'")
+pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install '.[train]'")
 
 from geotagger.cli import train  # noqa: E402
 from geotagger.model.pack import find_pack, verify_pack  # noqa: E402
@@ -180,7 +180,7 @@ def test_without_the_extra_one_line_says_how_to_get_it(
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     result = call(*(word.format(photos=photos, tmp=tmp_path) for word in words))
     assert result.exit_code == 1
-    assert 'pip install "geotagger[train]"' in result.output
+    assert "pip install '.[train]'" in " ".join(result.output.split())
     assert list(tmp_path.iterdir()) == []
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("torch", reason='PyTorch is not installed: pip install "geotagger[train]"')
-pytest.importorskip("pyarrow", reason='pyarrow is not installed: pip install "geotagger[train]"')
+pytest.importorskip("torch", reason="PyTorch is not installed: pip install '.[train]'")
+pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install '.[train]'")
 
 from geotagger.geo import distance_km
 from geotagger.index import open_index

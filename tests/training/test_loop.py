@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason='PyTorch is not installed: pip install "geotagger[train]"')
-pytest.importorskip("pyarrow", reason='pyarrow is not installed: pip install "geotagger[train]"')
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install '.[train]'")
+pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install '.[train]'")
 
 from geotagger.cells import CellTable, leaf_ids, parents  # noqa: E402
 from geotagger.errors import TrainingError  # noqa: E402
@@ -20,15 +20,16 @@ from tests.training import small  # noqa: E402
 from training import fitting  # noqa: E402
 from training.fit import checkpoint  # noqa: E402
 from training.fit.feeding import MicroBatches, Plan, epoch_order  # noqa: E402
-from training.fit.loop import learning_rate  # noqa: E402
 from training.fit.objectives import (  # noqa: E402
     Objective,
     arcs_km,
+    chords,
     class_vectors,
     haversine_targets,
     within,
 )
 from training.fit.recipe import preset  # noqa: E402
+from training.fit.schedule import learning_rate  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = [sys.executable, "-m", "tests.training.small"]
@@ -291,4 +292,4 @@ def test_places_within_the_thresholds_are_counted() -> None:
     away = np.array([0.5, 10, 100, 500, 2000, 5000])
     truth = torch.from_numpy(unit_vectors(np.zeros(6), np.zeros(6))).float()
     guess = torch.from_numpy(unit_vectors(np.zeros(6), away / 111.195)).float()
-    assert within(guess, truth).tolist() == [1, 2, 3, 4, 5]
+    assert within(guess, truth, chords()).tolist() == [1, 2, 3, 4, 5]

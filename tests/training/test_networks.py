@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason='PyTorch is not installed: pip install "geotagger[train]"')
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install '.[train]'")
 
 import onnxruntime  # noqa: E402
 

@@ -8,13 +8,14 @@ import tarfile
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-pytest.importorskip("urllib3", reason='urllib3 is not installed: pip install "geotagger[train]"')
+pytest.importorskip("urllib3", reason="urllib3 is not installed: pip install '.[train]'")
 
 from geotagger.errors import TrainingError, UnreadablePhotoError
 from tests.training.places import picture, style_of
@@ -369,3 +370,18 @@ def test_evaluation_sees_what_tag_sees(tmp_path: Path) -> None:
     seen = read_pixels(tmp_path / "a.jpg", plain)
     mine = evaluation_crop(jpeg, 64).astype(np.float32).transpose(2, 0, 1)
     assert np.abs(seen - mine).mean() < 1.0
+
+
+def test_processes_fetch_remote_shards_into_one_cache_at_the_same_time(tmp_path: Path, serve) -> None:  # type: ignore[no-untyped-def]
+    """As the ranks of one machine do: each finds every index and every image whole."""
+    write(tmp_path / "there")
+    server = serve({path.name: path.read_bytes() for path in (tmp_path / "there").iterdir()})
+    near = ShardSet(str(tmp_path / "there"), "train")
+
+    def all_of_it(_: int) -> bool:
+        far = ShardSet(server.address, "train", cache=tmp_path / "cache")
+        return all(far.jpeg(n) == near.jpeg(n) for n in range(len(near)))
+
+    with ThreadPoolExecutor(8) as ranks:
+        assert all(ranks.map(all_of_it, range(8)))
+    assert not list((tmp_path / "cache").glob("*.part"))

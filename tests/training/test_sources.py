@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-pa = pytest.importorskip("pyarrow", reason='pyarrow is not installed: pip install "geotagger[train]"')
+pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install '.[train]'")
 
 import pyarrow.parquet as pq  # noqa: E402
 
 from geotagger.errors import SourceError, TrainingError  # noqa: E402
 from tests.training.places import jpeg, picture, style_of  # noqa: E402
 from training.data import rows, yfcc  # noqa: E402
-from training.data.sources import open_source, own_row  # noqa: E402
+from training.data.rows import own_row  # noqa: E402
+from training.data.sources import open_source  # noqa: E402
 
 
 @pytest.fixture(scope="module")

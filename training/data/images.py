@@ -29,8 +29,9 @@ def _know_heif() -> None:
     pi_heif.register_heif_opener()
 
 
-def training_jpeg(photo: bytes, short_side: int) -> bytes:
-    """An upright RGB JPEG whose short side is `short_side` pixels, or as it was when smaller.
+def training_jpeg(photo: bytes, short_side: int, name: str = "an image") -> bytes:
+    """An upright RGB JPEG whose short side is `short_side` pixels, or as it was when smaller. `name`: what to
+    call the photo when something is wrong with it.
 
     Raises UnreadablePhotoError with the reason for what cannot be decoded whole.
     """
@@ -55,7 +56,7 @@ def training_jpeg(photo: bytes, short_side: int) -> bytes:
             return out.getvalue()
     except Exception as error:
         # decoders meet broken files with errors of every kind (struct, zlib, SyntaxError, …)
-        raise UnreadablePhotoError(f"{type(error).__name__}: {error}") from error
+        raise UnreadablePhotoError(name, f"{type(error).__name__}: {error}") from error
 
 
 def training_crop(jpeg: bytes, size: int, rng: np.random.Generator) -> Pixels:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from geotagger.estimate.values import OWN_FIXES
-from training.data.sources import own_row
+from training.data.rows import own_row
 
 
 def geotagged(index_path: Path | None) -> Iterator[dict[str, Any]]:

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,21 @@ LISTED = SCHEMA.append(pa.field("split", pa.string()))
 SPLITS = ("train", "val", "test")
 _ROWS_A_PART = 2_000_000
 """Rows held in memory at a time: about 1 GB at the usual lengths."""
+
+
+def own_row(path: str, key: str, lat: float, lng: float, taken: datetime | None) -> dict[str, Any]:
+    """A photo of one owner: a day's photos stay in one split, where a photographer's would."""
+    return {
+        "key": key,
+        "address": path,
+        "latitude": lat,
+        "longitude": lng,
+        "user": taken.strftime("day %Y-%m-%d") if taken else None,
+        # seconds too: a person's burst is not a bulk upload
+        "taken": taken.strftime("%Y-%m-%d %H:%M:%S.%f") if taken else None,
+        "licence": None,
+        "credit": None,
+    }
 
 
 @dataclass(frozen=True, slots=True)

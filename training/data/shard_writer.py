@@ -94,7 +94,7 @@ def _write_shard(
 
     def jpeg_of(row: dict[str, Any]) -> bytes | Exception:
         try:
-            return training_jpeg(fetch(row["address"]), short_side)
+            return training_jpeg(fetch(row["address"]), short_side, row["address"])
         except (remote.MissingError, remote.UnreachableError, UnreadablePhotoError) as error:
             return error
 

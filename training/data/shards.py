@@ -10,7 +10,9 @@ import hashlib
 import json
 import os
 import tarfile
+import tempfile
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +24,11 @@ from numpy.typing import NDArray
 
 from geotagger.errors import TrainingError
 from training.data import remote
+from training.data.shard_checks import check_index, check_shard
 
 ROWS_A_SHARD = 2048
 _TRIES = 3
+_INDEXES_AT_ONCE = 32
 MANIFEST = "manifest.json"
 
 INDEX = np.dtype(
@@ -74,12 +78,12 @@ def read_manifest(address: str) -> Manifest:
     where = remote.joined(address, MANIFEST)
     try:
         told = json.loads(remote.read(where))
-        return Manifest(**{**told, "shards": tuple(Shard(**shard) for shard in told["shards"])})
+        return Manifest(**{**told, "shards": tuple(Shard(**check_shard(shard)) for shard in told["shards"])})
     except (remote.MissingError, remote.UnreachableError) as error:
         raise TrainingError(
             f"{where}: {error}; `geotagger train shards` writes it when all shards are done"
         ) from None
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise TrainingError(
             f"{where}: not a manifest of shards ({error}); run `geotagger train shards` again"
         ) from None
@@ -115,7 +119,7 @@ def index_of(tar: Path) -> NDArray[np.void]:
             ],
             dtype=INDEX,
         )
-    except (tarfile.TarError, ValueError, KeyError, EOFError) as error:
+    except (tarfile.TarError, ValueError, TypeError, KeyError, EOFError, RecursionError) as error:
         raise TrainingError(
             f"{tar}: broken tar ({error}); delete it and run `geotagger train shards` to write it again"
         ) from error
@@ -141,10 +145,17 @@ class ShardSet:
         self._open: dict[int, int] = {}
         self.counts = np.array([shard.samples for shard in self.shards], dtype=np.int64)
         self.first = np.concatenate([[0], np.cumsum(self.counts)])
-        self.index = np.concatenate([np.empty(0, INDEX), *(self._index(i) for i in range(len(self.shards)))])
+        with ThreadPoolExecutor(_INDEXES_AT_ONCE if self._remote else 1) as pool:
+            parts = list(pool.map(self._index, range(len(self.shards))))
+        self.index = np.concatenate([np.empty(0, INDEX), *parts])
 
     def __len__(self) -> int:
         return int(self.first[-1])
+
+    @property
+    def digest(self) -> str:
+        """Of the shards of this split, by their checksums: equal wherever these lie."""
+        return xxhash.xxh3_64_hexdigest("".join(shard.sha256 for shard in self.shards).encode())
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_open": {}}  # a worker process opens its own files
@@ -189,12 +200,19 @@ class ShardSet:
                 ) from None
         if not self._remote:
             self._local(number)
-        index: NDArray[np.void] = np.load(path) if path.exists() else index_of(self._local(number))
+        index = self._read_index(number, path) if path.exists() else index_of(self._local(number))
         if len(index) != self.counts[number]:
             raise self._broken(
                 number, f"{len(index):,} samples where the manifest says {self.counts[number]:,}"
             )
         return index
+
+    def _read_index(self, number: int, path: Path) -> NDArray[np.void]:
+        try:
+            return check_index(np.load(path), INDEX, self.shards[number].bytes)
+        except (ValueError, EOFError, SyntaxError) as error:
+            path.unlink(missing_ok=True)  # a copy, or made anew from the tar beside it
+            raise self._broken(number, f"its index is of no use, {error}") from None
 
     def _local(self, number: int) -> Path:
         shard = self.shards[number]
@@ -237,12 +255,18 @@ class ShardSet:
 
 def write_whole(path: Path, content: bytes) -> None:
     """A file that is there whole or not at all."""
-    unfinished = path.with_name(path.name + ".part")
-    with unfinished.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
+    # a name of its own: several processes may fetch the same file
+    descriptor, name = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".part", dir=path.parent)
+    unfinished = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.chmod(0o644)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def sha256_of(path: Path) -> str:

@@ -9,7 +9,6 @@ import csv
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,12 +17,11 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
+from geotagger.archive.passed import PassedOver, Problem
 from geotagger.errors import SourceError, UnreadablePhotoError
 from training.data import remote, yfcc
 from training.data.columns import columns_of
-from training.data.rows import SCHEMA
-
-Problem = Callable[[str, str], None]
+from training.data.rows import SCHEMA, own_row
 
 _BATCH = 20_000
 
@@ -132,7 +130,7 @@ def photo_row(
     except UnreadablePhotoError as error:
         dropped["unreadable photo"] += 1
         if problem:
-            problem(path, str(error))
+            problem(PassedOver(path, error.reason))
         return None
     if facts.fix is None:
         dropped["no coordinates"] += 1
@@ -147,21 +145,6 @@ def photo_row(
         dropped["name is not UTF-8"] += 1
         return None
     return own_row(path, path.removeprefix(root).lstrip("/"), facts.fix.latitude, facts.fix.longitude, taken)
-
-
-def own_row(path: str, key: str, lat: float, lng: float, taken: datetime | None) -> dict[str, Any]:
-    """A photo of one owner: a day's photos stay in one split, where a photographer's would."""
-    return {
-        "key": key,
-        "address": path,
-        "latitude": lat,
-        "longitude": lng,
-        "user": taken.strftime("day %Y-%m-%d") if taken else None,
-        # seconds too: a person's burst is not a bulk upload
-        "taken": taken.strftime("%Y-%m-%d %H:%M:%S.%f") if taken else None,
-        "licence": None,
-        "credit": None,
-    }
 
 
 def _batches(rows: Iterable[dict[str, Any]]) -> Iterator[pa.RecordBatch]:

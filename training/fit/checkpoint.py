@@ -23,12 +23,14 @@ _FULL_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a checkpoint must share with the run that goes on from it."""
+    """What a checkpoint must share with the run that goes on from it. mode: "fast" or
+    "deterministic"; "" goes on from either."""
 
     network: str
     classes: int
     cells: str
     recipe: str
+    mode: str = "deterministic"
 
 
 def save(folder: Path, step: int, identity: Identity, state: dict[str, Any]) -> Path:
@@ -101,8 +103,16 @@ def load_weights(path: Path, network: str, classes: int | None = None) -> dict[s
 
 def _compare(path: Path, found: Identity, wanted: Identity) -> None:
     for name, told in (("network", "of the network"), ("classes", "with"), ("cells", "over the cells"),
-                       ("recipe", "of the recipe")):  # fmt: skip
+                       ("recipe", "of the recipe"), ("mode", "of the mode")):  # fmt: skip
         there, here = getattr(found, name), getattr(wanted, name)
+        if name == "mode" and not here:
+            continue
+        if there != here and name == "mode":
+            flag = "add --deterministic" if there == "deterministic" else "leave --deterministic out"
+            raise TrainingError(
+                f"{path}: a checkpoint of a {there} training, where this one is {here}: going on would give "
+                f"weights that nobody can make again; {flag}, or delete {path.parent} to start anew"
+            )
         if there != here:
             unit = " classes" if name == "classes" else ""
             raise TrainingError(

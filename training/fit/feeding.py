@@ -5,6 +5,7 @@ the image. So the same step sees the same pixels however many loader processes o
 are, and a run can go on at any step. Knows nothing of networks.
 """
 
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from geotagger.errors import TrainingError
 from training.data.images import evaluation_crop, training_crop
-from training.data.shards import ShardSet
+from training.data.shards import INDEX, ShardSet
 
 _WINDOW = 64
 """Shards shuffled into each other: what a reader touches at a time, so that disks and caches keep up."""
@@ -104,6 +105,21 @@ class Pictures(Dataset[tuple[Tensor, Tensor]]):
 
     def __init__(self, shards: ShardSet, size: int, seed: int) -> None:
         self._shards, self._size, self._seed = shards, size, seed
+        self._index: Tensor | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For a loader process: the index goes as a tensor, whose memory PyTorch shares among all of them
+        instead of copying it to each (1.2 GB for 34 million images)."""
+        if self._index is None:
+            self._index = torch.from_numpy(np.array(self._shards.index).view(np.uint8))
+        shards = copy.copy(self._shards)
+        shards.index = shards.index[:0]
+        return {**self.__dict__, "_shards": shards}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        assert self._index is not None
+        self._shards.index = self._index.numpy().view(INDEX)
 
     def __getitem__(self, request: Any) -> tuple[Tensor, Tensor]:
         epoch, samples = request

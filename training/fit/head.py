@@ -4,25 +4,22 @@ Minutes on a CPU for thousands of photos, and nearly all of that is the network'
 on disk as it goes. Takes shards and a pack, gives the weights of the layer.
 """
 
-import io
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor, nn
 
-from geotagger.engine.opening import open_engine
 from geotagger.errors import TrainingError
 from geotagger.model.pack import ModelPack
-from geotagger.photo.decode import Picture
-from geotagger.photo.prepare import prepare
 from training.data.shards import ShardSet
-from training.fit.loop import Labelled, learning_rate
+from training.fit.frozen import looking, network_input
+from training.fit.loop import Labelled
 from training.fit.objectives import Objective
 from training.fit.recipe import Recipe
 from training.fit.runlog import Say
+from training.fit.schedule import learning_rate
 
 FloatArray = NDArray[np.float32]
 _CHUNK = 256
@@ -41,27 +38,19 @@ def features_of(pack: ModelPack, shards: ShardSet, folder: Path, device: str, sa
     ]
     missing = [(start, path) for start, path in zip(starts, paths, strict=True) if not path.exists()]
     if missing:
-        engine = open_engine(pack, device)
-        for done, (start, path) in enumerate(missing):
-            stop = min(start + _CHUNK, len(shards))
-            batch = np.stack([network_input(shards.jpeg(i), pack) for i in range(start, stop)])
-            features = engine.run(batch).features
-            assert features is not None
-            unfinished = path.with_suffix(".part")
-            with unfinished.open("wb") as file:
-                np.save(file, features)
-            unfinished.replace(path)
-            say(f"features of {shards.split}: {done + 1} of {len(missing)} parts of {_CHUNK} photos")
-        engine.close()
+        with looking(pack, device) as look:
+            for done, (start, path) in enumerate(missing):
+                stop = min(start + _CHUNK, len(shards))
+                batch = np.stack([network_input(shards.jpeg(i), pack) for i in range(start, stop)])
+                features = look(batch).features
+                assert features is not None
+                unfinished = path.with_suffix(".part")
+                with unfinished.open("wb") as file:
+                    np.save(file, features)
+                unfinished.replace(path)
+                say(f"features of {shards.split}: {done + 1} of {len(missing)} parts of {_CHUNK} photos")
     parts = [np.load(path) for path in paths]
     return np.concatenate(parts) if parts else np.empty((0, pack.feature_size), np.float32)
-
-
-def network_input(jpeg: bytes, pack: ModelPack) -> FloatArray:
-    """A stored image as the pack's network wants it, float32 (3, S, S)."""
-    with Image.open(io.BytesIO(jpeg)) as image:
-        upright = image.convert("RGB")
-    return prepare(Picture(upright), upright.size, 1, pack.preprocessing)
 
 
 def fit_head(
@@ -98,6 +87,8 @@ def fit_head(
         optimizer.zero_grad()
         torch.autograd.backward(loss)
         optimizer.step()
+    if not bool(torch.isfinite(loss)):
+        raise TrainingError("the loss of the head became no number; train with a lower --learning-rate")
     say(f"head of {len(objective.places[0]):,} classes fitted to {len(x):,} photos, loss {loss.item():.3f}")
     return _unstandardised(head, mean, deviation)
 

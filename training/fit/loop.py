@@ -3,16 +3,19 @@
 A step is a fixed batch of fixed micro-batches, shared out among the processes; batch statistics are
 those of micro-batches, averaged over the step. So what is learned does not depend on how
 many processes or loaders work, beyond the order of sums, and a run stopped at any moment
-goes on from its last checkpoint to the same weights. Knows nothing of packs or partitions.
+goes on from its last checkpoint: to the same weights, bit by bit, where it is deterministic. Knows nothing of
+packs or partitions.
 """
 
-import math
+import gc
 import os
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -22,15 +25,22 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from geotagger.errors import TrainingError
-from training.accuracy import THRESHOLDS_KM
 from training.data.shards import ShardSet
 from training.fit import checkpoint
 from training.fit.checkpoint import Identity
+from training.fit.compiling import can_compile, is_of_compiler
 from training.fit.feeding import InOrder, MicroBatches, Pictures, Plan, loader
 from training.fit.networks import Classifier
-from training.fit.objectives import Objective, within
+from training.fit.objectives import Objective
+from training.fit.processes import check_alike, check_shares, shared_state
 from training.fit.recipe import Recipe
-from training.fit.runlog import RunLog, Say
+from training.fit.runlog import RunLog, Say, quiet
+from training.fit.schedule import learning_rate, optimizer_of
+from training.fit.stopping import stop_requests
+from training.fit.tally import Tally
+
+_ASK_EVERY = 8
+"""Steps between the questions of several processes to each other whether one was asked to stop."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +56,19 @@ class Labelled:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What does not change the result: where to compute, how many loaders, when to save."""
+    """What does not change the result but in its last bits: where to compute, how many loaders, when to save.
+    deterministic: equal seeds give equal bits, some 15 % slower on a GPU."""
 
     device: str = "cpu"
     workers: int = 0
     checkpoint_seconds: float = 900.0
     checkpoint_steps: int = 0
     log_seconds: float = 20.0
+    deterministic: bool = False
+
+    @property
+    def mode(self) -> str:
+        return "deterministic" if self.deterministic else "fast"
 
 
 @dataclass(frozen=True)
@@ -81,9 +97,11 @@ def fit(
     """Train `network` by the recipe, checkpoints and logs in `folder`.
 
     Raises TrainingError with the batch that fits when a GPU runs out of memory, when no photo has a
-    class, and as checkpoint does.
+    class, when a loss is no number, when processes differ, and as checkpoint does; KeyboardInterrupt
+    when it was asked to stop, after a checkpoint.
     """
-    return _Run(network, objective, train, val, recipe, settings, identity, folder, say).run()
+    with stop_requests() as stop:
+        return _Run(network, objective, train, val, recipe, settings, identity, folder, say, stop).run()
 
 
 class _Run:
@@ -98,8 +116,10 @@ class _Run:
         identity: Identity,
         folder: Path,
         say: Say,
+        stop: Event,
     ) -> None:
         self.rank, self.world = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
+        self.stop = stop
         self.device = torch.device(settings.device)
         self.recipe, self.settings, self.identity = recipe, settings, identity
         self.train, self.val, self.folder, self.say = train, val, folder, say
@@ -108,22 +128,31 @@ class _Run:
                 "no photo of the shards lies in a cell of the partition: there is nothing to learn"
             )
         self.plan = Plan(train.samples, train.shards.first, recipe.batch, recipe.micro_batch, recipe.seed)
-        if self.plan.micro_batches % self.world:
-            raise TrainingError(
-                f"a batch of {recipe.batch} has {self.plan.micro_batches} micro-batches of "
-                f"{recipe.micro_batch}, which {self.world} processes cannot share evenly; "
-                "choose --micro-batch so that they can"
-            )
+        check_shares(recipe, self.world)
         self.steps = max(1, round(recipe.epochs * self.plan.steps_an_epoch))
-        _be_repeatable(recipe.seed)
+        _set_mode(settings.deterministic, recipe)
+        check_alike(
+            {
+                "training": f"{identity.network}, {identity.classes} classes, recipe {identity.recipe}",
+                "partition": identity.cells,
+                "set of images": f"{len(train.samples)} of {train.shards.digest}",
+                "number of steps": self.steps,
+                "mode": settings.mode,
+                "PyTorch": torch.__version__,
+            }
+        )
         self.network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.objective = objective.to(self.device)
+        self.classes, self.truth = train.classes.to(self.device), train.truth.to(self.device)
+        self.mean, self.std = (
+            torch.tensor(values, device=self.device).view(1, 3, 1, 1) for values in (recipe.mean, recipe.std)
+        )
         self.statistics = [b for b in self.network.buffers() if b.is_floating_point()]
         self.averaged = [p.detach().clone() for p in self.network.parameters()] if recipe.ema else []
-        self.optimizer = _optimizer(self.network, recipe)
-        self.start = self._resume()
+        self.optimizer = optimizer_of(self.network, recipe)
+        self.start = self.saved_step = self._resume()
         self.run_network: Any = self.network
-        if recipe.compiled:
+        if recipe.compiled and can_compile(self.device, say if self.rank == 0 else quiet):
             self.network.compile()
         if self.world > 1:
             ids = [self.device.index] if self.device.type == "cuda" else None
@@ -133,17 +162,14 @@ class _Run:
 
     def run(self) -> Fitted:
         log = RunLog(self.folder, self.start, self.steps, self.say) if self.rank == 0 else None
-        tally, waited, shown, began = _Tally(self.device), 0.0, 0, time.monotonic()
+        tally, waited, shown, began = Tally(self.device), 0.0, 0, time.monotonic()
         saved = logged = began
         pictures = Pictures(self.train.shards, self.recipe.input_size, self.recipe.seed)
         requests = MicroBatches(self.plan, self.start, self.steps, self.rank, self.world)
         batches = loader(pictures, requests, self.settings.workers, self.device.type == "cuda")
         step = self.start
         while step < self.steps:
-            try:
-                waited += self._step(step, batches, tally)
-            except torch.OutOfMemoryError as error:
-                raise self._too_big() from error
+            waited += self._step_within_memory(step, batches, tally)
             step += 1
             now = time.monotonic()
             if step == self.start + 1:
@@ -151,29 +177,65 @@ class _Run:
             else:
                 shown += self.recipe.batch
             is_end = step == self.steps or step % self.plan.steps_an_epoch == 0
-            if log and (is_end or now - logged > self.settings.log_seconds):
+            is_last = self._is_stopped(step)
+            every = self.settings.checkpoint_steps
+            due = now - saved > self.settings.checkpoint_seconds or bool(every and step % every == 0)
+            is_told = is_end or now - logged > self.settings.log_seconds
+            if is_told or due or is_last:
+                tally.check(step, self.saved_step)
+            if log and is_told:
                 speed = {"images_per_s": shown / max(now - began, 1e-9)} if shown else {}
                 share = {"waited_for_data": waited / max(now - began, 1e-9)} if shown else {}
                 log.row(step, "train", tally.told() | self._where(step) | speed | share)
-                tally, logged = _Tally(self.device), now
-            if is_end and self.val is not None and len(self.val.samples):
+            if is_told:
+                tally, logged = Tally(self.device), now
+            if is_end and not is_last and self.val is not None and len(self.val.samples):
                 told = self._evaluate(self.val)
                 if log:
                     log.row(step, "val", told | self._where(step))
-            every = self.settings.checkpoint_steps
-            due = now - saved > self.settings.checkpoint_seconds or bool(every and step % every == 0)
-            if self.rank == 0 and (due or is_end):
-                checkpoint.save(self.folder / "checkpoints", step, self.identity, self._state())
-                saved = time.monotonic()
+            if due or is_end or is_last:
+                if self.rank == 0:
+                    checkpoint.save(self.folder / "checkpoints", step, self.identity, self._state())
+                saved, self.saved_step = time.monotonic(), step
+            if is_last and step < self.steps:
+                if log:
+                    log.close()
+                    self.say(f"asked to stop: step {step:,} of {self.steps:,} is saved; run again to go on")
+                raise KeyboardInterrupt
         if log:
             log.close()
         if self.world > 1:
             dist.barrier()
         seconds = max(time.monotonic() - began, 1e-9)
         self._take_averaged()
-        return Fitted(self.network.cpu(), self.steps, shown / seconds, waited / seconds, self.start)
+        return Fitted(self.network, self.steps, shown / seconds, waited / seconds, self.start)
 
-    def _step(self, step: int, batches: Iterator[Any], tally: "_Tally") -> float:
+    def _is_stopped(self, step: int) -> bool:
+        """Whether any process was asked to stop: all must end after the same step."""
+        if self.world == 1:
+            return self.stop.is_set()
+        if step % _ASK_EVERY:
+            return False
+        wanted = torch.tensor(float(self.stop.is_set()), device=self.device)
+        dist.all_reduce(wanted)
+        return bool(wanted.item())
+
+    def _step_within_memory(self, step: int, batches: Iterator[Any], tally: Tally) -> float:
+        failed = ""
+        try:
+            return self._step(step, batches, tally)
+        except torch.OutOfMemoryError as error:
+            # the frames of the failed step hold what it had computed; what fits is tried without that
+            traceback.clear_frames(error.__traceback__)
+        except Exception as error:
+            if step > self.start or not is_of_compiler(error):
+                raise
+            failed = str(error).strip().splitlines()[0][:200]
+        if failed:
+            raise TrainingError(f"the network could not be compiled here ({failed}); add --no-compile")
+        raise self._too_big()
+
+    def _step(self, step: int, batches: Iterator[Any], tally: Tally) -> float:
         """One step of the optimizer; gives the seconds spent waiting for images."""
         mine = self.plan.micro_batches // self.world
         self.network.train()
@@ -187,17 +249,16 @@ class _Run:
             torch.manual_seed(_seed(self.recipe.seed, step, self.rank * mine + micro))  # for dropout
             last = micro == mine - 1
             with nullcontext() if last or self.world == 1 else self.run_network.no_sync():
-                classes, truth = self.train.classes[samples], self.train.truth[samples]
-                loss, logits = self._forward(pixels, classes.to(self.device), truth.to(self.device))
+                rows = samples.to(self.device, non_blocking=True)
+                classes, truth = self.classes[rows], self.truth[rows]
+                loss, logits = self._forward(self.run_network, pixels, classes, truth)
                 torch.autograd.backward(loss / mine)
             tally.add(loss, self.network.combined(logits).detach(), classes, truth, self.objective)
-            for total, now, was in zip(sums, self.statistics, before, strict=True):
-                total += now
-                now.copy_(was)
-        for total, now in zip(sums, self.statistics, strict=True):
-            if self.world > 1:
-                dist.all_reduce(total)
-            now.copy_(total / self.plan.micro_batches)
+            if self.statistics:
+                torch._foreach_add_(sums, self.statistics)
+                torch._foreach_copy_(self.statistics, before)
+        if self.statistics:
+            self._share_statistics(sums)
         rate = learning_rate(self.recipe, step, self.plan.steps_an_epoch, self.steps)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
@@ -209,17 +270,28 @@ class _Run:
             torch._foreach_lerp_(self.averaged, [p.detach() for p in self.network.parameters()], 1 - memory)
         return waited
 
-    def _forward(self, pixels: Tensor, classes: Tensor, truth: Tensor) -> tuple[Tensor, list[Tensor]]:
+    def _share_statistics(self, sums: list[Tensor]) -> None:
+        """The mean over all micro-batches of the step: hundreds of small tensors in one operation."""
+        flat = torch.cat([total.flatten() for total in sums])
+        if self.world > 1:
+            dist.all_reduce(flat)
+        flat /= self.plan.micro_batches
+        parts = torch.split(flat, [total.numel() for total in sums])
+        torch._foreach_copy_(
+            self.statistics, [part.view_as(total) for part, total in zip(parts, sums, strict=True)]
+        )
+
+    def _forward(
+        self, network: Any, pixels: Tensor, classes: Tensor, truth: Tensor
+    ) -> tuple[Tensor, list[Tensor]]:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"):
-            logits = self.run_network(self._input(pixels))
+            logits = network(self._input(pixels))
         logits = [scores.float() for scores in logits]
         return self.objective(logits, classes, truth), logits
 
     def _input(self, pixels: Tensor) -> Tensor:
         data = pixels.to(self.device, non_blocking=True).permute(0, 3, 1, 2).float()
-        mean = torch.tensor(self.recipe.mean, device=self.device).view(1, 3, 1, 1)
-        std = torch.tensor(self.recipe.std, device=self.device).view(1, 3, 1, 1)
-        return ((data - mean) / std).contiguous(memory_format=torch.channels_last)
+        return ((data - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
 
     @torch.no_grad()
     def _evaluate(self, labelled: Labelled) -> dict[str, float]:
@@ -227,17 +299,16 @@ class _Run:
         kept = [p.detach().clone() for p in self.network.parameters()]
         self._take_averaged()
         self.network.eval()
-        tally = _Tally(self.device)
+        tally = Tally(self.device)
+        label_of, truth_of = labelled.classes.to(self.device), labelled.truth.to(self.device)
         requests = InOrder(labelled.samples, self.recipe.micro_batch, self.rank, self.world)
         pictures = Pictures(labelled.shards, self.recipe.input_size, self.recipe.seed)
         # for a few batches, starting processes takes longer than decoding
         workers = min(self.settings.workers, len(requests) // 8)
         for pixels, samples in loader(pictures, requests, workers, self.device.type == "cuda"):
-            classes, truth = labelled.classes[samples], labelled.truth[samples]
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"):
-                logits = self.network(self._input(pixels))
-            logits = [scores.float() for scores in logits]
-            loss = self.objective(logits, classes.to(self.device), truth.to(self.device))
+            rows = samples.to(self.device, non_blocking=True)
+            classes, truth = label_of[rows], truth_of[rows]
+            loss, logits = self._forward(self.network, pixels, classes, truth)
             tally.add(loss, self.network.combined(logits), classes, truth, self.objective)
         if self.world > 1:
             dist.all_reduce(tally.sums)
@@ -260,7 +331,10 @@ class _Run:
         return {"model": model, "ema": ema, "optimizer": self.optimizer.state_dict()}
 
     def _resume(self) -> int:
-        state = checkpoint.load_latest(self.folder / "checkpoints", self.identity)
+        state = None
+        if self.rank == 0:
+            state = checkpoint.load_latest(self.folder / "checkpoints", self.identity)
+        state = shared_state(state, self.device)
         if state is None:
             return 0
         self.network.load_state_dict(state["model"])
@@ -290,6 +364,7 @@ class _Run:
         )
 
     def _fits(self, size: int) -> bool:
+        gc.collect()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
         edge = self.recipe.input_size
@@ -298,7 +373,7 @@ class _Run:
         truth = torch.zeros(size, 3, device=self.device)
         truth[:, 0] = 1
         try:
-            torch.autograd.backward(self._forward(pixels, classes, truth)[0])
+            torch.autograd.backward(self._forward(self.network, pixels, classes, truth)[0])
         except torch.OutOfMemoryError:
             return False
         finally:
@@ -306,54 +381,17 @@ class _Run:
         return True
 
 
-class _Tally:
-    """Sums of loss, photos, right cells and places within the thresholds; kept on the device, so
-    that nothing waits for it until it is told."""
-
-    def __init__(self, device: torch.device) -> None:
-        self.sums = torch.zeros(3 + len(THRESHOLDS_KM), dtype=torch.float64, device=device)
-
-    def add(self, loss: Tensor, scores: Tensor, classes: Tensor, truth: Tensor, objective: Objective) -> None:
-        device = self.sums.device
-        best = scores.argmax(1)
-        near = within(objective.places[0][best], truth.to(device))
-        n = torch.tensor(len(best), dtype=torch.float64, device=device)
-        right = (best == classes.to(device)).sum().double()
-        self.sums += torch.cat([torch.stack([loss.detach().double() * n, n, right]), near.double()])
-
-    def told(self) -> dict[str, float]:
-        loss, n, right, *near = self.sums.tolist()
-        n = max(n, 1.0)
-        shares = {f"within_{km:g}_km": count / n for km, count in zip(THRESHOLDS_KM, near, strict=True)}
-        return {"loss": loss / n, "accuracy": right / n, **shares}
-
-
-def learning_rate(recipe: Recipe, step: int, steps_an_epoch: int, steps: int) -> float:
-    """Rises linearly over the warm-up, then falls along half a cosine to nothing at the end."""
-    warm = min(round(recipe.warmup_epochs * steps_an_epoch), steps - 1)
-    if step < warm:
-        return recipe.learning_rate * (step + 1) / warm
-    return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(steps - warm, 1)))
-
-
-def _optimizer(network: Classifier, recipe: Recipe) -> torch.optim.Optimizer:
-    decayed = [p for p in network.parameters() if p.requires_grad and p.ndim > 1]
-    plain = [p for p in network.parameters() if p.requires_grad and p.ndim <= 1]
-    groups = [
-        {"params": decayed, "weight_decay": recipe.weight_decay},
-        {"params": plain, "weight_decay": 0.0},
-    ]
-    if recipe.optimizer == "adamw":
-        return torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=True)
-    return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=0.9, nesterov=True)
-
-
 def _seed(*numbers: int) -> int:
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
-def _be_repeatable(seed: int) -> None:
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    torch.backends.cudnn.benchmark = False
-    torch.manual_seed(seed)
+def _set_mode(deterministic: bool, recipe: Recipe) -> None:
+    if deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(deterministic, warn_only=True)
+    # a convenience for debugging that fills every new tensor: an eighth of a step
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    torch.backends.cudnn.benchmark = not deterministic
+    # CUDA rounds factors to 10 bits unless told otherwise, and then fp32 would not be fp32
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = recipe.precision != "fp32"
+    torch.manual_seed(recipe.seed)

@@ -70,12 +70,16 @@ class Objective:
         return total
 
 
-def within(predicted: Tensor, truth: Tensor) -> Tensor:
-    """How many of the places (n, 3) lie within each of THRESHOLDS_KM of the truth; int64 (5,).
+def chords(device: torch.device | str = "cpu") -> Tensor:
+    """THRESHOLDS_KM as lengths of chords of the unit sphere, float32 (5,)."""
+    limits = 2 * np.sin(np.array(THRESHOLDS_KM) / EARTH_RADIUS_KM / 2)
+    return torch.tensor(limits, dtype=torch.float32, device=device)
+
+
+def within(predicted: Tensor, truth: Tensor, limits: Tensor) -> Tensor:
+    """How many of the places (n, 3) lie within each of the chords `limits` of the truth; int64 (5,).
 
     By the difference of the vectors, which float32 holds to a metre.
     """
-    chord = (predicted.float() - truth.float()).norm(dim=1)
-    limits = 2 * np.sin(np.array(THRESHOLDS_KM) / EARTH_RADIUS_KM / 2)
-    near: Tensor = chord[:, None] <= torch.tensor(limits, dtype=torch.float32, device=chord.device)
+    near: Tensor = (predicted.float() - truth.float()).norm(dim=1)[:, None] <= limits
     return near.sum(0)

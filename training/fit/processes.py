@@ -1,39 +1,200 @@
-"""The processes that torchrun starts: which device is whose, and how they wait for the first.
+"""The processes that torchrun starts: which device is whose, what they share, how they wait for the first.
 
-Takes the environment that torchrun gives. Knows nothing of what is trained.
+Takes the environment that torchrun gives. Whatever may take long (listing, shards) is waited for through
+the store, so that a collective operation never has to wait for more than minutes. Knows nothing of what is
+trained.
 """
 
 import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any, TypeVar, cast
 
 import torch
 import torch.distributed as dist
+from torch import Tensor
 
-from geotagger.errors import UsageError
+from geotagger.errors import TrainingError, UsageError
+from training.fit.recipe import Recipe
+
+T = TypeVar("T")
+
+_DEVICE = re.compile(r"(cpu|cuda)(?::(\d+))?")
+_TIMEOUT = timedelta(minutes=10)
+_ASK_AGAIN = timedelta(minutes=1)
+_turns = iter(range(1_000_000))
 
 
-def device_of(asked: str) -> str:
-    """A torch device: `auto` takes this process's GPU where there is one."""
-    if asked == "auto":
-        return f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if torch.cuda.is_available() else "cpu"
-    if asked.startswith("cuda") and not torch.cuda.is_available():
-        raise UsageError(f"--device {asked}: PyTorch sees no NVIDIA GPU here; use --device cpu")
-    return asked
+def world_size() -> int:
+    """How many processes train together: as torchrun says it, also before they have joined."""
+    return dist.get_world_size() if dist.is_initialized() else int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def rank() -> int:
+    return dist.get_rank() if dist.is_initialized() else int(os.environ.get("RANK", "0"))
+
+
+def device_of(wanted: str) -> str:
+    """A torch device: "cpu" or "cuda:N". `auto` and `cuda` take this process's GPU.
+
+    UsageError for what is no device, for GPUs that are not there, and for one GPU under several processes."""
+    if wanted == "auto":
+        wanted = "cuda" if torch.cuda.is_available() else "cpu"
+    match = _DEVICE.fullmatch(wanted)
+    if match is None or (match[1] == "cpu" and match[2]):
+        raise UsageError(f"--device {wanted}: unknown; known are auto, cpu, cuda, cuda:0, cuda:1, …")
+    if match[1] == "cpu":
+        return "cpu"
+    if not torch.cuda.is_available():
+        raise UsageError(f"--device {wanted}: PyTorch sees no NVIDIA GPU here; use --device cpu")
+    here, gpus = int(os.environ.get("LOCAL_WORLD_SIZE", "1")), torch.cuda.device_count()
+    if here > 1 and match[2]:
+        raise UsageError(
+            f"--device {wanted}: would put all {here} processes on one GPU; "
+            "say --device cuda, and each takes its own"
+        )
+    if here > gpus:
+        raise UsageError(
+            f"torchrun started {here} processes on this machine, where PyTorch sees {gpus} GPUs; "
+            f"use --nproc-per-node {gpus}"
+        )
+    number = int(match[2] or os.environ.get("LOCAL_RANK", "0"))
+    if number >= gpus:
+        raise UsageError(f"--device {wanted}: PyTorch sees {gpus} GPUs here, cuda:0 to cuda:{gpus - 1}")
+    return f"cuda:{number}"
+
+
+def check_precision(precision: str, device: str) -> None:
+    """UsageError where the GPU cannot compute what the recipe asks for; else a step fails, or crawls."""
+    if precision != "bf16" or not device.startswith("cuda"):
+        return
+    if not torch.cuda.is_bf16_supported(including_emulation=False):
+        name = torch.cuda.get_device_name(device)
+        raise UsageError(f"{device}: {name} has no bf16 arithmetic; add --precision fp32")
+
+
+def check_shares(recipe: Recipe, world: int) -> None:
+    """TrainingError where so many processes cannot share the micro-batches of a step."""
+    micro_batches = recipe.batch // recipe.micro_batch
+    if micro_batches % world:
+        raise TrainingError(
+            f"a batch of {recipe.batch} has {micro_batches} micro-batches of "
+            f"{recipe.micro_batch}, which {world} processes cannot share evenly; "
+            "choose --micro-batch so that they can"
+        )
 
 
 def join_processes(device: str) -> None:
     """Join the processes that torchrun started; alone, nothing happens."""
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not dist.is_initialized():
-        if device.startswith("cuda"):
-            torch.cuda.set_device(device)
-        # the first process may make cells and shards for hours while the others wait
-        dist.init_process_group("nccl" if device.startswith("cuda") else "gloo", timeout=timedelta(days=3))
+    if world_size() == 1 or dist.is_initialized():
+        return
+    if device.startswith("cuda"):
+        torch.cuda.set_device(device)
+    backend = "cpu:gloo,cuda:nccl" if device.startswith("cuda") else "gloo"
+    dist.init_process_group(backend, timeout=_TIMEOUT)
+
+
+def leave_processes() -> None:
+    """The others may end; the first goes on alone."""
+    if dist.is_initialized():
+        dist.barrier()
+        dist.destroy_process_group()
 
 
 def is_first() -> bool:
-    return not dist.is_initialized() or dist.get_rank() == 0
+    return rank() == 0
 
 
-def wait_for_first() -> None:
-    if dist.is_initialized():
-        dist.barrier()
+def first_does(work: Callable[[], T]) -> T:
+    """What the first process makes, however long it takes, for all of them. The others wait in the
+    store, where no time runs out as long as the first lives; its error is theirs, in one line."""
+    if not dist.is_initialized():
+        return work()
+    store = dist.distributed_c10d._get_default_store()
+    key = f"geotagger-{next(_turns)}"
+    if is_first():
+        try:
+            made = work()
+        except BaseException:
+            store.set(key, "failed")
+            raise
+        store.set(key, "made")
+        return cast(T, _from_first(made))
+    while True:
+        try:
+            store.wait([key], _ASK_AGAIN)
+            break
+        except dist.DistStoreError:
+            continue
+        except RuntimeError as error:
+            raise TrainingError("the first process is gone; what it made is kept, run again") from error
+    if store.get(key) == b"failed":
+        raise TrainingError("the first process ended with an error, which it tells")
+    return cast(T, _from_first(None))
+
+
+def _from_first(value: Any) -> Any:
+    box = [value]
+    dist.broadcast_object_list(box, src=0)
+    return box[0]
+
+
+def check_alike(what: Mapping[str, Any]) -> None:
+    """TrainingError unless every process trains the same: `what` by name, as it is told."""
+    if world_size() == 1 or not dist.is_initialized():
+        return
+    everyone: list[Any] = [None] * world_size()
+    dist.all_gather_object(everyone, dict(what))
+    for number, theirs in enumerate(everyone):
+        for name, value in everyone[0].items():
+            if theirs.get(name) != value:
+                raise TrainingError(
+                    f"process {number} has another {name} ({theirs.get(name)}) than process 0 ({value}): "
+                    "they would train different things; give every node the same files and the same geotagger"
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a tensor stood in a state."""
+
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+
+
+def shared_state(state: dict[str, Any] | None, device: torch.device) -> dict[str, Any] | None:
+    """The state that the first process loaded, in all of them: dicts and lists with tensors in them. What
+    the others loaded does not count."""
+    if not dist.is_initialized():
+        return state
+    tensors: list[Tensor] = []
+    skeleton = _from_first(_without_tensors(state, tensors) if is_first() else None)
+    if skeleton is None:
+        return None
+    return cast(dict[str, Any], _with_tensors(skeleton, iter(tensors), device))
+
+
+def _without_tensors(value: Any, tensors: list[Tensor]) -> Any:
+    if isinstance(value, Tensor):
+        tensors.append(value)
+        return _Place(tuple(value.shape), value.dtype)
+    if isinstance(value, dict):
+        return {key: _without_tensors(item, tensors) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_tensors(item, tensors) for item in value]
+    return value
+
+
+def _with_tensors(value: Any, tensors: Any, device: torch.device) -> Any:
+    if isinstance(value, _Place):
+        empty = torch.empty(value.shape, dtype=value.dtype, device=device)
+        whole = next(tensors).to(device).contiguous() if is_first() else empty
+        dist.broadcast(whole, src=0)
+        return whole.cpu()
+    if isinstance(value, dict):
+        return {key: _with_tensors(item, tensors, device) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_tensors(item, tensors, device) for item in value]
+    return value

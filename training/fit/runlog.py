@@ -19,6 +19,10 @@ COLUMNS = [
 Say = Callable[[str], None]
 
 
+def quiet(_: str) -> None:
+    """Of several processes only the first speaks."""
+
+
 class RunLog:
     """`say` is given one line for each row. Only one process of a training has a log."""
 

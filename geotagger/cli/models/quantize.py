@@ -127,7 +127,9 @@ def _inputs(pack: "ModelPack", folders: Sequence[Path], wanted: int) -> "NDArray
 
     from geotagger.archive.listing import walk
 
-    paths = [entry.path for entry in walk([str(folder) for folder in folders], problem=_say_problem)]
+    paths = [
+        entry.path for entry in walk([str(folder) for folder in folders], problem=lambda left: say(str(left)))
+    ]
     random.Random(0).shuffle(paths)
     pixels = []
     for one in _readable(pack, paths):
@@ -160,10 +162,6 @@ def _readable(pack: "ModelPack", paths: Sequence[str]) -> "Iterator[NDArray[np.f
         for start in range(0, len(paths), _READ_AT_ONCE):
             some = pool.map(read, paths[start : start + _READ_AT_ONCE])
             yield from (pixels for pixels in some if pixels is not None)
-
-
-def _say_problem(path: str, what: str) -> None:
-    say(f"{path}: {what}")
 
 
 def _told(pack: "ModelPack", precision: str, agreement: "Agreement") -> list[str]:

@@ -1,22 +1,16 @@
-"""`geotagger models`: which models there are, what they are, fetching and importing them."""
+"""`geotagger models list` and `show`: which models there are, and what they are."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from geotagger.cli import quantize
 from geotagger.cli.common import JsonOption, emit, ends_cleanly, printable, say, screen
-from geotagger.errors import ModelNotInstalledError, PackError, UsageError
+from geotagger.errors import ModelNotInstalledError, PackError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from geotagger.model.catalogue import PublishedModel
-    from geotagger.model.download import Progress
     from geotagger.model.manifest import Accuracy
     from geotagger.model.pack import ModelPack
 
@@ -28,20 +22,7 @@ ForceOption = Annotated[
     bool, typer.Option("--force", help="Replace a pack of this name that is installed already.")
 ]
 
-_SUSPECT = "leaf cells, heaps of photos with one default coordinate"
-
-
-def register(app: typer.Typer) -> None:
-    models = typer.Typer(
-        no_args_is_help=True,
-        help="The models that recognise places: which are installed, which can be had.",
-    )
-    models.command("list")(list_models)
-    models.command("show")(show_model)
-    models.command("pull")(pull_model)
-    models.command("import")(import_model)
-    quantize.register(models)
-    app.add_typer(models, name="models")
+SUSPECT = "leaf cells, heaps of photos with one default coordinate"
 
 
 @ends_cleanly
@@ -56,7 +37,7 @@ def list_models(catalogue: CatalogueOption = None, as_json: JsonOption = False) 
     records: list[dict[str, Any]] = []
     for folder in installed_packs():
         try:
-            records.append(_pack_record(load_pack(folder)) | {"name": folder.name})
+            records.append(pack_record(load_pack(folder)) | {"name": folder.name})
         except PackError as error:
             records.append(_record(folder.name, "damaged", folder=str(folder), reason=str(error)))
     have = {record["name"] for record in records}
@@ -97,133 +78,11 @@ def show_model(
     else:
         if verify:
             verify_pack(pack)
-        record, accuracy = _pack_record(pack, verified=verify), pack.manifest.accuracy
+        record, accuracy = pack_record(pack, verified=verify), pack.manifest.accuracy
     if as_json:
         emit(record)
     else:
         _page_of_model(record, accuracy)
-
-
-@ends_cleanly
-def pull_model(
-    name: Annotated[str, typer.Argument(metavar="MODEL", help="The name of a model in the catalogue.")],
-    force: ForceOption = False,
-    catalogue: CatalogueOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Fetches a published model and installs it. A broken download goes on where it broke off.
-
-    Example: `geotagger models pull rn101-5k500`
-    """
-    from geotagger.model.catalogue import published_model, read_catalogue
-    from geotagger.model.importing import pull
-    from geotagger.model.pack import MANIFEST, load_pack, models_folder
-
-    model = published_model(name, read_catalogue(catalogue))
-    folder = models_folder() / name
-    if (folder / MANIFEST).is_file() and not force:
-        pack, status = load_pack(folder), "kept"
-        say(f"{name} is installed already in {folder}; --force fetches it again")
-    else:
-        say(f"licence of {name}: {model.licence}")
-        with _progress() as progress:
-            pack, status = pull(model, replace=force, progress=progress), "installed"
-        say(f"{name} is installed in {folder}")
-    if as_json:
-        emit(_pack_record(pack) | {"status": status})
-
-
-@ends_cleanly
-def import_model(
-    files: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="FILES",
-            help="The three files in any order: *-symbol.json, *-NNNN.params and a list of cells.",
-        ),
-    ] = None,
-    symbol: Annotated[
-        Path | None, typer.Option("--symbol", metavar="FILE", help="The network: *-symbol.json.")
-    ] = None,
-    params: Annotated[
-        Path | None, typer.Option("--params", metavar="FILE", help="The weights: *-NNNN.params.")
-    ] = None,
-    cells: Annotated[
-        Path | None, typer.Option("--cells", metavar="FILE", help="The cells: grids.txt or a CSV.")
-    ] = None,
-    name: Annotated[
-        str | None,
-        typer.Option("--name", metavar="NAME", help="The pack's name; that of the symbol file unless told."),
-    ] = None,
-    input_size: Annotated[
-        int, typer.Option("--input-size", metavar="PIXELS", help="The edge of the network's input.")
-    ] = 224,
-    crop: Annotated[
-        Literal["centre", "squash"],
-        typer.Option("--crop", help="The middle square, or the whole picture out of proportion."),
-    ] = "centre",
-    scale: Annotated[
-        float,
-        typer.Option(
-            "--scale", metavar="NUMBER", help="What full brightness becomes; the published notebook's is 256."
-        ),
-    ] = 256.0,
-    resampling: Annotated[
-        Literal["bilinear", "box", "hamming", "bicubic", "lanczos", "bilinear-unfiltered"],
-        typer.Option("--resampling", help="The filter that shrinks pictures to the input."),
-    ] = "bilinear",
-    licence: Annotated[
-        str, typer.Option("--licence", metavar="TEXT", help="The licence of the weights.")
-    ] = "not stated",
-    keep_mxnet: Annotated[
-        bool, typer.Option("--keep-mxnet", help="Keep the MXNet files in the pack, for --engine mxnet.")
-    ] = False,
-    force: ForceOption = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Makes a pack of MXNet files, without MXNet: ResNet, GoogLeNet and Inception networks.
-
-    Example: `geotagger models import --symbol RN101-5k500-symbol.json --params RN101-5k500-0012.params
-    --cells grids.txt --name my-model`
-    """
-    from geotagger.model.importing import import_checkpoint, version_of
-    from geotagger.model.manifest import Manifest, check_name
-    from geotagger.model.pack import models_folder
-    from geotagger.model.preprocessing import Preprocessing
-
-    symbol, params, cells = _three_files(files or [], symbol, params, cells)
-    name = check_name(name or symbol.name.removesuffix(".json").removesuffix("-symbol").lower())
-    manifest = Manifest(
-        name=name,
-        version=version_of(params),
-        licence=licence,
-        description=f"Imported from the MXNet checkpoint {params.name}",
-        preprocessing=Preprocessing(input_size=input_size, crop=crop, scale=scale, resampling=resampling),
-    )
-    folder = models_folder() / name
-    pack = import_checkpoint(symbol, params, cells, folder, manifest, replace=force, keep=keep_mxnet)
-    say(f"{name} is installed in {folder}: {len(pack.cells):,} cells")
-    if pack.manifest.suspect:
-        say(f"{pack.manifest.suspect} of its cells are suspect: {_SUSPECT}")
-    if as_json:
-        emit(_pack_record(pack))
-
-
-def _three_files(
-    files: list[Path], symbol: Path | None, params: Path | None, cells: Path | None
-) -> tuple[Path, Path, Path]:
-    """Files given without an option are told apart by their endings."""
-    told: dict[str, Path | None] = {"--symbol": symbol, "--params": params, "--cells": cells}
-    for file in files:
-        role = {".json": "--symbol", ".params": "--params"}.get(file.suffix.lower(), "--cells")
-        if told[role] is not None:
-            raise UsageError(f"{file}: {told[role]} is the file for {role} already; give one of each kind")
-        told[role] = file
-    lacking = [role for role, file in told.items() if file is None]
-    if lacking:
-        raise UsageError(f"not given: {', '.join(lacking)}; a pack is made of a symbol, params and cells")
-    found = [file for file in told.values() if file is not None]
-    return found[0], found[1], found[2]
 
 
 def _record(name: str, status: str, **known: Any) -> dict[str, Any]:
@@ -231,15 +90,17 @@ def _record(name: str, status: str, **known: Any) -> dict[str, Any]:
     fields = (
         "name status version description licence folder digest verified classes suspect suspect_cells "
         "features input_size temperature bytes created preprocessing sources accuracy training variants "
-        "calibration reason"
+        "calibration kind precision precisions purpose recommended caution download_bytes disk_bytes "
+        "memory_bytes photos_per_second reason"
     )
     return dict.fromkeys(fields.split()) | {"name": name, "status": status, **known}
 
 
-def _pack_record(pack: "ModelPack", verified: bool = False) -> dict[str, Any]:
+def pack_record(pack: "ModelPack", verified: bool = False) -> dict[str, Any]:
     from dataclasses import asdict
 
     from geotagger.cells import tokens
+    from geotagger.engine.speed import kept_rate
 
     manifest = pack.manifest
     return _record(
@@ -265,6 +126,10 @@ def _pack_record(pack: "ModelPack", verified: bool = False) -> dict[str, Any]:
         training=_plain(manifest.training),
         variants=[_plain(asdict(variant)) for variant in manifest.variants],
         calibration=_plain(manifest.calibration),
+        kind="gallery" if manifest.gallery else "classifier",
+        precision=manifest.precision,
+        disk_bytes=sum(file.bytes for file in manifest.files.values()),
+        photos_per_second=kept_rate(pack.name, manifest.precision),
     )
 
 
@@ -279,10 +144,33 @@ def _published_record(model: "PublishedModel") -> dict[str, Any]:
         licence=model.licence,
         input_size=model.preprocessing.input_size,
         preprocessing=asdict(model.preprocessing),
-        sources=[asdict(file) for file in model.files],
+        sources=[{**asdict(file), "mirrors": list(file.mirrors)} for file in model.files],
         accuracy=[asdict(row) for row in model.accuracy],
         training=_plain(model.training),
+        kind=model.kind,
+        precisions=list(model.precisions),
+        **costs(model, None),
     )
+
+
+def costs(model: "PublishedModel", precision: str | None) -> dict[str, Any]:
+    """What a person needs to choose a model: null where nobody knows."""
+    from geotagger.engine.speed import expected_rate
+
+    files, advice = model.files_in(precision), model.advice
+    network = next((file for file in files if file.role in ("network", "params")), files[0])
+    precision = network.precision or "fp32"
+    download = sum(file.about_bytes or 0 for file in files)
+    return {
+        "precision": precision,
+        "purpose": advice.purpose or None,
+        "recommended": advice.recommended,
+        "caution": advice.caution or None,
+        "download_bytes": download or None,
+        "disk_bytes": (download + model.advice.gallery_bytes) or None,
+        "memory_bytes": network.memory,
+        "photos_per_second": expected_rate(model.name, network.gflop, precision),
+    }
 
 
 def _plain(value: Any) -> Any:
@@ -300,14 +188,16 @@ def _table_of_models(records: list[dict[str, Any]]) -> None:
     if not records:
         say("no model is installed and the catalogue is empty")
         return
-    columns = ("model", "status", "version", "cells", "size", "licence")
+    columns = ("model", "status", "version", "cells", "size", "photos/s here", "within 25 km", "licence")
     rows = [
         (
-            printable(record["name"]),
+            printable(record["name"]) + (" (recommended)" if record["recommended"] else ""),
             record["status"],
             printable(record["version"] or ""),
             f"{record['classes']:,}" if record["classes"] else "",
-            _size(record["bytes"]) if record["bytes"] else "",
+            size_text(size) if (size := record["bytes"] or record["download_bytes"]) else "",
+            f"{rate:.2g}" if (rate := record["photos_per_second"]) else "",
+            _published_share(record["accuracy"]),
             printable(record["licence"] or ""),
         )
         for record in records
@@ -323,6 +213,19 @@ def _table_of_models(records: list[dict[str, Any]]) -> None:
     for row in rows:
         table.add_row(*map(Text, row))
     screen().print(table)
+    for record in records:
+        for note in (record["purpose"], record["caution"]):
+            if note:
+                say(f"{record['name']}: {note}")
+
+
+def _published_share(accuracy: list[dict[str, Any]] | None) -> str:
+    """Percent of the first test set within 25 km, as it was published."""
+    for row in accuracy or ():
+        for km, percent in zip(row["km"], row["percent"], strict=True):
+            if km == 25:
+                return f"{percent:g} % of {row['test_set']}"
+    return ""
 
 
 def _page_of_model(record: dict[str, Any], accuracy: "tuple[Accuracy, ...]") -> None:
@@ -334,10 +237,14 @@ def _page_of_model(record: dict[str, Any], accuracy: "tuple[Accuracy, ...]") -> 
         "folder": record["folder"],
         "digest": record["digest"] and record["digest"] + (" (files verified)" if record["verified"] else ""),
         "cells": record["classes"]
-        and f"{record['classes']:,}"
-        + (
-            f", {suspect} suspect: leaf cells, heaps of photos with one default coordinate" if suspect else ""
-        ),
+        and f"{record['classes']:,}" + (f", {suspect} suspect: {SUSPECT}" if suspect else ""),
+        "what for": record["purpose"],
+        "caution": record["caution"],
+        "precision": record["precision"],
+        "download": record["download_bytes"] and size_text(record["download_bytes"]),
+        "disk": record["disk_bytes"] and size_text(record["disk_bytes"]),
+        "memory": record["memory_bytes"] and size_text(record["memory_bytes"]),
+        "photos a second here": (rate := record["photos_per_second"]) and f"{rate:.2g}",
         "features": record["features"],
         "temperature": record["temperature"],
         "input": ", ".join(f"{key} {_short(value)}" for key, value in record["preprocessing"].items()),
@@ -371,39 +278,12 @@ def _page_of_model(record: dict[str, Any], accuracy: "tuple[Accuracy, ...]") -> 
     screen().print(table)
 
 
-def _size(count: int) -> str:
+def size_text(count: int) -> str:
+    """Bytes as people say them."""
+    if count >= 1e9:
+        return f"{count / 1e9:.2f} GB"
     return f"{count / 1e6:,.0f} MB" if count >= 1e6 else f"{count / 1e3:,.0f} kB"
 
 
 def _short(value: Any) -> str:
     return "(" + ", ".join(map(str, value)) + ")" if isinstance(value, tuple) else str(value)
-
-
-@contextmanager
-def _progress() -> "Iterator[Callable[[str], Progress]]":
-    """A bar for each file on a terminal; elsewhere a line when it begins."""
-    if not sys.stderr.isatty():
-
-        def one_line(address: str) -> "Progress":
-            say(f"fetching {address}")
-            return lambda done, whole: None  # noqa: ARG005
-
-        yield one_line
-        return
-    from rich import progress
-    from rich.console import Console
-
-    with progress.Progress(
-        progress.TextColumn("{task.description}"),
-        progress.BarColumn(),
-        progress.DownloadColumn(),
-        progress.TransferSpeedColumn(),
-        progress.TimeRemainingColumn(),
-        console=Console(stderr=True),
-    ) as bars:
-
-        def a_bar(address: str) -> "Progress":
-            task = bars.add_task(printable(address.rsplit("/", 1)[-1]), total=None)
-            return lambda done, whole: bars.update(task, completed=done, total=whole)
-
-        yield a_bar

@@ -1,9 +1,8 @@
 """Names of places: where is "São Paulo", and what is near here?
 
 The file `data/gazetteer.tsv.gz` is derived from GeoNames (https://www.geonames.org, cities15000,
-CC BY 4.0): places of more than 15,000 people or capitals, with the names of the larger ones in
-other languages. Made anew with `python -m geotagger.gazetteer cities15000.zip`, which needs the
-`tzdata` package for the countries' English names (iso3166.tab, public domain).
+CC BY 4.0) by `geotagger.gazetteer.making`: places of more than 15,000 people or capitals, with the
+names of the larger ones in other languages.
 
 Looks names up without regard to case, accents and punctuation. Loaded at the first question, in
 well under a tenth of a second; knows nothing of photos.
@@ -12,7 +11,6 @@ well under a tenth of a second; knows nothing of photos.
 import functools
 import math
 import re
-import sys
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,14 +18,8 @@ from pathlib import Path
 
 from geotagger.errors import SourceError, UsageError
 
-_FILE = Path(__file__).parent / "data" / "gazetteer.tsv.gz"
-_HEADER = (
-    "# Derived from GeoNames cities15000 (https://www.geonames.org), CC BY 4.0, by geotagger.gazetteer.\n"
-    "# |folded names|\tname\tcountry\tregion code\tlatitude\tlongitude\tpopulation, most populous first.\n"
-)
+FILE = Path(__file__).parents[1] / "data" / "gazetteer.tsv.gz"
 _KM_PER_DEGREE = 111.195
-# names in other languages are kept for places from these populations on, in Latin and in any script
-_MANY_NAMES_FROM, _ALL_SCRIPTS_FROM = 75_000, 400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +54,8 @@ def the_place(text: str) -> tuple[Place, list[Place]]:
     name before those that are called so in another language. Raises UsageError, with names that
     look alike, when there is none."""
     found = find(text)
+    if not found and any(fold(text) in words for words in country_words().values()):
+        raise UsageError(f"{text.strip()} is a country, not a town; --country finds what lies in one")
     if not found:
         alike = similar(text)
         hint = f"did you mean {' or '.join(alike)}? " if alike else ""
@@ -121,7 +115,7 @@ def _matches(key: str) -> list[Place]:
 
 def _is_in(place: Place, where: str) -> bool:
     sought = fold(where)
-    return sought in (place.country.casefold(), place.region.casefold()) or sought in _countries().get(
+    return sought in (place.country.casefold(), place.region.casefold()) or sought in country_words().get(
         place.country, ()
     )
 
@@ -136,10 +130,10 @@ def _text() -> str:
     import zlib
 
     try:
-        return zlib.decompress(_FILE.read_bytes(), wbits=31).decode()  # 31: in gzip's wrapping
+        return zlib.decompress(FILE.read_bytes(), wbits=31).decode()  # 31: in gzip's wrapping
     except (OSError, zlib.error, UnicodeDecodeError) as error:
         raise SourceError(
-            f"{_FILE}: the list of place names cannot be read ({error}); install geotagger again"
+            f"{FILE}: the list of place names cannot be read ({error}); install geotagger again"
         ) from error
 
 
@@ -149,7 +143,7 @@ def _lines() -> list[str]:
 
 
 @functools.cache
-def _countries() -> dict[str, tuple[str, ...]]:
+def country_words() -> dict[str, tuple[str, ...]]:
     """Folded English names by country code, from the lines `@code<tab>name|name`."""
     lines = (line[1:].split("\t") for line in _text().split("\n") if line.startswith("@"))
     return {code: tuple(names.split("|")) for code, names in lines}
@@ -171,60 +165,3 @@ def _distance_km(lat1: float, lng1: float, lat2: float, lng2: float) -> float:
         + math.cos(phi1) * math.cos(phi2) * math.sin(math.radians(lng2 - lng1) / 2) ** 2
     )
     return 2 * 6371.0 * math.asin(math.sqrt(min(1.0, h)))
-
-
-def build(cities: Path, target: Path = _FILE) -> int:
-    """Makes the file of the package from GeoNames' zip; gives its size in bytes. SourceError for
-    anything else."""
-    import gzip
-    import zipfile
-
-    try:
-        with zipfile.ZipFile(cities) as archive:
-            rows = archive.read("cities15000.txt").decode().splitlines()
-    except (OSError, zipfile.BadZipFile, KeyError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise SourceError(
-            f"{cities}: not GeoNames' cities15000.zip ({why}); {target} was left as it is"
-        ) from error
-    places = sorted((row.split("\t") for row in rows), key=lambda fields: (-int(fields[14]), int(fields[0])))
-    lines = [f"@{code}\t{'|'.join(names)}" for code, names in _country_names()]
-    lines += [_line(fields) for fields in places]
-    content = gzip.compress((_HEADER + "\n".join(lines)).encode(), mtime=0)
-    target.parent.mkdir(exist_ok=True)
-    return target.write_bytes(content)
-
-
-def _line(fields: list[str]) -> str:
-    name, ascii_name, others, country, region = fields[1], fields[2], fields[3], fields[8], fields[10]
-    population = int(fields[14])
-    keys = dict.fromkeys([fold(name), fold(ascii_name)])
-    for other in others.split(","):
-        key = fold(other)
-        latin = key.isascii() and population >= _MANY_NAMES_FROM
-        if (latin or population >= _ALL_SCRIPTS_FROM) and not re.fullmatch("[A-Z]{3}", other):
-            keys[key] = None  # three capitals are an airport
-    keys.pop("", None)
-    place = f"{float(fields[4]):.4f}\t{float(fields[5]):.4f}"
-    return f"|{'|'.join(keys)}|\t{name}\t{country}\t{region}\t{place}\t{population}"
-
-
-def _country_names() -> Iterator[tuple[str, list[str]]]:
-    from importlib import resources
-
-    also = {"GB": ["uk", "england", "great britain"], "US": ["usa", "united states of america"]}
-    table = resources.files("tzdata").joinpath("zoneinfo", "iso3166.tab").read_text("utf-8")
-    for line in table.splitlines():
-        if line and not line.startswith("#"):
-            code, name = line.split("\t")
-            plain = [fold(part) for part in re.split(r"[()]", name) if fold(part)]
-            yield code, [*plain, *also.get(code, [])]
-
-
-if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit("usage: python -m geotagger.gazetteer cities15000.zip")
-    try:
-        print(f"{_FILE}: {build(Path(sys.argv[1])):,} bytes")
-    except SourceError as error:
-        sys.exit(str(error))

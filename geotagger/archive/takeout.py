@@ -1,0 +1,119 @@
+"""Which JSON file of a Google Takeout belongs to which photo: by names only.
+
+Takeout writes `IMG.jpg.json`, since 2024 `IMG.jpg.supplemental-metadata.json` (in the language of the
+account), cut so that the whole name has 51 characters, and numbers doubles before or behind the extension:
+`IMG(1).jpg` has `IMG.jpg(1).json`. Edited copies and the film of a Live Photo have none of their own and
+share that of the photo. What the file says is the metadata room's affair.
+"""
+
+import functools
+import os
+import re
+import time
+import unicodedata
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+
+TAKEOUT_EXTENSION = "json"
+
+_CUT_AT = range(40, 48)
+"""Lengths of a cut name without `.json`: 46 units of Takeout's, fewer letters of some scripts."""
+_NUMBERED = re.compile(r"(.*)\((\d{1,4})\)")
+_WORDS = re.compile(r"(?:[^\W\d_]+[ -])*[^\W\d_]*")
+_EDITED = re.compile(
+    r"(.+?)-(?:edited|effects|smile|mix|collage|animation|edytowane|bearbeitet|bewerkt|編集済み|modificato"
+    r"|modifié|modifi|ha editado|editado|editada|editat|redigerad|redigeret|redigert|muokattu|upraveno"
+    r"|upravené|szerkesztve|düzenlendi|изменено|отредактировано|已修改|已編輯|已编辑|수정됨|편집됨)"
+    r"(\(\d{1,4}\))?",
+    re.I,
+)
+"""What Google Photos calls copies that it edited, in the languages of its users."""
+_OF_LIVE_PHOTOS = (".mov", ".mp4", ".mp")
+_STILLS = (".heic", ".jpg", ".jpeg")
+
+
+class TakeoutNames:
+    """The JSON files of one folder."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._by_key: dict[tuple[str, str], str] = {}
+        for name in sorted(names):
+            key = _folded(name.rpartition(".")[0])
+            numbered = _NUMBERED.fullmatch(key)
+            self._by_key.setdefault((key, ""), name)
+            if numbered:
+                self._by_key.setdefault((numbered[1], numbered[2]), name)
+        self._sorted = sorted(self._by_key)
+
+    def of(self, photo: str) -> str | None:
+        """The JSON file of the photo of this name."""
+        return next((name for name in self._candidates(_folded(photo))), None)
+
+    def _candidates(self, photo: str) -> Iterator[str]:
+        yield from self._of_name(photo)
+        stem, extension = os.path.splitext(photo)
+        edited = _EDITED.fullmatch(stem)
+        if edited:
+            yield from self._of_name(f"{edited[1]}{edited[2] or ''}{extension}")
+        if extension in _OF_LIVE_PHOTOS:
+            for still in _STILLS:
+                yield from self._of_name(stem + still)
+
+    def _of_name(self, photo: str) -> Iterator[str]:
+        yield from self._keyed(photo, "")
+        stem, extension = os.path.splitext(photo)
+        numbered = _NUMBERED.fullmatch(stem)
+        if numbered:
+            yield from self._keyed(numbered[1] + extension, numbered[2])
+
+    def _keyed(self, photo: str, number: str) -> Iterator[str]:
+        if (photo, number) in self._by_key:
+            yield self._by_key[photo, number]
+        at = bisect_left(self._sorted, (photo + ".", ""))
+        for key in self._sorted[at:]:
+            if not key[0].startswith(photo + "."):
+                break
+            if key[1] == number and _WORDS.fullmatch(key[0], len(photo) + 1):
+                yield self._by_key[key]
+        for length in reversed(_CUT_AT):
+            if length < len(photo) and (photo[:length], number) in self._by_key:
+                yield self._by_key[photo[:length], number]
+        bare = os.path.splitext(photo)[0]
+        if (bare, number) in self._by_key:
+            yield self._by_key[bare, number]
+
+
+def takeout_file(photo: str, max_age_s: float = 0.1) -> str | None:
+    """The JSON file beside the photo at this path; None when there is none. The folder is listed anew when it
+    has changed, at most every `max_age_s` seconds."""
+    folder, name = os.path.split(photo)
+    try:
+        changed_ns = os.stat(folder or ".").st_mtime_ns
+    except OSError:
+        return None
+    now = time.monotonic()
+    seen = _seen.get(folder)
+    if seen is None or (seen[0] != changed_ns and now - seen[1] >= max_age_s):
+        if len(_seen) > _MOST_SEEN:
+            _seen.clear()
+        seen = _seen[folder] = (changed_ns, now, _names_in(folder))
+    found = seen[2].of(name) if seen[2] is not None else None
+    return None if found is None else os.path.join(folder, found)
+
+
+_seen: dict[str, tuple[int, float, TakeoutNames | None]] = {}
+_MOST_SEEN = 64
+
+
+def _names_in(folder: str) -> TakeoutNames | None:
+    try:
+        with os.scandir(folder or ".") as entries:
+            names = [e.name for e in entries if e.name[-5:].lower() == f".{TAKEOUT_EXTENSION}"]
+    except OSError:
+        return None
+    return TakeoutNames(names) if names else None
+
+
+@functools.lru_cache(maxsize=1024)
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()

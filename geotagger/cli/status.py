@@ -1,0 +1,121 @@
+"""The command `status`: what has a place, by which evidence, what is left and why."""
+
+import os
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from geotagger.cli.asking import open_to_ask
+from geotagger.cli.common import IndexOption, JsonOption, emit, ends_cleanly, printable, say
+
+if TYPE_CHECKING:
+    from geotagger.index.summary import Share, Summary
+
+_MOST_LINES = 12
+
+
+@ends_cleanly
+def status(
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="PATH", help="Only these folders or photos; everything unless told."),
+    ] = None,
+    as_map: Annotated[bool, typer.Option("--map/--no-map", help="With a small map of the places.")] = True,
+    json_lines: JsonOption = False,
+    index_file: IndexOption = None,
+) -> None:
+    """Says how many photos have a place, from what, and what the others lack.
+
+    A guess that is less certain than 0.5 and stands in no photo is not counted as a place.
+
+    Example: `geotagger status ~/Photos/2019`
+    """
+    from geotagger.index.summary import spots, summarise
+
+    below = [os.path.realpath(path) for path in paths or ()]
+    with open_to_ask(index_file) as opened:
+        if opened is None:
+            return
+        summary = summarise(opened.store, below)
+        if json_lines:
+            emit(_record(summary))
+            return
+        if not summary.photos:
+            say("no photo is in the index there; `geotagger tag PATH` looks at some")
+            return
+        for line in lines(summary):
+            print(printable(line) if line else "")
+        if as_map and summary.placed:
+            from geotagger.cli.worldmap import drawn
+
+            print()
+            print("\n".join(drawn(spots(opened.store, below))))
+
+
+def lines(summary: "Summary") -> list[str]:
+    """All but the map, no wider than 80 columns but for names of folders."""
+    total = summary.photos
+    told = [f"{summary.placed:,} of {total:,} photo{'' if total == 1 else 's'} have a place"]
+    told += [f"{photos:>9,}  from {_FROM_WHOM[kind]}" for kind, photos in summary.own.most_common()]
+    told += [f"{photos:>9,}  estimated by {rung}" for rung, photos in summary.estimates.most_common()]
+    if summary.estimates:
+        told += ["", f"Certainty of the estimates ({summary.written:,} written into photos or sidecars)"]
+        told += [
+            f"{photos:>9,}  {band}" for band, photos in sorted(summary.certainties.items(), reverse=True)
+        ]
+    if summary.left:
+        told += ["", f"{summary.left.total():,} without a place"]
+        told += [f"{photos:>9,}  {why}" for why, photos in summary.left.most_common()]
+    told += ["", *_bars("Year", summary.years)]
+    if len(summary.cameras) > 1:
+        told += ["", *_bars("Camera", _largest(summary.cameras))]
+    if len(summary.folders) > 1:
+        told += ["", *_bars("Folder", _below_common(_largest(summary.folders)))]
+    if summary.countries:
+        from geotagger.gazetteer.words import country_name
+
+        named = [f"{country_name(code)} {photos:,}" for code, photos in summary.countries.items()]
+        more = f" and {len(named) - _MOST_LINES} more" if len(named) > _MOST_LINES else ""
+        told += ["", "Countries: " + ", ".join(named[:_MOST_LINES]) + more]
+    return told
+
+
+def _record(summary: "Summary") -> dict[str, Any]:
+    shares = ("years", "cameras", "folders")
+    plain = ("photos", "placed", "own", "estimates", "certainties", "written", "left", "countries")
+    return {name: getattr(summary, name) for name in plain} | {
+        name: {key: asdict(share) for key, share in getattr(summary, name).items()} for name in shares
+    }
+
+
+_FROM_WHOM = {"camera": "cameras", "sidecar": "sidecars", "you": "you"}
+_BAR = 30
+
+
+def _bars(title: str, shares: "dict[str, Share]") -> list[str]:
+    """A line each: the dark part of the bar has a place, the light part has none."""
+    most = max(share.photos for share in shares.values())
+    width = min(30, max(len(title), *(len(name) for name in shares)))
+    told = [f"{title:{width}}  placed of photos"]
+    for name, share in shares.items():
+        whole = max(1, round(_BAR * share.photos / most))
+        dark = round(whole * share.placed / share.photos)
+        dark = min(max(dark, 1 if share.placed else 0), whole - (1 if share.placed < share.photos else 0))
+        bar = "█" * max(dark, 0) + "░" * (whole - max(dark, 0))
+        told.append(f"{name:{width}}  {share.placed:>7,} of {share.photos:>7,}  {bar}")
+    return told
+
+
+def _largest(shares: "dict[str, Share]") -> "dict[str, Share]":
+    ordered = sorted(shares.items(), key=lambda item: -item[1].photos)
+    return dict(ordered[:_MOST_LINES])
+
+
+def _below_common(shares: "dict[str, Share]") -> "dict[str, Share]":
+    base = os.path.commonpath(shares)
+    return {os.path.relpath(name, base): share for name, share in shares.items()}
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(status)

@@ -1,0 +1,58 @@
+"""Whether a pack's network answers as it must, found by running it, before anybody relies on it.
+
+Takes a pack, raises PackError that says what is wrong with the answers: shapes, numbers that are not
+finite or negative, sums that are not one, an answer that depends on the batch that a picture is in.
+Every answer of a later run is looked at too; this finds the faults of a whole network at once.
+"""
+
+import numpy as np
+
+from geotagger.engine.devices import Device
+from geotagger.engine.onnx_runner import OnnxRunner
+from geotagger.engine.values import Batch, Outputs
+from geotagger.errors import PackError
+from geotagger.model.pack import ModelPack
+
+SUM_TOLERANCE = 1e-3
+_BATCH = 3
+_SAME = {"fp32": 1e-4, "fp16": 2e-2, "int8": 5e-2}
+"""How far an answer alone may be from the same answer in a batch. INT8 networks scale what they see by
+the largest number of a whole batch, so theirs move."""
+
+
+def check_answers(pack: ModelPack) -> None:
+    """Runs the network on pictures of noise, on the processor."""
+    edge = pack.preprocessing.input_size
+    batch = np.random.default_rng(0).normal(size=(_BATCH, 3, edge, edge)).astype(np.float32)
+    runner = OnnxRunner(pack.onnx_path, Device("cpu"))
+    together = runner.run(batch)
+    _check(pack, together, batch)
+    alone = runner.run(batch[1:2])
+    _check(pack, alone, batch[1:2])
+    moved = float(np.abs(alone.probabilities[0] - together.probabilities[1]).sum()) / 2
+    most = _SAME.get(pack.manifest.precision, _SAME["int8"])
+    if moved > most:
+        raise PackError(
+            f"{pack.onnx_path}: a picture alone and the same picture in a batch get different answers "
+            f"({moved:.1%} of the probability moves); export it with an open batch and in evaluation mode"
+        )
+
+
+def _check(pack: ModelPack, outputs: Outputs, batch: Batch) -> None:
+    p = outputs.probabilities
+    if p.shape != (len(batch), pack.manifest.classes):
+        raise PackError(f"{pack.onnx_path}: answers {p.shape} for {len(batch)} pictures")
+    if not np.isfinite(p).all():
+        raise PackError(f"{pack.onnx_path}: answers with numbers that are not finite")
+    if (p < 0).any():
+        raise PackError(
+            f"{pack.onnx_path}: answers with negative numbers; `--normalise softmax` if these are logits"
+        )
+    sums = p.sum(axis=1, dtype=np.float64)
+    if (np.abs(sums - 1) > SUM_TOLERANCE).any():
+        raise PackError(
+            f"{pack.onnx_path}: its answers sum to {sums[0]:.4g}, not to 1; "
+            "`--normalise softmax` if these are logits, `--normalise sum` if they are in proportion"
+        )
+    if outputs.features is not None and not np.isfinite(outputs.features).all():
+        raise PackError(f"{pack.onnx_path}: its features are not finite")

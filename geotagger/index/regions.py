@@ -1,0 +1,109 @@
+"""Regions drawn by hand: the polygons of a GeoJSON file (RFC 7946), and whether a place lies inside.
+
+A ring may cross the antimeridian: an edge takes the shorter way round. A ring that crosses itself counts by
+the even-odd rule, as map programs fill it. Takes a path, gives a value; starts without numpy.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from geotagger.errors import UsageError
+
+Ring = tuple[tuple[float, float], ...]
+"""Corners as (longitude, latitude), longitudes going on beyond ±180 where the ring does; closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Polygons:
+    """Each polygon is its outer ring and its holes. `south` … `east` hold all; west > east crosses the
+    antimeridian."""
+
+    polygons: tuple[tuple[Ring, ...], ...]
+    south: float
+    west: float
+    north: float
+    east: float
+
+    def holds(self, latitude: float, longitude: float) -> bool:
+        return any(
+            sum(_is_inside(ring, latitude, longitude) for ring in polygon) % 2 == 1
+            for polygon in self.polygons
+        )
+
+
+def read_polygons(path: Path) -> Polygons:
+    """The polygons of a GeoJSON geometry, feature or collection. UsageError, with what is wrong, for a file
+    that has none."""
+    try:
+        content = json.loads(path.read_bytes())
+    except OSError as error:
+        raise UsageError(f"--within {path}: cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise UsageError(f"--within {path}: not JSON ({error})") from error
+    try:
+        polygons = tuple(tuple(_ring(ring) for ring in polygon) for polygon in _polygons(content))
+    except (KeyError, TypeError, ValueError, IndexError, RecursionError, OverflowError) as error:
+        raise UsageError(f"--within {path}: not GeoJSON with polygons in degrees ({error})") from error
+    corners = [corner for polygon in polygons for ring in polygon for corner in ring]
+    if not corners:
+        raise UsageError(f"--within {path}: there is no Polygon or MultiPolygon in it")
+    west, east = min(lng for lng, _ in corners), max(lng for lng, _ in corners)
+    if east - west >= 360:
+        west, east = -180.0, 180.0
+    south, north = min(lat for _, lat in corners), max(lat for _, lat in corners)
+    return Polygons(polygons, south, _wrapped(west), north, _wrapped(east) if east != 180 else east)
+
+
+def _polygons(content: Any) -> Iterator[Any]:
+    kind = content["type"]
+    if kind == "FeatureCollection":
+        for feature in content["features"]:
+            yield from _polygons(feature)
+    elif kind == "Feature":
+        if content["geometry"] is not None:
+            yield from _polygons(content["geometry"])
+    elif kind == "GeometryCollection":
+        for geometry in content["geometries"]:
+            yield from _polygons(geometry)
+    elif kind == "MultiPolygon":
+        yield from content["coordinates"]
+    elif kind == "Polygon":
+        yield content["coordinates"]
+
+
+def _ring(corners: Any) -> Ring:
+    ring: list[tuple[float, float]] = []
+    for corner in [*corners, corners[0]]:
+        lng, lat = float(corner[0]), float(corner[1])
+        if not (abs(lat) <= 90 and abs(lng) <= 360):
+            raise ValueError(f"{lng:g},{lat:g} is not on the Earth; GeoJSON has the longitude first")
+        if ring:
+            before = ring[-1][0]
+            lng += 360 * round((before - lng) / 360)
+        ring.append((lng, lat))
+    if len(ring) < 4:
+        raise ValueError("a ring has fewer than three corners")
+    return tuple(ring)
+
+
+def _is_inside(ring: Ring, lat: float, lng: float) -> bool:
+    """Even-odd, looking east; the place is tried wherever the ring's longitudes go."""
+    low, high = min(x for x, _ in ring), max(x for x, _ in ring)
+    lng += 360 * -(-(low - lng) // 360)  # the first turn at or east of the ring's western edge
+    while lng <= high:
+        inside = False
+        for (x1, y1), (x2, y2) in pairwise(ring):
+            if (y1 > lat) != (y2 > lat) and lng < x1 + (lat - y1) * (x2 - x1) / (y2 - y1):
+                inside = not inside
+        if inside:
+            return True
+        lng += 360
+    return False
+
+
+def _wrapped(lng: float) -> float:
+    return (lng + 180) % 360 - 180

@@ -1,0 +1,130 @@
+"""What the index has: how many photos have a place, from what, and why the others have none.
+
+Counts in SQL, so that an archive of millions is a few scans. A position counts when it stands in a file or is
+at least SURE certain, as in `search`. Takes an open index, gives values.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from geotagger.index.search import SURE, path_condition
+from geotagger.index.store import Store, path_of
+
+BANDS = ((0.9, "90 % and more"), (0.7, "70 to 90 %"), (SURE, "50 to 70 %"), (0.0, "below 50 %"))
+"""Certainties from these on, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Of so many photos so many have a place."""
+
+    photos: int
+    placed: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """`own`: places by camera, sidecar and owner. `estimates`: those that count, by kind of evidence;
+    `certainties`: the same by `BANDS`; `written` of them stand in a file. `left`: the others by why. The
+    shares are by year ("no time" last), camera, folder, and the placed by country."""
+
+    photos: int = 0
+    own: Counter[str] = field(default_factory=Counter)
+    estimates: Counter[str] = field(default_factory=Counter)
+    certainties: Counter[str] = field(default_factory=Counter)
+    written: int = 0
+    left: Counter[str] = field(default_factory=Counter)
+    years: dict[str, Share] = field(default_factory=dict)
+    cameras: dict[str, Share] = field(default_factory=dict)
+    folders: dict[str, Share] = field(default_factory=dict)
+    countries: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def placed(self) -> int:
+        return self.own.total() + self.estimates.total()
+
+
+_OWN = {"camera": "camera", "sidecar": "sidecar", "manual": "you"}
+_COUNTS = f"(e.id is not null and (e.written is not null or e.confidence >= {SURE}))"
+_LEFT = (
+    "case when photos.error is not null then 'could not be read'"
+    " when photos.not_a_photo is not null then 'not a photograph'"
+    " when e.id is not null then 'only an uncertain guess'"
+    " when photos.utc is null and photos.taken is null then 'no time'"
+    " else 'nothing near in time tells where' end"
+)
+_FROM = (
+    " from photos join roots on roots.id = photos.root_id join folders on folders.id = photos.folder_id"
+    " left join estimates as e on e.photo_id = photos.id and e.current = 1"
+    " where photos.missing_since is null"
+)
+
+
+def summarise(store: Store, paths: Sequence[str] = ()) -> Summary:
+    """Of all photos, or of those at or below some absolute paths."""
+    told = [path_condition(path) for path in paths]
+    below = f" and ({' or '.join(sql for sql, _ in told)})" if told else ""
+    values = [value for _, more in told for value in more]
+    source = _FROM + below
+    own: Counter[str] = Counter()
+    estimates: Counter[str] = Counter()
+    certainties: Counter[str] = Counter()
+    written = 0
+    band = "case " + " ".join(f"when e.confidence >= {low} then {low}" for low, _ in BANDS) + " end"
+    in_file = "count(case when e.written in ('exif', 'sidecar') then 1 end)"
+    for rung, low, photos, in_files in store.rows(
+        f"select e.rung, {band}, count(*), {in_file}{source} and {_COUNTS} group by 1, 2",
+        values,
+    ):
+        if rung in _OWN:
+            own[_OWN[rung]] += photos
+        else:
+            estimates[rung] += photos
+            certainties[dict(BANDS)[low]] += photos
+            written += in_files
+    year = "coalesce(substr(photos.taken, 1, 4), strftime('%Y', photos.utc, 'unixepoch'), 'no time')"
+    by_folder = store.rows(
+        f"select roots.path, folders.path, count(*), sum({_COUNTS}){source}"
+        " group by folders.id order by 3 desc",
+        values,
+    )
+    return Summary(
+        photos=store.row(f"select count(*){source}", values)[0],
+        own=own,
+        estimates=estimates,
+        certainties=certainties,
+        written=written,
+        left=Counter(
+            dict(store.rows(f"select {_LEFT}, count(*){source} and not {_COUNTS} group by 1", values))
+        ),
+        years=_shares(store, year, source, values),
+        cameras=_shares(store, "coalesce(photos.camera, 'no camera named')", source, values),
+        folders={
+            os.path.join(path_of(root), path_of(folder)).rstrip("/"): Share(photos, placed)
+            for root, folder, photos, placed in by_folder
+        },
+        countries=dict(
+            store.rows(
+                f"select e.country, count(*){source} and {_COUNTS} and e.country is not null"
+                " group by 1 order by 2 desc",
+                values,
+            )
+        ),
+    )
+
+
+def spots(store: Store, paths: Sequence[str] = ()) -> list[tuple[float, float, int]]:
+    """Where the photos lie, gathered by whole degrees: latitude, longitude, photos."""
+    told = [path_condition(path) for path in paths]
+    below = f" and ({' or '.join(sql for sql, _ in told)})" if told else ""
+    return store.rows(
+        f"select round(e.latitude), round(e.longitude), count(*){_FROM}{below} and {_COUNTS} group by 1, 2",
+        [value for _, more in told for value in more],
+    )
+
+
+def _shares(store: Store, key: str, source: str, values: Sequence[bytes | str]) -> dict[str, Share]:
+    rows = store.rows(f"select {key}, count(*), sum({_COUNTS}){source} group by 1 order by 1", values)
+    return {name: Share(photos, placed) for name, photos, placed in rows}

@@ -1,0 +1,94 @@
+"""From any ONNX classifier and its list of cells to a pack.
+
+Takes files on disk, leaves a whole pack or nothing. The network's one input becomes `data`, its answer
+`probabilities`, made to sum to one where it is asked for. Knows nothing of runtimes.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from geotagger.errors import PackError
+from geotagger.model.cells_csv import read_cells
+from geotagger.model.gallery_network import check_pictures, input_graph
+from geotagger.model.manifest import Manifest
+from geotagger.model.onnx_extend import PREFIX, ForeignNetwork, check_free_names, extend, read_network
+from geotagger.model.onnx_graph import FLOAT, TensorInfo
+from geotagger.model.onnx_writer import Graph, Tensor
+from geotagger.model.pack import ModelPack, check_free, write_pack
+
+Normalise = Literal["none", "softmax", "sum"]
+
+
+def import_classifier(
+    network: Path,
+    cells: Path,
+    folder: Path,
+    manifest: Manifest,
+    *,
+    normalise: Normalise = "none",
+    replace: bool = False,
+    check: Callable[[ModelPack], object] | None = None,
+) -> ModelPack:
+    """normalise: `softmax` for a network that gives logits, `sum` for one whose scores are in proportion.
+    Raises PackError that names the file at fault, UsageError where `folder` is taken."""
+    check_free(folder, replace)
+    foreign, table = read_network(network), read_cells(cells)
+
+    def write(target: Path) -> None:
+        write_classifier(foreign, len(table), manifest.preprocessing.input_size, normalise, target)
+
+    return write_pack(folder, manifest, table, write, check=check, replace=replace)
+
+
+def write_classifier(
+    network: ForeignNetwork, classes: int, input_size: int, normalise: Normalise, target: Path
+) -> None:
+    """Writes the network with a pack's names; PackError says what of it does not fit."""
+    info = network.info
+    if len(info.inputs) != 1:
+        names = ", ".join(tensor.name for tensor in info.inputs)
+        raise PackError(f"{network.path}: takes {names}; a network of pictures takes one input")
+    check_pictures(network.path, info.inputs[0], input_size)
+    answer, seen = _answer_of(network, classes), _features_of(network, classes)
+    after = Graph()
+    if normalise == "none" and answer.name == "probabilities":
+        after.outputs.append(Tensor(answer.name, (classes,)))
+    else:
+        check_free_names(network, ["probabilities"])
+        after.name_output(_normalised(after, Tensor(answer.name, (classes,)), normalise), "probabilities")
+    if seen is not None:
+        after.outputs.append(Tensor(seen.name, (seen.shape[1] or 0,)))
+    extend(network, input_graph(info.inputs[0], input_size), after, target)
+
+
+def _answer_of(network: ForeignNetwork, classes: int) -> TensorInfo:
+    """The output that is called probabilities, or else the only one as wide as there are cells."""
+    info = network.info
+    fitting = [t for t in info.outputs if t.element == FLOAT and len(t.shape) == 2 and t.shape[1] == classes]
+    named = [tensor for tensor in fitting if tensor.name == "probabilities"] or fitting
+    if len(named) != 1:
+        given = ", ".join(f"{t.name} {tuple('n' if d is None else d for d in t.shape)}" for t in info.outputs)
+        raise PackError(
+            f"{network.path}: gives {given}, and the list has {classes:,} cells; "
+            "give the list of cells that the network was trained on"
+        )
+    return named[0]
+
+
+def _features_of(network: ForeignNetwork, classes: int) -> TensorInfo | None:
+    seen = network.info.output("features")
+    fits = seen is not None and seen.element == FLOAT and len(seen.shape) == 2 and seen.shape[1]
+    return seen if fits and seen is not None and seen.shape[1] != classes else None
+
+
+def _normalised(graph: Graph, scores: Tensor, normalise: Normalise) -> Tensor:
+    if normalise == "softmax":
+        return graph.emit("Softmax", [scores.name], scores.shape, PREFIX + "softmax", axis=1)
+    if normalise == "none":
+        return graph.emit("Identity", [scores.name], scores.shape, PREFIX + "answer")
+    axis = graph.constant(PREFIX + "axis", np.array([1], np.int64))
+    total = graph.emit("ReduceSum", [scores.name, axis], (1,), PREFIX + "total", keepdims=1)
+    return graph.emit("Div", [scores.name, total.name], scores.shape, PREFIX + "shares")

@@ -1,0 +1,48 @@
+"""Files that a Hugging Face hub holds: which address they have here, and whether this machine has them.
+
+Honours what the hub's own library honours (huggingface_hub, "Environment variables"): HF_ENDPOINT, another
+hub of the same layout; HF_TOKEN, sent to that hub alone; HF_HUB_CACHE or HF_HOME, the cache in which an
+earlier download by any program may lie. Fetches nothing.
+"""
+
+import os
+import re
+from pathlib import Path
+
+HUB = "https://huggingface.co"
+_FILE = re.compile(re.escape(HUB) + r"/([\w.-]+)/([\w.-]+)/resolve/([\w.-]+)/([\w./-]+)")
+
+
+def address_here(address: str) -> str:
+    """The address on the hub that HF_ENDPOINT names, where it is one of the hub's."""
+    endpoint = os.environ.get("HF_ENDPOINT", "").rstrip("/")
+    return endpoint + address.removeprefix(HUB) if endpoint and _FILE.fullmatch(address) else address
+
+
+def token_for(address: str) -> str | None:
+    """HF_TOKEN where the catalogue's `address` is one of the hub's and a token is set."""
+    return os.environ.get("HF_TOKEN") or None if _FILE.fullmatch(address) else None
+
+
+def in_cache(address: str) -> Path | None:
+    """The file in the hub's cache on this machine: models--OWNER--NAME/snapshots/REVISION/PATH, of
+    whatever revision was fetched last."""
+    match = _FILE.fullmatch(address)
+    if not match:
+        return None
+    owner, name, _, path = match.groups()
+    snapshots = _cache_folder() / f"models--{owner}--{name}" / "snapshots"
+    try:
+        there = [file for revision in snapshots.iterdir() if (file := revision / path).is_file()]
+        return max(there, key=lambda file: file.stat().st_mtime, default=None)
+    except OSError:
+        return None
+
+
+def _cache_folder() -> Path:
+    if cache := os.environ.get("HF_HUB_CACHE"):
+        return Path(cache)
+    if home := os.environ.get("HF_HOME"):
+        return Path(home) / "hub"
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "huggingface" / "hub"

@@ -1,0 +1,83 @@
+"""Corrections of written estimates that do not hold: moved, taken out again, or left until the owner asks.
+
+Takes the corrections of one archive when all of it was weighed, gives jobs for the writer. Says of each
+what was wrong.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from geotagger.estimate.holding import must_be_asked
+from geotagger.geo import distance_km
+from geotagger.index import Index
+from geotagger.index.estimates import Placed
+from geotagger.tag.options import TagOptions
+from geotagger.tag.outcome import Outcome, Report
+from geotagger.tag.outings import as_it_is, outcome_of
+from geotagger.tag.standing import UNCERTAIN, Correction
+from geotagger.tag.writing import Job
+
+WAITING = "contradicted by evidence that is there"
+_WITHDRAWN = "withdrawn"
+_MOVED = "moved"
+
+
+def jobs_of(
+    corrections: Sequence[Correction],
+    index: Index,
+    photos: int,
+    options: TagOptions,
+    model: str | None,
+    report: Report,
+) -> list[Job]:
+    """What is to be done about the corrections of an archive of so many photos, looked at by the model of
+    that name. Those that wait for the owner's word, or are not to be written, are recorded as doubted and
+    reported."""
+    if must_be_asked(len(corrections), photos) and not options.reconsider:
+        _leave(corrections, index, report, "too many to be corrected unasked; --reconsider does it")
+        return []
+    if options.writing.mode == "none":
+        _leave(corrections, index, report, "nothing is written into photos (--write none)")
+        return []
+    jobs = [_job(correction, model) for correction in corrections]
+    if options.dry_run:
+        for job in jobs:
+            what = "taken out" if job.estimate is None else "moved"
+            reason = f"dry run: it would be {what}: {job.outcome.reason}"
+            report(
+                replace(job.outcome, status="skipped", reason=reason, group=f"dry run: it would be {what}")
+            )
+        return []
+    return jobs
+
+
+def _leave(corrections: Sequence[Correction], index: Index, report: Report, why: str) -> None:
+    index.estimates.weighed_again([(correction.known.id, None, WAITING) for correction in corrections])
+    for correction in corrections:
+        report(as_it_is(correction.known, "kept", f"{_reason(correction)}; {why}", f"{WAITING}: {why}"))
+
+
+def _job(correction: Correction, model: str | None) -> Job:
+    known, today, guess = correction.known, correction.today, correction.guess
+    placed = today or guess
+    instead = None
+    if placed is not None:
+        model_id = correction.model_id if "visual" in placed.rungs else None
+        instead = Placed(known.id, placed, model_id, support=correction.support)
+    if today is None:
+        outcome = Outcome(known.path, "restored", f"{_WITHDRAWN}: {_reason(correction)}", _WITHDRAWN)
+        return Job(known.id, None, outcome, instead)
+    old = correction.kept.estimate
+    away_km = float(distance_km(old.latitude, old.longitude, today.latitude, today.longitude))
+    reason = "; ".join([f"{_MOVED} {away_km:.3g} km: {_reason(correction)}", *today.evidence])
+    outcome = outcome_of(known.path, "written", today, model if "visual" in today.rungs else None)
+    return Job(known.id, today, replace(outcome, reason=reason), instead)
+
+
+def _reason(correction: Correction) -> str:
+    stated = correction.kept.estimate.confidence
+    if correction.inside is None:
+        return "nothing that is known today tells where"
+    if correction.is_inside:
+        return UNCERTAIN
+    return f"what is known today gives the place written there {correction.inside:.2g}, and not {stated:.2g}"

@@ -1,0 +1,56 @@
+"""Where file, index and the evidence of today disagree about one photo, in words.
+
+Reads the photo, writes nothing.
+"""
+
+import os
+
+from geotagger.errors import PhotoError
+from geotagger.estimate.holding import HALF
+from geotagger.index import Index
+from geotagger.index.photos import Known
+from geotagger.tag.reading import position_in
+from geotagger.tag.standing import is_written_estimate
+
+_SAME_DEG = 1e-5
+
+
+def disagreements(index: Index, known: Known, inside: float | None) -> tuple[str, ...]:
+    """`inside`: how certain it is today that the photo was taken in the circle that is written."""
+    lines = [_of_the_file(index, known)]
+    if is_written_estimate(known) and known.confidence is not None:
+        certain = inside or 0.0
+        if certain < HALF * known.confidence:
+            lines.append(
+                f"what is known today gives the place that is written {certain:.2g}, and not"
+                f" {known.confidence:.2g}; `geotagger tag` corrects it, or `tag --reconsider` where evidence"
+                " is lacking"
+            )
+    return tuple(line for line in lines if line is not None)
+
+
+def _of_the_file(index: Index, known: Known) -> str | None:
+    if known.error is not None or not os.path.isfile(known.path):
+        return None
+    try:
+        there = position_in(known.path, index.learned.sidecar_folders(known.path))
+    except (PhotoError, OSError) as error:
+        return str(error)
+    in_index = None if known.written is None else (known.latitude or 0.0, known.longitude or 0.0)
+    in_file = None if there is None else (there[0].latitude, there[0].longitude)
+    if in_file is None:
+        return (
+            None if in_index is None else f"the file has no position, the index has {_words(in_index)}{_NEXT}"
+        )
+    if in_index is None:
+        return f"the file says {_words(in_file)}, which the index does not know{_NEXT}"
+    if any(abs(one - other) > _SAME_DEG for one, other in zip(in_file, in_index, strict=True)):
+        return f"the file says {_words(in_file)}, the index {_words(in_index)}{_NEXT}"
+    return None
+
+
+_NEXT = "; the next `geotagger tag` reads it"
+
+
+def _words(place: tuple[float, float]) -> str:
+    return f"{place[0]:.5f}, {place[1]:.5f}"

@@ -1,0 +1,175 @@
+"""Written estimates in a run: which must be weighed again, and what becomes of those that do not hold.
+
+Gathers what each rests on, asks `estimate.holding`, and keeps the corrections until all of the archive is
+known (`tag.correcting`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from geotagger.estimate.corrections import clock_shift
+from geotagger.estimate.holding import (
+    Present,
+    Question,
+    Support,
+    Verdict,
+    digest_of_fix,
+    is_to_be_weighed,
+    lacking,
+    verdict,
+)
+from geotagger.estimate.movement import OUTING_GAP_S
+from geotagger.estimate.tracks import Tracks
+from geotagger.estimate.values import OWN_FIXES, Estimate, FixSeries
+from geotagger.index import Index
+from geotagger.index.estimates import Kept
+from geotagger.index.photos import Known
+from geotagger.tag.options import TagOptions
+
+LACKING = "evidence that it rests on is not there"
+UNSUPPORTED = "what is known today would not place it there"
+UNCERTAIN = "less certain than is asked for today"
+
+
+def switched_off(options: TagOptions) -> tuple[str, ...]:
+    """The kinds of evidence that a run does without, but for pictures, which have their model."""
+    kinds = {
+        "habits": options.habits,
+        "time-zone": options.time_zone,
+        "sequence": options.sequence,
+        "reference": options.reference,
+    }
+    return tuple(kind for kind, is_on in kinds.items() if not is_on)
+
+
+def is_written_estimate(known: Known) -> bool:
+    """Whether a place of ours, and nobody's own, stands in the photo or its sidecar."""
+    return known.written in ("exif", "sidecar") and known.rung not in OWN_FIXES
+
+
+@dataclass(frozen=True)
+class EvidenceToday:
+    """What is there: `fixes`, those of photos that are gone as well; `tracks`; `told`, the owner's
+    corrections of clocks; the digest of the `model`; the kinds of evidence that are switched off."""
+
+    fixes: FixSeries
+    tracks: Tracks
+    told: Mapping[str, float]
+    model: str | None
+    without: tuple[str, ...]
+
+    def support_of(self, known: Known, rungs: Sequence[str] = ()) -> Support:
+        """What the estimate of a photo rests on if it is made today, by these rungs."""
+        camera = None if known.facts is None else known.facts.camera
+        fixes, tracks = {}, {}
+        if known.utc is not None:
+            after = int(np.searchsorted(self.fixes.utc, known.utc, side="left"))
+            for at in (after - 1, after):
+                if 0 <= at < len(self.fixes.utc):
+                    fixes[int(self.fixes.keys[at])] = self._digest(at)
+            tracks = {
+                track.digest: track.path
+                for track in self.tracks.tracks
+                if track.utc[0] - OUTING_GAP_S <= known.utc <= track.utc[-1] + OUTING_GAP_S
+            }
+        return Support(
+            known.utc,
+            clock_shift(camera, self.told) or 0.0,
+            fixes,
+            tracks,
+            self.model if "visual" in rungs else None,
+            self.without,
+        )
+
+    def _digest(self, at: int) -> str:
+        fixes = self.fixes
+        return digest_of_fix(
+            float(fixes.utc[at]),
+            float(fixes.latitude[at]),
+            float(fixes.longitude[at]),
+            1000 * float(fixes.error_km[at]),
+        )
+
+    @cached_property
+    def present(self) -> Present:
+        tracks = {track.digest: track.path for track in self.tracks.tracks}
+        return Present(frozenset(self.fixes.keys.tolist()), tracks, self.model, self.without)
+
+
+@dataclass(frozen=True)
+class Correction:
+    """A written estimate that does not hold. `today`: the estimate to write in its place, None where no
+    place is certain enough; `guess`: then the best there is."""
+
+    known: Known
+    kept: Kept
+    inside: float | None
+    is_inside: bool
+    today: Estimate | None
+    guess: Estimate | None
+    support: Support
+    model_id: int | None
+
+
+@dataclass
+class Standing:
+    """The written estimates of one root in one run. `all_of_them`: the settings are others than last time,
+    or the owner asks; `reconsider`: he asks to correct what he is told of."""
+
+    index: Index
+    evidence: EvidenceToday
+    reconsider: bool
+    all_of_them: bool
+    corrections: dict[int, Correction] = field(default_factory=dict)
+    """By photo."""
+
+    def wants(self, known: Known) -> bool:
+        """Whether a written estimate must be weighed again."""
+        if self.all_of_them:
+            return True
+        if known.weighed is not None:
+            return known.weighed != self.evidence.support_of(known).digest
+        kept = self.index.estimates.current(known.id)
+        return kept is not None and is_to_be_weighed(kept.support, self.evidence.support_of(known))
+
+    def judge(
+        self,
+        known: Known,
+        inside: float | None,
+        estimate: Estimate | None,
+        would_be_written: bool,
+        model_id: int | None,
+    ) -> Verdict:
+        """About one that was weighed: how certain its circle is today, and the estimate of today."""
+        kept = self.index.estimates.current(known.id)
+        assert kept is not None
+        now = self.evidence.support_of(known, () if estimate is None else estimate.rungs)
+        today = estimate if would_be_written else None
+        question = Question(kept.estimate.confidence, inside, today, kept.support, now)
+        found = verdict(question, self.evidence.present, reconsider=self.reconsider)
+        if found is Verdict.CONTRADICTED:
+            self.corrections[known.id] = Correction(
+                known, kept, inside, question.is_inside, today, estimate, now, model_id
+            )
+        elif found is Verdict.HOLDS:
+            self.index.estimates.weighed_again([(known.id, now, None)])
+        else:
+            why = self._doubt(question)
+            self.index.estimates.weighed_again([(known.id, now if why == UNCERTAIN else None, why)])
+        return found
+
+    def _doubt(self, question: Question) -> str:
+        if question.before is not None and lacking(question.before, self.evidence.present):
+            return LACKING
+        return UNCERTAIN if question.is_inside else UNSUPPORTED
+
+    def adopt(self, known: Known) -> None:
+        """One without a memory of what it rests on counts as supported by what is there now."""
+        if known.weighed is None:
+            kept = self.index.estimates.current(known.id)
+            if kept is not None:
+                now = self.evidence.support_of(known, kept.estimate.rungs)
+                self.index.estimates.weighed_again([(known.id, now, kept.doubt)])

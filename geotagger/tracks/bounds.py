@@ -1,0 +1,39 @@
+"""Bounds on what a file may ask for: a few kilobytes may unpack to more than a machine can hold.
+
+Takes an open file, gives one that ends in ValueError where it gives more than a track of that size can; or
+its lines, none of them endless.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+_ALWAYS_BYTES = 64 << 20
+_MOST_TIMES = 100
+"""Real tracks unpack to 5 to 30 times their size."""
+_MOST_BYTES = 4 << 30
+_LONGEST_LINE = 4096
+
+
+class Bounded:
+    """An open file of which `left` bytes may be read."""
+
+    def __init__(self, file: Any, left: int) -> None:
+        self._file = file
+        self.left = left
+
+    @staticmethod
+    def budget(packed_bytes: int) -> int:
+        return min(_ALWAYS_BYTES + _MOST_TIMES * packed_bytes, _MOST_BYTES)
+
+    def read(self, size: int = -1) -> bytes:
+        part: bytes = self._file.read(min(size, self.left + 1) if size >= 0 else self.left + 1)
+        self.left -= len(part)
+        if self.left < 0:
+            raise ValueError("it unpacks to far more than a track of its size does")
+        return part
+
+
+def lines(file: Any) -> Iterator[bytes]:
+    """The lines of a text file. One that goes on and on comes in pieces."""
+    while line := file.readline(_LONGEST_LINE):
+        yield line

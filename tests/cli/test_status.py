@@ -1,0 +1,84 @@
+"""`status` says what has a place and what the others lack."""
+
+import json
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from geotagger.archive import FileEntry
+from geotagger.estimate.values import Estimate
+from geotagger.index import open_index
+from geotagger.index.estimates import Placed, Written
+from geotagger.index.photos import Record
+from geotagger.photo.values import CaptureTime, Facts
+
+PROGRAM = "from geotagger.cli import main; main()"
+
+Row = tuple[str, str | None, float, Written | None]
+PHOTOS: list[Row] = [
+    ("2019/a.jpg", "camera", 1.0, "camera"),
+    ("2019/b.jpg", "neighbours", 0.95, "exif"),
+    ("2019/c.jpg", "neighbours", 0.6, None),
+    ("2020/d.jpg", "visual", 0.03, None),
+    ("2020/e.jpg", None, 0.0, None),
+    ("2020/f.jpg", "manual", 1.0, "sidecar"),
+]
+
+
+@pytest.fixture
+def index_file(tmp_path: Path) -> Path:
+    path = tmp_path / "index.db"
+    with open_index(path) as index:
+        root = index.roots.root_for(str(tmp_path))
+        for number, (name, rung, confidence, written) in enumerate(PHOTOS):
+            taken = CaptureTime(datetime(int(name[:4]), 5, 1 + number))
+            facts = Facts("jpeg", 10, 10, taken=taken, camera=f"Camera {name[:4]}")
+            entry = FileEntry(f"{root.path}/{name}", 1, 1, number, 1)
+            (photo_id,) = index.photos.record(root, [Record(entry, facts, utc=1.7e9 + number)])
+            if rung is not None:
+                estimate = Estimate(48.8584, 2.2945, 1.0, confidence, rung, (rung,), "")
+                index.estimates.put(None, [Placed(photo_id, estimate, None, written)])
+    return path
+
+
+def status(index_file: Path, *words: str) -> str:
+    command = [sys.executable, "-c", PROGRAM, "status", *words, "--index", str(index_file)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def test_it_counts_what_has_a_place_and_says_what_the_others_lack(index_file: Path) -> None:
+    told = json.loads(status(index_file, "--json"))
+    assert (told["photos"], told["placed"], told["written"]) == (6, 4, 1)
+    assert told["own"] == {"camera": 1, "you": 1}
+    assert told["estimates"] == {"neighbours": 2}
+    assert told["certainties"] == {"90 % and more": 1, "50 to 70 %": 1}
+    assert told["left"] == {"only an uncertain guess": 1, "nothing near in time tells where": 1}
+    assert told["years"] == {"2019": {"photos": 3, "placed": 3}, "2020": {"photos": 3, "placed": 1}}
+    assert told["cameras"]["Camera 2019"] == {"photos": 3, "placed": 3}
+    assert told["folders"][f"{index_file.parent}/2020"] == {"photos": 3, "placed": 1}
+    assert told["countries"] == {"FR": 4}
+
+
+def test_it_counts_below_a_folder_alone(index_file: Path) -> None:
+    told = json.loads(status(index_file, str(index_file.parent / "2020"), "--json"))
+    assert (told["photos"], told["placed"]) == (3, 1)
+
+
+def test_people_read_it_within_80_columns_and_see_where(index_file: Path) -> None:
+    lines = status(index_file).splitlines()
+    assert lines[0] == "4 of 6 photos have a place"
+    assert all(len(line) <= 80 for line in lines)
+    assert any("1  only an uncertain guess" in line for line in lines)
+    assert "Countries: France 4" in lines
+    # the map: one digit, on the land of western Europe
+    (spot,) = [line for line in lines[lines.index("Countries: France 4") + 1 : -1] if "1" in line]
+    assert spot.index("1") == int((2.2945 + 180) / 360 * 72)
+
+
+def test_an_empty_index_says_so(tmp_path: Path) -> None:
+    with open_index(tmp_path / "empty.db"):
+        pass
+    assert status(tmp_path / "empty.db") == ""

@@ -1,0 +1,119 @@
+"""A manifest and an index are the server's word: nothing outside the cache is written or removed for it."""
+
+import hashlib
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from geotagger.errors import TrainingError
+from tests.training.test_shards import write
+from training.data import remote
+from training.data.shards import INDEX, ShardSet, read_manifest
+
+pytest.importorskip("fsspec", reason="fsspec is not installed")
+
+ADDRESS = "memory://hostile"
+
+
+@pytest.fixture
+def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
+    """Honest shards as a server gives them: change the files, then read them."""
+    write(tmp_path / "honest")
+    files = {f"{ADDRESS}/{path.name}": path.read_bytes() for path in (tmp_path / "honest").iterdir()}
+
+    def read(address: str) -> bytes:
+        if address not in files:
+            raise remote.MissingError("no such file")
+        return files[address]
+
+    monkeypatch.setattr(remote, "read", read)
+    return files
+
+
+def told(served: dict[str, bytes], **changes: Any) -> None:
+    manifest = json.loads(served[f"{ADDRESS}/manifest.json"])
+    manifest["shards"][0].update(changes)
+    served[f"{ADDRESS}/manifest.json"] = json.dumps(manifest).encode()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../../.config/autostart/x.desktop", "../x.tar", "/tmp/x.tar", "a/b.tar", ".hidden.tar", "x.tar\n",
+     "http://elsewhere/x.tar", "..tar", "x.desktop", "", "a\\..\\b.tar", 7, None, ["x.tar"]],
+)  # fmt: skip
+def test_a_shard_whose_name_leads_out_of_the_cache_is_refused(
+    tmp_path: Path, served: dict[str, bytes], name: object
+) -> None:
+    content = b"[Desktop Entry]"
+    told(served, name=name, bytes=len(content), sha256=hashlib.sha256(content).hexdigest(), samples=0)
+    served[remote.joined(ADDRESS, str(name))] = content
+    served[remote.joined(ADDRESS, str(name).removesuffix(".tar") + ".npy")] = content
+    before = {path for path in tmp_path.rglob("*") if "cache" not in path.parts}
+    with pytest.raises(TrainingError, match=r"manifest\.json: not a manifest of shards"):
+        ShardSet(ADDRESS, "train", cache=tmp_path / "cache" / "deep" / "below")
+    assert {path for path in tmp_path.rglob("*") if "cache" not in path.parts} == before
+    assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"samples": -1}, {"samples": 1e300}, {"samples": "ten"}, {"bytes": 1 << 80}, {"rows": True},
+     {"sha256": "0"}, {"sha256": None}, {"split": 3}, {"skipped": []}, {"skipped": {"a": "b"}},
+     {"unexpected": 1}],
+)  # fmt: skip
+def test_values_that_no_manifest_holds_are_told(served: dict[str, bytes], changes: dict[str, Any]) -> None:
+    told(served, **changes)
+    with pytest.raises(TrainingError, match="not a manifest of shards"):
+        read_manifest(ADDRESS)
+
+
+@pytest.mark.parametrize("text", [b"[]", b"3", b'{"shards": 3}', b'{"shards": [3]}', b"[" * 100_000, b"\xff"])
+def test_what_is_no_manifest_is_told(served: dict[str, bytes], text: bytes) -> None:
+    served[f"{ADDRESS}/manifest.json"] = text
+    with pytest.raises(TrainingError, match="not a manifest of shards"):
+        read_manifest(ADDRESS)
+
+
+def numpy_file(array: "np.ndarray[Any, Any]") -> bytes:
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
+def entries(count: int = 10, **columns: object) -> bytes:
+    index = np.zeros(count, INDEX)
+    for name, value in columns.items():
+        index[name] = value
+    return numpy_file(index)
+
+
+@pytest.mark.parametrize(
+    ("index", "why"),
+    [
+        (entries(size=0xFFFF_FFFF), "beyond the end"),
+        (entries(offset=2**64 - 1, size=2), "beyond the end"),
+        (entries(latitude=np.nan), "not on the Earth"),
+        (entries(longitude=1e9), "not on the Earth"),
+        (numpy_file(np.zeros(10)), "not a list"),
+        (numpy_file(np.array([{}], dtype=object)), "pickle"),
+        (entries()[:40], "its index is of no use"),
+        (b"", "its index is of no use"),
+        (b"\x93NUMPY\x01\x00\xff\xff" + b"(" * 65535, "its index is of no use"),
+    ],
+    ids=["size", "offset", "nan", "longitude", "dtype", "pickle", "short", "empty", "header"],
+)
+def test_an_index_that_lies_is_refused(
+    tmp_path: Path, served: dict[str, bytes], index: bytes, why: str
+) -> None:
+    served[f"{ADDRESS}/train-000000.npy"] = index
+    with pytest.raises(TrainingError, match=rf"train-000000\.tar: broken shard: .*{why}"):
+        ShardSet(ADDRESS, "train", cache=tmp_path / "cache")
+
+
+@pytest.mark.usefixtures("served")
+def test_honest_shards_are_read_as_before(tmp_path: Path) -> None:
+    assert len(ShardSet(ADDRESS, "train", cache=tmp_path / "cache")) == 25
