@@ -88,6 +88,12 @@ def tag(
             "--reference", help="Compare pictures with your own geotagged ones; looks at these once, too."
         ),
     ] = False,
+    looked: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--looked", metavar="DIR", help="What `geotagger look` saw, to be taken in; repeatable."
+        ),
+    ] = None,
     no_habits: NoHabitsOption = False,
     no_time_zone: NoTimeZoneOption = False,
     no_sequence: NoSequenceOption = False,
@@ -188,6 +194,7 @@ def tag(
         time_zone=not no_time_zone,
         sequence=not no_sequence,
         reference=reference,
+        looked=tuple(looked or ()),
         variant=variant,
         writing=Writing(write, sidecar_style, sidecar_folder),
         again=again,
