@@ -43,7 +43,7 @@ def check_undo(path: str, current: Source, restored: Source, *, is_removal: bool
             )
     except (RefusedError, XmpError, verify.MismatchError) as error:
         raise WriteRefusedError(
-            f"{path}: what is to be undone is no write of ours ({error}); left alone"
+            path, f"what is to be undone is no write of ours ({error})", "left alone"
         ) from None
 
 
@@ -54,7 +54,7 @@ def check_unlink(path: str) -> None:
         or os.path.islink(path)
         or not holds_nothing_but_ours(path)
     ):
-        raise WriteRefusedError(f"{path}: it is no sidecar with nothing but a position of ours; left alone")
+        raise WriteRefusedError(path, "it is no sidecar with nothing but a position of ours", "left alone")
 
 
 def holds_nothing_but_ours(path: str) -> bool:

@@ -70,12 +70,8 @@ def restore(
 
         def check(written: Source) -> None:
             if not is_old(edit, written.descriptor):
-<<<<<<< HEAD
-                raise WriteError(f"{path}: the old bytes could not be put back; the file is as it was")
-            check_undo(path, source, written, is_removal=edit.is_removal)
-=======
                 raise WriteError(path, "the old bytes could not be put back", "the file is as it was")
->>>>>>> main
+            check_undo(path, source, written, is_removal=edit.is_removal)
 
         temporary = replace.write_changed(path, source, ordered(edit.undoing()), check, durable)
     replace.take_place(temporary)
