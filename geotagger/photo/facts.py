@@ -95,13 +95,13 @@ def _facts_of_video(container: Container, video: QuickTime, now: datetime) -> Fa
     )
 
 
-def _times_beside(path: str) -> Iterator[CaptureTime]:
+def _times_beside(path: str) -> Iterator[tuple[str, CaptureTime]]:
     """When photos of the same camera were taken, by their numbers."""
     for photo in numbered_beside(path):
         with suppress(UnreadablePhotoError):
             taken = read_facts(photo).taken
             if taken is not None:
-                yield taken
+                yield photo, taken
 
 
 def _camera(tags: Tags) -> str | None:

@@ -35,6 +35,7 @@ _CLOCK_AND_NAME = timedelta(seconds=120)
 """A file is named when the recording begins; its creation time is set until its end, or a little later."""
 _FARTHEST_ZONE = timedelta(hours=14)
 _SAME_OUTING = timedelta(minutes=30)
+_LONGEST_LIVE_S = 5.0
 _FIRST = datetime(1990, 1, 1)
 
 
@@ -83,9 +84,14 @@ def makers(video: QuickTime) -> tuple[str, str]:
 
 
 def video_time(
-    video: QuickTime, path: str, has_place: bool, beside: Iterable[CaptureTime], now: datetime
+    video: QuickTime,
+    path: str,
+    has_place: bool,
+    beside: Iterable[tuple[str, CaptureTime]],
+    now: datetime,
 ) -> VideoTime:
-    """`beside`: when photos of the same camera, numbered next to it, were taken. `now` bounds the future."""
+    """`beside`: photos of the same camera, numbered next to it, and when they were taken. `now` bounds
+    the future."""
     for text in (
         video.texts.get("created", ""),
         sony_text(video.xml, r'CreationDate\s+value="([^"]*)"'),
@@ -104,10 +110,26 @@ def video_time(
     if named is not None:
         return VideoTime(_by_name(named, created, timedelta(seconds=video.duration_s)))
     if created is None:
-        return VideoTime()
+        return _with_still(VideoTime(), video, path, beside)
     if has_place or "android" in video.texts or _PHONES.search(makers(video)[0]):
         return VideoTime(utc=created)
-    return _by_photos(created, beside)
+    photos = list(beside)
+    return _with_still(_by_photos(created, [taken for _, taken in photos]), video, path, photos)
+
+
+def _with_still(
+    moment: VideoTime, video: QuickTime, path: str, beside: Iterable[tuple[str, CaptureTime]]
+) -> VideoTime:
+    """The film of a Live Photo, a few seconds long and named like its photo, has the time of that where its
+    own tells nothing: it was exported, or written anew."""
+    if moment.taken is not None or moment.utc is not None or video.duration_s > _LONGEST_LIVE_S:
+        return moment
+    stem = _stem(path)
+    return next((VideoTime(taken) for photo, taken in beside if _stem(photo) == stem), moment)
+
+
+def _stem(path: str) -> str:
+    return os.path.splitext(os.path.basename(path))[0].casefold()
 
 
 def _by_name(named: datetime, created: datetime | None, duration: timedelta) -> CaptureTime:

@@ -26,7 +26,8 @@ class TagOptions:
     at too, and what looks like them was perhaps taken there. `clocks`: "CAMERA=+1h03m". `again`:
     photos that an older model placed are looked at once more. `reconsider`: what is written and would not be
     written today is moved or taken out. `all_images`: screenshots, scans
-    and graphics too. `batch_size` and `readers` None: what suits the machine."""
+    and graphics too. `looked`: folders of what `look` saw before. `batch_size` and `readers` None: what
+    suits the machine."""
 
     paths: tuple[str, ...]
     model: str | None = None
@@ -45,6 +46,7 @@ class TagOptions:
     time_zone: bool = True
     sequence: bool = True
     reference: bool = False
+    looked: tuple[Path, ...] = ()
     writing: Writing = Writing()
     again: bool = False
     reconsider: bool = False

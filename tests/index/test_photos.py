@@ -27,7 +27,7 @@ marks = st.builds(
 )
 fixes = st.builds(
     GpsFix,
-    degrees,
+    st.floats(-90, 90),
     degrees,
     altitude_m=maybe_number,
     error_m=maybe_number,

@@ -192,6 +192,17 @@ def test_photos_of_the_same_camera_decide_how_the_creation_time_is_read(tmp_path
     assert facts_of(tmp_path / "next", movie(created=datetime(2024, 6, 1)), "MVI_0123.MP4").taken is None
 
 
+def test_the_film_of_a_live_photo_has_its_photos_time_where_its_own_says_nothing(tmp_path: Path) -> None:
+    block = exif({0x010F: b"Apple"}, {0x9003: b"2024:06:15 12:00:00", 0x9011: b"+02:00"})
+    (tmp_path / "IMG_0001.JPG").write_bytes(jpeg(quarters(), block))
+    for created in (None, datetime(2024, 9, 9)):
+        taken = facts_of(tmp_path, movie(created=created), "IMG_0001.MOV").taken
+        assert taken is not None
+        assert (taken.local, taken.offset) == (LOCAL, TWO_HOURS)
+        assert facts_of(tmp_path, movie(created=created, seconds=60), "IMG_0001.MOV").taken is None
+        assert facts_of(tmp_path, movie(created=created), "IMG_0002.MOV").taken is None
+
+
 def test_a_canon_tells_its_time_in_its_thumbnail(tmp_path: Path) -> None:
     block = exif(
         {0x010F: b"Canon", 0x0110: b"Canon EOS R6"}, {0x9003: b"2024:06:15 12:00:00", 0x9011: b"+02:00"}
