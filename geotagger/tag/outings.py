@@ -315,7 +315,8 @@ def _write_or_tell(context: Context, known: Known, chosen: Estimate, is_new: boo
         context.report(_told(outcome, "indexed", "nothing is written into photos (--write none)", None))
         return None
     if options.dry_run:
-        context.report(_told(outcome, "skipped", "dry run: it would be written", None))
+        reason = "dry run: it would be written" + (f"; {outcome.reason}" if outcome.reason else "")
+        context.report(replace(outcome, status="planned", reason=reason))
         return None
     if not is_new:
         # decided by an earlier run that did not write it: this run's word now
