@@ -21,6 +21,7 @@ from geotagger import __version__
 from geotagger.errors import SourceError
 from geotagger.estimate.values import OWN_FIXES
 from geotagger.index.search import Found
+from geotagger.photo.formats import sniff
 
 # everything but the characters of XML 1.0, production [2]
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -140,8 +141,13 @@ FORMATS: dict[str, Callable[[Iterable[Found]], Iterator[str]]] = {
 
 
 def write(pieces: Iterable[str], target: Path) -> None:
-    """Writes the file whole or not at all: an older one stays until the new one is complete.
-    Raises SourceError when the folder is missing or full."""
+    """Writes the file whole or not at all: an older one stays until the new one is complete. A pipe or a
+    device is written into. Raises SourceError when the folder is missing or full, and for a photo or an
+    index, which no export replaces."""
+    if target.exists() and not target.is_file():
+        _write_into(pieces, target)
+        return
+    _check_no_treasure(target)
     unfinished = target.with_name(f".geotagger-{os.getpid()}-{target.name}")
     try:
         with unfinished.open("w", encoding="utf-8", newline="") as file:
@@ -156,6 +162,28 @@ def write(pieces: Iterable[str], target: Path) -> None:
     finally:
         with contextlib.suppress(OSError):
             unfinished.unlink()
+
+
+def _write_into(pieces: Iterable[str], target: Path) -> None:
+    try:
+        with target.open("w", encoding="utf-8", newline="") as stream:
+            stream.writelines(pieces)
+    except OSError as error:
+        raise SourceError(f"{target}: could not be written ({error.strerror or error})") from error
+
+
+def _check_no_treasure(target: Path) -> None:
+    try:
+        with target.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+    except OSError:
+        return
+    if sniff(head) is not None or head.startswith(b"SQLite format 3"):
+        what = "a database" if head.startswith(b"SQLite") else "a photo"
+        raise SourceError(f"{target}: {what} is there, which an export does not replace; name another file")
+
+
+_HEAD_BYTES = 4096
 
 
 def _details(photo: Found) -> dict[str, object]:

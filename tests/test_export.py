@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from geotagger.errors import SourceError
 from geotagger.export import CSV_COLUMNS, FORMATS, write
 from geotagger.index.search import Found
+from tests.tag.scenes import jpeg
 
 GPX = "{http://www.topografix.com/GPX/1/1}"
 KML = "{http://www.opengis.net/kml/2.2}"
@@ -158,3 +159,18 @@ def test_an_export_that_fails_leaves_the_older_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [target]
     write(iter(["newer"]), target)
     assert target.read_text() == "newer"
+
+
+@pytest.mark.parametrize("content", [jpeg(None, size=32), b"SQLite format 3\0 and so on"])
+def test_an_export_replaces_neither_a_photo_nor_an_index(tmp_path: Path, content: bytes) -> None:
+    target = tmp_path / "a.jpg"
+    target.write_bytes(content)
+    with pytest.raises(SourceError, match="does not replace"):
+        write(["text"], target)
+    assert target.read_bytes() == content
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_an_export_into_a_device_leaves_it_one() -> None:
+    write(["text"], Path("/dev/null"))
+    assert Path("/dev/null").is_char_device()
