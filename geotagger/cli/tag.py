@@ -17,6 +17,7 @@ from geotagger.cli.common import (
     ends_cleanly,
     say,
 )
+from geotagger.cli.kinds import WithOption, WithoutOption, listening, older_flags
 from geotagger.errors import INTERRUPTED_EXIT_CODE, UsageError
 
 WriteOption = Annotated[
@@ -88,6 +89,8 @@ def tag(
             "--reference", help="Compare pictures with your own geotagged ones; looks at these once, too."
         ),
     ] = False,
+    with_kinds: WithOption = None,
+    without_kinds: WithoutOption = None,
     no_habits: NoHabitsOption = False,
     no_time_zone: NoTimeZoneOption = False,
     no_sequence: NoSequenceOption = False,
@@ -172,9 +175,11 @@ def tag(
     from geotagger.tag.profile import Profile
     from geotagger.tag.stage import Listener
 
+    older = older_flags(no_habits=no_habits, no_time_zone=no_time_zone, reference=reference)
+    heard = listening(context, with_kinds, without_kinds, model, flags=older)
     options = TagOptions(
         paths=tuple(paths),
-        model=model,
+        model=heard.model,
         engine=engine,
         device=device,
         batch_size=batch_size,
@@ -184,10 +189,8 @@ def tag(
         precision=precision,
         tracks=tuple(track or ()),
         clocks=tuple(clock or ()),
-        habits=not no_habits,
-        time_zone=not no_time_zone,
+        kinds=heard.kinds,
         sequence=not no_sequence,
-        reference=reference,
         variant=variant,
         writing=Writing(write, sidecar_style, sidecar_folder),
         again=again,
