@@ -73,14 +73,13 @@ class Report:
         written = stated >= line
         wrong = int((written & ~inside).sum())
         strict = least_confidence_for(stated, inside, _RIGHT)
-        for_right = (
-            "no certainty suffices"
-            if strict is None
-            else f"use --min-confidence {np.ceil(1e4 * strict) / 1e4:.4g}"
-        )
+        least = "no certainty suffices"
+        if strict is not None:  # rounded upwards, so that what is typed keeps the promise
+            least = f"use --min-confidence {np.ceil(1e4 * strict) / 1e4:.4g}"
         return (
             f"At --min-confidence {line:g} `tag` would write {int(written.sum())} of {len(self.results)} "
-            f"photos; about {wrong} of them would lie outside their radius; for {_RIGHT:.0%} right {for_right}."
+            f"photos; about {wrong} of them would lie outside their radius; "
+            f"for {_RIGHT:.0%} right {least}."
         )
 
     def draw(self, folder: Path) -> None:
