@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmarks.memory import peak, picture
 
-FIRST = datetime(2010, 1, 1, tzinfo=UTC)
+FIRST = datetime(2004, 1, 1, tzinfo=UTC)
 KINDS = ("STILL", "ON_FOOT", "WALKING", "IN_VEHICLE", "ON_BICYCLE", "TILTING", "UNKNOWN")
 
 

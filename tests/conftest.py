@@ -18,6 +18,16 @@ WITHOUT_ROOTS_RIGHTS = (
 )
 
 
+QUICK = ("tests/test_", "tests/model/", "tests/photo/", "tests/tracks/", "tests/index/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the tests of values and readers `quick`."""
+    for item in items:
+        if item.nodeid.startswith(QUICK):
+            item.add_marker(pytest.mark.quick)
+
+
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """A test marked `ordinary_user` is about what may not be read or written. Where this process may read and
     write everything, as root may, the test runs in another one that may not."""

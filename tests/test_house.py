@@ -15,7 +15,19 @@ from tests.reference import REFERENCE, reference
 
 ROOT = Path(__file__).parents[1]
 
-FLOW = ("archive", "photo", "model", "engine", "tracks", "estimate", "metadata", "index", "tag", "cli")
+FLOW = (
+    "archive",
+    "photo",
+    "model",
+    "engine",
+    "look",
+    "tracks",
+    "estimate",
+    "metadata",
+    "index",
+    "tag",
+    "cli",
+)
 """The rooms in the order a photo passes them; each may import only what stands left of it."""
 
 

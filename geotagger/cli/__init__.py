@@ -12,7 +12,20 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from geotagger import __version__
-from geotagger.cli import clocks, evaluate, models, query, settings, status, tag, tracks, train, undo, why
+from geotagger.cli import (
+    clocks,
+    evaluate,
+    look,
+    models,
+    query,
+    settings,
+    status,
+    tag,
+    tracks,
+    train,
+    undo,
+    why,
+)
 from geotagger.cli.common import ends_cleanly, open_closed_streams, say, stop_output
 from geotagger.cli.wording import PlainGroup, hide_types
 from geotagger.errors import UsageError
@@ -41,7 +54,7 @@ def build() -> TyperGroup:
         ] = False,
     ) -> None: ...
 
-    for module in (tag, query, status, undo, clocks, tracks, evaluate, why, models, train):
+    for module in (tag, query, status, undo, clocks, tracks, evaluate, why, look, models, train):
         module.register(app)
     tree = get_command(app)
     assert isinstance(tree, TyperGroup)

@@ -21,6 +21,7 @@ from geotagger.cli.places import are_coordinates, check_on_earth, coordinates, n
 from geotagger.errors import UsageError
 
 if TYPE_CHECKING:
+    from geotagger.gazetteer import Place
     from geotagger.index import Index
     from geotagger.index.regions import Polygons
     from geotagger.index.search import Box, Query
@@ -243,10 +244,10 @@ def read_filters(
         raise UsageError("--all asks for every guess, --min-confidence for certain ones; give one of them")
     spot, centre = None, None
     if near is not None:
-        latitude, longitude, name = spot_of("--near", near)
+        latitude, longitude, town = spot_of("--near", near)
         centre = Near(latitude, longitude, _USUAL_RADIUS_KM if radius is None else radius)
         around = "" if nearest is not None else f" within {centre.radius_km:g} km"
-        spot = f"{around} of {name or f'{latitude:.5f},{longitude:.5f}'}"
+        spot = f"{around} of {town or f'{latitude:.5f},{longitude:.5f}'}"
     query = Query(
         near=centre,
         nearest=nearest,
@@ -269,8 +270,8 @@ def read_filters(
     return Filters(query, run, spot)
 
 
-def spot_of(asked_by: str, text: str) -> tuple[float, float, str | None]:
-    """The place that somebody typed: coordinates, or a town's middle and its name."""
+def spot_of(asked_by: str, text: str) -> "tuple[float, float, Place | None]":
+    """The place that somebody typed: coordinates, or a town's middle and the town."""
     if are_coordinates(text):
         return *coordinates(asked_by, text), None
     from geotagger.gazetteer import the_place
@@ -279,7 +280,7 @@ def spot_of(asked_by: str, text: str) -> tuple[float, float, str | None]:
     if others:
         more = "" if len(others) == 1 else f" and {len(others) - 1} more"
         say(f"{asked_by} {text}: taking {place}, the most populous; there is also {others[0]}{more}")
-    return place.latitude, place.longitude, str(place)
+    return place.latitude, place.longitude, place
 
 
 def _polygons(path: Path) -> "Polygons":

@@ -3,6 +3,7 @@ or plain lines where there is no terminal."""
 
 import signal
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -10,6 +11,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from geotagger.cli.common import emit, photo_record, printable, say, screen, stop_output
+from geotagger.cli.tables import position, radius
 from geotagger.tag.outcome import FOLDER, LINK, SPECIAL
 
 if TYPE_CHECKING:
@@ -19,11 +21,15 @@ if TYPE_CHECKING:
     from geotagger.tag.profile import Profile
 
 
+_MOST_SPOTS = 8
+
+
 class Reporter:
     """Shows outcomes as they come. Failures are always named, on standard error."""
 
-    def __init__(self, *, as_json: bool, quiet: bool = False) -> None:
-        self._as_json, self._quiet = as_json, quiet
+    def __init__(self, *, as_json: bool, quiet: bool = False, lists_planned: bool = False) -> None:
+        self._as_json, self._quiet, self._lists_planned = as_json, quiet, lists_planned
+        self._spots: Counter[str] = Counter()
         self._progress: Progress | None = None
         self._heard = True
         self._task: TaskID | None = None
@@ -64,9 +70,24 @@ class Reporter:
         if self._as_json:
             fields = asdict(outcome)
             del fields["group"], fields["is_photo"]
-            self._emit(photo_record(**fields))
+            self._emit(photo_record(**fields, **_names(outcome)))
         elif outcome.status == "failed":
             self._say(_named(outcome))
+        elif outcome.status in ("written", "planned") and self._lists_planned and not self._quiet:
+            self._place(outcome)
+
+    def _place(self, outcome: "Outcome") -> None:
+        """Counts where photos are placed; in a dry run, each is listed."""
+        from geotagger.gazetteer.words import in_words
+
+        names = _names(outcome)
+        spot = in_words(names["place"], names["place_km"], names["region"], names["country"])
+        self._spots[spot or "far from any town"] += 1
+        if outcome.status == "planned":
+            known = (outcome.latitude or 0.0, outcome.longitude or 0.0, outcome.radius_km or 0.0)
+            spot = spot or position(*known)
+            certain = f"{outcome.confidence or 0.0:.0%} {radius(known[2])}"
+            self._say(f"would write {outcome.path}: {spot}, {certain}, by {outcome.rung}")
 
     def _emit(self, record: dict[str, Any]) -> None:
         """The reader may go away (`| head`), or its disk be full; the work on the photos goes on to
@@ -138,7 +159,7 @@ class Reporter:
         """What became of all photos: a table on a terminal, plain lines elsewhere."""
         if self._as_json or (self._quiet and not tally.failures):
             return
-        rows = _rows(tally)
+        rows = _rows(tally) + [(f"  {spot}", n) for spot, n in self._spots.most_common(_MOST_SPOTS)]
         seen = "photo" if tally.seen == 1 else "photos"
         if not sys.stdout.isatty():
             print(f"{title}: {tally.seen} {seen}" + "".join(f"; {n} {what}" for what, n in rows))
@@ -152,6 +173,15 @@ class Reporter:
         for what, photos in rows:
             table.add_row(f"{photos:,}", what)
         screen().print(table)
+
+
+def _names(outcome: "Outcome") -> dict[str, Any]:
+    """The names of an outcome's place, as every command gives them; null where there is none."""
+    if outcome.latitude is None or outcome.longitude is None:
+        return dict.fromkeys(("country", "region", "place", "place_km", "near_border"))
+    from geotagger.gazetteer.naming import names_of
+
+    return asdict(names_of([outcome.latitude], [outcome.longitude])[0])
 
 
 def _named(outcome: "Outcome") -> str:
@@ -168,7 +198,7 @@ _PLACES = {
 
 def _rows(tally: "Tally") -> list[tuple[str, int]]:
     rows = [(f"placed by {rung}", photos) for rung, photos in tally.rungs.most_common()]
-    if other := tally.statuses["written"] - tally.rungs.total():
+    if other := tally.statuses["written"] + tally.statuses["planned"] - tally.rungs.total():
         rows.append(("written", other))
     for (status, group), photos in tally.groups.most_common():
         kind = "of these into a sidecar" if status == "written" else status

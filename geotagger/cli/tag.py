@@ -1,7 +1,9 @@
 """The commands `tag` and `place`."""
 
+import os
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -19,6 +21,9 @@ from geotagger.cli.common import (
 )
 from geotagger.cli.kinds import WithOption, WithoutOption, listening, older_flags
 from geotagger.errors import INTERRUPTED_EXIT_CODE, UsageError
+
+if TYPE_CHECKING:
+    from geotagger.tag.outcome import Tally
 
 WriteOption = Annotated[
     Literal["auto", "exif", "sidecar", "none"],
@@ -91,6 +96,12 @@ def tag(
     ] = False,
     with_kinds: WithOption = None,
     without_kinds: WithoutOption = None,
+    looked: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--looked", metavar="DIR", help="What `geotagger look` saw, to be taken in; repeatable."
+        ),
+    ] = None,
     no_habits: NoHabitsOption = False,
     no_time_zone: NoTimeZoneOption = False,
     no_sequence: NoSequenceOption = False,
@@ -191,6 +202,7 @@ def tag(
         clocks=tuple(clock or ()),
         kinds=heard.kinds,
         sequence=not no_sequence,
+        looked=tuple(looked or ()),
         variant=variant,
         writing=Writing(write, sidecar_style, sidecar_folder),
         again=again,
@@ -200,7 +212,7 @@ def tag(
         exclude=tuple(exclude or ()),
         wait=wait,
     )
-    reporter = Reporter(as_json=as_json, quiet=quiet)
+    reporter = Reporter(as_json=as_json, quiet=quiet, lists_planned=True)
     with reporter.shown(), stop_on_signal(reporter) as stop:
         listener = Listener(
             reporter.outcome,
@@ -217,6 +229,10 @@ def tag(
         reporter.stopped(tally)
     if tally.seen or not stop.is_set():
         reporter.summary(tally, "Dry run, nothing was written" if dry_run else "geotagger tag")
+        if not as_json and not quiet:
+            if tally.statuses["written"]:
+                say("`geotagger why PHOTO` says why a place was chosen; `geotagger undo` takes all back")
+            _say_what_is_lacking(paths, index, tally, dry_run)
     if sidecar_folder is None and any(
         tally.groups["failed", why] for why in (MAY_NOT_WRITE, NOT_CARRIED_OVER)
     ):
@@ -228,6 +244,29 @@ def tag(
     raise typer.Exit(1 if tally.failures or reporter.has_lost_output else 0)
 
 
+_FEW = 0.1
+"""Below this share of placed photos it is worth saying what would place more."""
+
+
+def _say_what_is_lacking(paths: list[str], index_file: Path | None, tally: "Tally", dry_run: bool) -> None:
+    """While nothing, or little, has a place: how little, and what would give one."""
+    if dry_run:
+        total, placed = tally.seen, tally.statuses["planned"] + tally.statuses["kept"]
+    else:
+        from geotagger.index import open_index
+        from geotagger.index.summary import share_of
+
+        with open_index(index_file, mode="read") as opened:
+            share = share_of(opened.store, [os.path.realpath(path) for path in paths])
+        total, placed = share.photos, share.placed
+    if total and placed < _FEW * total:
+        say(f"{placed} of {total} photos have a place. What would give more of them one:")
+        say("  photos with GPS of the same days, from a telephone for instance, in the same archive")
+        say("  a recorded track, or the location history of Google Takeout: --track FILE")
+        say("  a place that you know: geotagger place Köln IMG_1.jpg; photos near it in time follow")
+        say("  a model that looks at the pictures: geotagger models pull geoclip (some 350 MB)")
+
+
 def _were_both_typed(context: typer.Context, *names: str) -> bool:
     """In this command, not in the settings: what is typed goes before these."""
     sources = [context.get_parameter_source(name) for name in names]
@@ -236,7 +275,9 @@ def _were_both_typed(context: typer.Context, *names: str) -> bool:
 
 @ends_cleanly
 def place(
-    where: Annotated[str, typer.Argument(metavar="LAT,LNG", help="The place, e.g. 48.8584,2.2945.")],
+    where: Annotated[
+        str, typer.Argument(metavar="LAT,LNG|PLACE", help="The place, e.g. 48.8584,2.2945, or a town.")
+    ],
     files: Annotated[list[str], typer.Argument(metavar="FILE", help="The photos taken there.")],
     write: WriteOption = "auto",
     overwrite: Annotated[
@@ -250,11 +291,12 @@ def place(
 ) -> None:
     """Give photos a place that you know.
 
-    It stands above every estimate and is never replaced by one.
+    It stands above every estimate and is never replaced by one. A town means somewhere in it: the error
+    written is the radius of a town of that size, 2 km at least.
 
     Example: `geotagger place 48.8584,2.2945 IMG_0042.jpg`
     """
-    from geotagger.cli.places import coordinates
+    from geotagger.cli.asking import spot_of
     from geotagger.cli.report import Reporter
     from geotagger.geo import is_believable
     from geotagger.tag.options import Writing
@@ -262,12 +304,16 @@ def place(
     from geotagger.tag.place import place as run
 
     reporter = Reporter(as_json=as_json)
-    latitude, longitude = coordinates("LAT,LNG", where)
+    latitude, longitude, town = spot_of("LAT,LNG", where)
     if not is_believable(latitude, longitude):
         raise UsageError(
             "LAT,LNG: 0,0 is what cameras write that do not know where they are; nobody believes it"
         )
-    placing = Placing(latitude, longitude, Writing(write, sidecar_style, sidecar_folder), overwrite)
+    writing = Writing(write, sidecar_style, sidecar_folder)
+    placing = Placing(latitude, longitude, writing, overwrite)
+    if town is not None:
+        placing = replace(placing, error_km=town.radius_km)
+        say(f"{where}: taken as {town}, ± {town.radius_km:.0f} km")
     tally = run(placing, files, index, reporter.outcome, wait=wait)
     reporter.summary(tally, "geotagger place")
     raise typer.Exit(1 if tally.failures else 0)

@@ -11,7 +11,8 @@ import numpy as np
 from geotagger.estimate.cloud import Cloud
 from geotagger.estimate.movement import Movement
 from geotagger.estimate.outing import Weighed, conclude
-from geotagger.estimate.prior import Mixture, Surroundings
+from geotagger.estimate.prior import ABOUT, Mixture
+from geotagger.estimate.surroundings import VISITS, Surroundings
 from geotagger.estimate.timeline import Evidence, PhotoRecord, Surrounded, estimated, surrounded, weighed
 from geotagger.estimate.values import Estimate, Fix
 from geotagger.estimate.words import span
@@ -96,26 +97,36 @@ def _sources(around: Surroundings, mix: Mixture, row: int) -> list[Source]:
         "on a trip from the fix before",
         "on a trip from the fix after",
     )
-    found = []
-    for column in np.argsort(-mix.weight[row]):
-        share = float(mix.weight[row, column])
-        if share < 0.01:
-            break
-        visit = int(column) - len(names)
-        lag = float(around.visit_lag[row, visit]) if 0 <= visit < around.visit_lag.shape[1] else np.nan
-        visited = f"a place visited {span(lag)} away in time" if np.isfinite(lag) else "a place visited often"
-        if visit >= around.visit_lag.shape[1]:
-            visited = "a photo that looks like it, or a place that its metadata names"
-        found.append(
-            Source(
-                names[column] if column < len(names) else visited,
-                float(mix.lat[row, column]),
-                float(mix.lng[row, column]),
-                float(mix.scale_km[row, column]),
-                share,
+    shares: dict[tuple[str, float, float], list[tuple[float, int]]] = {}
+    for column in np.flatnonzero(mix.weight[row] > 0).tolist():
+        visit = column - mix.about
+        if visit < 0:
+            name = names[column % ABOUT]
+        elif visit < VISITS:
+            lag = float(around.visit_lag[row, visit])
+            name = (
+                f"a place visited {span(lag)} away in time" if np.isfinite(lag) else "a place visited often"
             )
-        )
-    return found
+        else:
+            name = "a photo that looks like it, or a place that its metadata names"
+        # the same source under several draws of the parameters is one
+        at = (name, float(mix.lat[row, column]), float(mix.lng[row, column]))
+        place = at if name != names[0] else (name, 0.0, 0.0)
+        shares.setdefault(place, []).append((float(mix.weight[row, column]), column))
+    found = []
+    for (name, _, _), parts in shares.items():
+        share, column = sum(weight for weight, _ in parts), max(parts)[1]
+        if share >= 0.01:
+            found.append(
+                Source(
+                    name,
+                    float(mix.lat[row, column]),
+                    float(mix.lng[row, column]),
+                    float(mix.scale_km[row, column]),
+                    share,
+                )
+            )
+    return sorted(found, key=lambda source: -source.share)
 
 
 def terminal_map(drawn: Cloud, estimate: Estimate, weighing: Weighed, row: int) -> list[str]:

@@ -122,9 +122,14 @@ def lacking(before: Support, present: Present) -> bool:
     return (
         any(photo_id not in present.fixes for photo_id in before.fixes)
         or any(digest not in present.tracks and file not in files for digest, file in before.tracks.items())
-        or (before.model is not None and before.model != present.model)
-        or not set(present.without) <= set(before.without)
+        or lacks_by_choice(before, present)
     )
+
+
+def lacks_by_choice(before: Support, present: Present) -> bool:
+    """Whether the run goes without a model or a kind of evidence that the estimate rests on."""
+    other_model = before.model is not None and before.model != present.model
+    return other_model or not set(present.without) <= set(before.without)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,29 +8,35 @@ Takes known places and times, gives parameters. Knows nothing of photos.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geotagger.estimate.cloud import gather, probability_within
 from geotagger.estimate.movement import (
-    LOGARITHMIC,
     OUTING_GAP_S,
+    PRIOR_DRAWS,
     PRIOR_SPREAD,
     Correction,
     FloatArray,
     IntArray,
     Motion,
+    drawn_about,
     lag_feature,
+    moved,
     radius_feature,
+    scaled,
 )
-from geotagger.estimate.prior import Known, Surroundings, chosen, cloud, mixture, surroundings
+from geotagger.estimate.prior import averaged, cloud, mixture
+from geotagger.estimate.surroundings import Known, Surroundings, chosen, surroundings
 from geotagger.geo import distance_km
 
 MOST_TAUGHT = 200
 """How many fixes are predicted while learning; more changed no parameter by a tenth of its spread."""
 _ROUNDS = 16
+_BEND_STEP = 0.3
+"""In spreads of the prior: how far on either side the likelihood is looked at to see how it bends."""
 _SMALL_GAIN = 0.1
 """In log likelihood; a round that gains less is the last."""
 _FEWEST = 3
@@ -44,7 +50,9 @@ _RADII_KM = np.array([1.0, 5.0, 25.0])
 lets exceed the last of these radii, and at these radii."""
 _GRID_KM = np.geomspace(0.005, _RADII_KM[-1], 48)
 _PRIOR_COUNT = 5.0
-"""The correction's prior is worth this many photos that were predicted as stated."""
+"""The correction's prior is worth this many photos that were predicted as stated …"""
+_FEW = 30.0
+"""… and more, (this / n)² times as many, where only n fixes teach: of so few what went wrong is chance."""
 _USUAL_SQUARES = np.array([1.0, 4.0, 2.0, 1.0, 6.0])
 """Mean squares of the correction's features: one, logit, lag, radius, logit × lag."""
 
@@ -92,22 +100,27 @@ def lesson_of(known: Known) -> Lesson:
     return Lesson(known, asked, mine // _TURN_OUTINGS % FOLDS, tuple(ways))
 
 
-def fit_motion(lesson: Lesson, without: int | None = None) -> Motion:
-    """A pattern search along each parameter, steps growing on success and halving on failure: the
+def fit_motion(lesson: Lesson, without: int | None = None) -> tuple[Motion, tuple[Motion, ...]]:
+    """The most probable parameters, and draws from what else may be true (the Gaussian about them whose
+    precision is that of the prior and the bend of the likelihood, one parameter at a time).
+
+    A pattern search along each parameter, steps growing on success and halving on failure: the
     surface is smooth, the parameters few, and it needs no derivative. `without` leaves one fold out."""
     motion = prior = Motion()
     used = np.flatnonzero(lesson.fold != (FOLDS if without is None else without))
     if len(used) < _FEWEST:
-        return motion
+        return motion, PRIOR_DRAWS
     lat, lng = lesson.known.lat[lesson.asked[used]], lesson.known.lng[lesson.asked[used]]
     ways = [(chosen(around, used), weight[used]) for around, weight in lesson.ways]
 
+    def seen(tried: Motion) -> float:
+        return sum(float(w @ np.log(mixture(around, tried).density(lat, lng))) for around, w in ways)
+
     def score(tried: Motion) -> float:
         held = sum(
-            ((_scaled(tried, name) - _scaled(prior, name)) / PRIOR_SPREAD[name]) ** 2 for name in PRIOR_SPREAD
+            ((scaled(tried, name) - scaled(prior, name)) / PRIOR_SPREAD[name]) ** 2 for name in PRIOR_SPREAD
         )
-        seen = sum(float(w @ np.log(mixture(around, tried).density(lat, lng))) for around, w in ways)
-        return seen - 0.5 * held
+        return seen(tried) - 0.5 * held
 
     best = score(motion)
     step = {name: 0.5 * spread for name, spread in PRIOR_SPREAD.items()}
@@ -115,7 +128,7 @@ def fit_motion(lesson: Lesson, without: int | None = None) -> Motion:
         before = best
         for name in PRIOR_SPREAD:
             for direction in (1, -1):
-                tried = _moved(motion, name, direction * step[name])
+                tried = moved(motion, {name: direction * step[name]})
                 value = score(tried)
                 if value > best:
                     motion, best = tried, value
@@ -125,10 +138,16 @@ def fit_motion(lesson: Lesson, without: int | None = None) -> Motion:
                 step[name] *= 0.5
         if best - before < _SMALL_GAIN:
             break
-    return motion
+    middle = seen(motion)
+    left: dict[str, float] = {}
+    for name, spread in PRIOR_SPREAD.items():
+        by = _BEND_STEP * spread
+        bend = (2 * middle - seen(moved(motion, {name: by})) - seen(moved(motion, {name: -by}))) / by**2
+        left[name] = float((spread**-2 + max(bend, 0.0)) ** -0.5)
+    return motion, drawn_about(motion, left)
 
 
-def fit_correction(lesson: Lesson, without: Sequence[Motion]) -> Correction:
+def fit_correction(lesson: Lesson, without: Sequence[Sequence[Motion]]) -> Correction:
     """Logistic regression of "the truth lay inside this radius" on the probability stated for it, with
     a ridge towards leaving the probabilities as they are. Each fold of the archive is predicted with
     what the others taught (`without[n]`): a model is always too sure of what it has learned from."""
@@ -137,7 +156,7 @@ def fit_correction(lesson: Lesson, without: Sequence[Motion]) -> Correction:
     known, asked = lesson.known, lesson.asked
     stated, inside, radii, lags, weights = [], [], [], [], []
     for around, weight in lesson.ways:
-        mixes = [mixture(around, motion) for motion in without]
+        mixes = [averaged(around, draws) for draws in without]
         for row in np.flatnonzero(weight > 0):
             drawn = cloud(mixes[int(lesson.fold[row])], int(row), fine=24)
             found = gather(drawn, _RADII_KM[-1], 0.9)
@@ -174,7 +193,8 @@ def fit_logistic(
     share = np.repeat(np.ones(len(p)) if weights is None else weights, p.shape[1]) / p.shape[1]
     start = np.array([0.0, 1.0, 0.0, 0.0, 0.0])
     # as much as so many photos with features of the usual size would
-    held = 0.25 * _PRIOR_COUNT * _USUAL_SQUARES
+    few = 1 + (_FEW / max(len(p), 1)) ** 2 if weights is not None else 1.0
+    held = 0.25 * _PRIOR_COUNT * few * _USUAL_SQUARES
     found = start.copy()
     for _ in range(50):
         expected = 1 / (1 + np.exp(-features @ found))
@@ -185,13 +205,3 @@ def fit_logistic(
         if np.abs(step).max() < 1e-7:
             break
     return Correction(*(float(value) for value in found))
-
-
-def _scaled(motion: Motion, name: str) -> float:
-    value = float(getattr(motion, name))
-    return float(np.log(value)) if name in LOGARITHMIC else value
-
-
-def _moved(motion: Motion, name: str, by: float) -> Motion:
-    value = _scaled(motion, name) + by
-    return replace(motion, **{name: float(np.exp(value)) if name in LOGARITHMIC else value})

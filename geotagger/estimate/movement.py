@@ -8,8 +8,8 @@ formulas, what each number means, and where the priors come from.
 Takes arrays of fixes, gives a `Movement` that can be stored. Knows nothing of photos or cells.
 """
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -52,14 +52,15 @@ class Motion:
     """… and how it falls with log(1 + D²/(s₁² + s₂²))."""
     bridge_swell: float = 0.22
     """How the bridge's variance grows with the same ratio."""
-    away: float = -1.3
+    away: float = 0.3
     """Logit of being in neither fix's region when the nearer is a day away …"""
-    away_lag: float = 0.95
+    away_lag: float = 1.3
     """… per log of the lag …"""
     away_apart: float = 0.5
     """… per log of the distance between the fixes."""
-    trip: float = 0.0
-    """Logit of the share of those that are somewhere about the fixes rather than at a known place."""
+    explore: float = 1.5
+    """Log of how many visits a place never visited weighs, where one is chosen anew: with visits that
+    count N in all, the probability of a new place is e^explore / (e^explore + N)."""
     trip_km: float = 120.0
     haunt: float = 1.0
     """Logit of being at a visited place of the region rather than just near the fix, at a day's lag …"""
@@ -69,7 +70,7 @@ class Motion:
     haunt_tail: float = 0.65
     recall_days: float = 14.0
     """A visited place counts (1 + lag/recall_days)^(−recall)."""
-    recall: float = 0.7
+    recall: float = 0.2
     fade: float = 1.15
     """A fix speaks for its region with weight lag^(−fade)."""
     stranger: float = 1.5
@@ -103,11 +104,48 @@ LOGARITHMIC = frozenset(
 
 PRIOR_SPREAD = {
     "still_km": 1.0, "hour_km": 1.0, "growth": 0.2, "tail": 0.3, "bridge": 1.0, "bridge_fall": 0.5,
-    "bridge_swell": 1.0, "away": 1.0, "away_lag": 0.3, "away_apart": 0.5, "trip": 1.0, "trip_km": 0.5,
+    "bridge_swell": 1.0, "away": 1.0, "away_lag": 0.3, "away_apart": 0.5, "explore": 1.0, "trip_km": 0.5,
     "haunt": 1.0, "haunt_lag": 0.3, "haunt_km": 0.5, "haunt_tail": 0.25, "recall_days": 1.0, "recall": 0.4,
     "fade": 0.6, "stranger": 0.5,
 }  # fmt: skip
 """Standard deviations of the prior about the defaults, on the scale that is learned."""
+
+MODEL = 2
+"""Which parameters there are and what they mean; what was learned for another is learned anew."""
+DRAWS = 16
+"""How many archives like this one are averaged over."""
+
+
+def scaled(motion: Motion, name: str) -> float:
+    """A parameter on the scale on which it is learned."""
+    value = float(getattr(motion, name))
+    return float(np.log(value)) if name in LOGARITHMIC else value
+
+
+def moved(motion: Motion, by: Mapping[str, float]) -> Motion:
+    """With parameters moved by so much on the scale on which they are learned."""
+    values = {name: scaled(motion, name) + step for name, step in by.items()}
+    return replace(motion, **{n: float(np.exp(v)) if n in LOGARITHMIC else v for n, v in values.items()})
+
+
+def drawn_about(motion: Motion, spread: Mapping[str, float]) -> tuple[Motion, ...]:
+    """Parameters drawn from a Gaussian about these, independent, in pairs on either side; the same each
+    time, so that the same evidence gives the same estimate."""
+    names = list(spread)
+    normal = np.random.default_rng(13).standard_normal((DRAWS // 2, len(names)))
+    normal /= np.sqrt(np.mean(np.square(normal), axis=0))
+    both = np.concatenate([normal, -normal])
+    steps = both * np.array([spread[name] for name in names])
+    return tuple(moved(motion, dict(zip(names, row, strict=True))) for row in steps.tolist())
+
+
+PRIOR_DRAWS = drawn_about(Motion(), PRIOR_SPREAD)
+
+
+def stacked(draws: Sequence[Motion]) -> Motion:
+    """One Motion whose parameters are columns, (draws, 1) each: computes with all at once."""
+    columns = {f.name: np.array([[getattr(draw, f.name)] for draw in draws]) for f in fields(Motion)}
+    return Motion(**columns)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +182,11 @@ class Movement:
     """What was learned. Visits, one a place and day, thinned, ordered by time: utc float64 (n,), lat
     and lng degrees (n,), camera int64 (n,) an index into `cameras`, −1 unknown. `learned_from` is how
     many fixes taught it; 0 means that it is all prior. `correction` is for estimates without a picture
-    of their own, `pictured` for those with one."""
+    of their own, `pictured` for those with one. `draws` are as probable as each other after what
+    was seen; `motion` is the most probable of all."""
 
     motion: Motion = field(default_factory=Motion)
+    draws: tuple[Motion, ...] = field(default_factory=lambda: PRIOR_DRAWS)
     correction: Correction = field(default_factory=Correction)
     pictured: Correction = field(default_factory=Correction)
     utc: FloatArray = field(default_factory=lambda: np.empty(0))
@@ -160,7 +200,9 @@ class Movement:
 
     def to_dict(self) -> dict[str, Any]:
         return {
+            "model": MODEL,
             "motion": asdict(self.motion),
+            "draws": [asdict(draw) for draw in self.draws],
             "correction": asdict(self.correction),
             "pictured": asdict(self.pictured),
             "utc": self.utc.tolist(),
@@ -176,6 +218,7 @@ class Movement:
     def from_dict(stored: dict[str, Any]) -> "Movement":
         return Movement(
             motion=Motion(**stored["motion"]),
+            draws=tuple(Motion(**draw) for draw in stored["draws"]),
             correction=Correction(**stored["correction"]),
             pictured=Correction(**stored["pictured"]),
             utc=np.array(stored["utc"], dtype=np.float64),
@@ -214,7 +257,7 @@ def learn_movement(
     """From the archive's own fixes: POSIX seconds and degrees, each (n,), in any order; NaN times
     are left out. `utc_offset_s` (n,): what their photos state, NaN where they state none."""
     from geotagger.estimate.learning import FOLDS, fit_correction, fit_motion, lesson_of
-    from geotagger.estimate.prior import Known
+    from geotagger.estimate.surroundings import Known
 
     t, la, ln = (np.asarray(a, dtype=np.float64) for a in (utc, lat, lng))
     names = list(camera) if camera is not None else [None] * len(t)
@@ -227,13 +270,14 @@ def learn_movement(
     t, la, ln = t[order], la[order], ln[order]
     kept = distinct_visits(t, la, ln)
     known = Known(t, la, ln, np.full(len(t), GPS_ERROR_KM), codes, kept)
-    motion, correction = Motion(), Correction()
+    motion, draws, correction = Motion(), PRIOR_DRAWS, Correction()
     if len(t) >= FEWEST_TO_LEARN_FROM:
         lesson = lesson_of(known)
-        motion = fit_motion(lesson)
-        correction = fit_correction(lesson, [fit_motion(lesson, fold) for fold in range(FOLDS)])
+        motion, draws = fit_motion(lesson)
+        correction = fit_correction(lesson, [fit_motion(lesson, fold)[1] for fold in range(FOLDS)])
     return Movement(
         motion=motion,
+        draws=draws,
         correction=correction,
         utc=t[kept],
         lat=la[kept],

@@ -134,6 +134,7 @@ def with_names(mix: Mixture, named: Sequence[tuple[NamedArea, ...]]) -> Mixture:
         np.concatenate([old, weight], axis=1),
         np.concatenate([mix.scale_km, scale], axis=1),
         np.concatenate([mix.tail, tail], axis=1),
+        mix.about,
     )
 
 

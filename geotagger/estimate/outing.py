@@ -27,14 +27,8 @@ from geotagger.estimate.cloud import (
 from geotagger.estimate.movement import Correction, FloatArray, IntArray, Movement
 from geotagger.estimate.names import with_names
 from geotagger.estimate.prior import (
-    VISITS,
-    Known,
     Mixture,
-    Surroundings,
-    class_priors,
-    mixture,
-    surroundings,
-    weighed_by_zone,
+    averaged,
     with_alike,
     with_fix,
     with_habits_only,
@@ -48,8 +42,10 @@ from geotagger.estimate.states import (
     states_of_pictures,
     states_of_prior,
 )
+from geotagger.estimate.surroundings import VISITS, Known, Surroundings, surroundings
 from geotagger.estimate.values import RUNGS, Estimate, Fix, Observation
 from geotagger.estimate.words import Told, words_of
+from geotagger.estimate.zone_evidence import class_priors, weighed_by_zone
 
 _TRUSTED = RUNGS.index("camera")
 
@@ -255,7 +251,7 @@ def _prior(
     # NaN sorts behind everything: a photo without a time sees no fix after it, and none before
     at = np.searchsorted(known.utc, np.where(np.isnan(utc), -np.inf, utc))
     around = surroundings(known, utc, camera, at, at)
-    mix = mixture(around, movement.motion)
+    mix = averaged(around, movement.draws)
     timeless = np.isnan(utc)
     if timeless.any():
         mix = with_habits_only(mix, timeless, movement.lat, movement.lng) if options.habits else mix

@@ -4,23 +4,16 @@ For each photo: the fixes before and after, the point between them, longer trips
 the places visited near in time. All photos at once, in arrays; the density is normalised
 by construction, so that the parameters can be learned by likelihood.
 
-Where no place is known, the classes of the network in the time zone that the camera states.
-
 Takes known places and times, gives mixtures and the clouds drawn from them. Knows nothing of what
 pictures show.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from functools import lru_cache
-from typing import TypeVar
-from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geotagger.cells import CellTable
 from geotagger.estimate.cloud import Cloud, distances_km
 from geotagger.estimate.movement import (
     DAY_S,
@@ -30,78 +23,40 @@ from geotagger.estimate.movement import (
     Motion,
     radial_density,
     radial_quantile,
+    stacked,
 )
 from geotagger.estimate.reference import USUAL_KM, USUAL_TAIL
+from geotagger.estimate.surroundings import SOON_S, Surroundings, values_at
 from geotagger.estimate.values import Alike
-from geotagger.estimate.visual import ById, samples_of
 from geotagger.geo import destination, distance_km, interpolate, unit_vectors
-from geotagger.zones import offset_at, zone_at
 
-Number = TypeVar("Number", np.float64, np.int64)
-
-VISITS = 24
-"""How many visited places near in time may speak."""
 REGION_KM = 15.0
 """Places this near are taken to be one region, a town and its surroundings."""
 ANYWHERE = 0.01
 """The share of the density that is spread over the whole Earth."""
-OWN_CAMERA_REACH = 3.0
-"""The own camera's fix is preferred until it is this many times as far in time as another's."""
-_SOON_S = 60.0
-_FIRST_VISIT = 5
+ABOUT = 5
+_THIRDS = 3
+TRIP_TAIL = 0.5
+"""Of a place never visited: one in ten is farther off than ten times the scale."""
 _TOWN_KM = 3.0
 _ALIKE_KM = 0.3
 _FARTHEST_KM = 5000.0
-_RULES_HOLD_S = 1800
-"""Legal times change at full and half hours of UTC."""
 _GOLDEN_DEG = 180 * (3 - np.sqrt(5))
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """Places known at times, ordered by time: float64 (n,) each; error_km at 68 %; camera codes, −1
-    unknown; visits: rows that count as visited places (one a place and day)."""
-
-    utc: FloatArray
-    lat: FloatArray
-    lng: FloatArray
-    error_km: FloatArray
-    camera: IntArray
-    visits: IntArray
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """For n photos what lies around them in time. before, after: rows of Known, −1 where none; lags in
-    seconds, infinite where none; strange: whether the fix is another camera's. visit: rows (n, VISITS)."""
-
-    known: Known
-    before: IntArray
-    after: IntArray
-    lag_before: FloatArray
-    lag_after: FloatArray
-    strange_before: NDArray[np.bool_]
-    strange_after: NDArray[np.bool_]
-    visit: IntArray
-    visit_lag: FloatArray
-    visit_strange: NDArray[np.bool_]
-
-    @property
-    def nearest_lag(self) -> FloatArray:
-        return np.minimum(self.lag_before, self.lag_after)
 
 
 @dataclass(frozen=True, slots=True)
 class Mixture:
     """For n photos c radial densities each: centres in degrees, weights that sum to 1 − ANYWHERE,
     scales in km, tails; all (n, c). Columns: the bridge, near before, near after, a trip from
-    before, a trip from after, then the visited places."""
+    before, a trip from after, once or for each third of the draws, `about` in all; then the visited
+    places."""
 
     lat: FloatArray
     lng: FloatArray
     weight: FloatArray
     scale_km: FloatArray
     tail: FloatArray
+    about: int
 
     def density(self, lat: FloatArray, lng: FloatArray) -> FloatArray:
         """Per km², of photo i at place i: (n,)."""
@@ -118,159 +73,207 @@ class Mixture:
         return np.asarray(parts @ self.weight[row, used] + ANYWHERE / EARTH_KM2)
 
 
-def surroundings(
-    known: Known, utc: FloatArray, camera: IntArray, first: IntArray, last: IntArray
-) -> Surroundings:
-    """`first` and `last` (n,): the rows of Known from `first` up to but not including `last` are
-    hidden from the photo; equal where nothing is."""
-    n = len(utc)
-    before, strange_before = _nearest(known, utc, camera, first - 1, -1)
-    after, strange_after = _nearest(known, utc, camera, last, +1)
-    timeless = np.isnan(utc)
-    before, after = np.where(timeless, -1, before), np.where(timeless, -1, after)
-    known_utc = np.append(known.utc, np.nan)
-    lag_before = np.where(before >= 0, np.abs(utc - known_utc[before]), np.inf)
-    lag_after = np.where(after >= 0, np.abs(known_utc[after] - utc), np.inf)
-    # visits nearest in time: as many on either side, then the nearest of both
-    left = np.searchsorted(known.visits, first)[:, None] - 1 - np.arange(VISITS)[None, :]
-    right = np.searchsorted(known.visits, last)[:, None] + np.arange(VISITS)[None, :]
-    slots = np.concatenate([left, right], axis=1)
-    there = (slots >= 0) & (slots < len(known.visits))
-    rows = np.where(there, np.append(known.visits, -1)[np.where(there, slots, -1)], -1)
-    rows = np.where(timeless[:, None], -1, rows)
-    lag = np.where(rows >= 0, np.abs(known_utc[rows] - utc[:, None]), np.inf)
-    nearest = np.argsort(lag, axis=1, kind="stable")[:, :VISITS]
-    rows, lag = np.take_along_axis(rows, nearest, axis=1), np.take_along_axis(lag, nearest, axis=1)
-    visit_camera = np.append(known.camera, -1)[rows]
-    strange = (camera[:, None] >= 0) & (visit_camera != camera[:, None])
-    return Surroundings(
-        known, before, after, lag_before, lag_after, strange_before, strange_after,
-        rows.reshape(n, -1), lag, strange,
-    )  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class _Sides:
+    """The fixes before and after n photos as the parameters see them, (…, n) each, for one set of
+    parameters or for many: lags as they count, how far people get in them, the distance between the two."""
+
+    has_b: NDArray[np.bool_]
+    has_a: NDArray[np.bool_]
+    b: tuple[FloatArray, FloatArray]
+    a: tuple[FloatArray, FloatArray]
+    lag_b: FloatArray
+    lag_a: FloatArray
+    scale_b: FloatArray
+    scale_a: FloatArray
+    apart: FloatArray
 
 
-def chosen(around: Surroundings, rows: IntArray) -> Surroundings:
-    """Those of some photos only."""
-    return Surroundings(
-        around.known, around.before[rows], around.after[rows], around.lag_before[rows],
-        around.lag_after[rows], around.strange_before[rows], around.strange_after[rows],
-        around.visit[rows], around.visit_lag[rows], around.visit_strange[rows],
-    )  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class _Visits:
+    """The visited places of n photos, (…, n, VISITS): how much each counts, how well it is remembered, and
+    how much it belongs to the region of the fix before and to that of the fix after."""
+
+    attention: FloatArray
+    recalled: FloatArray
+    by_b: FloatArray
+    by_a: FloatArray
 
 
-def _nearest(
-    known: Known, utc: FloatArray, camera: IntArray, start: IntArray, step: int
-) -> tuple[IntArray, NDArray[np.bool_]]:
-    """The nearest fix on one side, the own camera's where that is not much farther in time."""
-    total = len(known.utc)
-    any_row = np.where((start >= 0) & (start < total), start, -1)
-    own_row = np.full(len(utc), -1, dtype=np.int64)
-    for code in np.unique(camera[camera >= 0]):
-        mine = np.flatnonzero(known.camera == code)
-        if not len(mine):
-            continue
-        asked = np.flatnonzero(camera == code)
-        if step < 0:
-            at = np.searchsorted(mine, start[asked], side="right") - 1
-        else:
-            at = np.searchsorted(mine, start[asked], side="left")
-        there = (at >= 0) & (at < len(mine))
-        own_row[asked] = np.where(there, mine[np.where(there, at, 0)], -1)
-    own_lag = np.abs(_of(known.utc, own_row, np.inf) - utc)
-    any_lag = np.abs(_of(known.utc, any_row, np.inf) - utc)
-    own = (own_row >= 0) & (own_lag <= OWN_CAMERA_REACH * any_lag + _SOON_S)
-    row = np.where(own, own_row, any_row)
-    strange = (row >= 0) & (camera >= 0) & (_of(known.camera, row, -1) != camera)
-    return row, strange
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What about the fixes (…, n, 5) and at the visited places (…, n, VISITS) a mixture is made of."""
 
-
-def _of(values: NDArray[Number], rows: IntArray, missing: float) -> NDArray[Number]:
-    """`values` at the rows, `missing` where a row is −1."""
-    if not len(values):
-        return np.full(rows.shape, missing, dtype=values.dtype)
-    return np.where(rows >= 0, values[rows], values.dtype.type(missing))
+    lat: FloatArray
+    lng: FloatArray
+    weight: FloatArray
+    scale_km: FloatArray
+    tail: FloatArray
+    visited: FloatArray
 
 
 def mixture(around: Surroundings, motion: Motion) -> Mixture:
     """The model of docs/evidence.md, for all photos at once."""
-    known = around.known
-    b, a = around.before, around.after
-    has_b, has_a = b >= 0, a >= 0
-    both = has_b & has_a
-    b_lat, b_lng = _of(known.lat, b, 0.0), _of(known.lng, b, 0.0)
-    a_lat, a_lng = _of(known.lat, a, 0.0), _of(known.lng, a, 0.0)
-    lag_b = around.lag_before * np.where(around.strange_before, motion.stranger, 1.0)
-    lag_a = around.lag_after * np.where(around.strange_after, motion.stranger, 1.0)
-    scale_b = np.hypot(motion.scale_km(lag_b), _of(known.error_km, b, 0.0))
-    scale_a = np.hypot(motion.scale_km(lag_a), _of(known.error_km, a, 0.0))
-    nearest = np.minimum(lag_b, lag_a)
-    apart = np.where(both, distance_km(b_lat, b_lng, a_lat, a_lng), 0.0)
+    parts = _parts(around, motion)
+    return _joined(around, [parts], parts.visited, motion.haunt_km, motion.haunt_tail)
 
-    # between two fixes: the product of two Gaussians of these scales, swollen where they disagree
-    square = scale_b**2 + scale_a**2
-    ratio = np.square(apart) / square
-    fraction = np.where(both, scale_b**2 / square, np.where(has_b, 0.0, 1.0))
-    mid_lat, mid_lng = interpolate(b_lat, b_lng, a_lat, a_lng, fraction)
-    mid_scale = scale_b * scale_a / np.sqrt(square) * np.sqrt(1 + motion.bridge_swell * ratio)
-    between = np.where(both, _logistic(motion.bridge - motion.bridge_fall * np.log1p(ratio)), 0.0)
 
-    recent = np.minimum(nearest, 1e10)
-    away = np.where(both, motion.away_share(recent, apart), motion.away_share(recent))
-    trip = _logistic(np.full(len(b), motion.trip))
+def averaged(around: Surroundings, draws: Sequence[Motion]) -> Mixture:
+    """The mean of the mixtures under all draws. A visited place is one density; what lies about the
+    fixes stands once for each third of the draws, in the order of how far people get in them."""
+    ordered = stacked(sorted(draws, key=lambda draw: draw.hour_km))
+    parts = _parts(around, ordered)
+    thirds = []
+    for rows in np.array_split(np.arange(len(draws)), min(_THIRDS, len(draws))):
+        middle = int(rows[len(rows) // 2])
+        thirds.append(
+            _Parts(
+                parts.lat[middle],
+                parts.lng[middle],
+                parts.weight[rows].sum(axis=0) / len(draws),
+                np.exp(np.log(parts.scale_km[rows]).mean(axis=0)),
+                parts.tail[rows].mean(axis=0),
+                parts.visited[middle],
+            )
+        )
+    haunt_km = float(np.exp(np.log(ordered.haunt_km).mean()))
+    return _joined(around, thirds, parts.visited.mean(axis=0), haunt_km, float(np.mean(ordered.haunt_tail)))
 
-    rows = around.visit
-    there = rows >= 0
-    v_lat, v_lng = _of(known.lat, rows, 0.0), _of(known.lng, rows, 0.0)
-    v_lag = np.where(there, around.visit_lag, 1e10) * np.where(around.visit_strange, motion.stranger, 1.0)
-    by_b = np.where(there & has_b[:, None], _same_region(b_lat, b_lng, v_lat, v_lng), 0.0)
-    by_a = np.where(there & has_a[:, None], _same_region(a_lat, a_lng, v_lat, v_lng), 0.0)
-    attention = (v_lag + _SOON_S) ** -motion.fade
-    for_b = np.where(has_b, (lag_b + _SOON_S) ** -motion.fade + (attention * by_b).sum(axis=1), 0.0)
-    for_a = np.where(has_a, (lag_a + _SOON_S) ** -motion.fade + (attention * by_a).sum(axis=1), 0.0)
-    total = np.maximum(for_b + for_a, 1e-300)
-    for_b, for_a = for_b / total, for_a / total
-    recalled = np.where(there, (1 + v_lag / (motion.recall_days * DAY_S)) ** -motion.recall, 0.0)
-    at_haunt = _logistic(motion.haunt + motion.haunt_lag * np.log(nearest / DAY_S + 1e-4))
-    at_b, at_a, at_any = _normalised(recalled * by_b), _normalised(recalled * by_a), _normalised(recalled)
-    # what no visit can take goes to the densities about the fixes, or, without fixes, to the visits
-    at_haunt_b = np.where(at_b.sum(axis=1) > 0, at_haunt, 0.0)
-    at_haunt_a = np.where(at_a.sum(axis=1) > 0, at_haunt, 0.0)
-    fixed = has_b | has_a
-    trip = np.where(at_any.sum(axis=1) > 0, trip, 1.0)
-    home = np.where(fixed, 1 - away, 0.0)
-    visited = (
-        (home * for_b * at_haunt_b)[:, None] * at_b
-        + (home * for_a * at_haunt_a)[:, None] * at_a
-        + np.where(fixed, away * (1 - trip), 1.0)[:, None] * at_any
+
+def _joined(
+    around: Surroundings, parts: Sequence[_Parts], visited: FloatArray, haunt_km: float, haunt_tail: float
+) -> Mixture:
+    known, rows = around.known, around.visit
+    columns = [[getattr(one, name) for one in parts] for name in ("lat", "lng", "weight", "scale_km", "tail")]
+    visits = (
+        values_at(known.lat, rows, 0.0),
+        values_at(known.lng, rows, 0.0),
+        visited,
+        np.full(rows.shape, haunt_km),
+        np.full(rows.shape, haunt_tail),
     )
-    near_b, near_a = home * for_b * (1 - at_haunt_b), home * for_a * (1 - at_haunt_a)
-    weight = np.concatenate(
-        [
-            ((near_b + near_a) * between)[:, None],
-            (near_b * (1 - between))[:, None],
-            (near_a * (1 - between))[:, None],
-            (away * trip * for_b)[:, None],
-            (away * trip * for_a)[:, None],
-            visited,
-        ],
-        axis=1,
+    lat, lng, weight, scale_km, tail = (
+        np.concatenate([*about, visit], axis=1) for about, visit in zip(columns, visits, strict=True)
     )
     weight = weight * ((1 - ANYWHERE) / np.maximum(weight.sum(axis=1, keepdims=True), 1e-300))
-    columns = rows.shape[1]
-    far = np.full(len(b), motion.trip_km)
+    return Mixture(lat, lng, weight, scale_km, tail, ABOUT * len(parts))
 
-    def beside(*five: FloatArray, rest: FloatArray | float) -> FloatArray:
-        tail = np.broadcast_to(rest, (len(b), columns))
-        return np.concatenate([np.stack(five, axis=1), tail], axis=1)
 
-    tail_b, tail_a, one = motion.tail_at(lag_b), motion.tail_at(lag_a), np.ones(len(b))
-    return Mixture(
-        beside(mid_lat, b_lat, a_lat, b_lat, a_lat, rest=v_lat),
-        beside(mid_lng, b_lng, a_lng, b_lng, a_lng, rest=v_lng),
-        weight,
-        beside(mid_scale, scale_b, scale_a, far, far, rest=motion.haunt_km),
-        beside(np.maximum(tail_b, tail_a), tail_b, tail_a, one, one, rest=motion.haunt_tail),
+def _parts(around: Surroundings, motion: Motion) -> _Parts:
+    sides, visits = _sides(around, motion), _visits(around, motion)
+    fixed = sides.has_b | sides.has_a
+    both = sides.has_b & sides.has_a
+    nearest = np.minimum(sides.lag_b, sides.lag_a)
+    recent = np.minimum(nearest, 1e10)
+    away = np.where(both, motion.away_share(recent, sides.apart), motion.away_share(recent))
+    home = np.where(fixed, 1 - away, 0.0)
+    for_b, for_a = _regions(sides, visits, motion)
+    at_haunt = _logistic(motion.haunt + motion.haunt_lag * np.log(nearest / DAY_S + 1e-4))
+    at_b, at_a = visits.recalled * visits.by_b, visits.recalled * visits.by_a
+    # what no visit can take goes to the densities about the fixes
+    haunt_b = np.where(at_b.sum(axis=-1) > 0, at_haunt, 0.0)
+    haunt_a = np.where(at_a.sum(axis=-1) > 0, at_haunt, 0.0)
+    new = np.where(fixed, _new_share(visits, motion), 0.0)
+    left = np.where(fixed, away, 1.0)
+    visited = (
+        (home * for_b * haunt_b)[..., None] * _normalised(at_b)
+        + (home * for_a * haunt_a)[..., None] * _normalised(at_a)
+        + (left * (1 - new))[..., None] * _normalised(visits.recalled)
     )
+    near_b, near_a = home * for_b * (1 - haunt_b), home * for_a * (1 - haunt_a)
+    between, mid, mid_scale = _bridge(sides, motion)
+    weight = (
+        (near_b + near_a) * between,
+        near_b * (1 - between),
+        near_a * (1 - between),
+        left * new * for_b,
+        left * new * for_a,
+    )
+    tail_b, tail_a = motion.tail_at(sides.lag_b), motion.tail_at(sides.lag_a)
+    far, far_tail = np.zeros_like(nearest) + motion.trip_km, np.full_like(nearest, TRIP_TAIL)
+    return _Parts(
+        _five(nearest, mid[0], sides.b[0], sides.a[0], sides.b[0], sides.a[0]),
+        _five(nearest, mid[1], sides.b[1], sides.a[1], sides.b[1], sides.a[1]),
+        _five(nearest, *weight),
+        _five(nearest, mid_scale, sides.scale_b, sides.scale_a, far, far),
+        _five(nearest, np.maximum(tail_b, tail_a), tail_b, tail_a, far_tail, far_tail),
+        visited,
+    )
+
+
+def _five(like: FloatArray, *columns: FloatArray) -> FloatArray:
+    return np.stack([np.broadcast_to(one, like.shape) for one in columns], axis=-1)
+
+
+def _sides(around: Surroundings, motion: Motion) -> _Sides:
+    known, b, a = around.known, around.before, around.after
+    has_b, has_a = b >= 0, a >= 0
+    at_b, at_a = (
+        (values_at(known.lat, b, 0.0), values_at(known.lng, b, 0.0)),
+        (values_at(known.lat, a, 0.0), values_at(known.lng, a, 0.0)),
+    )
+    lag_b = around.lag_before * np.where(around.strange_before, motion.stranger, 1.0)
+    lag_a = around.lag_after * np.where(around.strange_after, motion.stranger, 1.0)
+    return _Sides(
+        has_b,
+        has_a,
+        at_b,
+        at_a,
+        lag_b,
+        lag_a,
+        np.hypot(motion.scale_km(lag_b), values_at(known.error_km, b, 0.0)),
+        np.hypot(motion.scale_km(lag_a), values_at(known.error_km, a, 0.0)),
+        np.where(has_b & has_a, distance_km(*at_b, *at_a), 0.0),
+    )
+
+
+def _visits(around: Surroundings, motion: Motion) -> _Visits:
+    known, rows = around.known, around.visit
+    there = rows >= 0
+    lat, lng = values_at(known.lat, rows, 0.0), values_at(known.lng, rows, 0.0)
+
+    def beside(fix: IntArray) -> FloatArray:
+        near = _same_region(values_at(known.lat, fix, 0.0), values_at(known.lng, fix, 0.0), lat, lng)
+        return near * (there & (fix >= 0)[:, None])
+
+    stranger, fade, recall_days, recall = (
+        np.asarray(value)[..., None]
+        for value in (motion.stranger, motion.fade, motion.recall_days, motion.recall)
+    )
+    lag = np.where(there, around.visit_lag, 1e10) * np.where(around.visit_strange, stranger, 1.0)
+    attention = (lag + SOON_S) ** -fade
+    recalled = np.where(there, (1 + lag / (recall_days * DAY_S)) ** -recall, 0.0)
+    return _Visits(attention, recalled, beside(around.before), beside(around.after))
+
+
+def _regions(sides: _Sides, visits: _Visits, motion: Motion) -> tuple[FloatArray, FloatArray]:
+    """In which of the regions of the two fixes, by how near in time they were photographed in."""
+    fade = motion.fade
+    for_b = (sides.lag_b + SOON_S) ** -fade + (visits.attention * visits.by_b).sum(axis=-1)
+    for_a = (sides.lag_a + SOON_S) ** -fade + (visits.attention * visits.by_a).sum(axis=-1)
+    for_b, for_a = np.where(sides.has_b, for_b, 0.0), np.where(sides.has_a, for_a, 0.0)
+    total = np.maximum(for_b + for_a, 1e-300)
+    return for_b / total, for_a / total
+
+
+def _new_share(visits: _Visits, motion: Motion) -> FloatArray:
+    """The probability that a place chosen anew was never visited: a Chinese restaurant whose tables
+    are forgotten (Blei & Frazier 2011), exp(explore) / (exp(explore) + what the visits count)."""
+    alpha = np.exp(motion.explore)
+    return np.asarray(alpha / (alpha + visits.recalled.sum(axis=-1)))
+
+
+def _bridge(sides: _Sides, motion: Motion) -> tuple[FloatArray, tuple[FloatArray, FloatArray], FloatArray]:
+    """Between two fixes: its share, its middle, its scale. The product of two Gaussians of the scales of
+    both sides, swollen where they disagree."""
+    both = sides.has_b & sides.has_a
+    square = sides.scale_b**2 + sides.scale_a**2
+    ratio = np.square(sides.apart) / square
+    fraction = np.where(both, sides.scale_b**2 / square, np.where(sides.has_b, 0.0, 1.0))
+    middle = interpolate(*sides.b, *sides.a, fraction)
+    scale = sides.scale_b * sides.scale_a / np.sqrt(square) * np.sqrt(1 + motion.bridge_swell * ratio)
+    share = np.where(both, _logistic(motion.bridge - motion.bridge_fall * np.log1p(ratio)), 0.0)
+    return share, middle, scale
 
 
 def cloud(mix: Mixture, row: int, fine: int = 32, coarse: int = 8) -> Cloud:
@@ -278,7 +281,7 @@ def cloud(mix: Mixture, row: int, fine: int = 32, coarse: int = 8) -> Cloud:
     visited place, on spirals that follow the radial quantiles."""
     weight = mix.weight[row]
     used = np.flatnonzero(weight > 2e-3)
-    counts = np.where(used < _FIRST_VISIT, fine, coarse)
+    counts = np.where(used < mix.about, fine * ABOUT // mix.about, coarse)
     owner = np.repeat(used, counts)
     of = np.repeat(counts, counts)
     place = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
@@ -305,16 +308,16 @@ def with_habits_only(
         return mix
     place = np.stack([np.round(visit_lat * 20), np.round(visit_lng * 20)], axis=1)
     _, first, count = np.unique(place, axis=0, return_index=True, return_counts=True)
-    most = np.argsort(-count, kind="stable")[: mix.lat.shape[1] - _FIRST_VISIT]
+    most = np.argsort(-count, kind="stable")[: mix.lat.shape[1] - mix.about]
     lat, lng, weight = mix.lat.copy(), mix.lng.copy(), mix.weight.copy()
-    used = slice(_FIRST_VISIT, _FIRST_VISIT + len(most))
+    used = slice(mix.about, mix.about + len(most))
     weight[rows] = 0.0
     scale, tail = mix.scale_km.copy(), mix.tail.copy()
     for row in np.flatnonzero(rows):
         lat[row, used], lng[row, used] = visit_lat[first[most]], visit_lng[first[most]]
         weight[row, used] = (1 - ANYWHERE) * count[most] / count.sum()
         scale[row, used] = _TOWN_KM
-    return Mixture(lat, lng, weight, scale, tail)
+    return Mixture(lat, lng, weight, scale, tail, mix.about)
 
 
 def with_fix(mix: Mixture, row: int, latitude: float, longitude: float, error_km: float) -> Mixture:
@@ -326,7 +329,7 @@ def with_fix(mix: Mixture, row: int, latitude: float, longitude: float, error_km
     weight[row, 0] = 1 - ANYWHERE
     # 68 % of this density lies within 0.877 of its scale
     scale[row, 0], tail[row, 0] = max(error_km, 0.003) / 0.877, 2.0
-    return Mixture(lat, lng, weight, scale, tail)
+    return Mixture(lat, lng, weight, scale, tail, mix.about)
 
 
 def with_alike(mix: Mixture, seen: Sequence[Alike | None]) -> Mixture:
@@ -360,64 +363,8 @@ def with_alike(mix: Mixture, seen: Sequence[Alike | None]) -> Mixture:
         joined * np.where(total > 0, (1 - ANYWHERE) / np.maximum(total, 1e-300), 0.0),
         np.concatenate([mix.scale_km, np.full((n, most), _ALIKE_KM)], axis=1),
         np.concatenate([mix.tail, np.full((n, most), 1.0)], axis=1),
+        mix.about,
     )
-
-
-def weighed_by_zone(
-    mix: Mixture, utc: FloatArray, offsets_s: Sequence[float | None], trust: float
-) -> Mixture:
-    """Places whose legal time at that moment is not what the camera's offset says lose weight by
-    (1 − trust) / trust; of a trip the place it starts from is asked."""
-    weight = mix.weight.copy()
-    for row, offset in enumerate(offsets_s):
-        if offset is None or not np.isfinite(utc[row]):
-            continue
-        for column in np.flatnonzero(weight[row] > 1e-3):
-            legal = offset_at(float(mix.lat[row, column]), float(mix.lng[row, column]), float(utc[row]))
-            if legal is not None and legal.total_seconds() != offset:
-                weight[row, column] *= (1 - trust) / trust
-        weight[row] *= (1 - ANYWHERE) / max(float(weight[row].sum()), 1e-300)
-    return Mixture(mix.lat, mix.lng, weight, mix.scale_km, mix.tail)
-
-
-def class_priors(
-    photo: IntArray,
-    classes: NDArray[np.int32],
-    table: CellTable,
-    utc: FloatArray,
-    offsets_s: Sequence[float | None],
-    trust: float,
-) -> FloatArray:
-    """The prior of each class (k,) of each photo (k,), ascending rows of the n photos of which nothing else
-    is known: as frequent as it was while training, weighed by the camera's time zone as above."""
-    prior = samples_of(table).prior[classes]
-    edges = np.searchsorted(photo, np.arange(len(utc) + 1))
-    for row, offset in enumerate(offsets_s):
-        if offset is not None and np.isfinite(utc[row]):
-            of_photo = slice(edges[row], edges[row + 1])
-            prior[of_photo] = _prior_in_zone(ById(table), int(utc[row] // _RULES_HOLD_S), offset, trust)[
-                classes[of_photo]
-            ]
-    return prior
-
-
-@lru_cache(maxsize=16)
-def _prior_in_zone(table: ById, period: int, offset_s: float, trust: float) -> FloatArray:
-    zones, zone_of = _zones_of(table)
-    now = datetime.fromtimestamp(period * _RULES_HOLD_S, UTC)
-    legal = [now.astimezone(zone).utcoffset() if zone else None for zone in zones]
-    fits = np.array([one is None or one.total_seconds() == offset_s for one in legal], dtype=np.bool_)
-    prior = samples_of(table.table).prior * np.where(fits, 1.0, (1 - trust) / trust)[zone_of]
-    return np.asarray(prior / prior.sum())
-
-
-@lru_cache(maxsize=4)
-def _zones_of(table: ById) -> tuple[list[ZoneInfo | None], IntArray]:
-    """The time zones in which the mean places of the classes lie, and which of them each class has."""
-    places = zip(table.table.lat.tolist(), table.table.lng.tolist(), strict=True)
-    number: dict[ZoneInfo | None, int] = {}
-    zone_of = [number.setdefault(zone_at(lat, lng), len(number)) for lat, lng in places]
-    return list(number), np.array(zone_of, dtype=np.int64)
 
 
 def _same_region(lat: FloatArray, lng: FloatArray, v_lat: FloatArray, v_lng: FloatArray) -> FloatArray:
@@ -426,7 +373,7 @@ def _same_region(lat: FloatArray, lng: FloatArray, v_lat: FloatArray, v_lng: Flo
 
 
 def _normalised(weights: FloatArray) -> FloatArray:
-    return np.asarray(weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-300))
+    return np.asarray(weights / np.maximum(weights.sum(axis=-1, keepdims=True), 1e-300))
 
 
 def _logistic(x: FloatArray) -> FloatArray:

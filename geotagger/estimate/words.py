@@ -10,7 +10,7 @@ import numpy as np
 
 from geotagger.estimate.cloud import Gathered
 from geotagger.estimate.movement import DAY_S, HOUR_S, FloatArray, IntArray, Movement
-from geotagger.estimate.prior import Surroundings
+from geotagger.estimate.surroundings import Surroundings
 from geotagger.estimate.values import RUNGS, Fix, Observation
 from geotagger.geo import distance_km
 

@@ -34,6 +34,11 @@ class Place:
     longitude: float
     population: int
 
+    @property
+    def radius_km(self) -> float:
+        """Of a disc for so many people at 3,000 a square kilometre, 2 km at least."""
+        return max(2.0, math.sqrt(self.population / (3000 * math.pi)))
+
     def __str__(self) -> str:
         region = f", {self.region}" if self.country == "US" and self.region else ""
         return f"{self.name}{region}, {self.country}"

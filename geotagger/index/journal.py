@@ -123,10 +123,19 @@ class Journal:
                 id=row[0],
                 run_id=row[1],
                 photo_id=row[2],
-                path=path_of(row[3]) if row[7] is None else os.path.join(path_of(row[6]), path_of(row[7])),
-                edit=row[4],
+                path=_path(row[3], row[6], row[7]) or f"entry {row[0]} of the journal",
+                edit=row[4] if isinstance(row[4], bytes) else b"",
                 state=row[5],
                 covered=bool(row[8]),
             )
             for row in rows
         ]
+
+
+def _path(journalled: object, root: object, below: object) -> str | None:
+    """Where the photo is now, or was; None where the row is damaged."""
+    columns = [journalled] if below is None else [root, below]
+    if not all(isinstance(column, str | bytes) for column in columns):
+        return None
+    path = os.path.join(*(path_of(column) for column in columns if isinstance(column, str | bytes)))
+    return None if "\0" in path else path

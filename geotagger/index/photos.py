@@ -62,8 +62,8 @@ class Record:
 class Known:
     """One photo as the index knows it. `rung` is that of its current estimate, and the place,
     `confidence`, `estimate_model_id` belong to it; None without one; `weighed` stands for the evidence
-    that it was last held against. `posterior` is that of the model asked
-    for, None when the photo has none."""
+    that it was last held against, `doubt` says why it would not be written today. `posterior` is that of
+    the model asked for, None when the photo has none."""
 
     id: int
     root_id: int
@@ -85,6 +85,7 @@ class Known:
     longitude: float | None = None
     cell: str | None = None
     weighed: int | None = None
+    doubt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,14 +137,14 @@ _KNOWN = (
     "select photos.id, photos.root_id, roots.path, photos.path, photos.size, photos.mtime_ns,"
     " photos.sidecar_mtime_ns, photos.utc, photos.utc_error_s, photos.error, e.rung, e.confidence,"
     " e.radius_km, e.model_id, e.written, q.classes, q.probabilities, e.latitude, e.longitude, e.cell,"
-    " e.weighed, "
+    " e.weighed, e.doubt, "
     + ", ".join(f"photos.{column}" for column in facts_columns.COLUMNS)
     + " from photos join roots on roots.id = photos.root_id"
     " left join estimates as e on e.photo_id = photos.id and e.current = 1"
     " left join posteriors as q on q.photo_id = photos.id and q.model_id = ?"
     " where "
 )
-_FACTS_AT = 21
+_FACTS_AT = 22
 
 
 class Photos:
@@ -424,6 +425,7 @@ class Photos:
                 longitude=row[18],
                 cell=row[19],
                 weighed=row[20],
+                doubt=row[21],
             )
             for row in self._store.rows(_KNOWN + condition, values)
         ]

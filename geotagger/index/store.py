@@ -127,6 +127,8 @@ def _open_to_write(path: Path) -> Store:
             with contextlib.suppress(sqlite3.OperationalError):
                 connection.execute("pragma journal_mode = wal")
         connection.execute("pragma synchronous = full")
+        # what is forgotten shall not stand on in free pages of the file
+        connection.execute("pragma secure_delete = on")
         if version < VERSION:
             _bring_up(connection, path)
         elif not os.access(path, os.W_OK):

@@ -115,6 +115,22 @@ def summarise(store: Store, paths: Sequence[str] = ()) -> Summary:
     )
 
 
+def share_of(store: Store, paths: Sequence[str]) -> Share:
+    """How many of the photos at or below some absolute paths have a place. Where a thousand of them do, no
+    more are counted: an archive of millions is not read through for a hint."""
+    told = [path_condition(path) for path in paths]
+    below = f" and ({' or '.join(sql for sql, _ in told)})" if told else ""
+    values = [value for _, more in told for value in more]
+    plenty = f"select count(*) from (select 1{_FROM}{below} and {_COUNTS} limit {_PLENTY})"
+    placed: int = store.row(plenty, values)[0]
+    if placed == _PLENTY:
+        return Share(placed, placed)
+    return Share(store.row(f"select count(*){_FROM}{below}", values)[0], placed)
+
+
+_PLENTY = 1000
+
+
 def spots(store: Store, paths: Sequence[str] = ()) -> list[tuple[float, float, int]]:
     """Where the photos lie, gathered by whole degrees: latitude, longitude, photos."""
     told = [path_condition(path) for path in paths]

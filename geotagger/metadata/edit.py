@@ -84,11 +84,15 @@ class Edit:
         fields: dict[str, Any] = json.loads(text)
         if not isinstance(fields, dict) or fields.pop("version", None) != _VERSION:
             raise ValueError("not an edit that this version of geotagger can read")
-        patches = tuple(Patch(o, n, base64.b64decode(old)) for o, n, old in fields.pop("patches"))
         try:
-            return cls(patches=patches, **fields)
-        except TypeError as error:
+            patches = tuple(
+                Patch(o, n, base64.b64decode(old, validate=True)) for o, n, old in fields.pop("patches")
+            )
+            edit = cls(patches=patches, **fields)
+            _check(edit)
+        except (TypeError, KeyError, AttributeError) as error:
             raise ValueError(f"not an edit: {error}") from None
+        return edit
 
     def undoing(self) -> list[Splice]:
         """Splices that turn the new file into the old one."""
@@ -97,6 +101,36 @@ class Edit:
     def kept(self) -> list[Kept]:
         """The shared bytes: `old_offset` in the new file, `new_offset` in the old one."""
         return kept_ranges(self.undoing(), self.new_size)
+
+
+def _check(edit: Edit) -> None:
+    """ValueError for values that no edit has: a row of the journal may be damaged, or a stranger's."""
+    names = edit.target, edit.photo
+    is_sound = (
+        all(isinstance(name, str) and os.path.isabs(name) and "\0" not in name for name in names)
+        and edit.kind in ("exif", "sidecar")
+        and isinstance(edit.created, bool)
+        and all(isinstance(text, str) for text in (edit.kept_hash, edit.added_hash))
+        and all(isinstance(value, float | int | None) for value in (edit.latitude, edit.longitude))
+        and isinstance(edit.method, str | None)
+        and isinstance(edit.mtime_ns, int | None)
+        and all(_is_count(n) for n in (edit.old_size, edit.new_size))
+        and all(_is_count(p.new_offset) and _is_count(p.new_length) for p in edit.patches)
+    )
+    if not is_sound:
+        raise ValueError("values that no edit has")
+    end = 0
+    for patch in edit.patches:
+        if patch.new_offset < end:
+            raise ValueError("patches that overlap")
+        end = patch.new_offset + patch.new_length
+    growth = sum(patch.new_length - len(patch.old) for patch in edit.patches)
+    if end > edit.new_size or edit.new_size - edit.old_size != growth:
+        raise ValueError("patches that do not add up to its size")
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value < 1 << 62
 
 
 def patches_of(splices: Sequence[Splice], removed: Sequence[bytes]) -> tuple[Patch, ...]:

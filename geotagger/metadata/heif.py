@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from geotagger.metadata import xmp
 from geotagger.metadata.layout import Change, RefusedError
 from geotagger.metadata.source import Held, Window
-from geotagger.metadata.splice import Splice, ordered, spliced
+from geotagger.metadata.splice import Splice, gaps, ordered, spliced
 
 BRANDS = {b"heic", b"heix", b"heim", b"heis", b"mif1", b"mif2", b"avif", b"msf1", b"hevc", b"avis"}
 _LARGEST_META = 16 << 20
@@ -104,6 +104,12 @@ class Heif:
         for number, splices in change.exif.items():
             result += self._moved(number, splices)
         return ordered(result)
+
+    def pictures(self) -> list[tuple[int, int]]:
+        """All that is not the list of items, EXIF or XMP; nothing of it ever moves."""
+        hidden = [(b.start, b.end) for b in self._boxes if b.kind == b"meta" or self._is_exif_box(b)]
+        hidden += [(p.start, p.start + p.size) for p in (*self._exif, *self._xmp)]
+        return gaps(hidden, self._window.size)
 
     def outline(self) -> Sequence[object]:
         """The boxes, without one at the end that holds nothing but EXIF, and the items' places."""

@@ -200,6 +200,9 @@ class Jpeg:
             blanked[pointer.position : pointer.position + 4] = bytes(4)
         return bytes(blanked)
 
+    def pictures(self) -> list[tuple[int, int]]:
+        return [(s.start, self._window.size - s.start) for s in self.segments if s.marker in (SOS, EOI)]
+
     def outline(self) -> list[object]:
         """Marker and content of every segment that holds neither EXIF nor XMP."""
         ours = {p.segment.start for parts in self._exif for p in parts} | {s.start for s in self._xmp}

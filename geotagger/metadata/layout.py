@@ -54,6 +54,10 @@ class Layout(Protocol):
 
     def outline(self) -> Sequence[object]: ...
 
+    def pictures(self) -> Sequence[tuple[int, int]]:
+        """The runs (start, length) that hold the image and all else that is neither EXIF nor XMP."""
+        ...
+
 
 class RefusedError(Exception):
     """This container cannot take the change without harm. Becomes a WriteRefusedError, which

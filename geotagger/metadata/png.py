@@ -82,6 +82,12 @@ class Png:
             result.append(Splice(self._behind_header(), 0, _chunk(b"eXIf", change.new_exif)))
         return self._checked(ordered(result))
 
+    def pictures(self) -> list[tuple[int, int]]:
+        ours = {c.start for c in (*self._exif, *self._xmp)}
+        end = self._chunks[-1].end
+        chunks = [(c.start, c.end - c.start) for c in self._chunks if c.start not in ours]
+        return [*chunks, (end, self._window.size - end)]
+
     def outline(self) -> Sequence[object]:
         """Kind, size and checksum of every chunk that holds neither EXIF nor XMP."""
         ours = {c.start for c in (*self._exif, *self._xmp)}

@@ -65,6 +65,18 @@ def moved_by(splices: Iterable[Splice], offset: int) -> int:
     return sum(s.growth for s in splices if s.offset + s.length <= offset)
 
 
+def gaps(hidden: Iterable[tuple[int, int]], size: int) -> list[tuple[int, int]]:
+    """What of a file of `size` lies outside these runs (start, end): start and length."""
+    runs, at = [], 0
+    for start, end in sorted(hidden):
+        if start > at:
+            runs.append((at, min(start, size) - at))
+        at = max(at, end)
+    if at < size:
+        runs.append((at, size - at))
+    return [(start, length) for start, length in runs if length > 0]
+
+
 def spliced(old: bytes, splices: Iterable[Splice]) -> bytes:
     """The bytes after the change, for blocks that are held in memory."""
     parts: list[bytes] = []

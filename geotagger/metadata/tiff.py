@@ -32,6 +32,9 @@ _LARGEST_OFFSET = 0xFFFFFFFF
 _LARGEST_VALUE = 16 << 20
 
 
+_THUMBNAIL_START, _THUMBNAIL_LENGTH = 0x0201, 0x0202
+
+
 class TiffError(Exception):
     """The block cannot be read, or cannot be grafted upon; the text says why."""
 
@@ -289,6 +292,27 @@ def ungraft(tiff: Tiff, left: Sequence[Entry]) -> list[Splice]:
         Splice(ifd0.offset, length, table.ljust(length, b"\0")[:length]),
         Splice(gps.offset, gps.end - gps.offset, b"\0" * (gps.end - gps.offset)),
     ]
+
+
+def places_of_gps(tiff: Tiff) -> list[tuple[int, int]]:
+    """Where the first directory, the GPS directory and its values lie: start and end."""
+    ifd0, gps = tiff.directory(tiff.first), tiff.gps_directory()
+    places = [(ifd0.offset, ifd0.end)]
+    if gps is not None:
+        places += [(gps.offset, gps.end), *_own_values(tiff, gps.entries)]
+    return places
+
+
+def places_of_values(tiff: Tiff) -> list[tuple[int, int]]:
+    """Where the values and the thumbnail lie that are not of GPS: start and end."""
+    gps = tiff.gps_directory()
+    others = [d for d in (*tiff.chain(), *_sub_directories(tiff)) if gps is None or d.offset != gps.offset]
+    places = [e for d in others for entry in d.entries if (e := _extent(tiff, entry)) is not None]
+    for directory in others:
+        start, length = (directory.find(tag) for tag in (_THUMBNAIL_START, _THUMBNAIL_LENGTH))
+        if start is not None and length is not None:
+            places.append((tiff.pointer(start), tiff.pointer(start) + tiff.pointer(length)))
+    return places
 
 
 def _own_values(tiff: Tiff, entries: Sequence[Entry]) -> list[tuple[int, int]]:

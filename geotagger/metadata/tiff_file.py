@@ -13,8 +13,8 @@ import xxhash
 from geotagger.metadata import xmp
 from geotagger.metadata.layout import Change, RefusedError
 from geotagger.metadata.source import Window
-from geotagger.metadata.splice import Splice, ordered
-from geotagger.metadata.tiff import XMP_TAG, Directory, Entry, Tiff, TiffError
+from geotagger.metadata.splice import Splice, gaps, ordered
+from geotagger.metadata.tiff import XMP_TAG, Directory, Entry, Tiff, TiffError, places_of_gps
 
 _NEW_SUBFILE_TYPE, _PHOTOMETRIC, _SUB_IFDS, _DNG_VERSION = 0x00FE, 0x0106, 0x014A, 0xC612
 _REDUCED_IMAGE, _COLOUR_FILTER_ARRAY = 1, 32803
@@ -39,7 +39,7 @@ class TiffFile:
                 raise RefusedError("a camera's raw file is not written into")
         except TiffError as error:
             raise RefusedError(str(error)) from None
-        self._tiff = tiff
+        self._tiff, self._window = tiff, window
         self.blocks = [window]
         self._xmp = [e for e in first.entries if e.tag == XMP_TAG and e.type in (1, 7) and e.number > 4]
         self.packets = [tiff.data(e) or b"" for e in self._xmp]
@@ -56,6 +56,15 @@ class TiffFile:
                 raise RefusedError("its XMP holds a position and has no room for another")
             result += [Splice(start + s.offset, s.length, s.data) for s in fitted]
         return ordered(result)
+
+    def pictures(self) -> list[tuple[int, int]]:
+        """All but the first directory, GPS and XMP; nothing of it ever moves."""
+        order = "little" if self._tiff.order == "<" else "big"
+        hidden = [(4, 8), *places_of_gps(self._tiff)]
+        for entry, packet in zip(self._xmp, self.packets, strict=True):
+            start = int.from_bytes(entry.field, order)  # type: ignore[arg-type]
+            hidden.append((start, start + len(packet)))
+        return gaps(hidden, self._window.size)
 
     def outline(self) -> Sequence[object]:
         """The directories of reduced images, and a hash of the ICC profile and others' XMP."""

@@ -11,6 +11,7 @@ from geotagger.errors import WriteError
 from geotagger.metadata import replace
 from geotagger.metadata.edit import Edit, State, is_old, state_of
 from geotagger.metadata.forget import holds_nothing_else, prepare_removal
+from geotagger.metadata.proof import check_undo, check_unlink
 from geotagger.metadata.source import Source
 from geotagger.metadata.splice import ordered
 
@@ -60,6 +61,7 @@ def restore(
         return _take_ours_out(edit, path, durable)
     if edit.created:
         with replace.as_write_error(path):
+            check_unlink(path)
             os.unlink(path)
         return Outcome("restored", folder=folder)
     path = os.path.realpath(path)
@@ -69,6 +71,7 @@ def restore(
         def check(written: Source) -> None:
             if not is_old(edit, written.descriptor):
                 raise WriteError(path, "the old bytes could not be put back", "the file is as it was")
+            check_undo(path, source, written, is_removal=edit.is_removal)
 
         temporary = replace.write_changed(path, source, ordered(edit.undoing()), check, durable)
     replace.take_place(temporary)
@@ -84,6 +87,7 @@ def _take_ours_out(edit: Edit, path: str, durable: bool) -> Outcome:
             "removed", f"{path}: it was changed since; only the position was taken out", prepared.folder
         )
     if edit.kind == "sidecar" and holds_nothing_else(path, edit):
+        check_unlink(path)
         with replace.as_write_error(path):
             os.unlink(path)
         why = "it was changed since, but held nothing besides the position"

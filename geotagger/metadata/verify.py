@@ -33,13 +33,14 @@ def check_added(old: Layout, new: Layout, position: Position) -> None:
     if not any(map(position_in, new.blocks)):
         raise MismatchError("the position is not in it")
     for packet, changed in zip(old.packets, new.packets, strict=False):
-        if packet != changed and not _says_the_same(packet, changed):
+        if packet != changed and not says_the_same(packet, changed):
             raise MismatchError("fields of its XMP other than GPS have changed")
     for one in positions_in(new):
         _check_position(one, position)
 
 
-def _says_the_same(packet: bytes, changed: bytes) -> bool:
+def says_the_same(packet: bytes, changed: bytes) -> bool:
+    """Whether a packet says what it said before, but for a position and what is ours."""
     try:
         return xmp.only_gained_ours(packet, changed) or xmp.others(packet) == xmp.others(changed)
     except XmpError:

@@ -87,6 +87,10 @@ class Webp:
             result.append(Splice(4, 4, struct.pack("<I", self._riff_size + growth)))
         return ordered(result)
 
+    def pictures(self) -> list[tuple[int, int]]:
+        others = [(c.data, c.size) for c in self._chunks if c.kind not in (b"EXIF", b"XMP ", b"VP8X")]
+        return [*others, (self._end, self._window.size - self._end)]
+
     def outline(self) -> Sequence[object]:
         """The chunks that hold neither EXIF nor XMP, and what the image is said to be."""
         chunks = [(c.kind, c.size) for c in self._chunks if c.kind not in (b"EXIF", b"XMP ", b"VP8X")]

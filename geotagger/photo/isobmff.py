@@ -82,7 +82,8 @@ class ItemTable:
 
     def data(self, source: ByteSource, item: Item) -> bytes:
         """The item's bytes; empty when they are not within the file or absurdly many."""
-        if sum(length for _, length in item.extents) > _MAX_ITEM:
+        whole = len(self.idat) if item.method == 1 else 0  # what an extent without a length stands for
+        if sum(length or whole for _, length in item.extents) > _MAX_ITEM:
             return b""
         if item.method == 1:
             return b"".join(self.idat[at : at + (length or len(self.idat))] for at, length in item.extents)
@@ -235,7 +236,10 @@ def _item_places(payload: bytes) -> Iterator[tuple[int, tuple[int, tuple[tuple[i
     at = 6
     wide = 4 if version > 1 else 2
     count, at = int.from_bytes(payload[at : at + wide], "big"), at + wide
+    budget = _MAX_BOXES  # of the whole file: fields of no bytes would list extents that cost nothing
     for _ in range(min(count, _MAX_BOXES)):
+        if at >= len(payload):
+            return
         number, at = int.from_bytes(payload[at : at + wide], "big"), at + wide
         method = 0
         if version:
@@ -244,8 +248,11 @@ def _item_places(payload: bytes) -> Iterator[tuple[int, tuple[int, tuple[tuple[i
         base, at = int.from_bytes(payload[at : at + base_size], "big"), at + base_size
         (extent_count,) = struct.unpack_from(">H", payload, at)
         at += 2
+        budget -= extent_count
+        if budget < 0:
+            return
         extents = []
-        for _ in range(min(extent_count, _MAX_BOXES)):
+        for _ in range(extent_count):
             at += index_size
             offset, at = int.from_bytes(payload[at : at + offset_size], "big"), at + offset_size
             length, at = int.from_bytes(payload[at : at + length_size], "big"), at + length_size

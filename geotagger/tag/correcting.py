@@ -14,10 +14,9 @@ from geotagger.index.estimates import Placed
 from geotagger.tag.options import TagOptions
 from geotagger.tag.outcome import Outcome, Report
 from geotagger.tag.outings import as_it_is, outcome_of
-from geotagger.tag.standing import UNCERTAIN, Correction
+from geotagger.tag.standing import UNCERTAIN, WAITING, Correction
 from geotagger.tag.writing import Job
 
-WAITING = "contradicted by evidence that is there"
 _WITHDRAWN = "withdrawn"
 _MOVED = "moved"
 

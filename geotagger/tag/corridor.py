@@ -133,6 +133,12 @@ def _walk(stage: Stage) -> None:
         return
     if stage.given:
         stage.index.tracks.remember(stage.root.id, stage.given)
+    if options.looked and stage.pack is not None and stage.model_id is not None:
+        from geotagger.tag.looked import files_of, take_in
+
+        files = files_of(options.looked, stage.pack)
+        merged = take_in(stage.index, stage.model_id, stage.pack, files, stage.below)
+        listener.note(str(merged))
     asked = options.again or options.reconsider or listener.every
     if same and not any(found.touched) and not asked:
         stage.tally.unchanged(found.unchanged)
@@ -159,7 +165,7 @@ def _repair(stage: Stage) -> None:
 def _settings(stage: Stage) -> str:
     """What a second run must have in common with the last for it to have nothing to do."""
     chosen = asdict(stage.options)
-    for irrelevant in ("paths", "batch_size", "readers", "device", "wait", "dry_run", "reconsider"):
+    for irrelevant in ("looked", "paths", "batch_size", "readers", "device", "wait", "dry_run", "reconsider"):
         chosen.pop(irrelevant)
     chosen["clocks"] = dict(stage.told)  # those of earlier runs, too
     chosen["tracks"] = digests_in_force(stage.index, stage.root.id, stage.given)

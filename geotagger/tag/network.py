@@ -22,10 +22,6 @@ if TYPE_CHECKING:
     from geotagger.model.pack import ModelPack
     from geotagger.tag.overlap import Pixels
 
-HOW_TO_GET_ONE = (
-    "no model is installed, so pictures are not looked at; `geotagger models pull rn101-5k500` gets one"
-)
-
 
 def choose_pack(name: str | None, note: Callable[[str], None]) -> "ModelPack | None":
     """The pack called for: by name or folder, none, or, where nothing was said, the newest of those
@@ -38,7 +34,7 @@ def choose_pack(name: str | None, note: Callable[[str], None]) -> "ModelPack | N
         return find_pack(name)
     installed = [load_pack(folder) for folder in installed_packs()]
     if not installed:
-        note(HOW_TO_GET_ONE)
+        note(_how_to_get_one())
         return None
     chosen = max(installed, key=lambda pack: pack.manifest.created)
     if len(installed) > 1:
@@ -46,6 +42,18 @@ def choose_pack(name: str | None, note: Callable[[str], None]) -> "ModelPack | N
             f"{len(installed)} models are installed; using {chosen.folder.name}, the newest (--model chooses)"
         )
     return chosen
+
+
+def _how_to_get_one() -> str:
+    """A line that names the recommended model, with what it costs to fetch."""
+    from geotagger.model.catalogue import read_catalogue
+
+    none_here = "no model is installed, so pictures are not looked at"
+    for model in read_catalogue().values():
+        if model.advice.recommended:
+            size = sum(file.about_bytes or 0 for file in model.files_in(None))
+            return f"{none_here}; `geotagger models pull {model.name}` fetches one ({size / 1e6:.0f} MB)"
+    return none_here
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,8 @@ class TagOptions:
     listened to, as estimate/kinds/table.py names them. `clocks`: "CAMERA=+1h03m". `again`:
     photos that an older model placed are looked at once more. `reconsider`: what is written and would not be
     written today is moved or taken out. `all_images`: screenshots, scans
-    and graphics too. `batch_size` and `readers` None: what suits the machine."""
+    and graphics too. `looked`: folders of what `look` saw before. `batch_size` and `readers` None: what
+    suits the machine."""
 
     paths: tuple[str, ...]
     model: str | None = None
@@ -46,6 +47,7 @@ class TagOptions:
     clocks: tuple[str, ...] = ()
     kinds: tuple[str, ...] = BY_DEFAULT
     sequence: bool = True
+    looked: tuple[Path, ...] = ()
     writing: Writing = Writing()
     again: bool = False
     reconsider: bool = False

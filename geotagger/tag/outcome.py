@@ -5,8 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-Status = Literal["written", "restored", "indexed", "kept", "skipped", "failed"]
-"""`written`: the position stands in the photo or its sidecar now. `restored`: an estimate of ours was
+Status = Literal["written", "planned", "restored", "indexed", "kept", "skipped", "failed"]
+"""`written`: the position stands in the photo or its sidecar now. `planned`: a dry
+run would write it. `restored`: an estimate of ours was
 taken out of it. `indexed`: only the index has it. `kept`: what was there stays. `skipped`: left alone.
 `failed`: something went wrong with it."""
 
@@ -36,7 +37,7 @@ Report = Callable[[Outcome], None]
 
 @dataclass
 class Tally:
-    """Counts outcomes as they pass. `rungs` counts the written by what placed them, `groups` the
+    """Counts outcomes as they pass. `rungs` counts the written and planned by what placed them, `groups` the
     others by why, and those written that had to have a sidecar by why, too; `places` folders and
     links, which are no photos."""
 
@@ -51,9 +52,9 @@ class Tally:
             self.places[outcome.status, outcome.group or outcome.reason or ""] += 1
             return
         self.statuses[outcome.status] += 1
-        if outcome.status == "written" and outcome.rung:
+        if outcome.status in ("written", "planned") and outcome.rung:
             self.rungs[outcome.rung] += 1
-        if outcome.status != "written" or outcome.group:
+        if outcome.status not in ("written", "planned") or outcome.group:
             self.groups[outcome.status, outcome.group or outcome.reason or ""] += 1
 
     def unchanged(self, photos: int) -> None:

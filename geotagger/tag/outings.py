@@ -110,9 +110,12 @@ def settle_outing(context: Context, seen: Sequence[Seen]) -> list[Job]:
 def _stands_written(context: Context, member: Member) -> bool:
     """Whether this run may correct what is written in a photo."""
     known = member.known
-    is_usable = known.facts is not None and (context.options.all_images or not known.facts.not_a_photo)
-    is_readable = known.error is None and member.failure is None and is_usable
-    return is_readable and is_written_estimate(known) and context.in_scope(known.path)
+    facts = known.facts
+    if facts is None or known.error is not None or member.failure is not None:
+        return False
+    is_photo = context.options.all_images or not facts.not_a_photo
+    is_ours = is_written_estimate(known) and facts.unreadable_position is None
+    return is_photo and is_ours and context.in_scope(known.path)
 
 
 def _judge(
@@ -312,7 +315,8 @@ def _write_or_tell(context: Context, known: Known, chosen: Estimate, is_new: boo
         context.report(_told(outcome, "indexed", "nothing is written into photos (--write none)", None))
         return None
     if options.dry_run:
-        context.report(_told(outcome, "skipped", "dry run: it would be written", None))
+        reason = "dry run: it would be written" + (f"; {outcome.reason}" if outcome.reason else "")
+        context.report(replace(outcome, status="planned", reason=reason))
         return None
     if not is_new:
         # decided by an earlier run that did not write it: this run's word now

@@ -28,12 +28,13 @@ MANUAL_ERROR_KM = 0.1
 @dataclass(frozen=True, slots=True)
 class Placing:
     """What the owner said: the place, in degrees, how to write it, and whether a position that a
-    camera or another program wrote may be replaced."""
+    camera or another program wrote may be replaced. `error_km`: how exactly it is meant."""
 
     latitude: float
     longitude: float
     writing: Writing
     overwrite: bool = False
+    error_km: float = MANUAL_ERROR_KM
 
 
 def place(
@@ -104,7 +105,7 @@ def _job(index: Index, run: Run, root: Root, path: str, placing: Placing, tell: 
         reason = "has a position of its own; --overwrite replaces it"
         tell(as_it_is(known, "kept", reason))
         return None
-    estimate = known_place(placing.latitude, placing.longitude, "manual", MANUAL_ERROR_KM)
+    estimate = known_place(placing.latitude, placing.longitude, "manual", placing.error_km)
     index.estimates.put(run.id, [Placed(known.id, estimate)])
     outcome = outcome_of(path, "written", estimate)
     if placing.writing.mode != "none":

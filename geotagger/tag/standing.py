@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from geotagger.estimate.corrections import clock_shift
 from geotagger.estimate.holding import (
@@ -19,6 +20,7 @@ from geotagger.estimate.holding import (
     digest_of_fix,
     is_to_be_weighed,
     lacking,
+    lacks_by_choice,
     verdict,
 )
 from geotagger.estimate.kinds.table import KINDS
@@ -31,6 +33,8 @@ from geotagger.index.photos import Known
 from geotagger.tag.options import TagOptions
 
 LACKING = "evidence that it rests on is not there"
+LEFT_OUT = "this run goes without evidence that it rests on"
+WAITING = "contradicted by evidence that is there"
 UNSUPPORTED = "what is known today would not place it there"
 UNCERTAIN = "less certain than is asked for today"
 
@@ -66,11 +70,10 @@ class EvidenceToday:
             for at in (after - 1, after):
                 if 0 <= at < len(self.fixes.utc):
                     fixes[int(self.fixes.keys[at])] = self._digest(at)
-            tracks = {
-                track.digest: track.path
-                for track in self.tracks.tracks
-                if track.utc[0] - OUTING_GAP_S <= known.utc <= track.utc[-1] + OUTING_GAP_S
-            }
+            starts, ends = self._spans
+            near = (starts - OUTING_GAP_S <= known.utc) & (known.utc <= ends + OUTING_GAP_S)
+            about = [self.tracks.tracks[int(n)] for n in np.flatnonzero(near)]
+            tracks = {track.digest: track.path for track in about}
         return Support(
             known.utc,
             clock_shift(camera, self.told) or 0.0,
@@ -79,6 +82,11 @@ class EvidenceToday:
             self.model if "visual" in rungs else None,
             self.without,
         )
+
+    @cached_property
+    def _spans(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        tracks = self.tracks.tracks
+        return np.array([t.utc[0] for t in tracks]), np.array([t.utc[-1] for t in tracks])
 
     def _digest(self, at: int) -> str:
         fixes = self.fixes
@@ -126,6 +134,8 @@ class Standing:
         """Whether a written estimate must be weighed again."""
         if self.all_of_them:
             return True
+        if known.doubt in (LACKING, WAITING, UNSUPPORTED):
+            return True  # what was missing may be back, what contradicted gone
         if known.weighed is not None:
             return known.weighed != self.evidence.support_of(known).digest
         kept = self.index.estimates.current(known.id)
@@ -158,6 +168,8 @@ class Standing:
         return found
 
     def _doubt(self, question: Question) -> str:
+        if question.before is not None and lacks_by_choice(question.before, self.evidence.present):
+            return LEFT_OUT
         if question.before is not None and lacking(question.before, self.evidence.present):
             return LACKING
         return UNCERTAIN if question.is_inside else UNSUPPORTED

@@ -13,10 +13,11 @@ from geotagger.estimate.explain import explain
 from geotagger.estimate.learning import lesson_of
 from geotagger.estimate.movement import Movement, learn_movement
 from geotagger.estimate.outing import Options, estimate_outing
-from geotagger.estimate.prior import Known, class_priors
+from geotagger.estimate.surroundings import Known
 from geotagger.estimate.timeline import Evidence, PhotoRecord, estimate_stream
 from geotagger.estimate.values import RUNGS, Estimate, Fix, FixSeries, Observation, Posterior
 from geotagger.estimate.visual import class_prior
+from geotagger.estimate.zone_evidence import class_priors
 from geotagger.geo import distance_km
 from geotagger.zones import offset_at
 from tests.estimate.archives import columns, life

@@ -1,4 +1,4 @@
-"""Coverage-guided fuzzing of the parsers with atheris (`pip install "geotagger[fuzz]"`).
+"""Coverage-guided fuzzing of the parsers with atheris (`pip install -e '.[fuzz]'`).
 
     python -m tests.fuzz.guided [CORPUS_FOLDER] [-atheris_runs=N]
 

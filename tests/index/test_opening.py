@@ -247,3 +247,14 @@ def test_a_wrong_statement_of_ours_is_not_called_damage(index: Index) -> None:
     assert "fault of geotagger" in str(caught.value)
     assert "damaged" not in str(caught.value)
     assert "move it away" not in str(caught.value)
+
+
+def test_what_is_forgotten_is_not_left_in_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "index.db"
+    with open_index(path) as index:
+        root = index.roots.root_for(str(tmp_path))
+        index.learned.put(root.id, "clocks", {"a camera of the secret place": 1.0})
+    assert b"the secret place" in path.read_bytes()
+    with open_index(path) as index:
+        index.learned.forget(root.id, "clocks")
+    assert b"the secret place" not in path.read_bytes()

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geotagger.archive import FileEntry, walk
-from geotagger.estimate.values import Estimate, Posterior
+from geotagger.estimate.values import GPS_ERROR_KM, Estimate, Posterior
 from geotagger.index import Index, open_index
 from geotagger.index.estimates import Placed
 from geotagger.index.facts_columns import from_row, to_row
@@ -27,7 +27,7 @@ marks = st.builds(
 )
 fixes = st.builds(
     GpsFix,
-    degrees,
+    st.floats(-90, 90),
     degrees,
     altitude_m=maybe_number,
     error_m=maybe_number,
@@ -177,7 +177,7 @@ def test_fixes_are_the_cameras_own_and_the_owners(index: Index, archive: Path) -
     assert found.latitude.tolist() == [0.0, 5.0, 1.0]
     assert found.utc.tolist() == [96.0, 98.0, 100.0]
     assert [found.cameras[number] for number in found.camera] == ["", "", ""]
-    np.testing.assert_array_equal(found.error_m, [np.nan, np.nan, 5.0])
+    np.testing.assert_allclose(found.error_km, [GPS_ERROR_KM, GPS_ERROR_KM, 0.005])
 
 
 def test_places_of_sidecars_and_of_the_owner_are_fixes_too(index: Index, archive: Path) -> None:
@@ -200,14 +200,14 @@ def test_places_of_sidecars_and_of_the_owner_are_fixes_too(index: Index, archive
         ],
     )
     found = index.photos.fixes(root.id)
-    assert found.photo_ids.tolist() == [ids[0], ids[1], ids[3]]
+    assert found.keys.tolist() == [ids[0], ids[1], ids[3]]
     assert found.latitude.tolist() == [1.0, 10.0, 30.0]
-    assert found.error_m.tolist() == [5.0, 250.0, 250.0]
+    assert found.error_km.tolist() == [0.005, 0.25, 0.25]
 
 
 def test_a_root_without_fixes_gives_empty_arrays(index: Index, recorded: Root) -> None:
     found = index.photos.fixes(recorded.id)
-    assert found.photo_ids.shape == found.latitude.shape == (0,)
+    assert found.keys.shape == found.latitude.shape == (0,)
 
 
 def test_inode_numbers_of_64_bits_are_kept(index: Index, archive: Path) -> None:

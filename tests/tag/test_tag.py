@@ -136,7 +136,11 @@ def test_a_dry_run_writes_nothing_not_even_the_index(geotagger: Geotagger, tmp_p
     scene = walk_through_town(tmp_path / "photos")
     before = bytes_of(scene.folder)
     said = geotagger("tag", scene.folder, "--dry-run", "--json").by_name()
-    assert {name for name, r in said.items() if str(r["reason"]).startswith("dry run")} == scene.stripped
+    assert {name for name, r in said.items() if r["status"] == "planned"} == scene.stripped
+    assert all(said[name]["country"] == "AT" for name in scene.stripped)
+    shown = geotagger("tag", scene.folder, "--dry-run")
+    assert all(f"{name}: near " in shown.err or f"{name}: " in shown.err for name in scene.stripped)
+    assert "would write" in shown.err
     assert bytes_of(scene.folder) == before
     assert not geotagger.index.exists()
 

@@ -1,0 +1,128 @@
+"""What lies around photos in time: the fixes before and after, and the places visited near in time.
+
+Takes known places and the times of photos, gives rows of the one for the other. Knows nothing of
+probabilities.
+"""
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geotagger.estimate.movement import FloatArray, IntArray
+
+Number = TypeVar("Number", np.float64, np.int64)
+
+VISITS = 24
+"""How many visited places near in time may speak."""
+OWN_CAMERA_REACH = 3.0
+"""The own camera's fix is preferred until it is this many times as far in time as another's."""
+SOON_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Places known at times, ordered by time: float64 (n,) each; error_km at 68 %; camera codes, −1
+    unknown; visits: rows that count as visited places (one a place and day)."""
+
+    utc: FloatArray
+    lat: FloatArray
+    lng: FloatArray
+    error_km: FloatArray
+    camera: IntArray
+    visits: IntArray
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """For n photos what lies around them in time. before, after: rows of Known, −1 where none; lags in
+    seconds, infinite where none; strange: whether the fix is another camera's. visit: rows (n, VISITS)."""
+
+    known: Known
+    before: IntArray
+    after: IntArray
+    lag_before: FloatArray
+    lag_after: FloatArray
+    strange_before: NDArray[np.bool_]
+    strange_after: NDArray[np.bool_]
+    visit: IntArray
+    visit_lag: FloatArray
+    visit_strange: NDArray[np.bool_]
+
+    @property
+    def nearest_lag(self) -> FloatArray:
+        return np.minimum(self.lag_before, self.lag_after)
+
+
+def surroundings(
+    known: Known, utc: FloatArray, camera: IntArray, first: IntArray, last: IntArray
+) -> Surroundings:
+    """`first` and `last` (n,): the rows of Known from `first` up to but not including `last` are
+    hidden from the photo; equal where nothing is."""
+    n = len(utc)
+    before, strange_before = _nearest(known, utc, camera, first - 1, -1)
+    after, strange_after = _nearest(known, utc, camera, last, +1)
+    timeless = np.isnan(utc)
+    before, after = np.where(timeless, -1, before), np.where(timeless, -1, after)
+    known_utc = np.append(known.utc, np.nan)
+    lag_before = np.where(before >= 0, np.abs(utc - known_utc[before]), np.inf)
+    lag_after = np.where(after >= 0, np.abs(known_utc[after] - utc), np.inf)
+    # visits nearest in time: as many on either side, then the nearest of both
+    left = np.searchsorted(known.visits, first)[:, None] - 1 - np.arange(VISITS)[None, :]
+    right = np.searchsorted(known.visits, last)[:, None] + np.arange(VISITS)[None, :]
+    slots = np.concatenate([left, right], axis=1)
+    there = (slots >= 0) & (slots < len(known.visits))
+    rows = np.where(there, np.append(known.visits, -1)[np.where(there, slots, -1)], -1)
+    rows = np.where(timeless[:, None], -1, rows)
+    lag = np.where(rows >= 0, np.abs(known_utc[rows] - utc[:, None]), np.inf)
+    nearest = np.argsort(lag, axis=1, kind="stable")[:, :VISITS]
+    rows, lag = np.take_along_axis(rows, nearest, axis=1), np.take_along_axis(lag, nearest, axis=1)
+    visit_camera = np.append(known.camera, -1)[rows]
+    strange = (camera[:, None] >= 0) & (visit_camera != camera[:, None])
+    return Surroundings(
+        known, before, after, lag_before, lag_after, strange_before, strange_after,
+        rows.reshape(n, -1), lag, strange,
+    )  # fmt: skip
+
+
+def chosen(around: Surroundings, rows: IntArray) -> Surroundings:
+    """Those of some photos only."""
+    return Surroundings(
+        around.known, around.before[rows], around.after[rows], around.lag_before[rows],
+        around.lag_after[rows], around.strange_before[rows], around.strange_after[rows],
+        around.visit[rows], around.visit_lag[rows], around.visit_strange[rows],
+    )  # fmt: skip
+
+
+def _nearest(
+    known: Known, utc: FloatArray, camera: IntArray, start: IntArray, step: int
+) -> tuple[IntArray, NDArray[np.bool_]]:
+    """The nearest fix on one side, the own camera's where that is not much farther in time."""
+    total = len(known.utc)
+    any_row = np.where((start >= 0) & (start < total), start, -1)
+    own_row = np.full(len(utc), -1, dtype=np.int64)
+    for code in np.unique(camera[camera >= 0]):
+        mine = np.flatnonzero(known.camera == code)
+        if not len(mine):
+            continue
+        asked = np.flatnonzero(camera == code)
+        if step < 0:
+            at = np.searchsorted(mine, start[asked], side="right") - 1
+        else:
+            at = np.searchsorted(mine, start[asked], side="left")
+        there = (at >= 0) & (at < len(mine))
+        own_row[asked] = np.where(there, mine[np.where(there, at, 0)], -1)
+    own_lag = np.abs(values_at(known.utc, own_row, np.inf) - utc)
+    any_lag = np.abs(values_at(known.utc, any_row, np.inf) - utc)
+    own = (own_row >= 0) & (own_lag <= OWN_CAMERA_REACH * any_lag + SOON_S)
+    row = np.where(own, own_row, any_row)
+    strange = (row >= 0) & (camera >= 0) & (values_at(known.camera, row, -1) != camera)
+    return row, strange
+
+
+def values_at(values: NDArray[Number], rows: IntArray, missing: float) -> NDArray[Number]:
+    """`values` at the rows, `missing` where a row is −1."""
+    if not len(values):
+        return np.full(rows.shape, missing, dtype=values.dtype)
+    return np.where(rows >= 0, values[rows], values.dtype.type(missing))
