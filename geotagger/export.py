@@ -80,7 +80,10 @@ def kml(found: Iterable[Found]) -> Iterator[str]:
         "<name>Photos</name>\n"
     )
     for photo in found:
-        when = f"<TimeStamp><when>{_xml(photo.taken)}</when></TimeStamp>" if photo.taken else ""
+        # a time without a zone would be read as UTC, so the camera's clock alone is no time
+        moment = photo.taken if photo.utc is None else _utc(photo.utc)
+        has_zone = photo.utc is not None or re.search(r"[+-]\d\d:\d\d$", photo.taken or "")
+        when = f"<TimeStamp><when>{_xml(moment)}</when></TimeStamp>" if has_zone else ""
         data = "".join(
             f'<Data name="{name}"><value>{_xml(str(value))}</value></Data>'
             for name, value in _details(photo).items()

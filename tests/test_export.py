@@ -110,6 +110,21 @@ def test_kml_keeps_to_its_schema() -> None:
     assert "within 2.5 km at 75%" in (placemark.findtext(f"{KML}description") or "")
 
 
+@pytest.mark.parametrize(
+    ("taken", "utc", "when"),
+    [
+        ("2024-05-17T14:30:00+02:00", 1715949000.0, "2024-05-17T12:30:00.000Z"),
+        ("2024-05-17T14:30:00", 1715949000.0, "2024-05-17T12:30:00.000Z"),
+        ("2024-05-17T14:30:00+02:00", None, "2024-05-17T14:30:00+02:00"),
+        ("2024-05-17T14:30:00", None, None),
+        (None, None, None),
+    ],
+)
+def test_a_kml_time_always_has_a_zone(taken: str | None, utc: float | None, when: str | None) -> None:
+    root = ET.fromstring("".join(FORMATS["kml"]([photo(taken=taken, utc=utc)])).encode())
+    assert root.findtext(f".//{KML}when") == when
+
+
 def test_a_gpx_time_is_utc() -> None:
     root = ET.fromstring("".join(FORMATS["gpx"]([photo()])).encode())
     assert root.findtext(f"{GPX}wpt/{GPX}time") == "2024-05-17T12:30:00.250Z"

@@ -19,6 +19,7 @@ from geotagger.cli.common import (
     ends_cleanly,
     say,
 )
+from geotagger.cli.kinds import WithOption, WithoutOption, listening, older_flags
 from geotagger.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ _FEWEST = 4
 
 @ends_cleanly
 def evaluate(
+    context: typer.Context,
     paths: Annotated[
         list[str] | None, typer.Argument(metavar="PATH", help="Photos that know where they were taken.")
     ] = None,
@@ -59,6 +61,8 @@ def evaluate(
         bool,
         typer.Option("--reference", help="Compare hidden pictures with those whose places are left."),
     ] = False,
+    with_kinds: WithOption = None,
+    without_kinds: WithoutOption = None,
     no_habits: NoHabitsOption = False,
     no_time_zone: NoTimeZoneOption = False,
     no_sequence: NoSequenceOption = False,
@@ -109,12 +113,15 @@ def evaluate(
     from geotagger.tracks import load_tracks
 
     clocks = parse_clocks(clock or [])
-    pack = choose_pack(model, say)
-    if reference and (pack is None or pack.feature_size is None):
+    older = older_flags(no_habits=no_habits, no_time_zone=no_time_zone, reference=reference)
+    heard = listening(context, with_kinds, without_kinds, model, flags=older)
+    pack = choose_pack(heard.model, say)
+    is_compared = "reference" in heard.kinds
+    if is_compared and (pack is None or pack.feature_size is None):
         say("--reference: no model that tells features looks at the pictures, so it is left out")
-        reference = False
-    tracks = Tracks(load_tracks(track or [], say, clocks))
-    sightings = read_sightings(paths, pack, say, features=reference)
+        is_compared = False
+    tracks = Tracks(load_tracks(track or [], say, clocks) if "tracks" in heard.kinds else ())
+    sightings = read_sightings(paths, pack, say, features=is_compared)
     placed = sum(sighting.clocked.latitude is not None for sighting in sightings)
     if placed < _FEWEST:
         raise UsageError(
@@ -124,10 +131,10 @@ def evaluate(
     for line in doubts(clocks, (sighting.clocked.camera for sighting in sightings)):
         say(line)
     seeds = seeds or [0, 1, 2]
-    options = Options(within, certainty, not no_habits, not no_time_zone, not no_sequence)
+    options = Options(within, certainty, sequence=not no_sequence)
     ways: list[list[Hidden]] = []
     for days in (False, True) if whole_days is None else (whole_days,):
-        setting = Setting(share, days, options, clocks, reference)
+        setting = Setting(share, days, options, clocks, is_compared, heard.kinds)
         results = []
         for seed in seeds:
             results += evaluate_archive(

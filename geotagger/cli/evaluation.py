@@ -16,13 +16,17 @@ from geotagger.estimate.evaluation import (
     THRESHOLDS_KM,
     Hidden,
     Score,
+    least_confidence_for,
     methods_of,
     reliability,
     risk_coverage,
     score,
 )
 from geotagger.estimate.plots import draw_reliability, draw_risk_coverage, text_plot, top_of
+from geotagger.tag.options import TagOptions
 
+_RIGHT = 0.95
+_DEFAULT_LINE = TagOptions(paths=()).min_confidence
 _MEANING = {
     "nearest": "copies the place of the photo nearest in time",
     "photoprism": "PhotoPrism's rule: between two photos within 37 hours and 100 km",
@@ -61,6 +65,22 @@ class Report:
     @cached_property
     def curve(self) -> list[tuple[float, float, float]]:
         return risk_coverage(*self._told)
+
+    def sentence(self, line: float) -> str:
+        """What an owner needs to know: what would be written from this certainty on, how much of it would
+        be wrong, and from which certainty on 95 % are right."""
+        stated, _, inside = self._told
+        written = stated >= line
+        wrong = int((written & ~inside).sum())
+        strict = least_confidence_for(stated, inside, _RIGHT)
+        least = "no certainty suffices"
+        if strict is not None:  # rounded upwards, so that what is typed keeps the promise
+            least = f"use --min-confidence {np.ceil(1e4 * strict) / 1e4:.4g}"
+        return (
+            f"At --min-confidence {line:g} `tag` would write {int(written.sum())} of {len(self.results)} "
+            f"photos; about {wrong} of them would lie outside their radius; "
+            f"for {_RIGHT:.0%} right {least}."
+        )
 
     def draw(self, folder: Path) -> None:
         """Two pictures into a folder."""
@@ -121,7 +141,7 @@ class Report:
             top=top_of([wrong for _, wrong, _ in self.curve]),
         ):
             console.print(line, highlight=False)
-        console.print()
+        console.print(f"\n[bold]{self.sentence(_DEFAULT_LINE)}[/bold]\n", highlight=False)
 
     def _lines(self) -> None:
         """The same for a log: nothing drawn."""
@@ -136,6 +156,7 @@ class Report:
             )
         told = ", ".join(f"{stated:.2f} → {inside:.2f} ({count})" for stated, inside, count in self.bins)
         print(f"reliability, stated → inside (photos): {told}")
+        print(self.sentence(_DEFAULT_LINE))
 
 
 def _record(hidden: Hidden, way: str) -> dict[str, Any]:

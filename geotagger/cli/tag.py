@@ -19,6 +19,7 @@ from geotagger.cli.common import (
     ends_cleanly,
     say,
 )
+from geotagger.cli.kinds import WithOption, WithoutOption, listening, older_flags
 from geotagger.errors import INTERRUPTED_EXIT_CODE, UsageError
 
 if TYPE_CHECKING:
@@ -93,6 +94,8 @@ def tag(
             "--reference", help="Compare pictures with your own geotagged ones; looks at these once, too."
         ),
     ] = False,
+    with_kinds: WithOption = None,
+    without_kinds: WithoutOption = None,
     looked: Annotated[
         list[Path] | None,
         typer.Option(
@@ -183,9 +186,11 @@ def tag(
     from geotagger.tag.profile import Profile
     from geotagger.tag.stage import Listener
 
+    older = older_flags(no_habits=no_habits, no_time_zone=no_time_zone, reference=reference)
+    heard = listening(context, with_kinds, without_kinds, model, flags=older)
     options = TagOptions(
         paths=tuple(paths),
-        model=model,
+        model=heard.model,
         engine=engine,
         device=device,
         batch_size=batch_size,
@@ -195,10 +200,8 @@ def tag(
         precision=precision,
         tracks=tuple(track or ()),
         clocks=tuple(clock or ()),
-        habits=not no_habits,
-        time_zone=not no_time_zone,
+        kinds=heard.kinds,
         sequence=not no_sequence,
-        reference=reference,
         looked=tuple(looked or ()),
         variant=variant,
         writing=Writing(write, sidecar_style, sidecar_folder),

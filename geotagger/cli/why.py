@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,7 +19,9 @@ from geotagger.cli.common import (
     say_cut_off,
     screen,
 )
+from geotagger.cli.kinds import WithOption, WithoutOption, listening
 from geotagger.errors import UsageError
+from geotagger.estimate.kinds.table import KINDS
 
 if TYPE_CHECKING:
     from geotagger.estimate.values import Estimate
@@ -29,6 +32,7 @@ _SOURCES = 8
 
 @ends_cleanly
 def why(
+    context: typer.Context,
     photo: Annotated[str, typer.Argument(metavar="PHOTO", help="A photo that the index knows.")],
     track: TrackOption = None,
     model: Annotated[
@@ -43,6 +47,8 @@ def why(
         float | None,
         typer.Option("--within", metavar="KM", min=0.001, help="The largest radius. [default: the run's]"),
     ] = None,
+    with_kinds: WithOption = None,
+    without_kinds: WithoutOption = None,
     index: IndexOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -56,13 +62,20 @@ def why(
     from geotagger.index import open_index
     from geotagger.tag.why import why as weighed_again
 
+    def choose(kinds: Sequence[str]) -> tuple[tuple[str, ...], str | None]:
+        heard = listening(context, with_kinds, without_kinds, model, start=kinds)
+        return heard.kinds, heard.model
+
+    listening(context, with_kinds, without_kinds, model)  # what is said wrong is said before all else
     path = os.path.realpath(photo)
     with open_index(index, mode="read") as opened:
         say_cut_off(opened)
         known = opened.photos.find(path)
         if known is None:
             raise UsageError(f"{photo}: the index does not know it; run `geotagger tag` on its folder first")
-        told = weighed_again(opened, known, say, model=model, within_km=within, tracks=track or [])
+        told = weighed_again(
+            opened, known, say, model=model, within_km=within, tracks=track or [], choose=choose
+        )
     if as_json:
         emit(_record(told))
         return
@@ -82,6 +95,7 @@ def _record(told: "Why") -> dict[str, Any]:
         "run": None if told.run is None else told.run.name,
         "tracks": list(told.tracks),
         "disagreements": list(told.disagreements),
+        "kinds": list(told.kinds),
     }
     if e is None:
         return photo_record(known.path, "skipped", _unreadable(told) or "nothing tells where", **more)
@@ -112,6 +126,9 @@ def _print(told: "Why") -> None:
     if told.run is not None:
         tracks = f", {len(told.tracks)} tracks" if told.tracks else ""
         console.print(f"As run {told.run.name} weighed it (model {told.run.model or 'none'}{tracks}):")
+    silent = [kind.name for kind in KINDS if kind.name not in told.kinds]
+    left_out = f"; left out: {', '.join(silent)}" if silent else ""
+    console.print(f"Kinds of evidence listened to: {', '.join(told.kinds)}{left_out}")
     if known.rung in ("camera", "manual", "sidecar"):
         console.print(f"Its own place stands ({known.rung}). What would be said without it:")
     for line in told.disagreements:

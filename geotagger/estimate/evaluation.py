@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from geotagger.cells import CellTable
 from geotagger.estimate.clock import Clocked
+from geotagger.estimate.kinds.table import BY_DEFAULT, listening_to
 from geotagger.estimate.moments import times_of
 from geotagger.estimate.movement import HOUR_S, OUTING_GAP_S, Movement
 from geotagger.estimate.outing import Options
@@ -131,6 +132,7 @@ class Setting:
     options: Options = field(default_factory=Options)
     clocks: Mapping[str, float] = field(default_factory=dict)
     reference: bool = False
+    kinds: tuple[str, ...] = BY_DEFAULT
 
 
 def hide(sightings: Sequence[Sighting], setting: Setting, seed: int) -> NDArray[np.bool_]:
@@ -221,13 +223,13 @@ def predicted(
     """What each method says of the hidden photos. `movement` stands in for what the trial learned."""
     sightings, hidden = trial.sightings, trial.hidden
     evidence = replace(trial.evidence, table=table, movement=movement or trial.movement)
+    kinds = (*trial.setting.kinds, "reference") if trial.setting.reference else trial.setting.kinds
     seen = _alike(trial)
     said: dict[str, dict[int, Prediction]] = {}
 
     def by(method: str, *voices: str) -> None:
-        places = estimates(
-            _speaking(evidence, voices), [_silenced(record, seen, voices) for record in trial.records]
-        )
+        heard = listening_to(_speaking(evidence, voices), kinds)
+        places = estimates(heard, [_silenced(record, seen, voices) for record in trial.records])
         said[method] = {
             n: Prediction(e.latitude, e.longitude, e.radius_km, e.confidence)
             for n, e in enumerate(places)
@@ -237,7 +239,7 @@ def predicted(
     with_pictures = table is not None and any(s.posterior is not None for s in sightings)
     said["nearest"], said["photoprism"] = _by_rules(trial)
     by("neighbours", "time")
-    if evidence.tracks.tracks:
+    if evidence.tracks.tracks and "tracks" in kinds:
         by("track", "time", "tracks")
     if with_pictures:
         by("visual", "pictures")

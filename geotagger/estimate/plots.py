@@ -25,6 +25,7 @@ _INK, _GRID, _FAINT, _BAND, _DOT = (
 )
 _LINE = (196, 84, 32)
 _ROWS, _COLUMNS = 11, 61
+_SMALLEST = 6
 
 Bin = tuple[float, float, int]
 """Mean stated certainty, share inside, photos."""
@@ -119,8 +120,8 @@ def _canvas(title: str, told: str, along: str, up: str, top: float) -> tuple["Im
         x, y = _at(0, n / 10)
         pen.text((x - 8 * _FINE, y), f"{10 * n * top:.3g} %", fill=_INK, font=_font(11), anchor="rm")
     pen.line([_at(0, 1), _at(0, 0), _at(1, 0)], fill=_INK, width=_FINE)
-    pen.text((_LEFT * _FINE, 16 * _FINE), title, fill=_INK, font=_font(15))
-    pen.text((_LEFT * _FINE, 38 * _FINE), told, fill=_FAINT, font=_font(11))
+    pen.text((16 * _FINE, 16 * _FINE), title, fill=_INK, font=_fitting(pen, title, 15, width - 32))
+    pen.text((16 * _FINE, 38 * _FINE), told, fill=_FAINT, font=_fitting(pen, told, 11, width - 32))
     pen.text((_LEFT * _FINE, 76 * _FINE), up, fill=_INK, font=_font(12), anchor="lm")
     pen.text(
         ((_LEFT + _SIDE) * _FINE, (_TOP + _SIDE + 36) * _FINE), along, fill=_INK, font=_font(12), anchor="rm"
@@ -138,6 +139,13 @@ def _font(size: int) -> "ImageFont | FreeTypeFont":
     from PIL import ImageFont as fonts
 
     return fonts.load_default(size * _FINE)
+
+
+def _fitting(pen: "ImageDraw", text: str, size: int, width: int) -> "ImageFont | FreeTypeFont":
+    """The largest font up to `size` in which the text is not cut at the edge."""
+    while size > _SMALLEST and pen.textlength(text, font=_font(size)) > width * _FINE:
+        size -= 1
+    return _font(size)
 
 
 def _at(x: float, y: float) -> tuple[float, float]:

@@ -13,6 +13,7 @@ from typing import TypeVar
 import numpy as np
 
 from geotagger.cells import CellTable
+from geotagger.estimate.kinds.protocol import Kind
 from geotagger.estimate.movement import OUTING_GAP_S, Movement, learn_movement
 from geotagger.estimate.outing import Options, Weighed, estimate_outing, weigh_outing
 from geotagger.estimate.tracks import Tracks
@@ -56,13 +57,14 @@ class PhotoRecord:
 class Evidence:
     """All that speaks about the photos of an archive. fixes: the places that are known, by time. movement:
     how the archive moves. tracks: what was recorded. table: the cells of the model that looked at
-    pictures."""
+    pictures. silent: the kinds that are not listened to, taken from all of these; see kinds/table.py."""
 
     fixes: FixSeries = field(default_factory=FixSeries.of)
     movement: Movement = field(default_factory=Movement)
     tracks: Tracks = field(default_factory=Tracks)
     table: CellTable | None = None
     options: Options = field(default_factory=Options)
+    silent: tuple[Kind, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +116,11 @@ def learned_from(fixes: FixSeries) -> Movement:
 
 
 def observation_of(evidence: Evidence, photo: PhotoRecord) -> Observation:
-    """A photo with its own place, or else with the track's at its time."""
+    """A photo with its own place, or else with the track's at its time, and what speaks of it besides."""
     place = photo.place
     if place is None and photo.utc is not None:
         place = evidence.tracks.fix_at(photo.utc, photo.utc_error_s)
-    return Observation(
+    observation = Observation(
         photo.key,
         photo.utc,
         photo.camera,
@@ -129,6 +131,9 @@ def observation_of(evidence: Evidence, photo: PhotoRecord) -> Observation:
         photo.alike,
         photo.named,
     )
+    for kind in evidence.silent:
+        observation = kind.unheard(observation)
+    return observation
 
 
 def surrounded(evidence: Evidence, outing: Sequence[PhotoRecord]) -> Surrounded:

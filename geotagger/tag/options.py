@@ -1,8 +1,11 @@
 """What the owner asked of a run."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from geotagger.estimate.kinds.table import BY_DEFAULT, KINDS
 
 if TYPE_CHECKING:
     from geotagger.metadata.values import SidecarStyle, WriteMode
@@ -22,8 +25,8 @@ class TagOptions:
     """`model`: a pack's name or folder, "none" for no visual evidence, None for the installed one;
     `variant`: one that `models quantize` made, None for the fastest that passed its checks.
     `precision`: write so that this share lies inside its radius, by what `evaluate --calibrate`
-    found; it stands in for `min_confidence`. `reference`: the owner's geotagged photos are looked
-    at too, and what looks like them was perhaps taken there. `clocks`: "CAMERA=+1h03m". `again`:
+    found; it stands in for `min_confidence`. `kinds`: the kinds of evidence that are
+    listened to, as estimate/kinds/table.py names them. `clocks`: "CAMERA=+1h03m". `again`:
     photos that an older model placed are looked at once more. `reconsider`: what is written and would not be
     written today is moved or taken out. `all_images`: screenshots, scans
     and graphics too. `looked`: folders of what `look` saw before. `batch_size` and `readers` None: what
@@ -42,10 +45,8 @@ class TagOptions:
     certainty: float = 0.9
     tracks: tuple[Path, ...] = ()
     clocks: tuple[str, ...] = ()
-    habits: bool = True
-    time_zone: bool = True
+    kinds: tuple[str, ...] = BY_DEFAULT
     sequence: bool = True
-    reference: bool = False
     looked: tuple[Path, ...] = ()
     writing: Writing = Writing()
     again: bool = False
@@ -54,3 +55,22 @@ class TagOptions:
     dry_run: bool = False
     exclude: tuple[str, ...] = ()
     wait: bool = False
+
+    @property
+    def reference(self) -> bool:
+        """Whether the owner's geotagged photos are looked at too: what looks like them was perhaps taken
+        there."""
+        return "reference" in self.kinds
+
+
+def kinds_of(arguments: Mapping[str, Any]) -> tuple[str, ...]:
+    """The kinds of evidence of a run by its recorded arguments; runs recorded some of them by fields of
+    their own once."""
+    if "kinds" in arguments:
+        return tuple(arguments["kinds"])
+    once = {
+        "habits": arguments.get("habits", True),
+        "time-zone": arguments.get("time_zone", True),
+        "reference": arguments.get("reference", False),
+    }
+    return tuple(kind.name for kind in KINDS if once.get(kind.name, kind.by_default))

@@ -8,6 +8,7 @@ import xxhash
 from geotagger import __version__
 from geotagger.cells import CellTable
 from geotagger.estimate.calibration import Calibration, least_confidence
+from geotagger.estimate.kinds.table import listening_to
 from geotagger.estimate.movement import Movement
 from geotagger.estimate.outing import Options
 from geotagger.estimate.timeline import Evidence, learned_from
@@ -45,9 +46,8 @@ def prepare(
         min_confidence = least_confidence(options.precision, calibration)
     if calibration is not None:
         movement = calibration.applied_to(movement)
-    return Prepared(
-        Evidence(fixes, movement, tracks, table, estimating(options, min_confidence)), min_confidence
-    )
+    evidence = Evidence(fixes, movement, tracks, table, estimating(options, min_confidence))
+    return Prepared(listening_to(evidence, options.kinds), min_confidence)
 
 
 def estimating(options: TagOptions, min_confidence: float) -> Options:
@@ -55,8 +55,6 @@ def estimating(options: TagOptions, min_confidence: float) -> Options:
     return Options(
         within_km=options.within_km,
         certainty=max(options.certainty, min(min_confidence, 0.99)),
-        habits=options.habits,
-        time_zone=options.time_zone,
         sequence=options.sequence,
     )
 

@@ -23,6 +23,7 @@ from geotagger.estimate.holding import (
     lacks_by_choice,
     verdict,
 )
+from geotagger.estimate.kinds.table import KINDS
 from geotagger.estimate.movement import OUTING_GAP_S
 from geotagger.estimate.tracks import Tracks
 from geotagger.estimate.values import OWN_FIXES, Estimate, FixSeries
@@ -40,13 +41,8 @@ UNCERTAIN = "less certain than is asked for today"
 
 def switched_off(options: TagOptions) -> tuple[str, ...]:
     """The kinds of evidence that a run does without, but for pictures, which have their model."""
-    kinds = {
-        "habits": options.habits,
-        "time-zone": options.time_zone,
-        "sequence": options.sequence,
-        "reference": options.reference,
-    }
-    return tuple(kind for kind, is_on in kinds.items() if not is_on)
+    silent = [kind.name for kind in KINDS if kind.name not in options.kinds and kind.name != "pictures"]
+    return tuple(silent if options.sequence else [*silent, "sequence"])
 
 
 def is_written_estimate(known: Known) -> bool:

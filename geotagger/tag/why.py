@@ -21,28 +21,29 @@ from geotagger.index.photos import Known
 from geotagger.index.runs import Run
 from geotagger.tag.disagreements import disagreements
 from geotagger.tag.network import choose_pack
-from geotagger.tag.options import TagOptions
+from geotagger.tag.options import TagOptions, kinds_of
 from geotagger.tag.outings import record_of
 from geotagger.tag.prepared import prepare
 from geotagger.tag.recorded import tracks_in_force
 from geotagger.tag.standing import is_written_estimate
 from geotagger.tracks import Track
 
-_REMEMBERED = ("within_km", "min_confidence", "precision", "certainty", "habits", "time_zone",
-               "sequence", "reference", "all_images")  # fmt: skip
-"""The options of a run that its estimates depend on; its tracks do, too."""
+_REMEMBERED = ("within_km", "min_confidence", "precision", "certainty", "sequence", "all_images")
+"""The options of a run that its estimates depend on; its kinds of evidence and its tracks do, too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Why:
     """`run`: the one whose options were used, None where no run is known. `tracks`: those that spoke.
-    `disagreements`: what file, index and the evidence of today do not agree on, a line each."""
+    `disagreements`: what file, index and the evidence of today do not agree on, a line each. `kinds`: the
+    kinds of evidence that were listened to."""
 
     known: Known
     explanation: Explanation
     run: Run | None
     tracks: tuple[str, ...]
     disagreements: tuple[str, ...]
+    kinds: tuple[str, ...]
 
 
 def why(
@@ -53,12 +54,16 @@ def why(
     model: str | None = None,
     within_km: float | None = None,
     tracks: Sequence[Path] = (),
+    choose: Callable[[Sequence[str]], tuple[tuple[str, ...], str | None]] | None = None,
 ) -> Why:
-    """What is not said is as it was in the run that placed the photo. Raises UsageError, ModelError,
-    SourceError."""
+    """What is not said is as it was in the run that placed the photo; `choose` gives the kinds of evidence to
+    listen to and the model for them, from those of the run. Raises UsageError, ModelError, SourceError."""
     run = _run_of(index, asked)
     arguments: dict[str, Any] = {} if run is None else run.arguments
     options = TagOptions(paths=(), **{k: arguments[k] for k in _REMEMBERED if k in arguments})
+    kinds = kinds_of(arguments)
+    if choose is not None:
+        kinds, model = choose(kinds)
     if run is not None and model is None:
         folder = arguments.get("model")
         model = folder if folder is not None and Path(folder).is_dir() else run.model or "none"
@@ -68,10 +73,10 @@ def why(
     if pack is not None and met is None:
         note(f"{pack.name} has not looked at this archive yet; `geotagger tag --model {pack.name}` lets it")
     model_id = None if met is None else int(met[0])
-    if options.reference:
+    if "reference" in kinds:
         note("the run compared pictures with your geotagged ones (--reference); here they are left out")
     spoke = _tracks(index, asked.root_id, [*map(Path, arguments.get("tracks") or ()), *tracks], run, note)
-    options = replace(options, within_km=within_km or options.within_km, model=model)
+    options = replace(options, within_km=within_km or options.within_km, model=model, kinds=kinds)
     fixes = index.photos.fixes(asked.root_id)
     table = None if pack is None else pack.cells
     evidence = prepare(index, asked.root_id, fixes, options, spoke, table, keep=False).evidence
@@ -96,6 +101,7 @@ def why(
         run,
         tuple(track.name for track in spoke.tracks),
         disagreements(index, asked, inside),
+        options.kinds,
     )
 
 

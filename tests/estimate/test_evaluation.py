@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from geotagger.cli import evaluate as evaluate_command
+from geotagger.cli.evaluation import Report
 from geotagger.estimate.calibration import Calibration, calibrate, least_confidence
 from geotagger.estimate.evaluation import (
     OURS,
@@ -228,3 +229,17 @@ def test_an_archive_without_places_is_refused_in_a_line(app: typer.Typer, shared
     )
     assert said.exit_code == 2
     assert "know where they were taken" in said.stderr
+
+
+def test_an_evaluation_ends_in_what_its_owner_needs_to_know() -> None:
+    """Nine of ten that are stated at 0.6 lie inside, all of those at 0.85; three would not be written."""
+    results = [
+        *(_hidden(n > 0, 0.6) for n in range(10)),
+        *(_hidden(True, 0.85) for _ in range(20)),
+        *(_hidden(False, 0.2) for _ in range(3)),
+    ]
+    said = Report(results, "single", "some").sentence(0.5)
+    assert "would write 30 of 33 photos; about 1 of them would lie outside" in said
+    assert "for 95% right use --min-confidence 0.6." in said
+    worse = Report(results[:10], "single", "some").sentence(0.5)
+    assert "no certainty suffices" in worse
