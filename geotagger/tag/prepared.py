@@ -9,7 +9,7 @@ from geotagger import __version__
 from geotagger.cells import CellTable
 from geotagger.estimate.calibration import Calibration, least_confidence
 from geotagger.estimate.kinds.table import listening_to
-from geotagger.estimate.movement import Movement
+from geotagger.estimate.movement import MODEL, Movement
 from geotagger.estimate.outing import Options
 from geotagger.estimate.timeline import Evidence, learned_from
 from geotagger.estimate.tracks import Tracks
@@ -63,10 +63,10 @@ def _movement(index: Index, root_id: int, fixes: FixSeries, keep: bool) -> Movem
     """How the archive moves: learned anew when its fixes have changed, remembered otherwise."""
     taught_by = xxhash.xxh3_64_hexdigest(b"".join(array.tobytes() for array in fixes.teachers))
     kept = index.learned.get(root_id, MOVEMENT) or {}
-    if kept.get("taught_by") == [__version__, taught_by]:
+    if kept.get("taught_by") == [__version__, MODEL, taught_by]:
         return Movement.from_dict(kept["movement"])
     movement = learned_from(fixes)
     if keep:
-        told = {"taught_by": [__version__, taught_by], "movement": movement.to_dict()}
+        told = {"taught_by": [__version__, MODEL, taught_by], "movement": movement.to_dict()}
         index.learned.put(root_id, MOVEMENT, told)
     return movement
