@@ -13,12 +13,13 @@ from queue import SimpleQueue
 import numpy as np
 
 from geotagger.engine.values import Batch, OutOfMemoryError, Outputs, Runner
+from geotagger.engine.watch import Watch
 from geotagger.errors import EngineError
 
 
 class BatchedEngine:
     """An Engine over one runner a lane. A batch goes to the lane that has been free the longest, so
-    equal devices are fed evenly and a slow one does not hold up the others."""
+    equal devices are fed evenly and a slow one does not hold up the others. `watch` looks at every answer."""
 
     def __init__(
         self,
@@ -26,8 +27,10 @@ class BatchedEngine:
         runners: Sequence[Runner],
         batch_size: int,
         notes: Sequence[str] = (),
+        watch: Watch | None = None,
     ) -> None:
         self.name = name
+        self._watch = watch
         self.devices = tuple(dict.fromkeys(runner.device for runner in runners))
         self.lanes = len(runners)
         self._notes = list(notes)
@@ -66,9 +69,15 @@ class BatchedEngine:
         while True:
             size = self._size
             try:
-                return _joined([_padded(runner, part, size) for part in _parts(batch, size)])
+                return _joined([self._padded(runner, part, size) for part in _parts(batch, size)])
             except OutOfMemoryError as error:
                 self._halve(size, runner.device, error)
+
+    def _padded(self, runner: Runner, batch: Batch, size: int) -> Outputs:
+        n = len(batch)
+        padding = np.zeros((size - n, *batch.shape[1:]), dtype=np.float32)
+        full = np.concatenate([batch, padding]) if n < size else np.ascontiguousarray(batch)
+        return runner.run(full)[:n] if self._watch is None else self._watch.answers(runner, full, n)
 
     def _halve(self, size: int, device: str, error: OutOfMemoryError) -> None:
         with self._lock:
@@ -105,14 +114,6 @@ def best_batch_size(
 def _parts(batch: Batch, size: int) -> Iterator[Batch]:
     for start in range(0, len(batch), size):
         yield batch[start : start + size]
-
-
-def _padded(runner: Runner, batch: Batch, size: int) -> Outputs:
-    n = len(batch)
-    if n < size:
-        padding = np.zeros((size - n, *batch.shape[1:]), dtype=np.float32)
-        return runner.run(np.concatenate([batch, padding]))[:n]
-    return runner.run(np.ascontiguousarray(batch))
 
 
 def _joined(parts: Sequence[Outputs]) -> Outputs:

@@ -10,10 +10,10 @@ import numpy as np
 from geotagger.engine.devices import Device
 from geotagger.engine.onnx_runner import OnnxRunner
 from geotagger.engine.values import Batch, Outputs
+from geotagger.engine.watch import fault_of
 from geotagger.errors import PackError
 from geotagger.model.pack import ModelPack
 
-SUM_TOLERANCE = 1e-3
 _BATCH = 3
 _SAME = {"fp32": 1e-4, "fp16": 2e-2, "int8": 5e-2}
 """How far an answer alone may be from the same answer in a batch. INT8 networks scale what they see by
@@ -39,20 +39,5 @@ def check_answers(pack: ModelPack) -> None:
 
 
 def _check(pack: ModelPack, outputs: Outputs, batch: Batch) -> None:
-    p = outputs.probabilities
-    if p.shape != (len(batch), pack.manifest.classes):
-        raise PackError(f"{pack.onnx_path}: answers {p.shape} for {len(batch)} pictures")
-    if not np.isfinite(p).all():
-        raise PackError(f"{pack.onnx_path}: answers with numbers that are not finite")
-    if (p < 0).any():
-        raise PackError(
-            f"{pack.onnx_path}: answers with negative numbers; `--normalise softmax` if these are logits"
-        )
-    sums = p.sum(axis=1, dtype=np.float64)
-    if (np.abs(sums - 1) > SUM_TOLERANCE).any():
-        raise PackError(
-            f"{pack.onnx_path}: its answers sum to {sums[0]:.4g}, not to 1; "
-            "`--normalise softmax` if these are logits, `--normalise sum` if they are in proportion"
-        )
-    if outputs.features is not None and not np.isfinite(outputs.features).all():
-        raise PackError(f"{pack.onnx_path}: its features are not finite")
+    if wrong := fault_of(outputs, len(batch), len(batch), pack.manifest.classes):
+        raise PackError(f"{pack.onnx_path}: " + "; ".join(filter(None, wrong)))

@@ -13,6 +13,7 @@ from geotagger.engine.onnx_build import HOW_TO_GET_GPU, note_of_several
 from geotagger.engine.onnx_runner import OnnxRunner, available
 from geotagger.engine.openvino_runner import is_installed, open_lanes
 from geotagger.engine.values import Engine, Runner
+from geotagger.engine.watch import Watch
 from geotagger.errors import EngineError, UsageError
 from geotagger.model.pack import ModelPack
 
@@ -67,7 +68,8 @@ def open_engine(
     if not runners:
         runtime, runners = _runners(pack, network, devices, engine, precision, threads)
     size = batch_size or _batch_size(runners[0], pack)
-    return BatchedEngine(f"{runtime} {precision}", runners, size, notes)
+    watch = Watch(pack.name, pack.manifest.classes)
+    return BatchedEngine(f"{runtime} {precision}", runners, size, notes, watch)
 
 
 def _automatic(engine: str, notes: list[str]) -> tuple[Device, ...]:

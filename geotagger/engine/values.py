@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,6 +73,13 @@ class Runner(Protocol):
     def run(self, batch: Batch) -> Outputs:
         """OutOfMemoryError when the batch does not fit, EngineError when the device fails."""
         ...
+
+
+@runtime_checkable
+class Stoppable(Protocol):
+    """A Runner whose runtime can be told to give up what it computes."""
+
+    def stop(self) -> None: ...
 
 
 class OutOfMemoryError(Exception):

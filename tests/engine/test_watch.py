@@ -1,0 +1,193 @@
+"""No answer of a network is believed unseen, and none is waited for without end."""
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from geotagger.engine.values import Batch, Outputs
+from geotagger.engine.watch import LEAST_PATIENCE_S, Watch
+from geotagger.errors import EngineError
+from geotagger.model.manifest import Manifest
+from geotagger.model.pack import load_pack, write_pack
+from geotagger.model.preprocessing import Preprocessing
+from tests.commands import Geotagger
+from tests.tag.test_pictures import EDGE, colour_pack, pictures
+
+from . import networks
+
+SOUND = [0.25, 0.75, 0.0]
+
+
+class Answering:
+    device = "cpu"
+
+    def __init__(self, outputs: Outputs) -> None:
+        self._outputs = outputs
+
+    def run(self, _: Batch) -> Outputs:
+        return self._outputs
+
+
+def answers(*rows: list[float], features: list[list[float]] | None = None) -> Outputs:
+    seen = None if features is None else np.array(features, dtype=np.float32)
+    return Outputs(np.array(rows, dtype=np.float32), seen)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "why"),
+    [
+        (answers([-1, 3, -1], SOUND), "negative numbers"),
+        (answers(SOUND, [0, 0, 0]), r"sum to 0, not to 1"),
+        (answers(SOUND, [0.5, 0.502, 0]), r"sum to 1\.002, not to 1"),
+        (answers([float("nan")] * 3, SOUND), "not finite"),
+        (answers([float("inf"), 0, 0], SOUND), "not finite"),
+        (answers(SOUND), r"\(1, 3\) for 2 pictures"),
+        (answers(SOUND, SOUND, SOUND), r"\(3, 3\) for 2 pictures"),
+        (answers([0.5, 0.5], [0.5, 0.5]), r"\(2, 2\) for 2 pictures and 3 places"),
+        (Outputs(np.full((2, 3), "1"), None), "for 2 pictures"),  # type: ignore[arg-type]
+        (answers(SOUND, SOUND, features=[[1.0]]), "one row a picture"),
+        (answers(SOUND, SOUND, features=[[1.0], [float("nan")]]), "features that are not finite"),
+    ],
+)
+def test_what_is_no_probability_is_refused_in_a_line_that_names_the_model(outputs: Outputs, why: str) -> None:
+    with pytest.raises(EngineError, match=rf"^model odd: .*{why}.*$"):
+        Watch("odd", 3).answers(Answering(outputs), np.zeros((2, 3, 4, 4), np.float32), 2)
+
+
+def test_sound_answers_pass_and_what_fills_a_batch_up_is_not_judged() -> None:
+    outputs = answers(SOUND, [0.5, 0.5005, 0], [float("nan")] * 3)
+    given = Watch("sound", 3).answers(Answering(outputs), np.zeros((3, 3, 4, 4), np.float32), 2)
+    assert np.array_equal(given.probabilities, outputs.probabilities[:2])
+
+
+class Hanging:
+    """Answers twice, then no more until it is let go."""
+
+    device = "cpu"
+
+    def __init__(self) -> None:
+        self.let_go, self._asked = threading.Event(), 0
+
+    def run(self, _: Batch) -> Outputs:
+        self._asked += 1
+        if self._asked > 2:
+            self.let_go.wait(60)
+        return answers(SOUND)
+
+
+def test_the_watch_ends_what_has_answered_before_and_does_no_more() -> None:
+    ticks = 0
+
+    def tick(answered: threading.Event) -> bool:
+        nonlocal ticks
+        ticks += 1
+        return answered.wait(0.05 if ticks <= 2 else 0)
+
+    runner, watch, batch = Hanging(), Watch("stuck", 3, tick), np.zeros((1, 3, 4, 4), np.float32)
+    for _ in range(2):
+        watch.answers(runner, batch, 1)
+    with pytest.raises(EngineError, match=f"^model stuck: .*not answered on cpu for {LEAST_PATIENCE_S} s$"):
+        watch.answers(runner, batch, 1)
+    runner.let_go.set()
+
+
+def test_a_first_batch_takes_as_long_as_it_takes() -> None:
+    ticks = 0
+
+    def tick(answered: threading.Event) -> bool:
+        nonlocal ticks
+        ticks += 1
+        if ticks == 10 * LEAST_PATIENCE_S:
+            runner.let_go.set()
+        return answered.wait(10 if runner.let_go.is_set() else 0)
+
+    runner = Hanging()
+    runner._asked = 2
+    given = Watch("compiled", 3, tick).answers(runner, np.zeros((1, 3, 4, 4), np.float32), 1)
+    assert given.probabilities.shape == (1, 3)
+
+
+def test_tag_writes_nothing_that_a_network_of_logits_says(geotagger: Geotagger, tmp_path: Path) -> None:
+    sound, folder = load_pack(colour_pack(tmp_path)), pictures(tmp_path / "photos", each=1)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    network = onnx.load(str(sound.onnx_path))
+    network.graph.node[-1].CopyFrom(helper.make_node("Neg", ["logits"], ["probabilities"]))
+    manifest = Manifest("colours", "1", "none", Preprocessing(input_size=EDGE))
+    write_pack(tmp_path / "logits", manifest, sound.cells, lambda to: onnx.save(network, str(to)))
+    done = geotagger("tag", folder, "--model", tmp_path / "logits", code=3)
+    assert "model colours: its network gives answers with negative numbers" in done.err
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def looping_pack(folder: Path) -> Path:
+    """Answers for dark pictures; for bright ones it turns in a circle for some centuries."""
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["go"], ["on"]), helper.make_node("Neg", ["was"], ["is"])],
+        "body",
+        [
+            helper.make_tensor_value_info("turn", TensorProto.INT64, []),
+            helper.make_tensor_value_info("go", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("was", TensorProto.FLOAT, None),
+        ],
+        [
+            helper.make_tensor_value_info("on", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("is", TensorProto.FLOAT, None),
+        ],
+    )
+    nodes = [
+        helper.make_node("ReduceMax", ["data"], ["brightest"], keepdims=0),
+        helper.make_node("Mul", ["brightest", "many"], ["turns"]),
+        helper.make_node("Cast", ["turns"], ["count"], to=TensorProto.INT64),
+        helper.make_node("GlobalAveragePool", ["data"], ["pooled"]),
+        helper.make_node("Flatten", ["pooled"], ["flat"]),
+        helper.make_node("Loop", ["count", "yes", "flat"], ["logits"], body=body),
+        helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "looping",
+        [helper.make_tensor_value_info("data", TensorProto.FLOAT, ["n", 3, EDGE, EDGE])],
+        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", 3])],
+        [
+            numpy_helper.from_array(np.array(1e15, dtype=np.float32), "many"),
+            numpy_helper.from_array(np.array(True), "yes"),
+        ],
+    )
+    network = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    cells = networks.pack(folder / "cells", 3).cells
+    manifest = Manifest("looping", "1", "none", Preprocessing(input_size=EDGE))
+    return write_pack(folder / "looping", manifest, cells, lambda to: onnx.save(network, str(to))).folder
+
+
+RUN = """
+import sys
+from pathlib import Path
+import numpy as np
+from geotagger.engine import watch
+from geotagger.engine.opening import open_engine
+from geotagger.errors import EngineError
+from geotagger.model.pack import load_pack
+watch.LEAST_PATIENCE_S = 2
+engine = open_engine(load_pack(Path(sys.argv[1])), "cpu", 1)
+engine.run(np.zeros((1, 3, 16, 16), np.float32))
+try:
+    engine.run(np.ones((1, 3, 16, 16), np.float32))
+except EngineError as error:
+    engine.close()
+    print(error)
+    sys.exit(3)
+"""
+
+
+def test_a_program_ends_though_its_runtime_turns_in_a_circle(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, str(looping_pack(tmp_path))], capture_output=True, text=True, timeout=50
+    )
+    assert done.returncode == 3, done.stderr
+    assert done.stdout == "model looping: its network has not answered on cpu for 2 s\n"
