@@ -105,34 +105,6 @@ VAGUE_KM = 1.0
 """A sidecar's place that is known no better: Google Takeout's, which may be Google's own estimate."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fixes:
-    """The places in a root that are known, not estimated, and have a time, ordered by it; arrays of one
-    length: photo ids int64, utc float64 seconds, degrees float64, error_m float64 (NaN unknown), and
-    `camera` int64 numbers into `cameras` ("" where the camera is unknown). `utc_offset_s`: what the
-    photo states, float64, NaN where it states none. `teaches`: bool, False where a sidecar's place may be
-    somebody else's estimate, from which nothing is learned of how the archive moves."""
-
-    photo_ids: NDArray[np.int64]
-    utc: NDArray[np.float64]
-    latitude: NDArray[np.float64]
-    longitude: NDArray[np.float64]
-    error_m: NDArray[np.float64]
-    camera: NDArray[np.int64]
-    cameras: tuple[str, ...]
-    utc_offset_s: NDArray[np.float64]
-    teaches: NDArray[np.bool_]
-
-    def without(self, photo_ids: NDArray[np.int64]) -> "Fixes":
-        """Those of other photos."""
-        left = ~np.isin(self.photo_ids, photo_ids)
-        return Fixes(*(
-            value if name == "cameras" else value[left]
-            for name in Fixes.__slots__
-            for value in (getattr(self, name),)
-        ))  # fmt: skip
-
-
 _KNOWN = (
     "select photos.id, photos.root_id, roots.path, photos.path, photos.size, photos.mtime_ns,"
     " photos.sidecar_mtime_ns, photos.utc, photos.utc_error_s, photos.error, e.rung, e.confidence,"

@@ -86,6 +86,10 @@ class PublishedModel:
     def precisions(self) -> tuple[str, ...]:
         return tuple(file.precision for file in self.files if file.precision)
 
+    def download_bytes(self, precision: str | None) -> int:
+        """About how many, as far as it is known."""
+        return sum(file.about_bytes or 0 for file in self.files_in(precision))
+
     def files_in(self, precision: str | None) -> tuple[PublishedFile, ...]:
         """One file for each role; UsageError where the network is not published in that precision."""
         precision = precision or next(iter(self.precisions), "fp32")
@@ -108,6 +112,11 @@ def read_catalogue(path: Path | None = None) -> dict[str, PublishedModel]:
     reading = TomlReading(path, "give a catalogue of models", "mend the catalogue")
     models = reading.take(reading.table, "models", dict, "a table of models")
     return {name: _model(reading, name, table) for name, table in models.items()}
+
+
+def recommended() -> PublishedModel | None:
+    """The model of the shipped catalogue for whoever has none."""
+    return next((model for model in read_catalogue().values() if model.advice.recommended), None)
 
 
 def published_model(name: str, models: Mapping[str, PublishedModel]) -> PublishedModel:

@@ -46,14 +46,13 @@ def choose_pack(name: str | None, note: Callable[[str], None]) -> "ModelPack | N
 
 def _how_to_get_one() -> str:
     """A line that names the recommended model, with what it costs to fetch."""
-    from geotagger.model.catalogue import read_catalogue
+    from geotagger.model.catalogue import recommended
 
-    none_here = "no model is installed, so pictures are not looked at"
-    for model in read_catalogue().values():
-        if model.advice.recommended:
-            size = sum(file.about_bytes or 0 for file in model.files_in(None))
-            return f"{none_here}; `geotagger models pull {model.name}` fetches one ({size / 1e6:.0f} MB)"
-    return none_here
+    none_here, best = "no model is installed, so pictures are not looked at", recommended()
+    if best is None:
+        return none_here
+    size = best.download_bytes(None) / 1e6
+    return f"{none_here}; `geotagger models pull {best.name}` fetches one ({size:.0f} MB)"
 
 
 @dataclass(frozen=True, slots=True)

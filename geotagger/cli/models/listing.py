@@ -160,7 +160,7 @@ def costs(model: "PublishedModel", precision: str | None) -> dict[str, Any]:
     files, advice = model.files_in(precision), model.advice
     network = next((file for file in files if file.role in ("network", "params")), files[0])
     precision = network.precision or "fp32"
-    download = sum(file.about_bytes or 0 for file in files)
+    download = model.download_bytes(precision)
     return {
         "precision": precision,
         "purpose": advice.purpose or None,
