@@ -106,9 +106,10 @@ def evaluate(
     from geotagger.cli.evaluation import Report
     from geotagger.estimate.corrections import doubts, parse_clocks
     from geotagger.estimate.evaluation import Setting, evaluate_archive
+    from geotagger.estimate.movement import Correction
     from geotagger.estimate.outing import Options
-    from geotagger.estimate.tracks import Tracks
     from geotagger.tag.network import choose_pack
+    from geotagger.tag.remembered import remembered
     from geotagger.tag.sightings import read_sightings
     from geotagger.tracks import load_tracks
 
@@ -120,9 +121,9 @@ def evaluate(
     if is_compared and (pack is None or pack.feature_size is None):
         say("--reference: no model that tells features looks at the pictures, so it is left out")
         is_compared = False
-    tracks = Tracks(load_tracks(track or [], say, clocks) if "tracks" in heard.kinds else ())
-    sightings = read_sightings(paths, pack, say, features=is_compared)
-    placed = sum(sighting.clocked.latitude is not None for sighting in sightings)
+    before = remembered(index, paths, clocks, load_tracks(track or [], say, clocks))
+    sightings = read_sightings(paths, pack, say, features=is_compared, sidecar_folders=before.sidecar_folders)
+    placed = sum(sighting.can_be_hidden for sighting in sightings)
     if placed < _FEWEST:
         raise UsageError(
             f"{', '.join(paths)}: {placed} of {len(sightings)} photos know where they were taken; "
@@ -132,13 +133,17 @@ def evaluate(
         say(line)
     seeds = seeds or [0, 1, 2]
     options = Options(within, certainty, sequence=not no_sequence)
+    # what is learned now is learned from certainties that nothing has corrected yet
+    known = None if calibrate or before.calibration is None else before.calibration.pictured
     ways: list[list[Hidden]] = []
     for days in (False, True) if whole_days is None else (whole_days,):
-        setting = Setting(share, days, options, clocks, is_compared, heard.kinds)
+        setting = Setting(
+            share, days, options, before.clocks, is_compared, heard.kinds, known or Correction()
+        )
         results = []
         for seed in seeds:
             results += evaluate_archive(
-                sightings, setting, seed, tracks=tracks, table=None if pack is None else pack.cells
+                sightings, setting, seed, tracks=before.tracks, table=None if pack is None else pack.cells
             )
         report = Report(results, "days" if days else "single", _in_words(share, days, seeds, placed))
         if plots is not None:

@@ -18,7 +18,7 @@ from geotagger.cells import CellTable
 from geotagger.estimate.clock import Clocked
 from geotagger.estimate.kinds.table import BY_DEFAULT, listening_to
 from geotagger.estimate.moments import times_of
-from geotagger.estimate.movement import HOUR_S, OUTING_GAP_S, Movement
+from geotagger.estimate.movement import HOUR_S, OUTING_GAP_S, Correction, Movement
 from geotagger.estimate.outing import Options
 from geotagger.estimate.reference import FEWEST_REFERENCES, alike, references
 from geotagger.estimate.timeline import Evidence, PhotoRecord, estimates, learned_from
@@ -125,7 +125,8 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What is hidden and what may speak."""
+    """What is hidden and what may speak. `pictured`: as an earlier calibration corrects estimates with a
+    picture."""
 
     share: float = 0.3
     whole_days: bool = False
@@ -133,6 +134,7 @@ class Setting:
     clocks: Mapping[str, float] = field(default_factory=dict)
     reference: bool = False
     kinds: tuple[str, ...] = BY_DEFAULT
+    pictured: Correction = field(default_factory=Correction)
 
 
 def hide(sightings: Sequence[Sighting], setting: Setting, seed: int) -> NDArray[np.bool_]:
@@ -213,7 +215,8 @@ def trial_of(
         for n, (row, (utc, error_s)) in enumerate(zip(rows, times, strict=True))
     ]
     fixes = FixSeries.of(records, lambda n: sightings[n].is_truth)
-    evidence = Evidence(fixes, learned_from(fixes), tracks, None, setting.options)
+    movement = replace(learned_from(fixes), pictured=setting.pictured)
+    evidence = Evidence(fixes, movement, tracks, None, setting.options)
     return Trial(sightings, setting, seed, hidden, records, evidence)
 
 

@@ -1,0 +1,126 @@
+"""What `evaluate` predicts of hidden photos is what `tag` records of the same photos without their
+places, to the last digit: so a calibration is fitted to the estimator that writes."""
+
+import shutil
+import subprocess
+from datetime import timedelta
+from pathlib import Path
+
+import piexif
+import pytest
+
+from tests.commands import Geotagger
+from tests.tag.scenes import LATITUDE, LONGITUDE, START, STEP_DEG, exif_of, jpeg, walk_through_town
+from tests.tag.test_evidence import gpx
+from tests.tag.test_pictures import COLOURS, PLACES, colour_pack, colour_photo
+
+FIELDS = ("latitude", "longitude", "radius_km", "confidence")
+XMP = (
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    '<rdf:Description xmlns:exif="http://ns.adobe.com/exif/1.0/" exif:GPSLatitude="{},{}N"'
+    ' exif:GPSLongitude="16,22.428E"/></rdf:RDF></x:xmpmeta>'
+)
+
+
+def assert_equal(geotagger: Geotagger, folder: Path, *words: object, way: str = "--single") -> int:
+    """Evaluates, strips what was hidden, tags; how many photos were compared."""
+    said = geotagger("evaluate", folder, *words, "--seed", "0", way, "--json").records
+    predicted = {one["path"]: one for one in said if "path" in one}
+    for path in predicted:
+        _strip(Path(path))
+    recorded = {
+        one["path"]: one for one in geotagger("tag", folder, *words, "--write", "none", "--json").records
+    }
+    for path, one in predicted.items():
+        assert [one[field] for field in FIELDS] == [recorded[path][field] for field in FIELDS], path
+    assert any(one["latitude"] is not None for one in predicted.values())
+    return len(predicted)
+
+
+def _strip(photo: Path) -> None:
+    exif = piexif.load(str(photo))
+    exif["GPS"] = {}
+    piexif.insert(piexif.dump(exif), str(photo))
+    for sidecar in photo.parent.parent.rglob(f"{photo.name}.xmp"):
+        sidecar.unlink()
+
+
+def days(folder: Path, photos: int = 24) -> Path:
+    """Walks on some days, every third photo with a clock that is an hour late."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for n in range(photos):
+        taken = START + timedelta(days=n // 6, minutes=11 * (n % 6), hours=n % 3 == 2)
+        camera = "Slow Clock" if n % 3 == 2 else "Scene One"
+        place = (LATITUDE + n * STEP_DEG + 0.3 * (n // 6), LONGITUDE)
+        (folder / f"{n:03}.jpg").write_bytes(jpeg(taken, place, shade=n, camera=camera, size=48))
+    return folder
+
+
+@pytest.mark.parametrize("way", ["--single", "--whole-days"])
+def test_with_tracks_clocks_sidecars_manual_places_and_screenshots(
+    geotagger: Geotagger, tmp_path: Path, way: str
+) -> None:
+    folder = days(tmp_path / "photos")
+    for n in range(3):
+        (folder / f"side{n}.jpg").write_bytes(jpeg(START + timedelta(days=n, minutes=7), shade=n, size=48))
+        (folder / f"side{n}.jpg.xmp").write_text(XMP.format(48, 12.4 + 5 * n))
+        manual = folder / f"manual{n}.jpg"
+        manual.write_bytes(jpeg(START + timedelta(days=n, minutes=33), (47.0, 15.0), shade=n, size=48))
+        geotagger("place", "48.25,16.4", manual, "--overwrite", "--write", "sidecar")
+    for part in geotagger.home.glob("index.db*"):
+        part.unlink()  # what the files say is to be read by both
+    exif = piexif.load(exif_of(START + timedelta(minutes=16), (48.3, 16.5)))
+    exif["0th"][piexif.ImageIFD.Software] = b"Screenshot"
+    exif["Exif"].pop(piexif.ExifIFD.ExposureTime)
+    (folder / "screen.jpg").write_bytes(jpeg(START, None, size=48))
+    piexif.insert(piexif.dump(exif), str(folder / "screen.jpg"))
+    words = ["--model", "none", "--track", gpx(tmp_path / "walk.gpx", 40), "--clock", "Slow Clock=-1h"]
+    assert assert_equal(geotagger, folder, *words, way=way) > 4
+
+
+def test_with_clocks_tracks_and_sidecar_folders_told_before(geotagger: Geotagger, tmp_path: Path) -> None:
+    folder, beside = days(tmp_path / "photos"), tmp_path / "beside"
+    track = gpx(tmp_path / "walk.gpx", 40)
+    (folder / "aside.jpg").write_bytes(jpeg(START + timedelta(days=1, minutes=5), size=48))
+    once = ["--write", "none", "--sidecar-folder", beside, "--clock", "Slow Clock=-1h", "--track", track]
+    geotagger("tag", folder, "--model", "none", *once)
+    geotagger("place", "48.5,16.4", folder / "aside.jpg", "--write", "sidecar", "--sidecar-folder", beside)
+    track.unlink()
+    assert assert_equal(geotagger, folder, "--model", "none") > 4
+
+
+def test_with_a_model_before_and_after_a_calibration(geotagger: Geotagger, tmp_path: Path) -> None:
+    pack = colour_pack(tmp_path)
+    for place in ("before", "after"):
+        folder = tmp_path / place
+        folder.mkdir()
+        for n in range(24):
+            colour = list(COLOURS)[n // 2 % 3]
+            where = (PLACES[colour][0] + 0.001 * n, PLACES[colour][1])
+            taken = exif_of(START + timedelta(hours=9 * n), where)
+            (folder / f"{n:02}.jpg").write_bytes(colour_photo(COLOURS[colour], taken))
+        if place == "after":
+            geotagger("evaluate", folder, "--model", pack, "--calibrate", "--seed", "1")
+        assert assert_equal(geotagger, folder, "--model", pack, way="--whole-days") > 4
+
+
+@pytest.mark.slow
+def test_in_a_burst_that_is_cut(geotagger: Geotagger, tmp_path: Path) -> None:
+    scene = walk_through_town(tmp_path / "photos", photos=1500, minutes=0.05, without_gps=0, size=32)
+    assert assert_equal(geotagger, scene.folder, "--model", "none") > 400
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["--single", "--whole-days"])
+@pytest.mark.parametrize("name", ["dog-signs", "pigallery2"])
+@pytest.mark.parametrize("tracked", [False, True])
+def test_on_real_archives(
+    geotagger: Geotagger, tmp_path: Path, shared_data: Path, name: str, tracked: bool, way: str
+) -> None:
+    folder = tmp_path / "photos"
+    shutil.copytree(shared_data / "photos" / name, folder)
+    subprocess.run(["chmod", "-R", "u+w", folder], check=True)
+    for broken in folder.glob("broken*"):
+        broken.unlink()
+    track = ["--track", shared_data / "photos" / "pigallery2"] if tracked else []
+    assert assert_equal(geotagger, folder, "--model", "none", *track, way=way) > 4
