@@ -50,7 +50,7 @@ def answers(*rows: list[float], features: list[list[float]] | None = None) -> Ou
         (answers(SOUND), r"\(1, 3\) for 2 pictures"),
         (answers(SOUND, SOUND, SOUND), r"\(3, 3\) for 2 pictures"),
         (answers([0.5, 0.5], [0.5, 0.5]), r"\(2, 2\) for 2 pictures and 3 places"),
-        (Outputs(np.full((2, 3), "1"), None), "for 2 pictures"),  # type: ignore[arg-type]
+        (Outputs(np.full((2, 3), "1"), None), "for 2 pictures"),
         (answers(SOUND, SOUND, features=[[1.0]]), "one row a picture"),
         (answers(SOUND, SOUND, features=[[1.0], [float("nan")]]), "features that are not finite"),
     ],
