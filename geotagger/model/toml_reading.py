@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from geotagger.errors import PackError, UsageError
+from geotagger.model.plain_files import check_plain
 from geotagger.model.preprocessing import Preprocessing, preprocessing_of
 
 Kind = TypeVar("Kind")
@@ -23,6 +24,7 @@ class TomlReading:
 
     def __init__(self, path: Path, missing: str, advice: str) -> None:
         self.path, self.advice = path, advice
+        check_plain(path)
         try:
             self.text = path.read_bytes().decode("utf-8")
             self.table: dict[str, Any] = tomllib.loads(self.text)

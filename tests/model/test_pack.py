@@ -249,6 +249,15 @@ def test_a_hand_edited_preprocessing_is_taken(toy: ModelPack) -> None:
     assert changed.digest != toy.digest
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
+@pytest.mark.parametrize("name", ["pack.toml", "model.onnx", "cells.csv"])
+def test_a_pipe_in_a_pack_is_refused_and_not_waited_for(toy: ModelPack, name: str) -> None:
+    (toy.folder / name).unlink()
+    os.mkfifo(toy.folder / name)
+    with pytest.raises(PackError, match=rf"{name}: .*pipe|{name}: has"):
+        verify_pack(load_pack(toy.folder))
+
+
 def damage(name: str, change: Callable[[bytes], bytes]) -> Callable[[Path], object]:
     return lambda folder: (folder / name).write_bytes(change((folder / name).read_bytes()))
 
