@@ -46,6 +46,11 @@ CSV_COLUMNS = (
 )
 
 
+_STRANGERS_WORDS = ("camera", "model")
+_BEGINS_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What makes a cell of text a formula to a spreadsheet."""
+
+
 def geojson(found: Iterable[Found]) -> Iterator[str]:
     """One FeatureCollection, a feature a line."""
     yield '{"type": "FeatureCollection", "features": ['
@@ -131,8 +136,16 @@ def as_csv(found: Iterable[Found]) -> Iterator[str]:
 
     yield written(CSV_COLUMNS)
     for photo in found:
-        values = (getattr(photo, column) for column in CSV_COLUMNS)
-        yield written(_utf8(value) if isinstance(value, str) else value for value in values)
+        yield written(_cell(column, getattr(photo, column)) for column in CSV_COLUMNS)
+
+
+def _cell(column: str, value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    text = _utf8(value)
+    # what a camera or a model calls itself is a stranger's word, and must not become a formula
+    is_formula = column in _STRANGERS_WORDS and text.startswith(_BEGINS_FORMULA)
+    return "'" + text if is_formula else text
 
 
 FORMATS: dict[str, Callable[[Iterable[Found]], Iterator[str]]] = {

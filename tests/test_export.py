@@ -189,3 +189,20 @@ def test_an_export_replaces_neither_a_photo_nor_an_index(tmp_path: Path, content
 def test_an_export_into_a_device_leaves_it_one() -> None:
     write(["text"], Path("/dev/null"))
     assert Path("/dev/null").is_char_device()
+
+
+@pytest.mark.parametrize(
+    "formula", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", '=HYPERLINK("http://x")']
+)
+def test_no_cell_of_a_strangers_words_is_a_formula(formula: str) -> None:
+    found = photo(camera=formula, model=formula, latitude=-33.9, longitude=-70.5)
+    (row,) = csv.DictReader(io.StringIO("".join(FORMATS["csv"]([found])), newline=""))
+    assert (row["camera"], row["model"]) == ("'" + formula, "'" + formula)
+    assert (float(row["latitude"]), float(row["longitude"])) == (-33.9, -70.5)
+
+
+def test_cells_that_are_no_formulas_stay_as_they_are() -> None:
+    (row,) = csv.DictReader(
+        io.StringIO("".join(FORMATS["csv"]([photo(camera="NIKON D-5=", model=None)])), newline="")
+    )
+    assert (row["camera"], row["model"]) == ("NIKON D-5=", "")

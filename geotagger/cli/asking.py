@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from geotagger.index.search import Box, Query
 
 
+MOST = 2**63 - 1
+"""The largest number that an index counts to."""
+
+
 class Rung(StrEnum):
     """The ladder, spelt out for the help text; a test holds it against estimate.values.RUNGS."""
 
@@ -68,6 +72,7 @@ FILTERS = (
         int | None,
         "--nearest",
         min=1,
+        max=MOST,
         metavar="N",
         help="The N photos nearest to --near, however far they are.",
     ),
@@ -147,7 +152,7 @@ FILTERS = (
         help="Only positions at least this certain. [default: what stands in a photo, or is 0.5 certain]",
     ),
     _option("all_guesses", bool, "--all", default=False, help="Uncertain guesses too."),
-    _option("limit", int | None, "--limit", min=1, metavar="N", help="At most so many photos."),
+    _option("limit", int | None, "--limit", min=1, max=MOST, metavar="N", help="At most so many photos."),
     _option(
         "sort",
         Sorting | None,

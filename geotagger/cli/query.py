@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from geotagger.cli.asking import Filters, open_to_ask, takes_filters
+from geotagger.cli.asking import MOST, Filters, open_to_ask, takes_filters
 from geotagger.cli.common import (
     IndexOption,
     JsonOption,
@@ -179,7 +179,7 @@ def export(
 @ends_cleanly
 def runs(
     limit: Annotated[
-        int | None, typer.Option("--limit", min=1, metavar="N", help="At most so many runs.")
+        int | None, typer.Option("--limit", min=1, max=MOST, metavar="N", help="At most so many runs.")
     ] = None,
     json_lines: JsonOption = False,
     index_file: IndexOption = None,

@@ -7,6 +7,7 @@ damaged file becomes an IndexUnusableError wherever it is met. Knows no table.
 import contextlib
 import os
 import sqlite3
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -118,7 +119,8 @@ def _open_to_write(path: Path) -> Store:
         ) from error
     # for its owner alone: SQLite gives its side files the rights of the index
     with contextlib.suppress(OSError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
+        # O_EXCL does not go through a link that leads nowhere, SQLite does
+        os.close(os.open(os.path.realpath(path), os.O_CREAT | os.O_EXCL, 0o600))
     connection = _connect(_uri(path, "rwc"))
     try:
         version = _check(connection, path)
@@ -154,6 +156,7 @@ def _open_to_read(path: Path) -> Store:
 
 def _open_snapshot(path: Path) -> Store:
     # "" is a private database of SQLite's own, kept in memory while small and on disk beyond
+    _check_no_pipe(path)
     copy = _connect("")
     try:
         if _has_content(path):
@@ -237,7 +240,17 @@ def _check(connection: sqlite3.Connection, path: Path) -> int:
     return version
 
 
+def _check_no_pipe(path: Path) -> None:
+    """Before it is opened: a pipe would be waited for without end."""
+    with contextlib.suppress(OSError):
+        if stat.S_IFMT(path.stat().st_mode) not in (stat.S_IFREG, stat.S_IFDIR):
+            raise IndexUnusableError(
+                f"{path}: this is a pipe or a device, not an index; choose another file with --index"
+            )
+
+
 def _check_header(path: Path) -> None:
+    _check_no_pipe(path)
     try:
         with path.open("rb") as file:
             head = file.read(len(_HEADER))

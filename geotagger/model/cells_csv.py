@@ -19,6 +19,7 @@ import numpy as np
 from geotagger.cells import CellIds, CellTable, are_valid, leaf_ids, levels, ranges, tokens
 from geotagger.errors import PackError
 from geotagger.geo import is_place
+from geotagger.model.plain_files import check_plain
 
 HEADER = ("class", "cell", "latitude", "longitude", "photos", "spread_km", "suspect")
 
@@ -155,6 +156,7 @@ def write_cells(path: Path, table: CellTable) -> None:
 
 def text_of(path: Path, what: str = "list of cells") -> str:
     """A small text file; PackError where it is none, with `what` it was to be."""
+    check_plain(path)
     try:
         size = path.stat().st_size
         if size > _LARGEST_FILE:

@@ -299,15 +299,19 @@ class _Transfer:
 
 
 class _NoDowngrade(urllib.request.HTTPRedirectHandler):
-    """Follows redirects, but never from https to http, where anybody may answer."""
+    """Follows redirects, but never from https to http, where anybody may answer, nor to anything but HTTP."""
 
     def redirect_request(
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
     ) -> urllib.request.Request | None:
-        if req.full_url.startswith("https:") and not newurl.startswith("https:"):
-            raise DownloadError(
-                f"{req.full_url}: the server redirects to the unprotected {newurl}; not followed"
-            )
+        refusal = None
+        if urlsplit(newurl).scheme not in ("http", "https"):
+            refusal = f"redirects to {newurl}, which is not HTTP"
+        elif req.full_url.startswith("https:") and not newurl.startswith("https:"):
+            refusal = f"redirects to the unprotected {newurl}"
+        if refusal:
+            fp.close()
+            raise DownloadError(f"{req.full_url}: the server {refusal}; not followed")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 

@@ -31,6 +31,7 @@ from geotagger.model.catalogue import read_catalogue
 from geotagger.model.manifest import FileRecord, Manifest, check_name, read_manifest, write_manifest
 from geotagger.model.network_check import check_network
 from geotagger.model.onnx_graph import read_graph
+from geotagger.model.plain_files import check_plain
 from geotagger.model.preprocessing import Preprocessing, table_of
 
 if TYPE_CHECKING:
@@ -370,6 +371,7 @@ def _record_of(path: Path) -> FileRecord:
 
 
 def _sha256_of(path: Path) -> str:
+    check_plain(path)
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

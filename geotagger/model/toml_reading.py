@@ -13,9 +13,21 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from geotagger.errors import PackError, UsageError
+from geotagger.model.plain_files import check_plain
 from geotagger.model.preprocessing import Preprocessing, preprocessing_of
 
 Kind = TypeVar("Kind")
+
+
+_LARGEST = 1 << 20
+_DEEPEST = 20
+"""Parts of a key. A parser takes time and memory by their square: 200 KB of `a.a.a…` took 12 GB."""
+
+_STRINGS_AND_COMMENTS = re.compile(
+    r'''"""(?:\\[\s\S]|[^\\])*?(?:"{3,5}|\Z)|'{3}[\s\S]*?(?:'{3,5}|\Z)'''
+    r"""|"(?:\\.|[^"\\\n])*"?|'[^'\n]*'?|\#[^\n]*"""
+)
+"""Closed or not: what never matches but from its start to the end of the file is tried only once."""
 
 
 class TomlReading:
@@ -23,8 +35,15 @@ class TomlReading:
 
     def __init__(self, path: Path, missing: str, advice: str) -> None:
         self.path, self.advice = path, advice
+        check_plain(path)
         try:
-            self.text = path.read_bytes().decode("utf-8")
+            with path.open("rb") as file:
+                raw = file.read(_LARGEST + 1)
+            if len(raw) > _LARGEST:
+                raise PackError(f"{path}: larger than {_LARGEST:,} bytes, too large to be read; {advice}")
+            self.text = raw.decode("utf-8")
+            if _deepest_key(self.text) > _DEEPEST:
+                raise PackError(f"{path}: a key of more than {_DEEPEST} parts; {advice}")
             self.table: dict[str, Any] = tomllib.loads(self.text)
         except FileNotFoundError:
             raise PackError(f"{path}: no such file; {missing}") from None
@@ -88,6 +107,12 @@ class TomlReading:
         at = re.search(rf'^\s*\[*"?(?:[\w"]+\.)*?"?{re.escape(key)}"?\s*(?:=|\])', self.text, re.MULTILINE)
         line = f"line {self.text[: at.end()].count(chr(10)) + 1}: " if at else ""
         return PackError(f"{self.path}: {line}{what}; {self.advice}")
+
+
+def _deepest_key(text: str) -> int:
+    """At most so many parts has any key of a TOML file."""
+    bare = _STRINGS_AND_COMMENTS.sub("", text)
+    return 1 + max((piece.count(".") for piece in re.split(r"[\n=\[\]{},]", bare)), default=0)
 
 
 def _shown(value: Any) -> str:

@@ -169,6 +169,8 @@ def test_an_unknown_town_is_wrong_usage_with_names_that_are_alike(ask: Ask) -> N
         ["--source", "guess"],
         ["--min-confidence", "2"],
         ["--limit", "0"],
+        ["--limit", "99999999999999999999"],
+        ["--nearest", "99999999999999999999"],
         ["--sort", "distance"],
         ["--json", "--geojson"],
     ],

@@ -212,6 +212,22 @@ def test_an_index_is_its_owners_alone(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o640
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such rights")
+def test_an_index_under_a_link_that_leads_nowhere_yet_is_its_owners_alone(tmp_path: Path) -> None:
+    (tmp_path / "index.db").symlink_to(tmp_path / "elsewhere.db")
+    with open_index(tmp_path / "index.db") as index:
+        index.runs.begin("tag", {})
+    assert (tmp_path / "elsewhere.db").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
+@pytest.mark.parametrize("mode", ["write", "read", "snapshot"])
+def test_a_pipe_is_no_index_and_is_not_waited_for(tmp_path: Path, mode: str) -> None:
+    os.mkfifo(tmp_path / "index.db")
+    with pytest.raises(IndexUnusableError, match="pipe"):
+        open_index(tmp_path / "index.db", mode=mode)  # type: ignore[arg-type]
+
+
 def test_two_processes_may_make_the_same_index_at_once(tmp_path: Path) -> None:
     code = (
         "from pathlib import Path; from geotagger.index import open_index;"

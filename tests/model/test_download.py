@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -251,7 +252,18 @@ def test_a_redirect_in_a_circle_ends_it(get: Any, served: Served) -> None:
 def test_a_redirect_away_from_https_is_not_followed() -> None:
     request = download.urllib.request.Request("https://example.org/x")
     with pytest.raises(DownloadError, match="unprotected"):
-        download._NoDowngrade().redirect_request(request, None, 302, "", {}, "http://example.org/x")
+        download._NoDowngrade().redirect_request(request, io.BytesIO(), 302, "", {}, "http://example.org/x")
+
+
+@pytest.mark.parametrize("address", ["ftp://example.org/x", "file:///etc/passwd", "data:,x"])
+def test_a_redirect_to_anything_but_http_is_not_followed(get: Any, served: Served, address: str) -> None:
+    served.redirects["/old"] = address
+    with pytest.raises(DownloadError) as error:
+        get("/old")
+    assert "\n" not in str(error.value)
+    request = download.urllib.request.Request("http://example.org/x")
+    with pytest.raises(DownloadError, match="not HTTP"):
+        download._NoDowngrade().redirect_request(request, io.BytesIO(), 302, "", {}, address)
 
 
 def test_no_server_at_all_is_told_in_one_line(tmp_path: Path, waits: list[float]) -> None:

@@ -249,6 +249,60 @@ def test_a_hand_edited_preprocessing_is_taken(toy: ModelPack) -> None:
     assert changed.digest != toy.digest
 
 
+LONG = ".".join(["a"] * 100_000)
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        f"{LONG} = 1",
+        f"[{LONG}]",
+        f"x = {{{LONG} = 1}}",
+        LONG.replace(".", " . ") + " = 1",
+        LONG.replace("a", '"."') + " = 1",
+        LONG.replace("a", "'x'") + " = 1",
+        f'x = {{a = """b"""", {LONG} = 1}}',
+        f'x = {{a = """b\\"""", {LONG} = 1}}',
+        f"x = {{a = '''b'''', {LONG} = 1}}",
+        f"x = '\\'\n{LONG} = 1",
+        "x" * (1 << 20) + " = 1",
+        "# a comment\n" * 100_000,
+    ],
+    ids=range(12),
+)
+def test_a_manifest_that_would_take_much_memory_is_refused_before_it_does(toy: ModelPack, bomb: str) -> None:
+    (toy.folder / "pack.toml").write_text(bomb)
+    begun = time.process_time()
+    with pytest.raises(PackError, match=r"pack\.toml: (a key of more than 20 parts|larger than 1,048,576)"):
+        load_pack(toy.folder)
+    assert time.process_time() - begun < 5
+
+
+@pytest.mark.parametrize(
+    "hard", ['"\\"' * 300_000, "'" * 1_000_000, '"' * 1_000_000, "a" * 1_000_000, '"""\\' * 200_000]
+)
+def test_text_that_is_no_manifest_is_told_in_time(toy: ModelPack, hard: str) -> None:
+    (toy.folder / "pack.toml").write_text(hard)
+    begun = time.process_time()
+    with pytest.raises(PackError, match=r"pack\.toml"):
+        load_pack(toy.folder)
+    assert time.process_time() - begun < 10
+
+
+def test_dots_in_texts_are_no_parts_of_a_key(toy: ModelPack) -> None:
+    edit(toy.folder / "pack.toml", 'version = "', 'version = "' + "1." * 50)
+    assert load_pack(toy.folder).manifest.version.startswith("1.1.1.")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
+@pytest.mark.parametrize("name", ["pack.toml", "model.onnx", "cells.csv"])
+def test_a_pipe_in_a_pack_is_refused_and_not_waited_for(toy: ModelPack, name: str) -> None:
+    (toy.folder / name).unlink()
+    os.mkfifo(toy.folder / name)
+    with pytest.raises(PackError, match=rf"{name}: .*pipe|{name}: has"):
+        verify_pack(load_pack(toy.folder))
+
+
 def damage(name: str, change: Callable[[bytes], bytes]) -> Callable[[Path], object]:
     return lambda folder: (folder / name).write_bytes(change((folder / name).read_bytes()))
 
