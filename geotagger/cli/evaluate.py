@@ -122,7 +122,15 @@ def evaluate(
         say("--reference: no model that tells features looks at the pictures, so it is left out")
         is_compared = False
     before = remembered(index, paths, clocks, load_tracks(track or [], say, clocks))
-    sightings = read_sightings(paths, pack, say, features=is_compared, sidecar_folders=before.sidecar_folders)
+    sightings = read_sightings(
+        paths,
+        pack,
+        say,
+        features=is_compared,
+        sidecar_folders=before.sidecar_folders,
+        manual=before.manual,
+        numbers=before.numbers,
+    )
     placed = sum(sighting.can_be_hidden for sighting in sightings)
     if placed < _FEWEST:
         raise UsageError(

@@ -7,9 +7,12 @@ from pathlib import Path
 
 from geotagger.estimate.calibration import Calibration
 from geotagger.estimate.corrections import joined
+from geotagger.estimate.timeline import stated_error_km
 from geotagger.estimate.tracks import Tracks
+from geotagger.estimate.values import Fix
 from geotagger.index import index_exists, open_index
 from geotagger.index.learned import CALIBRATION, CLOCKS
+from geotagger.index.photos import Known
 from geotagger.tag.corridor import by_root
 from geotagger.tag.recorded import tracks_in_force
 from geotagger.tracks import Track
@@ -18,11 +21,15 @@ from geotagger.tracks import Track
 @dataclass(frozen=True)
 class Remembered:
     """`clocks`: the owner's corrections, seconds to add by camera. `tracks`: those given now and those of
-    before. `calibration`: what an earlier `evaluate --calibrate` found, None where none did."""
+    before. `manual`: the places that the owner gave, by photo, as exactly as they were given. `numbers`:
+    those that photos have in the index, which order what is of one second. `calibration`: what an earlier
+    `evaluate --calibrate` found, None where none did."""
 
     clocks: Mapping[str, float]
     tracks: Tracks
     sidecar_folders: Sequence[str]
+    manual: Mapping[str, Fix]
+    numbers: Mapping[str, int]
     calibration: Calibration | None
 
 
@@ -31,8 +38,10 @@ def remembered(
 ) -> Remembered:
     """Of the roots that hold the paths, with what is said now. The index is as it was."""
     if not index_exists(index_path):
-        return Remembered(clocks, Tracks(tuple(tracks)), (), None)
+        return Remembered(clocks, Tracks(tuple(tracks)), (), {}, {}, None)
     folders: list[str] = []
+    manual: dict[str, Fix] = {}
+    numbers: dict[str, int] = {}
     earlier: dict[str, float] = {}
     in_force, calibration = Tracks(tuple(tracks)), None
     with open_index(index_path, mode="snapshot") as index:
@@ -40,6 +49,18 @@ def remembered(
             earlier = joined(earlier, index.learned.get(root.id, CLOCKS) or {})
             folders += index.learned.sidecar_folders(root.path)
             in_force = tracks_in_force(index, root.id, in_force.tracks)
+            for known in index.photos.in_time(root.id):
+                numbers[known.path] = known.id
+                if (place := _given(known)) is not None:
+                    manual[known.path] = place
             if stored := index.learned.get(root.id, CALIBRATION):
                 calibration = Calibration.from_dict(stored)
-    return Remembered(joined(earlier, clocks), in_force, tuple(dict.fromkeys(folders)), calibration)
+    return Remembered(
+        joined(earlier, clocks), in_force, tuple(dict.fromkeys(folders)), manual, numbers, calibration
+    )
+
+
+def _given(known: Known) -> Fix | None:
+    if known.rung != "manual" or known.latitude is None or known.longitude is None:
+        return None
+    return Fix(known.latitude, known.longitude, stated_error_km(known.radius_km), known.rung)

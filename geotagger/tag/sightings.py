@@ -1,8 +1,11 @@
 """The photos of an archive as an evaluation needs them: what each says of itself, where it was truly
 taken, and what the network sees. Works from the files; the index is not asked."""
 
-from collections.abc import Callable, Sequence
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from geotagger.archive import walk
@@ -29,13 +32,20 @@ def read_sightings(
     *,
     features: bool = False,
     sidecar_folders: Sequence[str] = (),
+    manual: Mapping[str, Fix] = MappingProxyType({}),
+    numbers: Mapping[str, int] = MappingProxyType({}),
 ) -> list[Sighting]:
     """Every photo below the paths. Its place is the camera's, a sidecar's or the owner's, never an
-    estimate. With `features` what the network's last layer sees is kept, too."""
+    estimate. With `features` what the network's last layer sees is kept, too. `manual`: places that the
+    index has from the owner, more exactly than a file can hold them. `numbers`: of photos in the index;
+    those come first, in their order, as photos of one second do in a run."""
     sightings = []
-    for entry in walk(paths, problem=lambda left: note(str(left))):
+    entries = walk(paths, problem=lambda left: note(str(left)))
+    for entry in sorted(entries, key=lambda entry: numbers.get(os.path.realpath(entry.path), math.inf)):
         try:
-            sightings.append(_sighting(entry.path, *read_with_sidecars(entry.path, sidecar_folders)))
+            sighting = _sighting(entry.path, *read_with_sidecars(entry.path, sidecar_folders))
+            given = manual.get(os.path.realpath(entry.path))
+            sightings.append(sighting if given is None else replace(sighting, place=given))
         except PhotoError as error:
             note(str(error))
     return sightings if pack is None else _looked_at(sightings, pack, note, features)
