@@ -7,7 +7,7 @@ only if it holds nothing but ours. Takes the open files before and after; raises
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Literal
@@ -25,6 +25,7 @@ from geotagger.metadata.tiff import Tiff, TiffError, places_of_values
 
 _PIECE = 1 << 20
 _POINTER_BYTES = 4
+_ORDERS: tuple[Literal["little", "big"], ...] = ("little", "big")
 _FAR = 1 << 24
 """Behind any block of EXIF, and below what four letters amount to."""
 
@@ -142,15 +143,34 @@ def _check_blocks(current: Layout, restored: Layout) -> None:
 
 
 def _lead_behind(block: Window, old: Window, start: int, length: int) -> bool:
-    """Whether all that differs is one pointer of a maker note to what lies behind the block and moves."""
+    """Whether all that differs are pointers of a maker note, in whatever byte order, to what lies behind the
+    block and moved, all by the same distance."""
     now, then = block.read(start, length), old.read(start, length)
-    apart = [n for n, (a, b) in enumerate(zip(now, then, strict=True)) if a != b]
-    order: Literal["little", "big"] = "little" if block.read(0, 2) == b"II" else "big"
     end = min(block.size, old.size)
-    return apart[-1] - apart[0] < _POINTER_BYTES and any(
-        all(end <= int.from_bytes(data[at : at + _POINTER_BYTES], order) < _FAR for data in (now, then))
-        for at in range(max(0, apart[-1] - _POINTER_BYTES + 1), apart[0] + 1)
-    )
+    distances: set[int] | None = None
+    for first, last in _apart(now, then):
+        here = set()
+        for at in range(max(0, last - _POINTER_BYTES + 1), first + 1):
+            for order in _ORDERS:
+                values = [int.from_bytes(data[at : at + _POINTER_BYTES], order) for data in (now, then)]
+                if all(end <= value < _FAR for value in values):
+                    here.add(values[0] - values[1])
+        distances = here if distances is None else distances & here
+    return bool(distances)
+
+
+def _apart(now: bytes, then: bytes) -> Iterator[tuple[int, int]]:
+    """The first and the last byte that differ, of each run that one pointer can hold."""
+    first = last = -1
+    for n, (a, b) in enumerate(zip(now, then, strict=True)):
+        if a == b:
+            continue
+        if first >= 0 and n - first >= _POINTER_BYTES:
+            yield first, last
+            first = -1
+        first, last = (n if first < 0 else first), n
+    if first >= 0:
+        yield first, last
 
 
 def _is_same_or_was_empty(current: Window, restored: Window, start: int, length: int) -> bool:
