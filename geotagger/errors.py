@@ -13,6 +13,7 @@
     ├── ArchiveError                    1   a directory vanished, or none of it can be read
     ├── PhotoError                      1   one photo; the run goes on
     │   ├── UnreadablePhotoError            not an image, truncated, or refused by its decoder
+    │   │   └── TooLargeToSeeError          whole, as far as is seen, but its pixels would fill the memory
     │   └── WriteError                      could not be written; the original is as it was
     │       ├── NotCarriedOverError         a new file may not have the old one's owner or rights
     │       └── WriteRefusedError           cannot be written without harm: use a sidecar
@@ -85,6 +86,10 @@ class PhotoError(GeotaggerError):
 
 
 class UnreadablePhotoError(PhotoError):
+    pass
+
+
+class TooLargeToSeeError(UnreadablePhotoError):
     pass
 
 

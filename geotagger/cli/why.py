@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -24,10 +24,14 @@ from geotagger.errors import UsageError
 from geotagger.estimate.kinds.table import KINDS
 
 if TYPE_CHECKING:
-    from geotagger.estimate.values import Estimate
+    from geotagger.estimate.explain import Explanation, Source
+    from geotagger.estimate.values import Candidate, Estimate
     from geotagger.tag.why import Why
 
 _SOURCES = 8
+_NOT_TAGGED = "`tag` leaves it alone. What would be said of it all the same:"
+
+Spot = tuple[float, float]
 
 
 @ends_cleanly
@@ -87,10 +91,23 @@ def _record(told: "Why") -> dict[str, Any]:
 
     known, explanation = told.known, told.explanation
     e = explanation.estimate
+    called = _called(explanation)
     more: dict[str, Any] = {
         "evidence": [] if e is None else list(e.evidence),
-        "alone": {name: _brief(said) for name, said in explanation.alone.items()},
-        "sources": [asdict(source) for source in explanation.sources],
+        "alone": {
+            name: {**_brief(said), "where": called[said.latitude, said.longitude]}
+            for name, said in explanation.alone.items()
+        },
+        "sources": [
+            {**asdict(source), "where": called[source.latitude, source.longitude]}
+            for source in explanation.sources
+        ],
+        "candidates": [
+            {**asdict(one), "where": called[one.latitude, one.longitude]}
+            for one in (() if e is None else e.candidates)
+        ],
+        "where": None if e is None else called[e.latitude, e.longitude],
+        "unreadable_position": _unreadable_position(told),
         "stands": known.rung,
         "run": None if told.run is None else told.run.name,
         "tracks": list(told.tracks),
@@ -104,6 +121,27 @@ def _record(told: "Why") -> dict[str, Any]:
 
 def _unreadable(told: "Why") -> str | None:
     return None if told.known.error is None else f"could not be read: {told.known.error}"
+
+
+def _unreadable_position(told: "Why") -> str | None:
+    return None if told.known.facts is None else told.known.facts.unreadable_position
+
+
+def _called(explanation: "Explanation") -> Mapping[Spot, str]:
+    """What each place of an explanation is called; empty where nothing near has a name."""
+    from geotagger.gazetteer.naming import names_of
+    from geotagger.gazetteer.words import in_words
+
+    e = explanation.estimate
+    said: list[Estimate | Source | Candidate] = [*explanation.alone.values(), *explanation.sources]
+    if e is not None:
+        said += [e, *e.candidates]
+    spots = list(dict.fromkeys((one.latitude, one.longitude) for one in said))
+    names = names_of([lat for lat, _ in spots], [lng for _, lng in spots])
+    return {
+        spot: in_words(name.place, name.place_km, name.region, name.country)
+        for spot, name in zip(spots, names, strict=True)
+    }
 
 
 def _brief(said: "Estimate") -> dict[str, Any]:
@@ -139,6 +177,8 @@ def _print(told: "Why") -> None:
                 f"It {printable(unreadable)}; `tag` places it nowhere. What would be said of it all the same:"
             )
         )
+    if cannot := _unreadable_position(told):
+        console.print(escape(f"It names a place that cannot be read ({printable(cannot)}); {_NOT_TAGGED}"))
     e = explanation.estimate
     if e is None:
         console.print(
@@ -146,35 +186,56 @@ def _print(told: "Why") -> None:
             "at it, and no track covers it."
         )
         return
+    called = _called(explanation)
+    degrees = f"{e.latitude:.5f}, {e.longitude:.5f}"
+    where = called[e.latitude, e.longitude]
+    place = f"{where} ({degrees})" if where else degrees
     console.print(
-        f"{e.latitude:.5f}, {e.longitude:.5f}: within {e.radius_km:.3g} km with probability "
-        f"{e.confidence:.2f} ({e.rung})"
+        escape(f"{place}: within {e.radius_km:.3g} km with probability {e.confidence:.2f} ({e.rung})")
     )
     for line in e.evidence:
-        console.print(f"  {line}")
+        console.print(escape(f"  {line}"))
+    candidates = e.candidates if len(e.candidates) > 1 else ()
     if not sys.stdout.isatty():
         for name, said in explanation.alone.items():
             print(
-                f"  {name} alone: {said.latitude:.5f}, {said.longitude:.5f} within {said.radius_km:.3g} km "
+                f"  {name} alone: {_place(called, said)} within {said.radius_km:.3g} km "
                 f"with probability {said.confidence:.2f}"
             )
+        for one in candidates:
+            print(f"  candidate {one.probability:.0%}: {_place(called, one)}")
         for source in explanation.sources[:_SOURCES]:
-            where = f"{source.latitude:.4f}, {source.longitude:.4f}"
-            print(f"  weight {source.share:.0%}: {source.name} ({where}, scale {source.scale_km:.2g} km)")
+            print(
+                f"  weight {source.share:.0%}: {source.name}, {_place(called, source)} "
+                f"(scale {source.scale_km:.2g} km)"
+            )
         print("\n".join(explanation.map))
         return
     table = Table("evidence alone", "place", "within", "probability", title="What each said")
     for name, said in explanation.alone.items():
-        table.add_row(name, f"{said.latitude:.4f}, {said.longitude:.4f}", f"{said.radius_km:.3g} km",
-                      f"{said.confidence:.2f}")  # fmt: skip
+        table.add_row(
+            name, escape(_place(called, said)), f"{said.radius_km:.3g} km", f"{said.confidence:.2f}"
+        )
     console.print(table)
+    if candidates:
+        leading = Table("candidate", "probability", title="The leading places")
+        for one in candidates:
+            leading.add_row(escape(_place(called, one)), f"{one.probability:.0%}")
+        console.print(leading)
     weights = Table("source", "place", "scale", "share", title="How neighbours and habits were weighed")
     for source in explanation.sources[:_SOURCES]:
-        weights.add_row(source.name, f"{source.latitude:.4f}, {source.longitude:.4f}",
+        weights.add_row(source.name, escape(_place(called, source)),
                         f"{source.scale_km:.2g} km", f"{source.share:.0%}")  # fmt: skip
     console.print(weights)
     for line in explanation.map:
         console.print(escape(line))
+
+
+def _place(called: Mapping[Spot, str], at: "Estimate | Source | Candidate") -> str:
+    """ "near Sitges, Catalonia (41.2345, 1.8123)", or the degrees alone where nothing near has a name."""
+    degrees = f"{at.latitude:.4f}, {at.longitude:.4f}"
+    words = called[at.latitude, at.longitude]
+    return f"{words} ({degrees})" if words else degrees
 
 
 def register(app: typer.Typer) -> None:

@@ -24,7 +24,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from geotagger.errors import UnreadablePhotoError
+from geotagger.errors import TooLargeToSeeError, UnreadablePhotoError
 from geotagger.photo.containers import Container
 from geotagger.photo.formats import NAMES
 from geotagger.photo.jpeg import JpegHead, read_jpeg_head
@@ -37,6 +37,11 @@ passes when its scaled decode stays below."""
 
 _ONE_AT_A_TIME_PIXELS = 1 << 26
 """Pictures above this are decoded one after the other, however many threads ask."""
+
+_LARGEST_BYTES = 4 * MAX_PIXELS + (MAX_PIXELS >> 2)
+"""Of a picture as it is stored and the RGB that is made of it: a little above a gigabyte."""
+
+_STRIP_PIXELS = 1 << 22
 
 _IN_MEMORY_BYTES = 1 << 26
 
@@ -70,9 +75,7 @@ def decode(source: ByteSource, container: Container, edge: int | None) -> Pictur
     if head is not None and not head.progressive:
         pixels //= scale * scale  # progressive: libjpeg holds the coefficients of the full size
     if pixels > MAX_PIXELS:
-        raise source.refusal(
-            f"{container.width}×{container.height} pixels are too many to decode (at most {MAX_PIXELS:,})"
-        )
+        raise _too_large(source, container.width, container.height)
     with _decoder_errors(source, container.format), _room_for(pixels):
         if head is not None:
             return Picture(rgb(_decode_jpeg(source, head, scale)), scale)
@@ -81,9 +84,10 @@ def decode(source: ByteSource, container: Container, edge: int | None) -> Pictur
         with source.open_file() as file:
             image = _PILLOW[container.format](file)
             _check_size(image, container)
+            scale = _scale_to_convert(source, image, edge)
             image.load()
             # Pillow turns a TIFF upright as it loads, and nothing else
-            return Picture(rgb(image), turned=container.format == "tiff")
+            return Picture(_converted(image, scale), scale, turned=container.format == "tiff")
 
 
 def decode_jpeg_bytes(data: bytes, edge: int | None) -> Image.Image:
@@ -121,6 +125,36 @@ def _check_size(image: Image.Image, container: Container) -> None:
     """The decoder must see the size that the limits were checked against."""
     if image.width * image.height > max(container.width * container.height, 1 << 20):
         raise ValueError("the picture is larger than its header says")
+
+
+def _scale_to_convert(source: ByteSource, image: Image.Image, edge: int | None) -> int:
+    """By how much a large picture that is not RGB is reduced as it is converted, strip by strip, so that both
+    never stand in memory at full size. Numbers of 32 bits are converted by the largest of all of them."""
+    pixels = image.width * image.height
+    if pixels <= _ONE_AT_A_TIME_PIXELS or image.mode == "RGB":
+        return 1
+    scale = _scale_within(min(image.size) // edge) if edge is not None else 1
+    stored = 1 if image.mode in ("1", "L", "P") else 2 if image.mode.startswith("I;16") else 4
+    if image.mode in ("I", "F") or pixels * (stored + 4 / scale**2) > _LARGEST_BYTES:
+        raise _too_large(source, image.width, image.height)
+    return scale
+
+
+def _converted(image: Image.Image, scale: int) -> Image.Image:
+    width, height = image.size
+    if width * height <= _ONE_AT_A_TIME_PIXELS or image.mode == "RGB":
+        return rgb(image)
+    whole = Image.new("RGB", (-(-width // scale), -(-height // scale)))
+    rows = scale * max(1, _STRIP_PIXELS // (width * scale))
+    for top in range(0, height, rows):
+        strip = rgb(image.crop((0, top, width, min(height, top + rows))))
+        whole.paste(strip.reduce(scale), (0, top // scale))
+    return whole
+
+
+def _too_large(source: ByteSource, width: int, height: int) -> TooLargeToSeeError:
+    what = f"{width}×{height} pixels are too many to decode"
+    return TooLargeToSeeError(source.path, what, "left untouched")
 
 
 def rgb(image: Image.Image) -> Image.Image:
@@ -170,7 +204,8 @@ def _decoder_errors(source: ByteSource, kind: str) -> Iterator[None]:
     except UnreadablePhotoError:
         raise
     except MemoryError:
-        raise source.refusal(f"too large to decode in the memory there is ({NAMES[kind]})") from None
+        what = f"too large to decode in the memory there is ({NAMES[kind]})"
+        raise TooLargeToSeeError(source.path, what, "left untouched") from None
     except Exception as error:
         raise source.refusal(f"{decoder_complaint(error, kind)}") from None
 

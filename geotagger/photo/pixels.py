@@ -63,5 +63,7 @@ def _pixels(
         size = preview.image.size
         return prepare(Picture(preview.image), size, orientation, preprocessing)
     picture = decode(source, container, edge_needed(preprocessing))
-    size = picture.image.size if picture.turned else (container.width, container.height)
+    width, height = picture.image.size
+    turned = (width * picture.scale, height * picture.scale)
+    size = turned if picture.turned else (container.width, container.height)
     return prepare(picture, size, 1 if picture.turned else container.orientation, preprocessing)

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, replace
 
-from geotagger.errors import ArchiveError, PhotoError
+from geotagger.errors import ArchiveError, PhotoError, TooLargeToSeeError
 from geotagger.estimate.outing import Weighed, certainty_inside, estimates_of, stands
 from geotagger.estimate.timeline import Evidence, PhotoRecord, stated_error_km, surrounded, weighed
 from geotagger.estimate.values import OWN_FIXES, RUNGS, Alike, Estimate, Fix, NamedArea, Posterior
@@ -167,6 +167,8 @@ def _tracked(context: Context, known: Known) -> Fix | None:
 
 
 def _member(known: Known, said: Said | PhotoError | None) -> Member:
+    if isinstance(said, TooLargeToSeeError):  # times and tracks place it all the same
+        return Member(known, known.posterior, False)
     if isinstance(said, PhotoError):
         return Member(known, None, True, str(said))
     if said is not None:

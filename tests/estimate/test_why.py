@@ -1,16 +1,18 @@
 """`why` tells the evidence of a photo that was tagged."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
 
+import piexif
 import pytest
 
 from geotagger.cli import main
 from geotagger.estimate.movement import Movement
 from geotagger.geo import distance_km
-from tests.tag.scenes import walk_through_town
+from tests.tag.scenes import START, exif_of, jpeg, walk_through_town
 from tests.tag.test_evidence import gpx
 
 
@@ -103,3 +105,45 @@ def test_why_weighs_the_tracks_of_the_run_and_says_which_is_gone(
     assert json.loads(spoken.out)["rung"] == "neighbours"
     assert run("why", str(scene.folder / name), *index, "--track", str(moved), "--json") == 0
     assert json.loads(capsys.readouterr().out)["rung"] == "track"
+
+
+def test_why_says_in_words_where(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scene = walk_through_town(tmp_path / "photos", photos=8, size=32)
+    index = ["--index", str(tmp_path / "index.db")]
+    assert run("tag", str(scene.folder), *index, "--model", "none", "--write", "none") == 0
+    photo = str(scene.folder / min(scene.stripped))
+    capsys.readouterr()
+    assert run("why", photo, *index, "--json") == 0
+    told = jsons(capsys)[0]
+    spots = [told, *told["alone"].values(), *told["sources"], *told["candidates"]]
+    assert len(spots) > 3
+    assert all(spot["where"].endswith("Vienna") for spot in spots)
+    assert run("why", photo, *index) == 0
+    said = capsys.readouterr().out
+    place = r"[^()\n]*Vienna \(48\.2\d+, 16\.3\d+\)"
+    assert re.search(rf"^{place}: within ", said, re.MULTILINE)
+    assert re.search(rf"neighbours alone: {place} within ", said)
+    assert re.search(rf"weight \d+%: [^()]*, {place} \(scale ", said)
+
+
+def test_why_says_that_a_photo_names_a_place_that_cannot_be_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene = walk_through_town(tmp_path / "photos", photos=4, size=32)
+    photo = scene.folder / min(scene.stripped)
+    fields = piexif.load(exif_of(START, (48.2, 16.3)))
+    del fields["GPS"][piexif.GPSIFD.GPSLatitudeRef], fields["GPS"][piexif.GPSIFD.GPSLongitudeRef]
+    photo.write_bytes(jpeg(None, size=32))
+    piexif.insert(piexif.dump(fields), str(photo))
+    index = ["--index", str(tmp_path / "index.db")]
+    assert run("tag", str(scene.folder), *index, "--model", "none", "--write", "none") == 0
+    capsys.readouterr()
+    assert run("why", str(photo), *index, "--json") == 0
+    assert "hemisphere" in jsons(capsys)[0]["unreadable_position"]
+    assert run("why", str(photo), *index) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "names a place that cannot be read (GPS: " in said
+    assert "`tag` leaves it alone" in said
+    other = max(scene.stripped)
+    assert run("why", str(scene.folder / other), *index) == 0
+    assert "cannot be read" not in capsys.readouterr().out

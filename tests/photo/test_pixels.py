@@ -1,5 +1,7 @@
 import io
 import struct
+import subprocess
+import sys
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -308,3 +310,42 @@ def test_every_real_file_gives_pixels_or_one_line(shared_data: Path) -> None:
             assert facts.width > 0
     # one is all zeros, one ends before its picture does
     assert refused == [("32d08f4a5eb10332506ebedbb9bc7257.jpg", 0), ("broken image.JPG", 0)]
+
+
+@pytest.mark.parametrize("mode", ["I;16", "L", "LA", "RGBA", "P", "CMYK"])
+def test_a_large_picture_is_converted_by_strips_and_looks_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    grey = Image.linear_gradient("L").resize((501, 403))
+    image = (
+        Image.fromarray(np.asarray(grey).astype(np.uint16) * 257) if mode == "I;16" else grey.convert(mode)
+    )
+    path = tmp_path / "a.tiff" if mode == "CMYK" else tmp_path / "a.png"
+    image.save(path)
+    whole = read_pixels(path, Recipe())
+    monkeypatch.setattr(decode, "_ONE_AT_A_TIME_PIXELS", 1000)
+    monkeypatch.setattr(decode, "_STRIP_PIXELS", 10_000)
+    assert float(np.abs(read_pixels(path, Recipe()) - whole).max()) <= 3
+
+
+MEASURE = """
+import resource, sys
+from geotagger.model.preprocessing import Preprocessing
+from geotagger.photo.pixels import read_pixels
+read_pixels(sys.argv[1], Preprocessing(input_size=64))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.slow
+def test_half_a_megabyte_of_sixteen_bits_does_not_fill_the_memory(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.png"
+    packer = zlib.compressobj(9)
+    row = bytes(1 + 2 * 16_000)
+    data = b"".join(packer.compress(row) for _ in range(16_000)) + packer.flush()
+    head = struct.pack(">IIBBBBB", 16_000, 16_000, 16, 0, 0, 0, 0)
+    path.write_bytes(_png((b"IHDR", head), (b"IDAT", data)))
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURE, str(path)], capture_output=True, text=True, check=True
+    )
+    assert int(done.stdout) < 1_300_000

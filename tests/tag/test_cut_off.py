@@ -78,7 +78,7 @@ def test_forget_straight_after_a_kill_leaves_no_estimate(
 
 @pytest.mark.parametrize(
     "command",
-    [("runs",), ("query",), ("why", "IMG_0001.jpg"), ("undo", "--dry-run"),
+    [("runs",), ("query",), ("status",), ("why", "IMG_0001.jpg"), ("undo", "--dry-run"),
      ("tag", "--model", "none", "--dry-run")],
     ids=lambda command: command[0],
 )  # fmt: skip

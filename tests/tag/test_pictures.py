@@ -1,8 +1,10 @@
 """`geotagger tag` with a model: pictures that a small network can tell apart, places it knows."""
 
 import io
+import struct
 import subprocess
 import sys
+import zlib
 from datetime import timedelta
 from pathlib import Path
 
@@ -185,3 +187,27 @@ def test_the_owners_own_photos_can_be_the_reference(geotagger: Geotagger, tmp_pa
     without = geotagger("tag", folder, *options, "--index", tmp_path / "other.db").by_name()
     away = distance_km(without["red.jpg"]["latitude"], without["red.jpg"]["longitude"], *homes["red"])
     assert away > 100 or without["red.jpg"]["confidence"] < said["red.jpg"]["confidence"]
+
+
+def test_a_picture_too_large_to_see_is_placed_by_its_time_and_is_no_failure(
+    geotagger: Geotagger, tmp_path: Path
+) -> None:
+    pack, folder = colour_pack(tmp_path), tmp_path / "photos"
+    folder.mkdir()
+    for n in range(4):
+        known = exif_of(START + timedelta(minutes=n), PLACES["red"])
+        (folder / f"known-{n}.jpg").write_bytes(colour_photo(COLOURS["red"], known))
+    chunks = [
+        (b"IHDR", struct.pack(">IIBBBBB", 40_000, 40_000, 16, 0, 0, 0, 0)),
+        (b"eXIf", exif_of(START + timedelta(seconds=90)).removeprefix(b"Exif\0\0")),
+        (b"IDAT", zlib.compress(bytes(100_000))),
+        (b"IEND", b""),
+    ]
+    bodies = [name + data for name, data in chunks]
+    (folder / "vast.png").write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + b"".join(struct.pack(">I", len(b) - 4) + b + struct.pack(">I", zlib.crc32(b)) for b in bodies)
+    )
+    said = geotagger("tag", folder, "--model", pack, "--json").by_name()
+    assert (said["vast.png"]["status"], said["vast.png"]["rung"]) == ("written", "neighbours")
+    assert distance_km(said["vast.png"]["latitude"], said["vast.png"]["longitude"], *PLACES["red"]) < 1
