@@ -1,6 +1,7 @@
 """The house itself: lint, format, strict types, one-way flow, and documentation that cannot drift."""
 
 import ast
+import graphlib
 import re
 import subprocess
 import sys
@@ -66,6 +67,38 @@ def test_rooms_import_only_what_stands_left_of_them() -> None:
             if module.split(".")[0] == "training" and here != "cli":
                 backwards.add(f"{path.relative_to(ROOT)} imports {module}")
     assert not backwards
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    """Imports inside functions count, too; those for types alone do not."""
+    files = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for room in ("geotagger", "training")
+        for path in (ROOT / room).rglob("*.py")
+    }
+    graph = {module: _imported(path) & files.keys() - {module} for module, path in files.items()}
+    graphlib.TopologicalSorter(graph).prepare()  # CycleError names the files of a circle
+
+
+def _imported(path: Path) -> set[str]:
+    """The modules that a file imports when it runs; of `from room import part` the part that is a file."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            node.body = [ast.Pass()]
+    modules: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            parts = {f"{node.module}.{alias.name}" for alias in node.names}
+            modules |= {part for part in parts if _is_file(part)} or {node.module}
+        elif isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+    return modules
+
+
+def _is_file(module: str) -> bool:
+    path = ROOT.joinpath(*module.split("."))
+    return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
 
 
 def _commands(group: TyperGroup, name: str) -> Iterator[tuple[str, TyperCommand]]:

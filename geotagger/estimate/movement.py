@@ -29,7 +29,6 @@ GPS_ERROR_KM = 0.01
 ZONE_TRUST = 0.95
 """Before the archive has told. Of 236 photos of the development samples that state an offset and a place
 235 state the legal one, but they are phones, which set their clocks."""
-_ZONE_PRIOR, _ZONES_ASKED = 20.0, 500
 _LEAST_SLOPE = 0.05
 _FAR_S = 30 * DAY_S
 """For the correction, what is farther in time is as far."""
@@ -245,68 +244,3 @@ def radial_density(distance_km: ArrayLike, scale_km: ArrayLike, tail: ArrayLike)
 def radial_quantile(share: ArrayLike, scale_km: ArrayLike, tail: ArrayLike) -> FloatArray:
     """The distance within which `share` of the density lies."""
     return np.asarray(np.asarray(scale_km) * np.sqrt((1 - np.asarray(share)) ** (-1 / np.asarray(tail)) - 1))
-
-
-def learn_movement(
-    utc: ArrayLike,
-    lat: ArrayLike,
-    lng: ArrayLike,
-    camera: Sequence[str | None] | None = None,
-    utc_offset_s: ArrayLike | None = None,
-) -> Movement:
-    """From the archive's own fixes: POSIX seconds and degrees, each (n,), in any order; NaN times
-    are left out. `utc_offset_s` (n,): what their photos state, NaN where they state none."""
-    from geotagger.estimate.learning import FOLDS, fit_correction, fit_motion, lesson_of
-    from geotagger.estimate.surroundings import Known
-
-    t, la, ln = (np.asarray(a, dtype=np.float64) for a in (utc, lat, lng))
-    names = list(camera) if camera is not None else [None] * len(t)
-    offsets = np.full(len(t), np.nan) if utc_offset_s is None else np.asarray(utc_offset_s, dtype=np.float64)
-    usable = np.flatnonzero(np.isfinite(t) & np.isfinite(la) & np.isfinite(ln))
-    order = usable[np.argsort(t[usable], kind="stable")]
-    cameras = tuple(sorted({name for name in (names[n] for n in order) if name is not None}))
-    code_of = {name: n for n, name in enumerate(cameras)}
-    codes = np.array([code_of.get(names[n] or "", -1) for n in order], dtype=np.int64)
-    t, la, ln = t[order], la[order], ln[order]
-    kept = distinct_visits(t, la, ln)
-    known = Known(t, la, ln, np.full(len(t), GPS_ERROR_KM), codes, kept)
-    motion, draws, correction = Motion(), PRIOR_DRAWS, Correction()
-    if len(t) >= FEWEST_TO_LEARN_FROM:
-        lesson = lesson_of(known)
-        motion, draws = fit_motion(lesson)
-        correction = fit_correction(lesson, [fit_motion(lesson, fold)[1] for fold in range(FOLDS)])
-    return Movement(
-        motion=motion,
-        draws=draws,
-        correction=correction,
-        utc=t[kept],
-        lat=la[kept],
-        lng=ln[kept],
-        camera=codes[kept],
-        cameras=cameras,
-        zone_trust=_zone_trust(t[kept], la[kept], ln[kept], offsets[order][kept]),
-        learned_from=len(t),
-    )
-
-
-def _zone_trust(t: FloatArray, lat: FloatArray, lng: FloatArray, offset_s: FloatArray) -> float:
-    """How often the stated offset was the legal one, over visits, with a prior worth `_ZONE_PRIOR` of
-    them at `ZONE_TRUST`."""
-    from geotagger.zones import offset_at
-
-    stated = np.flatnonzero(np.isfinite(offset_s))
-    stated = stated[:: max(1, len(stated) // _ZONES_ASKED)]
-    legal = [offset_at(float(lat[n]), float(lng[n]), float(t[n])) for n in stated]
-    told = [(zone.total_seconds(), offset_s[n]) for n, zone in zip(stated, legal, strict=True) if zone]
-    right = sum(one == other for one, other in told)
-    return float((ZONE_TRUST * _ZONE_PRIOR + right) / (_ZONE_PRIOR + len(told)))
-
-
-def distinct_visits(t: FloatArray, lat: FloatArray, lng: FloatArray) -> IntArray:
-    """Rows that are the first of their place (0.01°) and day; of too many, an even share."""
-    # one number for all three: a tenth of the memory and time that rows of three would take
-    place = np.floor(t / DAY_S).astype(np.int64) * 18_001 + np.rint(100 * lat).astype(np.int64) + 9_000
-    place = place * 36_001 + np.rint(100 * lng).astype(np.int64) + 18_000
-    _, first = np.unique(place, return_index=True)
-    first.sort()
-    return np.asarray(first[:: max(1, -(-len(first) // MOST_VISITS))], dtype=np.int64)

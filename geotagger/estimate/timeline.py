@@ -14,7 +14,8 @@ import numpy as np
 
 from geotagger.cells import CellTable
 from geotagger.estimate.kinds.protocol import Kind
-from geotagger.estimate.movement import OUTING_GAP_S, Movement, learn_movement
+from geotagger.estimate.learning import learn_movement
+from geotagger.estimate.movement import OUTING_GAP_S, Movement
 from geotagger.estimate.outing import Options, Weighed, estimate_outing, weigh_outing
 from geotagger.estimate.tracks import Tracks
 from geotagger.estimate.values import (

@@ -5,7 +5,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from geotagger.estimate.movement import DAY_S, PRIOR_SPREAD, Motion, Movement, learn_movement, scaled
+from geotagger.estimate.learning import learn_movement
+from geotagger.estimate.movement import DAY_S, PRIOR_SPREAD, Motion, Movement, scaled
 from geotagger.estimate.prior import averaged, mixture
 from geotagger.estimate.surroundings import Known, surroundings
 from geotagger.estimate.timeline import estimate_stream

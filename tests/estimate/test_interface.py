@@ -1,6 +1,7 @@
 """The first promises of the estimate room, on values made by hand."""
 
-from geotagger.estimate.movement import Movement, learn_movement
+from geotagger.estimate.learning import learn_movement
+from geotagger.estimate.movement import Movement
 from geotagger.estimate.outing import estimate_outing
 from geotagger.estimate.timeline import outings
 from geotagger.estimate.values import Fix, Observation

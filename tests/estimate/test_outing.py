@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from geotagger.cells import CellTable, leaf_ids, parents
 from geotagger.estimate.explain import explain
-from geotagger.estimate.learning import lesson_of
-from geotagger.estimate.movement import Movement, learn_movement
+from geotagger.estimate.learning import learn_movement, lesson_of
+from geotagger.estimate.movement import Movement
 from geotagger.estimate.outing import Options, estimate_outing
 from geotagger.estimate.surroundings import Known
 from geotagger.estimate.timeline import Evidence, PhotoRecord, estimate_stream

@@ -7,7 +7,8 @@ import pytest
 
 from geotagger.errors import IndexUnusableError
 from geotagger.estimate import reference
-from geotagger.estimate.movement import Movement, learn_movement, radial_density
+from geotagger.estimate.learning import learn_movement
+from geotagger.estimate.movement import Movement, radial_density
 from geotagger.estimate.outing import estimate_outing
 from geotagger.estimate.reference import References, alike, references, search
 from geotagger.estimate.values import Observation

@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 
 from geotagger.estimate import timeline
-from geotagger.estimate.movement import Movement, learn_movement
+from geotagger.estimate.learning import learn_movement
+from geotagger.estimate.movement import Movement
 from geotagger.index import open_index
 from geotagger.metadata import Edit, settle
 from geotagger.photo.facts import read_facts
