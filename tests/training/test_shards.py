@@ -1,3 +1,4 @@
+import gc
 import http.server
 import io
 import json
@@ -385,3 +386,33 @@ def test_processes_fetch_remote_shards_into_one_cache_at_the_same_time(tmp_path:
     with ThreadPoolExecutor(8) as ranks:
         assert all(ranks.map(all_of_it, range(8)))
     assert not list((tmp_path / "cache").glob("*.part"))
+
+
+def test_indexes_are_read_by_many_threads_however_they_take_turns(tmp_path: Path) -> None:
+    """Turns of a microsecond, and something to collect in each: so `ast` of CPython 3.11 is caught out."""
+    write(tmp_path / "there")
+    there = ShardSet(str(tmp_path / "there"), "train")
+    path = next((tmp_path / "there").glob("train*.npy"))
+    number = [shard.name for shard in there.shards].index(path.with_suffix(".tar").name)
+
+    class Circle:
+        def __init__(self) -> None:
+            self.itself = self
+
+        def __del__(self) -> None:
+            sum(range(100))
+
+    def read(_: int) -> int:
+        Circle()
+        return len(there._read_index(number, path))
+
+    interval, threshold = sys.getswitchinterval(), gc.get_threshold()
+    sys.setswitchinterval(1e-6)
+    gc.set_threshold(1)
+    try:
+        with ThreadPoolExecutor(6) as threads:
+            lengths = set(threads.map(read, range(6000)))
+    finally:
+        sys.setswitchinterval(interval)
+        gc.set_threshold(*threshold)
+    assert lengths == {there.counts[number]}

@@ -11,6 +11,7 @@ import json
 import os
 import tarfile
 import tempfile
+import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -29,6 +30,9 @@ from training.data.shard_checks import check_index, check_shard
 ROWS_A_SHARD = 2048
 _TRIES = 3
 _INDEXES_AT_ONCE = 32
+_ONE_HEADER = threading.Lock()
+"""numpy reads its header with `ast.literal_eval`, which in CPython 3.11 fails now and then when
+several threads parse at once (python/cpython issue 106905)."""
 MANIFEST = "manifest.json"
 
 INDEX = np.dtype(
@@ -209,7 +213,9 @@ class ShardSet:
 
     def _read_index(self, number: int, path: Path) -> NDArray[np.void]:
         try:
-            return check_index(np.load(path), INDEX, self.shards[number].bytes)
+            with _ONE_HEADER:
+                rows = np.load(path)
+            return check_index(rows, INDEX, self.shards[number].bytes)
         except (ValueError, EOFError, SyntaxError) as error:
             path.unlink(missing_ok=True)  # a copy, or made anew from the tar beside it
             raise self._broken(number, f"its index is of no use, {error}") from None
