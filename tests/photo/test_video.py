@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geotagger.coordinates import UnreadableCoordinatesError, read_iso6709
+from geotagger.errors import UnreadablePhotoError
 from geotagger.photo.facts import read_facts
 from geotagger.photo.quicktime import read_quicktime
 from geotagger.photo.source import ByteSource
@@ -326,5 +327,6 @@ def test_a_damaged_film_of_a_gopro_is_read_or_passed_over(
     film = GOPROS["locked in the fourth second"]
     at = min(at, len(film) - 1) if at < 450 else len(film) - (at - 449)
     damaged = film[:at] + damage + (b"" if cut else film[at + len(damage) :])
-    facts = facts_of(tmp_path_factory.mktemp("film"), damaged or b"x")
-    assert facts.fix is None or abs(facts.fix.latitude) <= 90
+    with contextlib.suppress(UnreadablePhotoError):
+        facts = facts_of(tmp_path_factory.mktemp("film"), damaged or b"x")
+        assert facts.fix is None or abs(facts.fix.latitude) <= 90
