@@ -123,6 +123,8 @@ def survey(
             through = comparison.unchanged + changed
             if watcher.stopped():
                 break
+        if reader is not None:
+            found.touch(reader.rest())
     found.unchanged, found.away = comparison.unchanged, comparison.away
     if found.away:
         return found
