@@ -21,6 +21,7 @@ from geotagger.cli.common import (
 )
 from geotagger.cli.kinds import WithOption, WithoutOption, listening, older_flags
 from geotagger.errors import INTERRUPTED_EXIT_CODE, UsageError
+from geotagger.writing import Writing
 
 if TYPE_CHECKING:
     from geotagger.tag.outcome import Tally
@@ -181,10 +182,10 @@ def tag(
         raise UsageError("--precision finds the confidence to ask for; give it or --min-confidence, not both")
     from geotagger.cli.report import Reporter, show_profile, stop_on_signal
     from geotagger.tag.corridor import tag as run
-    from geotagger.tag.options import TagOptions, Writing
+    from geotagger.tag.listener import Listener
+    from geotagger.tag.options import TagOptions
     from geotagger.tag.outcome import MAY_NOT_WRITE, NOT_CARRIED_OVER
     from geotagger.tag.profile import Profile
-    from geotagger.tag.stage import Listener
 
     older = older_flags(no_habits=no_habits, no_time_zone=no_time_zone, reference=reference)
     heard = listening(context, with_kinds, without_kinds, model, flags=older)
@@ -303,7 +304,6 @@ def place(
     from geotagger.cli.asking import spot_of
     from geotagger.cli.report import Reporter
     from geotagger.geo import is_believable
-    from geotagger.tag.options import Writing
     from geotagger.tag.place import Placing
     from geotagger.tag.place import place as run
 
@@ -313,8 +313,8 @@ def place(
         raise UsageError(
             "LAT,LNG: 0,0 is what cameras write that do not know where they are; nobody believes it"
         )
-    writing = Writing(write, sidecar_style, sidecar_folder)
-    placing = Placing(latitude, longitude, writing, overwrite)
+    writing = Writing(write, sidecar_style, sidecar_folder, overwrite)
+    placing = Placing(latitude, longitude, writing)
     if town is not None:
         placing = replace(placing, error_km=town.radius_km)
         say(f"{where}: taken as {town}, ± {town.radius_km:.0f} km")
