@@ -11,7 +11,17 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from geotagger.archive import Folder, PassedOver, count_photos, folders, is_photo_name, mirrored
+from geotagger.archive import (
+    Folder,
+    PassedOver,
+    count_photos,
+    folders,
+    is_at_or_below,
+    is_photo_name,
+    mirrored,
+)
+from geotagger.index.learned import READER
+from geotagger.photo import READING
 from geotagger.tag.chunks import chunks
 from geotagger.tag.outcome import FOLDER, LINK, SPECIAL, Outcome
 from geotagger.tag.recorded import Recorded
@@ -70,6 +80,7 @@ def survey(run: RootRun, recorded: Recorded, sidecar_folders: Sequence[str], *, 
         listing if run.options.dry_run else _swept(listing, sidecar_folders),
         below=[path for path in run.places if os.path.isdir(path)],
         problem=problem,
+        anew=_was_read_otherwise(run),
     )
     found = Survey()
     with ExitStack() as stack:
@@ -90,12 +101,35 @@ def survey(run: RootRun, recorded: Recorded, sidecar_folders: Sequence[str], *, 
     found.unchanged, found.away = comparison.unchanged, comparison.away
     if found.away:
         return found
+    if not run.is_stopped:
+        _remember_reading(run)
     if not run.is_stopped and (resolve_all or any(found.touched)):
         from geotagger.tag import clocks as clock_room
 
         for photo_ids in clock_room.set_times(run.index, run.root, recorded.clocks, run.listener.note):
             found.touch(photo_ids)
     return found
+
+
+def _was_read_otherwise(run: RootRun) -> bool:
+    """Whether what is recorded of these places was read by a version that reads other facts of a photo."""
+    current = [place for place, reading in _readings(run).items() if reading == READING]
+    return not all(is_at_or_below(path, current) for path in run.places)
+
+
+def _remember_reading(run: RootRun) -> None:
+    if _was_read_otherwise(run):
+        elsewhere = {
+            place: reading
+            for place, reading in _readings(run).items()
+            if not is_at_or_below(place, run.places)
+        }
+        run.index.learned.put(run.root.id, READER, elsewhere | dict.fromkeys(run.places, READING))
+
+
+def _readings(run: RootRun) -> dict[str, int]:
+    readings = run.index.learned.get(run.root.id, READER)
+    return readings if isinstance(readings, dict) else {}
 
 
 def _reader(run: RootRun, sidecar_folders: Sequence[str]) -> "Reader":
