@@ -152,7 +152,7 @@ def tag(
     if tally.seen or not stop.is_set():
         reporter.summary(tally, "Dry run, nothing was written" if dry_run else "geotagger tag")
         if not as_json and not quiet:
-            if tally.statuses["written"]:
+            if tally.statuses["written"] or tally.statuses["restored"]:
                 say("`geotagger why PHOTO` says why a place was chosen; `geotagger undo` takes all back")
             _say_what_is_lacking(paths, settings.index, tally, dry_run)
     if writing.sidecar_folder is None and any(

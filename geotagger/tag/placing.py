@@ -3,6 +3,8 @@ is written, a few outings at a time."""
 
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 
 from geotagger.estimate.timeline import outings
 from geotagger.index.photos import Known
@@ -39,7 +41,7 @@ def place_photos(
         jobs: list[Job] = []
         with run.profile.timed("estimating and recording"), run.index.batch():
             for outing in group:
-                jobs += settle_outing(run, evidence, outing)
+                jobs += _settled(run, evidence, outing)
         with run.profile.timed("writing"):
             writer.write(jobs)
         settled = (known for outing in group for known, _ in outing if run.in_scope(known.path))
@@ -65,6 +67,22 @@ def _gathered(
         min_confidence(index, root_id, options),
         rethink,
     )
+
+
+def _settled(run: RootRun, evidence: ArchiveEvidence, outing: list[Seen]) -> list[Job]:
+    """The outing settled; what becomes of its photos says when it began."""
+    begun = _beginning(outing[0][0])
+    jobs = settle_outing(replace(run, outing=begun), evidence, outing)
+    return [replace(job, outcome=replace(job.outcome, outing=begun)) for job in jobs]
+
+
+def _beginning(first: Known) -> str | None:
+    """By the camera's clock, and in UTC where only that is known."""
+    if first.facts is not None and first.facts.taken is not None:
+        return first.facts.taken.local.isoformat(timespec="seconds")
+    if first.utc is None:
+        return None
+    return f"{datetime.fromtimestamp(first.utc, UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 def _correct(run: RootRun, standing: Standing, writer: Writer) -> None:

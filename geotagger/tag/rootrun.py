@@ -4,7 +4,7 @@ What is known of the archive is in `tag/evidence.py`; no step of a run takes mor
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from geotagger.archive.names import is_at_or_below, is_left_out_below
@@ -33,7 +33,8 @@ class Onlooker:
 
 @dataclass(frozen=True)
 class RootRun:
-    """`places`: what was asked for inside `root`. `onlooker`: None where no pictures are looked at."""
+    """`places`: what was asked for inside `root`. `onlooker`: None where no pictures are looked at.
+    `outing`: when the outing in hand began, for what is reported of its photos."""
 
     index: Index
     run: Run
@@ -44,6 +45,7 @@ class RootRun:
     tally: Tally
     profile: Profile
     onlooker: Onlooker | None
+    outing: str | None = None
 
     @property
     def readers(self) -> int:
@@ -67,6 +69,8 @@ class RootRun:
         return self.listener.stop.is_set()
 
     def report(self, outcome: Outcome) -> None:
+        if self.outing is not None:
+            outcome = replace(outcome, outing=self.outing)
         self.tally.add(outcome)
         self.listener.report(outcome)
 
