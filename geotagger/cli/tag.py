@@ -66,6 +66,16 @@ def tag(
         ),
     ] = None,
     photos: ChoiceOptions,
+    with_root: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--with-root",
+            metavar="DIR",
+            rich_help_panel=EVIDENCE,
+            help="Another archive whose photos help from now on, and are left alone; repeatable. "
+            "See `geotagger roots`.",
+        ),
+    ] = None,
     again: Annotated[
         bool,
         typer.Option(
@@ -132,6 +142,7 @@ def tag(
         all_images=photos.all_images,
         dry_run=dry_run,
         exclude=tuple(photos.exclude or ()),
+        with_roots=tuple(with_root or ()),
         wait=settings.wait,
     )
     reporter = Reporter(as_json=as_json, quiet=quiet, lists_planned=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from geotagger.archive import is_at_or_below
 from geotagger.cli.common import (
     IndexOption,
     JsonOption,
@@ -112,6 +113,7 @@ def _record(told: "Why") -> dict[str, Any]:
         "tracks": list(told.tracks),
         "disagreements": list(told.disagreements),
         "kinds": list(told.kinds),
+        "fixes": [asdict(fix) for fix in told.fixes],
     }
     if e is None:
         return photo_record(known.path, "skipped", _unreadable(told) or "nothing tells where", **more)
@@ -157,6 +159,8 @@ def _print(told: "Why") -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from geotagger.estimate.words import span
+
     known, explanation = told.known, told.explanation
     console = screen()
     console.print(escape(printable(known.path)))
@@ -168,6 +172,10 @@ def _print(told: "Why") -> None:
     console.print(f"Kinds of evidence listened to: {', '.join(told.kinds)}{left_out}")
     if known.rung in ("camera", "manual", "sidecar"):
         console.print(f"Its own place stands ({known.rung}). What would be said without it:")
+    for fix in told.fixes:
+        when = "after" if fix.seconds > 0 else "before"
+        archive = "" if is_at_or_below(known.path, [fix.archive]) else f", of {printable(fix.archive)}"
+        console.print(escape(f"Fix {span(abs(fix.seconds))} {when}: {printable(fix.path)}{archive}"))
     for line in told.disagreements:
         console.print(escape(f"Disagreement: {printable(line)}"))
     if unreadable := _unreadable(told):

@@ -1,6 +1,6 @@
 """The values that evidence comes in and that estimates go out in."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -122,6 +122,31 @@ class FixSeries:
             self.cameras,
             self.utc_offset_s[kept],
             self.teaches[kept],
+        )
+
+    @staticmethod
+    def joined(several: Sequence["FixSeries"]) -> "FixSeries":
+        """Those of several archives as one series; a camera of one name is one camera."""
+        if len(several) == 1:
+            return several[0]
+        keys, utc = (np.concatenate([getattr(one, name) for one in several]) for name in ("keys", "utc"))
+        order = np.lexsort((keys, utc))
+        names = np.concatenate([np.array(one.cameras, dtype=object)[one.camera] for one in several])[order]
+        cameras = {name: n for n, name in enumerate(dict.fromkeys(["", *names]))}
+
+        def in_order(name: str) -> NDArray[Any]:
+            return np.concatenate([getattr(s, name) for s in several])[order]
+
+        return FixSeries(
+            keys[order],
+            utc[order],
+            in_order("latitude"),
+            in_order("longitude"),
+            in_order("error_km"),
+            np.array([cameras[name] for name in names], dtype=np.int64),
+            tuple(cameras),
+            in_order("utc_offset_s"),
+            in_order("teaches"),
         )
 
     def observation(self, n: int) -> Observation:

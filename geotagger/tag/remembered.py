@@ -48,7 +48,7 @@ def remembered(
         for root, _ in by_root(index, [os.path.realpath(path) for path in paths]):
             earlier = joined(earlier, index.learned.get(root.id, CLOCKS) or {})
             folders += index.learned.sidecar_folders(root.path)
-            in_force = tracks_in_force(index, root.id, in_force.tracks)
+            in_force = tracks_in_force(index, [root.id], in_force.tracks)
             for known in index.photos.in_time(root.id):
                 numbers[known.path] = known.id
                 if (place := _given(known)) is not None:

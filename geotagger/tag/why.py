@@ -5,10 +5,12 @@ that run. Writes nothing.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from geotagger.archive import is_at_or_below
 from geotagger.errors import UsageError
@@ -16,6 +18,7 @@ from geotagger.estimate.explain import Explanation, explain
 from geotagger.estimate.outing import certainty_inside
 from geotagger.estimate.timeline import outings, surrounded, weighed
 from geotagger.estimate.tracks import Tracks
+from geotagger.estimate.values import FixSeries
 from geotagger.index import Index
 from geotagger.index.photos import Known
 from geotagger.index.runs import Run
@@ -33,10 +36,19 @@ _REMEMBERED = ("within_km", "min_confidence", "precision", "certainty", "sequenc
 
 
 @dataclass(frozen=True, slots=True)
+class NearFix:
+    """A photo with a place beside the one that was asked about: `seconds` after it, negative before."""
+
+    path: str
+    archive: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Why:
     """`run`: the one whose options were used, None where no run is known. `tracks`: those that spoke.
     `disagreements`: what file, index and the evidence of today do not agree on, a line each. `kinds`: the
-    kinds of evidence that were listened to."""
+    kinds of evidence that were listened to. `fixes`: the nearest photo with a place before, and after."""
 
     known: Known
     explanation: Explanation
@@ -44,6 +56,7 @@ class Why:
     tracks: tuple[str, ...]
     disagreements: tuple[str, ...]
     kinds: tuple[str, ...]
+    fixes: tuple[NearFix, ...]
 
 
 def why(
@@ -75,12 +88,14 @@ def why(
     model_id = None if met is None else int(met[0])
     if "reference" in kinds:
         note("the run compared pictures with your geotagged ones (--reference); here they are left out")
-    spoke = _tracks(index, asked.root_id, [*map(Path, arguments.get("tracks") or ()), *tracks], run, note)
+    root_ids = _company(index, asked, arguments)
+    spoke = _tracks(index, root_ids, [*map(Path, arguments.get("tracks") or ()), *tracks], run, note)
     options = replace(options, within_km=within_km or options.within_km, model=model, kinds=kinds)
-    fixes = index.photos.fixes(asked.root_id)
+    company = index.company(root_ids)
+    fixes = company.fixes()
     table = None if pack is None else pack.cells
-    evidence = weighing(index, asked.root_id, fixes, options, spoke, table, keep=False)
-    photos = index.photos.in_time(asked.root_id, model_id)
+    evidence = weighing(index, [asked.root_id], fixes, options, spoke, table, keep=False)
+    photos = company.in_time(model_id)
     cut = outings(photos, lambda known: known.utc)
     outing = next((o for o in cut if any(known.id == asked.id for known in o)), None)
     if outing is None:
@@ -102,7 +117,34 @@ def why(
         tuple(track.name for track in spoke.tracks),
         disagreements(index, asked, inside),
         options.kinds,
+        _near_fixes(index, fixes, asked),
     )
+
+
+def _near_fixes(index: Index, fixes: FixSeries, asked: Known) -> tuple[NearFix, ...]:
+    if asked.utc is None:
+        return ()
+    others = fixes.without(np.array([asked.id], dtype=np.int64))
+    after = int(np.searchsorted(others.utc, asked.utc, side="left"))
+    rows = [n for n in (after - 1, after) if 0 <= n < len(others)]
+    archives = {root.id: root.path for root in index.roots.all()}
+    photos = index.photos.get([int(others.keys[n]) for n in rows])
+    return tuple(
+        NearFix(photo.path, archives[photo.root_id], float(others.utc[n]) - asked.utc)
+        for n, photo in zip(rows, photos, strict=True)
+    )
+
+
+def _company(index: Index, asked: Known, arguments: Mapping[str, Any]) -> tuple[int, ...]:
+    """The archives that helped in the run that placed the photo: its own, those that were named with it, and
+    those that the owner joined with them."""
+    named = [
+        root.id
+        for root in index.roots.all()
+        if any(is_at_or_below(os.path.realpath(path), [root.path]) for path in arguments.get("paths", ()))
+    ]
+    together = named if asked.root_id in named else []
+    return index.roots.company_of([asked.root_id, *together])
 
 
 def _run_of(index: Index, asked: Known) -> Run | None:
@@ -116,10 +158,10 @@ def _run_of(index: Index, asked: Known) -> Run | None:
 
 
 def _tracks(
-    index: Index, root_id: int, paths: Sequence[Path], run: Run | None, note: Callable[[str], None]
+    index: Index, root_ids: Sequence[int], paths: Sequence[Path], run: Run | None, note: Callable[[str], None]
 ) -> Tracks:
     """Those that are remembered of the archive, and those at `paths` that are there."""
-    remembered = [track.path for track in index.tracks.listed(root_id)]
+    remembered = [track.path for root_id in root_ids for track in index.tracks.listed(root_id)]
     there = []
     for path in dict.fromkeys(paths):
         if path.exists():
@@ -134,4 +176,4 @@ def _tracks(
         from geotagger.tracks import load_tracks
 
         given = load_tracks(there, note)
-    return tracks_in_force(index, root_id, given)
+    return tracks_in_force(index, root_ids, given)
