@@ -19,7 +19,16 @@ from geotagger.index.photos import Known
 from geotagger.photo.formats import NOT_LOOKED_AT
 from geotagger.tag.network import Said
 from geotagger.tag.options import TagOptions
-from geotagger.tag.outcome import UNCHANGED, UNREADABLE_POSITION, VANISHED, Outcome, Report, Status
+from geotagger.tag.outcome import (
+    CONFIRMED,
+    REJECTED,
+    UNCHANGED,
+    UNREADABLE_POSITION,
+    VANISHED,
+    Outcome,
+    Report,
+    Status,
+)
 from geotagger.tag.reading import is_lasting
 from geotagger.tag.standing import Standing, is_written_estimate
 from geotagger.tag.survey import Survey
@@ -74,7 +83,9 @@ def wants_a_look(context: Context, known: Known) -> bool:
     remembered = known.posterior is not None and not context.options.reference
     if remembered or not context.in_scope(known.path):
         return False
-    if known.rung in OWN_FIXES or (known.facts.not_a_photo and not context.options.all_images):
+    if known.is_placed_for_good or known.verdict == "rejected":
+        return False
+    if known.facts.not_a_photo and not context.options.all_images:
         return False
     placed = known.written is not None or (known.confidence or 0.0) >= context.min_confidence
     return not placed or context.options.again or context.survey.touches(known.id)
@@ -155,7 +166,7 @@ def _needs_thought(context: Context, member: Member) -> bool:
     known = member.known
     if member.is_new or context.survey.touches(known.id):
         return True
-    if known.error is not None or known.rung in OWN_FIXES:
+    if known.error is not None or known.is_placed_for_good or known.verdict == "rejected":
         return False
     if known.written is None:
         return context.rethink or known.rung is None
@@ -191,8 +202,9 @@ def record_of(
     not believed."""
     facts = known.facts
     place = None
-    if known.rung in OWN_FIXES and known.latitude is not None and known.longitude is not None:
-        place = Fix(known.latitude, known.longitude, stated_error_km(known.radius_km), known.rung)
+    if known.is_placed_for_good and known.latitude is not None and known.longitude is not None:
+        rung = "manual" if known.is_confirmed else known.rung or "manual"
+        place = Fix(known.latitude, known.longitude, stated_error_km(known.radius_km), rung)
     offset = None if facts is None or facts.taken is None else facts.taken.offset
     usable = facts is not None and (all_images or not facts.not_a_photo)
     return PhotoRecord(
@@ -210,7 +222,7 @@ def record_of(
 
 def _named(known: Known) -> tuple[NamedArea, ...]:
     """The areas that the photo's metadata names."""
-    if known.facts is None or not known.facts.named or known.rung in OWN_FIXES:
+    if known.facts is None or not known.facts.named or known.is_placed_for_good:
         return ()
     from geotagger.estimate.names import areas_of
 
@@ -244,6 +256,12 @@ def _settle(
             known.rung or "", "its sidecar has a position"
         )
         context.report(as_it_is(known, "kept", reason if is_open else UNCHANGED))
+        return None
+    if known.is_confirmed:
+        context.report(as_it_is(known, "kept", CONFIRMED if is_open else UNCHANGED))
+        return None
+    if known.verdict == "rejected":
+        context.report(as_it_is(known, "skipped", REJECTED))
         return None
     if known.facts is not None and known.facts.unreadable_position is not None:
         reason = f"names a place that cannot be read ({known.facts.unreadable_position}); left alone"
