@@ -1,6 +1,6 @@
 """The index: what was found out about every photo, in one SQLite file that anything can read.
 
-`open_index` gives an `Index`; its parts hold the tables: `roots`, `photos`, `estimates`, `decisions`, `runs`,
+`open_index` gives an `Index`; its parts hold the tables: `roots`, `photos`, `estimates`, `decisions`, `samples`, `runs`,
 `journal`, `learned`, `tracks`. Queries by place and time are in `geotagger.index.search`, comparing a walk
 with what is recorded in `geotagger.index.compare`. Takes and gives the values of the rooms to
 its left; writes no photo and reads none.
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from geotagger.index.photos import Photos
     from geotagger.index.roots import Root, Roots
     from geotagger.index.runs import Runs
+    from geotagger.index.samples import Samples
     from geotagger.index.tracks import RememberedTracks
 
 
@@ -108,6 +109,12 @@ class Index:
         from geotagger.index.decisions import Decisions
 
         return Decisions(self._store)
+
+    @cached_property
+    def samples(self) -> "Samples":
+        from geotagger.index.samples import Samples
+
+        return Samples(self._store)
 
     @cached_property
     def runs(self) -> "Runs":
