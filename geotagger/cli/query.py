@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from geotagger.cli.asking import MOST, Filters, open_to_ask, takes_filters
+from geotagger.cli.asking import MOST, FilterOptions, Filters, open_to_ask, read_filters
 from geotagger.cli.common import (
     IndexOption,
     JsonOption,
@@ -19,6 +19,7 @@ from geotagger.cli.common import (
     photo_record,
     say,
 )
+from geotagger.cli.options import grouped
 from geotagger.cli.tables import Counted, print_lines, print_table, show_photos, show_unplaced
 from geotagger.errors import UsageError
 
@@ -47,15 +48,15 @@ class ExportFormat(StrEnum):
 
 
 def register(app: typer.Typer) -> None:
-    app.command("query")(query)
-    app.command("export")(export)
+    app.command("query")(grouped(query))
+    app.command("export")(grouped(export))
     app.command("runs")(runs)
 
 
 @ends_cleanly
-@takes_filters
 def query(
-    filters: Filters,
+    *,
+    which: FilterOptions,
     without_place: Annotated[
         bool,
         typer.Option(
@@ -85,6 +86,7 @@ def query(
     Nothing is read but the index, so the answer is as of the last `tag`; photos that were missing then
     are left out. Guesses that are less certain than 0.5 and stand in no photo answer only with --all.
     """
+    filters = read_filters(which)
     shorthands = {
         QueryFormat.json: json_lines,
         QueryFormat.geojson: geojson,
@@ -141,9 +143,9 @@ def _query_unplaced(filters: Filters, form: QueryFormat, index_file: Path | None
 
 
 @ends_cleanly
-@takes_filters
 def export(
-    filters: Filters,
+    *,
+    which: FilterOptions,
     form: Annotated[
         ExportFormat, typer.Option("--format", help="The kind of file to make.")
     ] = ExportFormat.geojson,
@@ -159,6 +161,7 @@ def export(
     """
     from geotagger import export as formats
 
+    filters = read_filters(which)
     if json_lines and out is None:
         raise UsageError("--json reports about the file made, so it needs --out FILE")
     with open_to_ask(index_file) as opened:

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from geotagger.index.search import Box, Query, leaf_ranges
+from geotagger.index.coverings import ranges_between
+from geotagger.index.search import Box
 from geotagger.index.store import Store, path_of
 
 COUNTED_RUNGS = ("visual", "neighbours", "track", "sidecar", "camera", "manual")
@@ -98,9 +99,9 @@ def clusters(
     lsb = 1 << 2 * (30 - level)
     counted = ", ".join(f"sum(e.rung = '{rung}')" for rung in COUNTED_RUNGS)
     conditions, values = _conditions(box, rungs, is_open)
-    ranges = leaf_ranges(Query(box=box))
     source, range_values = "estimates as e", []
-    if ranges is not None and not _is_wide(box):
+    if not _is_wide(box):
+        ranges = ranges_between(box.south, box.west, box.north, box.east)
         listed = ",".join(["(?,?)"] * len(ranges)) or "(0,-1)"
         source = (
             f"(values {listed}) as ranges cross join estimates as e"
