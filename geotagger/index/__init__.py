@@ -1,10 +1,9 @@
 """The index: what was found out about every photo, in one SQLite file that anything can read.
 
-`open_index` gives an `Index`; its parts hold the tables: `roots`, `photos`, `estimates`, `decisions`, `samples`, `runs`,
-`journal`, `learned`, `tracks`. Queries by place and time are in `geotagger.index.search`, comparing a walk
-with what is recorded in `geotagger.index.compare`. Takes and gives the values of the rooms to
-its left; writes no photo and reads none.
-"""
+`open_index` gives an `Index`; its parts hold the tables: `roots`, `photos`, `estimates`, `decisions`,
+`samples`, `runs`, `journal`, `learned`, `tracks`. Queries by place and time are in
+`geotagger.index.search`, comparing a walk with what is recorded in `geotagger.index.compare`. Takes and
+gives the values of the rooms to its left; writes no photo and reads none."""
 
 import contextlib
 from collections.abc import Iterable, Sequence

@@ -1,9 +1,8 @@
 """What a map and a list of photos ask of the index: how many there are where, which they are, and which went
 together.
 
-Photos are counted by S2 cell in SQL, so that a map of a hundred thousand costs the browser a few hundred circles.
-Takes and gives values; starts without numpy.
-"""
+Photos are counted by S2 cell in SQL, so that a map of a hundred thousand costs the browser a few hundred
+circles. Takes and gives values; starts without numpy."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -19,8 +18,8 @@ COUNTED_RUNGS = ("visual", "neighbours", "track", "sidecar", "camera", "manual")
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """Photos in one cell, a signed id: their mean place in degrees, how many were placed by which rung, how many of
-    these were confirmed, and the mean certainty. Of a single one `photo_id` and its radius."""
+    """Photos in one cell, a signed id: their mean place in degrees, how many were placed by which rung, how
+    many of these were confirmed, and the mean certainty. Of a single one `photo_id` and its radius."""
 
     cell: int
     level: int
@@ -36,8 +35,8 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A photo as lists show it. `estimate_id` and what follows belong to the position that counts, None without
-    one. `taken` is the camera's clock; `utc` POSIX seconds."""
+    """A photo as lists show it. `estimate_id` and what follows belong to the position that counts, None
+    without one. `taken` is the camera's clock; `utc` POSIX seconds."""
 
     id: int
     root_id: int
@@ -83,9 +82,9 @@ class Moment:
 
 _SHOWN = (
     "select photos.id, photos.root_id, roots.path, photos.path, photos.taken, photos.utc, photos.camera,"
-    " photos.format, photos.not_a_photo, photos.error, photos.verdict, e.id, e.latitude, e.longitude, e.radius_km,"
-    " e.confidence, e.rung, e.confirmed_by is not null, e.written, e.evidence, e.country, e.region, e.place,"
-    " e.place_km from photos join roots on roots.id = photos.root_id"
+    " photos.format, photos.not_a_photo, photos.error, photos.verdict, e.id, e.latitude, e.longitude,"
+    " e.radius_km, e.confidence, e.rung, e.confirmed_by is not null, e.written, e.evidence,"
+    " e.country, e.region, e.place, e.place_km from photos join roots on roots.id = photos.root_id"
     " left join estimates as e on e.photo_id = photos.id and e.current = 1"
     " where photos.missing_since is null and "
 )
@@ -94,8 +93,8 @@ _SHOWN = (
 def clusters(
     store: Store, box: Box, level: int, *, rungs: Sequence[str] = (), is_open: bool = False
 ) -> list[Cluster]:
-    """The photos with a place in a box, by cells of a level; of these rungs alone, where any are named, and with
-    `is_open` only estimates that nobody has confirmed."""
+    """The photos with a place in a box, by cells of a level; of these rungs alone, where any are named, and
+    with `is_open` only estimates that nobody has confirmed."""
     lsb = 1 << 2 * (30 - level)
     counted = ", ".join(f"sum(e.rung = '{rung}')" for rung in COUNTED_RUNGS)
     conditions, values = _conditions(box, rungs, is_open)
@@ -111,8 +110,8 @@ def clusters(
     rows = store.rows(
         f"select (e.leaf & {-lsb}) | {lsb} as cell, count(*), avg(e.latitude), avg(e.longitude),"
         " avg(case when e.longitude < 0 then e.longitude + 360 else e.longitude end),"
-        " max(e.longitude) - min(e.longitude), sum(e.confirmed_by is not null), avg(e.confidence), e.photo_id,"
-        f" e.radius_km, {counted} from {source} join photos on photos.id = e.photo_id"
+        " max(e.longitude) - min(e.longitude), sum(e.confirmed_by is not null), avg(e.confidence),"
+        f" e.photo_id, e.radius_km, {counted} from {source} join photos on photos.id = e.photo_id"
         f" where e.current = 1 and photos.missing_since is null {conditions} group by cell",
         [*range_values, *values],
     )
@@ -141,9 +140,7 @@ def _is_wide(box: Box) -> bool:
 
 def _conditions(box: Box, rungs: Sequence[str], is_open: bool) -> tuple[str, list[Any]]:
     joined = "or" if box.west > box.east else "and"
-    sql = (
-        f" and e.latitude between ? and ? and (e.longitude >= ? {joined} e.longitude <= ?)"
-    )
+    sql = f" and e.latitude between ? and ? and (e.longitude >= ? {joined} e.longitude <= ?)"
     values: list[Any] = [box.south, box.north, box.west, box.east]
     if rungs:
         sql += f" and e.rung in ({','.join('?' * len(rungs))})"
@@ -208,19 +205,14 @@ def moments(store: Store) -> Iterator[Moment]:
         " order by photos.root_id, photos.utc is null, photos.utc, photos.id"
     )
     for row in rows:
-        yield Moment(row[0], row[1], row[2], row[3], row[4], bool(row[5]), *row[6:])
+        fields = [*row[:5], bool(row[5]), *row[6:]]
+        yield Moment(*fields)
 
 
 def _shown(store: Store, condition: str, values: Sequence[Any]) -> list[Shown]:
-    return [
-        Shown(
-            row[0],
-            row[1],
-            path_of(row[2]),
-            os.path.join(path_of(row[2]), path_of(row[3])),
-            *row[4:17],
-            bool(row[17]),
-            *row[18:],
-        )
-        for row in store.rows(_SHOWN + condition, values)
-    ]
+    photos = []
+    for row in store.rows(_SHOWN + condition, values):
+        root, path, is_confirmed = path_of(row[2]), path_of(row[3]), bool(row[17])
+        fields = [*row[:2], root, os.path.join(root, path), *row[4:17], is_confirmed, *row[18:]]
+        photos.append(Shown(*fields))
+    return photos

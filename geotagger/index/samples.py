@@ -1,9 +1,8 @@
 """Photos drawn at random for `review --sample`, and what their owner found about their circles.
 
-What an owner chooses to look at says little of what they passed over, so certainties are judged by these alone.
-Drawn are as many from each tenth of certainty as there are, so that the rare ones are seen, too. Takes and gives
-values; what the verdicts teach is not known here.
-"""
+What an owner chooses to look at says little of what they passed over, so certainties are judged by these
+alone. Drawn are as many from each tenth of certainty as there are, so that the rare ones are seen, too.
+Takes and gives values; what the verdicts teach is not known here."""
 
 import random
 from collections.abc import Iterable
@@ -61,7 +60,8 @@ class Samples:
         return sum(sizes.values())
 
     def waiting(self) -> list[int]:
-        """The photos that wait for a verdict, in the order of their drawing, which is that of no certainty."""
+        """The photos that wait for a verdict, in the order of their drawing, which is that of no
+        certainty."""
         rows = self._store.rows(
             "select samples.photo_id from samples join photos on photos.id = samples.photo_id"
             " where inside is null and missing_since is null order by samples.photo_id"
@@ -93,11 +93,12 @@ class Samples:
 
     def _of(self, condition: str, values: tuple[object, ...] = ()) -> list[Sample]:
         rows = self._store.rows(
-            "select photo_id, seen_estimate, latitude, longitude, radius_km, confidence, stratum, weight, inside"
-            f" from samples where {condition}",
+            "select photo_id, seen_estimate, latitude, longitude, radius_km, confidence, stratum, weight,"
+            f" inside from samples where {condition}",
             values,
         )
-        return [Sample(*row[:8], None if row[8] is None else bool(row[8])) for row in rows]
+        fields = [[*row[:8], None if row[8] is None else bool(row[8])] for row in rows]
+        return [Sample(*values) for values in fields]
 
 
 def stratum_of(confidence: float) -> int:

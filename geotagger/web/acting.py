@@ -1,8 +1,7 @@
 """What the page may ask to be done: decide, take a decision back, write what waits, undo a run.
 
-Nothing is written into a photo but by `write` and `undo`. A decision names what its tab saw; where that is no longer
-so, it is refused for that photo and the others go on.
-"""
+Nothing is written into a photo but by `write` and `undo`. A decision names what its tab saw; where that is
+no longer so, it is refused for that photo and the others go on."""
 
 import json
 import math
@@ -45,13 +44,14 @@ class Acting:
         action = told.get("action")
         if action not in _ABOUT_PHOTOS:
             raise UsageError("action: there is no such decision")
-        place = _place(told) if action == "move" else {}
+        latitude, longitude, radius_km = _place(told) if action == "move" else (None, None, None)
         seen = _seen(told.get("photos"))
         with self._house.index("write") as index, index.batch():
             accepted, refused = _sorted_out(index, action, seen)
             before = [d for d in index.decisions.pending() if d.wish.photo_id in accepted]
             index.decisions.add(
-                Wish(action, photo_id, estimate, **place) for photo_id, estimate in accepted.items()
+                Wish(action, photo_id, estimate, latitude, longitude, radius_km)
+                for photo_id, estimate in accepted.items()
             )
             pending = index.decisions.pending()
         return answer(
@@ -78,7 +78,9 @@ class Acting:
         told = _body(request)
         with self._house.index("write") as index:
             waiting = {decision.id for decision in index.decisions.pending()}
-            ids = waiting if "ids" not in told else {whole_number("ids", n) for n in _list(told["ids"], "ids")}
+            ids = (
+                waiting if "ids" not in told else {whole_number("ids", n) for n in _list(told["ids"], "ids")}
+            )
             index.decisions.drop(ids & waiting)
             return answer({"pending": [pending_as_json(d) for d in index.decisions.pending()]})
 
@@ -187,14 +189,14 @@ def _seen(value: object) -> list[Seen]:
     return seen
 
 
-def _place(told: Mapping[str, Any]) -> dict[str, float]:
+def _place(told: Mapping[str, Any]) -> tuple[float, float, float]:
     latitude, longitude = _number("latitude", told, -90, 90), _number("longitude", told, -720, 720)
     if not -180 <= longitude <= 180:
         longitude = (longitude + 180) % 360 - 180
     if not is_believable(latitude, longitude):
         raise UsageError("0,0 is what cameras write that do not know where they are; nobody believes it")
     radius_km = _number("radius_km", told, _LEAST_RADIUS_KM, _LARGEST_RADIUS_KM)
-    return {"latitude": latitude, "longitude": longitude, "radius_km": radius_km}
+    return latitude, longitude, radius_km
 
 
 def _number(name: str, told: Mapping[str, Any], low: float, high: float) -> float:

@@ -30,7 +30,8 @@ def problem(text: str, status: int) -> Response:
 
 
 def in_one_line(endpoint: Endpoint) -> Endpoint:
-    """An error of ours becomes an answer with its line; so does one that nobody foresaw, without its trace."""
+    """An error of ours becomes an answer with its line; so does one that nobody foresaw, without its
+    trace."""
 
     @wraps(endpoint)
     def run(request: Request) -> Response:
@@ -76,7 +77,9 @@ def whole(request: Request, name: str, default: int | None = None, *, low: int =
 
 def whole_number(name: str, value: object, *, low: int = 0) -> int:
     """The same of a text or a JSON value."""
-    is_text = isinstance(value, str) and len(value) <= 20 and value.lstrip("-").isdecimal() and value.isascii()
+    is_text = (
+        isinstance(value, str) and len(value) <= 20 and value.lstrip("-").isdecimal() and value.isascii()
+    )
     if is_text or (isinstance(value, int) and not isinstance(value, bool)):
         found = int(value)  # type: ignore[call-overload]
         if low <= found < 1 << 63:

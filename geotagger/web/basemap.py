@@ -1,10 +1,9 @@
-"""The map under the photos: land and borders from the file that comes with geotagger, towns by name, or the tiles of
-a PMTiles file of the owner's.
+"""The map under the photos: land and borders from the file that comes with geotagger, towns by name, or the
+tiles of a PMTiles file of the owner's.
 
-Takes bytes of `data/borders.z` (see `gazetteer.borders`), gives rings and lines in degrees. The coasts there are
-pieces that meet end to end; here they are joined to rings that can be filled. A ring's longitudes go on beyond
-±180 where it does.
-"""
+Takes bytes of `data/borders.z` (see `gazetteer.borders`), gives rings and lines in degrees. The coasts
+there are pieces that meet end to end; here they are joined to rings that can be filled. A ring's longitudes
+go on beyond ±180 where it does."""
 
 import functools
 import gzip
@@ -12,6 +11,7 @@ import json
 import zlib
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,10 +42,11 @@ def outlines() -> bytes:
     between = [line for line, (left, right) in zip(lines, sides, strict=True) if SEA not in (left, right)]
 
     def degrees(line: Points) -> Ring:
-        return np.round(
+        ring: Ring = np.round(
             np.stack([line[:, 1] * scale[1] + translate[1], line[:, 0] * scale[0] + translate[0]], axis=1),
             _DECIMALS,
         ).tolist()
+        return ring
 
     south = round((-90 - translate[1]) / scale[1])
     land = [degrees(_closed(ring, turn, south)) for ring in joined(coasts, turn)]
@@ -67,7 +68,9 @@ def _read(content: bytes) -> tuple[list[Points], list[tuple[int, int]], list[flo
 def unwrapped(line: Points, turn: int) -> Points:
     """The line with no step longer than half a turn around the Earth."""
     steps = np.diff(line[:, 0])
-    east = line[0, 0] + np.concatenate([[0], np.cumsum(steps - turn * np.round(steps / turn).astype(np.int64))])
+    east = line[0, 0] + np.concatenate(
+        [[0], np.cumsum(steps - turn * np.round(steps / turn).astype(np.int64))]
+    )
     return np.stack([east, line[:, 1]], axis=1)
 
 
@@ -126,7 +129,8 @@ def towns(south: float, west: float, north: float, east: float) -> list[Place]:
 
 
 class Tiles:
-    """A PMTiles file of raster or vector tiles, opened for each question. Raises UsageError for another file."""
+    """A PMTiles file of raster or vector tiles, opened for each question. Raises UsageError for another
+    file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -137,9 +141,8 @@ class Tiles:
 
         try:
             with self._path.open("rb") as file:
-                reader = Reader(MmapSource(file))
-                head = reader.header()
-                metadata = reader.metadata()
+                reader: Any = Reader(MmapSource(file))  # type: ignore[no-untyped-call]
+                head, metadata = reader.header(), reader.metadata()
         except OSError as error:
             raise UsageError(f"--basemap {self._path}: cannot be read ({error.strerror})") from error
         except Exception as error:
@@ -164,7 +167,8 @@ class Tiles:
 
         try:
             with self._path.open("rb") as file:
-                data = Reader(MmapSource(file)).get(zoom, x, y)
+                reader: Any = Reader(MmapSource(file))  # type: ignore[no-untyped-call]
+                data: bytes | None = reader.get(zoom, x, y)
             if data is None or not self.head["gzipped"]:
                 return data
             unpacker = zlib.decompressobj(wbits=31)

@@ -1,8 +1,7 @@
 """The outings of an archive as a list: when, how many photos, where, by what, and how certain.
 
-Takes the moments of all photos out of the index and cuts them where `estimate.timeline` cuts; gives values. Kept
-until the index changes.
-"""
+Takes the moments of all photos out of the index and cuts them where `estimate.timeline` cuts; gives values.
+Kept until the index changes."""
 
 import os
 import threading
@@ -23,9 +22,9 @@ _MOST_PLACES = 2
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """An outing: its first and last photo, their times (POSIX seconds; None for photos without a time), how many
-    photos there are, how many were placed by each rung, how many have no place, wait for a look, were confirmed,
-    rejected or set aside; the range of certainties of what is estimated; and where it was."""
+    """An outing: its first and last photo, their times (POSIX seconds; None for photos without a time), how
+    many photos there are, how many were placed by each rung, how many have no place, wait for a look, were
+    confirmed, rejected or set aside; the range of certainties of what is estimated; and where it was."""
 
     root_id: int
     first: int

@@ -1,4 +1,5 @@
-"""What all routes share: where the index is, how decisions are written, and what is kept between two questions.
+"""What all routes share: where the index is, how decisions are written, and what is kept between two
+questions.
 
 Each question opens the index for itself, so threads share none, and what another program wrote is seen.
 """
@@ -16,11 +17,11 @@ from geotagger.web.pictures import Pictures
 
 @dataclass(frozen=True)
 class House:
-    """`basemap`: a PMTiles file, None for the outlines that come with geotagger. `hand`: held by whoever writes
-    into photos, so that two tabs cannot at once."""
+    """`basemap`: a PMTiles file, None for the outlines that come with geotagger. `hand`: held by whoever
+    writes into photos, so that two tabs cannot at once."""
 
     index_path: Path | None
-    writing: Writing = Writing()
+    writing: Writing
     basemap: Path | None = None
     days: Days = field(default_factory=Days)
     pictures: Pictures = field(default_factory=Pictures)

@@ -1,8 +1,7 @@
 """The day's timeline: what was recorded while an outing went on, and what is known just before and after it.
 
-Takes the photos of an outing and the index, gives points in time and degrees for the page to draw, and to slide
-photos along when a clock is set.
-"""
+Takes the photos of an outing and the index, gives points in time and degrees for the page to draw, and to
+slide photos along when a clock is set."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,8 +1,7 @@
 """Small pictures of photos for the page.
 
-A photo is asked for by its number in the index, never by a path; a row of the index that leads out of its archive
-is refused, and so is a link that does. Takes the index, gives JPEG.
-"""
+A photo is asked for by its number in the index, never by a path; a row of the index that leads out of its
+archive is refused, and so is a link that does. Takes the index, gives JPEG."""
 
 import io
 import os
@@ -62,8 +61,10 @@ class Pictures:
 
 def inside(photo: Shown) -> str:
     """The real path of a photo, which lies in its archive. Raises OutsideError where it does not."""
+    if "\0" in photo.path:
+        raise OutsideError(photo.path.replace("\0", "?"), "is no path")
     real = os.path.realpath(photo.path)
-    if "\0" in photo.path or not is_at_or_below(real, [os.path.realpath(photo.root)]):
+    if not is_at_or_below(real, [os.path.realpath(photo.root)]):
         raise OutsideError(photo.path, "lies outside its archive; it is not shown")
     return real
 

@@ -124,6 +124,12 @@ class Reading:
             photos = in_span(index.store, root_id, first, last, limit=_LONGEST_OUTING)
             return answer({**_page(index, photos, 0, _LONGEST_OUTING), **lanes_of(index, root_id, photos)})
 
+    def sample(self, _: Request) -> Response:
+        """The photos that were drawn at random and wait for a verdict."""
+        with self._house.index() as index:
+            ids = index.samples.waiting()
+            return answer({**_page(index, by_ids(index.store, ids[:PAGE]), 0), "of": len(ids)})
+
     def photo(self, request: Request) -> Response:
         """All that is recorded of one photo."""
         photo_id = whole_in_path(request)
@@ -217,7 +223,9 @@ def _runs(index: Index) -> list[dict[str, Any]]:
         newest = index.runs.find(str(decided))
     if newest is None:
         return []
-    return [{"id": newest.id, "command": newest.command, "started": newest.started, "written": newest.written}]
+    return [
+        {"id": newest.id, "command": newest.command, "started": newest.started, "written": newest.written}
+    ]
 
 
 def _turned(longitude: float) -> float:

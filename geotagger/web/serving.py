@@ -40,5 +40,7 @@ def _bound(port: int) -> socket.socket:
         door.listen(128)
     except OSError as error:
         door.close()
-        raise UsageError(f"--port {port}: cannot be had ({error.strerror}); 0 takes any that is free") from None
+        raise UsageError(
+            f"--port {port}: cannot be had ({error.strerror}); 0 takes any that is free"
+        ) from None
     return door
