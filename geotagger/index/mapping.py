@@ -108,11 +108,11 @@ def clusters(
         )
         range_values = [number for pair in ranges for number in pair]
     rows = store.rows(
-        f"select (e.leaf & {-lsb}) | {lsb} as cell, count(*), avg(e.latitude), avg(e.longitude),"
+        f"select (e.leaf & {-lsb}) | {lsb}, count(*), avg(e.latitude), avg(e.longitude),"
         " avg(case when e.longitude < 0 then e.longitude + 360 else e.longitude end),"
         " max(e.longitude) - min(e.longitude), sum(e.confirmed_by is not null), avg(e.confidence),"
         f" e.photo_id, e.radius_km, {counted} from {source} join photos on photos.id = e.photo_id"
-        f" where e.current = 1 and photos.missing_since is null {conditions} group by cell",
+        f" where e.current = 1 and photos.missing_since is null {conditions} group by 1",
         [*range_values, *values],
     )
     return [

@@ -71,9 +71,7 @@ def test_a_confirmed_circle_is_written_with_its_radius_and_stays(geotagger: Geot
     assert (again["status"], again["reason"]) == ("kept", "its circle was confirmed by you")
 
 
-def test_a_confirmed_circle_teaches_others_as_a_fix_of_its_radius(
-    geotagger: Geotagger, scene: Scene
-) -> None:
+def test_a_confirmed_circle_teaches_others_as_a_fix_of_its_radius(geotagger: Geotagger, scene: Scene) -> None:
     photo = scene.folder / "IMG_0001.jpg"
     with open_index(geotagger.index, mode="read") as index:
         known = index.photos.find(str(photo))
@@ -239,7 +237,8 @@ def test_a_photo_that_could_not_be_written_keeps_its_decision(
         assert [d.wish.action for d in index.decisions.pending()] == ["confirm"]
 
 
-def test_a_corrected_clock_is_kept_as_tag_keeps_it_and_undone(geotagger: Geotagger, scene: Scene) -> None:
+@pytest.mark.usefixtures("scene")
+def test_a_corrected_clock_is_kept_as_tag_keeps_it_and_undone(geotagger: Geotagger) -> None:
     with open_index(geotagger.index) as index:
         root = index.roots.all()[0]
         index.decisions.add([Wish("clock", root_id=root.id, camera="Scene One", shift_s=3600.0)])

@@ -200,14 +200,23 @@ def test_other_methods_and_too_much_are_refused(page: Page) -> None:
 
 @pytest.mark.parametrize(
     "told",
-    [b"", b"[]", b"{", b"\xff", b'{"action": "burn"}', b'{"action": "confirm"}', b'{"action": "confirm", "photos": 3}',
-     b'{"action": "confirm", "photos": [[1, 2]]}', b'{"action": "confirm", "photos": [["x", null, null]]}',
-     b'{"action": "move", "photos": [[1, null, null]], "latitude": NaN}',
-     b'{"action": "move", "photos": [[1, null, null]], "latitude": 91, "longitude": 0, "radius_km": 1}',
-     b'{"action": "move", "photos": [[1, null, null]], "latitude": 0, "longitude": 0, "radius_km": 1}',
-     b'{"action": "confirm", "photos": [[99999999999999999999, null, null]]}',
-     b"[" * 100000],
-)  # fmt: skip
+    [
+        b"",
+        b"[]",
+        b"{",
+        b"\xff",
+        b'{"action": "burn"}',
+        b'{"action": "confirm"}',
+        b'{"action": "confirm", "photos": 3}',
+        b'{"action": "confirm", "photos": [[1, 2]]}',
+        b'{"action": "confirm", "photos": [["x", null, null]]}',
+        b'{"action": "move", "photos": [[1, null, null]], "latitude": NaN}',
+        b'{"action": "move", "photos": [[1, null, null]], "latitude": 91, "longitude": 0, "radius_km": 1}',
+        b'{"action": "move", "photos": [[1, null, null]], "latitude": 0, "longitude": 0, "radius_km": 1}',
+        b'{"action": "confirm", "photos": [[99999999999999999999, null, null]]}',
+        b"[" * 100000,
+    ],
+)
 def test_nonsense_gets_one_line(page: Page, told: bytes) -> None:
     answer = httpx.post(
         page.address + "api/decide", content=told, headers={"content-type": "application/json"}

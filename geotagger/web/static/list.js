@@ -44,11 +44,12 @@ function drawOutings() {
 }
 
 function outingButton(one) {
-  const times = one.start === null ? "" : `, ${hour(one.start)}–${hour(one.end)} UTC`;
+  const times = one.start === null ? "" : `, ${[...new Set([hour(one.start), hour(one.end)])].join("–")} UTC`;
   const placed = Object.entries(one.rungs).map(([rung, count]) =>
     make("span", { class: "tally" }, make("i", { class: `dot ${rung}`, "aria-hidden": "true" }), `${count} ${KINDS[rung]}`),
   );
-  const certain = one.least === null ? "" : ` · certainty ${one.least === one.most ? percent(one.least) : `${percent(one.least)} to ${percent(one.most)}`}`;
+  const range = [...new Set([percent(one.least), percent(one.most)])].join(" to ");
+  const certain = one.least === null ? "" : ` · certainty ${range}`;
   const states = [
     [one.without_place, "without a place"], [one.confirmed, "confirmed"], [one.rejected, "rejected"], [one.aside, "set aside"],
   ].filter(([count]) => count).map(([count, word]) => `${count} ${word}`).join(", ");

@@ -4,7 +4,7 @@ import { byId, guarded } from "./dom.js";
 import { refresh } from "./deciding.js";
 import { prepareKeys } from "./keys.js";
 import { again, markCards, prepareTabs, showTab } from "./list.js";
-import { drawHand, drawTracks, look, resized, showHand, startMap } from "./map.js";
+import { drawHand, drawTracks, keepInView, look, resized, showHand, startMap } from "./map.js";
 import { forgetShown, showPanel } from "./panel.js";
 import { showPending } from "./pending.js";
 import { page, watch } from "./state.js";
@@ -39,6 +39,7 @@ const tell = {
   },
   chosen: () => {
     drawHand();
+    keepInView();
     markCards();
     markTimeline();
     return showPanel();

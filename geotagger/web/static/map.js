@@ -42,6 +42,7 @@ export async function startMap() {
   const outlines = ask("basemap.json");
   if (page.info.tiles) await addTiles(map, await ask("api/tiles"), MOST_ZOOM);
   await look();
+  showAll();
   drawLand(await outlines);
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => map.fire("moveend"));
 }
@@ -69,6 +70,13 @@ function drawLand(told) {
     fill.setStyle({ color: colour("coast"), fillColor: colour("land") });
     line.setStyle({ color: colour("border") });
   });
+}
+
+// At first, where the photos are.
+function showAll() {
+  const box = L.latLngBounds([]);
+  clusters.eachLayer((layer) => box.extend(layer.getLatLng()));
+  if (box.isValid()) map.fitBounds(box, { maxZoom: 8, padding: [50, 50], animate: false });
 }
 
 // What is in view, as the server counts it.
@@ -256,6 +264,13 @@ export function showHand() {
   if (box.isValid()) map.fitBounds(box, { maxZoom: 16, padding: [30, 30], animate: false });
 }
 
+// What is chosen is never hidden behind the edge, whatever opened beside the map.
+export function keepInView() {
+  const [one] = page.chosen.size === 1 ? chosen() : [];
+  const at = one && circle(one);
+  if (map && at) map.panInside([at.latitude, at.longitude], { padding: [40, 40], animate: false });
+}
+
 export function goTo(latitude, longitude, radius_km) {
   map.fitBounds(L.latLng(latitude, longitude).toBounds(2500 * Math.max(0.1, radius_km)), { animate: false });
 }
@@ -271,6 +286,7 @@ function drawLegend() {
 
 export function resized() {
   map?.invalidateSize({ animate: false });
+  keepInView();
 }
 
 export { degrees };

@@ -7,10 +7,10 @@ import { drawSliding } from "./map.js";
 import { choose, page } from "./state.js";
 import { circle, hour, shift } from "./words.js";
 
-const WIDTH = 1000;
 const LANE = 22;
 const GAP_S = 3 * 3600;
 
+let width = 1000; // of the chart, in pixels
 let sliding = 0; // seconds on top of what was told
 
 export function showTimeline() {
@@ -22,12 +22,13 @@ export function showTimeline() {
   if (box.hidden) return;
   const edge = Math.max(120, 0.03 * (timed.at(-1).utc - timed[0].utc));
   const span = { start: timed[0].utc - edge, end: timed.at(-1).utc + edge };
+  width = Math.max(240, box.clientWidth - 26);
   box.replaceChildren(chart(timed, span), clock(timed));
   markTimeline();
 }
 
 function x(utc, span) {
-  return (WIDTH * (utc - span.start)) / (span.end - span.start);
+  return (width * (utc - span.start)) / (span.end - span.start);
 }
 
 function chart(timed, span) {
@@ -41,7 +42,7 @@ function chart(timed, span) {
   const bands = tracks.map((track, n) => band(track, span, LANE * (n + 1)));
   return draw(
     "svg",
-    { viewBox: `0 0 ${WIDTH} ${height}`, preserveAspectRatio: "none", role: "img", "aria-label": described(timed), height },
+    { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": described(timed), height },
     ...bands.flat(), ...ticks, ...hours(span, height),
   );
 }

@@ -4,9 +4,9 @@ export const KINDS = {
   visual: "by its picture",
   neighbours: "by photos near it in time",
   track: "by a track",
-  sidecar: "its sidecar's",
-  camera: "its camera's",
-  manual: "placed by you",
+  sidecar: "by its sidecar",
+  camera: "by its camera",
+  manual: "by you",
 };
 
 export const OWN = new Set(["camera", "sidecar", "manual"]);
