@@ -25,6 +25,7 @@ from geotagger.errors import UsageError
 
 if TYPE_CHECKING:
     from geotagger.index import Index
+    from geotagger.index.runs import Run
     from geotagger.index.search import Found
 
 
@@ -208,6 +209,7 @@ def runs(
                     "counts": run.counts,
                     "undoable": run.written,
                     "unsettled": run.unsettled,
+                    "undone": run.undone,
                 }
             )
         return
@@ -218,7 +220,7 @@ def runs(
             _local(run.started),
             run.command,
             run.model or "",
-            run.status,
+            _state(run),
             str(run.written),
             ", ".join(f"{number} {name}" for name, number in run.counts.items()),
         ]
@@ -258,6 +260,12 @@ def _record(photo: "Found") -> dict[str, Any]:
         place_km=photo.place_km,
         near_border=photo.near_border,
     )
+
+
+def _state(run: "Run") -> str:
+    if not run.undone:
+        return run.status
+    return f"{run.undone} undone" if run.written else "undone"
 
 
 def _local(moment: str) -> str:

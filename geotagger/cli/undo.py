@@ -73,9 +73,9 @@ def undo(
         say(f"nothing of run {chosen.id} is left to undo{' there' if only else ''}")
     if forgotten:
         say(f"`geotagger forget` has taken its estimates out of {forgotten} of its photos already")
-    if tally.statuses["written"]:
+    if tally.statuses["restored"]:
         say(_COMES_BACK)
-    done = "dry run" if dry_run else "undone" if tally.statuses["written"] else "nothing undone"
+    done = "dry run" if dry_run else "undone" if tally.statuses["restored"] else "nothing undone"
     reporter.summary(tally, f"Run {chosen.id}, {done}")
     raise typer.Exit(1 if tally.failures or unsettled.failures else 0)
 
@@ -137,7 +137,7 @@ def forget(
             wait=settings.wait,
             dry_run=dry_run,
         )
-    if tally.statuses["written"]:
+    if tally.statuses["restored"]:
         say(_COMES_BACK)
     reporter.summary(tally, "geotagger forget, dry run" if dry_run else "geotagger forget")
     raise typer.Exit(1 if tally.failures else 0)

@@ -1,228 +1,221 @@
-"""Carries out what the owner decided in `review`: through the same writer, journal and index as `tag` and
-`place`.
+"""What becomes of one photo when its outing has been weighed: kept, recorded only, or to be written.
 
-A decision is carried out only where the estimate that its owner saw still counts; one that cannot be
-carried out now waits. The whole is a run of its own, which `undo` takes back."""
+Takes a photo and today's estimate of it, records and reports what is decided, gives the job of writing it.
+"""
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
-from geotagger.archive import lock
-from geotagger.errors import PhotoError
-from geotagger.estimate.values import OWN_FIXES
-from geotagger.index import Index, open_index
-from geotagger.index.decisions import Decision
-from geotagger.index.estimates import Kept, Placed
-from geotagger.index.learned import CLOCKS, SETTLED
+from geotagger.errors import ArchiveError
+from geotagger.estimate.values import OWN_FIXES, RUNGS, Estimate
+from geotagger.index.estimates import Placed
 from geotagger.index.photos import Known
-from geotagger.index.roots import Root
-from geotagger.index.runs import Run, Status
-from geotagger.tag.decided import CLOCKS_BEFORE
-from geotagger.tag.options import Writing
-from geotagger.tag.outcome import Outcome, Report, Tally
-from geotagger.tag.outings import as_it_is, outcome_of
-from geotagger.tag.place import known_now
-from geotagger.tag.reading import known_place
-from geotagger.tag.writing import Job, Writer, is_away, repair
+from geotagger.tag.evidence import ArchiveEvidence
+from geotagger.tag.outcome import (
+    CONFIRMED,
+    REJECTED,
+    UNCHANGED,
+    UNREADABLE_POSITION,
+    VANISHED,
+    Outcome,
+    Status,
+)
+from geotagger.tag.reading import is_lasting
+from geotagger.tag.records import named_areas
+from geotagger.tag.rootrun import RootRun
+from geotagger.tag.standing import is_written_estimate
+from geotagger.tag.writing import Job
 
-STALE = "its place is another one since you decided; look again"
-OWN_PLACE = "has a position of its own, which a decision does not replace"
-AWAY = "its archive is not there now; the decision waits until it is"
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """`run` is None where nothing was to be done."""
-
-    run: Run | None
-    tally: Tally
+BETTER_RADIUS = 0.8
+"""An estimate of the same rung replaces a written one only when its radius is this much smaller at
+no less certainty: a photo is not rewritten for a metre."""
 
 
-def carry_out(index_path: Path | None, writing: Writing, report: Report, *, wait: bool = False) -> Written:
-    """All that waits. Raises ArchiveBusyError when another run holds an archive; everything then waits on."""
-    tally = Tally()
+def could_not_be_read(run: RootRun, known: Known, failure: str) -> None:
+    """Records and reports a photo whose pixels cannot be had."""
+    if is_lasting(known.path):
+        run.index.photos.fail(known.id, failure)
+    elif not os.path.isdir(run.root.path):
+        raise ArchiveError(f"{run.root.path}: {VANISHED}")
+    run.report(Outcome(known.path, "failed", failure, "could not be read"))
 
-    def tell(outcome: Outcome) -> None:
-        tally.add(outcome)
-        report(outcome)
 
-    with open_index(index_path) as index:
-        pending = index.decisions.pending()
-        if not pending:
-            return Written(None, tally)
-        by_root = _by_root(index, pending)
-        there = [root.path for root in by_root if os.path.isdir(root.path)]
-        with lock(there, wait=wait):
-            run = index.runs.begin(
-                "review", {"decisions": len(pending), CLOCKS_BEFORE: _clocks(index, by_root)}
+def decide(
+    run: RootRun,
+    evidence: ArchiveEvidence,
+    known: Known,
+    estimate: Estimate | None,
+    *,
+    is_open: bool,
+    has_news: bool,
+) -> Job | None:
+    """Records and reports a photo, or gives the job of writing it. `is_open`: its outing was weighed in this
+    run; `has_news`: something about the outing is new."""
+    if known.error is not None:
+        if not evidence.survey.touches(known.id):  # otherwise the survey has told it
+            run.report(
+                as_it_is(
+                    known, "skipped", f"could not be read before: {known.error}", "could not be read before"
+                )
             )
-            ended: Status = "failed"
-            try:
-                for root, decisions in by_root.items():
-                    _Room(index, run, root, writing, tell).carry_out(decisions)
-                ended = "done"
-            finally:
-                index.runs.end(run.id, ended, dict(tally.statuses))
-        return Written(index.runs.find(str(run.id)), tally)
+        return None
+    if known.rung in OWN_FIXES:
+        reason = {"camera": "has a position of its own", "manual": "placed by you"}.get(
+            known.rung or "", "its sidecar has a position"
+        )
+        run.report(as_it_is(known, "kept", reason if is_open else UNCHANGED))
+        return None
+    if known.is_confirmed:
+        run.report(as_it_is(known, "kept", CONFIRMED if is_open else UNCHANGED))
+        return None
+    if known.verdict == "rejected":
+        run.report(as_it_is(known, "skipped", REJECTED))
+        return None
+    if known.facts is not None and known.facts.unreadable_position is not None:
+        reason = f"names a place that cannot be read ({known.facts.unreadable_position}); left alone"
+        run.report(as_it_is(known, "kept", reason, UNREADABLE_POSITION))
+        return None
+    if known.facts is not None and known.facts.not_a_photo and not run.options.all_images:
+        reason = f"does not look like a photograph: {known.facts.not_a_photo}"
+        run.report(as_it_is(known, "skipped", reason, "not a photograph"))
+        return None
+    chosen, is_chosen_new = _choose(run, evidence, known, estimate, has_news)
+    if chosen is None:
+        why = _why_nothing(known, evidence)
+        run.report(as_it_is(known, "skipped", why, f"nothing tells where: {why}"))
+        return None
+    if not is_chosen_new and known.written is not None:
+        is_new_here = evidence.survey.touches(known.id)
+        run.report(as_it_is(known, "kept", "holds an estimate already" if is_new_here else UNCHANGED))
+        return None
+    if is_chosen_new:
+        model_id = run.model_id if "visual" in chosen.rungs else None
+        support = evidence.standing.today.support_of(known, chosen.rungs)
+        run.index.estimates.put(run.run.id, [Placed(known.id, chosen, model_id, support=support)])
+    return _write_or_tell(run, evidence, known, chosen, is_chosen_new)
 
 
-def _by_root(index: Index, decisions: Sequence[Decision]) -> dict[Root, list[Decision]]:
-    roots = {root.id: root for root in index.roots.all()}
-    ids = [d.wish.photo_id for d in decisions if d.wish.photo_id is not None]
-    root_of = {known.id: known.root_id for known in index.photos.get(ids)}
-    by_root: dict[Root, list[Decision]] = {}
-    for decision in decisions:
-        wish = decision.wish
-        root_id = wish.root_id if wish.photo_id is None else root_of.get(wish.photo_id)
-        if root_id in roots:
-            by_root.setdefault(roots[root_id], []).append(decision)
-    return by_root
+def _choose(
+    run: RootRun, evidence: ArchiveEvidence, known: Known, estimate: Estimate | None, has_news: bool
+) -> tuple[Estimate | None, bool]:
+    """The estimate that counts from now on, and whether it is the new one."""
+    if known.rung is None:
+        return estimate, estimate is not None
+    if estimate is None or not _replaces(run, evidence, known, estimate, has_news):
+        kept = run.index.estimates.current(known.id)
+        return (None if kept is None else kept.estimate), False
+    return estimate, True
 
 
-def _clocks(index: Index, by_root: dict[Root, list[Decision]]) -> dict[str, dict[str, float | None]]:
-    """The corrections that stand before those of this run."""
-    before: dict[str, dict[str, float | None]] = {}
-    for root, decisions in by_root.items():
-        stands = index.learned.get(root.id, CLOCKS) or {}
-        cameras = [d.wish.camera for d in decisions if d.wish.action == "clock" and d.wish.camera]
-        if cameras:
-            before[str(root.id)] = {camera: stands.get(camera) for camera in cameras}
-    return before
+def _replaces(run: RootRun, evidence: ArchiveEvidence, known: Known, new: Estimate, has_news: bool) -> bool:
+    """Better evidence, a newer model when asked, or a guess that was written nowhere. A new version, other
+    settings or fixes that came elsewhere are no news to what is written: it holds or it does not."""
+    if is_written_estimate(known) and not would_be_written(evidence, known, new):
+        return False
+    old_rank, new_rank = RUNGS.index(known.rung or "visual"), RUNGS.index(new.rung)
+    if new_rank != old_rank:
+        return new_rank > old_rank
+    if known.written is None:
+        return True
+    if run.options.again and known.estimate_model_id != run.model_id:
+        return True
+    if not has_news:
+        return False
+    old_radius, old_confidence = known.radius_km or 0.0, known.confidence or 0.0
+    return new.radius_km <= BETTER_RADIUS * old_radius and new.confidence >= old_confidence - 0.01
 
 
-@dataclass(frozen=True)
-class _Step:
-    """One decision that can be carried out: the job of writing it, None where it is of the index alone."""
+def _write_or_tell(
+    run: RootRun, evidence: ArchiveEvidence, known: Known, chosen: Estimate, is_new: bool
+) -> Job | None:
+    options = run.options
+    outcome = replace(
+        outcome_of(known.path, "written", chosen, run.model if "visual" in chosen.rungs else None),
+        reason="; ".join(chosen.evidence) or None,
+    )
+    if not _is_certain_enough(evidence, chosen):
+        reason = f"certainty {chosen.confidence:.4g} is below {evidence.min_confidence:.4g}"
+        run.report(_told(outcome, "indexed", reason, "not certain enough to be written"))
+        return None
+    if _is_habit_alone(known, chosen):
+        reason = "only the archive's habits speak for this place, for the photo has no time"
+        run.report(_told(outcome, "indexed", reason, "placed by habit only, for it has no time"))
+        return None
+    if options.writing.mode == "none":
+        run.report(_told(outcome, "indexed", "nothing is written into photos (--write none)", None))
+        return None
+    if options.dry_run:
+        reason = "dry run: it would be written" + (f"; {outcome.reason}" if outcome.reason else "")
+        run.report(replace(outcome, status="planned", reason=reason))
+        return None
+    if not is_new:
+        # decided by an earlier run that did not write it: this run's word now
+        support = evidence.standing.today.support_of(known, chosen.rungs)
+        placed = Placed(known.id, chosen, known.estimate_model_id, support=support)
+        run.index.estimates.put(run.run.id, [placed])
+    return Job(known.id, chosen, outcome)
 
-    decision: Decision
-    outcome: Outcome
-    job: Job | None = None
+
+def would_be_written(evidence: ArchiveEvidence, known: Known, estimate: Estimate | None) -> bool:
+    return (
+        estimate is not None
+        and _is_certain_enough(evidence, estimate)
+        and not _is_habit_alone(known, estimate)
+    )
 
 
-class _Room:
-    """The decisions about one archive root."""
+def _is_certain_enough(evidence: ArchiveEvidence, estimate: Estimate) -> bool:
+    return estimate.confidence >= evidence.min_confidence
 
-    def __init__(self, index: Index, run: Run, root: Root, writing: Writing, tell: Report) -> None:
-        self._index, self._run, self._root, self._writing, self._tell = index, run, root, writing, tell
 
-    def carry_out(self, decisions: Sequence[Decision]) -> None:
-        index, run = self._index, self._run
-        self._set_clocks([d for d in decisions if d.wish.action == "clock"])
-        about_photos = [d for d in decisions if d.wish.photo_id is not None]
-        if not about_photos:
-            return
-        paths = {
-            known.id: known.path for known in index.photos.get([d.wish.photo_id or 0 for d in about_photos])
-        }
-        if is_away(index, os.path.join(self._root.path, "photo")):
-            for decision in about_photos:
-                self._tell(Outcome(paths[decision.wish.photo_id or 0], "failed", AWAY, AWAY))
-            return
-        repair(index, [self._root.path], self._tell)
-        if self._writing.sidecar_folder is not None:
-            index.learned.add_sidecar_folder(self._root.id, str(self._writing.sidecar_folder))
-        steps: list[_Step] = []
-        with index.batch():
-            for decision in about_photos:
-                step = self._step(decision, paths[decision.wish.photo_id or 0])
-                if step is not None:
-                    steps.append(step)
-            # before anything is written: whatever cuts the run off, a rejected place stays rejected
-            index.decisions.carry_out(run.id, [step.decision for step in steps])
-        unwritten: set[str] = set()
+def _is_habit_alone(known: Known, estimate: Estimate) -> bool:
+    """Where this archive mostly is says nothing of a photo without a time: it may have come by mail."""
+    return known.utc is None and estimate.rung == "neighbours" and not named_areas(known)
 
-        def noticing(outcome: Outcome) -> None:
-            if outcome.status not in ("written", "restored"):
-                unwritten.add(outcome.path)
-            self._tell(outcome)
 
-        jobs = [step.job for step in steps if step.job is not None]
-        Writer(index, run.id, run.name, self._writing, noticing).write(jobs)
-        put_off = [step for step in steps if step.job is not None and step.outcome.path in unwritten]
-        with index.batch():
-            index.estimates.not_written(run.id, [step.decision.wish.photo_id or 0 for step in put_off])
-            index.decisions.put_off([step.decision for step in put_off])
-        for step in steps:
-            if step.job is None:
-                self._tell(step.outcome)
-        index.learned.forget(self._root.id, SETTLED)
+def outcome_of(path: str, status: Status, estimate: Estimate, model: str | None = None) -> Outcome:
+    """The outcome of a photo that is given this place."""
+    return Outcome(
+        path,
+        status,
+        latitude=estimate.latitude,
+        longitude=estimate.longitude,
+        radius_km=estimate.radius_km,
+        confidence=estimate.confidence,
+        rung=estimate.rung,
+        cell=estimate.cell or None,
+        model=model,
+    )
 
-    def _set_clocks(self, decisions: Sequence[Decision]) -> None:
-        if not decisions:
-            return
-        index = self._index
-        kept = dict(index.learned.get(self._root.id, CLOCKS) or {})
-        for decision in decisions:
-            if decision.wish.camera and decision.wish.shift_s is not None:
-                kept[decision.wish.camera] = decision.wish.shift_s
-        with index.batch():
-            index.learned.put(self._root.id, CLOCKS, kept)
-            index.learned.forget(self._root.id, SETTLED)
-            index.decisions.carry_out(self._run.id, decisions)
 
-    def _step(self, decision: Decision, path: str) -> _Step | None:
-        """What is to be done; None where nothing can be, which is told."""
-        index, wish = self._index, decision.wish
-        if not os.path.isfile(path):
-            self._tell(Outcome(path, "failed", f"{path}: there is no such file", "no such file"))
-            index.decisions.drop([decision.id])
-            return None
-        try:
-            known = known_now(index, self._root, path)
-        except PhotoError as error:
-            self._tell(Outcome(path, "failed", str(error), "could not be read"))
-            return None
-        current = index.estimates.current(known.id)
-        if (None if current is None else current.id) != wish.seen_estimate:
-            self._tell(as_it_is(known, "kept", STALE))
-            index.decisions.drop([decision.id])
-            return None
-        if wish.action in ("aside", "reopen"):
-            word = "set aside" if wish.action == "aside" else "open again"
-            return _Step(decision, as_it_is(known, "indexed", word))
-        if known.rung in OWN_FIXES and (wish.action != "move" or known.rung != "manual"):
-            self._tell(as_it_is(known, "kept", OWN_PLACE))
-            index.decisions.drop([decision.id])
-            return None
-        if wish.action == "confirm" and current is not None:
-            return self._confirm(decision, known, current)
-        if wish.action == "reject":
-            return self._reject(decision, known, current)
-        return self._move(decision, known)
+def _told(outcome: Outcome, status: Status, reason: str, group: str | None) -> Outcome:
+    return replace(outcome, status=status, reason=reason, group=group or reason)
 
-    def _confirm(self, decision: Decision, known: Known, current: Kept) -> _Step:
-        """The circle stays as it is; from now on it is a fix of its radius."""
-        index, run = self._index, self._run
-        outcome = outcome_of(known.path, "written", current.estimate)
-        outcome = replace(outcome, reason="confirmed", model=None)
-        if current.written is not None or self._writing.mode == "none":
-            index.estimates.confirm(run.id, [known.id])
-            where = "it holds the place already" if current.written else "nothing is written into photos"
-            return _Step(decision, replace(outcome, status="indexed", reason=f"confirmed; {where}"))
-        index.estimates.set_aside(run.id, [known.id])
-        placed = Placed(known.id, current.estimate, current.model_id, support=current.support)
-        index.estimates.put(run.id, [placed])
-        index.estimates.confirm(run.id, [known.id])
-        return _Step(decision, outcome, Job(known.id, current.estimate, outcome))
 
-    def _reject(self, decision: Decision, known: Known, current: Kept | None) -> _Step:
-        outcome = Outcome(known.path, "restored", "rejected", "rejected")
-        if current is not None and current.written in ("exif", "sidecar"):
-            if self._writing.mode != "none":
-                self._index.estimates.set_aside(self._run.id, [known.id])
-                return _Step(decision, outcome, Job(known.id, None, outcome))
-            why = "rejected; nothing is written into photos, so its place still stands there"
-            return _Step(decision, as_it_is(known, "indexed", why))
-        self._index.estimates.set_aside(self._run.id, [known.id])
-        return _Step(decision, Outcome(known.path, "indexed", "rejected; only the index had its place"))
+def as_it_is(known: Known, status: Status, reason: str, group: str | None = None) -> Outcome:
+    """The outcome of a photo whose place, if it has one, stays."""
+    return Outcome(
+        known.path,
+        status,
+        reason,
+        group or reason,
+        known.latitude,
+        known.longitude,
+        known.radius_km,
+        known.confidence,
+        known.rung,
+        known.cell,
+    )
 
-    def _move(self, decision: Decision, known: Known) -> _Step:
-        wish = decision.wish
-        place = known_place(wish.latitude or 0.0, wish.longitude or 0.0, "manual", wish.radius_km or 0.1)
-        self._index.estimates.put(self._run.id, [Placed(known.id, place)])
-        outcome = replace(outcome_of(known.path, "written", place), reason="placed by you")
-        if self._writing.mode == "none":
-            return _Step(decision, replace(outcome, status="indexed"))
-        return _Step(decision, outcome, Job(known.id, place, outcome))
+
+def _why_nothing(known: Known, evidence: ArchiveEvidence) -> str:
+    lacking = []
+    if known.utc is None:
+        lacking.append("it has no usable time")
+    elif not len(evidence.weighing.fixes):
+        lacking.append("no photo of this archive has both a time and a position")
+    else:
+        lacking.append("no geotagged photo is near it in time")
+    if evidence.weighing.table is None:
+        lacking.append("no model looked at it")
+    return ", and ".join(lacking)

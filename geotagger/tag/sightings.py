@@ -18,8 +18,9 @@ from geotagger.estimate.values import OWN_FIXES, Fix
 from geotagger.index.fixes import VAGUE_KM
 from geotagger.metadata import FoundPosition
 from geotagger.photo.values import Facts
+from geotagger.tag.file_facts import read_with_sidecars
 from geotagger.tag.options import TagOptions
-from geotagger.tag.reading import position_of, read_with_sidecars
+from geotagger.tag.reading import position_of
 
 if TYPE_CHECKING:
     from geotagger.model.pack import ModelPack
@@ -45,12 +46,7 @@ def read_sightings(
         try:
             sighting = _sighting(entry.path, *read_with_sidecars(entry.path, sidecar_folders))
             given = manual.get(os.path.realpath(entry.path))
-            if given is not None:
-                # what its owner chose to confirm is no fair sample: it teaches, but tests nothing
-                sighting = replace(
-                    sighting, place=replace(given, rung="manual"), is_truth=given.rung == "manual"
-                )
-            sightings.append(sighting)
+            sightings.append(sighting if given is None else replace(sighting, place=given))
         except PhotoError as error:
             note(str(error))
     return sightings if pack is None else _looked_at(sightings, pack, note, features)

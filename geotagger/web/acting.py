@@ -18,7 +18,7 @@ from geotagger.estimate.values import OWN_FIXES
 from geotagger.geo import is_believable
 from geotagger.index import Index
 from geotagger.index.decisions import Action, Wish
-from geotagger.tag.deciding import OWN_PLACE, carry_out
+from geotagger.tag.decisions import OWN_PLACE, carry_out
 from geotagger.tag.outcome import Outcome
 from geotagger.tag.undo import run_to_undo, undo
 from geotagger.web.answers import answer, problem, whole_number

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from geotagger.index import Index, open_index
 from geotagger.index.store import Mode
-from geotagger.tag.options import Writing
 from geotagger.web.days import Days
 from geotagger.web.pictures import Pictures
+from geotagger.writing import Writing
 
 
 @dataclass(frozen=True)

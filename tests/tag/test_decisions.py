@@ -8,9 +8,9 @@ import pytest
 from geotagger.index import Index, open_index
 from geotagger.index.decisions import Wish
 from geotagger.photo.facts import read_facts
-from geotagger.tag.deciding import AWAY, OWN_PLACE, STALE, carry_out
-from geotagger.tag.options import Writing
+from geotagger.tag.decisions import AWAY, OWN_PLACE, STALE, carry_out
 from geotagger.tag.outcome import Outcome
+from geotagger.writing import Writing
 from tests.commands import Geotagger
 from tests.tag.scenes import Scene, walk_through_town
 
