@@ -23,7 +23,7 @@ from pathlib import Path
 from threading import Event
 from geotagger.tag import clocks, corridor
 from geotagger.tag.options import TagOptions
-from geotagger.tag.stage import Listener
+from geotagger.tag.listener import Listener
 clocks.set_times = lambda *_: os._exit(77)
 listener = Listener(*[lambda *_: None] * 4, Event())
 corridor.tag(TagOptions((sys.argv[1],), model="none"), Path(sys.argv[2]), listener)
@@ -91,7 +91,7 @@ def test_a_dry_undo_says_what_would_be_and_changes_nothing(geotagger: Geotagger,
     assert said.keys() == scene.stripped
     assert {record["reason"] for record in said.values()} == {"dry run: it would be as it was before"}
     assert bytes_of(scene.folder) == after
-    assert "dry run: it would be as it was before" in geotagger("undo", "--dry-run").out
+    assert "planned: it would be as it was before" in geotagger("undo", "--dry-run").out
 
 
 def test_undo_of_some_leaves_the_others(geotagger: Geotagger, tmp_path: Path) -> None:
