@@ -163,7 +163,7 @@ def search(store: Store, query: Query) -> Iterator[PhotoPlace]:
         root, path = row[1:3]
         # bytes where a name is not UTF-8
         whole = f"{root.rstrip('/')}/{path}" if type(root) is type(path) is str else _joined(root, path)
-        yield PhotoPlace(row[0], whole, *row[3:12], _iso(row[12], row[13]), *row[14:22])
+        yield PhotoPlace._make((row[0], whole, *row[3:12], _iso(row[12], row[13]), *row[14:22]))
 
 
 def _joined(root: str | bytes, path: str | bytes) -> str:
