@@ -18,6 +18,7 @@ from geotagger.cli import (
     look,
     models,
     query,
+    review,
     roots,
     settings,
     status,
@@ -55,7 +56,21 @@ def build() -> TyperGroup:
         ] = False,
     ) -> None: ...
 
-    for module in (tag, query, status, undo, clocks, tracks, roots, evaluate, why, look, models, train):
+    for module in (
+        tag,
+        query,
+        status,
+        undo,
+        clocks,
+        tracks,
+        roots,
+        evaluate,
+        why,
+        review,
+        look,
+        models,
+        train,
+    ):
         module.register(app)
     tree = get_command(app)
     assert isinstance(tree, TyperGroup)

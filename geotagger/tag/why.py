@@ -10,15 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from geotagger.archive import is_at_or_below
 from geotagger.errors import UsageError
 from geotagger.estimate.explain import Explanation, explain
 from geotagger.estimate.outing import certainty_inside
 from geotagger.estimate.timeline import outings, surrounded, weighed
 from geotagger.estimate.tracks import Tracks
-from geotagger.estimate.values import FixSeries
 from geotagger.index import Index
 from geotagger.index.photos import Known
 from geotagger.index.runs import Run
@@ -36,19 +33,11 @@ _REMEMBERED = ("within_km", "min_confidence", "precision", "certainty", "sequenc
 
 
 @dataclass(frozen=True, slots=True)
-class NearFix:
-    """A photo with a place beside the one that was asked about: `seconds` after it, negative before."""
-
-    path: str
-    archive: str
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
 class Why:
     """`run`: the one whose options were used, None where no run is known. `tracks`: those that spoke.
     `disagreements`: what file, index and the evidence of today do not agree on, a line each. `kinds`: the
-    kinds of evidence that were listened to. `fixes`: the nearest photo with a place before, and after."""
+    kinds of evidence that were listened to. `names`: the paths of the photos that have the fixes,
+    `archives`: those that these are of."""
 
     known: Known
     explanation: Explanation
@@ -56,7 +45,8 @@ class Why:
     tracks: tuple[str, ...]
     disagreements: tuple[str, ...]
     kinds: tuple[str, ...]
-    fixes: tuple[NearFix, ...]
+    names: Mapping[int | None, str]
+    archives: Mapping[int | None, str]
 
 
 def why(
@@ -89,12 +79,11 @@ def why(
     if "reference" in kinds:
         note("the run compared pictures with your geotagged ones (--reference); here they are left out")
     root_ids = _company(index, asked, arguments)
+    company = index.company(root_ids)
     spoke = _tracks(index, root_ids, [*map(Path, arguments.get("tracks") or ()), *tracks], run, note)
     options = replace(options, within_km=within_km or options.within_km, model=model, kinds=kinds)
-    company = index.company(root_ids)
-    fixes = company.fixes()
     table = None if pack is None else pack.cells
-    evidence = weighing(index, [asked.root_id], fixes, options, spoke, table, keep=False)
+    evidence = weighing(index, [asked.root_id], company.fixes(), options, spoke, table, keep=False)
     photos = company.in_time(model_id)
     cut = outings(photos, lambda known: known.utc)
     outing = next((o for o in cut if any(known.id == asked.id for known in o)), None)
@@ -110,6 +99,8 @@ def why(
         circle = asked.latitude or 0.0, asked.longitude or 0.0, asked.radius_km or 0.0
         whole = weighed(evidence, surrounded(evidence, records))
         inside = certainty_inside(whole, at, evidence.movement, circle)
+    keys = [fix.key for fix in explanation.fixes if fix.key is not None]
+    beside, roots = index.photos.get(keys), {root.id: root.path for root in index.roots.all()}
     return Why(
         asked,
         explanation,
@@ -117,21 +108,8 @@ def why(
         tuple(track.name for track in spoke.tracks),
         disagreements(index, asked, inside),
         options.kinds,
-        _near_fixes(index, fixes, asked),
-    )
-
-
-def _near_fixes(index: Index, fixes: FixSeries, asked: Known) -> tuple[NearFix, ...]:
-    if asked.utc is None:
-        return ()
-    others = fixes.without(np.array([asked.id], dtype=np.int64))
-    after = int(np.searchsorted(others.utc, asked.utc, side="left"))
-    rows = [n for n in (after - 1, after) if 0 <= n < len(others)]
-    archives = {root.id: root.path for root in index.roots.all()}
-    photos = index.photos.get([int(others.keys[n]) for n in rows])
-    return tuple(
-        NearFix(photo.path, archives[photo.root_id], float(others.utc[n]) - asked.utc)
-        for n, photo in zip(rows, photos, strict=True)
+        {photo.id: photo.path for photo in beside},
+        {photo.id: roots[photo.root_id] for photo in beside},
     )
 
 
