@@ -18,6 +18,7 @@ from geotagger.cli import (
     look,
     models,
     query,
+    review,
     settings,
     status,
     tag,
@@ -54,7 +55,7 @@ def build() -> TyperGroup:
         ] = False,
     ) -> None: ...
 
-    for module in (tag, query, status, undo, clocks, tracks, evaluate, why, look, models, train):
+    for module in (tag, query, status, undo, clocks, tracks, evaluate, why, review, look, models, train):
         module.register(app)
     tree = get_command(app)
     assert isinstance(tree, TyperGroup)
