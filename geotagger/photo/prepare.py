@@ -54,6 +54,12 @@ def edge_needed(preprocessing: Preprocessing) -> int | None:
     interpolation between four pixels needs the very four."""
     if preprocessing.resampling == "bilinear-unfiltered":
         return None
+    return edge_if_large(preprocessing)
+
+
+def edge_if_large(preprocessing: Preprocessing) -> int:
+    """How many pixels of either edge are kept of a picture too large to be decoded at full size, also where
+    all were wanted."""
     return max(16, preprocessing.input_size * DECODE_HEADROOM)
 
 
@@ -66,8 +72,9 @@ def prepare(
     across, down = picture.image.size
     left, top, right, bottom = (value / picture.scale for value in box)
     right, bottom = min(right, across), min(bottom, down)
+    kept = (int(left), int(top), int(right), int(bottom))
     if preprocessing.resampling == "bilinear-unfiltered":
-        values: NDArray[Any] = _interpolate(np.asarray(picture.image.crop(box)), edge)
+        values: NDArray[Any] = _interpolate(np.asarray(picture.image.crop(kept)), edge)
     else:
         resampling = _FILTERS[preprocessing.resampling]
         values = np.asarray(picture.image.resize((edge, edge), resampling, (left, top, right, bottom)))
