@@ -21,7 +21,8 @@ from geotagger.marks import Mark
 from geotagger.metadata import Position, abandon, prepare
 from geotagger.photo import apart
 from geotagger.photo.pixels import read_pixels
-from geotagger.tag.reading import read_with_sidecars
+from geotagger.tag.file_facts import read_with_sidecars
+from geotagger.writing import Writing
 from tests.photo.pictures import Recipe
 
 _WORKER_BYTES = 60 << 20
@@ -31,7 +32,7 @@ POSITION = Position(1.0, 2.0, Mark("visual", 0.5, 3.0, "m", "1", "6b12ae"))
 
 
 def _write(path: str) -> None:
-    abandon(prepare(path, POSITION, durable=False))
+    abandon(prepare(path, POSITION, Writing(durable=False)))
 
 
 STEPS: dict[str, Callable[[str], object]] = {

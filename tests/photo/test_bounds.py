@@ -1,5 +1,5 @@
-"""What one file may take: 1 GiB of memory beyond the program's own, and a few seconds of a processor, whatever
-it is, for its facts, its pixels and for writing into it. What is large for a reason is served.
+"""What one file may take: 1 GiB of memory beyond the program's own, and a few seconds of a processor,
+whatever it is, for facts, pixels and writing. What is large for a reason is served.
 """
 
 import json
