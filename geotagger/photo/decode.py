@@ -280,7 +280,7 @@ def _decoder_errors(source: ByteSource, kind: str) -> Iterator[None]:
         raise source.refusal(f"{decoder_complaint(error, kind)}") from None
 
 
-_OF_MEMORY = ("memory", "security limit", "decompression bomb")
+_OF_MEMORY = ("memory", "decoder error -9", "security limit", "decompression bomb")
 """What decoders say of a picture that they refuse for its size."""
 
 
