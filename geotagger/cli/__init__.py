@@ -15,6 +15,7 @@ from geotagger import __version__
 from geotagger.cli import (
     clocks,
     evaluate,
+    export,
     look,
     models,
     query,
@@ -54,7 +55,7 @@ def build() -> TyperGroup:
         ] = False,
     ) -> None: ...
 
-    for module in (tag, query, status, undo, clocks, tracks, evaluate, why, look, models, train):
+    for module in (tag, query, export, status, undo, clocks, tracks, evaluate, why, look, models, train):
         module.register(app)
     tree = get_command(app)
     assert isinstance(tree, TyperGroup)
