@@ -19,6 +19,7 @@ from geotagger.cli import (
     look,
     models,
     query,
+    review,
     settings,
     status,
     tag,
@@ -55,7 +56,8 @@ def build() -> TyperGroup:
         ] = False,
     ) -> None: ...
 
-    for module in (tag, query, export, status, undo, clocks, tracks, evaluate, why, look, models, train):
+    commands = (tag, query, export, status, undo, clocks, tracks, evaluate, why, review, look, models, train)
+    for module in commands:
         module.register(app)
     tree = get_command(app)
     assert isinstance(tree, TyperGroup)
