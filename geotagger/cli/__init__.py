@@ -15,6 +15,7 @@ from geotagger import __version__
 from geotagger.cli import (
     clocks,
     evaluate,
+    export,
     look,
     models,
     query,
@@ -56,21 +57,8 @@ def build() -> TyperGroup:
         ] = False,
     ) -> None: ...
 
-    for module in (
-        tag,
-        query,
-        status,
-        undo,
-        clocks,
-        tracks,
-        roots,
-        evaluate,
-        why,
-        review,
-        look,
-        models,
-        train,
-    ):
+    commands = (tag, query, export, status, undo, clocks, tracks, roots, evaluate, why)
+    for module in (*commands, review, look, models, train):
         module.register(app)
     tree = get_command(app)
     assert isinstance(tree, TyperGroup)

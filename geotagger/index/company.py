@@ -32,7 +32,7 @@ class Company:
 
     def fixes(self, *, gone: bool = False) -> FixSeries:
         """As `Photos.fixes`."""
-        return FixSeries.joined([self._photos.fixes(root_id, gone=gone) for root_id in self._root_ids])
+        return self._photos.fixes(*self._root_ids, gone=gone)
 
     def missing(self) -> NDArray[np.int64]:
         """The numbers of the photos that are not there."""
