@@ -72,7 +72,7 @@ def companion(known: Known) -> Sighting | None:
     if known.is_placed_for_good and known.latitude is not None and known.longitude is not None:
         error_km = stated_error_km(known.radius_km)
         place = Fix(known.latitude, known.longitude, error_km, known.rung or "camera")
-    return replace(sighting, place=place, is_truth=False)
+    return replace(sighting, place=place, is_companion=True)
 
 
 def _sighting(path: str, facts: Facts, beside: Sequence[FoundPosition]) -> Sighting:
