@@ -27,6 +27,7 @@ FLOW = (
     "metadata",
     "index",
     "tag",
+    "api",
     "cli",
 )
 """The rooms in the order a photo passes them; each may import only what stands left of it."""

@@ -86,7 +86,7 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class PhotoPlace:
     """A photo and its current position. `taken` is the camera's clock in ISO 8601, with its offset
     where known; `utc` POSIX seconds. `written`: "exif" or "sidecar" where we wrote the position,
     "camera" where it stood in the file anyway, None where only the index has it. `country` to
@@ -129,7 +129,7 @@ class Unplaced:
     reason: str | None
 
 
-def search(store: Store, query: Query) -> Iterator[Found]:
+def search(store: Store, query: Query) -> Iterator[PhotoPlace]:
     """The photos that answer, ordered by `sort`: unless told by distance, or by time where no
     place is asked for. Raises UsageError for a cell that is none."""
     if query.nearest is not None and query.near is not None:
@@ -167,7 +167,7 @@ def search(store: Store, query: Query) -> Iterator[Found]:
         f" order by {_ORDER[sort]}" + ("" if query.limit is None else f" limit {int(query.limit)}")
     )
     for row in store.stream(sql, [*range_values, *values]):
-        yield Found(
+        yield PhotoPlace(
             photo_id=row[0],
             path=os.path.join(path_of(row[1]), path_of(row[2])),
             latitude=row[3],
@@ -191,7 +191,7 @@ def search(store: Store, query: Query) -> Iterator[Found]:
         )
 
 
-def _nearest(store: Store, query: Query, near: Near, count: int) -> Iterator[Found]:
+def _nearest(store: Store, query: Query, near: Near, count: int) -> Iterator[PhotoPlace]:
     """Discs twice as wide each time until one holds so many; what it holds is then the nearest."""
     radius = 1.0
     whole = math.pi * EARTH_RADIUS_KM
