@@ -98,6 +98,8 @@ def survey(run: RootRun, recorded: Recorded, sidecar_folders: Sequence[str], *, 
             through = comparison.unchanged + changed
             if run.is_stopped:
                 break
+        if reader is not None:
+            found.touch(reader.rest())
     found.unchanged, found.away = comparison.unchanged, comparison.away
     if found.away:
         return found
