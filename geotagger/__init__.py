@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from geotagger.api.asking import query
     from geotagger.api.files import restore, write_position
     from geotagger.api.runs import forget, place, tag, undo
+    from geotagger.api.trying import evaluate
     from geotagger.errors import (
         ArchiveBusyError,
         ArchiveError,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
         WriteError,
         WriteRefusedError,
     )
+    from geotagger.evaluate.archive import Evaluation
     from geotagger.index.search import Box, Near, PhotoPlace, Query
     from geotagger.marks import Mark
     from geotagger.metadata import Edit, Restoration
@@ -46,6 +48,7 @@ __all__ = [
     "Box",
     "CaptureTime",
     "Edit",
+    "Evaluation",
     "Facts",
     "GeotaggerError",
     "GpsFix",
@@ -70,6 +73,7 @@ __all__ = [
     "WriteError",
     "WriteRefusedError",
     "Writing",
+    "evaluate",
     "forget",
     "place",
     "query",
@@ -85,6 +89,7 @@ _ROOMS = {
     "Box": "geotagger.index.search",
     "CaptureTime": "geotagger.photo.values",
     "Edit": "geotagger.metadata",
+    "Evaluation": "geotagger.evaluate.archive",
     "Facts": "geotagger.photo.values",
     "GpsFix": "geotagger.photo.values",
     "Mark": "geotagger.marks",
@@ -99,6 +104,7 @@ _ROOMS = {
     "Tally": "geotagger.tag.outcome",
     "UndoResult": "geotagger.tag.outcome",
     "Writing": "geotagger.writing",
+    "evaluate": "geotagger.api.trying",
     "forget": "geotagger.api.runs",
     "place": "geotagger.api.runs",
     "query": "geotagger.api.asking",
@@ -112,7 +118,7 @@ _ROOMS = {
 
 # Rooms that are called as a function of the library is: Python binds the name of a room in this module when
 # the room is first imported, so that is done here, before the name is free for the function.
-for _room in ("tag",):
+for _room in ("tag", "evaluate"):
     importlib.import_module(f"geotagger.{_room}")
     del globals()[_room]
 

@@ -28,6 +28,7 @@ FLOW = (
     "index",
     "tag",
     "evaluate",
+    "web",
     "api",
     "cli",
 )

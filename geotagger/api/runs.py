@@ -85,7 +85,7 @@ def tag(
     _check_share("min_confidence", min_confidence)
     if precision is not None:
         _check_share("precision", precision)
-    _check_positive("within_km", within_km)
+    check_positive("within_km", within_km)
     for name, number in (("batch_size", batch_size), ("readers", readers)):
         if number is not None and number < 1:
             raise UsageError(f"{name} is {number}; 1 or more is wanted")
@@ -150,7 +150,7 @@ def place(
     from geotagger.tag.place import place as placed
 
     error_km = MANUAL_ERROR_KM if radius_km is None else radius_km
-    _check_positive("radius_km", error_km)
+    check_positive("radius_km", error_km)
     placing = Placing(latitude, longitude, checked(writing), error_km)
     return placed(placing, several(paths), index_file(index), Listener(progress).report, wait=wait)
 
@@ -254,6 +254,6 @@ def _check_share(name: str, value: float) -> None:
         raise UsageError(f"{name} is {value}; 0 to 1 is wanted")
 
 
-def _check_positive(name: str, value: float) -> None:
+def check_positive(name: str, value: float) -> None:
     if not (value > 0 and math.isfinite(value)):
         raise UsageError(f"{name} is {value}; a distance above 0 is wanted")

@@ -252,6 +252,24 @@ def test_an_answer_that_is_let_go_of_leaves_nothing_open(town: Scene) -> None:
         geotagger.query()
 
 
+def test_an_evaluation_hides_and_predicts_and_may_be_kept_for_tag(tmp_path: Path) -> None:
+    from tests.tag.scenes import walk_through_town
+
+    scene = walk_through_town(tmp_path / "photos", 24, without_gps=0)
+    before, notes = bytes_of(scene.folder), list[Progress]()
+    found = geotagger.evaluate(
+        scene.folder, ways=("single",), seeds=(1,), calibrate=True, progress=notes.append
+    )
+    assert [(one.way, one.placed, len(one.hidden)) for one in found] == [("single", 24, 7)]
+    assert all(hidden.error_km("fused") < 1 for hidden in found[0].hidden)
+    assert bytes_of(scene.folder) == before
+    assert "calibrated on 7 hidden photos" in (notes[-1].note or "")
+    geotagger.tag(scene.folder, dry_run=True, precision=0.9)
+    for words in ({"share": 0}, {"share": 1}, {"seeds": ()}, {"seeds": (-1,)}, {"ways": ("weeks",)}):
+        with pytest.raises(geotagger.UsageError):
+            geotagger.evaluate(scene.folder, **words)  # type: ignore[arg-type]
+
+
 def test_a_query_asks_by_place_and_time(town: Scene) -> None:
     geotagger.tag(town.folder)
     near = geotagger.Query(near=geotagger.Near(48.2082, 16.3738, 0.12), rungs=("camera",))
