@@ -58,8 +58,22 @@ class ModelPack:
 
     @cached_property
     def cells(self) -> "CellTable":
-        """Row i is class i. Read when first asked for; PackError where the list is not sound."""
-        return _cells_of(self.folder, self.manifest)
+        """Row i is class i; with the places of a gallery. Read when first asked for; PackError where the list
+        is not sound."""
+        cells, places = _cells_of(self.folder, self.manifest), self.gallery
+        if places is None:
+            return cells
+        from geotagger.cells import GalleryPoints
+
+        classes = cells.classes_of(places.lat, places.lng)
+        if (classes < 0).any():
+            row = int((classes < 0).argmax())
+            raise PackError(
+                f"{self.folder / GALLERY}: place {row + 1} lies in no cell of {CELLS}; import or pull the "
+                "model again"
+            )
+        points = GalleryPoints(places.lat, places.lng, places.gap_km, classes)
+        return dataclasses.replace(cells, gallery=points)
 
     @cached_property
     def gallery(self) -> "Gallery | None":
