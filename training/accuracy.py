@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geotagger.cells import CellTable
-from geotagger.estimate.visual import class_prior
+from geotagger.estimate.atoms import class_prior
 from geotagger.geo import distance_km, unit_vectors
 
 FloatArray = NDArray[np.float64]

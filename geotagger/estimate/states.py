@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geotagger.cells import CellTable
+from geotagger.estimate.atoms import atoms_of, find
 from geotagger.estimate.cloud import Clouds, rows_by_photo
 from geotagger.estimate.movement import FloatArray, IntArray
 from geotagger.estimate.prior import Mixture, cloud
 from geotagger.estimate.values import Posterior
-from geotagger.estimate.visual import atoms_of, find, listed_of
+from geotagger.estimate.visual import listed_of
 from geotagger.geo import EARTH_RADIUS_KM, lat_lng_of
 
 SPEAKING = 96

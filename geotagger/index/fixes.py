@@ -17,10 +17,11 @@ def fixes_of(store: Store, root_id: int, *, gone: bool) -> FixSeries:
     rows = store.stream(
         "select photos.id, utc, coalesce(e.latitude, fix_latitude), coalesce(e.longitude, fix_longitude),"
         " case when e.id is null then fix_error_m / 1000.0 else e.radius_km end, utc_offset_s,"
-        f" coalesce(e.rung = 'sidecar' and e.radius_km >= {VAGUE_KM}, 0), camera"
+        " coalesce(e.confirmed_by is not null or e.rung = 'sidecar' and"
+        f" e.radius_km >= {VAGUE_KM}, 0), camera"
         " from photos"
         " left join estimates as e on e.photo_id = photos.id and e.current = 1"
-        " and e.rung in ('sidecar', 'manual')"
+        " and (e.rung in ('sidecar', 'manual') or e.confirmed_by is not null)"
         " where root_id = ? and utc is not null"
         + ("" if gone else " and missing_since is null")
         + " and (e.id is not null or"

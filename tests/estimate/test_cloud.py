@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geotagger.cells import CellTable, ids_of_tokens, leaf_ids, parents
+from geotagger.estimate.atoms import SUSPECT_BELIEF
 from geotagger.estimate.cloud import (
     Cloud,
     Clouds,
@@ -22,7 +23,7 @@ from geotagger.estimate.cloud import (
 )
 from geotagger.estimate.states import offers_of, states_of_pictures
 from geotagger.estimate.values import Posterior
-from geotagger.estimate.visual import SUSPECT_BELIEF, cloud_of, posteriors
+from geotagger.estimate.visual import cloud_of, posteriors
 from geotagger.geo import distance_km
 
 WITHIN = 25.0

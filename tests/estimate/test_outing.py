@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geotagger.cells import CellTable, leaf_ids, parents
+from geotagger.estimate.atoms import class_prior
 from geotagger.estimate.explain import explain
 from geotagger.estimate.learning import learn_movement, lesson_of
 from geotagger.estimate.movement import Movement
@@ -16,7 +17,6 @@ from geotagger.estimate.outing import Options, estimate_outing
 from geotagger.estimate.surroundings import Known
 from geotagger.estimate.timeline import Evidence, PhotoRecord, estimate_stream
 from geotagger.estimate.values import RUNGS, Estimate, Fix, FixSeries, Observation, Posterior
-from geotagger.estimate.visual import class_prior
 from geotagger.estimate.zone_evidence import atom_priors
 from geotagger.geo import distance_km
 from geotagger.zones import offset_at
