@@ -56,7 +56,7 @@ class Atoms:
     def __init__(self, table: CellTable) -> None:
         self.table = table
         prior = class_prior(table)
-        self._regions_of(table, prior)
+        self._regions_of(table)
         regions = len(self.region_ids)
         radius = table.radius_km
         areas = np.pi * np.square(radius)
@@ -81,7 +81,7 @@ class Atoms:
         self.size_km = np.maximum(np.concatenate([part[2] for part in parts]), _LEAST_SIZE_KM)
         self.share = np.concatenate([part[3] for part in parts])
 
-    def _regions_of(self, table: CellTable, prior: FloatArray) -> None:
+    def _regions_of(self, table: CellTable) -> None:
         level = np.minimum(table.levels, REGION_LEVEL)
         self.region_ids, self.region_of = np.unique(parents(table.ids, level), return_inverse=True)
         self.by_region = np.argsort(self.region_of, kind="stable")
