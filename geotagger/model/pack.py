@@ -63,17 +63,9 @@ class ModelPack:
         cells, places = _cells_of(self.folder, self.manifest), self.gallery
         if places is None:
             return cells
-        from geotagger.cells import GalleryPoints
+        from geotagger.model.gallery import points_among
 
-        classes = cells.classes_of(places.lat, places.lng)
-        if (classes < 0).any():
-            row = int((classes < 0).argmax())
-            raise PackError(
-                f"{self.folder / GALLERY}: place {row + 1} lies in no cell of {CELLS}; import or pull the "
-                "model again"
-            )
-        points = GalleryPoints(places.lat, places.lng, places.gap_km, classes)
-        return dataclasses.replace(cells, gallery=points)
+        return dataclasses.replace(cells, gallery=points_among(cells, places, self.folder / GALLERY))
 
     @cached_property
     def gallery(self) -> "Gallery | None":
