@@ -106,7 +106,7 @@ def write_gallery(path: Path, gallery: Gallery) -> None:
 
 
 def points_among(cells: CellTable, gallery: Gallery, path: Path) -> GalleryPoints:
-    """The places as the estimate takes them; PackError where one lies in no cell. path: named in the error."""
+    """The places as the estimate takes them; PackError, which names `path`, where one lies in no cell."""
     classes = cells.classes_of(gallery.lat, gallery.lng)
     if (classes < 0).any():
         row = int((classes < 0).argmax()) + 1
