@@ -24,7 +24,7 @@ from geotagger.index.runs import Status
 from geotagger.tag.listener import Listener
 from geotagger.tag.network import Network, choose_pack
 from geotagger.tag.options import TagOptions
-from geotagger.tag.outcome import Tally
+from geotagger.tag.outcome import RunResult, Tally
 from geotagger.tag.profile import Profile
 from geotagger.tag.recorded import Recorded
 from geotagger.tag.rootrun import Onlooker, RootRun
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 def tag(
     options: TagOptions, index_path: Path | None, listener: Listener, profile: Profile | None = None
-) -> Tally:
+) -> RunResult:
     """Tags all photos at or below `options.paths`; what became of them. `profile` is told where the
     time went.
 
@@ -87,7 +87,8 @@ def tag(
             if onlooker is not None:
                 onlooker.network.close()
             index.runs.end(run.id, ended, dict(tally.statuses))
-    return tally
+        listener.finish()
+    return RunResult(None if options.dry_run else run.id, tally, ended == "done")
 
 
 def _walk(
@@ -152,10 +153,8 @@ def _walk(
 
 def _settle_what_was_cut_off(run: RootRun) -> None:
     if run.options.dry_run:
-        for cut_off in run.index.runs.cut_off():
-            run.listener.note(
-                f"run {cut_off.id} was cut off, {cut_off.unsettled} photos to be settled by undo or tag"
-            )
+        for line in run.index.runs.lines_on_cut_off():
+            run.listener.note(line)
     elif run.index.journal.pending():
         from geotagger.tag.writing import repair
 

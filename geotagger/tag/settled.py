@@ -18,6 +18,7 @@ _IRRELEVANT = (
     "paths",
     "batch_size",
     "readers",
+    "processes",
     "device",
     "wait",
     "dry_run",
