@@ -71,11 +71,11 @@ def tag(
     corrections such as "Canon EOS 5D=+1h03m"; both are remembered for later runs. `kinds`: the kinds of
     evidence to listen to, as `geotagger tag --help` names them; unless told, all that are by default.
     `sequence` False looks at each picture alone. `model`: an installed model's name, a pack's folder, or
-    "none". `looked`: folders of what `geotagger look` saw. `with_roots`: other archives whose photos help from
-    now on. `processes`: how many processes read files where there are very many new ones; a program that asks
-    for any must start its work under `if __name__ == "__main__"`, as `multiprocessing` wants it. `again`, `reconsider`, `all_images`, `exclude`,
-    `engine`, `device`, `variant`, `batch_size`, `readers`: as the command's options. `index`: the file of the
-    index, the user's own unless told.
+    "none". `looked`: folders of what `geotagger look` saw. `with_roots`: other archives whose photos help
+    from now on. `processes`: how many processes read files where there are very many new ones; a program
+    that asks for any must start its work under `if __name__ == "__main__"`, as `multiprocessing` wants it.
+    `again`, `reconsider`, `all_images`, `exclude`, `engine`, `device`, `variant`, `batch_size`, `readers`:
+    as the command's options. `index`: the file of the index, the user's own unless told.
 
     The archive is locked meanwhile: ArchiveBusyError where another run holds it, or with `wait` when it is
     free. `progress` is called in the calling thread with where the run stands, what became of each photo that
