@@ -69,7 +69,12 @@ def companion(known: Known) -> Sighting | None:
         return None
     sighting = _sighting(known.path, known.facts, ())
     place = None
-    if known.is_placed_for_good and known.latitude is not None and known.longitude is not None:
+    if (
+        not known.facts.is_scan
+        and known.is_placed_for_good
+        and known.latitude is not None
+        and known.longitude is not None
+    ):
         error_km = stated_error_km(known.radius_km)
         place = Fix(known.latitude, known.longitude, error_km, known.rung or "camera")
     return replace(sighting, place=place, is_companion=True)
@@ -80,10 +85,11 @@ def _sighting(path: str, facts: Facts, beside: Sequence[FoundPosition]) -> Sight
     position = position_of(facts, beside)
     estimate = None if position is None else position[0]
     place = None
-    if estimate is not None and estimate.rung in OWN_FIXES:
+    if estimate is not None and estimate.rung in OWN_FIXES and not facts.is_scan:
         error_km = stated_error_km(estimate.radius_km)
         place = Fix(estimate.latitude, estimate.longitude, error_km, estimate.rung)
     wrote = facts.fix is not None and not (facts.fix.mark and facts.fix.mark.is_estimate)
+    wrote = wrote and not facts.is_scan
     clocked = Clocked(
         None if facts.taken is None else facts.taken.local,
         None if facts.taken is None else facts.taken.offset,

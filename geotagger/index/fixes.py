@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from geotagger.estimate.values import GPS_ERROR_KM, FixSeries
 from geotagger.index.store import Store, path_of
+from geotagger.photo.values import SCAN
 
 _AT_ONCE = 10_000
 VAGUE_KM = 1.0
@@ -29,6 +30,7 @@ def fixes_of(store: Store, root_ids: Sequence[int], *, gone: bool) -> FixSeries:
         " and (e.rung in ('sidecar', 'manual') or e.confirmed_by is not null)"
         f" where root_id in ({','.join('?' * len(root_ids))}) and utc is not null"
         + ("" if gone else " and missing_since is null")
+        + f" and (not_a_photo is null or not_a_photo not like '{SCAN}%')"  # its time is the scanner's
         + " and (e.id is not null or"
         " (fix_latitude is not null and"
         " (fix_mark is null or json_extract(fix_mark, '$.rung') = 'manual'))) order by utc, photos.id",

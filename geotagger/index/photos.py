@@ -19,7 +19,7 @@ from geotagger.index.estimates import Estimates
 from geotagger.index.fixes import fixes_of
 from geotagger.index.roots import Root
 from geotagger.index.store import Store, now, path_column, path_of, plain_text, signed
-from geotagger.photo.values import Facts
+from geotagger.photo.values import SCAN, Facts
 
 _RECORD_COLUMNS = (
     "size",
@@ -266,7 +266,8 @@ class Photos:
         last = 0
         while True:
             rows = self._store.rows(
-                "select id, utc, taken, utc_offset_s, gps_utc, camera, fix_latitude, fix_longitude, fix_mark"
+                "select id, utc, taken, utc_offset_s, gps_utc, camera,"
+                f" iif(not_a_photo like '{SCAN}%', null, fix_latitude), fix_longitude, fix_mark"
                 # the plus: through the index on times each chunk would look at every photo and sort
                 " from photos where +root_id = ? and format is not null"
                 f" and id > ? {which} order by id limit ?",

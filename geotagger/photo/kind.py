@@ -11,6 +11,7 @@ import unicodedata
 from geotagger.photo.containers import Container
 from geotagger.photo.formats import RAW_FORMATS
 from geotagger.photo.moment import EXPOSURE, is_only_digitised
+from geotagger.photo.values import SCAN
 from geotagger.photo.xmp import xmp_text
 
 _SMALLEST_EDGE = 32
@@ -99,12 +100,12 @@ def why_not_a_photo(container: Container) -> str | None:
         return "screenshot: its name says so"
     source = tags.opaque(*_FILE_SOURCE)[:1]
     if source and source[0] in _SCANNERS and not _exposed(container):
-        return f"scan: made by {_SCANNERS[source[0]]}"
+        return f"{SCAN}made by {_SCANNERS[source[0]]}"
     dated = any(xmp_text(container.xmp, name) for name in ("exif:DateTimeOriginal", "photoshop:DateCreated"))
     if is_only_digitised(tags) and not dated:
-        return "scan: it tells only when it was digitised, and names no camera"
+        return f"{SCAN}it tells only when it was digitised, and names no camera"
     if _SCANNER.search(maker) or (_SCANNER.search(words) and not _exposed(container)):
-        return f"scan: made by {(maker or words)[:40].strip()}"
+        return f"{SCAN}made by {(maker or words)[:40].strip()}"
     if _taken_by_camera(container):
         return None
     short, long = sorted((container.width, container.height))
@@ -113,7 +114,7 @@ def why_not_a_photo(container: Container) -> str | None:
     if long > _LONGEST_SHAPE * short:
         return f"graphic: {container.width}×{container.height} pixels is no photograph's shape"
     if "bilevel" in container.traits:
-        return "scan: black and white without grey"
+        return f"{SCAN}black and white without grey"
     if "palette" in container.traits:
         return "graphic: palette colours"
     if _DRAWN.search(words):

@@ -50,6 +50,10 @@ class NamedPlace:
         return bool(self.city or self.region or self.country)
 
 
+SCAN = "scan: "
+"""How `not_a_photo` begins for what a scanner made."""
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """`format` is what the bytes are, whatever the name says: "jpeg", "heic", "avif", "png",
@@ -73,3 +77,8 @@ class Facts:
     problems: tuple[str, ...] = ()
     unreadable_position: str | None = None
     named: NamedPlace = NamedPlace()
+
+    @property
+    def is_scan(self) -> bool:
+        """Whether its time is that of the scanner, and says nothing of when the camera was at its place."""
+        return self.not_a_photo is not None and self.not_a_photo.startswith(SCAN)

@@ -9,10 +9,16 @@ def record_of(
     known: Known, posterior: Posterior | None, alike: Alike | None = None, *, all_images: bool
 ) -> PhotoRecord:
     """A photo of the index as the timeline takes it. What is no photograph keeps its place; its pixels are
-    not believed."""
+    not believed. The place of a scan says nothing of the time that it has, which is the scanner's."""
     facts = known.facts
     place = None
-    if known.is_placed_for_good and known.latitude is not None and known.longitude is not None:
+    is_scan = facts is not None and facts.is_scan
+    if (
+        not is_scan
+        and known.is_placed_for_good
+        and known.latitude is not None
+        and known.longitude is not None
+    ):
         rung = "manual" if known.is_confirmed else known.rung or "manual"
         place = Fix(known.latitude, known.longitude, stated_error_km(known.radius_km), rung)
     offset = None if facts is None or facts.taken is None else facts.taken.offset

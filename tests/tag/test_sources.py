@@ -447,3 +447,24 @@ def test_names_of_places_in_photo_and_sidecar_are_evidence_below_any_fix(
     assert said["beside.jpg"]["radius_km"] < 1
     why = geotagger("why", folder / "iptc.jpg").out
     assert "Sydney" in why
+
+
+@pytest.mark.parametrize("of_scanner", [True, False])
+def test_the_place_of_a_scan_places_no_photo_of_its_hour(
+    geotagger: Geotagger, tmp_path: Path, of_scanner: bool
+) -> None:
+    """What a scanner made was seen by its camera in another year; the same file of a camera does help. `tag`,
+    `why` and `evaluate` take it alike."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    bare = {"exif": {0x829A: None}} if of_scanner else {}
+    maker = {0x010F: b"Nikon", 0x0110: b"LS-9000"} if of_scanner else {}
+    (folder / "there.jpg").write_bytes(photo(maker, gps=SOUTH, minutes=1, **bare))
+    (folder / "same-minute.jpg").write_bytes(photo(minutes=2))
+    said = geotagger("tag", folder, "--json").by_name()
+    assert (said["same-minute.jpg"]["status"] == "written") is not of_scanner
+    fixes = geotagger("why", folder / "same-minute.jpg", "--json").records[0]["fixes"]
+    assert bool(fixes) is not of_scanner
+    (sighting,) = [s for s in read_sightings([str(folder)], None, print) if s.name.endswith("there.jpg")]
+    assert (sighting.own_place is None) is of_scanner
+    assert said["there.jpg"]["status"] == "kept"
