@@ -20,6 +20,7 @@ from geotagger.cli import (
     models,
     query,
     review,
+    roots,
     settings,
     status,
     tag,
@@ -56,8 +57,8 @@ def build() -> TyperGroup:
         ] = False,
     ) -> None: ...
 
-    commands = (tag, query, export, status, undo, clocks, tracks, evaluate, why, review, look, models, train)
-    for module in commands:
+    commands = (tag, query, export, status, undo, clocks, tracks, roots, evaluate, why)
+    for module in (*commands, review, look, models, train):
         module.register(app)
     tree = get_command(app)
     assert isinstance(tree, TyperGroup)
