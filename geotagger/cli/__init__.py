@@ -15,6 +15,7 @@ from geotagger import __version__
 from geotagger.cli import (
     clocks,
     evaluate,
+    handoff,
     look,
     models,
     query,
@@ -55,7 +56,9 @@ def build() -> TyperGroup:
         ] = False,
     ) -> None: ...
 
-    for module in (tag, query, status, undo, clocks, tracks, evaluate, why, review, look, models, train):
+    for module in (
+        tag, query, status, undo, clocks, tracks, evaluate, why, review, handoff, look, models, train
+    ):
         module.register(app)
     tree = get_command(app)
     assert isinstance(tree, TyperGroup)
