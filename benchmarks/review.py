@@ -51,13 +51,14 @@ def fill(index: Index, photos: int, *, one_place: bool = False) -> None:
         store.execute("insert into roots (id, path, added) values (1, '/nowhere/photos', '2026-01-01')")
         store.execute("insert into folders (id, root_id, path) values (1, 1, '')")
         store.execute_many(
-            "insert into photos (id, root_id, folder_id, path, size, mtime_ns, sidecar_mtime_ns, format, camera,"
-            " utc, taken) values (?, 1, 1, ?, 1, 1, 0, 'jpeg', 'Camera One', ?, datetime(?, 'unixepoch'))",
+            "insert into photos (id, root_id, folder_id, path, size, mtime_ns, sidecar_mtime_ns, format,"
+            " camera, utc, taken)"
+            " values (?, 1, 1, ?, 1, 1, 0, 'jpeg', 'Camera One', ?, datetime(?, 'unixepoch'))",
             ((n + 1, f"IMG_{n:06}.jpg", utc[n], utc[n]) for n in range(photos)),
         )
         store.execute_many(
-            "insert into estimates (photo_id, rung, current, latitude, longitude, leaf, radius_km, confidence,"
-            " rungs, evidence, country, region, place, place_km) values"
+            "insert into estimates (photo_id, rung, current, latitude, longitude, leaf, radius_km,"
+            " confidence, rungs, evidence, country, region, place, place_km) values"
             " (?, ?, 1, ?, ?, ?, ?, ?, '[]', '[\"neighbours: a photo with a place 5 min before\"]',"
             " 'AT', 'Vienna', 'Vienna', 1.0)",
             (_estimate(n, lat[n], lng[n], leaves[n]) for n in range(photos)),

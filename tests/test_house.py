@@ -30,6 +30,7 @@ FLOW = (
     "evaluate",
     "web",
     "handoff",
+    "api",
     "cli",
 )
 """The rooms in the order a photo passes them; each may import only what stands left of it."""

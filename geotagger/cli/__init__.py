@@ -15,6 +15,7 @@ from geotagger import __version__
 from geotagger.cli import (
     clocks,
     evaluate,
+    export,
     handoff,
     look,
     models,
@@ -56,9 +57,23 @@ def build() -> TyperGroup:
         ] = False,
     ) -> None: ...
 
-    for module in (
-        tag, query, status, undo, clocks, tracks, evaluate, why, review, handoff, look, models, train
-    ):
+    commands = (
+        tag,
+        query,
+        export,
+        status,
+        undo,
+        clocks,
+        tracks,
+        evaluate,
+        why,
+        review,
+        handoff,
+        look,
+        models,
+        train,
+    )
+    for module in commands:
         module.register(app)
     tree = get_command(app)
     assert isinstance(tree, TyperGroup)

@@ -49,7 +49,8 @@ def immich(
     """Give Immich the places of photos that have none there.
 
     A dry run unless `--apply` is said. A photo is known by its path or by the bytes that were uploaded.
-    What has a place in Immich is left alone. `--undo` takes away what was given, where nobody changed it since.
+    What has a place in Immich is left alone. `--undo` takes away what was given, where nobody changed it
+    since.
 
     Example: `geotagger handoff immich http://nas:2283 ~/Photos --key-file ~/.immich-key --apply`
     """
@@ -79,7 +80,8 @@ def immich(
             _show(as_json, left.path, "kept", left.reason)
         if apply and found.gifts:
             run = give(opened, server, found, tell)
-            say(f"run {run}: {len(found.gifts)} places given in {len(found.by_place())} calls; --undo takes them back")
+            calls = len(found.by_place())
+            say(f"run {run}: {len(found.gifts)} places given in {calls} calls; --undo takes them back")
             return
     for gift in found.gifts:
         reason = f"dry run: would be given, known by its {gift.how}"
@@ -102,7 +104,8 @@ def photoprism(paths: PathsArgument = None, index: IndexOption = None, as_json: 
 
 @ends_cleanly
 def memories(paths: PathsArgument = None, index: IndexOption = None, as_json: JsonOption = False) -> None:
-    """Say which places Nextcloud's Memories will read, which it will not and why, and the commands that make it.
+    """Say which places Nextcloud's Memories will read, which it will not and why, and the commands that
+    make it.
 
     Memories reads places out of the photos' own files; nothing is changed here.
 
@@ -113,7 +116,9 @@ def memories(paths: PathsArgument = None, index: IndexOption = None, as_json: Js
     _tell_what_is_seen(MEMORIES, paths, index, as_json)
 
 
-def _tell_what_is_seen(manager: "Manager", paths: list[str] | None, index: Path | None, as_json: bool) -> None:
+def _tell_what_is_seen(
+    manager: "Manager", paths: list[str] | None, index: Path | None, as_json: bool
+) -> None:
     from geotagger.handoff.others import seen_by
     from geotagger.index import open_index
 
@@ -124,7 +129,9 @@ def _tell_what_is_seen(manager: "Manager", paths: list[str] | None, index: Path 
         if as_json or not photo.is_seen:
             _show(as_json, photo.path, status, photo.reason, photo.latitude, photo.longitude)
     seen = sum(photo.is_seen for photo in photos)
-    say(f"{manager.name} reads {seen} of {len(photos)} places, once it looks: {' && '.join(manager.commands)}")
+    say(
+        f"{manager.name} reads {seen} of {len(photos)} places, once it looks: {' && '.join(manager.commands)}"
+    )
 
 
 def _show(

@@ -1,9 +1,8 @@
 """Immich's API, as far as places go: list what it has, give places, ask for one asset.
 
-Written after the types of the npm package @immich/sdk 3.2.2: `searchAssets` (POST /search/metadata), `updateAssets`
-(PUT /assets), `getAssetInfo` (GET /assets/{id}), `getServerVersion`. The key goes to the address that was named and
-nowhere else: redirects are not followed. Knows nothing of the index.
-"""
+Written after the types of the npm package @immich/sdk 3.2.2: `searchAssets` (POST /search/metadata),
+`updateAssets` (PUT /assets), `getAssetInfo` (GET /assets/{id}), `getServerVersion`. The key goes to the
+address that was named and nowhere else: redirects are not followed. Knows nothing of the index."""
 
 import json
 import math
@@ -28,8 +27,8 @@ _NOWHERE = 1e-4
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """What Immich says of a photo: its path there, the SHA-1 of the bytes that were uploaded (base64), and its
-    place in degrees, None where it has none."""
+    """What Immich says of a photo: its path there, the SHA-1 of the bytes that were uploaded (base64), and
+    its place in degrees, None where it has none."""
 
     id: str
     path: str
@@ -54,7 +53,11 @@ class Immich:
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
             raise UsageError(f"{address}: wanted is the address of an Immich server, as in http://nas:2283")
         self.address = address.rstrip("/").removesuffix("/api")
-        self.is_in_the_clear = parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "::1", "localhost")
+        self.is_in_the_clear = parts.scheme == "http" and parts.hostname not in (
+            "127.0.0.1",
+            "::1",
+            "localhost",
+        )
         self._key = key
         self._opener = urllib.request.build_opener(_NoRedirect, urllib.request.ProxyHandler({}))
 
@@ -101,7 +104,11 @@ class Immich:
             f"{self.address}/api{path}",
             data=None if told is None else json.dumps(told).encode(),
             method=method,
-            headers={"x-api-key": self._key, "accept": "application/json", "content-type": "application/json"},
+            headers={
+                "x-api-key": self._key,
+                "accept": "application/json",
+                "content-type": "application/json",
+            },
         )
         try:
             with self._opener.open(request, timeout=_PATIENCE_S) as answer:

@@ -1,7 +1,7 @@
 """Which of Immich's assets is which photo, and what is to be given to it.
 
-By the path, as Immich knows it, or by the SHA-1 of the bytes: those of today, and those from before our own write,
-which are what was uploaded. Takes the index and what Immich listed, gives a plan; changes nothing.
+By the path, as Immich knows it, or by the SHA-1 of the bytes: those of today, and those from before our own
+write, which are what was uploaded. Takes the index and what Immich listed, gives a plan; changes nothing.
 """
 
 import base64
@@ -54,8 +54,8 @@ class Plan:
 def plan(
     index: Index, assets: Iterable[Asset], paths: Sequence[str], prefixes: Sequence[tuple[str, str]]
 ) -> Plan:
-    """Of the photos at or below `paths` (absolute; all without any) that have a place which counts. `prefixes`:
-    how a folder here is called there."""
+    """Of the photos at or below `paths` (absolute; all without any) that have a place which counts.
+    `prefixes`: how a folder here is called there."""
     by_path: dict[str, Asset] = {}
     by_checksum: dict[str, list[Asset]] = {}
     for asset in assets:
@@ -64,10 +64,12 @@ def plan(
     gifts: list[Gift] = []
     left: list[Left] = []
     for photo in search(index.store, Query(paths=tuple(paths), is_sure=True)):
-        asset, how = by_path.get(there(photo.path, prefixes)), "path"
+        asset = by_path.get(there(photo.path, prefixes))
+        how = "path"
         if asset is None:
             same = [one for sha1 in checksums(index, photo) for one in by_checksum.get(sha1, ())]
-            asset, how = (same[0] if same else None), "checksum"
+            how = "checksum"
+            asset = same[0] if same else None
         if asset is None:
             left.append(Left(photo.path, "Immich has it neither by this path nor by its bytes"))
         elif asset.has_place:
@@ -87,8 +89,8 @@ def there(path: str, prefixes: Sequence[tuple[str, str]]) -> str:
 
 
 def checksums(index: Index, photo: PhotoPlace) -> list[str]:
-    """SHA-1 of the file as it is and as it was before each of our writes, base64, as Immich tells it; none of a
-    file that is not there or of more than a gigabyte."""
+    """SHA-1 of the file as it is and as it was before each of our writes, base64, as Immich tells it; none
+    of a file that is not there or of more than a gigabyte."""
     try:
         if os.path.getsize(photo.path) > _LARGEST_BYTES:
             return []

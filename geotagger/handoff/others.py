@@ -1,8 +1,8 @@
 """What PhotoPrism and Memories will see of the places, and the command that makes them look.
 
-Both read the position out of the photo's own file, and neither reads one out of an XMP sidecar (docs/photoprism.md,
-docs/memories.md); so what stands only in a sidecar or in the index is named. Takes the index, gives lines.
-"""
+Both read the position out of the photo's own file, and neither reads one out of an XMP sidecar
+(docs/photoprism.md, docs/memories.md); so what stands only in a sidecar or in the index is named. Takes the
+index, gives lines."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

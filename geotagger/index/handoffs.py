@@ -1,4 +1,5 @@
-"""What was handed over to a photo manager: which asset of which server was given which place, by which run."""
+"""What was handed over to a photo manager: which asset of which server was given which place, by which
+run."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
