@@ -58,16 +58,16 @@ def plan(
     `prefixes`: how a folder here is called there."""
     by_path: dict[str, Asset] = {}
     by_checksum: dict[str, list[Asset]] = {}
-    for asset in assets:
-        by_path[asset.path] = asset
-        by_checksum.setdefault(asset.checksum, []).append(asset)
+    for one in assets:
+        by_path[one.path] = one
+        by_checksum.setdefault(one.checksum, []).append(one)
     gifts: list[Gift] = []
     left: list[Left] = []
     for photo in search(index.store, Query(paths=tuple(paths), is_sure=True)):
         asset = by_path.get(there(photo.path, prefixes))
         how = "path"
         if asset is None:
-            same = [one for sha1 in checksums(index, photo) for one in by_checksum.get(sha1, ())]
+            same = [found for sha1 in checksums(index, photo) for found in by_checksum.get(sha1, ())]
             how = "checksum"
             asset = same[0] if same else None
         if asset is None:
