@@ -21,6 +21,7 @@ from geotagger.cli import (
     models,
     query,
     review,
+    roots,
     settings,
     status,
     tag,
@@ -57,23 +58,8 @@ def build() -> TyperGroup:
         ] = False,
     ) -> None: ...
 
-    commands = (
-        tag,
-        query,
-        export,
-        status,
-        undo,
-        clocks,
-        tracks,
-        evaluate,
-        why,
-        review,
-        handoff,
-        look,
-        models,
-        train,
-    )
-    for module in commands:
+    commands = (tag, query, export, status, undo, clocks, tracks, roots, evaluate, why)
+    for module in (*commands, review, handoff, look, models, train):
         module.register(app)
     tree = get_command(app)
     assert isinstance(tree, TyperGroup)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from geotagger.archive.listing import Folder
     from geotagger.archive.passed import Problem
+    from geotagger.index.company import Company
     from geotagger.index.compare import Comparison
     from geotagger.index.decisions import Decisions
     from geotagger.index.estimates import Estimates
@@ -145,6 +146,12 @@ class Index:
         from geotagger.index.tracks import RememberedTracks
 
         return RememberedTracks(self._store)
+
+    def company(self, root_ids: Sequence[int]) -> "Company":
+        """The photos of archives that help each other; see `geotagger.index.company`."""
+        from geotagger.index.company import Company
+
+        return Company(self.photos, root_ids)
 
     def compare(
         self,
