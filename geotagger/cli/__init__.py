@@ -16,6 +16,7 @@ from geotagger.cli import (
     clocks,
     evaluate,
     export,
+    handoff,
     look,
     models,
     query,
@@ -58,7 +59,7 @@ def build() -> TyperGroup:
     ) -> None: ...
 
     commands = (tag, query, export, status, undo, clocks, tracks, roots, evaluate, why)
-    for module in (*commands, review, look, models, train):
+    for module in (*commands, review, handoff, look, models, train):
         module.register(app)
     tree = get_command(app)
     assert isinstance(tree, TyperGroup)

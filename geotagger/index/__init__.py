@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from geotagger.index.compare import Comparison
     from geotagger.index.decisions import Decisions
     from geotagger.index.estimates import Estimates
+    from geotagger.index.handoffs import Handoffs
     from geotagger.index.journal import Journal
     from geotagger.index.learned import Learned
     from geotagger.index.photos import Photos
@@ -109,6 +110,12 @@ class Index:
         from geotagger.index.decisions import Decisions
 
         return Decisions(self._store)
+
+    @cached_property
+    def handoffs(self) -> "Handoffs":
+        from geotagger.index.handoffs import Handoffs
+
+        return Handoffs(self._store)
 
     @cached_property
     def samples(self) -> "Samples":
