@@ -18,8 +18,10 @@ from geotagger.cli import (
     export,
     look,
     models,
+    placing,
     query,
     review,
+    saved,
     settings,
     status,
     tag,
@@ -56,7 +58,23 @@ def build() -> TyperGroup:
         ] = False,
     ) -> None: ...
 
-    commands = (tag, query, export, status, undo, clocks, tracks, evaluate, why, review, look, models, train)
+    commands = (
+        tag,
+        placing,
+        saved,
+        query,
+        export,
+        status,
+        undo,
+        clocks,
+        tracks,
+        evaluate,
+        why,
+        review,
+        look,
+        models,
+        train,
+    )
     for module in commands:
         module.register(app)
     tree = get_command(app)

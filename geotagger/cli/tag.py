@@ -1,7 +1,6 @@
-"""The commands `tag` and `place`."""
+"""The command `tag`."""
 
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -199,48 +198,5 @@ def _were_both_typed(context: typer.Context, *names: str) -> bool:
     return all(source is not None and source.name == "COMMANDLINE" for source in sources)
 
 
-@ends_cleanly
-def place(
-    *,
-    where: Annotated[
-        str, typer.Argument(metavar="LAT,LNG|PLACE", help="The place, e.g. 48.8584,2.2945, or a town.")
-    ],
-    files: Annotated[list[str], typer.Argument(metavar="FILE", help="The photos taken there.")],
-    writing: WritingOptions,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a position that a camera or another program wrote.")
-    ] = False,
-    settings: RunOptions,
-    as_json: JsonOption = False,
-) -> None:
-    """Give photos a place that you know.
-
-    It stands above every estimate and is never replaced by one. A town means somewhere in it: the error
-    written is the radius of a town of that size, 2 km at least.
-
-    Example: `geotagger place 48.8584,2.2945 IMG_0042.jpg`
-    """
-    from geotagger.cli.asking import spot_of
-    from geotagger.cli.report import Reporter
-    from geotagger.geo import is_believable
-    from geotagger.tag.place import Placing
-    from geotagger.tag.place import place as run
-
-    reporter = Reporter(as_json=as_json)
-    latitude, longitude, town = spot_of("LAT,LNG", where)
-    if not is_believable(latitude, longitude):
-        raise UsageError(
-            "LAT,LNG: 0,0 is what cameras write that do not know where they are; nobody believes it"
-        )
-    placing = Placing(latitude, longitude, replace(writing.writing, overwrite=overwrite))
-    if town is not None:
-        placing = replace(placing, error_km=town.radius_km)
-        say(f"{where}: taken as {town}, ± {town.radius_km:.0f} km")
-    tally = run(placing, files, settings.index, reporter.outcome, wait=settings.wait)
-    reporter.summary(tally, "geotagger place")
-    raise typer.Exit(1 if tally.failures else 0)
-
-
 def register(app: typer.Typer) -> None:
     app.command()(grouped(tag))
-    app.command()(grouped(place))

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from geotagger.cli.asking import FilterOptions, chosen_photos, typed_filters
 from geotagger.cli.common import JsonOption, ends_cleanly, say, say_cut_off
 from geotagger.cli.options import RunOptions, grouped
 from geotagger.errors import UsageError
@@ -15,8 +16,9 @@ _COMES_BACK = "the next `geotagger tag` of these photos would place them again"
 
 @ends_cleanly
 def undo(
+    context: typer.Context,
     *,
-    run: Annotated[
+    which_run: Annotated[
         str | None,
         typer.Argument(metavar="RUN", help="The run's number or name; the newest that wrote, unless told."),
     ] = None,
@@ -28,18 +30,21 @@ def undo(
         bool, typer.Option("--dry-run", help="Say what would become of each photo; change nothing.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    which: FilterOptions,
     settings: RunOptions,
     as_json: JsonOption = False,
 ) -> None:
     """Put back the exact bytes that a run changed.
 
     A photo that another program changed since loses only the position that the run wrote, or is left
-    alone with the reason. What `forget` has taken out is not left to undo.
+    alone with the reason. What `forget` has taken out is not left to undo. With the words of `query` only
+    the photos that answer lose what the run wrote.
 
     Example: `geotagger undo 12 --only ~/Photos/2019`
     """
     from geotagger.cli.report import Reporter
     from geotagger.index import index_exists, open_index
+    from geotagger.index.journal import Chosen
     from geotagger.tag.outcome import Outcome, Tally
     from geotagger.tag.undo import foresee_undo, run_to_undo, settle_cut_off
     from geotagger.tag.undo import undo as take_back
@@ -48,6 +53,9 @@ def undo(
         raise UsageError(
             "there is nothing to undo: nothing has been tagged yet, or --index names another file"
         )
+    filters = typed_filters(context, which)
+    if filters is not None and filters.run is not None:
+        raise UsageError("the run to undo is named without --run: geotagger undo RUN")
     with open_index(settings.index, mode="read" if dry_run else "write") as opened:
         reporter, unsettled = Reporter(as_json=as_json), Tally()
 
@@ -60,17 +68,20 @@ def undo(
         else:
             for line in settle_cut_off(opened, noticing, wait=settings.wait):
                 say(line)
-        chosen = run_to_undo(opened, run)
+        chosen = run_to_undo(opened, which_run)
+        some: Chosen = tuple(only or ())
+        if filters is not None:
+            some = frozenset(chosen_photos(opened, filters, only or ()))
         if chosen.written and not yes and not dry_run:
             _ask(f"Undo run {chosen.id} of {chosen.started} ({chosen.command}, {chosen.written} photos)?")
         with reporter.shown():
             if dry_run:
-                tally = foresee_undo(opened, chosen, only or (), reporter.outcome)
+                tally = foresee_undo(opened, chosen, some, reporter.outcome)
             else:
-                tally = take_back(opened, chosen, only or (), reporter.outcome, wait=settings.wait)
-        forgotten = opened.journal.forgotten_of(chosen.id, only or ())
+                tally = take_back(opened, chosen, some, reporter.outcome, wait=settings.wait)
+        forgotten = opened.journal.forgotten_of(chosen.id, some)
     if not tally.seen:
-        say(f"nothing of run {chosen.id} is left to undo{' there' if only else ''}")
+        say(f"nothing of run {chosen.id} is left to undo{' there' if only or filters else ''}")
     if forgotten:
         say(f"`geotagger forget` has taken its estimates out of {forgotten} of its photos already")
     if tally.statuses["restored"]:
