@@ -175,11 +175,46 @@ def test_an_export_that_fails_leaves_the_older_file(tmp_path: Path) -> None:
         raise OSError(28, "No space left on device")
 
     with pytest.raises(SourceError, match="No space left"):
-        write(broken(), target)
+        write(broken(), target, "gpx", force=True)
     assert target.read_text() == "older"
     assert list(tmp_path.iterdir()) == [target]
-    write(iter(["newer"]), target)
+    write(iter(["newer"]), target, "gpx", force=True)
     assert target.read_text() == "newer"
+
+
+@pytest.mark.parametrize("form", sorted(FORMATS))
+def test_an_export_replaces_its_like_and_nothing_else(tmp_path: Path, form: str) -> None:
+    target, photos = tmp_path / "places", [photo("/a/b.jpg"), photo("/a/c.jpg", photo_id=2)]
+    for some in (photos, [], photos):  # as a cron line does, again and again
+        write(FORMATS[form](some), target, form)
+    newest = target.read_bytes()
+    for strange in (b"my own words", b"", b'{"type": "FeatureCollection", "features": [{"type"', newest[:20]):
+        target.write_bytes(strange)
+        with pytest.raises(SourceError, match="--force"):
+            write(FORMATS[form](photos), target, form)
+        assert target.read_bytes() == strange
+    write(FORMATS[form](photos), target, form, force=True)
+    for other in sorted(set(FORMATS) - {form}):
+        with pytest.raises(SourceError, match="--force"):
+            write(FORMATS[other](photos), target, other)
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_what_stands_beside_a_database_stays_though_one_insists(tmp_path: Path) -> None:
+    (tmp_path / "index.db").write_bytes(b"SQLite format 3\0")
+    (tmp_path / "index.db-wal").write_bytes(b"not saved yet")
+    with pytest.raises(SourceError, match="a part of a database"):
+        write(["text"], tmp_path / "index.db-wal", "csv", force=True)
+    assert (tmp_path / "index.db-wal").read_bytes() == b"not saved yet"
+
+
+def test_a_linked_export_stays_a_link(tmp_path: Path) -> None:
+    target, link = tmp_path / "places.csv", tmp_path / "link.csv"
+    write(FORMATS["csv"]([photo()]), target, "csv")
+    link.symlink_to(target)
+    write(FORMATS["csv"]([]), link, "csv")
+    assert link.is_symlink()
+    assert target.read_text().count("\n") == 1
 
 
 @pytest.mark.parametrize("content", [jpeg(None, size=32), b"SQLite format 3\0 and so on"])
@@ -187,13 +222,13 @@ def test_an_export_replaces_neither_a_photo_nor_an_index(tmp_path: Path, content
     target = tmp_path / "a.jpg"
     target.write_bytes(content)
     with pytest.raises(SourceError, match="does not replace"):
-        write(["text"], target)
+        write(["text"], target, "gpx", force=True)
     assert target.read_bytes() == content
     assert list(tmp_path.iterdir()) == [target]
 
 
 def test_an_export_into_a_device_leaves_it_one() -> None:
-    write(["text"], Path("/dev/null"))
+    write(["text"], Path("/dev/null"), "gpx")
     assert Path("/dev/null").is_char_device()
 
 

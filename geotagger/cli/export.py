@@ -59,6 +59,10 @@ def export(
             "--coarsen", metavar="KM", help="The side of the squares that copies are placed in: 5km, 500m."
         ),
     ] = None,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Replace a file that is no earlier export; photos and the index never."),
+    ] = False,
     json_lines: JsonOption = False,
     index_file: IndexOption = None,
 ) -> None:
@@ -80,11 +84,17 @@ def export(
         return
     if json_lines and out is None:
         raise UsageError("--json reports about the file made, so it needs --out FILE")
-    _export(filters, form or _by_name(out), out, index_file, json_lines=json_lines)
+    _export(filters, form or _by_name(out), out, index_file, force=force, json_lines=json_lines)
 
 
 def _export(
-    filters: Filters, form: ExportFormat, out: Path | None, index_file: Path | None, *, json_lines: bool
+    filters: Filters,
+    form: ExportFormat,
+    out: Path | None,
+    index_file: Path | None,
+    *,
+    force: bool,
+    json_lines: bool,
 ) -> None:
     from geotagger.export import BINARY, FORMATS
     from geotagger.export.writing import in_bytes, write
@@ -98,7 +108,7 @@ def _export(
             sys.stdout.buffer.writelines(pieces)
             sys.stdout.buffer.flush()
             return
-        write(pieces, out)
+        write(pieces, out, form.value, force=force)
     if json_lines:
         emit({"file": str(out), "format": form.value, "photos": counted.count})
     else:

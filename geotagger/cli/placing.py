@@ -46,27 +46,28 @@ def place(
 
     Example: `geotagger place Sitges ~/Photos/2024 --since 2024-05-17 --until 2024-05-18`
     """
+    from geotagger.api.runs import place as run
     from geotagger.cli.report import Reporter
-    from geotagger.geo import is_believable
-    from geotagger.tag.place import Placing
-    from geotagger.tag.place import place as run
 
     if like is not None and where is not None:
         files = [where, *(files or ())]
     if like is None and where is None:
         raise UsageError("place where? Give LAT,LNG, a town, or --like PHOTO")
     spot = _like(like, settings.index) if like is not None else spot_of("LAT,LNG", where or "")
-    if not is_believable(spot.latitude, spot.longitude):
-        raise UsageError(
-            "LAT,LNG: 0,0 is what cameras write that do not know where they are; nobody believes it"
-        )
     photos = _photos(files or (), typed_filters(context, which), settings.index)
-    placing = Placing(spot.latitude, spot.longitude, replace(writing.writing, overwrite=overwrite))
     if spot.radius_km is not None:
-        placing = replace(placing, error_km=spot.radius_km)
         say(f"{where if like is None else like}: taken as {spot}, ± {spot.radius_km:.3g} km")
     reporter = Reporter(as_json=as_json)
-    tally = run(placing, photos, settings.index, reporter.outcome, wait=settings.wait)
+    tally = run(
+        photos,
+        spot.latitude,
+        spot.longitude,
+        radius_km=spot.radius_km,
+        writing=replace(writing.writing, overwrite=overwrite),
+        index=settings.index,
+        wait=settings.wait,
+        progress=reporter.progress,
+    ).tally
     reporter.summary(tally, "geotagger place")
     raise typer.Exit(1 if tally.failures else 0)
 

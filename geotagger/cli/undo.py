@@ -1,15 +1,20 @@
 """The commands `undo` and `forget`."""
 
 import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from geotagger.cli.asking import FilterOptions, chosen_photos, typed_filters
-from geotagger.cli.common import JsonOption, ends_cleanly, say, say_cut_off
+from geotagger.cli.common import JsonOption, ends_cleanly, say
 from geotagger.cli.options import RunOptions, grouped
 from geotagger.errors import UsageError
+
+if TYPE_CHECKING:
+    from geotagger.index.runs import Run
 
 _COMES_BACK = "the next `geotagger tag` of these photos would place them again"
 
@@ -42,53 +47,52 @@ def undo(
 
     Example: `geotagger undo 12 --only ~/Photos/2019`
     """
+    from geotagger.api.runs import undo as take_back
     from geotagger.cli.report import Reporter
-    from geotagger.index import index_exists, open_index
-    from geotagger.index.journal import Chosen
-    from geotagger.tag.outcome import Outcome, Tally
-    from geotagger.tag.undo import foresee_undo, run_to_undo, settle_cut_off
-    from geotagger.tag.undo import undo as take_back
 
-    if not index_exists(settings.index):
-        raise UsageError(
-            "there is nothing to undo: nothing has been tagged yet, or --index names another file"
-        )
     filters = typed_filters(context, which)
-    if filters is not None and filters.run is not None:
-        raise UsageError("the run to undo is named without --run: geotagger undo RUN")
-    with open_index(settings.index, mode="read" if dry_run else "write") as opened:
-        reporter, unsettled = Reporter(as_json=as_json), Tally()
+    some: Sequence[str] | frozenset[str] = only or ()
+    if filters is not None:
+        some = _chosen(filters, only or (), settings.index)
+    reporter = Reporter(as_json=as_json)
+    with ExitStack() as while_undoing:
 
-        def noticing(outcome: Outcome) -> None:
-            unsettled.add(outcome)
-            reporter.outcome(outcome)
+        def agree(chosen: "Run") -> bool:
+            if chosen.written and not yes and not dry_run:
+                _ask(f"Undo run {chosen.id} of {chosen.started} ({chosen.command}, {chosen.written} photos)?")
+            while_undoing.enter_context(reporter.shown())
+            return True
 
-        if dry_run:
-            say_cut_off(opened)
-        else:
-            for line in settle_cut_off(opened, noticing, wait=settings.wait):
-                say(line)
-        chosen = run_to_undo(opened, which_run)
-        some: Chosen = tuple(only or ())
-        if filters is not None:
-            some = frozenset(chosen_photos(opened, filters, only or ()))
-        if chosen.written and not yes and not dry_run:
-            _ask(f"Undo run {chosen.id} of {chosen.started} ({chosen.command}, {chosen.written} photos)?")
-        with reporter.shown():
-            if dry_run:
-                tally = foresee_undo(opened, chosen, some, reporter.outcome)
-            else:
-                tally = take_back(opened, chosen, some, reporter.outcome, wait=settings.wait)
-        forgotten = opened.journal.forgotten_of(chosen.id, some)
+        result = take_back(
+            which_run,
+            only=some,
+            dry_run=dry_run,
+            agree=agree,
+            index=settings.index,
+            wait=settings.wait,
+            progress=reporter.progress,
+        )
+    tally = result.tally
     if not tally.seen:
-        say(f"nothing of run {chosen.id} is left to undo{' there' if only or filters else ''}")
-    if forgotten:
-        say(f"`geotagger forget` has taken its estimates out of {forgotten} of its photos already")
+        say(f"nothing of run {result.run} is left to undo{' there' if only or filters else ''}")
+    if result.forgotten:
+        say(f"`geotagger forget` has taken its estimates out of {result.forgotten} of its photos already")
     if tally.statuses["restored"]:
         say(_COMES_BACK)
     done = "dry run" if dry_run else "undone" if tally.statuses["restored"] else "nothing undone"
-    reporter.summary(tally, f"Run {chosen.id}, {done}")
-    raise typer.Exit(1 if tally.failures or unsettled.failures else 0)
+    reporter.summary(tally, f"Run {result.run}, {done}")
+    raise typer.Exit(1 if tally.failures or result.repaired.failures else 0)
+
+
+def _chosen(filters: FilterOptions, below: Sequence[str], index_file: Path | None) -> frozenset[str]:
+    from geotagger.index import index_exists, open_index
+
+    if filters.run is not None:
+        raise UsageError("the run to undo is named without --run: geotagger undo RUN")
+    if not index_exists(index_file):
+        return frozenset()
+    with open_index(index_file, mode="read") as index:
+        return frozenset(chosen_photos(index, filters, below))
 
 
 def _ask(question: str) -> None:
@@ -131,8 +135,8 @@ def forget(
 
     Example: `geotagger forget --estimates ~/Photos/to-publish`
     """
+    from geotagger.api.runs import forget as run
     from geotagger.cli.report import Reporter
-    from geotagger.tag.undo import forget_estimates
 
     if not estimates:
         raise UsageError("forget what? `geotagger forget --estimates PATH` takes out all estimates")
@@ -140,14 +144,14 @@ def forget(
         _ask("Take the estimates out of all photos there?")
     reporter = Reporter(as_json=as_json)
     with reporter.shown():
-        tally = forget_estimates(
+        tally = run(
             paths,
-            settings.index,
-            reporter.outcome,
             sidecar_folder=sidecar_folder,
-            wait=settings.wait,
             dry_run=dry_run,
-        )
+            index=settings.index,
+            wait=settings.wait,
+            progress=reporter.progress,
+        ).tally
     if tally.statuses["restored"]:
         say(_COMES_BACK)
     reporter.summary(tally, "geotagger forget, dry run" if dry_run else "geotagger forget")

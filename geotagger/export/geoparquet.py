@@ -13,6 +13,7 @@ from typing import Any
 from geotagger.errors import UsageError
 from geotagger.export.pieces import Sink
 from geotagger.export.words import NAMES, utf8
+from geotagger.export.writing import MAKER
 from geotagger.index.search import PhotoPlace
 
 _ROWS = 10_000
@@ -49,7 +50,7 @@ def geoparquet(photos: Iterable[PhotoPlace]) -> Iterator[bytes]:
             for photo in some:
                 bounds.take(photo)
             yield sink.take()
-        writer.add_key_value_metadata({"geo": json.dumps(_described(bounds))})
+        writer.add_key_value_metadata({"geo": json.dumps(_described(bounds)), "maker": MAKER})
     yield sink.take()
 
 

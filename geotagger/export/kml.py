@@ -4,7 +4,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from geotagger import __version__
 from geotagger.export.words import details, in_words, utc_text, xml
+from geotagger.export.writing import MAKER
 from geotagger.index.search import PhotoPlace
 
 
@@ -14,7 +16,7 @@ def kml(
     """`picture` names a small picture of a photo beside the document; None where there is none."""
     yield (
         '<?xml version="1.0" encoding="UTF-8"?>\n<kml xmlns="http://www.opengis.net/kml/2.2"><Document>\n'
-        "<name>Photos</name>\n"
+        f"<!-- {MAKER} {__version__} -->\n<name>Photos</name>\n"
     )
     for photo in found:
         # a time without a zone would be read as UTC, so the camera's clock alone is no time

@@ -8,6 +8,7 @@ from typing import IO, cast
 from geotagger.export.kml import kml
 from geotagger.export.pieces import Sink
 from geotagger.export.thumbnails import thumbnail
+from geotagger.export.writing import MAKER
 from geotagger.index.search import PhotoPlace
 
 _IN_MEMORY_BYTES = 16 << 20
@@ -31,6 +32,7 @@ def kmz(photos: Iterable[PhotoPlace]) -> Iterator[bytes]:
         for piece in kml(photos, picture):
             document.write(piece.encode())
             yield sink.take()
+        archive.comment = MAKER.encode()
         document.seek(0)
         with archive.open(zipfile.ZipInfo("doc.kml"), "w") as packed:
             while part := document.read(1 << 20):

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from geotagger.export.words import in_words, utf8
+from geotagger.export.writing import MAKER
 from geotagger.index.search import PhotoPlace
 
 _FOLDER = Path(__file__).parents[1] / "data" / "page"
@@ -19,6 +20,7 @@ _FOLDER = Path(__file__).parents[1] / "data" / "page"
 def page(photos: Iterable[PhotoPlace]) -> Iterator[str]:
     yield (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta name="generator" content="{MAKER}">\n'
         '<meta http-equiv="Content-Security-Policy" content="'
         "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'\">\n"
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>Photos</title>\n'

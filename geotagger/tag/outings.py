@@ -57,6 +57,9 @@ def wants_a_look(run: RootRun, evidence: ArchiveEvidence, known: Known) -> bool:
 def settle_outing(run: RootRun, evidence: ArchiveEvidence, seen: Sequence[Seen]) -> list[Job]:
     """Estimates and records all that one outing needs, and gives what is to be written."""
     members = [_member(*one) for one in seen]
+    for _, said in seen:
+        if isinstance(said, TooLargeToSeeError):
+            run.listener.note(f"{said.path}: not looked at, {said.reason}; all else still places it")
     if run.model_id is not None:
         new = [(m.known.id, m.posterior) for m in members if m.is_new and m.posterior is not None]
         run.index.photos.put_posteriors(run.model_id, new)
