@@ -29,6 +29,7 @@ FLOW = (
     "tag",
     "evaluate",
     "web",
+    "handoff",
     "api",
     "cli",
 )

@@ -44,11 +44,13 @@ def tag(
     reconsider: bool = False,
     all_images: bool = False,
     exclude: str | Iterable[str] = (),
+    with_roots: Paths = (),
     engine: str = _USUAL.engine,
     device: str = _USUAL.device,
     variant: str | None = None,
     batch_size: int | None = None,
     readers: int | None = None,
+    processes: int = 0,
     index: StrPath | None = None,
     wait: bool = False,
     progress: Told | None = None,
@@ -70,9 +72,11 @@ def tag(
     corrections such as "Canon EOS 5D=+1h03m"; both are remembered for later runs. `kinds`: the kinds of
     evidence to listen to, as `geotagger tag --help` names them; unless told, all that are by default.
     `sequence` False looks at each picture alone. `model`: an installed model's name, a pack's folder, or
-    "none". `looked`: folders of what `geotagger look` saw. `again`, `reconsider`, `all_images`, `exclude`,
-    `engine`, `device`, `variant`, `batch_size`, `readers`: as the command's options. `index`: the file of the
-    index, the user's own unless told.
+    "none". `looked`: folders of what `geotagger look` saw. `with_roots`: other archives whose photos help
+    from now on. `processes`: how many processes read files where there are very many new ones; a program
+    that asks for any must start its work under `if __name__ == "__main__"`, as `multiprocessing` wants it.
+    `again`, `reconsider`, `all_images`, `exclude`, `engine`, `device`, `variant`, `batch_size`, `readers`:
+    as the command's options. `index`: the file of the index, the user's own unless told.
 
     The archive is locked meanwhile: ArchiveBusyError where another run holds it, or with `wait` when it is
     free. `progress` is called in the calling thread with where the run stands, what became of each photo that
@@ -116,6 +120,8 @@ def tag(
         all_images=all_images,
         dry_run=dry_run,
         exclude=words(exclude),
+        with_roots=several(with_roots),
+        processes=processes,
         wait=wait,
     )
     from geotagger.tag import corridor

@@ -65,6 +65,16 @@ def tag(
         ),
     ] = None,
     photos: ChoiceOptions,
+    with_root: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--with-root",
+            metavar="DIR",
+            rich_help_panel=EVIDENCE,
+            help="Another archive whose photos help from now on, and are left alone; repeatable. "
+            "See `geotagger roots`.",
+        ),
+    ] = None,
     again: Annotated[
         bool,
         typer.Option(
@@ -103,6 +113,7 @@ def tag(
         raise UsageError("--precision finds the confidence to ask for; give it or --min-confidence, not both")
     from geotagger.api.runs import tag as run
     from geotagger.cli.report import Reporter, show_profile, stop_on_signal
+    from geotagger.engine.cores import usable_cores
     from geotagger.tag.outcome import MAY_NOT_WRITE, NOT_CARRIED_OVER
     from geotagger.tag.profile import Profile
 
@@ -126,11 +137,13 @@ def tag(
             reconsider=reconsider,
             all_images=photos.all_images,
             exclude=photos.exclude or (),
+            with_roots=with_root or (),
             engine=network.engine,
             device=network.device,
             variant=network.variant,
             batch_size=network.batch_size,
             readers=network.readers,
+            processes=network.readers or usable_cores(),
             index=settings.index,
             wait=settings.wait,
             progress=reporter.progress,

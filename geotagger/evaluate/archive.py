@@ -20,7 +20,7 @@ from geotagger.estimate.outing import Options
 from geotagger.evaluate.calibrating import calibrate
 from geotagger.evaluate.predictions import Hidden
 from geotagger.evaluate.remembered import remembered
-from geotagger.evaluate.sightings import read_sightings
+from geotagger.evaluate.sightings import in_order, read_sightings
 from geotagger.evaluate.trial import Setting, evaluate_archive
 from geotagger.index import open_index
 from geotagger.index.learned import CALIBRATION, SETTLED
@@ -101,6 +101,7 @@ def evaluate(
         manual=before.manual,
         numbers=before.numbers,
     )
+    sightings = in_order([*sightings, *before.companions], before.numbers)
     placed = sum(sighting.can_be_hidden for sighting in sightings)
     if placed < FEWEST:
         raise UsageError(

@@ -32,7 +32,8 @@ class Sighting:
     is given the clocked one, known to `error_km`. named: the areas that its metadata names. is_truth: False
     for a place that may be somebody's estimate, which helps others, teaches nothing and is never hidden.
     is_photograph: False for a scan or a screenshot, which nothing is concluded about. `features`, float32
-    (d,): what the network's last layer sees, where the owner's photos are to be the reference."""
+    (d,): what the network's last layer sees, where the owner's photos are to be the reference. is_companion:
+    of an archive that only helps; it teaches, and is never hidden."""
 
     name: str
     clocked: Clocked
@@ -43,6 +44,7 @@ class Sighting:
     named: tuple[NamedArea, ...] = ()
     is_truth: bool = True
     is_photograph: bool = True
+    is_companion: bool = False
 
     @property
     def own_place(self) -> Fix | None:
@@ -52,7 +54,8 @@ class Sighting:
 
     @property
     def can_be_hidden(self) -> bool:
-        return self.is_truth and self.is_photograph and self.own_place is not None
+        can_be = self.is_truth and self.is_photograph and not self.is_companion
+        return can_be and self.own_place is not None
 
 
 @dataclass(frozen=True, slots=True)

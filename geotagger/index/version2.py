@@ -59,6 +59,16 @@ _TABLES: dict[str, dict[str, Any]] = {
         "state": str,
         "run_id": int,
     },
+    "handoffs": {
+        "id": int,
+        "run_id": int,
+        "server": str,
+        "photo_id": int,
+        "asset": str,
+        "latitude": float,
+        "longitude": float,
+        "state": str,
+    },
     "samples": {
         "photo_id": int,
         "drawn": str,
@@ -77,6 +87,7 @@ _NOT_NULL: dict[str, set[str]] = {
     "tracks": {"name", "path", "added", "first_utc", "last_utc", "points", "places"},
     "joined_roots": set(),
     "decisions": {"action", "decided", "state"},
+    "handoffs": {"run_id", "server", "photo_id", "asset", "latitude", "longitude", "state"},
     "samples": {"drawn", "latitude", "longitude", "radius_km", "confidence", "stratum", "weight"},
 }
 
@@ -84,6 +95,7 @@ _PRIMARY_KEYS: dict[str, str | tuple[str, ...]] = {
     "tracks": ("root_id", "digest"),
     "joined_roots": ("root_id", "with_root_id"),
     "decisions": "id",
+    "handoffs": "id",
     "samples": "photo_id",
 }
 
@@ -91,6 +103,7 @@ _FOREIGN_KEYS: dict[str, list[tuple[str, str, str]]] = {
     "tracks": [("root_id", "roots", "id")],
     "joined_roots": [("root_id", "roots", "id"), ("with_root_id", "roots", "id")],
     "decisions": [("photo_id", "photos", "id"), ("root_id", "roots", "id"), ("run_id", "runs", "id")],
+    "handoffs": [("run_id", "runs", "id"), ("photo_id", "photos", "id")],
     "samples": [("photo_id", "photos", "id")],
 }
 
