@@ -17,6 +17,7 @@ from geotagger.tag.outcome import Outcome, RunResult, Tally, UndoResult
 from geotagger.writing import Writing
 
 if TYPE_CHECKING:
+    from geotagger.index.journal import Chosen
     from geotagger.index.runs import Run
     from geotagger.tag.profile import Profile
 
@@ -164,7 +165,7 @@ def place(
 def undo(
     run: int | str | None = None,
     *,
-    only: Paths = (),
+    only: Paths | frozenset[str] = (),
     dry_run: bool = False,
     agree: "Callable[[Run], bool] | None" = None,
     index: StrPath | None = None,
@@ -173,10 +174,10 @@ def undo(
 ) -> UndoResult:
     """Puts back the exact bytes that a run changed: the run of that number or name, or the newest that wrote.
 
-    `only`: these photos, or those below these folders. A photo that another program changed since loses only
-    the position that the run wrote, or is left alone, with the reason in its outcome. With `dry_run` nothing
-    is changed. `agree` is asked about the run before a photo is touched; where it says False nothing is done
-    and the result has no run.
+    `only`: these photos, or those below these folders; a frozenset means just these photos. A photo that
+    another program changed since loses only the position that the run wrote, or is left alone, with the
+    reason in its outcome. With `dry_run` nothing is changed. `agree` is asked about the run before a photo
+    is touched; where it says False nothing is done and the result has no run.
 
     Raises UsageError where there is nothing to undo, ArchiveBusyError, ArchiveError where the photos are not
     there now, IndexUnusableError.
@@ -194,7 +195,7 @@ def undo(
         repaired.add(outcome)
         listener.report(outcome)
 
-    chosen_paths = several(only)
+    chosen_paths: Chosen = only if isinstance(only, frozenset) else several(only)
     with open_index(file, mode="read" if dry_run else "write") as opened:
         if dry_run:
             lines = opened.runs.lines_on_cut_off()

@@ -19,9 +19,11 @@ from geotagger.cli import (
     handoff,
     look,
     models,
+    placing,
     query,
     review,
     roots,
+    saved,
     settings,
     status,
     tag,
@@ -58,7 +60,7 @@ def build() -> TyperGroup:
         ] = False,
     ) -> None: ...
 
-    commands = (tag, query, export, status, undo, clocks, tracks, roots, evaluate, why)
+    commands = (tag, placing, saved, query, export, status, undo, clocks, tracks, roots, evaluate, why)
     for module in (*commands, review, handoff, look, models, train):
         module.register(app)
     tree = get_command(app)

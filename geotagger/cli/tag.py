@@ -1,7 +1,6 @@
-"""The commands `tag` and `place`."""
+"""The command `tag`."""
 
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -206,49 +205,5 @@ def _were_both_typed(context: typer.Context, *names: str) -> bool:
     return all(source is not None and source.name == "COMMANDLINE" for source in sources)
 
 
-@ends_cleanly
-def place(
-    *,
-    where: Annotated[
-        str, typer.Argument(metavar="LAT,LNG|PLACE", help="The place, e.g. 48.8584,2.2945, or a town.")
-    ],
-    files: Annotated[list[str], typer.Argument(metavar="FILE", help="The photos taken there.")],
-    writing: WritingOptions,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a position that a camera or another program wrote.")
-    ] = False,
-    settings: RunOptions,
-    as_json: JsonOption = False,
-) -> None:
-    """Give photos a place that you know.
-
-    It stands above every estimate and is never replaced by one. A town means somewhere in it: the error
-    written is the radius of a town of that size, 2 km at least.
-
-    Example: `geotagger place 48.8584,2.2945 IMG_0042.jpg`
-    """
-    from geotagger.api.runs import place as run
-    from geotagger.cli.asking import spot_of
-    from geotagger.cli.report import Reporter
-
-    reporter = Reporter(as_json=as_json)
-    latitude, longitude, town = spot_of("LAT,LNG", where)
-    if town is not None:
-        say(f"{where}: taken as {town}, ± {town.radius_km:.0f} km")
-    tally = run(
-        files,
-        latitude,
-        longitude,
-        radius_km=None if town is None else town.radius_km,
-        writing=replace(writing.writing, overwrite=overwrite),
-        index=settings.index,
-        wait=settings.wait,
-        progress=reporter.progress,
-    ).tally
-    reporter.summary(tally, "geotagger place")
-    raise typer.Exit(1 if tally.failures else 0)
-
-
 def register(app: typer.Typer) -> None:
     app.command()(grouped(tag))
-    app.command()(grouped(place))

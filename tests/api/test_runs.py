@@ -103,6 +103,7 @@ def test_nothing_is_printed_no_signal_caught_and_no_log_set_up(
 ) -> None:
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = [signal.getsignal(number) for number in numbers], list(logging.root.handlers)
+    assert logging.getLogger("exifread").level == logging.NOTSET
     during: list[Any] = []
     (town.folder / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no photo")
     result = geotagger.tag(
