@@ -54,7 +54,9 @@ def _pixels(
     if container.format in NOT_LOOKED_AT:
         raise source.refusal(f"the picture of a {NAMES[container.format]} is not looked at")
     if container.format in RAW_FORMATS:
-        preview: Picture | None = raw_preview(source, container, preprocessing)
+        preview: Picture | None = raw_preview(
+            source, container, edge_needed(preprocessing), preprocessing.input_size
+        )
     else:
         preview = find_preview(source, container, preprocessing, previews)
     if preview is not None:

@@ -33,10 +33,10 @@ _SAME_SHAPE = 0.03
 4:3 against 3:2 (a letterboxed thumbnail) differs by 0.12."""
 
 
-def raw_preview(source: ByteSource, container: Container, preprocessing: Preprocessing) -> Picture:
-    """The preview of a RAW file; UnreadablePhotoError when nothing in it can be shown."""
-    edge = edge_needed(preprocessing)
-    for offset, length in _best_first(source, container, edge or preprocessing.input_size):
+def raw_preview(source: ByteSource, container: Container, edge: int | None, least: int) -> Picture:
+    """The preview of a RAW file, with `edge` pixels a side where one has them, None for all there are;
+    smaller ones down to `least` will do. UnreadablePhotoError when nothing in it can be shown."""
+    for offset, length in _best_first(source, container, edge or least):
         try:
             image = decode_jpeg_bytes(source.read(offset, length), edge)
         except Exception:
