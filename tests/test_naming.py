@@ -100,3 +100,25 @@ def test_countries_are_found_by_code_and_name() -> None:
         "ES", "ES", "GB", "GB", "XK", None,
     ]  # fmt: skip
     assert country_name("ES") == "Spain"
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("DE", "DE"),
+        ("deu", "DE"),
+        ("Deutschland", "DE"),
+        ("Allemagne", "DE"),
+        ("ドイツ", "DE"),
+        ("Россия", "RU"),
+        ("Österreich", "AT"),
+        ("Côte d’Ivoire", "CI"),
+        ("Congo", None),
+        ("Korea", None),
+        ("Atlantis", None),
+        ("", None),
+    ],
+)
+def test_a_country_is_known_by_its_codes_and_in_many_languages(text: str, code: str | None) -> None:
+    """A word that several countries share is none of them."""
+    assert country_code(text) == code

@@ -3,16 +3,14 @@ with a `Query` of the index room in it. Wrong words raise UsageError.
 """
 
 import contextlib
-import functools
-import inspect
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
@@ -52,115 +50,118 @@ class Sorting(StrEnum):
 _USUAL_RADIUS_KM = 25.0
 
 
-def _option(name: str, kind: Any, *flags: str, default: Any = None, **more: Any) -> inspect.Parameter:
-    annotation = Annotated[kind, typer.Option(*flags, **more)]
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+@dataclass(frozen=True)
+class FilterOptions:
+    """The one language in which photos are chosen, for every command that chooses some."""
 
+    panel: ClassVar = "More ways to choose photos"
+    common: ClassVar = ("near", "radius", "country", "place", "since", "until", "path")
 
-FILTERS = (
-    _option(
-        "near",
+    near: Annotated[
         str | None,
-        "--near",
-        metavar="LAT,LNG|PLACE",
-        help='Around here: "48.8584,2.2945", "48°51\'30"N 2°17\'40"E", geo:…, a Plus Code, or a town: '
-        '"Lyon", "Paris, US".',
-    ),
-    _option("radius", float | None, "--radius", metavar="KM", help="How far around --near. [default: 25]"),
-    _option(
-        "nearest",
+        typer.Option(
+            "--near",
+            metavar="LAT,LNG|PLACE",
+            help='Around here: "48.8584,2.2945", "48°51\'30"N 2°17\'40"E", geo:…, a Plus Code, or a town: '
+            '"Lyon", "Paris, US".',
+        ),
+    ] = None
+    radius: Annotated[
+        float | None, typer.Option("--radius", metavar="KM", help="How far around --near. [default: 25]")
+    ] = None
+    nearest: Annotated[
         int | None,
-        "--nearest",
-        min=1,
-        max=MOST,
-        metavar="N",
-        help="The N photos nearest to --near, however far they are.",
-    ),
-    _option(
-        "bbox",
+        typer.Option(
+            "--nearest",
+            min=1,
+            max=MOST,
+            metavar="N",
+            help="The N photos nearest to --near, however far they are.",
+        ),
+    ] = None
+    bbox: Annotated[
         str | None,
-        "--bbox",
-        metavar="SOUTH,WEST,NORTH,EAST",
-        help="Between two corners, each as LAT,LNG; west may be east of east across the date line.",
-    ),
-    _option(
-        "within",
+        typer.Option(
+            "--bbox",
+            metavar="SOUTH,WEST,NORTH,EAST",
+            help="Between two corners, each as LAT,LNG; west may be east of east across the date line.",
+        ),
+    ] = None
+    within: Annotated[
         Path | None,
-        "--within",
-        metavar="FILE.geojson",
-        help="Inside the polygons of a GeoJSON file; they may cross the date line.",
-    ),
-    _option("cell", str | None, "--cell", metavar="TOKEN", help="Inside an S2 cell, as in 47e66f."),
-    _option(
-        "country",
+        typer.Option(
+            "--within",
+            metavar="FILE.geojson",
+            help="Inside the polygons of a GeoJSON file; they may cross the date line.",
+        ),
+    ] = None
+    cell: Annotated[
+        str | None, typer.Option("--cell", metavar="TOKEN", help="Inside an S2 cell, as in 47e66f.")
+    ] = None
+    country: Annotated[
+        str | None, typer.Option("--country", metavar="NAME|CODE", help="In a country: Spain or ES.")
+    ] = None
+    place: Annotated[
         str | None,
-        "--country",
-        metavar="NAME|CODE",
-        help="In a country: Spain or ES.",
-    ),
-    _option(
-        "place",
+        typer.Option(
+            "--place",
+            metavar="NAME",
+            help="Where this is the nearest town, or the first-level region: Sitges, Catalonia.",
+        ),
+    ] = None
+    since: Annotated[
         str | None,
-        "--place",
-        metavar="NAME",
-        help="Where this is the nearest town, or the first-level region: Sitges, Catalonia.",
-    ),
-    _option(
-        "since",
+        typer.Option(
+            "--since", metavar="TIME", help="Taken then or later: 2024, 2024-05, 2024-05-17, or a time."
+        ),
+    ] = None
+    until: Annotated[
         str | None,
-        "--since",
-        metavar="TIME",
-        help="Taken then or later: 2024, 2024-05, 2024-05-17, or a time.",
-    ),
-    _option(
-        "until",
-        str | None,
-        "--until",
-        metavar="TIME",
-        help="Taken then or earlier; the whole day or year counts.",
-    ),
-    _option(
-        "source",
+        typer.Option("--until", metavar="TIME", help="Taken then or earlier; the whole day or year counts."),
+    ] = None
+    source: Annotated[
         list[Rung] | None,
-        "--source",
-        metavar="|".join(Rung),
-        help="Only positions of this kind of evidence; may be given several times.",
-    ),
-    _option("camera", str | None, "--camera", metavar="TEXT", help="Cameras that have this in their name."),
-    _option(
-        "path",
+        typer.Option(
+            "--source",
+            metavar="|".join(Rung),
+            help="Only positions of this kind of evidence; may be given several times.",
+        ),
+    ] = None
+    camera: Annotated[
+        str | None, typer.Option("--camera", metavar="TEXT", help="Cameras that have this in their name.")
+    ] = None
+    path: Annotated[
         list[str] | None,
-        "--path",
-        metavar="PATH|PATTERN",
-        help="A photo, a folder, or a pattern of whole paths such as '*/Raw/*'; several may be given.",
-    ),
-    _option("run", str | None, "--run", metavar="RUN", help="Positions of this run; see runs."),
-    _option(
-        "written",
-        bool,
-        "--written",
-        default=False,
-        help="Only positions that geotagger wrote into photos or sidecars.",
-    ),
-    _option(
-        "min_confidence",
+        typer.Option(
+            "--path",
+            metavar="PATH|PATTERN",
+            help="A photo, a folder, or a pattern of whole paths such as `*/Raw/*`; several may be given.",
+        ),
+    ] = None
+    run: Annotated[
+        str | None, typer.Option("--run", metavar="RUN", help="Positions of this run; see runs.")
+    ] = None
+    written: Annotated[
+        bool, typer.Option("--written", help="Only positions that geotagger wrote into photos or sidecars.")
+    ] = False
+    min_confidence: Annotated[
         float | None,
-        "--min-confidence",
-        metavar="0–1",
-        min=0.0,
-        max=1.0,
-        help="Only positions at least this certain. [default: what stands in a photo, or is 0.5 certain]",
-    ),
-    _option("all_guesses", bool, "--all", default=False, help="Uncertain guesses too."),
-    _option("limit", int | None, "--limit", min=1, max=MOST, metavar="N", help="At most so many photos."),
-    _option(
-        "sort",
+        typer.Option(
+            "--min-confidence",
+            metavar="0–1",
+            min=0.0,
+            max=1.0,
+            help="Only positions at least this certain. [default: what stands in a photo, or is 0.5 certain]",
+        ),
+    ] = None
+    all_guesses: Annotated[bool, typer.Option("--all", help="Uncertain guesses too.")] = False
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, max=MOST, metavar="N", help="At most so many photos.")
+    ] = None
+    sort: Annotated[
         Sorting | None,
-        "--sort",
-        help="The order; unless told by distance around --near, else by time.",
-    ),
-)
-"""The one language in which photos are chosen, for every command that chooses some."""
+        typer.Option("--sort", help="The order; unless told by distance around --near, else by time."),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,26 +179,6 @@ class Filters:
         return replace(self.query, run_id=index.runs.find(self.run).id)
 
 
-def takes_filters(command: Callable[..., None]) -> Callable[..., None]:
-    """Gives a command the options of FILTERS, which it receives read as the argument `filters`."""
-    names = [parameter.name for parameter in FILTERS]
-
-    @functools.wraps(command)
-    def run(**typed: Any) -> None:
-        filters = read_filters(**{name: typed.pop(name) for name in names})
-        command(**typed, filters=filters)
-
-    own = inspect.signature(command, eval_str=True)
-    kept = [
-        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
-        for name, parameter in own.parameters.items()
-        if name != "filters"
-    ]
-    run.__signature__ = inspect.Signature([*FILTERS, *kept])  # type: ignore[attr-defined]
-    run.__annotations__ = {parameter.name: parameter.annotation for parameter in [*FILTERS, *kept]}
-    return run
-
-
 @contextlib.contextmanager
 def open_to_ask(index_file: Path | None) -> "Iterator[Index | None]":
     """The index to read; None, with a word, when the user's own does not exist yet."""
@@ -212,67 +193,51 @@ def open_to_ask(index_file: Path | None) -> "Iterator[Index | None]":
         yield index
 
 
-def read_filters(
-    *,
-    near: str | None,
-    radius: float | None,
-    nearest: int | None,
-    bbox: str | None,
-    within: Path | None,
-    cell: str | None,
-    country: str | None,
-    place: str | None,
-    since: str | None,
-    until: str | None,
-    source: list[Rung] | None,
-    camera: str | None,
-    path: list[str] | None,
-    run: str | None,
-    written: bool,
-    min_confidence: float | None,
-    all_guesses: bool,
-    limit: int | None,
-    sort: Sorting | None,
-) -> Filters:
+def read_filters(options: FilterOptions) -> Filters:
+    """What was typed, as far as it can be read without an index. UsageError for what cannot be, or
+    contradicts itself."""
     from geotagger.index.search import Near, Query
 
-    for option, is_given in (("--radius", radius is not None), ("--nearest", nearest is not None)):
-        if near is None and is_given:
-            raise UsageError(f"{option} goes with --near, which says around where")
-    if nearest is not None and radius is not None:
+    for flag, is_given in (
+        ("--radius", options.radius is not None),
+        ("--nearest", options.nearest is not None),
+    ):
+        if options.near is None and is_given:
+            raise UsageError(f"{flag} goes with --near, which says around where")
+    if options.nearest is not None and options.radius is not None:
         raise UsageError("--nearest asks for any distance, --radius for one; give one of them")
-    if radius is not None and not radius >= 0:
-        raise UsageError(f"--radius {radius}: a distance of 0 km or more is wanted")
-    if sort is Sorting.distance and near is None:
+    if options.radius is not None and not options.radius >= 0:
+        raise UsageError(f"--radius {options.radius}: a distance of 0 km or more is wanted")
+    if options.sort is Sorting.distance and options.near is None:
         raise UsageError("--sort distance needs --near, the place to measure from")
-    if all_guesses and min_confidence is not None:
+    if options.all_guesses and options.min_confidence is not None:
         raise UsageError("--all asks for every guess, --min-confidence for certain ones; give one of them")
     spot, centre = None, None
-    if near is not None:
-        latitude, longitude, town = spot_of("--near", near)
-        centre = Near(latitude, longitude, _USUAL_RADIUS_KM if radius is None else radius)
-        around = "" if nearest is not None else f" within {centre.radius_km:g} km"
+    if options.near is not None:
+        latitude, longitude, town = spot_of("--near", options.near)
+        centre = Near(latitude, longitude, _USUAL_RADIUS_KM if options.radius is None else options.radius)
+        around = "" if options.nearest is not None else f" within {centre.radius_km:g} km"
         spot = f"{around} of {town or f'{latitude:.5f},{longitude:.5f}'}"
     query = Query(
         near=centre,
-        nearest=nearest,
-        box=None if bbox is None else _box(bbox),
-        within=None if within is None else _polygons(within),
-        cell=cell,
-        country=None if country is None else _country(country),
-        places=() if place is None else _names_of(place),
-        since=None if since is None else _moment("--since", since)[0],
-        until=None if until is None else _moment("--until", until)[1],
-        rungs=tuple(rung.value for rung in source or ()),
-        camera=camera,
-        paths=tuple(map(_whole_path, path or ())),
-        is_written=written,
-        min_confidence=min_confidence or 0.0,
-        is_sure=min_confidence is None and not all_guesses,
-        limit=limit,
-        sort=None if sort is None else sort.value,
+        nearest=options.nearest,
+        box=None if options.bbox is None else _box(options.bbox),
+        within=None if options.within is None else _polygons(options.within),
+        cell=options.cell,
+        country=None if options.country is None else _country(options.country),
+        places=() if options.place is None else _names_of(options.place),
+        since=None if options.since is None else _moment("--since", options.since)[0],
+        until=None if options.until is None else _moment("--until", options.until)[1],
+        rungs=tuple(rung.value for rung in options.source or ()),
+        camera=options.camera,
+        paths=tuple(map(_whole_path, options.path or ())),
+        is_written=options.written,
+        min_confidence=options.min_confidence or 0.0,
+        is_sure=options.min_confidence is None and not options.all_guesses,
+        limit=options.limit,
+        sort=None if options.sort is None else options.sort.value,
     )
-    return Filters(query, run, spot)
+    return Filters(query, options.run, spot)
 
 
 def spot_of(asked_by: str, text: str) -> "tuple[float, float, Place | None]":

@@ -28,37 +28,7 @@ IndexOption = Annotated[
     Path | None,
     typer.Option("--index", metavar="FILE", help="The index to use instead of your own."),
 ]
-JsonOption = Annotated[
-    bool, typer.Option("--json", help="One JSON object a line on standard output, nothing else there.")
-]
-TrackOption = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--track",
-        metavar="FILE|DIR",
-        help="Recorded tracks: GPX, KML, NMEA, FIT, TCX, IGC, Google's JSON. What `tag` is given, "
-        "later runs remember; see `tracks`.",
-    ),
-]
-ClockOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--clock",
-        metavar="CAMERA=+1h03m",
-        help="What to add to the clock of a camera, or of a track by the name of its file; later runs "
-        "remember it, see `clocks`.",
-    ),
-]
-WaitOption = Annotated[
-    bool, typer.Option("--wait", help="Wait while another run holds the archive, instead of ending with 4.")
-]
-NoHabitsOption = Annotated[
-    bool, typer.Option("--no-habits", help="Leave out the places that this archive visits.")
-]
-NoTimeZoneOption = Annotated[
-    bool, typer.Option("--no-time-zone", help="Leave out what the UTC offset tells of the place.")
-]
-NoSequenceOption = Annotated[bool, typer.Option("--no-sequence", help="Look at each picture alone.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object a line, nothing else.")]
 
 
 def ends_cleanly(command: Callable[P, R]) -> Callable[P, R]:

@@ -7,29 +7,27 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from geotagger.cli.common import (
-    ClockOption,
     IndexOption,
     JsonOption,
-    NoHabitsOption,
-    NoSequenceOption,
-    NoTimeZoneOption,
-    TrackOption,
     check_training,
     emit,
     ends_cleanly,
     say,
 )
-from geotagger.cli.kinds import WithOption, WithoutOption, listening, older_flags
+from geotagger.cli.kinds import EvidenceOptions, listening
+from geotagger.cli.options import EVIDENCE, ModelOption, WithinOption, grouped
 from geotagger.errors import UsageError
 
 if TYPE_CHECKING:
     from geotagger.estimate.evaluation import Hidden
 
 _FEWEST = 4
+_LABELS = "A model on a labelled set"
 
 
 @ends_cleanly
 def evaluate(
+    *,
     context: typer.Context,
     paths: Annotated[
         list[str] | None, typer.Argument(metavar="PATH", help="Photos that know where they were taken.")
@@ -44,37 +42,29 @@ def evaluate(
         bool | None,
         typer.Option("--whole-days/--single", help="Hide whole days, or single photos. [default: both]"),
     ] = None,
-    track: TrackOption = None,
-    clock: ClockOption = None,
-    model: Annotated[
-        str | None,
-        typer.Option("--model", metavar="NAME", help="What looks at pictures; none: nothing does."),
-    ] = None,
-    within: Annotated[
-        float, typer.Option("--within", metavar="KM", min=0.001, help="The largest radius.")
-    ] = 25.0,
+    evidence: EvidenceOptions,
+    model: ModelOption = None,
+    within: WithinOption = 25.0,
     certainty: Annotated[
         float,
-        typer.Option("--certainty", metavar="0–1", min=0.01, max=0.99, help="What the radius should hold."),
+        typer.Option(
+            "--certainty",
+            metavar="0–1",
+            min=0.01,
+            max=0.99,
+            rich_help_panel=EVIDENCE,
+            help="What the radius should hold.",
+        ),
     ] = 0.9,
-    reference: Annotated[
-        bool,
-        typer.Option("--reference", help="Compare hidden pictures with those whose places are left."),
-    ] = False,
-    with_kinds: WithOption = None,
-    without_kinds: WithoutOption = None,
-    no_habits: NoHabitsOption = False,
-    no_time_zone: NoTimeZoneOption = False,
-    no_sequence: NoSequenceOption = False,
     plots: Annotated[
         Path | None,
-        typer.Option("--plots", metavar="DIR", help="Write reliability and risk–coverage as PNG."),
+        typer.Option("--plots", metavar="DIR", help="Draw what was found, as PNG."),
     ] = None,
     calibrate: Annotated[
         bool,
         typer.Option(
             "--calibrate",
-            help="Keep what was learned, for `tag` on this archive; with --labels, the model's temperature.",
+            help="Keep what was learned, for `tag` on this archive.",
         ),
     ] = False,
     labels: Annotated[
@@ -82,11 +72,16 @@ def evaluate(
         typer.Option(
             "--labels",
             metavar="CSV",
-            help="Evaluate a model on a labelled set (image, latitude, longitude) instead.",
+            rich_help_panel=_LABELS,
+            help="Evaluate a model on a labelled set (image, latitude, longitude) instead; --calibrate "
+            "then fits the model's temperature.",
         ),
     ] = None,
     images: Annotated[
-        Path | None, typer.Option("--images", metavar="DIR", help="Where the labelled images lie.")
+        Path | None,
+        typer.Option(
+            "--images", metavar="DIR", rich_help_panel=_LABELS, help="Where the labelled images lie."
+        ),
     ] = None,
     index: IndexOption = None,
     as_json: JsonOption = False,
@@ -113,15 +108,14 @@ def evaluate(
     from geotagger.tag.sightings import read_sightings
     from geotagger.tracks import load_tracks
 
-    clocks = parse_clocks(clock or [])
-    older = older_flags(no_habits=no_habits, no_time_zone=no_time_zone, reference=reference)
-    heard = listening(context, with_kinds, without_kinds, model, flags=older)
+    clocks = parse_clocks(evidence.clock or [])
+    heard = listening(context, evidence, model)
     pack = choose_pack(heard.model, say)
     is_compared = "reference" in heard.kinds
     if is_compared and (pack is None or pack.feature_size is None):
         say("--reference: no model that tells features looks at the pictures, so it is left out")
         is_compared = False
-    before = remembered(index, paths, clocks, load_tracks(track or [], say, clocks))
+    before = remembered(index, paths, clocks, load_tracks(evidence.track or [], say, clocks))
     sightings = read_sightings(
         paths,
         pack,
@@ -140,7 +134,7 @@ def evaluate(
     for line in doubts(clocks, (sighting.clocked.camera for sighting in sightings)):
         say(line)
     seeds = seeds or [0, 1, 2]
-    options = Options(within, certainty, sequence=not no_sequence)
+    options = Options(within, certainty, sequence=not evidence.no_sequence)
     # what is learned now is learned from certainties that nothing has corrected yet
     known = None if calibrate or before.calibration is None else before.calibration.pictured
     ways: list[list[Hidden]] = []
@@ -213,4 +207,4 @@ def _keep(ways: "Sequence[Sequence[Hidden]]", paths: Sequence[str], index: Path 
 
 
 def register(app: typer.Typer) -> None:
-    app.command()(evaluate)
+    app.command()(grouped(evaluate))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from geotagger.cli.common import JsonOption, emit, ends_cleanly, say
+from geotagger.cli.options import ChoiceOptions, ModelOption, NetworkOptions, grouped
 from geotagger.errors import INTERRUPTED_EXIT_CODE, UsageError
 
 if TYPE_CHECKING:
@@ -17,32 +18,18 @@ _PART = re.compile(r"(\d+)/(\d+)")
 
 @ends_cleanly
 def look(
+    *,
     archive: Annotated[str, typer.Argument(metavar="ARCHIVE", help="The folder of photos.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the rows go, in Parquet files.")],
-    model: Annotated[
-        str | None,
-        typer.Option("--model", metavar="NAME", help="What looks. [default: the model installed]"),
-    ] = None,
+    model: ModelOption = None,
     part: Annotated[
         str, typer.Option("--part", metavar="I/N", help="Only the I-th of N about equal parts.")
     ] = "1/1",
     every: Annotated[
         bool, typer.Option("--all", help="Look at photos that know where they were taken, too.")
     ] = False,
-    all_images: Annotated[
-        bool, typer.Option("--all-images", help="Look at screenshots, scans and graphics too.")
-    ] = False,
-    exclude: Annotated[
-        list[str] | None, typer.Option("--exclude", metavar="PATTERN", help="Leave out what matches.")
-    ] = None,
-    device: Annotated[str, typer.Option("--device", metavar="DEVICE", help="As in `tag`.")] = "auto",
-    variant: Annotated[str | None, typer.Option("--variant", metavar="VARIANT", help="As in `tag`.")] = None,
-    batch_size: Annotated[
-        int | None, typer.Option("--batch-size", metavar="N", min=1, help="As in `tag`.")
-    ] = None,
-    readers: Annotated[
-        int | None, typer.Option("--readers", metavar="N", min=1, help="Photos decoded at a time.")
-    ] = None,
+    photos: ChoiceOptions,
+    network: NetworkOptions,
     as_json: JsonOption = False,
 ) -> None:
     """Look at pictures only, and keep what the network says of each for `tag --looked DIR`.
@@ -63,7 +50,7 @@ def look(
     from geotagger.look.looking import look as run
     from geotagger.tag.network import choose_pack
 
-    parse_devices(device)
+    parse_devices(network.device)
     pack = choose_pack(model, say)
     if pack is None:
         raise UsageError("a model looks at pictures: name one with --model")
@@ -71,12 +58,12 @@ def look(
         part=int(match[1]),
         parts=int(match[2]),
         all=every,
-        all_images=all_images,
-        exclude=tuple(exclude or ()),
-        device=device,
-        variant=variant,
-        batch_size=batch_size,
-        readers=readers,
+        all_images=photos.all_images,
+        exclude=tuple(photos.exclude or ()),
+        device=network.device,
+        variant=network.variant,
+        batch_size=network.batch_size,
+        readers=network.readers,
     )
     told = 0
 
@@ -104,4 +91,4 @@ def _words(looked: "Looked") -> str:
 
 
 def register(app: typer.Typer) -> None:
-    app.command()(look)
+    app.command()(grouped(look))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from geotagger.cli.asking import MOST, Filters, open_to_ask, takes_filters
+from geotagger.cli.asking import MOST, FilterOptions, Filters, open_to_ask, read_filters
 from geotagger.cli.common import (
     IndexOption,
     JsonOption,
@@ -19,11 +19,13 @@ from geotagger.cli.common import (
     photo_record,
     say,
 )
+from geotagger.cli.options import grouped
 from geotagger.cli.tables import Counted, print_lines, print_table, show_photos, show_unplaced
 from geotagger.errors import UsageError
 
 if TYPE_CHECKING:
     from geotagger.index import Index
+    from geotagger.index.runs import Run
     from geotagger.index.search import Found
 
 
@@ -47,15 +49,15 @@ class ExportFormat(StrEnum):
 
 
 def register(app: typer.Typer) -> None:
-    app.command("query")(query)
-    app.command("export")(export)
+    app.command("query")(grouped(query))
+    app.command("export")(grouped(export))
     app.command("runs")(runs)
 
 
 @ends_cleanly
-@takes_filters
 def query(
-    filters: Filters,
+    *,
+    which: FilterOptions,
     without_place: Annotated[
         bool,
         typer.Option(
@@ -85,6 +87,7 @@ def query(
     Nothing is read but the index, so the answer is as of the last `tag`; photos that were missing then
     are left out. Guesses that are less certain than 0.5 and stand in no photo answer only with --all.
     """
+    filters = read_filters(which)
     shorthands = {
         QueryFormat.json: json_lines,
         QueryFormat.geojson: geojson,
@@ -141,9 +144,9 @@ def _query_unplaced(filters: Filters, form: QueryFormat, index_file: Path | None
 
 
 @ends_cleanly
-@takes_filters
 def export(
-    filters: Filters,
+    *,
+    which: FilterOptions,
     form: Annotated[
         ExportFormat, typer.Option("--format", help="The kind of file to make.")
     ] = ExportFormat.geojson,
@@ -159,6 +162,7 @@ def export(
     """
     from geotagger import export as formats
 
+    filters = read_filters(which)
     if json_lines and out is None:
         raise UsageError("--json reports about the file made, so it needs --out FILE")
     with open_to_ask(index_file) as opened:
@@ -205,6 +209,7 @@ def runs(
                     "counts": run.counts,
                     "undoable": run.written,
                     "unsettled": run.unsettled,
+                    "undone": run.undone,
                 }
             )
         return
@@ -215,7 +220,7 @@ def runs(
             _local(run.started),
             run.command,
             run.model or "",
-            run.status,
+            _state(run),
             str(run.written),
             ", ".join(f"{number} {name}" for name, number in run.counts.items()),
         ]
@@ -255,6 +260,12 @@ def _record(photo: "Found") -> dict[str, Any]:
         place_km=photo.place_km,
         near_border=photo.near_border,
     )
+
+
+def _state(run: "Run") -> str:
+    if not run.undone:
+        return run.status
+    return f"{run.undone} undone" if run.written else "undone"
 
 
 def _local(moment: str) -> str:

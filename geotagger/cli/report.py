@@ -1,6 +1,7 @@
 """How a command tells what became of photos: JSON lines, a progress bar with a table at the end,
 or plain lines where there is no terminal."""
 
+import os
 import signal
 import sys
 from collections import Counter
@@ -11,7 +12,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from geotagger.cli.common import emit, photo_record, printable, say, screen, stop_output
-from geotagger.cli.tables import position, radius
+from geotagger.cli.tables import position, print_table, radius
 from geotagger.tag.outcome import FOLDER, LINK, SPECIAL
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from geotagger.tag.profile import Profile
 
 
-_MOST_SPOTS = 8
+_MOST_OUTINGS = 12
 
 
 class Reporter:
@@ -29,7 +30,8 @@ class Reporter:
 
     def __init__(self, *, as_json: bool, quiet: bool = False, lists_planned: bool = False) -> None:
         self._as_json, self._quiet, self._lists_planned = as_json, quiet, lists_planned
-        self._spots: Counter[str] = Counter()
+        self._outings: dict[str | None, Counter[str]] = {}
+        self._listed: tuple[str | None, str] | None = None
         self._progress: Progress | None = None
         self._heard = True
         self._task: TaskID | None = None
@@ -77,17 +79,28 @@ class Reporter:
             self._place(outcome)
 
     def _place(self, outcome: "Outcome") -> None:
-        """Counts where photos are placed; in a dry run, each is listed."""
+        """Counts which outings are placed where; in a dry run, each photo is listed."""
         from geotagger.gazetteer.words import in_words
 
+        if outcome.latitude is None or outcome.longitude is None or outcome.radius_km is None:
+            return
         names = _names(outcome)
         spot = in_words(names["place"], names["place_km"], names["region"], names["country"])
-        self._spots[spot or "far from any town"] += 1
+        self._outings.setdefault(outcome.outing, Counter())[spot or "far from any town"] += 1
         if outcome.status == "planned":
-            known = (outcome.latitude or 0.0, outcome.longitude or 0.0, outcome.radius_km or 0.0)
-            spot = spot or position(*known)
-            certain = f"{outcome.confidence or 0.0:.0%} {radius(known[2])}"
-            self._say(f"would write {outcome.path}: {spot}, {certain}, by {outcome.rung}")
+            spot = spot or position(outcome.latitude, outcome.longitude, outcome.radius_km)
+            self._list(outcome, f"{spot}, {outcome.confidence or 0.0:.0%} {radius(outcome.radius_km)}")
+
+    def _list(self, outcome: "Outcome", where: str) -> None:
+        """One photo of a dry run, on a terminal below a line for its outing and folder."""
+        if not sys.stderr.isatty():
+            self._say(f"would write {outcome.path}: {where}, by {outcome.rung}")
+            return
+        folder, name = os.path.split(outcome.path)
+        if self._listed != (outcome.outing, folder):
+            self._listed = outcome.outing, folder
+            self._print(f"{_outing(outcome.outing)}, {folder}")
+        self._print(f"  {name}  {where}, by {outcome.rung}")
 
     def _emit(self, record: dict[str, Any]) -> None:
         """The reader may go away (`| head`), or its disk be full; the work on the photos goes on to
@@ -113,7 +126,13 @@ class Reporter:
         if self._progress is None:
             say(line)
         else:
-            self._progress.console.print(f"geotagger: {printable(line)}", markup=False, highlight=False)
+            self._print(f"geotagger: {line}")
+
+    def _print(self, line: str) -> None:
+        if self._progress is None:
+            print(printable(line), file=sys.stderr, flush=True)
+        else:
+            self._progress.console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
 
     def phase(self, name: str, photos: int) -> None:
         self._through = 0
@@ -159,10 +178,12 @@ class Reporter:
         """What became of all photos: a table on a terminal, plain lines elsewhere."""
         if self._as_json or (self._quiet and not tally.failures):
             return
-        rows = _rows(tally) + [(f"  {spot}", n) for spot, n in self._spots.most_common(_MOST_SPOTS)]
+        rows = _rows(tally)
         seen = "photo" if tally.seen == 1 else "photos"
         if not sys.stdout.isatty():
             print(f"{title}: {tally.seen} {seen}" + "".join(f"; {n} {what}" for what, n in rows))
+            for begun, number, where in self._placed_outings():
+                print(f"{begun}\t{number}\t{where}")
             return
         from rich.table import Table
 
@@ -173,6 +194,27 @@ class Reporter:
         for what, photos in rows:
             table.add_row(f"{photos:,}", what)
         screen().print(table)
+        if placed := self._placed_outings():
+            print()
+            print_table(["outing", "photos", "where"], [[printable(cell) for cell in row] for row in placed])
+
+    def _placed_outings(self) -> list[list[str]]:
+        """When each outing that was placed began, how many of its photos have a place now, and where most
+        of them are."""
+        newest = sorted(self._outings.items(), key=lambda item: item[0] or "", reverse=True)
+        rows = []
+        for begun, spots in newest[:_MOST_OUTINGS]:
+            (where, _), more = spots.most_common(1)[0], len(spots) - 1
+            elsewhere = f" and {more} more place{'s' * (more > 1)}" if more else ""
+            rows.append([_outing(begun), str(spots.total()), where + elsewhere])
+        if left := newest[_MOST_OUTINGS:]:
+            photos = sum(spots.total() for _, spots in left)
+            rows.append([f"{len(left)} older outing{'s' * (len(left) > 1)}", str(photos), ""])
+        return rows
+
+
+def _outing(begun: str | None) -> str:
+    return "without a time" if begun is None else begun[:16].replace("T", " ")
 
 
 def _names(outcome: "Outcome") -> dict[str, Any]:
@@ -198,8 +240,6 @@ _PLACES = {
 
 def _rows(tally: "Tally") -> list[tuple[str, int]]:
     rows = [(f"placed by {rung}", photos) for rung, photos in tally.rungs.most_common()]
-    if other := tally.statuses["written"] + tally.statuses["planned"] - tally.rungs.total():
-        rows.append(("written", other))
     for (status, group), photos in tally.groups.most_common():
         kind = "of these into a sidecar" if status == "written" else status
         rows.append((f"{kind}: {group}" if group else status, photos))

@@ -3,73 +3,43 @@
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from geotagger.cli.common import (
-    ClockOption,
-    IndexOption,
-    JsonOption,
-    NoHabitsOption,
-    NoSequenceOption,
-    NoTimeZoneOption,
-    TrackOption,
-    WaitOption,
-    ends_cleanly,
-    say,
+from geotagger.cli.common import JsonOption, ends_cleanly, say
+from geotagger.cli.kinds import EvidenceOptions, listening
+from geotagger.cli.options import (
+    CHOICE,
+    EVIDENCE,
+    RUN,
+    WRITING,
+    ChoiceOptions,
+    EngineOptions,
+    ModelOption,
+    RunOptions,
+    WithinOption,
+    WritingOptions,
+    grouped,
 )
-from geotagger.cli.kinds import WithOption, WithoutOption, listening, older_flags
 from geotagger.errors import INTERRUPTED_EXIT_CODE, UsageError
 
 if TYPE_CHECKING:
     from geotagger.tag.outcome import Tally
 
-WriteOption = Annotated[
-    Literal["auto", "exif", "sidecar", "none"],
-    typer.Option(
-        "--write",
-        help="Where positions go: into the photo where that is safe and else a sidecar (auto), only into "
-        "the photo, only into XMP sidecars, or only into the index (none).",
-    ),
-]
-SidecarStyleOption = Annotated[
-    Literal["full", "stem"],
-    typer.Option("--sidecar-style", help="Name new sidecars IMG.CR2.xmp (full) or IMG.xmp (stem)."),
-]
-SidecarFolderOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--sidecar-folder",
-        metavar="FOLDER",
-        resolve_path=True,
-        help="Put new sidecars there, for read-only archives; later runs read them there.",
-    ),
-]
-
 
 @ends_cleanly
 def tag(
+    *,
     context: typer.Context,
     paths: Annotated[list[str], typer.Argument(metavar="PATH", help="Folders of photos, or photos.")],
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "--model",
-            metavar="NAME",
-            help="What looks at pictures: a name, a folder, or none. [default: the model installed]",
-        ),
-    ] = None,
-    write: WriteOption = "auto",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be done, write nothing.")
+    ] = False,
+    writing: WritingOptions,
     min_confidence: Annotated[
         float,
-        typer.Option(
-            "--min-confidence",
-            metavar="0–1",
-            min=0,
-            max=1,
-            help="Write only estimates that are at least so certain.",
-        ),
+        typer.Option("--min-confidence", metavar="0–1", min=0, max=1, help="Least certainty to write."),
     ] = 0.5,
     precision: Annotated[
         float | None,
@@ -78,92 +48,45 @@ def tag(
             metavar="0–1",
             min=0,
             max=1,
+            rich_help_panel=WRITING,
             help="Instead of --min-confidence: write so that this share lies inside its radius; see "
             "evaluate --calibrate.",
         ),
     ] = None,
-    within: Annotated[
-        float,
-        typer.Option("--within", metavar="KM", min=0.001, help="The largest error radius to put up with."),
-    ] = 25.0,
-    track: TrackOption = None,
-    clock: ClockOption = None,
-    reference: Annotated[
-        bool,
-        typer.Option(
-            "--reference", help="Compare pictures with your own geotagged ones; looks at these once, too."
-        ),
-    ] = False,
-    with_kinds: WithOption = None,
-    without_kinds: WithoutOption = None,
+    evidence: EvidenceOptions,
+    model: ModelOption = None,
+    within: WithinOption = 25.0,
     looked: Annotated[
         list[Path] | None,
         typer.Option(
-            "--looked", metavar="DIR", help="What `geotagger look` saw, to be taken in; repeatable."
+            "--looked",
+            metavar="DIR",
+            rich_help_panel=EVIDENCE,
+            help="What `geotagger look` saw, to be taken in; repeatable.",
         ),
     ] = None,
-    no_habits: NoHabitsOption = False,
-    no_time_zone: NoTimeZoneOption = False,
-    no_sequence: NoSequenceOption = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would be done; write nothing, not even the index.")
-    ] = False,
+    photos: ChoiceOptions,
     again: Annotated[
         bool,
-        typer.Option("--again", help="Look again at photos that were placed before, with the model of now."),
+        typer.Option(
+            "--again",
+            rich_help_panel=CHOICE,
+            help="Look again at photos that were placed before, with the model of now.",
+        ),
     ] = False,
     reconsider: Annotated[
         bool,
         typer.Option(
             "--reconsider",
+            rich_help_panel=CHOICE,
             help="Weigh what is written anew, too: move it, or take it out where no place is certain enough.",
         ),
     ] = False,
-    all_images: Annotated[
-        bool, typer.Option("--all-images", help="Place screenshots, scans and graphics too.")
-    ] = False,
-    exclude: Annotated[
-        list[str] | None,
-        typer.Option("--exclude", metavar="PATTERN", help="Leave out what matches, e.g. 'Exports/*'."),
-    ] = None,
-    device: Annotated[
-        str,
-        typer.Option(
-            "--device",
-            metavar="DEVICE",
-            help="auto, cpu, cuda, cuda:0,2, tensorrt, coreml, directml, openvino.",
-        ),
-    ] = "auto",
-    engine: Annotated[
-        str,
-        typer.Option(
-            "--engine", metavar="ENGINE", help="What runs the model: auto, onnxruntime, openvino, mxnet."
-        ),
-    ] = "auto",
-    variant: Annotated[
-        str | None,
-        typer.Option(
-            "--variant",
-            metavar="VARIANT",
-            help="fp32, or a variant made by models quantize. [default: the fastest that passed]",
-        ),
-    ] = None,
-    batch_size: Annotated[
-        int | None,
-        typer.Option(
-            "--batch-size", metavar="N", min=1, help="Photos a device looks at together. [default: by trial]"
-        ),
-    ] = None,
-    readers: Annotated[
-        int | None,
-        typer.Option("--readers", metavar="N", min=1, help="Photos decoded at a time. [default: one a core]"),
-    ] = None,
-    sidecar_style: SidecarStyleOption = "full",
-    sidecar_folder: SidecarFolderOption = None,
-    index: IndexOption = None,
-    wait: WaitOption = False,
+    network: EngineOptions,
+    settings: RunOptions,
     profile: Annotated[
-        bool, typer.Option("--profile", help="Say at the end where the time went, and what was the limit.")
+        bool,
+        typer.Option("--profile", rich_help_panel=RUN, help="Say at the end where the time went."),
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Speak only of failures, for cron.")] = False,
     as_json: JsonOption = False,
@@ -181,36 +104,35 @@ def tag(
         raise UsageError("--precision finds the confidence to ask for; give it or --min-confidence, not both")
     from geotagger.cli.report import Reporter, show_profile, stop_on_signal
     from geotagger.tag.corridor import tag as run
-    from geotagger.tag.options import TagOptions, Writing
+    from geotagger.tag.options import TagOptions
     from geotagger.tag.outcome import MAY_NOT_WRITE, NOT_CARRIED_OVER
     from geotagger.tag.profile import Profile
     from geotagger.tag.stage import Listener
 
-    older = older_flags(no_habits=no_habits, no_time_zone=no_time_zone, reference=reference)
-    heard = listening(context, with_kinds, without_kinds, model, flags=older)
+    heard = listening(context, evidence, model)
     options = TagOptions(
         paths=tuple(paths),
         model=heard.model,
-        engine=engine,
-        device=device,
-        batch_size=batch_size,
-        readers=readers,
+        engine=network.engine,
+        device=network.device,
+        batch_size=network.batch_size,
+        readers=network.readers,
         within_km=within,
         min_confidence=min_confidence,
         precision=precision,
-        tracks=tuple(track or ()),
-        clocks=tuple(clock or ()),
+        tracks=tuple(evidence.track or ()),
+        clocks=tuple(evidence.clock or ()),
         kinds=heard.kinds,
-        sequence=not no_sequence,
+        sequence=not evidence.no_sequence,
         looked=tuple(looked or ()),
-        variant=variant,
-        writing=Writing(write, sidecar_style, sidecar_folder),
+        variant=network.variant,
+        writing=writing.writing,
         again=again,
         reconsider=reconsider,
-        all_images=all_images,
+        all_images=photos.all_images,
         dry_run=dry_run,
-        exclude=tuple(exclude or ()),
-        wait=wait,
+        exclude=tuple(photos.exclude or ()),
+        wait=settings.wait,
     )
     reporter = Reporter(as_json=as_json, quiet=quiet, lists_planned=True)
     with reporter.shown(), stop_on_signal(reporter) as stop:
@@ -224,16 +146,16 @@ def tag(
             expect=reporter.expects,
         )
         spent = Profile()
-        tally = run(options, index, listener, spent)
+        tally = run(options, settings.index, listener, spent)
     if stop.is_set():
         reporter.stopped(tally)
     if tally.seen or not stop.is_set():
         reporter.summary(tally, "Dry run, nothing was written" if dry_run else "geotagger tag")
         if not as_json and not quiet:
-            if tally.statuses["written"]:
+            if tally.statuses["written"] or tally.statuses["restored"]:
                 say("`geotagger why PHOTO` says why a place was chosen; `geotagger undo` takes all back")
-            _say_what_is_lacking(paths, index, tally, dry_run)
-    if sidecar_folder is None and any(
+            _say_what_is_lacking(paths, settings.index, tally, dry_run)
+    if writing.sidecar_folder is None and any(
         tally.groups["failed", why] for why in (MAY_NOT_WRITE, NOT_CARRIED_OVER)
     ):
         say("photos that may not be written can have sidecars elsewhere: --sidecar-folder FOLDER")
@@ -279,18 +201,16 @@ def _were_both_typed(context: typer.Context, *names: str) -> bool:
 
 @ends_cleanly
 def place(
+    *,
     where: Annotated[
         str, typer.Argument(metavar="LAT,LNG|PLACE", help="The place, e.g. 48.8584,2.2945, or a town.")
     ],
     files: Annotated[list[str], typer.Argument(metavar="FILE", help="The photos taken there.")],
-    write: WriteOption = "auto",
+    writing: WritingOptions,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a position that a camera or another program wrote.")
     ] = False,
-    sidecar_style: SidecarStyleOption = "full",
-    sidecar_folder: SidecarFolderOption = None,
-    index: IndexOption = None,
-    wait: WaitOption = False,
+    settings: RunOptions,
     as_json: JsonOption = False,
 ) -> None:
     """Give photos a place that you know.
@@ -303,7 +223,6 @@ def place(
     from geotagger.cli.asking import spot_of
     from geotagger.cli.report import Reporter
     from geotagger.geo import is_believable
-    from geotagger.tag.options import Writing
     from geotagger.tag.place import Placing
     from geotagger.tag.place import place as run
 
@@ -313,16 +232,15 @@ def place(
         raise UsageError(
             "LAT,LNG: 0,0 is what cameras write that do not know where they are; nobody believes it"
         )
-    writing = Writing(write, sidecar_style, sidecar_folder)
-    placing = Placing(latitude, longitude, writing, overwrite)
+    placing = Placing(latitude, longitude, writing.writing, overwrite)
     if town is not None:
         placing = replace(placing, error_km=town.radius_km)
         say(f"{where}: taken as {town}, ± {town.radius_km:.0f} km")
-    tally = run(placing, files, index, reporter.outcome, wait=wait)
+    tally = run(placing, files, settings.index, reporter.outcome, wait=settings.wait)
     reporter.summary(tally, "geotagger place")
     raise typer.Exit(1 if tally.failures else 0)
 
 
 def register(app: typer.Typer) -> None:
-    app.command()(tag)
-    app.command()(place)
+    app.command()(grouped(tag))
+    app.command()(grouped(place))

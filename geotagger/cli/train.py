@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from geotagger.cli.common import JsonOption, check_training, emit, ends_cleanly, say
+from geotagger.cli.options import grouped
 from geotagger.cli.train_options import (
     DeviceOption,
     ForceOption,
@@ -23,7 +24,6 @@ from geotagger.cli.train_options import (
     ThreadsOption,
     WorkOption,
     asked_for,
-    grouped,
 )
 from geotagger.errors import TrainingError, UsageError
 

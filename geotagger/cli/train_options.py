@@ -1,14 +1,11 @@
 """The options of `geotagger train`, each declared once.
 
-Frozen dataclasses group what several commands share; `grouped` gives a command the options of the groups
-among its parameters. The names in `RecipeOptions` are those of `training.fit.recipe.Recipe`.
+Groups as in cli/options.py. The names in `RecipeOptions` are those of `training.fit.recipe.Recipe`.
 """
 
-import inspect
-from collections.abc import Callable
-from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
@@ -38,6 +35,9 @@ ShardsOption = Annotated[
 @dataclass(frozen=True)
 class PhotoOptions:
     """Which photos to train on."""
+
+    panel: ClassVar = "Photos to learn from"
+    common: ClassVar = ("source", "from_index", "val", "test")
 
     source: Annotated[
         str | None,
@@ -76,6 +76,9 @@ class PhotoOptions:
 @dataclass(frozen=True)
 class RecipeOptions:
     """What the training shall be; None leaves it to the preset."""
+
+    panel: ClassVar = "Recipe"
+    common: ClassVar = ("preset", "start", "head_only", "epochs")
 
     preset: Annotated[
         str | None,
@@ -148,6 +151,9 @@ class RecipeOptions:
 class MachineOptions:
     """Where and how to compute; the weights do not depend on it."""
 
+    panel: ClassVar = "Machine"
+    common: ClassVar = ("device",)
+
     device: DeviceOption = "auto"
     workers: Annotated[
         int | None, typer.Option(metavar="N", help="Processes that decode images. [default: by cores]")
@@ -194,32 +200,3 @@ def _personal(recipe: RecipeOptions) -> RecipeOptions:
     if recipe.head_only is None and not recipe.preset and not recipe.network:
         recipe = replace(recipe, head_only=True)
     return replace(recipe, start=recipe.start or "installed") if recipe.head_only else recipe
-
-
-def grouped(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with the fields of every dataclass among its parameters as options of its own."""
-    groups: dict[str, Any] = {}
-    options: dict[str, inspect.Parameter] = {}
-    for name, parameter in inspect.signature(command).parameters.items():
-        kind = parameter.annotation
-        if isinstance(kind, type) and is_dataclass(kind):
-            groups[name] = kind
-            for field in fields(kind):
-                default = parameter.empty if field.default is MISSING else field.default
-                options[field.name] = inspect.Parameter(
-                    field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=field.type
-                )
-        else:
-            options[name] = parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
-
-    def run(**given: Any) -> None:
-        held = {
-            name: kind(**{field.name: given.pop(field.name) for field in fields(kind)})
-            for name, kind in groups.items()
-        }
-        command(**held, **given)
-
-    run.__name__, run.__doc__ = command.__name__, command.__doc__
-    run.__signature__ = inspect.Signature(list(options.values()))  # type: ignore[attr-defined]
-    run.__annotations__ = {name: option.annotation for name, option in options.items()}
-    return run

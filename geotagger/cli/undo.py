@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from geotagger.cli.common import IndexOption, JsonOption, WaitOption, ends_cleanly, say, say_cut_off
+from geotagger.cli.common import JsonOption, ends_cleanly, say, say_cut_off
+from geotagger.cli.options import RunOptions, grouped
 from geotagger.errors import UsageError
 
 _COMES_BACK = "the next `geotagger tag` of these photos would place them again"
@@ -14,6 +15,7 @@ _COMES_BACK = "the next `geotagger tag` of these photos would place them again"
 
 @ends_cleanly
 def undo(
+    *,
     run: Annotated[
         str | None,
         typer.Argument(metavar="RUN", help="The run's number or name; the newest that wrote, unless told."),
@@ -26,8 +28,7 @@ def undo(
         bool, typer.Option("--dry-run", help="Say what would become of each photo; change nothing.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    index: IndexOption = None,
-    wait: WaitOption = False,
+    settings: RunOptions,
     as_json: JsonOption = False,
 ) -> None:
     """Put back the exact bytes that a run changed.
@@ -43,11 +44,11 @@ def undo(
     from geotagger.tag.undo import foresee_undo, run_to_undo, settle_cut_off
     from geotagger.tag.undo import undo as take_back
 
-    if not index_exists(index):
+    if not index_exists(settings.index):
         raise UsageError(
             "there is nothing to undo: nothing has been tagged yet, or --index names another file"
         )
-    with open_index(index, mode="read" if dry_run else "write") as opened:
+    with open_index(settings.index, mode="read" if dry_run else "write") as opened:
         reporter, unsettled = Reporter(as_json=as_json), Tally()
 
         def noticing(outcome: Outcome) -> None:
@@ -57,7 +58,7 @@ def undo(
         if dry_run:
             say_cut_off(opened)
         else:
-            for line in settle_cut_off(opened, noticing, wait=wait):
+            for line in settle_cut_off(opened, noticing, wait=settings.wait):
                 say(line)
         chosen = run_to_undo(opened, run)
         if chosen.written and not yes and not dry_run:
@@ -66,15 +67,15 @@ def undo(
             if dry_run:
                 tally = foresee_undo(opened, chosen, only or (), reporter.outcome)
             else:
-                tally = take_back(opened, chosen, only or (), reporter.outcome, wait=wait)
+                tally = take_back(opened, chosen, only or (), reporter.outcome, wait=settings.wait)
         forgotten = opened.journal.forgotten_of(chosen.id, only or ())
     if not tally.seen:
         say(f"nothing of run {chosen.id} is left to undo{' there' if only else ''}")
     if forgotten:
         say(f"`geotagger forget` has taken its estimates out of {forgotten} of its photos already")
-    if tally.statuses["written"]:
+    if tally.statuses["restored"]:
         say(_COMES_BACK)
-    done = "dry run" if dry_run else "undone" if tally.statuses["written"] else "nothing undone"
+    done = "dry run" if dry_run else "undone" if tally.statuses["restored"] else "nothing undone"
     reporter.summary(tally, f"Run {chosen.id}, {done}")
     raise typer.Exit(1 if tally.failures or unsettled.failures else 0)
 
@@ -88,6 +89,7 @@ def _ask(question: str) -> None:
 
 @ends_cleanly
 def forget(
+    *,
     paths: Annotated[list[str], typer.Argument(metavar="PATH", help="Folders of photos, or photos.")],
     estimates: Annotated[
         bool, typer.Option("--estimates", help="Take out the estimates; the only thing there is to forget.")
@@ -105,8 +107,7 @@ def forget(
         bool, typer.Option("--dry-run", help="Say which photos hold estimates; change nothing.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    index: IndexOption = None,
-    wait: WaitOption = False,
+    settings: RunOptions,
     as_json: JsonOption = False,
 ) -> None:
     """Take every estimate that geotagger ever wrote out of photos and sidecars.
@@ -129,14 +130,19 @@ def forget(
     reporter = Reporter(as_json=as_json)
     with reporter.shown():
         tally = forget_estimates(
-            paths, index, reporter.outcome, sidecar_folder=sidecar_folder, wait=wait, dry_run=dry_run
+            paths,
+            settings.index,
+            reporter.outcome,
+            sidecar_folder=sidecar_folder,
+            wait=settings.wait,
+            dry_run=dry_run,
         )
-    if tally.statuses["written"]:
+    if tally.statuses["restored"]:
         say(_COMES_BACK)
     reporter.summary(tally, "geotagger forget, dry run" if dry_run else "geotagger forget")
     raise typer.Exit(1 if tally.failures else 0)
 
 
 def register(app: typer.Typer) -> None:
-    app.command()(undo)
-    app.command()(forget)
+    app.command()(grouped(undo))
+    app.command()(grouped(forget))

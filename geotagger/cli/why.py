@@ -10,7 +10,6 @@ import typer
 from geotagger.cli.common import (
     IndexOption,
     JsonOption,
-    TrackOption,
     emit,
     ends_cleanly,
     photo_record,
@@ -19,7 +18,8 @@ from geotagger.cli.common import (
     say_cut_off,
     screen,
 )
-from geotagger.cli.kinds import WithOption, WithoutOption, listening
+from geotagger.cli.kinds import ListeningOptions, listening
+from geotagger.cli.options import grouped
 from geotagger.errors import UsageError
 from geotagger.estimate.kinds.table import KINDS
 
@@ -36,9 +36,10 @@ Spot = tuple[float, float]
 
 @ends_cleanly
 def why(
+    *,
     context: typer.Context,
     photo: Annotated[str, typer.Argument(metavar="PHOTO", help="A photo that the index knows.")],
-    track: TrackOption = None,
+    evidence: ListeningOptions,
     model: Annotated[
         str | None,
         typer.Option(
@@ -51,8 +52,6 @@ def why(
         float | None,
         typer.Option("--within", metavar="KM", min=0.001, help="The largest radius. [default: the run's]"),
     ] = None,
-    with_kinds: WithOption = None,
-    without_kinds: WithoutOption = None,
     index: IndexOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -67,10 +66,10 @@ def why(
     from geotagger.tag.why import why as weighed_again
 
     def choose(kinds: Sequence[str]) -> tuple[tuple[str, ...], str | None]:
-        heard = listening(context, with_kinds, without_kinds, model, start=kinds)
+        heard = listening(context, evidence, model, start=kinds)
         return heard.kinds, heard.model
 
-    listening(context, with_kinds, without_kinds, model)  # what is said wrong is said before all else
+    listening(context, evidence, model)  # what is said wrong is said before all else
     path = os.path.realpath(photo)
     with open_index(index, mode="read") as opened:
         say_cut_off(opened)
@@ -78,7 +77,7 @@ def why(
         if known is None:
             raise UsageError(f"{photo}: the index does not know it; run `geotagger tag` on its folder first")
         told = weighed_again(
-            opened, known, say, model=model, within_km=within, tracks=track or [], choose=choose
+            opened, known, say, model=model, within_km=within, tracks=evidence.track or [], choose=choose
         )
     if as_json:
         emit(_record(told))
@@ -239,4 +238,4 @@ def _place(called: Mapping[Spot, str], at: "Estimate | Source | Candidate") -> s
 
 
 def register(app: typer.Typer) -> None:
-    app.command()(why)
+    app.command()(grouped(why))

@@ -4,7 +4,8 @@
 
 The first two are of https://download.geonames.org/export/dump/ (CC BY 4.0), the third of the npm package
 world-atlas (ISC; Natural Earth's countries 1:50m, public domain). Countries' English names are those of the
-package `tzdata` (iso3166.tab, public domain).
+package `tzdata` (iso3166.tab, public domain); their names in other languages and codes of three letters are
+of Unicode's CLDR (Unicode License v3), by way of the package `babel`, which only this program needs.
 """
 
 import gzip
@@ -25,6 +26,7 @@ from geotagger.gazetteer import FILE as PLACES
 from geotagger.gazetteer import fold
 from geotagger.gazetteer.borders import FILE as BORDERS
 from geotagger.gazetteer.borders import SEA
+from geotagger.gazetteer.words import COUNTRIES
 from geotagger.gazetteer.words import FILE as REGIONS
 
 _HEADER = (
@@ -34,6 +36,15 @@ _HEADER = (
 _REGIONS_HEADER = (
     "# Derived from GeoNames admin1CodesASCII (https://www.geonames.org), CC BY 4.0, by\n"
     "# geotagger.gazetteer; names of countries from iso3166.tab of the time zone database, public domain.\n"
+)
+_COUNTRIES_HEADER = (
+    "# Derived from Unicode's CLDR (https://cldr.unicode.org), Unicode License v3, by geotagger.gazetteer.\n"
+    "# country\tfolded names in other languages and the code of three letters, with | between them.\n"
+)
+_LANGUAGES = (
+    "af am ar az be bg bn bs ca cs cy da de el en es et eu fa fi fil fr ga gl gu he hi hr hu hy id"
+    " is it ja ka kk km kn ko ky lo lt lv mk ml mn mr ms my nb ne nl nn pa pl pt pt_PT ro ru si sk"
+    " sl sq sr sr_Latn sv sw ta te th tr uk ur uz vi yue zh zh_Hant zu"
 )
 # names in other languages are kept for places from these populations on, in Latin and in any script
 _MANY_NAMES_FROM, _ALL_SCRIPTS_FROM = 75_000, 400_000
@@ -93,6 +104,32 @@ def make_regions(cities: Path, regions: Path, target: Path = REGIONS) -> int:
         if code in used:
             lines.append(f"{code}\t{name}")
     return target.write_bytes(gzip.compress((_REGIONS_HEADER + "\n".join(lines)).encode(), mtime=0))
+
+
+def make_countries(target: Path = COUNTRIES) -> int:
+    """What countries are called in other languages; a word that is two countries' is none's."""
+    from babel import Locale
+    from babel.core import get_global
+
+    codes = _country_names()
+    english: dict[str, str | None] = {}
+    for code, spellings in _folded_country_names():
+        for word in spellings:
+            english[word] = code if word not in english else None
+    names = dict(english)
+    for language in _LANGUAGES.split():
+        for code, name in Locale.parse(language).territories.items():
+            if code in codes and (word := fold(name)):
+                names[word] = code if names.get(word, code) == code else None
+    for letters, aliases in get_global("territory_aliases").items():
+        if len(letters) == 3 and letters.isalpha() and len(aliases) == 1 and aliases[0] in codes:
+            names[letters.lower()] = aliases[0]
+    words: dict[str, list[str]] = {}
+    for word, country in sorted(names.items()):
+        if country is not None and word not in english:
+            words.setdefault(country, []).append(word)
+    lines = [f"{code}\t{'|'.join(words[code])}" for code in sorted(words)]
+    return target.write_bytes(gzip.compress((_COUNTRIES_HEADER + "\n".join(lines)).encode(), mtime=0))
 
 
 def make_borders(topology: Path, target: Path = BORDERS) -> int:
@@ -204,6 +241,7 @@ def main() -> None:
     try:
         print(f"{PLACES}: {make_places(cities):,} bytes")
         print(f"{REGIONS}: {make_regions(cities, regions):,} bytes")
+        print(f"{COUNTRIES}: {make_countries():,} bytes")
         print(f"{BORDERS}: {make_borders(topology):,} bytes")
     except SourceError as error:
         sys.exit(str(error))

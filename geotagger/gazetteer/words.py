@@ -1,17 +1,20 @@
 """The names of places as words: of regions and countries, and what a person calls a spot.
 
 The file `data/regions.tsv.gz` is derived from GeoNames (admin1CodesASCII, CC BY 4.0) and iso3166.tab (public
-domain) by `geotagger.gazetteer.making`. Knows no arrays, so that a query starts fast.
+domain), `data/countries.tsv.gz` from Unicode's CLDR (Unicode License v3), both by
+`geotagger.gazetteer.making`. Knows no arrays, so that a query starts fast.
 """
 
 import functools
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from geotagger.errors import SourceError
 from geotagger.gazetteer import country_words, fold
 
 FILE = Path(__file__).parents[1] / "data" / "regions.tsv.gz"
+COUNTRIES = FILE.with_name("countries.tsv.gz")
 _IN_TOWN_KM, _NEAR_TOWN_KM = 3.0, 30.0
 
 
@@ -32,11 +35,12 @@ def country_name(code: str) -> str:
 
 
 def country_code(text: str) -> str | None:
-    """The code of a country that is named by its code or in English."""
+    """The code of a country that is named by its code of two or three letters, in English, or in one of
+    some seventy other languages."""
     sought = fold(text)
     if len(text.strip()) == 2 and f"@{text.strip().upper()}" in _names():
         return text.strip().upper()
-    return _codes().get(sought)
+    return _codes().get(sought) or _codes_in_other_languages().get(sought)
 
 
 def countries_like(text: str) -> list[str]:
@@ -69,12 +73,21 @@ def _codes() -> dict[str, str]:
 
 
 @functools.cache
+def _codes_in_other_languages() -> dict[str, str]:
+    return {word: code for code, words in _lines(COUNTRIES) for word in words.split("|")}
+
+
+@functools.cache
 def _names() -> dict[str, str]:
+    return dict(_lines(FILE))
+
+
+def _lines(file: Path) -> Iterator[tuple[str, str]]:
     try:
-        text = zlib.decompress(FILE.read_bytes(), wbits=31).decode()
+        text = zlib.decompress(file.read_bytes(), wbits=31).decode()
     except (OSError, zlib.error, UnicodeDecodeError) as error:
-        raise SourceError(
-            f"{FILE}: the names of regions cannot be read ({error}); install geotagger again"
-        ) from error
-    lines = (line.partition("\t") for line in text.split("\n") if not line.startswith("#"))
-    return {key: name for key, _, name in lines}
+        raise SourceError(f"{file}: the names cannot be read ({error}); install geotagger again") from error
+    for line in text.split("\n"):
+        if not line.startswith("#"):
+            key, _, name = line.partition("\t")
+            yield key, name

@@ -133,11 +133,12 @@ class Index:
         *,
         below: Sequence[str] = (),
         problem: "Problem | None" = None,
+        anew: bool = False,
     ) -> "Comparison":
         """What `archive.folders` found against what is recorded; see `geotagger.index.compare`."""
         from geotagger.index.compare import Comparison
 
-        return Comparison(self._store, root, listing, below=below, problem=problem)
+        return Comparison(self._store, root, listing, below=below, problem=problem, anew=anew)
 
     def seal(self, root: "Root") -> None:
         """At the end of a run: makes the next rescan of this root fast."""

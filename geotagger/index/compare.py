@@ -58,14 +58,17 @@ class Comparison:
         *,
         below: Sequence[str] = (),
         problem: Problem | None = None,
+        anew: bool = False,
     ) -> None:
         """`listing` as `archive.folders` gives it; `below`: the folders that were walked, when not
-        the whole root. `problem` is told of an archive that seems to be away."""
+        the whole root. `problem` is told of an archive that seems to be away. `anew`: unchanged files
+        count as if their sidecars had changed."""
         self.unchanged = self.moved = self.gone = self.returned = 0
         self._store, self._root, self._listing = store, root, listing
         self.away = False
         self._below = [self._relative(os.path.realpath(path)) for path in below] or [""]
         self._problem = problem
+        self._anew = anew
         self._seen = 0
         self._met: set[int] = set()
         self._gone_now: set[int] = set()
@@ -98,7 +101,7 @@ class Comparison:
             if not folder.files and folder_id is None:
                 continue
             now_digest = digest_of(folder.files) if folder.whole else None
-            if digest is not None and digest == now_digest:
+            if digest is not None and digest == now_digest and not self._anew:
                 self.unchanged += len(folder.files)
                 continue
             yield from self._by_file(folder, below, folder_id, now_digest)
@@ -114,7 +117,7 @@ class Comparison:
             known = recorded.pop(prefix + listed[0], None)
             if known is not None and known.missing:
                 returned.append(known.id)
-            if known is not None and known.stat == listed[1:]:
+            if known is not None and known.stat == listed[1:] and not self._anew:
                 self.unchanged += 1
                 continue
             differs = True

@@ -30,6 +30,9 @@ CLOCKS = "clocks"
 SIDECAR_FOLDERS = "sidecar-folders"
 """The folders that the owner ever named for sidecars of the archive: a list of absolute paths."""
 
+READER = "reader"
+"""Which reading of facts (READING of the photo room) each place of the archive was last read by."""
+
 
 def _value(text: object) -> Any:
     """What was learned; None, as if nothing was, where the row is damaged."""

@@ -4,7 +4,6 @@ Paths come in and go out absolute, as `str` with surrogates for bytes that are n
 """
 
 import os
-from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,9 +13,10 @@ from numpy.typing import NDArray
 
 from geotagger.archive.listing import FileEntry
 from geotagger.estimate.clock import Clocked
-from geotagger.estimate.values import GPS_ERROR_KM, FixSeries, Posterior
+from geotagger.estimate.values import FixSeries, Posterior
 from geotagger.index import facts_columns
 from geotagger.index.estimates import Estimates
+from geotagger.index.fixes import fixes_of
 from geotagger.index.roots import Root
 from geotagger.index.store import Store, now, path_column, path_of, plain_text, signed
 from geotagger.photo.values import Facts
@@ -95,14 +95,6 @@ class Timed:
     id: int
     utc: float | None
     clocked: Clocked
-
-
-VAGUE_KM = 1.0
-"""A sidecar's place that is known no better: Google Takeout's, which may be Google's own estimate."""
-
-
-VAGUE_KM = 1.0
-"""A sidecar's place that is known no better: Google Takeout's, which may be Google's own estimate."""
 
 
 _KNOWN = (
@@ -302,28 +294,7 @@ class Photos:
         """The positions that cameras wrote into photos (nothing of ours but `manual`), and in their stead
         or where there are none those of sidecars and of the owner, with a time. `gone`: those of photos that
         are not there as well."""
-        ids, numbers, cameras = array("q"), array("d"), {"": 0}
-        rows = self._store.stream(
-            "select photos.id, utc, coalesce(e.latitude, fix_latitude), coalesce(e.longitude, fix_longitude),"
-            " case when e.id is null then fix_error_m / 1000.0 else e.radius_km end, utc_offset_s,"
-            f" coalesce(e.rung = 'sidecar' and e.radius_km >= {VAGUE_KM}, 0), camera"
-            " from photos"
-            " left join estimates as e on e.photo_id = photos.id and e.current = 1"
-            " and e.rung in ('sidecar', 'manual')"
-            " where root_id = ? and utc is not null"
-            + ("" if gone else " and missing_since is null")
-            + " and (e.id is not null or"
-            " (fix_latitude is not null and"
-            " (fix_mark is null or json_extract(fix_mark, '$.rung') = 'manual'))) order by utc, photos.id",
-            (root_id,),
-        )
-        for row in rows:
-            ids.extend((row[0], cameras.setdefault(row[7] or "", len(cameras))))
-            numbers.extend(float("nan") if value is None else value for value in row[1:7])
-        photo_ids, camera = np.asarray(ids, dtype=np.int64).reshape(-1, 2).T
-        utc, lat, lng, error_km, offset_s, vague = np.asarray(numbers, dtype=np.float64).reshape(-1, 6).T
-        stated = np.where(error_km > 0, error_km, GPS_ERROR_KM)
-        return FixSeries(photo_ids, utc, lat, lng, stated, camera, tuple(cameras), offset_s, vague == 0)
+        return fixes_of(self._store, root_id, gone=gone)
 
     def put_posteriors(self, model_id: int, posteriors: Iterable[tuple[int, Posterior]]) -> None:
         """Keeps what a model said, so that fusing again needs no inference."""

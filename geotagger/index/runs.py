@@ -28,7 +28,7 @@ _LONGEST_NUMBER = 18
 class Run:
     """`started` and `ended` are ISO 8601 in UTC. `written` counts the photos whose change of this
     run can still be undone, `unsettled` those that it was about to change when it was cut off: only the
-    files tell what came of them. A run that goes on has none."""
+    files tell what came of them. A run that goes on has none. `undone` counts those that `undo` put back."""
 
     id: int
     name: str
@@ -41,6 +41,7 @@ class Run:
     counts: dict[str, int]
     written: int
     unsettled: int
+    undone: int
 
 
 class Runs:
@@ -116,7 +117,8 @@ class Runs:
             "select runs.id, runs.name, command, arguments, models.name, started, ended, status, counts,"
             " machine, process,"
             " (select count(distinct path) from journal where run_id = runs.id and state = 'done'),"
-            " (select count(distinct path) from journal where run_id = runs.id and state = 'intended')"
+            " (select count(distinct path) from journal where run_id = runs.id and state = 'intended'),"
+            " (select count(distinct path) from journal where run_id = runs.id and state = 'undone')"
             " from runs left join models on models.id = model_id"
             f" where {condition} order by runs.id desc {limit}",
             values,
@@ -143,6 +145,7 @@ def _run(row: Sequence[Any]) -> Run:
         counts={name: count for name, count in _table(row[8]).items() if type(count) is int},
         written=row[11],
         unsettled=0 if status == "running" else row[12],
+        undone=row[13],
     )
 
 

@@ -5,6 +5,7 @@ index; what the ranges hold is then tested exactly. Rows come out as they are fo
 answer may be as long as the archive. Starts without numpy, since `query` must answer at once.
 """
 
+import functools
 import math
 import os
 from collections.abc import Iterator
@@ -12,16 +13,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from geotagger.errors import UsageError
+from geotagger.index.coverings import (
+    EARTH_RADIUS_KM,
+    Ranges,
+    common,
+    ranges_around,
+    ranges_between,
+    ranges_of_cell,
+)
 from geotagger.index.regions import Polygons
 from geotagger.index.store import Store, path_of
 
-EARTH_RADIUS_KM = 6371.0
 Sort = Literal["distance", "taken", "confidence", "path"]
 
-_MOST_RANGES = 24
-# a covering is computed in floating point: a little more than asked for, the exact test cuts it
-_SLACK_RAD = 1e-9
 _ORDER: dict[Sort, str] = {
     "distance": "distance_km, path",
     "taken": "time is null, time, path",
@@ -223,25 +227,21 @@ def unplaced(store: Store, query: Query) -> Iterator[Unplaced]:
         )
 
 
-def leaf_ranges(query: Query) -> list[tuple[int, int]] | None:
-    """Ranges of signed leaf ids, ascending and apart, that hold every place of the query's regions;
-    None when no region is asked for or it is the whole Earth."""
+def leaf_ranges(query: Query) -> Ranges | None:
+    """Ranges of leaf ids that hold every place of the query's regions; None when no region is asked for or
+    it is the whole Earth. Raises UsageError for a cell that is none."""
+    near, cell = query.near, query.cell
     coverings = [
-        covering
-        for covering in (
-            _covering_near(query.near),
-            _covering_box(query.box),
-            _covering_box(_box_around(query.within)),
-            _covering_cell(query.cell),
-        )
-        if covering is not None
+        None if near is None else ranges_around(near.latitude, near.longitude, near.radius_km),
+        *(
+            ranges_between(box.south, box.west, box.north, box.east)
+            for box in (query.box, _box_around(query.within))
+            if box is not None
+        ),
+        None if cell is None else ranges_of_cell(cell),
     ]
-    if not coverings:
-        return None
-    ranges = coverings[0]
-    for other in coverings[1:]:
-        ranges = _both(ranges, other)
-    return ranges
+    regions = [covering for covering in coverings if covering is not None]
+    return functools.reduce(common, regions) if regions else None
 
 
 def _conditions(query: Query) -> tuple[str, list[Any]]:
@@ -318,82 +318,6 @@ def _distance_from(near: Near) -> Any:
         return 2 * EARTH_RADIUS_KM * math.asin(math.sqrt(min(1.0, h)))
 
     return km
-
-
-def _covering_near(near: Near | None) -> list[tuple[int, int]] | None:
-    if near is None or near.radius_km >= math.pi * EARTH_RADIUS_KM:
-        return None
-    import s2sphere
-
-    axis = s2sphere.LatLng.from_degrees(near.latitude, near.longitude).to_point()
-    angle = min(math.pi, near.radius_km / EARTH_RADIUS_KM + _SLACK_RAD)
-    return _covering(s2sphere.Cap.from_axis_angle(axis, s2sphere.Angle.from_radians(angle)))
-
-
-def _covering_box(box: Box | None) -> list[tuple[int, int]] | None:
-    if box is None:
-        return None
-    import s2sphere
-
-    south, north = math.radians(max(-90.0, box.south)), math.radians(min(90.0, box.north))
-    west, east = math.radians(box.west) - _SLACK_RAD, math.radians(box.east) + _SLACK_RAD
-    width = (box.east - box.west) % 360.0
-    if width > 359.999 or (box.east > box.west and width == 0):
-        longitudes = s2sphere.SphereInterval.full()
-    else:
-        longitudes = s2sphere.SphereInterval(_wrapped(west), _wrapped(east))
-    latitudes = s2sphere.LineInterval(
-        max(-math.pi / 2, south - _SLACK_RAD), min(math.pi / 2, north + _SLACK_RAD)
-    )
-    return _covering(s2sphere.LatLngRect(latitudes, longitudes))
-
-
-def _covering_cell(token: str | None) -> list[tuple[int, int]] | None:
-    if token is None:
-        return None
-    import s2sphere
-
-    cell = s2sphere.CellId.from_token(token) if _is_hexadecimal(token) else s2sphere.CellId.none()
-    if not cell.is_valid():
-        raise UsageError(f"{token}: not the token of an S2 cell (1 to 16 hexadecimal digits, as in 47e66f)")
-    return [_signed_range(cell)]
-
-
-def _covering(region: Any) -> list[tuple[int, int]]:
-    import s2sphere
-
-    coverer = s2sphere.RegionCoverer()
-    coverer.max_cells = _MOST_RANGES
-    ranges = sorted(_signed_range(cell) for cell in coverer.get_covering(region))
-    joined: list[tuple[int, int]] = []
-    for first, last in ranges:
-        if joined and first <= joined[-1][1] + 2:  # neighbouring leaves differ by 2
-            joined[-1] = (joined[-1][0], max(joined[-1][1], last))
-        else:
-            joined.append((first, last))
-    return joined
-
-
-def _both(some: list[tuple[int, int]], others: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    return [(max(a, c), min(b, d)) for a, b in some for c, d in others if max(a, c) <= min(b, d)]
-
-
-def _signed_range(cell: Any) -> tuple[int, int]:
-    """The first and last leaf of a cell as SQLite's signed integers; a cell lies within one face,
-    where the order is kept."""
-    return _signed(cell.range_min().id()), _signed(cell.range_max().id())
-
-
-def _signed(number: int) -> int:
-    return number - (1 << 64) if number >= 1 << 63 else number
-
-
-def _wrapped(angle: float) -> float:
-    return math.remainder(angle, 2 * math.pi)
-
-
-def _is_hexadecimal(token: str) -> bool:
-    return 1 <= len(token) <= 16 and all(c in "0123456789abcdefABCDEF" for c in token)
 
 
 def _iso(taken: str | None, offset_s: float | None) -> str | None:

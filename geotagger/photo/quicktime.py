@@ -11,9 +11,10 @@ import struct
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from geotagger.photo import jpeg
+from geotagger.photo import gopro, jpeg
 from geotagger.photo.isobmff import file_boxes
 from geotagger.photo.source import ByteSource
+from geotagger.photo.values import GpsFix
 
 _MAX_BOXES = 2000
 _LARGEST_VALUE = 1 << 20
@@ -49,7 +50,8 @@ _KEYS = {
 class QuickTime:
     """`created_utc`: the movie's creation time read as UTC, as the standard has it (many cameras write their
     own time); None for 1904. `texts` by the values of `_KEYS`. `loci`: the place of a 3GP, degrees, when it
-    is where the camera stood. `thumbnail_exif`: the EXIF of a Canon's thumbnail. `xml`: Sony's."""
+    is where the camera stood. `thumbnail_exif`: the EXIF of a Canon's thumbnail. `xml`: Sony's.
+    `telemetry`: the first sure position of a GoPro's receiver."""
 
     width: int = 0
     height: int = 0
@@ -60,6 +62,7 @@ class QuickTime:
     xmp: bytes | None = None
     xml: bytes | None = None
     thumbnail_exif: bytes | None = None
+    telemetry: GpsFix | None = None
 
 
 def read_quicktime(source: ByteSource) -> QuickTime:
@@ -82,6 +85,8 @@ def _walk(source: ByteSource, video: QuickTime, at: int, end: int, path: tuple[b
             _read_meta(source, video, start, start + length)
         elif kind == b"uuid" and length > 16 and source.read(start, 16) == _XMP_UUID:
             video.xmp = video.xmp or source.read(start + 16, min(length - 16, _LARGEST_VALUE))
+        elif here == (b"moov", b"trak", b"mdia") and video.telemetry is None:
+            video.telemetry = gopro.first_fix(source, start, start + length)
         elif path and length <= _LARGEST_VALUE and kind not in (b"mdia", b"mvex", b"edts"):
             _take(video, here, source.read(start, length))
 

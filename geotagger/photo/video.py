@@ -64,7 +64,7 @@ def video_fix(video: QuickTime, avchd: Avchd) -> GpsFix | None:
         ]
         place = read_position(told[0], told[1], told[2], told[3], signed=False)
     if place is None:
-        return None
+        return video.telemetry
     return GpsFix(*place, error_m=_accuracy(video))
 
 
@@ -100,6 +100,9 @@ def video_time(
         dated = _dated(text, now)
         if dated is not None:
             return VideoTime(dated)
+    recorded = None if video.telemetry is None else video.telemetry.utc
+    if recorded is not None and _FIRST <= recorded <= now + timedelta(days=2):
+        return VideoTime(utc=recorded)
     created = video.created_utc
     if created is not None and not _FIRST <= created <= now + timedelta(days=2):
         created = None

@@ -43,9 +43,7 @@ def jobs_of(
         for job in jobs:
             what = "taken out" if job.estimate is None else "moved"
             reason = f"dry run: it would be {what}: {job.outcome.reason}"
-            report(
-                replace(job.outcome, status="skipped", reason=reason, group=f"dry run: it would be {what}")
-            )
+            report(replace(job.outcome, status="planned", reason=reason, group=f"it would be {what}"))
         return []
     return jobs
 

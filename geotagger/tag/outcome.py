@@ -6,17 +6,17 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Status = Literal["written", "planned", "restored", "indexed", "kept", "skipped", "failed"]
-"""`written`: the position stands in the photo or its sidecar now. `planned`: a dry
-run would write it. `restored`: an estimate of ours was
-taken out of it. `indexed`: only the index has it. `kept`: what was there stays. `skipped`: left alone.
-`failed`: something went wrong with it."""
+"""`written`: the position stands in the photo or its sidecar now. `planned`: a dry run would change the
+photo. `restored`: a position of ours was taken out of it again. `indexed`: only the index has it. `kept`:
+what was there stays. `skipped`: left alone. `failed`: something went wrong with it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """`reason` is one line for the owner. `group` is the reason without the particulars of the
-    photo, for the summary. Positions are degrees, None where unknown. `is_photo` is False of a folder
-    or a link that something is to be said of."""
+    photo, for the summary. Positions are degrees, None where unknown. `outing`: when the outing that the
+    photo was weighed with began, by the camera's clock, ISO 8601. `is_photo` is False of a folder or a link
+    that something is to be said of."""
 
     path: str
     status: Status
@@ -29,6 +29,7 @@ class Outcome:
     rung: str | None = None
     cell: str | None = None
     model: str | None = None
+    outing: str | None = None
     is_photo: bool = True
 
 
@@ -37,9 +38,9 @@ Report = Callable[[Outcome], None]
 
 @dataclass
 class Tally:
-    """Counts outcomes as they pass. `rungs` counts the written and planned by what placed them, `groups` the
-    others by why, and those written that had to have a sidecar by why, too; `places` folders and
-    links, which are no photos."""
+    """Counts outcomes as they pass. `rungs` counts the positions written and planned by what placed them,
+    `groups` the others by why, and those written that had to have a sidecar by why, too; `places` folders
+    and links, which are no photos."""
 
     statuses: Counter[str] = field(default_factory=Counter)
     rungs: Counter[str] = field(default_factory=Counter)
@@ -52,9 +53,10 @@ class Tally:
             self.places[outcome.status, outcome.group or outcome.reason or ""] += 1
             return
         self.statuses[outcome.status] += 1
-        if outcome.status in ("written", "planned") and outcome.rung:
-            self.rungs[outcome.rung] += 1
-        if outcome.status not in ("written", "planned") or outcome.group:
+        is_placed = outcome.status in ("written", "planned") and outcome.rung is not None
+        if is_placed:
+            self.rungs[outcome.rung or ""] += 1
+        if not is_placed or (outcome.group and outcome.status == "written"):
             self.groups[outcome.status, outcome.group or outcome.reason or ""] += 1
 
     def unchanged(self, photos: int) -> None:

@@ -3,12 +3,15 @@ is written, a few outings at a time."""
 
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 
 from geotagger.estimate.timeline import outings
 from geotagger.estimate.values import FixSeries
 from geotagger.index.photos import Known
 from geotagger.tag.correcting import jobs_of
 from geotagger.tag.network import Network, Said
+from geotagger.tag.outcome import Outcome
 from geotagger.tag.outings import Context, Seen, settle_outing, wants_a_look
 from geotagger.tag.overlap import Pixels, overlapped
 from geotagger.tag.prepared import prepare
@@ -39,13 +42,33 @@ def place_photos(stage: Stage, found: Survey, *, rethink: bool, others_chosen: b
         jobs: list[Job] = []
         with stage.profile.timed("estimating and recording"), stage.index.batch():
             for outing in group:
-                jobs += settle_outing(context, outing)
+                jobs += _settled(context, outing)
         with stage.profile.timed("writing"):
             writer.write(jobs)
         settled = (known for outing in group for known, _ in outing if stage.in_scope(known.path))
         stage.listener.advance(sum(1 for _ in settled))
     if not stage.listener.stop.is_set():
         _correct(stage, context, writer)
+
+
+def _settled(context: Context, outing: list[Seen]) -> list[Job]:
+    """The outing settled; what becomes of its photos says when it began."""
+    begun = _beginning(outing[0][0])
+
+    def report(outcome: Outcome) -> None:
+        context.report(replace(outcome, outing=begun))
+
+    jobs = settle_outing(replace(context, report=report), outing)
+    return [replace(job, outcome=replace(job.outcome, outing=begun)) for job in jobs]
+
+
+def _beginning(first: Known) -> str | None:
+    """By the camera's clock, and in UTC where only that is known."""
+    if first.facts is not None and first.facts.taken is not None:
+        return first.facts.taken.local.isoformat(timespec="seconds")
+    if first.utc is None:
+        return None
+    return f"{datetime.fromtimestamp(first.utc, UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 def _correct(stage: Stage, context: Context, writer: Writer) -> None:

@@ -15,7 +15,7 @@ from geotagger.estimate.evaluation import Sighting
 from geotagger.estimate.names import areas_of
 from geotagger.estimate.timeline import stated_error_km
 from geotagger.estimate.values import OWN_FIXES, Fix
-from geotagger.index.photos import VAGUE_KM
+from geotagger.index.fixes import VAGUE_KM
 from geotagger.metadata import FoundPosition
 from geotagger.photo.values import Facts
 from geotagger.tag.options import TagOptions

@@ -11,9 +11,19 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from geotagger.archive import Folder, PassedOver, count_photos, folders, is_photo_name, mirrored
+from geotagger.archive import (
+    Folder,
+    PassedOver,
+    count_photos,
+    folders,
+    is_at_or_below,
+    is_photo_name,
+    mirrored,
+)
 from geotagger.index import Index
+from geotagger.index.learned import READER
 from geotagger.index.roots import Root
+from geotagger.photo import READING
 from geotagger.tag.chunks import chunks
 from geotagger.tag.outcome import FOLDER, LINK, SPECIAL, Outcome, Report
 
@@ -88,12 +98,14 @@ def survey(
         else:
             watcher.report(Outcome(left.path, "failed", left.reason, FOLDER, is_photo=False))
 
+    anew = _was_read_otherwise(index, root, paths)
     listing = folders(paths, exclude=exclude, sidecar_folders=sidecar_folders, problem=problem)
     comparison = index.compare(
         root,
         listing if read_only else _swept(listing, sidecar_folders),
         below=[path for path in paths if os.path.isdir(path)],
         problem=problem,
+        anew=anew,
     )
     found = Survey()
     with ExitStack() as stack:
@@ -114,12 +126,31 @@ def survey(
     found.unchanged, found.away = comparison.unchanged, comparison.away
     if found.away:
         return found
+    if not watcher.stopped():
+        _remember_reading(index, root, paths)
     if not watcher.stopped() and (resolve_all or any(found.touched)):
         from geotagger.tag import clocks as clock_room
 
         for photo_ids in clock_room.set_times(index, root, clocks(), watcher.note):
             found.touch(photo_ids)
     return found
+
+
+def _was_read_otherwise(index: Index, root: Root, paths: Sequence[str]) -> bool:
+    """Whether what is recorded of these places was read by a version that reads other facts of a photo."""
+    current = [place for place, reading in _readings(index, root).items() if reading == READING]
+    return not all(is_at_or_below(path, current) for path in paths)
+
+
+def _remember_reading(index: Index, root: Root, paths: Sequence[str]) -> None:
+    if _was_read_otherwise(index, root, paths):
+        above = {p: reading for p, reading in _readings(index, root).items() if not is_at_or_below(p, paths)}
+        index.learned.put(root.id, READER, above | dict.fromkeys(paths, READING))
+
+
+def _readings(index: Index, root: Root) -> dict[str, int]:
+    readings = index.learned.get(root.id, READER)
+    return readings if isinstance(readings, dict) else {}
 
 
 def _reader(

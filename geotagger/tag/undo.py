@@ -20,7 +20,7 @@ from geotagger.index.runs import Run
 from geotagger.index.store import Mode
 from geotagger.metadata import Edit, restore, settle, sweep_temporaries, sync_folders
 from geotagger.tag.chunks import chunks
-from geotagger.tag.outcome import COULD_NOT_WRITE, Outcome, Report, Tally
+from geotagger.tag.outcome import COULD_NOT_WRITE, Outcome, Report, Status, Tally
 from geotagger.tag.writing import GROUP, edit_of, is_away, keep_as_unchanged, repair, target_now
 
 
@@ -102,9 +102,9 @@ _COVERED = "a later run wrote it again; undo that one first"
 _ALREADY = "as it was before already"
 
 _FORESEEN = {
-    "new": "dry run: it would be as it was before",
-    "old": "dry run: it is as it was before already",
-    "other": "dry run: it was changed since; only the position would go, where it is still the one written",
+    "new": "it would be as it was before",
+    "old": "it is as it was before already",
+    "other": "it was changed since; only the position would go, where it is still the one written",
 }
 
 
@@ -117,7 +117,7 @@ def foresee_undo(index: Index, run: Run, only: Sequence[str], report: Report) ->
     asked_for = [entry for entry in unsettled if not wanted or is_at_or_below(entry.path, wanted)]
     for entry in itertools.chain(asked_for, index.journal.done_by(run.id, wanted)):
         outcome = _foreseen(entry)
-        if outcome.status != "skipped" or entry.path not in outcomes:
+        if outcome.status != "planned" or entry.path not in outcomes:
             outcomes[entry.path] = outcome
     for outcome in outcomes.values():
         tally.add(outcome)
@@ -135,7 +135,8 @@ def _foreseen(entry: Entry) -> Outcome:
         return Outcome(entry.path, "failed", str(error), COULD_NOT_WRITE)
     if state == "missing":
         return Outcome(entry.path, "kept", f"{entry.path}: it is no longer there", "changed since")
-    return Outcome(entry.path, "skipped", _FORESEEN[state])
+    status: Status = "kept" if state == "old" else "planned"
+    return Outcome(entry.path, status, f"dry run: {_FORESEEN[state]}", _FORESEEN[state])
 
 
 def _undo_group(index: Index, run: Run, entries: Sequence[Entry], tell: Report) -> None:
@@ -165,7 +166,7 @@ def _undo_group(index: Index, run: Run, entries: Sequence[Entry], tell: Report) 
 
 
 def _is_back(outcome: Outcome) -> bool:
-    return outcome.status == "written" or outcome.group == _ALREADY
+    return outcome.status == "restored" or outcome.group == _ALREADY
 
 
 def _put_back(entry: Entry, touched: list[str]) -> Outcome:
@@ -183,7 +184,7 @@ def _put_back(entry: Entry, touched: list[str]) -> Outcome:
         return Outcome(entry.path, "kept", done.reason, "changed since")
     if done.status == "unchanged":
         return Outcome(entry.path, "kept", "it is as it was before already", _ALREADY)
-    return Outcome(entry.path, "written", done.reason or "as it was before")
+    return Outcome(entry.path, "restored", done.reason or "as it was before")
 
 
 def forget_estimates(
@@ -269,7 +270,7 @@ def _forgotten(
             outcomes[path] = Outcome(path, "failed", str(error), COULD_NOT_WRITE)
             continue
         is_changed = len(touched) > touched_before
-        outcomes[path] = Outcome(path, "written", "the estimate was taken out") if is_changed else None
+        outcomes[path] = Outcome(path, "restored", "the estimate was taken out") if is_changed else None
         # an estimate without a change: a run that was cut off had taken it out already
         if remembered is not None and (is_changed or remembered.estimates):
             settled.append((remembered, is_changed))
@@ -349,7 +350,9 @@ def _foreseen_without(
             continue
         told.update(map(os.path.realpath, found))
         outcomes[path] = (
-            Outcome(path, "skipped", "dry run: the estimate would be taken out") if found else None
+            Outcome(path, "planned", "dry run: the estimate would be taken out", "it would be taken out")
+            if found
+            else None
         )
     return outcomes
 

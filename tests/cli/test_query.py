@@ -283,6 +283,7 @@ def test_runs_are_listed_newest_first(ask: Ask, index_file: Path) -> None:
         "counts": {"written": 2, "indexed": 1},
         "undoable": 0,
         "unsettled": 0,
+        "undone": 0,
     }
     code, out, _ = ask("runs", "--limit", "1")
     assert (code, len(out.splitlines())) == (0, 1)

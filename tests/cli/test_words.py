@@ -38,6 +38,45 @@ def test_help_has_no_words_of_python(geotagger: Geotagger, words: str) -> None:
     assert not PYTHONS_WORDS.search(geotagger(*words.split()).out)
 
 
+FIRST_SCREEN = {
+    "tag": "PATH --dry-run --write --min-confidence --track --model --exclude --quiet --json --help",
+    "why": "PHOTO --track --model --within --index --json --help",
+    "evaluate": "PATH --hide --seed --whole-days --track --model --calibrate",
+    "place": "FILE --write --overwrite --json --help",
+    "undo": "RUN --only --dry-run --yes --json --help",
+    "forget": "PATH --estimates --dry-run --yes --json --help",
+}
+
+
+@pytest.mark.parametrize("command", FIRST_SCREEN)
+def test_the_first_screen_of_help_shows_what_most_people_need(geotagger: Geotagger, command: str) -> None:
+    geotagger.environment["COLUMNS"] = "80"
+    lines = geotagger(command, "--help").out.splitlines()
+    assert max(map(len, lines)) <= 80
+    screen = lines[:24]
+    assert any(f"Example: geotagger {command} " in line for line in screen)
+    shown = {line.split()[1] for line in screen if line.startswith("│") and line[2:6].strip()}
+    assert set(FIRST_SCREEN[command].split()) - {"PATH", "PHOTO", "FILE", "RUN"} <= shown
+    assert any("[required]" in line for line in screen) or command in ("evaluate", "undo")
+
+
+def test_the_first_panel_of_tag_ends_with_the_first_screen_at_its_narrowest(geotagger: Geotagger) -> None:
+    """Options that few people need stand in the panels below."""
+    geotagger.environment["COLUMNS"] = "80"
+    lines = geotagger("tag", "--help").out.splitlines()
+    ends = [number for number, line in enumerate(lines, 1) if line.startswith("╰")]
+    titles = [line.strip("╭─╮ ") for line in lines if line.startswith("╭")]
+    assert ends[1] <= 24
+    assert titles[:3] == ["Arguments", "Options", "Writing"]
+    assert {"Evidence", "Which photos", "Engine", "The run itself"} <= set(titles)
+
+
+def test_help_tells_defaults_as_the_settings_make_them(geotagger: Geotagger) -> None:
+    (geotagger.home / "geotagger.toml").write_text("min-confidence = 0.8\n")
+    geotagger.environment["COLUMNS"] = "80"
+    assert "[default: 0.8]" in geotagger("tag", "--help").out
+
+
 def test_the_reference_has_no_words_of_python() -> None:
     assert not PYTHONS_WORDS.search(reference())
 

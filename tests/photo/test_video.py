@@ -12,13 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geotagger.coordinates import UnreadableCoordinatesError, read_iso6709
+from geotagger.errors import UnreadablePhotoError
 from geotagger.photo.facts import read_facts
 from geotagger.photo.quicktime import read_quicktime
 from geotagger.photo.source import ByteSource
 from geotagger.photo.values import Facts
 
 from .pictures import exif, jpeg, quarters
-from .videos import APPLE, apple_meta, box, loci, movie, text, transport_stream
+from .videos import APPLE, apple_meta, box, gopro, gps5, gps9, loci, movie, text, transport_stream
 
 UTC_MOMENT = datetime(2024, 6, 15, 10, 0)
 LOCAL = datetime(2024, 6, 15, 12, 0)
@@ -268,3 +269,64 @@ def test_a_video_that_says_nothing_is_read(tmp_path: Path) -> None:
     facts = facts_of(tmp_path, box(b"ftyp", b"mp42", bytes(4), b"mp42") + box(b"mdat", bytes(100)))
     assert (facts.format, facts.taken, facts.fix, facts.not_a_photo) == ("mp4", None, None, None)
     assert facts_of(tmp_path, movie() + apple_meta({}), "clip.mov").width == 1920
+
+
+LATE = "240615100300.250"
+GOPROS = {
+    "the first second": gopro(gps5(-33.868, 151.21, LATE)),
+    "64 bits": gopro(gps5(-33.868, 151.21, LATE), wide=True),
+    "locked in the fourth second": gopro(
+        *[gps5(48.1, 11.5, "200101000000.000", lock=0)] * 3, gps5(-33.868, 151.21, LATE)
+    ),
+    "vague at first": gopro(gps5(-33.1, 151.9, LATE, dilution=99.99), gps5(-33.868, 151.21, LATE)),
+    "HERO11": gopro(gps9(-33.868, 151.21, datetime(2024, 6, 15, 10, 3))),
+    "HERO11, third row": gopro(gps9(-33.868, 151.21, datetime(2024, 6, 15, 10, 3), locks=(0, 0, 2))),
+}
+
+
+@pytest.mark.parametrize("film", GOPROS.values(), ids=GOPROS)
+def test_a_gopro_is_where_its_receiver_first_was_sure(tmp_path: Path, film: bytes) -> None:
+    """Its time is that of the satellites, whatever the camera's clock says."""
+    facts = facts_of(tmp_path, film, "GH010123.MP4")
+    assert facts.fix is not None
+    assert (facts.fix.latitude, facts.fix.longitude) == pytest.approx((-33.868, 151.21), abs=1e-7)
+    assert facts.gps_utc == datetime(2024, 6, 15, 10, 3)
+
+
+@pytest.mark.parametrize(
+    "film",
+    [
+        gopro(gps5(48.1, 11.5, LATE, lock=0)),
+        gopro(gps5(0, 0, LATE)),
+        gopro(gps9(48.1, 11.5, datetime(2024, 6, 15), locks=(0, 1))),
+        gopro(gps5(48.1, 11.5, LATE)).replace(b"GPSF", b"XXXX"),
+        gopro(gps5(48.1, 11.5, LATE)).replace(b"gpmd", b"djmd"),
+    ],
+)
+def test_a_receiver_without_its_satellites_says_nothing(tmp_path: Path, film: bytes) -> None:
+    assert facts_of(tmp_path, film).fix is None
+
+
+@pytest.mark.skipif(shutil.which("exiftool") is None, reason="ExifTool is not installed")
+@pytest.mark.parametrize("name", ["the first second", "64 bits"])
+def test_the_telemetry_of_a_gopro_is_read_as_exiftool_reads_it(tmp_path: Path, name: str) -> None:
+    fix = facts_of(tmp_path, GOPROS[name], "GH010123.MP4").fix
+    command = ["exiftool", "-ee", "-n", "-json", "-GPSLatitude", "-GPSLongitude", "-GPSDateTime"]
+    (told,) = json.loads(subprocess.check_output([*command, tmp_path / "GH010123.MP4"]))
+    assert fix is not None
+    assert fix.utc is not None
+    assert (fix.latitude, fix.longitude) == pytest.approx((told["GPSLatitude"], told["GPSLongitude"]))
+    assert f"{fix.utc:%Y:%m:%d %H:%M:%S}" == told["GPSDateTime"][:19]
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.integers(0, 900), st.binary(min_size=1, max_size=6), st.booleans())
+def test_a_damaged_film_of_a_gopro_is_read_or_passed_over(
+    tmp_path_factory: pytest.TempPathFactory, at: int, damage: bytes, cut: bool
+) -> None:
+    film = GOPROS["locked in the fourth second"]
+    at = min(at, len(film) - 1) if at < 450 else len(film) - (at - 449)
+    damaged = film[:at] + damage + (b"" if cut else film[at + len(damage) :])
+    with contextlib.suppress(UnreadablePhotoError):
+        facts = facts_of(tmp_path_factory.mktemp("film"), damaged or b"x")
+        assert facts.fix is None or abs(facts.fix.latitude) <= 90

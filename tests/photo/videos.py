@@ -84,3 +84,80 @@ def _packet(program: int, payload: bytes, *, start: bool) -> bytes:
     return (
         head + b"\x30" + bytes([stuffing]) + (b"\0" + b"\xff" * (stuffing - 1) if stuffing else b"") + payload
     )
+
+
+def record(key: bytes, kind: bytes, size: int, *values: bytes) -> bytes:
+    """A record of GPMF: `values` of `size` bytes each, filled up to whole words."""
+    data = b"".join(values)
+    data += bytes(-len(data) % 4)
+    return key + struct.pack(">cBH", kind, size, len(values)) + data
+
+
+def nested(key: bytes, *records: bytes) -> bytes:
+    data = b"".join(records)
+    return key + struct.pack(">cBH", b"\0", 1, len(data)) + data
+
+
+def gps5(latitude: float, longitude: float, moment: str, *, lock: int = 3, dilution: float = 2.5) -> bytes:
+    """A second of a HERO5 to HERO10; `moment` is yymmddhhmmss.sss."""
+    row = struct.pack(">5i", round(latitude * 1e7), round(longitude * 1e7), 34_000, 0, 0)
+    other = nested(
+        b"STRM", record(b"SCAL", b"s", 2, struct.pack(">h", 417)), record(b"ACCL", b"s", 6, bytes(6))
+    )
+    ours = nested(
+        b"STRM",
+        record(b"GPSF", b"L", 4, struct.pack(">I", lock)),
+        record(b"GPSU", b"U", 16, moment.encode()),
+        record(b"GPSP", b"S", 2, struct.pack(">H", round(100 * dilution))),
+        record(b"SCAL", b"l", 4, *(struct.pack(">i", by) for by in (10**7, 10**7, 1000, 1000, 100))),
+        record(b"GPS5", b"l", 20, row, row),
+    )
+    return nested(b"DEVC", record(b"DVNM", b"c", 1, *(bytes([c]) for c in b"Camera")), other, ours)
+
+
+def gps9(latitude: float, longitude: float, moment: datetime, *, locks: tuple[int, ...] = (3,)) -> bytes:
+    """A second of a HERO11 or later, a row for each of `locks`."""
+    since = moment - datetime(2000, 1, 1)
+    place = round(latitude * 1e7), round(longitude * 1e7), 34_000, 0, 0
+    rows = [struct.pack(">7i2H", *place, since.days, since.seconds * 1000, 250, lock) for lock in locks]
+    scale = (10**7, 10**7, 1000, 1000, 100, 1, 1000, 100, 1)
+    return nested(
+        b"DEVC",
+        nested(
+            b"STRM",
+            record(b"TYPE", b"c", 1, *(bytes([c]) for c in b"lllllllSS")),
+            record(b"SCAL", b"l", 4, *(struct.pack(">i", by) for by in scale)),
+            record(b"GPS9", b"?", 32, *rows),
+        ),
+    )
+
+
+def gopro(*samples: bytes, created: datetime | None = None, wide: bool = False) -> bytes:
+    """A film with a metadata track of these samples, two in each chunk; `wide`: offsets of 64 bits."""
+    ftyp = box(b"ftyp", b"mp41", b"\0\0\0\0", b"mp41")
+    at = len(ftyp) + 8
+    chunks = [at + sum(map(len, samples[:n])) for n in range(0, len(samples), 2)]
+    offsets = struct.pack(">II", 0, len(chunks)) + struct.pack(
+        f">{len(chunks)}{'Q' if wide else 'I'}", *chunks
+    )
+    pairs, rest = divmod(len(samples), 2)
+    runs = ([(1, 2)] if pairs else []) + ([(pairs + 1, 1)] if rest else [])
+    sizes = struct.pack(">III", 0, 0, len(samples)) + struct.pack(f">{len(samples)}I", *map(len, samples))
+    table = box(
+        b"stbl",
+        box(b"stsd", struct.pack(">II", 0, 1), box(b"gpmd", bytes(6), b"\0\1", bytes(4))),
+        box(b"stts", struct.pack(">IIII", 0, 1, len(samples), 1000)),
+        box(b"stsc", struct.pack(">II", 0, len(runs)), *(struct.pack(">III", *run, 1) for run in runs)),
+        box(b"stsz", sizes),
+        box(b"co64" if wide else b"stco", offsets),
+    )
+    moment = 0 if created is None else round((created - EPOCH).total_seconds())
+    header = box(b"mvhd", struct.pack(">IIIII", 0, moment, moment, 1000, 1000 * len(samples)) + bytes(80))
+    media = box(
+        b"mdia",
+        box(b"mdhd", struct.pack(">IIIIII", 0, moment, moment, 1000, 1000 * len(samples), 0)),
+        box(b"hdlr", bytes(8) + b"meta" + bytes(12) + b"GoPro MET\0"),
+        box(b"minf", box(b"gmhd"), table),
+    )
+    trak = box(b"trak", box(b"tkhd", bytes(84)), media)
+    return ftyp + box(b"mdat", *samples) + box(b"moov", header, trak)

@@ -34,7 +34,7 @@ def test_the_owners_place_replaces_an_estimate_in_photo_and_sidecar(
     assert geotagger("tag", scene.folder, "--json").by_name()[ONE]["rung"] == "manual"
 
     undone = geotagger("undo", "--yes", "--json").records
-    assert [(os.path.basename(one["path"]), one["status"]) for one in undone] == [(ONE, "written")]
+    assert [(os.path.basename(one["path"]), one["status"]) for one in undone] == [(ONE, "restored")]
     assert bytes_of(scene.folder) == estimated
     geotagger("undo", "--yes")
     assert bytes_of(scene.folder) == original

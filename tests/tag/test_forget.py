@@ -25,7 +25,7 @@ def test_exact_bytes_come_back_where_the_journal_has_them(
     geotagger("tag", scene.folder, "--write", mode)
     geotagger("tag", scene.folder, "--write", mode, "--again", "--within", "3")
     said = geotagger("forget", "--estimates", scene.folder, "--yes", "--json").by_name()
-    assert {name for name, record in said.items() if record["status"] == "written"} == scene.stripped
+    assert {name for name, record in said.items() if record["status"] == "restored"} == scene.stripped
     assert bytes_of(scene.folder) == before
     assert geotagger("query", "--json", "--source", "neighbours").records == []
 

@@ -100,7 +100,7 @@ def test_forget_takes_estimates_out_of_the_sidecar_folder(
     assert len([r for r in foreseen if r["reason"] == WOULD_GO]) == len(scene.stripped)
     assert len(list(beside.rglob("*.xmp"))) == len(scene.stripped)
     said = geotagger("forget", "--estimates", scene.folder, "--yes", "--json", *told).records
-    assert len([r for r in said if r["status"] == "written"]) == len(scene.stripped)
+    assert len([r for r in said if r["status"] == "restored"]) == len(scene.stripped)
     assert list(beside.rglob("*.xmp")) == []
 
 
@@ -109,7 +109,7 @@ def test_forget_may_be_pointed_at_the_sidecar_folder_itself(
 ) -> None:
     geotagger("tag", scene.folder, "--write", "sidecar", "--sidecar-folder", beside)
     said = geotagger("forget", "--estimates", beside, "--yes", "--json").records
-    assert [r["status"] for r in said] == ["written"] * len(scene.stripped)
+    assert [r["status"] for r in said] == ["restored"] * len(scene.stripped)
     assert list(beside.rglob("*.xmp")) == []
     again = statuses(geotagger, "tag", scene.folder)
     assert {name for name, status in again.items() if status == "written"} == scene.stripped

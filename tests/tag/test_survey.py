@@ -1,5 +1,6 @@
 """What a run sees of an archive: what is counted, what is told, what is left for the next."""
 
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 from geotagger.archive import count_photos
 from geotagger.tag.survey import Survey
 from tests.commands import Geotagger
-from tests.tag.scenes import START, jpeg, walk_through_town
+from tests.tag.scenes import LATITUDE, LONGITUDE, START, jpeg, walk_through_town
 
 DIES_AFTER_READING = """
 import os, sys
@@ -29,6 +30,32 @@ def test_a_run_that_died_above_leaves_a_folder_below_something_to_do(
     )
     assert died.returncode == 77
     assert geotagger("tag", scene.folder, "--json").by_name()["late.jpg"]["status"] == "written"
+
+
+def test_photos_are_read_once_more_by_a_version_that_reads_more(geotagger: Geotagger, tmp_path: Path) -> None:
+    """What an older version could not read comes into the index, place by place; no file is touched by it."""
+    scene = walk_through_town(tmp_path / "photos" / "vienna", 4)
+    (tmp_path / "photos" / "late.jpg").write_bytes(jpeg(START, (LATITUDE, LONGITUDE)))
+    geotagger("tag", tmp_path / "photos")
+    files = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in tmp_path.rglob("*.jpg")}
+    database = sqlite3.connect(geotagger.index)
+    with database:
+        database.execute("update photos set fix_latitude = null, fix_longitude = null")
+        database.execute("update learned set value = '{}' where key = 'reader'")
+
+    def with_fix() -> int:
+        return int(database.execute("select count(fix_latitude) from photos").fetchone()[0])
+
+    geotagger("tag", scene.folder)
+    assert with_fix() == 4, "two of cameras, two of ours"
+    geotagger("tag", tmp_path / "photos")
+    assert with_fix() == 5
+    with database:
+        database.execute("update photos set fix_latitude = null")
+    geotagger("tag", tmp_path / "photos")
+    assert with_fix() == 0, "they were read already"
+    assert files == {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in tmp_path.rglob("*.jpg")}
+    database.close()
 
 
 def test_folders_and_links_are_told_but_are_no_photos(geotagger: Geotagger, tmp_path: Path) -> None:

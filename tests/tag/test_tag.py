@@ -91,7 +91,7 @@ def test_a_dry_undo_says_what_would_be_and_changes_nothing(geotagger: Geotagger,
     assert said.keys() == scene.stripped
     assert {record["reason"] for record in said.values()} == {"dry run: it would be as it was before"}
     assert bytes_of(scene.folder) == after
-    assert "dry run: it would be as it was before" in geotagger("undo", "--dry-run").out
+    assert "planned: it would be as it was before" in geotagger("undo", "--dry-run").out
 
 
 def test_undo_of_some_leaves_the_others(geotagger: Geotagger, tmp_path: Path) -> None:
