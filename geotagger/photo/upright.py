@@ -42,7 +42,7 @@ def read_upright(path: str | os.PathLike[str], longest: int) -> Image.Image:
     image = picture.image
     if max(image.size) > longest:
         scale = longest / max(image.size)
-        size = tuple(max(1, round(side * scale)) for side in image.size)
-        image = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+        width, height = (max(1, round(side * scale)) for side in image.size)
+        image = image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0)
     turn = _TURNS.get(orientation)
     return image if turn is None else image.transpose(turn)

@@ -1,5 +1,5 @@
-"""What in recognised text tells of a place: its words and language, addresses of web sites, telephone numbers,
-currencies, scripts.
+"""What in recognised text tells of a place: its words and language, addresses of web sites, telephone
+numbers, currencies, scripts.
 
 Takes lines, gives clues. The recogniser knows Latin, Greek and Chinese letters and kana only, and reads
 other scripts as these: mostly unsurely, but Cyrillic capitals as their Latin twins and very surely. So what
@@ -31,30 +31,56 @@ _DOMAIN = re.compile(
 _TELEPHONE = re.compile(r"(?:\+\s?|(?<![\d.,])00\s?)([1-9]\d{0,2})[\s()/.\-]*\d(?:[\s()/.\-]*\d){5,11}")
 _AMOUNT = r"(?:\d[\d.,]*\s?{0}(?![^\W\d_])|(?<![^\W\d_]){0}\s?\d)"
 
-_GENERIC = frozenset("ad ai am as be bz cc cd cm co do dj fm gg ie in io is it la ly me ml mn mp ms my no nu pm pn sc"
-                     " sh so st tk to tv us vc ws".split())  # fmt: skip
-"""Domain endings that are sold to anybody or are words as well: these count only in what is surely an
-address, and not at all where they are mostly used elsewhere."""
 _SOLD = frozenset(
-    "ai ad am as bz cc cd co dj fm gg io la ly me ml mn mp ms nu pn sc sh so st tk to tv vc ws".split()
+    re.findall(
+        r"\w+",
+        "ai ad am as bz cc cd co dj fm gg io la ly me ml mn mp ms nu pn sc sh so st tk to tv vc ws",
+    )
 )
+"""Domain endings that are sold to anybody and mostly used elsewhere: these say nothing."""
+_WORDS_TOO = frozenset(["be", "do", "ie", "in", "is", "it", "my", "no", "pm", "us"])
+"""These are words as well, and count only in what is surely an address."""
 
 _SIGNS = {
-    "EUR": ("€", "EUR"), "GBP": ("£", "GBP"), "SEK": ("kr", "SEK"), "DKK": ("kr", "DKK"), "NOK": ("kr", "NOK"),
-    "ISK": ("kr", "ISK"), "PLN": ("zł", "zt", "PLN"), "CZK": ("Kč", "CZK"), "HUF": ("Ft", "HUF"),
-    "RON": ("lei", "LEI", "RON"), "CHF": ("CHF", "Fr", "SFr"), "TRY": ("₺", "TL"), "BRL": (r"R\$",),
-    "INR": ("₹",), "VND": ("₫", "VND"), "IDR": ("Rp",), "MYR": ("RM",), "PHP": ("₱",), "THB": ("฿", "THB"),
-    "JPY": ("円",), "CNY": ("元",), "KRW": ("₩",), "UAH": ("₴",), "ILS": ("₪",), "PEN": ("S/",), "NZD": (r"NZ\$",),
-    "AUD": (r"A\$",), "HKD": (r"HK\$",), "ZAR": ("R",), "NGN": ("₦",),
-}  # fmt: skip
+    "EUR": ("€", "EUR"),
+    "GBP": ("£", "GBP"),
+    "SEK": ("kr", "SEK"),
+    "DKK": ("kr", "DKK"),
+    "NOK": ("kr", "NOK"),
+    "ISK": ("kr", "ISK"),
+    "PLN": ("zł", "zt", "PLN"),
+    "CZK": ("Kč", "CZK"),
+    "HUF": ("Ft", "HUF"),
+    "RON": ("lei", "LEI", "RON"),
+    "CHF": ("CHF", "Fr", "SFr"),
+    "TRY": ("₺", "TL"),
+    "BRL": (r"R\$",),
+    "INR": ("₹",),
+    "VND": ("₫", "VND"),
+    "IDR": ("Rp",),
+    "MYR": ("RM",),
+    "PHP": ("₱",),
+    "THB": ("฿", "THB"),
+    "JPY": ("円",),
+    "CNY": ("元",),
+    "KRW": ("₩",),
+    "UAH": ("₴",),
+    "ILS": ("₪",),
+    "PEN": ("S/",),
+    "NZD": (r"NZ\$",),
+    "AUD": (r"A\$",),
+    "HKD": (r"HK\$",),
+    "ZAR": ("R",),
+    "NGN": ("₦",),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Clues:
-    """words: as they stand, in the order of the lines, "" between two lines; none where they may be of a script
-    that is not known. latin: the Latin ones of them as one text. endings: country codes of web addresses. prefixes: of
-    telephone numbers. currencies: ISO 4217, each a group of which one is meant. kana, han, greek: how many
-    letters of each."""
+    """words: as they stand, in the order of the lines, "" between two lines; none where they may be of a
+    script that is not known. latin: the Latin ones of them as one text. endings: country codes of web
+    addresses. prefixes: of telephone numbers. currencies: ISO 4217, each a group of which one is meant.
+    kana, han, greek: how many letters of each."""
 
     words: tuple[str, ...] = ()
     latin: str = ""
@@ -108,7 +134,7 @@ def _endings(text: str) -> list[str]:
     for scheme, ending, slash in _DOMAIN.findall(text.lower()):
         code = {"uk": "GB", "eu": ""}.get(ending, ending.upper())
         is_sure = bool(scheme or slash)
-        if code in countries().row_of and ending not in _SOLD and (is_sure or ending not in _GENERIC):
+        if code in countries().row_of and ending not in _SOLD and (is_sure or ending not in _WORDS_TOO):
             endings.append(code)
     return endings
 

@@ -3,6 +3,7 @@ taken there. Takes nothing, gives arrays aligned with `codes`; the file is made 
 """
 
 import functools
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,10 +16,13 @@ FILE = Path(__file__).parents[1] / "data" / "sign_countries.tsv"
 Floats = NDArray[np.float64]
 
 LATIN = frozenset(
-    "af ak an ast az bm br bs ca ceb co cs cy da de en eo es et eu ext ff fi fo fr fur fy ga gd gl gn gv ha haw"
-    " ho hr ht hu id ig is it jv kl lb lg lij lmo ln lt lv mg mi ms mt na nb nds nl nn no nr nso nv ny oc om pap"
-    " pl pt qu rm rn ro rw sc scn se sg sk sl sm sn so sq ss st su sv sw tk tl tn to tpi tr ts ty uz ve vec vi vo"
-    " wa wo xh yo za zu fil".split()
+    re.findall(
+        r"\w+",
+        "af ak an ast az bm br bs ca ceb co cs cy da de en eo es et eu ext ff fi fo fr fur fy ga"
+        " gd gl gn gv ha haw ho hr ht hu id ig is it jv kl lb lg lij lmo ln lt lv mg mi ms mt na"
+        " nb nds nl nn no nr nso nv ny oc om pap pl pt qu rm rn ro rw sc scn se sg sk sl sm sn so"
+        " sq ss st su sv sw tk tl tn to tpi tr ts ty uz ve vec vi vo wa wo xh yo za zu fil",
+    )
 )
 """Languages that are written in Latin letters, as far as CLDR names them for a country."""
 

@@ -13,8 +13,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from geotagger.gazetteer import country_words
 from geotagger.gazetteer.borders import countries_of
-from geotagger.gazetteer.words import country_words
 from geotagger.text.countries import FILE
 
 _HEADER = """\
@@ -42,11 +42,11 @@ def make(photos: Path, target: Path = FILE) -> int:
     counted = _photos_by_country(photos)
     lines = []
     for code in sorted(country_words()):
-        spoken = [
-            f"{name.split('_')[0]}={told['population_percent']:.3g}{_STATUS.get(told['official_status'] or '', '')}"
-            for name, told in languages.get(code, {}).items()
-            if told["population_percent"] >= _LEAST_PERCENT
-        ]
+        spoken = []
+        for name, told in languages.get(code, {}).items():
+            if (percent := told["population_percent"]) >= _LEAST_PERCENT:
+                status = _STATUS.get(told["official_status"] or "", "")
+                spoken.append(f"{name.split('_')[0]}={percent:.3g}{status}")
         (currency, *_) = get_territory_currencies(code) or ("",)
         fields = (code, str(counted[code]), prefixes.get(code, ""), currency, ",".join(spoken))
         lines.append("\t".join(fields))

@@ -33,12 +33,12 @@ letters in 5 %."""
 _CLEAR = 0.6
 _CLEAR_LETTERS = 20
 _ADDRESS, _PREFIX, _CURRENCY, _KANA, _HAN, _GREEK = 40.0, 40.0, 15.0, 60.0, 40.0, 60.0
-"""How many times more often such a thing stands on a sign in its own countries than elsewhere. Assumed, within
-what the fitted corpora allow."""
+"""How many times more often such a thing stands on a sign in its own countries than elsewhere: assumed."""
 _FEWEST_OF_SCRIPT = 3
 _HAN_COUNTRIES = ("CN", "TW", "HK", "MO", "JP", "SG")
 _IN_TOWN, _NEAR_TOWN, _IN_COUNTRY = 300.0, 30.0, 6.0
-"""How many times more often a town is named in it, within NEAR_KM of it, and in its country than elsewhere."""
+"""How many times more often a town is named in it, within NEAR_KM of it, and in its country than elsewhere:
+assumed."""
 NEAR_KM = 40.0
 _LEAST_TOLD = 0.02
 """In the logarithm; what differs less is one number in the index."""
@@ -46,8 +46,8 @@ _LEAST_TOLD = 0.02
 
 @dataclass(frozen=True, slots=True)
 class TownRatio:
-    """A town that is named: degrees, its radius, and what the factor of its country grows by inside it and, less
-    and less, within some multiples of NEAR_KM of it."""
+    """A town that is named: degrees, its radius, and what the factor of its country grows by inside it and,
+    less and less, within some multiples of NEAR_KM of it."""
 
     latitude: float
     longitude: float
@@ -58,7 +58,8 @@ class TownRatio:
 
 @dataclass(frozen=True, slots=True)
 class PlaceRatios:
-    """countries: factors by ISO 3166 code; elsewhere: that of all others, and of the sea. towns: what is named."""
+    """countries: factors by ISO 3166 code; elsewhere: that of all others, and of the sea. towns: those that
+    are named."""
 
     countries: tuple[tuple[str, float], ...]
     elsewhere: float

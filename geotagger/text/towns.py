@@ -6,6 +6,7 @@ for most short words are the name of some town. Knows nothing of how much a name
 """
 
 import functools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -27,25 +28,28 @@ _MOST_WORDS = 3
 _SIZE_COUNTS = 0.7
 """Among towns of one name photos are taken in proportion to people to the power of this."""
 _NO_NAMES = frozenset(
-    # words that stand on signs anywhere and are names of towns as well
-    (
-        "alba alma apart arena arta asti atlas aurora baden baia balance bali banks bar bath batman beach"
-        " belle best beste blanco boden bonus born borne brest bruck buche buena burg bush carlos casa castro"
-        " center central centre centro chance charles charlotte chester chile ciudad colon colonia come comer"
-        " como concord corona cuba dallas damen david delta diego dorn east eden eisen enna essen esta ferrara"
-        " flora florida formosa francisco franco garden gardens general georgetown gera gijon golf grand"
-        " grande guarda halle harbor hassan helena herne herten hilden hill home hoorn horn hotel hove hundred"
-        " imola independence italia jackson jose juan king kings lage lange langen laval leben leon lewis"
-        " liberal liberty lincoln linden london luis male manta manual marco maria marina market martin melle"
-        " merced mobile monte most municipal nice noble norte north nova nove novo oliva olive open orange"
-        " orlando palma para park parking pasto paulo pedro pena phoenix pico pizza plaza police porto praia"
-        " prato private public puebla reading real rhode roman rosa rosario rose roses royal rugby sale salem"
-        " san sana santa santiago santo santos sauna sierra silver sines sofia son south spa split spring"
-        " stade stadt station stein strand street sucre sun surprise taxi terra torres tours tula turbo union"
-        " university varna vera victoria village vista wales warren washington waterloo weiden welcome west"
-        " westend whites wiesen willich windsor witten york young zug"
-    ).split()
+    re.findall(
+        r"\w+",
+        "alba alma apart arena arta asti atlas aurora baden baia balance bali banks bar bath"
+        " batman beach belle best beste blanco boden bonus born borne brest bruck buche buena burg"
+        " bush carlos casa castro center central centre centro chance charles charlotte chester"
+        " chile ciudad colon colonia come comer como concord corona cuba dallas damen david delta"
+        " diego dorn east eden eisen enna essen esta ferrara flora florida formosa francisco"
+        " franco garden gardens general georgetown gera gijon golf grand grande guarda halle"
+        " harbor hassan helena herne herten hilden hill home hoorn horn hotel hove hundred imola"
+        " independence italia jackson jose juan king kings lage lange langen laval leben leon"
+        " lewis liberal liberty lincoln linden london luis male manta manual marco maria marina"
+        " market martin melle merced mobile monte most municipal nice noble norte north nova nove"
+        " novo oliva olive open orange orlando palma para park parking pasto paulo pedro pena"
+        " phoenix pico pizza plaza police porto praia prato private public puebla reading real"
+        " rhode roman rosa rosario rose roses royal rugby sale salem san sana santa santiago santo"
+        " santos sauna sierra silver sines sofia son south spa spring stade stadt station stein"
+        " strand street sucre sun surprise taxi terra torres tours tula turbo union university"
+        " varna vera victoria village vista wales warren washington waterloo weiden welcome west"
+        " westend whites wiesen willich windsor witten york young zug",
+    )
 )
+"""Words that stand on signs anywhere and are names of towns as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,8 @@ class NamedTowns:
 def named_towns(
     words: Sequence[str], likelihood: NDArray[np.float64], *, has_language: bool, is_clear: bool
 ) -> list[NamedTowns]:
-    """Of the names among the words the longest first; `likelihood` (c,) is that of the countries by other clues."""
+    """Of the names among the words the longest first; `likelihood` (c,) is that of the countries by other
+    clues."""
     likely = likelihood >= ALLOWED * float(likelihood.max())
     least = WITH_CLEAR_LANGUAGE if is_clear else WITH_LANGUAGE if has_language else LARGE
     found: dict[str, NamedTowns] = {}
@@ -109,8 +114,8 @@ def _by_name() -> dict[str, tuple[Place, ...]]:
 
 @dataclass(frozen=True, eq=False)
 class WorldTowns:
-    """All towns by how often photos are taken there: degrees (t,), radius_km (t,), the country's row (t,), and
-    the share of its country's photos (t,)."""
+    """All towns by how often photos are taken there: degrees (t,), radius_km (t,), the country's row (t,),
+    and the share of its country's photos (t,)."""
 
     lat: NDArray[np.float64]
     lng: NDArray[np.float64]
