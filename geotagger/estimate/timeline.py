@@ -28,6 +28,7 @@ from geotagger.estimate.values import (
     Observation,
     Posterior,
 )
+from geotagger.text.values import PlaceRatios
 
 MOST_IN_OUTING = 1000
 """A time-lapse or a wedding of three photographers is cut here, so that memory stays bounded."""
@@ -41,7 +42,7 @@ class PhotoRecord:
     """What is known of one photo before anything is weighed. key: the caller's, the one by which
     `FixSeries` knows it. utc: POSIX seconds, None where no time is known. place: its own, of the owner, its
     camera or a sidecar. alike: what the owner's photos tell that look like it. named: the areas that its
-    metadata names."""
+    metadata names. text: what stands in its picture."""
 
     key: int
     utc: float | None
@@ -52,6 +53,7 @@ class PhotoRecord:
     posterior: Posterior | None = None
     alike: Alike | None = None
     named: tuple[NamedArea, ...] = ()
+    text: PlaceRatios | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,6 +133,7 @@ def observation_of(evidence: Evidence, photo: PhotoRecord) -> Observation:
         photo.utc_offset_s,
         photo.alike,
         photo.named,
+        photo.text,
     )
     for kind in evidence.silent:
         observation = kind.unheard(observation)
@@ -211,7 +214,16 @@ def estimate_stream(
     """The same of observations that have their fixes already, in any order."""
     photos = [
         PhotoRecord(
-            o.key, o.utc, o.utc_error_s, o.camera, o.utc_offset_s, o.fix, o.posterior, o.alike, o.named
+            o.key,
+            o.utc,
+            o.utc_error_s,
+            o.camera,
+            o.utc_offset_s,
+            o.fix,
+            o.posterior,
+            o.alike,
+            o.named,
+            o.text,
         )
         for o in observations
     ]

@@ -5,6 +5,7 @@
     recognising  what does it say?
     reader       both, of one photo, within bounds of size and time
     clues        languages, addresses, telephone numbers, currencies, scripts, names of towns
+    values       what passes between these, and `PlaceRatios`
     ratios       from these how much more probable each country and town is: the only thing that leaves
 
 The room takes pictures, gives `PlaceRatios`. Words that were read are shown to whoever asks about that

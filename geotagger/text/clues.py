@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from geotagger.text.countries import countries
-from geotagger.text.recognising import Line
+from geotagger.text.values import Line
 
 LEAST_CONFIDENCE = 0.8
 """Of a line that counts: signs in scripts that the recogniser does not know are mostly read below this."""

@@ -6,10 +6,7 @@ sort of clue is wrong now and then, and so is the whole: no factor falls below a
 decides alone. The constants were fitted, see docs/evidence.md and benchmarks/text.py.
 """
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +14,8 @@ from numpy.typing import NDArray
 from geotagger.text.clues import FEWEST_LETTERS, Clues, clues_of
 from geotagger.text.countries import Countries, countries
 from geotagger.text.languages import languages_of
-from geotagger.text.recognising import Line
 from geotagger.text.towns import NamedTowns, named_towns, world_towns
+from geotagger.text.values import Line, PlaceRatios, TownRatio
 
 Floats = NDArray[np.float64]
 
@@ -42,68 +39,6 @@ assumed."""
 NEAR_KM = 40.0
 _LEAST_TOLD = 0.02
 """In the logarithm; what differs less is one number in the index."""
-
-
-@dataclass(frozen=True, slots=True)
-class TownRatio:
-    """A town that is named: degrees, its radius, and what the factor of its country grows by inside it and,
-    less and less, within some multiples of NEAR_KM of it."""
-
-    latitude: float
-    longitude: float
-    radius_km: float
-    inside: float
-    near: float
-
-
-@dataclass(frozen=True, slots=True)
-class PlaceRatios:
-    """countries: factors by ISO 3166 code; elsewhere: that of all others, and of the sea. towns: those that
-    are named."""
-
-    countries: tuple[tuple[str, float], ...]
-    elsewhere: float
-    towns: tuple[TownRatio, ...] = ()
-
-    def by_country(self, table: Countries) -> Floats:
-        """(c,), aligned with the table."""
-        factors = np.full(len(table.codes), self.elsewhere)
-        for code, factor in self.countries:
-            if code in table.row_of:
-                factors[table.row_of[code]] = factor
-        return factors
-
-    def to_json(self) -> str:
-        return json.dumps(
-            {
-                "countries": dict(self.countries),
-                "elsewhere": self.elsewhere,
-                "towns": [[t.latitude, t.longitude, t.radius_km, t.inside, t.near] for t in self.towns],
-            },
-            separators=(",", ":"),
-        )
-
-    @staticmethod
-    def from_json(text: str) -> "PlaceRatios":
-        """Raises ValueError for what `to_json` did not write."""
-        told: Any = json.loads(text)
-        try:
-            read = PlaceRatios(
-                tuple((str(code), float(factor)) for code, factor in told["countries"].items()),
-                float(told["elsewhere"]),
-                tuple(TownRatio(*map(float, town)) for town in told["towns"]),
-            )
-        except (TypeError, KeyError, AttributeError) as error:
-            raise ValueError(f"not the ratios of places: {error}") from None
-        numbers = [factor for _, factor in read.countries] + [read.elsewhere]
-        numbers += [number for t in read.towns for number in (t.radius_km, t.inside, t.near)]
-        degrees = [(t.latitude, t.longitude) for t in read.towns]
-        is_sound = all(0 < number < 1e9 for number in numbers if number != 0.0) and all(
-            abs(lat) <= 90 and abs(lng) <= 180 for lat, lng in degrees
-        )
-        if not is_sound or read.elsewhere <= 0:
-            raise ValueError("not the ratios of places: a number is out of range")
-        return read
 
 
 def ratios_of(lines: Sequence[Line]) -> PlaceRatios | None:

@@ -15,7 +15,8 @@ from PIL import Image
 from geotagger.errors import EngineError
 from geotagger.text import detecting, recognising
 from geotagger.text.networks import TextNetworks
-from geotagger.text.recognising import Line, decoded, is_readable, letters_of
+from geotagger.text.recognising import decoded, is_readable, letters_of
+from geotagger.text.values import Line
 
 LEAST_PIXELS = 300
 """A picture whose longer edge has fewer is skipped: nothing in it can be read."""

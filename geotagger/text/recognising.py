@@ -6,25 +6,17 @@ column, repetitions as one, blanks left out.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from geotagger.text.detecting import Box
+from geotagger.text.values import Line
 
 HEIGHT = 48
 _NARROWEST, _WIDEST = 32, 1200
 _UPRIGHT_COLUMN = 1.6
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """What stands on a line, and the mean of the probabilities of its letters."""
-
-    text: str
-    confidence: float
 
 
 def is_readable(box: Box) -> bool:
