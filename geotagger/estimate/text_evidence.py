@@ -8,7 +8,7 @@ not raised again. Such photos speak to the others of their outing like pictures 
 Takes mixtures and `PlaceRatios`, gives states. Knows nothing of letters.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,15 +19,19 @@ from geotagger.estimate.movement import FloatArray, IntArray, radial_density
 from geotagger.estimate.prior import Mixture, cloud
 from geotagger.estimate.sequence import weights
 from geotagger.estimate.states import States, interleaved, states_of_prior
-from geotagger.gazetteer.borders import countries_of
+from geotagger.estimate.values import FixSeries
 from geotagger.geo import distance_km, lat_lng_of, unit_vectors
 from geotagger.text.countries import countries
 from geotagger.text.ratios import growth_at, mean_of
-from geotagger.text.towns import world_towns
+from geotagger.text.towns import BLOCK_DEGREES, area_rows, world_towns
 from geotagger.text.values import PlaceRatios
 
-TOWNS = 64
-"""How many towns are states of a photo, the likeliest; what the others hold counts as lying elsewhere."""
+TOWNS, BLOCKS = 48, 48
+"""How many towns are states of a photo, the likeliest; and how many squares of the Earth, for the towns in
+them that are none of these. What no point holds counts as lying elsewhere, as if that were one place, so
+little must be left there."""
+_BLOCK_KM = 0.56 * BLOCK_DEGREES * 111.2
+"""The radius of a disc as large as a square."""
 _WIDE_KM = 100.0
 _IN_TOWNS = 0.5
 """Of what a wide density holds so much lies in towns. Assumed."""
@@ -53,10 +57,8 @@ class TextFactors:
 
     def at(self, lat: FloatArray, lng: FloatArray) -> FloatArray:
         """Degrees (n,) to (n,)."""
-        found, _ = countries_of(lat, lng)
-        told = dict(self.ratios.countries)
-        of_country = np.array([told.get(code or "", self.ratios.elsewhere) for code in found])
-        return self._power(of_country * growth_at(self.ratios, lat, lng))
+        of_area = np.append(self.ratios.by_country(countries()), self.ratios.elsewhere)
+        return self._power(of_area[area_rows(lat, lng)] * growth_at(self.ratios, lat, lng))
 
     def at_towns(self) -> FloatArray:
         """Aligned with `world_towns`."""
@@ -138,14 +140,24 @@ def states_of_texts(
             factor, of_town = text.at(*lat_lng_of(drawn.vectors)), text.at_towns()
         weight = in_towns * of_town
         most = np.argpartition(-weight, TOWNS)[:TOWNS]
-        prior = np.concatenate([drawn.mass, in_towns[most]])
-        mass = np.concatenate([drawn.mass * factor, weight[most]])
+        others, prior_of_others = _by_block(weight, most), _by_block(in_towns, most)
+        wide = np.argpartition(-others, BLOCKS)[:BLOCKS]
+        prior = np.concatenate([drawn.mass, in_towns[most], prior_of_others[wide]])
+        mass = np.concatenate([drawn.mass * factor, weight[most], others[wide]])
         total = float((drawn.mass * factor).sum() + weight.sum())
-        size = np.concatenate([drawn.size_km, world.radius_km[most]])
-        points = np.concatenate([drawn.vectors, vectors[most]])
+        size = np.concatenate([drawn.size_km, world.radius_km[most], np.full(BLOCKS, _BLOCK_KM)])
+        points = np.concatenate([drawn.vectors, vectors[most], world.blocks[wide]])
         parts.append(Cloud(points, mass / max(total, 1e-300), size))
         priors.append(Cloud(points, prior, size))
     return States(utc, Clouds.of(parts), Clouds.of(priors).mass)
+
+
+def _by_block(weight: FloatArray, without: IntArray) -> FloatArray:
+    """The sums over the towns of each square of the Earth, some left out."""
+    world = world_towns()
+    left = weight.copy()
+    left[without] = 0.0
+    return np.asarray(np.bincount(world.block, left, len(world.blocks)), dtype=np.float64)
 
 
 def _parted(mix: Mixture, row: int, usual: FloatArray) -> tuple[Cloud, FloatArray]:
@@ -184,6 +196,18 @@ def teaching(fixes: int) -> NDArray[np.int64]:
     """Which of so many fixes in the order of time are read to learn from."""
     count = min(fixes, MOST_TEACHERS)
     return np.unique(np.linspace(0, max(fixes - 1, 0), count).round().astype(np.int64))
+
+
+def lessons_of(
+    fixes: FixSeries, texts: Mapping[int, PlaceRatios | None]
+) -> list[tuple[PlaceRatios, float, float]]:
+    """What the fixes that are read teach: `texts` by the photos' keys."""
+    lessons = []
+    for n in teaching(len(fixes)).tolist() if len(fixes) else []:
+        text = texts.get(int(fixes.keys[n]))
+        if text is not None and bool(fixes.teaches[n]):
+            lessons.append((text, float(fixes.latitude[n]), float(fixes.longitude[n])))
+    return lessons
 
 
 def learned_exponent(lessons: Sequence[tuple[PlaceRatios, float, float]]) -> float:

@@ -108,7 +108,8 @@ def what_text_says(text: PlaceRatios) -> str:
     best = sorted(text.countries, key=lambda one: -one[1])
     if not best or best[0][1] < _SAYS_LITTLE:
         return "what stands in the picture says little of the country"
-    leading = [country_name(code) for code, factor in best[:3] if factor >= best[0][1] / 2]
+    codes = [code.partition(".")[0] for code, factor in best[:4] if factor >= best[0][1] / 2]
+    leading = [country_name(code) for code in dict.fromkeys(codes)]
     place = ", and names a place" if text.towns else ""
     return f"what stands in the picture speaks for {' or '.join(leading)}{place}"
 

@@ -134,7 +134,7 @@ def _endings(text: str) -> list[str]:
     for scheme, ending, slash in _DOMAIN.findall(text.lower()):
         code = {"uk": "GB", "eu": ""}.get(ending, ending.upper())
         is_sure = bool(scheme or slash)
-        if code in countries().row_of and ending not in _SOLD and (is_sure or ending not in _WORDS_TOO):
+        if code in countries().rows_of and ending not in _SOLD and (is_sure or ending not in _WORDS_TOO):
             endings.append(code)
     return endings
 

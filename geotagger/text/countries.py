@@ -31,9 +31,9 @@ ENGLISH = 0.15
 version had 0.12, and between 0.1 and 0.2 the fitted corpora do not tell."""
 FOREIGN = 0.05
 """… and so much is in any language at all: names of firms, menus, souvenirs, books."""
-_REGIONAL, _MOST_REGIONAL = 0.5, 0.15
+_REGIONAL, _MOST_REGIONAL = 0.5, 0.05
 """A language that is official in parts of a country counts half of its people, most of whom speak the other
-as well, and no more than this."""
+as well, and no more than this: where its signs are seen, the region has a line of its own."""
 _UNOFFICIAL = 0.02
 _FEWEST_PHOTOS = 20.0
 """A country of which the sample has none is not thought impossible."""
@@ -42,14 +42,16 @@ _ALIASES = {"nb": "no", "nn": "no", "fil": "tl"}
 
 @dataclass(frozen=True, eq=False)
 class Countries:
-    """codes: ISO 3166. photos: the share of the world's photos (c,). written: by language, how much of
-    what stands on signs in Latin letters is in it (c,)."""
+    """codes: ISO 3166, or `ES.56`, a region whose signs are in other languages than its country's. photos:
+    the share of the world's photos (c,). written: by language, how much of what stands on signs in Latin
+    letters is in it (c,). The others: rows by telephone prefix, currency and country."""
 
     codes: tuple[str, ...]
     photos: Floats
     written: dict[str, Floats]
     prefixes: dict[str, tuple[int, ...]]
     currencies: dict[str, tuple[int, ...]]
+    rows_of: dict[str, tuple[int, ...]]
 
     @functools.cached_property
     def row_of(self) -> dict[str, int]:
@@ -68,10 +70,13 @@ def countries() -> Countries:
         raise SourceError(f"{FILE}: cannot be read ({error}); install geotagger again") from error
     prefixes: dict[str, tuple[int, ...]] = {}
     currencies: dict[str, tuple[int, ...]] = {}
+    of_country: dict[str, tuple[int, ...]] = {}
     for n, row in enumerate(rows):
+        country = row[0].partition(".")[0]
+        of_country[country] = (*of_country.get(country, ()), n)
         prefixes[row[2]] = (*prefixes.get(row[2], ()), n)
         currencies[row[3]] = (*currencies.get(row[3], ()), n)
-    return Countries(codes, photos / photos.sum(), _written(spoken), prefixes, currencies)
+    return Countries(codes, photos / photos.sum(), _written(spoken), prefixes, currencies, of_country)
 
 
 def _weights(listed: str) -> list[tuple[str, float]]:

@@ -33,7 +33,7 @@ _ADDRESS, _PREFIX, _CURRENCY, _KANA, _HAN, _GREEK = 40.0, 40.0, 15.0, 60.0, 40.0
 """How many times more often such a thing stands on a sign in its own countries than elsewhere: assumed."""
 _FEWEST_OF_SCRIPT = 3
 _HAN_COUNTRIES = ("CN", "TW", "HK", "MO", "JP", "SG")
-_IN_TOWN, _NEAR_TOWN, _IN_COUNTRY = 300.0, 30.0, 6.0
+_IN_TOWN, _NEAR_TOWN, _IN_COUNTRY = 120.0, 20.0, 5.0
 """How many times more often a town is named in it, within NEAR_KM of it, and in its country than elsewhere:
 assumed."""
 NEAR_KM = 40.0
@@ -63,19 +63,18 @@ def ratios_of(lines: Sequence[Line]) -> PlaceRatios | None:
 def _of_countries(clues: Clues, table: Countries) -> Floats:
     """By what is not language: (c,), of mean 1 for each sort of clue."""
     factors = np.ones(len(table.codes))
-    row_of = table.row_of
     if clues.endings:
-        factors *= _raised([[row_of[code]] for code in clues.endings], _ADDRESS, table)
+        factors *= _raised([table.rows_of[code] for code in clues.endings], _ADDRESS, table)
     if clues.prefixes:
         factors *= _raised([table.prefixes[prefix] for prefix in clues.prefixes], _PREFIX, table)
     for group in clues.currencies:
         factors *= _raised([[n for c in group for n in table.currencies.get(c, ())]], _CURRENCY, table)
     if clues.kana >= _FEWEST_OF_SCRIPT:
-        factors *= _raised([[row_of["JP"]]], _KANA, table)
+        factors *= _raised([table.rows_of["JP"]], _KANA, table)
     elif clues.han >= _FEWEST_OF_SCRIPT:
-        factors *= _raised([[row_of[code] for code in _HAN_COUNTRIES]], _HAN, table)
+        factors *= _raised([[n for code in _HAN_COUNTRIES for n in table.rows_of[code]]], _HAN, table)
     if clues.greek >= _FEWEST_OF_SCRIPT:
-        factors *= _raised([[row_of["GR"], row_of["CY"]]], _GREEK, table)
+        factors *= _raised([[*table.rows_of["GR"], *table.rows_of["CY"]]], _GREEK, table)
     return factors
 
 
@@ -102,7 +101,7 @@ def _normalised(factors: Floats, named: Sequence[NamedTowns], table: Countries) 
         for place, share in zip(name.places, name.shares, strict=True):
             weight = share / len(named)
             inside, near = _IN_TOWN * weight, _NEAR_TOWN * weight
-            growth[table.row_of[place.country]] += _IN_COUNTRY * weight
+            growth[list(table.rows_of[place.country])] += _IN_COUNTRY * weight
             towns.append(TownRatio(place.latitude, place.longitude, place.radius_km, inside, near))
     factors = factors * growth
     mean = mean_of(PlaceRatios(tuple(zip(table.codes, factors.tolist(), strict=True)), 1.0, tuple(towns)))

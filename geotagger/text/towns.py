@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from geotagger import gazetteer
 from geotagger.gazetteer import Place, fold
+from geotagger.gazetteer.borders import countries_of
+from geotagger.geo import unit_vectors
 from geotagger.text.countries import countries
 
 LARGE, WITH_LANGUAGE, WITH_CLEAR_LANGUAGE = 300_000, 50_000, 15_000
@@ -22,9 +24,12 @@ LARGE, WITH_LANGUAGE, WITH_CLEAR_LANGUAGE = 300_000, 50_000, 15_000
 ALLOWED = 0.3
 """A country must be this probable by the other clues, against the likeliest."""
 MOST_NAMES = 4
+OTHER_NAME = 0.4
+"""A name in another language, or of old, tells less than the name itself."""
 _LEAST_LETTERS, _LEAST_OF_LARGE = 5, 4
 _LEAST_HAN = 2
 _MOST_WORDS = 3
+BLOCK_DEGREES = 1.5
 _SIZE_COUNTS = 0.7
 """Among towns of one name photos are taken in proportion to people to the power of this."""
 _NO_NAMES = frozenset(
@@ -54,7 +59,7 @@ _NO_NAMES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class NamedTowns:
-    """The towns that one name may mean, and how probable each of them is among those."""
+    """The towns that one name may mean, and how much the name tells of each, summing to 1 or less."""
 
     places: tuple[Place, ...]
     shares: tuple[float, ...]
@@ -81,12 +86,13 @@ def named_towns(
                 place
                 for place in _by_name().get(key, ())
                 if place.population >= least
-                and likely[countries().row_of.get(place.country, 0)]
+                and likely[area_row(place)]
                 and (len(key) >= _LEAST_LETTERS or not key.isascii() or place.population >= LARGE)
             ]
             if towns:
                 weight = np.array([place.population**_SIZE_COUNTS for place in towns])
-                found[key] = NamedTowns(tuple(towns), tuple((weight / weight.sum()).tolist()))
+                own = np.array([1.0 if key == fold(place.name) else OTHER_NAME for place in towns])
+                found[key] = NamedTowns(tuple(towns), tuple((own * weight / weight.sum()).tolist()))
                 taken.update(range(at, at + count))
     return list(found.values())[:MOST_NAMES]
 
@@ -114,27 +120,57 @@ def _by_name() -> dict[str, tuple[Place, ...]]:
 
 @dataclass(frozen=True, eq=False)
 class WorldTowns:
-    """All towns by how often photos are taken there: degrees (t,), radius_km (t,), the country's row (t,),
-    and the share of its country's photos (t,)."""
+    """All towns by how often photos are taken there: degrees (t,), radius_km (t,), the area's row (t,),
+    and the share of its area's photos (t,). block: in which square of BLOCK_DEGREES it lies (t,), a row of
+    `blocks`, unit vectors of the middles of such squares (b, 3)."""
 
     lat: NDArray[np.float64]
     lng: NDArray[np.float64]
     radius_km: NDArray[np.float64]
     country: NDArray[np.int64]
     share: NDArray[np.float64]
+    block: NDArray[np.int64]
+    blocks: NDArray[np.float64]
+
+
+def area_row(place: Place) -> int:
+    """The row of `countries` that a town belongs to."""
+    rows = countries().row_of
+    return rows.get(f"{place.country}.{place.region}", rows.get(place.country, 0))
+
+
+def area_rows(lat: NDArray[np.float64], lng: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The rows of `countries` of places in degrees (n,), −1 at sea. In a country with regions of their own
+    the nearest town tells."""
+    codes, _ = countries_of(lat, lng)
+    table, world = countries(), world_towns()
+    rows = np.array([table.row_of.get(code or "", -1) for code in codes], dtype=np.int64)
+    for code in {code for code in codes if code and len(table.rows_of.get(code, ())) > 1}:
+        there = np.flatnonzero(rows == table.row_of[code])
+        towns = np.flatnonzero(np.isin(world.country, table.rows_of[code]))
+        near = unit_vectors(lat[there], lng[there]) @ unit_vectors(world.lat[towns], world.lng[towns]).T
+        rows[there] = world.country[towns[np.argmax(near, axis=1)]]
+    return rows
 
 
 @functools.cache
 def world_towns() -> WorldTowns:
     rows = countries().row_of
     towns = [place for place in gazetteer.places() if place.country in rows]
-    country = np.array([rows[place.country] for place in towns])
+    country = np.array([area_row(place) for place in towns])
     people = np.array([max(place.population, 1000) for place in towns], dtype=np.float64) ** _SIZE_COUNTS
     total = np.bincount(country, people, len(countries().codes))
+    lat = np.array([place.latitude for place in towns])
+    lng = np.array([place.longitude for place in towns])
+    rows_down, across = np.floor(lat / BLOCK_DEGREES), np.floor(lng / BLOCK_DEGREES)
+    _, block = np.unique(rows_down * 1000 + across, return_inverse=True)
+    middles = np.stack([np.bincount(block, axis) for axis in unit_vectors(lat, lng).T], axis=1)
     return WorldTowns(
-        np.array([place.latitude for place in towns]),
-        np.array([place.longitude for place in towns]),
+        lat,
+        lng,
         np.array([place.radius_km for place in towns]),
         country,
         people / total[country],
+        block,
+        middles / np.linalg.norm(middles, axis=1, keepdims=True),
     )
