@@ -2,6 +2,9 @@
 
     python -m benchmarks.certainty ../shared/data [--only singles days few] [--seeds 3] [--people 2]
 
+With `--keep DIR` each trial's outcome stays in a folder, by the archive, the way and the seed: what was
+broken off goes on there, and later seeds are pooled with those before. Empty it when the code has changed.
+
 Archives: photos/dog-signs, photos/pigallery2 with its tracks, the ten of archives/ (pooled: each alone is
 too small for a verdict) and people who do not exist (tests/estimate/archives.py). Ways of hiding: single
 photos and whole days, 30 % each; and all but K of 60 photos, drawn from the whole archive (thinned) or one
@@ -16,7 +19,7 @@ marked * took part in that.
 
 import argparse
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -112,29 +115,48 @@ def all_but(
     return [sightings[n] for n in window], hidden
 
 
+Columns = Mapping[str, FloatArray]
+"""Of the answered photos of one trial, by `_values`; and how many were hidden."""
+
+
 @dataclass(frozen=True)
 class Row:
     """Hidden photos of one group and way, by trial."""
 
-    trials: Sequence[Sequence[Hidden]]
+    trials: Sequence[Columns]
+
+    def hidden(self) -> int:
+        return sum(int(trial["hidden"].sum()) for trial in self.trials)
 
     def columns(self) -> dict[str, FloatArray]:
         """Of each answered photo; `trial` is the number of its trial."""
-        told = [(n, h) for n, trial in enumerate(self.trials) for h in trial if OURS in h.said]
-        values = [_values(n, h) for n, h in told]
-        names = list(_values(0, told[0][1])) if told else []
-        return {name: np.array([one[name] for one in values], dtype=np.float64) for name in names}
+        answered = [(n, trial) for n, trial in enumerate(self.trials) if len(trial["stated"])]
+        if not answered:
+            return {}
+        names = [name for name in answered[0][1] if name != "hidden"]
+        columns = {name: np.concatenate([trial[name] for _, trial in answered]) for name in names}
+        return columns | {
+            "trial": np.repeat([n for n, _ in answered], [len(t["stated"]) for _, t in answered])
+        }
 
 
-def _values(trial: int, hidden: Hidden) -> dict[str, float]:
+def columns_of(results: Sequence[Hidden]) -> Columns:
+    values = [_values(hidden) for hidden in results if OURS in hidden.said]
+    names = ("stated", "radius", "inside", "error", "nearest", "photoprism", "lag", "brier", "density",
+             "base brier", "base density")  # fmt: skip
+    columns = {name: np.array([one[name] for one in values], dtype=np.float64) for name in names}
+    return columns | {"hidden": np.array([len(results)], dtype=np.float64)}
+
+
+def _values(hidden: Hidden) -> dict[str, float]:
     said = hidden.said[OURS]
     error = hidden.error_km(OURS)
     nearest = hidden.error_km("nearest")
     rate = next(rate for lag, rate in BASE_RATE.items() if hidden.lag_s <= lag)
     inside = float(error <= said.radius_km)
     return {
-        "trial": float(trial),
         "stated": said.confidence,
+        "radius": said.radius_km,
         "inside": inside,
         "error": error,
         "nearest": nearest,
@@ -188,7 +210,7 @@ def print_row(group: str, way: str, row: Row, line: float) -> None:
     over, error, _ = gap(c, everything)
     over_w, error_w, n_w = gap(c, written)
     answered = np.isfinite(c["photoprism"])
-    hidden = sum(map(len, row.trials))
+    hidden = row.hidden()
     cells = [
         group, way, str(len(row.trials)), str(hidden), _percent(c["stated"]), _percent(c["inside"]),
         f"{over:+.1f} ± {error:.1f}", f"{100 * n_w / hidden:.0f}", _percent(c["stated"][written]),
@@ -240,17 +262,30 @@ def _km(values: FloatArray) -> str:
     return f"{np.median(values):.2f}" if len(values) else "–"
 
 
-def trials_of(archive: Archive, way: str, seeds: Sequence[int]) -> Iterator[list[Hidden]]:
+def trials_of(
+    archive: Archive, way: str, seeds: Sequence[int], keep: Path | None = None
+) -> Iterator[Columns]:
     """Of one archive; none where it has too few photos for the way."""
     for seed in seeds:
-        if way in ("singles", "days"):
-            yield evaluate_archive(
-                archive.sightings, Setting(0.3, way == "days"), seed, tracks=archive.tracks
-            )
-        else:
-            asked = all_but(archive.sightings, int(way.split()[0][2:]), "contiguous" in way, seed)
-            if asked is not None:
-                yield evaluate_archive(asked[0], Setting(), seed, hidden=asked[1])
+        kept = None if keep is None else keep / f"{archive.name} {way} {seed}.npz".replace("/", "-")
+        if kept is not None and kept.exists():
+            with np.load(kept) as stored:
+                yield dict(stored)
+            continue
+        results = _results(archive, way, seed)
+        if results is None:
+            continue
+        columns = columns_of(results)
+        if kept is not None:
+            np.savez(kept, **columns)  # type: ignore[arg-type]
+        yield columns
+
+
+def _results(archive: Archive, way: str, seed: int) -> list[Hidden] | None:
+    if way in ("singles", "days"):
+        return evaluate_archive(archive.sightings, Setting(0.3, way == "days"), seed, tracks=archive.tracks)
+    asked = all_but(archive.sightings, int(way.split()[0][2:]), "contiguous" in way, seed)
+    return None if asked is None else evaluate_archive(asked[0], Setting(), seed, hidden=asked[1])
 
 
 def main() -> None:
@@ -267,7 +302,10 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=2, help="how many of each kind; each is another trial")
     parser.add_argument("--first-person", type=int, default=1000)
     parser.add_argument("--line", type=float, default=0.5, help="from which certainty on `tag` writes")
+    parser.add_argument("--keep", type=Path, help="a folder for the outcomes of trials")
     asked = parser.parse_args()
+    if asked.keep is not None:
+        asked.keep.mkdir(parents=True, exist_ok=True)
     ways = [way for way in ("singles", "days") if way in asked.only]
     if "few" in asked.only:
         ways += [f"K={k} {how}" for k in asked.known for how in ("thinned", "contiguous")]
@@ -283,7 +321,7 @@ def main() -> None:
             trials = []
             for n, member in enumerate(members):
                 seeds = [n] if group in PEOPLE and way in ("singles", "days") else range(asked.seeds)
-                trials += list(trials_of(member, way, seeds))
+                trials += list(trials_of(member, way, seeds, asked.keep))
             if trials:
                 rows[group, way] = Row(trials)
                 print_row(group, way, rows[group, way], asked.line)

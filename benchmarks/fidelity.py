@@ -228,14 +228,14 @@ def _number(text: str) -> float:
 def write_ours(copies: list[Path]) -> dict[str, str]:
     from geotagger.errors import WriteError
     from geotagger.marks import Mark
-    from geotagger.metadata import Position, commit, prepare
+    from geotagger.metadata import Position, Writing, commit, prepare
     from geotagger.tag.writing import WRITERS
 
     position = Position(LATITUDE, LONGITUDE, Mark("visual", 0.82, 12.5, "rn101-5k500", "7", "6b12ae"))
 
     def written(copy: Path) -> str | None:
         try:
-            prepared = prepare(str(copy), position, overwrite=True, durable=False)
+            prepared = prepare(str(copy), position, Writing(overwrite=True, durable=False))
             commit(prepared)
         except WriteError as error:
             return str(error).partition(": ")[2]

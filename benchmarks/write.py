@@ -29,6 +29,7 @@ from benchmarks.fidelity import write_exiftool
 from geotagger.marks import Mark
 from geotagger.metadata import Position, Prepared, commit, prepare, sync_folders
 from geotagger.tag.writing import GROUP, WRITERS
+from geotagger.writing import Writing
 
 _POSITION = Position(-33.8567844, 151.2152967, Mark("visual", 0.82, 12.5, "rn101-5k500", "7", "6b12ae"))
 _SMALLEST, _LARGEST = 200_000, 8_000_000
@@ -145,12 +146,12 @@ def copy_sync_and_rename(photos: list[Path]) -> None:
 
 
 def write_ours(photo: Path) -> None:
-    commit(prepare(str(photo), _POSITION, mode="exif", durable=False))
+    commit(prepare(str(photo), _POSITION, Writing("exif", durable=False)))
 
 
 def write_ours_durably(photos: list[Path]) -> None:
     def durable(photo: Path) -> Prepared:
-        return prepare(str(photo), _POSITION, mode="exif")
+        return prepare(str(photo), _POSITION, Writing("exif"))
 
     with ThreadPoolExecutor(WRITERS) as pool:
         for start in range(0, len(photos), GROUP):

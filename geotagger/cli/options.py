@@ -17,7 +17,7 @@ import typer
 from geotagger.cli.common import IndexOption
 
 if TYPE_CHECKING:
-    from geotagger.tag.options import Writing
+    from geotagger.writing import Writing
 
 CHOICE = "Which photos"
 WRITING = "Writing"
@@ -77,7 +77,7 @@ class WritingOptions:
 
     @property
     def writing(self) -> "Writing":
-        from geotagger.tag.options import Writing
+        from geotagger.writing import Writing
 
         return Writing(self.write, self.sidecar_style, self.sidecar_folder)
 

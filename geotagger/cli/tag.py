@@ -104,10 +104,10 @@ def tag(
         raise UsageError("--precision finds the confidence to ask for; give it or --min-confidence, not both")
     from geotagger.cli.report import Reporter, show_profile, stop_on_signal
     from geotagger.tag.corridor import tag as run
+    from geotagger.tag.listener import Listener
     from geotagger.tag.options import TagOptions
     from geotagger.tag.outcome import MAY_NOT_WRITE, NOT_CARRIED_OVER
     from geotagger.tag.profile import Profile
-    from geotagger.tag.stage import Listener
 
     heard = listening(context, evidence, model)
     options = TagOptions(
@@ -232,7 +232,7 @@ def place(
         raise UsageError(
             "LAT,LNG: 0,0 is what cameras write that do not know where they are; nobody believes it"
         )
-    placing = Placing(latitude, longitude, writing.writing, overwrite)
+    placing = Placing(latitude, longitude, replace(writing.writing, overwrite=overwrite))
     if town is not None:
         placing = replace(placing, error_km=town.radius_km)
         say(f"{where}: taken as {town}, ± {town.radius_km:.0f} km")

@@ -21,6 +21,7 @@ from geotagger.geo import lat_lng_of
 _SHADES = " ·:-=+*#%@"
 _MAP_ROWS, _MAP_COLUMNS = 15, 46
 _KM_A_DEGREE = 111.2
+_BETWEEN = "between the fixes before and after"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def explain(evidence: Evidence, outing: Sequence[PhotoRecord], asked: int) -> Ex
         if said is not None:
             alone[name] = said
     chart = () if drawn is None or estimate is None else tuple(terminal_map(drawn, estimate, weighing, row))
-    return Explanation(estimate, alone, tuple(_sources(weighing.around, weighing.mix, row)), chart)
+    return Explanation(estimate, alone, tuple(_sources(weighing.sides, weighing.mix, row)), chart)
 
 
 def _voices(
@@ -88,22 +89,26 @@ def _estimated(fix: Fix | None) -> Fix | None:
     return fix if fix is not None and fix.rung in ("track", "sidecar") else None
 
 
-def _sources(around: Surroundings, mix: Mixture, row: int) -> list[Source]:
+def _of_fixes(around: Surroundings, row: int) -> tuple[str, ...]:
     before, after = float(around.lag_before[row]), float(around.lag_after[row])
-    names = (
-        "between the fixes before and after",
+    return (
+        _BETWEEN,
         f"near the fix {span(before)} before",
         f"near the fix {span(after)} after",
         "on a trip from the fix before",
         "on a trip from the fix after",
     )
+
+
+def _sources(sides: Sequence[Surroundings], mix: Mixture, row: int) -> list[Source]:
     shares: dict[tuple[str, float, float], list[tuple[float, int]]] = {}
     for column in np.flatnonzero(mix.weight[row] > 0).tolist():
         visit = column - mix.about
         if visit < 0:
-            name = names[column % ABOUT]
-        elif visit < VISITS:
-            lag = float(around.visit_lag[row, visit])
+            side = sides[column * len(sides) // mix.about]
+            name = _of_fixes(side, row)[column % ABOUT]
+        elif visit < VISITS * len(sides):
+            lag = float(sides[visit // VISITS].visit_lag[row, visit % VISITS])
             name = (
                 f"a place visited {span(lag)} away in time" if np.isfinite(lag) else "a place visited often"
             )
@@ -111,7 +116,7 @@ def _sources(around: Surroundings, mix: Mixture, row: int) -> list[Source]:
             name = "a photo that looks like it, or a place that its metadata names"
         # the same source under several draws of the parameters is one
         at = (name, float(mix.lat[row, column]), float(mix.lng[row, column]))
-        place = at if name != names[0] else (name, 0.0, 0.0)
+        place = at if name != _BETWEEN else (name, 0.0, 0.0)
         shares.setdefault(place, []).append((float(mix.weight[row, column]), column))
     found = []
     for (name, _, _), parts in shares.items():

@@ -23,11 +23,13 @@ from geotagger.estimate.movement import (
     PRIOR_DRAWS,
     PRIOR_SPREAD,
     ZONE_TRUST,
+    CameraClock,
     Correction,
     FloatArray,
     IntArray,
     Motion,
     Movement,
+    Pairs,
     drawn_about,
     lag_feature,
     moved,
@@ -35,7 +37,8 @@ from geotagger.estimate.movement import (
     scaled,
 )
 from geotagger.estimate.prior import averaged, cloud, mixture
-from geotagger.estimate.surroundings import Known, Surroundings, chosen, surroundings
+from geotagger.estimate.surroundings import VISITS, Known, Surroundings, chosen, surroundings
+from geotagger.estimate.together import learned_pairs, speaking_to
 from geotagger.geo import distance_km
 from geotagger.zones import offset_at
 
@@ -62,7 +65,7 @@ _FEW = 30.0
 """… and more, (this / n)² times as many, where only n fixes teach: of so few what went wrong is chance."""
 _USUAL_SQUARES = np.array([1.0, 4.0, 2.0, 1.0, 6.0])
 """Mean squares of the correction's features: one, logit, lag, radius, logit × lag."""
-_ZONE_PRIOR, _ZONES_ASKED = 20.0, 500
+_ZONE_PRIOR, _CLOCK_PRIOR, _ZONES_ASKED = 20.0, 5.0, 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,7 @@ class Lesson:
     ways: tuple[tuple[Surroundings, FloatArray], ...]
 
 
-def lesson_of(known: Known) -> Lesson:
+def lesson_of(known: Known, pairs: Pairs | None = None) -> Lesson:
     """Each fix hidden alone; with the end of its outing, or the beginning, so that half of what lay on the
     other side of it stays; with its outing; and with the outing before, the one after, or both, in turn."""
     total = len(known.utc)
@@ -100,8 +103,12 @@ def lesson_of(known: Known) -> Lesson:
     )
     utc, camera = known.utc[asked], known.camera[asked]
     ways = []
+    near = np.zeros(total + 1)
+    np.add.at(near, np.maximum(edges[first] - VISITS, 0), 1)
+    np.add.at(near, np.minimum(edges[last + 1] + VISITS, total), -1)
+    speaking = speaking_to(known, camera, Motion(), pairs or Pairs(), np.cumsum(near)[:-1] > 0)
     for least_lag_s, low, high in hidden:
-        around = surroundings(known, utc, camera, low, high)
+        around = surroundings(known, utc, camera, low, high, speaking)
         lag = around.nearest_lag
         teaches = np.isfinite(lag) & (lag >= least_lag_s)
         ways.append((around, np.where(teaches, 1 / len(hidden), 0.0)))
@@ -235,11 +242,13 @@ def learn_movement(
     t, la, ln = t[order], la[order], ln[order]
     kept = distinct_visits(t, la, ln)
     known = Known(t, la, ln, np.full(len(t), GPS_ERROR_KM), codes, kept)
-    motion, draws, correction = Motion(), PRIOR_DRAWS, Correction()
+    motion, draws, correction, pairs = Motion(), PRIOR_DRAWS, Correction(), Pairs()
     if len(t) >= FEWEST_TO_LEARN_FROM:
-        lesson = lesson_of(known)
+        pairs = learned_pairs(known, motion)
+        lesson = lesson_of(known, pairs)
         motion, draws = fit_motion(lesson)
         correction = fit_correction(lesson, [fit_motion(lesson, fold)[1] for fold in range(FOLDS)])
+    trust, clocks = _clocks(known, offsets[order], len(cameras))
     return Movement(
         motion=motion,
         draws=draws,
@@ -249,20 +258,35 @@ def learn_movement(
         lng=ln[kept],
         camera=codes[kept],
         cameras=cameras,
-        zone_trust=_zone_trust(t[kept], la[kept], ln[kept], offsets[order][kept]),
+        zone_trust=trust,
+        clocks=clocks,
+        pairs=pairs,
         learned_from=len(t),
     )
 
 
-def _zone_trust(t: FloatArray, lat: FloatArray, lng: FloatArray, offset_s: FloatArray) -> float:
-    """How often the stated offset was the legal one, over visits, with a prior worth `_ZONE_PRIOR` of
-    them at `ZONE_TRUST`."""
-    stated = np.flatnonzero(np.isfinite(offset_s))
+def _clocks(known: Known, offset_s: FloatArray, cameras: int) -> tuple[float, tuple[CameraClock, ...]]:
+    """How often a stated offset was the legal one, over visits, with a prior worth `_ZONE_PRIOR` of
+    them at `ZONE_TRUST`; and the same of each camera, held to that by `_CLOCK_PRIOR` visits at home and as
+    many away: one whose owner never sets it on journeys is right at home."""
+    stated = known.visits[np.isfinite(offset_s[known.visits])]
     stated = stated[:: max(1, len(stated) // _ZONES_ASKED)]
-    legal = [offset_at(float(lat[n]), float(lng[n]), float(t[n])) for n in stated]
-    told = [(zone.total_seconds(), offset_s[n]) for n, zone in zip(stated, legal, strict=True) if zone]
-    right = sum(one == other for one, other in told)
-    return float((ZONE_TRUST * _ZONE_PRIOR + right) / (_ZONE_PRIOR + len(told)))
+    places = zip(*(one[stated].tolist() for one in (known.lat, known.lng, known.utc)), strict=True)
+    zones = [offset_at(*place) for place in places]
+    legal = np.array([np.nan if zone is None else zone.total_seconds() for zone in zones], dtype=np.float64)
+    told, right = np.isfinite(legal), legal == offset_s[stated]
+    trust = float((ZONE_TRUST * _ZONE_PRIOR + right.sum()) / (_ZONE_PRIOR + told.sum()))
+
+    def share(of: NDArray[np.bool_]) -> float:
+        return float((trust * _CLOCK_PRIOR + right[of].sum()) / (_CLOCK_PRIOR + of.sum()))
+
+    clocks = []
+    for code in range(cameras):
+        own = told & (known.camera[stated] == code)
+        offsets, counts = np.unique(offset_s[stated[own]], return_counts=True)
+        home = float(offsets[counts.argmax()]) if len(offsets) else None
+        clocks.append(CameraClock(share(own & (legal == home)), share(own & (legal != home)), home))
+    return trust, tuple(clocks)
 
 
 def distinct_visits(t: FloatArray, lat: FloatArray, lng: FloatArray) -> IntArray:

@@ -30,6 +30,8 @@ ZONE_TRUST = 0.95
 """Before the archive has told. Of 236 photos of the development samples that state an offset and a place
 235 state the legal one, but they are phones, which set their clocks."""
 _LEAST_SLOPE = 0.05
+_OFFSETS = 26
+"""From UTC, in use: whole hours, and a few besides."""
 _FAR_S = 30 * DAY_S
 """For the correction, what is farther in time is as far."""
 
@@ -109,7 +111,7 @@ PRIOR_SPREAD = {
 }  # fmt: skip
 """Standard deviations of the prior about the defaults, on the scale that is learned."""
 
-MODEL = 2
+MODEL = 3
 """Which parameters there are and what they mean; what was learned for another is learned anew."""
 DRAWS = 16
 """How many archives like this one are averaged over."""
@@ -176,6 +178,37 @@ def radius_feature(radius_km: ArrayLike) -> FloatArray:
     return np.asarray(np.log10(np.asarray(radius_km)) - 1.0)
 
 
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """How often two cameras are in one place when both take photos: `mean` over the archive, and of pairs
+    whose fixes told, by the codes of both, the smaller first."""
+
+    mean: float = 0.8
+    pairs: tuple[tuple[int, int, float], ...] = ()
+
+    def share(self, one: int, other: int) -> float:
+        low, high = min(one, other), max(one, other)
+        return next((share for a, b, share in self.pairs if (a, b) == (low, high)), self.mean)
+
+
+@dataclass(frozen=True, slots=True)
+class CameraClock:
+    """What the offsets of one camera are worth. home_s: the one that it states most, None where it states
+    none. trust: how often it states the legal one where that is of home; away: where it is another."""
+
+    trust: float = ZONE_TRUST
+    away: float = ZONE_TRUST
+    home_s: float | None = None
+
+    def stating(self, offset_s: float, legal_s: float | None) -> float:
+        """How probable it is that the camera states this offset where that one is legal. A wrong clock shows
+        the time of home, or an hour off, half of the time."""
+        off = 3600.0 if self.home_s is None else abs(offset_s - self.home_s)
+        wrong = 0.5 * {0.0: 1.0, 3600.0: 0.5}.get(off, 0.0) + 0.5 / _OFFSETS
+        right = self.trust if legal_s == self.home_s else self.away
+        return right * (legal_s is None or legal_s == offset_s) + (1 - right) * wrong
+
+
 @dataclass(frozen=True)
 class Movement:
     """What was learned. Visits, one a place and day, thinned, ordered by time: utc float64 (n,), lat
@@ -194,7 +227,10 @@ class Movement:
     camera: IntArray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     cameras: tuple[str, ...] = ()
     zone_trust: float = ZONE_TRUST
-    """How often the offset in EXIF is the legal one of the place."""
+    """How often the offset in EXIF is the legal one of the place, over all cameras."""
+    clocks: tuple[CameraClock, ...] = ()
+    """The same of each camera, as `cameras` has them."""
+    pairs: Pairs = field(default_factory=Pairs)
     learned_from: int = 0
 
     def to_dict(self) -> dict[str, Any]:
@@ -210,6 +246,8 @@ class Movement:
             "camera": self.camera.tolist(),
             "cameras": list(self.cameras),
             "zone_trust": self.zone_trust,
+            "clocks": [asdict(clock) for clock in self.clocks],
+            "together": asdict(self.pairs),
             "learned_from": self.learned_from,
         }
 
@@ -226,12 +264,26 @@ class Movement:
             camera=np.array(stored["camera"], dtype=np.int64),
             cameras=tuple(stored["cameras"]),
             zone_trust=float(stored["zone_trust"]),
+            clocks=tuple(CameraClock(**clock) for clock in stored["clocks"]),
+            pairs=Pairs(
+                float(stored["together"]["mean"]),
+                tuple((int(a), int(b), float(share)) for a, b, share in stored["together"]["pairs"]),
+            ),
             learned_from=int(stored["learned_from"]),
         )
 
     def camera_code(self, camera: str | None) -> int:
         """The index of a camera that has fixes of its own, −1 for any other."""
         return self.cameras.index(camera) if camera in self.cameras else -1
+
+    def clock_of(self, camera: str | None) -> CameraClock:
+        """Of a camera of which nothing is known, what the archive's cameras do."""
+        code = self.camera_code(camera)
+        return (
+            self.clocks[code]
+            if 0 <= code < len(self.clocks)
+            else CameraClock(self.zone_trust, self.zone_trust)
+        )
 
 
 def radial_density(distance_km: ArrayLike, scale_km: ArrayLike, tail: ArrayLike) -> FloatArray:

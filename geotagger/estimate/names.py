@@ -112,7 +112,7 @@ def with_names(mix: Mixture, named: Sequence[tuple[NamedArea, ...]]) -> Mixture:
     lat, lng, weight = np.zeros((n, most + 1)), np.zeros((n, most + 1)), np.zeros((n, most + 1))
     scale, tail = np.ones((n, most + 1)), np.full((n, most + 1), 2.0)
     scale[:, -1], tail[:, -1] = _ELSEWHERE_KM, 1.0
-    old = mix.weight.copy()
+    old, anywhere = mix.weight.copy(), mix.anywhere.copy()
     for row, areas in enumerate(named):
         if not areas:
             continue
@@ -125,6 +125,7 @@ def with_names(mix: Mixture, named: Sequence[tuple[NamedArea, ...]]) -> Mixture:
             lat[row, column], lng[row, column] = area.latitude, area.longitude
             weight[row, column] = (1 - DOUBT) * area.share * (1 - held)
             scale[row, column] = area.radius_km / _PER_RADIUS
+        anywhere[row] = ANYWHERE
         normal = (1 - ANYWHERE) / max(float(old[row].sum() + weight[row].sum()), 1e-300)
         old[row] *= normal
         weight[row] *= normal
@@ -135,6 +136,7 @@ def with_names(mix: Mixture, named: Sequence[tuple[NamedArea, ...]]) -> Mixture:
         np.concatenate([mix.scale_km, scale], axis=1),
         np.concatenate([mix.tail, tail], axis=1),
         mix.about,
+        anywhere,
     )
 
 

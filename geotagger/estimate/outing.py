@@ -29,6 +29,7 @@ from geotagger.estimate.names import with_names
 from geotagger.estimate.prior import (
     Mixture,
     averaged,
+    mixed,
     with_alike,
     with_fix,
     with_habits_only,
@@ -44,10 +45,13 @@ from geotagger.estimate.states import (
 )
 from geotagger.estimate.surroundings import VISITS, Known, Surroundings, surroundings
 from geotagger.estimate.text_evidence import listeners, texts_of, with_texts
+from geotagger.estimate.together import SPEAKS, together
 from geotagger.estimate.values import RUNGS, Estimate, Fix, Observation
 from geotagger.estimate.words import Told, words_of
 from geotagger.estimate.zone_evidence import class_priors, weighed_by_zone
 
+_OWN_VISITS = 8
+"""Of the photo's own camera, on either side, where others visited more."""
 _TRUSTED = RUNGS.index("camera")
 
 
@@ -128,14 +132,21 @@ class Group:
 @dataclass(frozen=True, slots=True)
 class Weighed:
     """An outing with its evidence weighed. asked: rows of the observations that want an estimate; the
-    other fields are of those. fixes: which row of the known places is which fix at hand."""
+    other fields are of those. around: with the other cameras' fixes; alone: with the own ones only, where
+    both were weighed. fixes: which row of the known places is which fix at hand."""
 
     asked: tuple[int, ...]
     photos: tuple[Observation, ...]
     around: Surroundings
+    alone: Surroundings | None
     mix: Mixture
     groups: tuple[Group, ...]
     fixes: Mapping[int, Fix]
+
+    @property
+    def sides(self) -> tuple[Surroundings, ...]:
+        """What the parts of the mixture were made of."""
+        return (self.around,) if self.alone is None else (self.around, self.alone)
 
     def cloud(self, row: int) -> Cloud | None:
         """The probability over places of one photo, None where nothing is known of it."""
@@ -159,7 +170,7 @@ def weigh_outing(
     photos = [observations[n] for n in asked]
     known, fixes = _known([before, *observations, *inside, after], photos, movement, options)
     utc = np.array([np.nan if o.utc is None else o.utc for o in photos], dtype=np.float64)
-    around, mix = _prior(photos, utc, known, movement, options)
+    around, alone, mix = _prior(photos, utc, known, movement, options)
     has_prior = mix.weight.sum(axis=1) > 0
     pictured = np.array([table is not None and _says_anything(o) for o in photos], dtype=np.bool_)
     worded = np.array([o.text is not None and o.fix is None for o in photos], dtype=np.bool_)
@@ -182,7 +193,7 @@ def weigh_outing(
         Group(shown[~by_eye], speakers.part(np.flatnonzero(~by_eye)), False),
         Group(bare, by_others.points.weighed(masses[1]), False),
     )
-    return Weighed(tuple(asked), tuple(photos), around, mix, groups, fixes)
+    return Weighed(tuple(asked), tuple(photos), around, alone, mix, groups, fixes)
 
 
 def _pictured(
@@ -237,7 +248,7 @@ def _known(
         near = _visits_near(photos, movement)
         utc = np.concatenate([utc, movement.utc[near]])
         lat, lng = np.concatenate([lat, movement.lat[near]]), np.concatenate([lng, movement.lng[near]])
-        error = np.concatenate([error, np.zeros(near.stop - near.start)])
+        error = np.concatenate([error, np.zeros(len(near))])
         camera = np.concatenate([camera, movement.camera[near]])
     order = np.argsort(utc, kind="stable")
     visits = np.flatnonzero(order >= len(fixed)) if options.habits else np.empty(0, dtype=np.int64)
@@ -248,28 +259,34 @@ def _known(
     )
 
 
-def _visits_near(photos: Sequence[Observation], movement: Movement) -> slice:
-    """The stored visits that can be among the nearest in time to any of the photos."""
+def _visits_near(photos: Sequence[Observation], movement: Movement) -> IntArray:
+    """The stored visits that can be among the nearest in time to any of the photos, of all cameras or of
+    their own."""
     times = [o.utc for o in photos if o.utc is not None]
     if not times:
-        return slice(0, 0)
+        return np.empty(0, dtype=np.int64)
     first, last = np.searchsorted(movement.utc, [min(times), max(times)])
-    return slice(max(0, int(first) - VISITS), min(len(movement.utc), int(last) + VISITS))
+    near = [np.arange(max(0, first - VISITS), min(len(movement.utc), last + VISITS))]
+    for code in {movement.camera_code(o.camera) for o in photos} - {-1} if len(movement.cameras) > 1 else ():
+        own = np.flatnonzero(movement.camera == code)
+        since, until = np.searchsorted(own, [first, last])
+        near.append(own[max(0, since - _OWN_VISITS) : until + _OWN_VISITS])
+    return np.unique(np.concatenate(near))
 
 
 def _prior(
     photos: Sequence[Observation], utc: FloatArray, known: Known, movement: Movement, options: Options
-) -> tuple[Surroundings, Mixture]:
+) -> tuple[Surroundings, Surroundings | None, Mixture]:
     camera = np.array([movement.camera_code(o.camera) for o in photos], dtype=np.int64)
     # NaN sorts behind everything: a photo without a time sees no fix after it, and none before
     at = np.searchsorted(known.utc, np.where(np.isnan(utc), -np.inf, utc))
-    around = surroundings(known, utc, camera, at, at)
-    mix = averaged(around, movement.draws)
+    around, alone, mix = _by_camera(known, utc, camera, at, movement)
     timeless = np.isnan(utc)
     if timeless.any():
         mix = with_habits_only(mix, timeless, movement.lat, movement.lng) if options.habits else mix
     if options.time_zone:
-        mix = weighed_by_zone(mix, utc, [o.utc_offset_s for o in photos], movement.zone_trust)
+        clocks = [movement.clock_of(o.camera) for o in photos]
+        mix = weighed_by_zone(mix, utc, [o.utc_offset_s for o in photos], clocks)
     mix = with_alike(mix, [o.alike for o in photos])
     if options.names:
         mix = with_names(mix, [o.named for o in photos])
@@ -278,7 +295,45 @@ def _prior(
         fix = photos[n].fix
         assert fix is not None
         mix = with_fix(mix, n, fix.latitude, fix.longitude, fix.error_km)
-    return around, mix
+    return around, alone, mix
+
+
+def _by_camera(
+    known: Known, utc: FloatArray, camera: IntArray, at: IntArray, movement: Movement
+) -> tuple[Surroundings, Surroundings | None, Mixture]:
+    """What lies around the photos in time, and where they may be. Another camera's fix speaks as far as the
+    two were together; as far as they were not, the own camera's speak alone."""
+    motion, pairs = movement.motion, movement.pairs
+    shares = {
+        int(code): together(known, int(code), motion, pairs)
+        for code in np.unique(camera[camera >= 0])
+        if np.any((known.camera >= 0) & (known.camera != code))
+    }
+    speaking = {code: share >= SPEAKS for code, share in shares.items()}
+    around = surroundings(known, utc, camera, at, at, speaking)
+    mix = averaged(around, movement.draws)
+    share = _with_strangers(around, camera, shares)
+    if share.min(initial=1.0) == 1.0:
+        return around, None, mix
+    own = {code: (known.camera == code) | (known.camera < 0) for code in shares}
+    alone = surroundings(known, utc, camera, at, at, own)
+    return around, alone, mixed(mix, averaged(alone, movement.draws), share)
+
+
+def _with_strangers(around: Surroundings, camera: IntArray, shares: Mapping[int, FloatArray]) -> FloatArray:
+    """The probability (n,) that the photos' camera was with the one whose fix is used, the nearer of two; 1
+    where only its own are."""
+    share = np.ones(len(camera))
+    later = around.lag_after < around.lag_before
+    for row, strange, other, nearer in (
+        (around.before, around.strange_before, around.strange_after, ~later),
+        (around.after, around.strange_after, around.strange_before, later),
+    ):
+        counts = strange & (nearer | ~other)
+        for code, of_code in shares.items():
+            mine = counts & (camera == code)
+            share[mine] = of_code[row[mine]]
+    return share
 
 
 def _says_anything(photo: Observation) -> bool:

@@ -46,8 +46,9 @@ _GOLDEN_DEG = 180 * (3 - np.sqrt(5))
 
 @dataclass(frozen=True, slots=True)
 class Mixture:
-    """For n photos c radial densities each: centres in degrees, weights that sum to 1 − ANYWHERE,
-    scales in km, tails; all (n, c). Columns: the bridge, near before, near after, a trip from
+    """For n photos c radial densities each: centres in degrees, weights, scales in km, tails; all (n, c).
+    `anywhere` (n,): the share that is spread over the whole Earth, at least ANYWHERE; with the weights it
+    sums to 1, where anything is known. Columns: the bridge, near before, near after, a trip from
     before, a trip from after, once or for each third of the draws, `about` in all; then the visited
     places."""
 
@@ -57,12 +58,13 @@ class Mixture:
     scale_km: FloatArray
     tail: FloatArray
     about: int
+    anywhere: FloatArray
 
     def density(self, lat: FloatArray, lng: FloatArray) -> FloatArray:
         """Per km², of photo i at place i: (n,)."""
         distance = distance_km(self.lat, self.lng, lat[:, None], lng[:, None])
         parts = self.weight * radial_density(distance, self.scale_km, self.tail)
-        return np.asarray(parts.sum(axis=1) + ANYWHERE / EARTH_KM2)
+        return np.asarray(parts.sum(axis=1) + self.anywhere / EARTH_KM2)
 
     def density_at(self, row: int, vectors: FloatArray) -> FloatArray:
         """Per km², of one photo at unit vectors (p, 3)."""
@@ -70,7 +72,7 @@ class Mixture:
         centres = unit_vectors(self.lat[row, used], self.lng[row, used])
         distance = distances_km(vectors, centres)
         parts = radial_density(distance, self.scale_km[row, used], self.tail[row, used])
-        return np.asarray(parts @ self.weight[row, used] + ANYWHERE / EARTH_KM2)
+        return np.asarray(parts @ self.weight[row, used] + self.anywhere[row] / EARTH_KM2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +158,32 @@ def _joined(
         np.concatenate([*about, visit], axis=1) for about, visit in zip(columns, visits, strict=True)
     )
     weight = weight * ((1 - ANYWHERE) / np.maximum(weight.sum(axis=1, keepdims=True), 1e-300))
-    return Mixture(lat, lng, weight, scale_km, tail, ABOUT * len(parts))
+    return Mixture(lat, lng, weight, scale_km, tail, ABOUT * len(parts), np.full(len(weight), ANYWHERE))
+
+
+def mixed(one: Mixture, other: Mixture, share: FloatArray) -> Mixture:
+    """With probability `share` (n,) the first, else the second. What the second does not know may be
+    anywhere."""
+
+    def columns(name: str, weigh: bool = False) -> FloatArray:
+        a, b = getattr(one, name), getattr(other, name)
+        if weigh:
+            a, b = a * share[:, None], b * (1 - share[:, None])
+        return np.concatenate(
+            [a[:, : one.about], b[:, : other.about], a[:, one.about :], b[:, other.about :]], axis=1
+        )
+
+    weight = columns("weight", weigh=True)
+    total = weight.sum(axis=1)
+    return Mixture(
+        columns("lat"),
+        columns("lng"),
+        weight,
+        columns("scale_km"),
+        columns("tail"),
+        one.about + other.about,
+        np.where(total > 0, 1 - total, ANYWHERE),
+    )
 
 
 def _parts(around: Surroundings, motion: Motion) -> _Parts:
@@ -295,7 +322,7 @@ def cloud(mix: Mixture, row: int, fine: int = 32, coarse: int = 8) -> Cloud:
     mass = weight[owner] / of
     return Cloud(
         unit_vectors(lat, lng),
-        mass * ((1 - ANYWHERE) / max(float(mass.sum()), 1e-300)),
+        mass * ((1 - float(mix.anywhere[row])) / max(float(mass.sum()), 1e-300)),
         np.sqrt(np.maximum(outer**2 - inner**2, 1e-12)),
     )
 
@@ -317,7 +344,8 @@ def with_habits_only(
         lat[row, used], lng[row, used] = visit_lat[first[most]], visit_lng[first[most]]
         weight[row, used] = (1 - ANYWHERE) * count[most] / count.sum()
         scale[row, used] = _TOWN_KM
-    return Mixture(lat, lng, weight, scale, tail, mix.about)
+    anywhere = np.where(rows, ANYWHERE, mix.anywhere)
+    return Mixture(lat, lng, weight, scale, tail, mix.about, anywhere)
 
 
 def with_fix(mix: Mixture, row: int, latitude: float, longitude: float, error_km: float) -> Mixture:
@@ -329,7 +357,9 @@ def with_fix(mix: Mixture, row: int, latitude: float, longitude: float, error_km
     weight[row, 0] = 1 - ANYWHERE
     # 68 % of this density lies within 0.877 of its scale
     scale[row, 0], tail[row, 0] = max(error_km, 0.003) / 0.877, 2.0
-    return Mixture(lat, lng, weight, scale, tail, mix.about)
+    anywhere = mix.anywhere.copy()
+    anywhere[row] = ANYWHERE
+    return Mixture(lat, lng, weight, scale, tail, mix.about, anywhere)
 
 
 def with_alike(mix: Mixture, seen: Sequence[Alike | None]) -> Mixture:
@@ -360,10 +390,11 @@ def with_alike(mix: Mixture, seen: Sequence[Alike | None]) -> Mixture:
     return Mixture(
         np.concatenate([mix.lat, lat], axis=1),
         np.concatenate([mix.lng, lng], axis=1),
-        joined * np.where(total > 0, (1 - ANYWHERE) / np.maximum(total, 1e-300), 0.0),
+        joined * np.where(total > 0, (1 - mix.anywhere[:, None]) / np.maximum(total, 1e-300), 0.0),
         np.concatenate([mix.scale_km, np.full((n, most), _ALIKE_KM)], axis=1),
         np.concatenate([mix.tail, np.full((n, most), 1.0)], axis=1),
         mix.about,
+        mix.anywhere,
     )
 
 

@@ -4,7 +4,8 @@ Takes known places and the times of photos, gives rows of the one for the other.
 probabilities.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -56,10 +57,71 @@ class Surroundings:
 
 
 def surroundings(
-    known: Known, utc: FloatArray, camera: IntArray, first: IntArray, last: IntArray
+    known: Known,
+    utc: FloatArray,
+    camera: IntArray,
+    first: IntArray,
+    last: IntArray,
+    speaking: Mapping[int, NDArray[np.bool_]] | None = None,
 ) -> Surroundings:
     """`first` and `last` (n,): the rows of Known from `first` up to but not including `last` are
-    hidden from the photo; equal where nothing is."""
+    hidden from the photo; equal where nothing is. `speaking`: by the code of a camera, which rows of Known
+    speak for its photos, bool; of any other all do."""
+    parts = []
+    listening = np.isin(camera, list(speaking or {}))
+    if not listening.all() or not len(camera):
+        parts.append((~listening, _surroundings(known, utc, camera, first, last, ~listening)))
+    for code, heard in (speaking or {}).items():
+        mine = listening & (camera == code)
+        if mine.any():
+            parts.append((mine, _among(known, utc, camera, first, last, mine, heard)))
+    if len(parts) == 1:
+        return parts[0][1]
+    order = np.argsort(np.concatenate([np.flatnonzero(mine) for mine, _ in parts]))
+    columns = [np.concatenate([getattr(around, name) for _, around in parts])[order] for name in _COLUMNS]
+    return Surroundings(known, *columns)
+
+
+def _among(
+    known: Known,
+    utc: FloatArray,
+    camera: IntArray,
+    first: IntArray,
+    last: IntArray,
+    mine: NDArray[np.bool_],
+    heard: NDArray[np.bool_],
+) -> Surroundings:
+    """As if only some rows of Known were there, of which the others' numbers are told."""
+    rows = np.flatnonzero(heard)
+    number = np.concatenate([[0], np.cumsum(heard)])
+    part = Known(
+        known.utc[rows],
+        known.lat[rows],
+        known.lng[rows],
+        known.error_km[rows],
+        known.camera[rows],
+        number[known.visits[heard[known.visits]]],
+    )
+    around = _surroundings(part, utc, camera, number[first], number[last], mine)
+    of_all = np.append(rows, -1)
+    return replace(
+        around,
+        known=known,
+        before=of_all[around.before],
+        after=of_all[around.after],
+        visit=of_all[around.visit],
+    )
+
+
+def _surroundings(
+    known: Known,
+    utc: FloatArray,
+    camera: IntArray,
+    first: IntArray,
+    last: IntArray,
+    mine: NDArray[np.bool_],
+) -> Surroundings:
+    utc, camera, first, last = utc[mine], camera[mine], first[mine], last[mine]
     n = len(utc)
     before, strange_before = _nearest(known, utc, camera, first - 1, -1)
     after, strange_after = _nearest(known, utc, camera, last, +1)
@@ -84,6 +146,9 @@ def surroundings(
         known, before, after, lag_before, lag_after, strange_before, strange_after,
         rows.reshape(n, -1), lag, strange,
     )  # fmt: skip
+
+
+_COLUMNS = tuple(name for name in Surroundings.__slots__ if name != "known")
 
 
 def chosen(around: Surroundings, rows: IntArray) -> Surroundings:

@@ -5,6 +5,7 @@ offset is the legal one of the place is learned (learning.py).
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -13,30 +14,55 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geotagger.cells import CellTable
-from geotagger.estimate.movement import FloatArray, IntArray
+from geotagger.estimate.movement import CameraClock, FloatArray, IntArray
+from geotagger.estimate.people import share_in_zone, share_of_earth
 from geotagger.estimate.prior import ANYWHERE, Mixture
 from geotagger.estimate.visual import ById, samples_of
 from geotagger.zones import offset_at, zone_at
 
+_ANOTHER = 1.0
+"""Legal time of some other zone: one second of UTC is that of none."""
+_LEAST = 1e-5
+_WIDE_KM = 20.0
+"""A wider density lies in several zones."""
 _RULES_HOLD_S = 1800
 """Legal times change at full and half hours of UTC."""
 
 
 def weighed_by_zone(
-    mix: Mixture, utc: FloatArray, offsets_s: Sequence[float | None], trust: float
+    mix: Mixture, utc: FloatArray, offsets_s: Sequence[float | None], clocks: Sequence[CameraClock]
 ) -> Mixture:
-    """Places whose legal time at that moment is not what the camera's offset says lose weight by
-    (1 − trust) / trust; of a trip the place it starts from is asked."""
-    weight = mix.weight.copy()
-    for row, offset in enumerate(offsets_s):
-        if offset is None or not np.isfinite(utc[row]):
+    """Every place of the mixture by how probable it makes the offset that the camera states (Bayes' rule).
+    What a trip holds in that zone, though it starts in another, is then somewhere, nobody knows where: an
+    offset that no known place explains speaks for a place that is not known."""
+    weight, anywhere = mix.weight.copy(), mix.anywhere.copy()
+    for row, (offset, clock) in enumerate(zip(offsets_s, clocks, strict=True)):
+        if offset is None or not np.isfinite(utc[row]) or not weight[row].any():
             continue
-        for column in np.flatnonzero(weight[row] > 1e-3):
-            legal = offset_at(float(mix.lat[row, column]), float(mix.lng[row, column]), float(utc[row]))
-            if legal is not None and legal.total_seconds() != offset:
-                weight[row, column] *= (1 - trust) / trust
-        weight[row] *= (1 - ANYWHERE) / max(float(weight[row].sum()), 1e-300)
-    return Mixture(mix.lat, mix.lng, weight, mix.scale_km, mix.tail, mix.about)
+        time = float(utc[row])
+        columns = np.flatnonzero(weight[row] > _LEAST)
+        places = zip(mix.lat[row, columns].tolist(), mix.lng[row, columns].tolist(), strict=True)
+        right, wrong, away = clock.stating(offset, offset), clock.stating(offset, _ANOTHER), 0.0
+        for column, (lat, lng) in zip(columns.tolist(), places, strict=True):
+            zone = offset_at(lat, lng, time)
+            legal = None if zone is None else zone.total_seconds()
+            scale, tail = float(mix.scale_km[row, column]), float(mix.tail[row, column])
+            if scale < _WIDE_KM:
+                weight[row, column] *= clock.stating(offset, legal)
+                continue
+            in_zone = share_in_zone(lat, lng, scale, tail, time, offset)
+            if legal is None or legal == offset:
+                weight[row, column] *= right * in_zone + wrong * (1 - in_zone)
+            else:
+                away += weight[row, column] * right * in_zone
+                weight[row, column] *= clock.stating(offset, legal) * (1 - in_zone)
+        in_zone = share_of_earth(time, offset)
+        away += anywhere[row] * (right * in_zone + wrong * (1 - in_zone))
+        held = float(weight[row].sum())
+        # what is spread over the Earth stands for doubt in all of this, too
+        anywhere[row] = max(away / max(held + away, 1e-300), ANYWHERE)
+        weight[row] *= (1 - anywhere[row]) / max(held, 1e-300)
+    return replace(mix, weight=weight, anywhere=anywhere)
 
 
 def class_priors(

@@ -1,9 +1,9 @@
 """Photo out: positions into EXIF and XMP sidecars, safe replacement, exact undo.
 
-    prepared = prepare(path, Position(48.8584, 2.2945, Mark("manual")))   the photo is untouched
+    prepared = prepare(path, Position(48.8584, 2.2945, Mark("manual")), Writing())   the photo is untouched
     ...journal prepared.edit (Edit.to_json), durably...
     commit(prepared)                                                      one atomic step
-    ...the same with prepare_companion(prepared, position): photo and sidecar shall agree...
+    ...the same with prepare_companion(prepared, position, Writing()): photo and sidecar shall agree...
     sync_folders([prepared.folder])                                       batched, before "done"
 
     restore(edit)          the exact old bytes
@@ -36,11 +36,10 @@ from geotagger.metadata.values import (
     TEMPORARY_PREFIX,
     FoundPosition,
     Position,
-    SidecarStyle,
-    WriteMode,
 )
 from geotagger.metadata.withdraw import prepare_withdrawal
 from geotagger.metadata.write import Prepared, abandon, commit, prepare
+from geotagger.writing import SidecarStyle, WriteMode, Writing
 
 __all__ = [
     "TEMPORARY_PATTERN",
@@ -52,6 +51,7 @@ __all__ = [
     "Prepared",
     "SidecarStyle",
     "WriteMode",
+    "Writing",
     "abandon",
     "commit",
     "forget",

@@ -11,36 +11,30 @@ from geotagger.metadata import replace, sidecar
 from geotagger.metadata.containers import layout_of
 from geotagger.metadata.layout import RefusedError
 from geotagger.metadata.sidecar import Sidecars
-from geotagger.metadata.values import Position, SidecarStyle
+from geotagger.metadata.values import Position
 from geotagger.metadata.verify import positions_in
 from geotagger.metadata.write import Prepared, prepare_merge, prepare_photo
+from geotagger.writing import Writing
 
 
 def prepare_companion(
-    prepared: Prepared,
-    position: Position,
-    *,
-    overwrite: bool = False,
-    sidecar_style: SidecarStyle = "full",
-    sidecar_folder: str | None = None,
-    durable: bool = True,
+    prepared: Prepared, position: Position, writing: Writing = Writing()
 ) -> Prepared | None:
     """Makes the sidecar of a photo that was prepared, or the photo of a sidecar, say the same
     `position`. None when that is not due: a sidecar without a position stays so, and so does a photo
-    without one of ours, since whoever chooses sidecars wants his photos left alone. The options are
-    those of `prepare`.
+    without one of ours, since whoever chooses sidecars wants his photos left alone.
 
     Raises WriteError when it is due and cannot be done.
     """
     photo = prepared.edit.photo
     if prepared.edit.kind == "sidecar":
-        return prepare_photo(photo, position, overwrite, durable) if _holds_ours(photo) else None
-    beside = Sidecars(sidecar_style, sidecar_folder).existing(photo)
+        return prepare_photo(photo, position, writing) if _holds_ours(photo) else None
+    beside = Sidecars.of(writing).existing(photo)
     if beside is None:
         return None
     if sidecar.position_in(beside) is None and sidecar.unreadable_position_in(beside) is None:
         return None
-    return prepare_merge(photo, os.path.realpath(beside), position, overwrite, durable, None)
+    return prepare_merge(photo, os.path.realpath(beside), position, writing, None)
 
 
 def _holds_ours(photo: str) -> bool:

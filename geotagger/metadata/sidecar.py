@@ -17,8 +17,9 @@ from geotagger.coordinates import UnreadableCoordinatesError
 from geotagger.metadata import xmp
 from geotagger.metadata.rdf import XmpError, parsed
 from geotagger.metadata.splice import Splice, spliced
-from geotagger.metadata.values import FoundPosition, Position, SidecarStyle
+from geotagger.metadata.values import FoundPosition, Position
 from geotagger.photo.values import NamedPlace
+from geotagger.writing import SidecarStyle, Writing
 
 LARGEST_SIDECAR_BYTES = 32 << 20
 _FOR_EXTENSION = ("http://ns.adobe.com/photoshop/1.0/", "SidecarForExtension")
@@ -42,6 +43,11 @@ class Sidecars:
 
     style: SidecarStyle = "full"
     folder: str | None = None
+
+    @classmethod
+    def of(cls, writing: Writing) -> "Sidecars":
+        folder = writing.sidecar_folder
+        return cls(writing.sidecar_style, None if folder is None else str(folder))
 
     def existing(self, photo: str) -> str | None:
         """The photo's sidecar, when it has one."""

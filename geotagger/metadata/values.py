@@ -1,20 +1,12 @@
 """The values that enter and leave the metadata room.
 
-`Position` is what to write; `WriteMode` and `SidecarStyle` say where. Knows nothing of files.
+`Position` is what to write. Knows nothing of files.
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 from geotagger.geo import is_believable, is_place
 from geotagger.marks import Mark
-
-WriteMode = Literal["auto", "exif", "sidecar", "none"]
-"""`auto`: into the photo where its container can take it without harm, otherwise a sidecar.
-`exif`: into the photo or not at all. `sidecar`: never into the photo. `none`: nothing."""
-
-SidecarStyle = Literal["full", "stem"]
-"""How a new sidecar of IMG.CR2 is named: `full` IMG.CR2.xmp, `stem` IMG.xmp."""
 
 TEMPORARY_PREFIX = ".geotagger-"
 TEMPORARY_SUFFIX = ".tmp"

@@ -22,7 +22,8 @@ from geotagger.metadata.sidecar import Sidecars
 from geotagger.metadata.source import Source
 from geotagger.metadata.splice import Splice, ordered
 from geotagger.metadata.tiff import Tiff, TiffError, graft
-from geotagger.metadata.values import FoundPosition, Position, SidecarStyle, WriteMode
+from geotagger.metadata.values import FoundPosition, Position
+from geotagger.writing import Writing
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,45 +42,34 @@ class Prepared:
         return os.path.dirname(self.temporary.target)
 
 
-def prepare(
-    path: str,
-    position: Position,
-    *,
-    mode: WriteMode = "auto",
-    overwrite: bool = False,
-    sidecar_style: SidecarStyle = "full",
-    sidecar_folder: str | None = None,
-    durable: bool = True,
-) -> Prepared:
+def prepare(path: str, position: Position, writing: Writing = Writing()) -> Prepared:
     """Makes the file that will hold `position`, beside the one it replaces; nothing else changes.
 
-    `overwrite` allows to replace a position that geotagger did not write; without it such a
-    position is a PlaceTakenError, as is an estimate where the owner's own place stands.
-    `sidecar_folder` takes sidecars in place of the photo's own folder. `durable` False leaves out
-    the fsync, for measurements and for folders that can be made again.
+    A position that geotagger did not write is a PlaceTakenError unless `writing.overwrite` allows to
+    replace it, as is an estimate where the owner's own place stands.
 
     Raises WriteError; WriteRefusedError when it could only be done with harm. Both leave the
     photo and its sidecar as they were.
     """
-    sidecars = Sidecars(sidecar_style, sidecar_folder)
+    mode, sidecars = writing.mode, Sidecars.of(writing)
     if mode == "none":
         raise ValueError("mode none writes nothing; there is nothing to prepare")
     if mode == "sidecar":
-        return _prepare_sidecar(path, position, sidecars, overwrite, durable, None)
-    if not overwrite and (beside := sidecars.existing(path)) is not None:
+        return _prepare_sidecar(path, position, sidecars, writing, None)
+    if not writing.overwrite and (beside := sidecars.existing(path)) is not None:
         _check_sidecar_free(beside, position)
     try:
-        return prepare_photo(path, position, overwrite, durable)
+        return prepare_photo(path, position, writing)
     except PlaceTakenError:
         raise
     except WriteRefusedError as refused:
         if mode == "exif":
             raise
-        return _prepare_sidecar(path, position, sidecars, overwrite, durable, refused.reason)
+        return _prepare_sidecar(path, position, sidecars, writing, refused.reason)
     except WriteError as error:
-        if mode == "exif" or sidecar_folder is None:
+        if mode == "exif" or writing.sidecar_folder is None:
             raise
-        return _prepare_sidecar(path, position, sidecars, overwrite, durable, error.reason)
+        return _prepare_sidecar(path, position, sidecars, writing, error.reason)
 
 
 def commit(prepared: Prepared) -> None:
@@ -94,12 +84,12 @@ def abandon(prepared: Prepared) -> None:
     replace.drop(prepared.temporary)
 
 
-def prepare_photo(path: str, position: Position, overwrite: bool, durable: bool) -> Prepared:
+def prepare_photo(path: str, position: Position, writing: Writing) -> Prepared:
     """The photo itself with the position; as `prepare`."""
     target = os.path.realpath(path)
     with replace.opened(target) as source, refusals(path):
         layout = layout_of(source, target)
-        if not overwrite:
+        if not writing.overwrite:
             verify.check_readable(path, layout)
             check_free(path, verify.positions_in(layout), position)
         replace.check_replaceable(path, source)
@@ -112,7 +102,7 @@ def prepare_photo(path: str, position: Position, overwrite: bool, durable: bool)
         def check(written: Source) -> None:
             verify.check_added(layout, layout_of(written, target), position)
 
-        temporary = replace.write_changed(target, source, splices, check, durable)
+        temporary = replace.write_changed(target, source, splices, check, writing.durable)
         edit = edit_of(path, source, splices, removed, temporary, position)
     return Prepared(edit, temporary)
 
@@ -229,13 +219,13 @@ def edit_of(
 
 
 def _prepare_sidecar(
-    path: str, position: Position, sidecars: Sidecars, overwrite: bool, durable: bool, note: str | None
+    path: str, position: Position, sidecars: Sidecars, writing: Writing, note: str | None
 ) -> Prepared:
     if is_sidecar_name(path):
         raise WriteRefusedError(path, "it is a sidecar itself", "left alone, name its photo instead")
     with replace.opened(path) as photo:
         with contextlib.suppress(RefusedError):
-            if not overwrite:
+            if not writing.overwrite:
                 layout = layout_of(photo, path)
                 verify.check_readable(path, layout)
                 check_free(path, verify.positions_in(layout), position)
@@ -243,9 +233,9 @@ def _prepare_sidecar(
     existing = sidecars.existing(path)
     if existing is None:
         target = sidecars.path(path)
-        _make_folder(path, os.path.dirname(target), durable)
+        _make_folder(path, os.path.dirname(target), writing.durable)
         data = xmp.new_packet(position)
-        temporary = replace.write_new(target, data, like, durable)
+        temporary = replace.write_new(target, data, like, writing.durable)
         edit = Edit(
             target=target,
             photo=path,
@@ -262,7 +252,7 @@ def _prepare_sidecar(
             method=text_of(position.mark),
         )
         return Prepared(edit, temporary, note)
-    return prepare_merge(path, os.path.realpath(existing), position, overwrite, durable, note)
+    return prepare_merge(path, os.path.realpath(existing), position, writing, note)
 
 
 def _make_folder(path: str, folder: str, durable: bool) -> None:
@@ -278,15 +268,13 @@ def _make_folder(path: str, folder: str, durable: bool) -> None:
         replace.sync_folders(holding)
 
 
-def prepare_merge(
-    path: str, target: str, position: Position, overwrite: bool, durable: bool, note: str | None
-) -> Prepared:
+def prepare_merge(path: str, target: str, position: Position, writing: Writing, note: str | None) -> Prepared:
     """The sidecar `target` of a photo with the position; as `prepare`."""
     with replace.opened(target) as source, refusals(path):
         replace.check_replaceable(target, source)
         old = source.read(0, sidecar.LARGEST_SIDECAR_BYTES + 1)
         try:
-            if not overwrite:
+            if not writing.overwrite:
                 with verify.unreadable_is_taken(target):
                     told = xmp.told_position(sidecar.in_utf8(old))
                 check_free(target, [] if told is None else [told], position)
@@ -298,7 +286,7 @@ def prepare_merge(
             ) from None
         splices = difference(old, new)
         removed = [source.read(s.offset, s.length) for s in splices]
-        temporary = replace.write_changed(target, source, splices, lambda _: None, durable)
+        temporary = replace.write_changed(target, source, splices, lambda _: None, writing.durable)
         edit = edit_of(path, source, splices, removed, temporary, position, "sidecar")
     return Prepared(edit, temporary, note)
 

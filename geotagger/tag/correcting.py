@@ -9,11 +9,10 @@ from dataclasses import replace
 
 from geotagger.estimate.holding import must_be_asked
 from geotagger.geo import distance_km
-from geotagger.index import Index
 from geotagger.index.estimates import Placed
-from geotagger.tag.options import TagOptions
-from geotagger.tag.outcome import Outcome, Report
-from geotagger.tag.outings import as_it_is, outcome_of
+from geotagger.tag.deciding import as_it_is, outcome_of
+from geotagger.tag.outcome import Outcome
+from geotagger.tag.rootrun import RootRun
 from geotagger.tag.standing import UNCERTAIN, WAITING, Correction
 from geotagger.tag.writing import Job
 
@@ -21,37 +20,30 @@ _WITHDRAWN = "withdrawn"
 _MOVED = "moved"
 
 
-def jobs_of(
-    corrections: Sequence[Correction],
-    index: Index,
-    photos: int,
-    options: TagOptions,
-    model: str | None,
-    report: Report,
-) -> list[Job]:
-    """What is to be done about the corrections of an archive of so many photos, looked at by the model of
-    that name. Those that wait for the owner's word, or are not to be written, are recorded as doubted and
-    reported."""
-    if must_be_asked(len(corrections), photos) and not options.reconsider:
-        _leave(corrections, index, report, "too many to be corrected unasked; --reconsider does it")
+def jobs_of(run: RootRun, corrections: Sequence[Correction]) -> list[Job]:
+    """What is to be done about the corrections of an archive. Those that wait for the owner's word, or are
+    not to be written, are recorded as doubted and reported."""
+    photos = run.index.photos.count(run.root.id)
+    if must_be_asked(len(corrections), photos) and not run.options.reconsider:
+        _leave(run, corrections, "too many to be corrected unasked; --reconsider does it")
         return []
-    if options.writing.mode == "none":
-        _leave(corrections, index, report, "nothing is written into photos (--write none)")
+    if run.options.writing.mode == "none":
+        _leave(run, corrections, "nothing is written into photos (--write none)")
         return []
-    jobs = [_job(correction, model) for correction in corrections]
-    if options.dry_run:
+    jobs = [_job(correction, run.model) for correction in corrections]
+    if run.options.dry_run:
         for job in jobs:
             what = "taken out" if job.estimate is None else "moved"
             reason = f"dry run: it would be {what}: {job.outcome.reason}"
-            report(replace(job.outcome, status="planned", reason=reason, group=f"it would be {what}"))
+            run.report(replace(job.outcome, status="planned", reason=reason, group=f"it would be {what}"))
         return []
     return jobs
 
 
-def _leave(corrections: Sequence[Correction], index: Index, report: Report, why: str) -> None:
-    index.estimates.weighed_again([(correction.known.id, None, WAITING) for correction in corrections])
+def _leave(run: RootRun, corrections: Sequence[Correction], why: str) -> None:
+    run.index.estimates.weighed_again([(correction.known.id, None, WAITING) for correction in corrections])
     for correction in corrections:
-        report(as_it_is(correction.known, "kept", f"{_reason(correction)}; {why}", f"{WAITING}: {why}"))
+        run.report(as_it_is(correction.known, "kept", f"{_reason(correction)}; {why}", f"{WAITING}: {why}"))
 
 
 def _job(correction: Correction, model: str | None) -> Job:

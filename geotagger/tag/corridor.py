@@ -23,13 +23,14 @@ from geotagger.index import Index, open_index
 from geotagger.index.learned import CLOCKS, SETTLED
 from geotagger.index.roots import Root
 from geotagger.index.runs import Status
+from geotagger.tag.listener import Listener
 from geotagger.tag.network import Network, choose_pack
 from geotagger.tag.options import TagOptions
 from geotagger.tag.outcome import Tally
 from geotagger.tag.profile import Profile
-from geotagger.tag.recorded import digests_in_force
-from geotagger.tag.stage import Listener, Stage
-from geotagger.tag.survey import Watcher, survey
+from geotagger.tag.recorded import Recorded
+from geotagger.tag.rootrun import Onlooker, RootRun
+from geotagger.tag.survey import survey
 
 if TYPE_CHECKING:
     from geotagger.tracks import Track
@@ -46,8 +47,8 @@ def tag(
     parse_devices(options.device)
     check_engine(options.engine)
     pack = choose_pack(options.model, listener.note)
-    told = _clocks(options)
-    tracks = _tracks(options, told, listener)
+    corrections = _clocks(options)
+    tracks = _tracks(options, corrections, listener)
     paths = list(dict.fromkeys(_existing(path) for path in options.paths))
     tally, timed = Tally(), profile or Profile()
     with (
@@ -55,152 +56,126 @@ def tag(
         open_index(index_path, mode="snapshot" if options.dry_run else "write") as index,
     ):
         model_id = None if pack is None else index.runs.model_id(pack.name, pack.version, pack.digest)
-        told_model = options.model if pack is None else str(pack.folder.absolute())
-        run = index.runs.begin("tag", {**asdict(options), "model": told_model}, model_id)
-        network = None if pack is None else Network(pack, options, listener.note)
+        model = options.model if pack is None else str(pack.folder.absolute())
+        run = index.runs.begin("tag", {**asdict(options), "model": model}, model_id)
+        onlooker = None
+        if pack is not None and model_id is not None:
+            onlooker = Onlooker(pack, Network(pack, options, listener.note), model_id)
         ended: Status = "failed"
         try:
-            for root, below in by_root(index, paths):
-                stage = Stage(
-                    index=index,
-                    run=run,
-                    root=root,
-                    below=below,
-                    options=options,
-                    listener=listener,
-                    tally=tally,
-                    told=told,
-                    given=tracks,
-                    pack=pack,
-                    network=network,
-                    model_id=model_id,
-                    profile=timed,
+            for root, places in by_root(index, paths):
+                _walk(
+                    RootRun(index, run, root, places, options, listener, tally, timed, onlooker),
+                    corrections,
+                    tracks,
                 )
-                _walk(stage)
-            if told and not listener.stop.is_set():
-                _doubt_clocks(index, paths, told, tracks, listener)
+            if corrections and not listener.stop.is_set():
+                _doubt_clocks(index, paths, corrections, tracks, listener)
             if tracks and not listener.stop.is_set():
                 _name_unmet_tracks(index, paths, tracks, listener)
             ended = "interrupted" if listener.stop.is_set() else "done"
         finally:
-            if network is not None:
-                network.close()
+            if onlooker is not None:
+                onlooker.network.close()
             index.runs.end(run.id, ended, dict(tally.statuses))
     return tally
 
 
-def _walk(stage: Stage) -> None:
+def _walk(run: RootRun, corrections: Mapping[str, float], tracks: "Sequence[Track]") -> None:
     """One archive root: brought up to date, then, where there is anything to do, placed."""
-    listener, options = stage.listener, stage.options
+    listener, options = run.listener, run.options
     if options.dry_run:
-        for cut_off in stage.index.runs.cut_off():
+        for cut_off in run.index.runs.cut_off():
             listener.note(
                 f"run {cut_off.id} was cut off, {cut_off.unsettled} photos to be settled by undo or tag"
             )
     else:
-        _repair(stage)
-    stage.told = _remembered(stage)
+        _repair(run)
+    recorded = Recorded(run.index, run.root.id, _remembered(run, corrections), tracks)
     if options.writing.sidecar_folder is not None:
-        stage.index.learned.add_sidecar_folder(stage.root.id, str(options.writing.sidecar_folder))
-    sidecar_folders = stage.index.learned.sidecar_folders(stage.root.path)
+        run.index.learned.add_sidecar_folder(run.root.id, str(options.writing.sidecar_folder))
+    sidecar_folders = run.index.learned.sidecar_folders(run.root.path)
     for folder in sidecar_folders:
         if not os.path.isdir(folder):
-            listener.note(
-                f"{folder}: sidecars of {stage.root.path} lay there; without it their photos are new"
-            )
-    same = _has_same_settings(stage)
-    others_chosen = _has_other_settings(stage)
+            listener.note(f"{folder}: sidecars of {run.root.path} lay there; without it their photos are new")
+    same = _has_same_settings(run, recorded)
+    others_chosen = _has_other_settings(run, recorded)
     # until this run is through, whatever cuts it off must leave the next one something to do
-    _forget_settled(stage)
-    failures_before = stage.tally.failures
+    _forget_settled(run)
+    failures_before = run.tally.failures
     listener.phase("Reading", 0)
-    with stage.profile.timed("listing, facts and times"):
-        found = survey(
-            stage.index,
-            stage.root,
-            stage.below,
-            exclude=options.exclude,
-            sidecar_folders=sidecar_folders,
-            clocks=lambda: stage.clocks,
-            readers=stage.readers,
-            read_only=options.dry_run,
-            resolve_all=not same,
-            watcher=Watcher(
-                stage.report, listener.note, listener.advance, listener.expect, listener.stop.is_set
-            ),
-        )
-    if listener.stop.is_set() or found.away:
+    with run.profile.timed("listing, facts and times"):
+        surveyed = survey(run, recorded, sidecar_folders, resolve_all=not same)
+    if run.is_stopped or surveyed.away:
         return
-    if stage.given:
-        stage.index.tracks.remember(stage.root.id, stage.given)
-    if options.looked and stage.pack is not None and stage.model_id is not None:
+    if tracks:
+        run.index.tracks.remember(run.root.id, tracks)
+    if options.looked and run.onlooker is not None:
         from geotagger.tag.looked import files_of, take_in
 
-        files = files_of(options.looked, stage.pack)
-        merged = take_in(stage.index, stage.model_id, stage.pack, files, stage.below)
-        listener.note(str(merged))
+        files = files_of(options.looked, run.onlooker.pack)
+        listener.note(str(take_in(run.index, run.onlooker.id, run.onlooker.pack, files, run.places)))
     asked = options.again or options.reconsider or listener.every
-    if same and not any(found.touched) and not asked:
-        stage.tally.unchanged(found.unchanged)
+    if same and not any(surveyed.touched) and not asked:
+        run.tally.unchanged(surveyed.unchanged)
     else:
         from geotagger.tag.placing import place_photos
 
-        place_photos(stage, found, rethink=not same, others_chosen=others_chosen)
-    if not listener.stop.is_set():
-        stage.index.seal(stage.root)
-        if stage.tally.failures == failures_before:
-            _remember_settled(stage)
+        place_photos(run, recorded, surveyed, rethink=not same, others_chosen=others_chosen)
+    if not run.is_stopped:
+        run.index.seal(run.root)
+        if run.tally.failures == failures_before:
+            _remember_settled(run, recorded)
 
 
-def _repair(stage: Stage) -> None:
-    if stage.index.journal.pending():
+def _repair(run: RootRun) -> None:
+    if run.index.journal.pending():
         from geotagger.tag.writing import repair
 
-        if repaired := repair(stage.index, stage.below, stage.report):
-            stage.listener.note(
-                f"{stage.root.path}: an earlier run was cut off; {repaired} photos were checked"
-            )
+        if repaired := repair(run.index, run.places, run.report):
+            run.listener.note(f"{run.root.path}: an earlier run was cut off; {repaired} photos were checked")
 
 
-def _settings(stage: Stage) -> str:
+def _settings(run: RootRun, recorded: Recorded) -> str:
     """What a second run must have in common with the last for it to have nothing to do."""
-    chosen = asdict(stage.options)
+    chosen = asdict(run.options)
     for irrelevant in ("looked", "paths", "batch_size", "readers", "device", "wait", "dry_run", "reconsider"):
         chosen.pop(irrelevant)
-    chosen["clocks"] = dict(stage.told)  # those of earlier runs, too
-    chosen["tracks"] = digests_in_force(stage.index, stage.root.id, stage.given)
-    chosen["model"] = None if stage.pack is None else stage.pack.digest
+    chosen["clocks"] = dict(recorded.corrections)  # those of earlier runs, too
+    chosen["tracks"] = recorded.digests
+    chosen["model"] = None if run.pack is None else run.pack.digest
     return json.dumps({**chosen, "version": __version__}, sort_keys=True, default=str)
 
 
-def _has_same_settings(stage: Stage) -> bool:
+def _has_same_settings(run: RootRun, recorded: Recorded) -> bool:
     """Whether the last run over these places was complete and had these settings."""
-    settled = stage.index.learned.get(stage.root.id, SETTLED) or {}
-    return all(settled.get(place) == _settings(stage) for place in stage.below)
+    settled = run.index.learned.get(run.root.id, SETTLED) or {}
+    return all(settled.get(place) == _settings(run, recorded) for place in run.places)
 
 
-def _has_other_settings(stage: Stage) -> bool:
+def _has_other_settings(run: RootRun, recorded: Recorded) -> bool:
     """Whether the last run over one of these places was complete and had other settings."""
-    settled = stage.index.learned.get(stage.root.id, SETTLED) or {}
-    return any(settled.get(place, _settings(stage)) != _settings(stage) for place in stage.below)
+    settled = run.index.learned.get(run.root.id, SETTLED) or {}
+    settings = _settings(run, recorded)
+    return any(settled.get(place, settings) != settings for place in run.places)
 
 
-def _forget_settled(stage: Stage) -> None:
-    settled = stage.index.learned.get(stage.root.id, SETTLED) or {}
+def _forget_settled(run: RootRun) -> None:
+    settled = run.index.learned.get(run.root.id, SETTLED) or {}
     left = {
         place: how
         for place, how in settled.items()
-        if not is_at_or_below(place, stage.below)
-        and not any(is_at_or_below(asked, [place]) for asked in stage.below)
+        if not is_at_or_below(place, run.places)
+        and not any(is_at_or_below(asked, [place]) for asked in run.places)
     }
     if left != settled:
-        stage.index.learned.put(stage.root.id, SETTLED, left)
+        run.index.learned.put(run.root.id, SETTLED, left)
 
 
-def _remember_settled(stage: Stage) -> None:
-    settled = stage.index.learned.get(stage.root.id, SETTLED) or {}
-    done = dict.fromkeys(stage.below, _settings(stage))
-    stage.index.learned.put(stage.root.id, SETTLED, {**settled, **done})
+def _remember_settled(run: RootRun, recorded: Recorded) -> None:
+    settled = run.index.learned.get(run.root.id, SETTLED) or {}
+    done = dict.fromkeys(run.places, _settings(run, recorded))
+    run.index.learned.put(run.root.id, SETTLED, {**settled, **done})
 
 
 def _clocks(options: TagOptions) -> dict[str, float]:
@@ -211,21 +186,22 @@ def _clocks(options: TagOptions) -> dict[str, float]:
     return parse_clocks(options.clocks)
 
 
-def _remembered(stage: Stage) -> dict[str, float]:
+def _remembered(run: RootRun, corrections: Mapping[str, float]) -> Mapping[str, float]:
     """The owner's corrections of clocks, of this run and of earlier ones; kept for the next."""
-    kept: dict[str, float] = stage.index.learned.get(stage.root.id, CLOCKS) or {}
-    if stage.told:
-        from geotagger.estimate.corrections import joined
+    earlier: dict[str, float] = run.index.learned.get(run.root.id, CLOCKS) or {}
+    if not corrections:
+        return earlier
+    from geotagger.estimate.corrections import joined
 
-        kept = joined(kept, stage.told)
-        stage.index.learned.put(stage.root.id, CLOCKS, kept)
-    return kept
+    in_force = joined(earlier, corrections)
+    run.index.learned.put(run.root.id, CLOCKS, in_force)
+    return in_force
 
 
 def _doubt_clocks(
     index: Index,
     paths: Sequence[str],
-    told: Mapping[str, float],
+    corrections: Mapping[str, float],
     tracks: "Sequence[Track]",
     listener: Listener,
 ) -> None:
@@ -233,7 +209,7 @@ def _doubt_clocks(
 
     cameras = [camera for root, _ in by_root(index, paths) for camera in index.photos.cameras(root.id)]
     of_tracks = {track.name.casefold() for track in tracks}
-    for line in doubts([name for name in told if name.casefold() not in of_tracks], cameras):
+    for line in doubts([name for name in corrections if name.casefold() not in of_tracks], cameras):
         listener.note(line)
 
 
@@ -249,12 +225,12 @@ def _name_unmet_tracks(
         listener.note(line)
 
 
-def _tracks(options: TagOptions, told: Mapping[str, float], listener: Listener) -> "Sequence[Track]":
+def _tracks(options: TagOptions, corrections: Mapping[str, float], listener: Listener) -> "Sequence[Track]":
     if not options.tracks:
         return ()
     from geotagger.tracks import load_tracks
 
-    return load_tracks(options.tracks, listener.note, told)
+    return load_tracks(options.tracks, listener.note, corrections)
 
 
 def _existing(path: str) -> str:

@@ -1,23 +1,12 @@
 """What the owner asked of a run."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from geotagger.estimate.kinds.table import BY_DEFAULT, KINDS
-
-if TYPE_CHECKING:
-    from geotagger.metadata.values import SidecarStyle, WriteMode
-
-
-@dataclass(frozen=True, slots=True)
-class Writing:
-    """How positions are written; see the metadata room."""
-
-    mode: "WriteMode" = "auto"
-    sidecar_style: "SidecarStyle" = "full"
-    sidecar_folder: Path | None = None
+from geotagger.writing import Writing
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +37,7 @@ class TagOptions:
     kinds: tuple[str, ...] = BY_DEFAULT
     sequence: bool = True
     looked: tuple[Path, ...] = ()
-    writing: Writing = Writing()
+    writing: Writing = field(default_factory=Writing)
     again: bool = False
     reconsider: bool = False
     all_images: bool = False

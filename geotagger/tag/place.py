@@ -15,11 +15,11 @@ from geotagger.index.photos import Known
 from geotagger.index.roots import Root
 from geotagger.index.runs import Run, Status
 from geotagger.tag.corridor import by_root
-from geotagger.tag.options import Writing
+from geotagger.tag.deciding import as_it_is, outcome_of
 from geotagger.tag.outcome import Outcome, Report, Tally
-from geotagger.tag.outings import as_it_is, outcome_of
 from geotagger.tag.reading import known_place, take_in
 from geotagger.tag.writing import Job, Writer, repair
+from geotagger.writing import Writing
 
 MANUAL_ERROR_KM = 0.1
 """How exactly a point picked on a map is taken to be."""
@@ -27,13 +27,12 @@ MANUAL_ERROR_KM = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Placing:
-    """What the owner said: the place, in degrees, how to write it, and whether a position that a
-    camera or another program wrote may be replaced. `error_km`: how exactly it is meant."""
+    """What the owner said: the place, in degrees, and how to write it. `error_km`: how exactly it is
+    meant."""
 
     latitude: float
     longitude: float
     writing: Writing
-    overwrite: bool = False
     error_km: float = MANUAL_ERROR_KM
 
 
@@ -88,7 +87,7 @@ def _place_in_root(
         tell(outcome)
 
     jobs = [job for path in paths if (job := _job(index, run, root, path, placing, tell)) is not None]
-    Writer(index, run.id, run.name, placing.writing, noticing, overwrite=placing.overwrite).write(jobs)
+    Writer(index, run.id, run.name, placing.writing, noticing).write(jobs)
     # what could not be written must not stand in the index as if it were in the photo
     index.estimates.not_written(run.id, [job.photo_id for job in jobs if job.outcome.path in unwritten])
     index.learned.forget(root.id, SETTLED)
@@ -101,7 +100,7 @@ def _job(index: Index, run: Run, root: Root, path: str, placing: Placing, tell: 
     except PhotoError as error:
         tell(Outcome(path, "failed", str(error), "could not be read"))
         return None
-    if known.rung in ("camera", "sidecar") and not placing.overwrite:
+    if known.rung in ("camera", "sidecar") and not placing.writing.overwrite:
         reason = "has a position of its own; --overwrite replaces it"
         tell(as_it_is(known, "kept", reason))
         return None

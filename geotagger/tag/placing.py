@@ -7,16 +7,15 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from geotagger.estimate.timeline import outings
-from geotagger.estimate.values import FixSeries
 from geotagger.index.photos import Known
 from geotagger.tag.correcting import jobs_of
+from geotagger.tag.evidence import ArchiveEvidence, min_confidence, weighing
 from geotagger.tag.network import Network, Said
-from geotagger.tag.outcome import Outcome
-from geotagger.tag.outings import Context, Seen, settle_outing, wants_a_look
+from geotagger.tag.outings import Seen, settle_outing, wants_a_look
 from geotagger.tag.overlap import Pixels, overlapped
-from geotagger.tag.prepared import prepare
+from geotagger.tag.recorded import Recorded
 from geotagger.tag.references import gather_references
-from geotagger.tag.stage import Stage
+from geotagger.tag.rootrun import RootRun
 from geotagger.tag.standing import EvidenceToday, Standing, switched_off
 from geotagger.tag.survey import Survey
 from geotagger.tag.writing import Job, Writer
@@ -26,39 +25,54 @@ GROUP_SECONDS = 3.0
 """The index commits, and photos are written, after so many photos or so many seconds."""
 
 
-def place_photos(stage: Stage, found: Survey, *, rethink: bool, others_chosen: bool) -> None:
+def place_photos(
+    run: RootRun, recorded: Recorded, survey: Survey, *, rethink: bool, others_chosen: bool
+) -> None:
     """Takes all photos of the root through the network, the estimate and the writer. `others_chosen`: the
     settings are others than those of the last run."""
-    if stage.options.reference and stage.network is not None:
-        stage.network.references = gather_references(stage, stage.network)
-    # those of photos that are gone speak for what is written; they place nothing new
-    ever = stage.index.photos.fixes(stage.root.id, gone=True)
-    fixes = ever.without(stage.index.photos.missing(stage.root.id))
-    with stage.profile.timed("learning how it moves"):
-        context = _context(stage, found, fixes, rethink, _standing(stage, ever, others_chosen))
-    writer = Writer(stage.index, stage.run.id, stage.run.name, stage.options.writing, stage.report)
-    stage.listener.phase("Placing", found.unchanged + found.changed)
-    for group in _in_groups(outings(_seen(stage, context), lambda one: one[0].utc)):
+    if run.options.reference and run.onlooker is not None:
+        network = run.onlooker.network
+        network.references = gather_references(run, network)
+    with run.profile.timed("learning how it moves"):
+        evidence = _gathered(run, recorded, survey, rethink, run.options.reconsider or others_chosen)
+    writer = Writer(run.index, run.run.id, run.run.name, run.options.writing, run.report)
+    run.listener.phase("Placing", survey.unchanged + survey.changed)
+    for group in _in_groups(outings(_seen(run, evidence), lambda one: one[0].utc)):
         jobs: list[Job] = []
-        with stage.profile.timed("estimating and recording"), stage.index.batch():
+        with run.profile.timed("estimating and recording"), run.index.batch():
             for outing in group:
-                jobs += _settled(context, outing)
-        with stage.profile.timed("writing"):
+                jobs += _settled(run, evidence, outing)
+        with run.profile.timed("writing"):
             writer.write(jobs)
-        settled = (known for outing in group for known, _ in outing if stage.in_scope(known.path))
-        stage.listener.advance(sum(1 for _ in settled))
-    if not stage.listener.stop.is_set():
-        _correct(stage, context, writer)
+        settled = (known for outing in group for known, _ in outing if run.in_scope(known.path))
+        run.listener.advance(sum(1 for _ in settled))
+    if not run.is_stopped:
+        _correct(run, evidence.standing, writer)
 
 
-def _settled(context: Context, outing: list[Seen]) -> list[Job]:
+def _gathered(
+    run: RootRun, recorded: Recorded, survey: Survey, rethink: bool, all_of_them: bool
+) -> ArchiveEvidence:
+    """`all_of_them`: every written estimate is asked whether it still holds."""
+    index, root_id, options = run.index, run.root.id, run.options
+    # those of photos that are gone speak for what is written; they place nothing new
+    ever = index.photos.fixes(root_id, gone=True)
+    fixes = ever.without(index.photos.missing(root_id))
+    digest, table = (None, None) if run.pack is None else (run.pack.digest, run.pack.cells)
+    today = EvidenceToday(ever, recorded.tracks, recorded.corrections, digest, switched_off(options))
+    return ArchiveEvidence(
+        weighing(index, root_id, fixes, options, recorded.tracks, table),
+        Standing(index, today, options.reconsider, all_of_them),
+        survey,
+        min_confidence(index, root_id, options),
+        rethink,
+    )
+
+
+def _settled(run: RootRun, evidence: ArchiveEvidence, outing: list[Seen]) -> list[Job]:
     """The outing settled; what becomes of its photos says when it began."""
     begun = _beginning(outing[0][0])
-
-    def report(outcome: Outcome) -> None:
-        context.report(replace(outcome, outing=begun))
-
-    jobs = settle_outing(replace(context, report=report), outing)
+    jobs = settle_outing(replace(run, outing=begun), evidence, outing)
     return [replace(job, outcome=replace(job.outcome, outing=begun)) for job in jobs]
 
 
@@ -71,91 +85,47 @@ def _beginning(first: Known) -> str | None:
     return f"{datetime.fromtimestamp(first.utc, UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
-def _correct(stage: Stage, context: Context, writer: Writer) -> None:
+def _correct(run: RootRun, standing: Standing, writer: Writer) -> None:
     """What is written and does not hold, now that all of the archive was weighed."""
-    with stage.profile.timed("writing"):
-        writer.write(
-            jobs_of(
-                list(context.standing.corrections.values()),
-                stage.index,
-                stage.index.photos.count(stage.root.id),
-                stage.options,
-                context.model,
-                stage.report,
-            )
-        )
-    if doubted := stage.index.estimates.doubted(stage.root.id):
+    with run.profile.timed("writing"):
+        writer.write(jobs_of(run, list(standing.corrections.values())))
+    if doubted := run.index.estimates.doubted(run.root.id):
         estimates = f"{doubted} written estimate" + ("" if doubted == 1 else "s")
-        stage.listener.note(
-            f"{stage.root.path}: {estimates} would not be written today; `geotagger tag --reconsider`"
+        run.listener.note(
+            f"{run.root.path}: {estimates} would not be written today; `geotagger tag --reconsider`"
             " moves or withdraws them"
         )
 
 
-def _standing(stage: Stage, fixes: FixSeries, others_chosen: bool) -> Standing:
-    return Standing(
-        stage.index,
-        EvidenceToday(
-            fixes,
-            stage.tracks,
-            stage.told,
-            None if stage.pack is None else stage.pack.digest,
-            switched_off(stage.options),
-        ),
-        stage.options.reconsider,
-        stage.options.reconsider or others_chosen,
-    )
-
-
-def _context(stage: Stage, found: Survey, fixes: FixSeries, rethink: bool, standing: Standing) -> Context:
-    table = None if stage.pack is None else stage.pack.cells
-    prepared = prepare(stage.index, stage.root.id, fixes, stage.options, stage.tracks, table)
-    return Context(
-        index=stage.index,
-        run_id=stage.run.id,
-        options=stage.options,
-        survey=found,
-        evidence=prepared.evidence,
-        report=stage.report,
-        in_scope=stage.in_scope,
-        root_path=stage.root.path,
-        min_confidence=prepared.min_confidence,
-        rethink=rethink,
-        standing=standing,
-        model_id=stage.model_id,
-        model=None if stage.pack is None else stage.pack.name,
-    )
-
-
-def _seen(stage: Stage, context: Context) -> Iterator[Seen]:
+def _seen(run: RootRun, evidence: ArchiveEvidence) -> Iterator[Seen]:
     """All photos of the root by time, each with what the network says of it."""
-    photos = stage.index.photos.in_time(stage.root.id, stage.model_id)
-    if stage.network is None:
+    photos = run.index.photos.in_time(run.root.id, run.model_id)
+    if run.onlooker is None:
         seen: Iterable[Seen] = ((known, None) for known in photos)
     else:
-        network = stage.network
+        network = run.onlooker.network
         seen = overlapped(
             photos,
-            lambda known: wants_a_look(context, known),
-            lambda known: _read(stage, network, known),
-            lambda batch: _say(stage, network, batch),
+            lambda known: wants_a_look(run, evidence, known),
+            lambda known: _read(run, network, known),
+            lambda batch: _say(run, network, batch),
             batch_size=network.batch_size,
             lanes=network.lanes,
-            readers=stage.readers,
+            readers=run.readers,
         )
     for one in seen:
-        if stage.listener.stop.is_set():
+        if run.is_stopped:
             return
         yield one
 
 
-def _read(stage: Stage, network: Network, known: Known) -> Pixels:
-    with stage.profile.timed("reading and decoding", stage.readers):
+def _read(run: RootRun, network: Network, known: Known) -> Pixels:
+    with run.profile.timed("reading and decoding", run.readers):
         return network.read(known.path)
 
 
-def _say(stage: Stage, network: Network, batch: Pixels) -> list[Said]:
-    with stage.profile.timed("network", network.lanes()):
+def _say(run: RootRun, network: Network, batch: Pixels) -> list[Said]:
+    with run.profile.timed("network", network.lanes()):
         return network.say(batch)
 
 

@@ -2,15 +2,19 @@
 that stand in the files. Reads photos, writes the index, looks at no pixels.
 """
 
+import functools
+import multiprocessing
 import os
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+import signal
+from collections.abc import Iterable, Sequence
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
 from typing import Self
 
-from geotagger.archive import FileEntry, fingerprint
+from geotagger.archive import FileEntry
 from geotagger.cells import leaf_ids, tokens
-from geotagger.errors import ArchiveError, PhotoError, UnreadablePhotoError
+from geotagger.errors import ArchiveError
 from geotagger.estimate.timeline import own_place
 from geotagger.estimate.values import GPS_ERROR_KM, Estimate
 from geotagger.index import Index
@@ -19,90 +23,102 @@ from geotagger.index.estimates import Placed, Written
 from geotagger.index.photos import Record
 from geotagger.index.roots import Root
 from geotagger.marks import Mark
-from geotagger.metadata import (
-    FoundPosition,
-    sidecar_names,
-    sidecar_positions,
-    takeout_record,
-    unreadable_sidecar_position,
-)
+from geotagger.metadata import FoundPosition, sidecar_positions
 from geotagger.photo.facts import read_facts
-from geotagger.photo.values import Facts, GpsFix, NamedPlace
+from geotagger.photo.values import Facts, GpsFix
+from geotagger.tag.file_facts import FileFacts, facts_of_file
 from geotagger.tag.outcome import VANISHED, Outcome, Report
 
+_Chunk = tuple[Sequence[Change], Iterable[FileFacts]]
 
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """One changed file, read. `fix` is the position that stands in its metadata, with its rung; `failure` why
-    it could not be read."""
-
-    record: Record
-    fix: tuple[Estimate, Written] | None
-    failure: PhotoError | None = None
+_ENOUGH = 1000
+"""Below so many photos threads are through before processes have started."""
+_MOST_PROCESSES = 8
+"""Beyond them this process, which records what they read, is the one that is waited for."""
+_SHARE = 32
 
 
 class Reader:
-    """Takes photos of one root in, on as many threads as told, while it is open as a context."""
+    """Takes photos of one root in while it is open as a context: on as many threads as told and, once there
+    are photos enough to be worth starting them, in as many processes. A chunk is read while the one before
+    it is recorded."""
 
     def __init__(
-        self, index: Index, root: Root, sidecar_folders: Sequence[str], threads: int, report: Report
+        self,
+        index: Index,
+        root: Root,
+        sidecar_folders: Sequence[str],
+        threads: int,
+        report: Report,
+        *,
+        processes: int = 0,
     ) -> None:
         self._index, self._root, self._report = index, root, report
-        self._sidecar_folders = sidecar_folders
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="facts")
+        self._read = functools.partial(facts_of_file, sidecar_folders=tuple(sidecar_folders))
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="facts")
+        self._several: ProcessPoolExecutor | None = None
+        self._processes = min(processes, _MOST_PROCESSES)
+        self._begun: _Chunk = ((), ())
+        self._count = 0
 
     def take_in(self, changes: Sequence[Change]) -> list[int]:
-        """Reads and records these; the numbers of the photos whose record is new. ArchiveError when
-        the archive is gone."""
-        looks = list(self._pool.map(lambda change: _look(change, self._sidecar_folders), changes))
-        _report_unreadable(self._root, looks, self._report)
-        return _record(self._index, self._root, looks)
+        """Begins to read these, and records those that were begun before: the numbers of the photos whose
+        record is new. ArchiveError when the archive is gone."""
+        chunk, self._begun = self._begun, (changes, self._begin(changes))
+        return self._recorded(chunk)
+
+    def rest(self) -> list[int]:
+        """Records those that were begun last, as `take_in` does."""
+        chunk, self._begun = self._begun, ((), ())
+        return self._recorded(chunk)
+
+    def _begin(self, changes: Sequence[Change]) -> Iterable[FileFacts]:
+        self._count += len(changes)
+        if self._processes > 1 and self._count > _ENOUGH:
+            if self._several is None:
+                self._several = _processes(self._processes)
+            with suppress(BrokenExecutor):
+                return self._several.map(self._read, _entries(changes), chunksize=_SHARE)
+            self._give_up_processes()
+        return self._threads.map(self._read, _entries(changes))
+
+    def _recorded(self, chunk: _Chunk) -> list[int]:
+        changes, reading = chunk
+        try:
+            files = list(reading)
+        except BrokenExecutor:  # a process was killed: short of memory, or by a file that no one foresaw
+            self._give_up_processes()
+            files = list(self._threads.map(self._read, _entries(changes)))
+        _report_unreadable(self._root, files, self._report)
+        return _record(self._index, self._root, changes, files)
+
+    def _give_up_processes(self) -> None:
+        self._processes = 0
+        if self._several is not None:
+            self._several.shutdown(wait=False, cancel_futures=True)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._pool.shutdown(cancel_futures=True)
+        self._threads.shutdown(cancel_futures=True)
+        if self._several is not None:
+            self._several.shutdown(cancel_futures=True)
 
 
-def _look(change: Change, sidecar_folders: Sequence[str]) -> tuple[Change, _Look]:
-    """Never raises: what cannot be read becomes a record of why."""
-    entry = change.entry
-    try:
-        facts, beside = read_with_sidecars(entry.path, sidecar_folders)
-        record = Record(entry, facts, fingerprint=fingerprint(entry.path))
-        fix = position_of(facts, beside)
-    except PhotoError as error:
-        return change, _failed(entry, error)
-    except OSError as error:
-        return change, _failed(entry, UnreadablePhotoError(entry.path, f"cannot be read ({error.strerror})"))
-    except Exception as error:
-        # a mistake of ours on a file nobody foresaw costs that photo its place, not the run
-        why = f"cannot be read ({type(error).__name__}: {error})"
-        return change, _failed(entry, UnreadablePhotoError(entry.path, why, "left untouched"))
-    return change, _Look(record, fix)
+def _processes(count: int) -> ProcessPoolExecutor:
+    """Started anew, not forked: this process has threads, and locks that a copy would find held."""
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(count, mp_context=context, initializer=_leave_signals_to_the_run)
 
 
-def _failed(entry: FileEntry, failure: PhotoError) -> _Look:
-    return _Look(Record(entry, error=str(failure)), None, failure)
+def _leave_signals_to_the_run() -> None:
+    """Ctrl-C reaches every process of a terminal; the run says what becomes of it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def read_with_sidecars(path: str, sidecar_folders: Sequence[str]) -> tuple[Facts, list[FoundPosition]]:
-    """The facts of a photo, with what only its sidecars tell, and the positions that they hold. Raises
-    PhotoError."""
-    facts = read_facts(path)
-    beside = sidecar_positions(path, sidecar_folders)
-    if facts.fix is None and facts.unreadable_position is None and not beside:
-        unreadable = unreadable_sidecar_position(path, sidecar_folders)
-        facts = replace(facts, unreadable_position=unreadable)
-    if any(place.mark is not None for place in (facts.fix, *beside) if place is not None):
-        facts = replace(facts, named=NamedPlace())  # they may be what we called our own estimate
-    elif not facts.named:
-        facts = replace(facts, named=sidecar_names(path, sidecar_folders))
-    if facts.taken is None and facts.gps_utc is None and (taken := takeout_record(path).taken) is not None:
-        problems = (*facts.problems, "no capture time; that of Google Takeout stands for it")
-        facts = replace(facts, gps_utc=taken, problems=problems)
-    return facts, beside
+def _entries(changes: Sequence[Change]) -> list[FileEntry]:
+    return [change.entry for change in changes]
 
 
 def position_in(path: str, sidecar_folders: Sequence[str]) -> tuple[Estimate, Written] | None:
@@ -123,43 +139,56 @@ def is_lasting(path: str) -> bool:
 
 def take_in(index: Index, root: Root, change: Change, sidecar_folders: Sequence[str]) -> int:
     """Reads one file and records it; its number. PhotoError when it cannot be read."""
-    look = _look(change, sidecar_folders)
-    if look[1].failure is not None:
-        raise look[1].failure
-    return _record(index, root, [look])[0]
+    file = facts_of_file(change.entry, sidecar_folders)
+    if file.failure is not None:
+        raise file.failure
+    return _record(index, root, [change], [file])[0]
 
 
-def _record(index: Index, root: Root, looks: Sequence[tuple[Change, _Look]]) -> list[int]:
+def _record(index: Index, root: Root, changes: Sequence[Change], files: Sequence[FileFacts]) -> list[int]:
     """Records what was read, and what cannot be read for good; the numbers of these photos."""
     ids: list[int] = []
-    kept = [one for one in looks if one[1].record.error is None or is_lasting(one[0].entry.path)]
+    news: list[Placed] = []
+    pairs = zip(changes, files, strict=True)
+    kept = [(c, file) for c, file in pairs if file.failure is None or is_lasting(file.entry.path)]
     with index.batch():
         for same_pixels in (False, True):
-            part = [look for change, look in kept if (change.kind == "sidecar") is same_pixels]
-            part_ids = index.photos.record(root, [look.record for look in part], same_pixels=same_pixels)
-            for photo_id, look in zip(part_ids, part, strict=True):
-                _record_fix(index, photo_id, look.fix)
+            part = [file for change, file in kept if (change.kind == "sidecar") is same_pixels]
+            records = [_record_of(file) for file in part]
+            part_ids = index.photos.record(root, records, same_pixels=same_pixels)
+            for photo_id, file in zip(part_ids, part, strict=True):
+                fix = None if file.facts is None else position_of(file.facts, file.beside)
+                if _is_news(index, photo_id, fix) and fix is not None:
+                    news.append(Placed(photo_id, fix[0], written=fix[1]))
             ids += part_ids
+        index.estimates.put(None, _with_cells(news))  # together: their cells and names are found in arrays
     return ids
 
 
-def _record_fix(index: Index, photo_id: int, fix: tuple[Estimate, Written] | None) -> None:
-    """What stands in a changed file, against what the index believes stands in it."""
-    held = index.estimates.current(photo_id)
-    ours = held is not None and held.written in ("exif", "sidecar")
-    if (
-        fix is not None
-        and fix[1] != "camera"
-        and held is not None
-        and ours
-        and _is_same(held.estimate, fix[0])
-    ):
-        return  # our own position, which another change of the file left alone
-    if ours:
-        # another program took our position out, or put another in its place
-        index.estimates.drop([photo_id])
-    if fix is not None:
-        index.estimates.put(None, [Placed(photo_id, fix[0], written=fix[1])])
+def _record_of(file: FileFacts) -> Record:
+    error = None if file.failure is None else str(file.failure)
+    return Record(file.entry, file.facts, fingerprint=file.fingerprint, error=error)
+
+
+def _is_news(index: Index, photo_id: int, fix: tuple[Estimate, Written] | None) -> bool:
+    """What stands in a changed file, against what the index believes stands in it: False where that is our
+    own position, which another change of the file left alone. What is not there any more is dropped."""
+    current = index.estimates.current(photo_id)
+    if current is None or current.written not in ("exif", "sidecar"):
+        return True
+    if fix is not None and fix[1] != "camera" and _is_same(current.estimate, fix[0]):
+        return False
+    # another program took our position out, or put another in its place
+    index.estimates.drop([photo_id])
+    return True
+
+
+def _with_cells(places: Sequence[Placed]) -> list[Placed]:
+    lat, lng = ([getattr(one.estimate, name) for one in places] for name in ("latitude", "longitude"))
+    return [
+        replace(one, estimate=replace(one.estimate, cell=one.estimate.cell or cell))
+        for one, cell in zip(places, tokens(leaf_ids(lat, lng)), strict=True)
+    ]
 
 
 def _is_same(one: Estimate, other: Estimate) -> bool:
@@ -167,17 +196,17 @@ def _is_same(one: Estimate, other: Estimate) -> bool:
     return near and one.rung == other.rung
 
 
-def _report_unreadable(root: Root, looks: Sequence[tuple[Change, _Look]], report: Report) -> None:
-    if any(look.record.error is not None for _, look in looks) and not os.path.isdir(root.path):
+def _report_unreadable(root: Root, files: Sequence[FileFacts], report: Report) -> None:
+    failed = [file for file in files if file.failure is not None]
+    if failed and not os.path.isdir(root.path):
         raise ArchiveError(f"{root.path}: {VANISHED}")
-    for _, look in looks:
-        if look.record.error is not None:
-            report(Outcome(look.record.entry.path, "failed", look.record.error, "could not be read"))
+    for file in failed:
+        report(Outcome(file.entry.path, "failed", str(file.failure), "could not be read"))
 
 
 def position_of(facts: Facts, beside: Sequence[FoundPosition]) -> tuple[Estimate, Written] | None:
     """The best position that the file and its sidecars hold: a camera's before a sidecar's before
-    an estimate of ours, and the owner's word before all."""
+    an estimate of ours, and the owner's word before all. Its cell is "" where no mark states it."""
     held: list[tuple[Estimate, Written]] = []
     if facts.fix is not None:
         held.append(_from_exif(facts.fix))
@@ -189,31 +218,34 @@ def _from_exif(fix: GpsFix) -> tuple[Estimate, Written]:
     if fix.mark is not None:
         return _from_mark(fix.latitude, fix.longitude, fix.mark), "exif"
     radius_km = GPS_ERROR_KM if fix.error_m is None else fix.error_m / 1000
-    return known_place(fix.latitude, fix.longitude, "camera", radius_km), "camera"
+    return _certain(fix.latitude, fix.longitude, "camera", radius_km), "camera"
 
 
 def _from_sidecar(found: FoundPosition) -> tuple[Estimate, Written]:
     if found.mark is not None:
         return _from_mark(found.latitude, found.longitude, found.mark), "sidecar"
     radius_km = GPS_ERROR_KM if found.error_km is None else found.error_km
-    return known_place(found.latitude, found.longitude, "sidecar", radius_km), "camera"
+    return _certain(found.latitude, found.longitude, "sidecar", radius_km), "camera"
 
 
 def _from_mark(latitude: float, longitude: float, mark: Mark) -> Estimate:
-    place = known_place(latitude, longitude, mark.rung, mark.radius_km or GPS_ERROR_KM)
     return Estimate(
         latitude,
         longitude,
-        place.radius_km,
+        mark.radius_km or GPS_ERROR_KM,
         1.0 if mark.confidence is None else mark.confidence,
         mark.rung,
         (mark.rung,),
-        mark.cell or place.cell,
+        mark.cell or "",
         evidence=("found in the file, written by an earlier run",),
     )
+
+
+def _certain(latitude: float, longitude: float, rung: str, radius_km: float, cell: str = "") -> Estimate:
+    return Estimate(latitude, longitude, radius_km, 1.0, rung, (rung,), cell)
 
 
 def known_place(latitude: float, longitude: float, rung: str, radius_km: float) -> Estimate:
     """A place that somebody knows, as an estimate that is certain of it."""
     cell = tokens(leaf_ids([latitude], [longitude]))[0]
-    return Estimate(latitude, longitude, radius_km, 1.0, rung, (rung,), cell)
+    return _certain(latitude, longitude, rung, radius_km, cell)

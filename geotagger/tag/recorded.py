@@ -1,24 +1,50 @@
-"""The tracks that tell of one archive: those that this run was given, and those of earlier runs.
+"""What the owner gave besides photos, for one archive: corrections of clocks, and tracks; those that this run
+was given, and those of earlier runs.
 
 A track that is given once is remembered for its archive, as clocks are. A file that is given again with
 another content takes the place of what it said before.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from geotagger.index import Index
 from geotagger.index.tracks import RememberedTrack
 
 if TYPE_CHECKING:
+    from geotagger.estimate.moments import Clocks
     from geotagger.estimate.tracks import Tracks
     from geotagger.tracks import Track
 
 
-def digests_in_force(index: Index, root_id: int, given: "Sequence[Track]") -> list[str]:
-    """The content hashes of all of them; needs no arrays."""
-    earlier = [track.digest for track in _not_replaced(index.tracks.listed(root_id), given)]
-    return sorted({*earlier, *(track.digest for track in given)})
+@dataclass(frozen=True)
+class Recorded:
+    """`corrections`: seconds to be added to the clocks of cameras. `given`: the tracks of this run. Arrays
+    are loaded when somebody asks for what needs them."""
+
+    index: Index
+    root_id: int
+    corrections: Mapping[str, float]
+    given: "Sequence[Track]"
+
+    @property
+    def digests(self) -> list[str]:
+        """The content hashes of all tracks in force."""
+        earlier = _not_replaced(self.index.tracks.listed(self.root_id), self.given)
+        return sorted({*(track.digest for track in earlier), *(track.digest for track in self.given)})
+
+    @cached_property
+    def tracks(self) -> "Tracks":
+        """Those of this run and of earlier ones."""
+        return tracks_in_force(self.index, self.root_id, self.given)
+
+    @property
+    def clocks(self) -> "Clocks":
+        from geotagger.estimate.moments import Clocks
+
+        return Clocks(self.corrections, self.tracks)
 
 
 def tracks_in_force(index: Index, root_id: int, given: "Sequence[Track]") -> "Tracks":

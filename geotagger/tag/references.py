@@ -13,26 +13,26 @@ from geotagger.index.photos import Known
 from geotagger.photo.formats import NOT_LOOKED_AT
 from geotagger.tag.network import Network
 from geotagger.tag.overlap import overlapped
-from geotagger.tag.stage import Stage
+from geotagger.tag.rootrun import RootRun
 
 
-def gather_references(stage: Stage, network: Network) -> References | None:
+def gather_references(run: RootRun, network: Network) -> References | None:
     """The references of the root as they are now: kept ones whose photos still have their places,
     and those of photos that were not looked at yet. None where the model has no features, or too
     few photos have a place."""
-    if stage.pack is None or stage.pack.feature_size is None:
-        stage.listener.note("--reference: this model tells no features, so it is left out")
+    if run.pack is None or run.pack.feature_size is None:
+        run.listener.note("--reference: this model tells no features, so it is left out")
         return None
-    folder = stage.index.features_folder / f"{stage.root.id}-{stage.pack.digest}"
+    folder = run.index.features_folder / f"{run.root.id}-{run.pack.digest}"
     kept = References.load(folder)
     looked_at = {} if kept is None else dict(zip(kept.ids.tolist(), kept.features, strict=True))
-    placed = [known for known in stage.index.photos.in_time(stage.root.id) if _is_reference(known)]
+    placed = [known for known in run.index.photos.in_time(run.root.id) if _is_reference(known)]
     new = [known for known in placed if _name(known) not in looked_at]
-    stage.listener.phase("Looking at references", len(new))
-    looked_at.update(_features(stage, network, new))
+    run.listener.phase("Looking at references", len(new))
+    looked_at.update(_features(run, network, new))
     chosen = [known for known in placed if _name(known) in looked_at]
     if len(chosen) < FEWEST_REFERENCES:
-        stage.listener.note("--reference: too few photos know where they were taken, so it is left out")
+        run.listener.note("--reference: too few photos know where they were taken, so it is left out")
         return None
     found = references(
         np.stack([looked_at[_name(known)] for known in chosen]),
@@ -41,7 +41,7 @@ def gather_references(stage: Stage, network: Network) -> References | None:
         np.array([np.nan if known.utc is None else known.utc for known in chosen]),
         np.array([_name(known) for known in chosen], dtype=np.uint64),
     )
-    if not stage.options.dry_run:
+    if not run.options.dry_run:
         found.save(folder)
     return found
 
@@ -59,7 +59,7 @@ def _name(known: Known) -> int:
 
 
 def _features(
-    stage: Stage, network: Network, photos: list[Known]
+    run: RootRun, network: Network, photos: list[Known]
 ) -> Iterator[tuple[int, np.ndarray[tuple[int], np.dtype[np.float32]]]]:
     seen = overlapped(
         photos,
@@ -68,11 +68,11 @@ def _features(
         network.features,
         batch_size=network.batch_size,
         lanes=network.lanes,
-        readers=stage.readers,
+        readers=run.readers,
     )
     for known, said in seen:
-        stage.listener.advance(1)
+        run.listener.advance(1)
         if said is not None and not isinstance(said, PhotoError):
             yield _name(known), said
-        if stage.listener.stop.is_set():
+        if run.is_stopped:
             return

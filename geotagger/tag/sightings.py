@@ -18,8 +18,9 @@ from geotagger.estimate.values import OWN_FIXES, Fix
 from geotagger.index.fixes import VAGUE_KM
 from geotagger.metadata import FoundPosition
 from geotagger.photo.values import Facts
+from geotagger.tag.file_facts import read_with_sidecars
 from geotagger.tag.options import TagOptions
-from geotagger.tag.reading import position_of, read_with_sidecars
+from geotagger.tag.reading import position_of
 
 if TYPE_CHECKING:
     from geotagger.model.pack import ModelPack

@@ -52,12 +52,12 @@ def is_written_estimate(known: Known) -> bool:
 
 @dataclass(frozen=True)
 class EvidenceToday:
-    """What is there: `fixes`, those of photos that are gone as well; `tracks`; `told`, the owner's
-    corrections of clocks; the digest of the `model`; the kinds of evidence that are switched off."""
+    """What is there: `fixes`, those of photos that are gone as well; `tracks`; the owner's `corrections` of
+    clocks; the digest of the `model`; the kinds of evidence that are switched off."""
 
     fixes: FixSeries
     tracks: Tracks
-    told: Mapping[str, float]
+    corrections: Mapping[str, float]
     model: str | None
     without: tuple[str, ...]
 
@@ -76,7 +76,7 @@ class EvidenceToday:
             tracks = {track.digest: track.path for track in about}
         return Support(
             known.utc,
-            clock_shift(camera, self.told) or 0.0,
+            clock_shift(camera, self.corrections) or 0.0,
             fixes,
             tracks,
             self.model if "visual" in rungs else None,
@@ -124,11 +124,11 @@ class Standing:
     or the owner asks; `reconsider`: he asks to correct what he is told of."""
 
     index: Index
-    evidence: EvidenceToday
+    today: EvidenceToday
     reconsider: bool
     all_of_them: bool
     corrections: dict[int, Correction] = field(default_factory=dict)
-    """By photo."""
+    """Of estimates, by photo."""
 
     def wants(self, known: Known) -> bool:
         """Whether a written estimate must be weighed again."""
@@ -137,9 +137,9 @@ class Standing:
         if known.doubt in (LACKING, WAITING, UNSUPPORTED):
             return True  # what was missing may be back, what contradicted gone
         if known.weighed is not None:
-            return known.weighed != self.evidence.support_of(known).digest
+            return known.weighed != self.today.support_of(known).digest
         kept = self.index.estimates.current(known.id)
-        return kept is not None and is_to_be_weighed(kept.support, self.evidence.support_of(known))
+        return kept is not None and is_to_be_weighed(kept.support, self.today.support_of(known))
 
     def judge(
         self,
@@ -152,10 +152,10 @@ class Standing:
         """About one that was weighed: how certain its circle is today, and the estimate of today."""
         kept = self.index.estimates.current(known.id)
         assert kept is not None
-        now = self.evidence.support_of(known, () if estimate is None else estimate.rungs)
+        now = self.today.support_of(known, () if estimate is None else estimate.rungs)
         today = estimate if would_be_written else None
         question = Question(kept.estimate.confidence, inside, today, kept.support, now)
-        found = verdict(question, self.evidence.present, reconsider=self.reconsider)
+        found = verdict(question, self.today.present, reconsider=self.reconsider)
         if found is Verdict.CONTRADICTED:
             self.corrections[known.id] = Correction(
                 known, kept, inside, question.is_inside, today, estimate, now, model_id
@@ -168,9 +168,9 @@ class Standing:
         return found
 
     def _doubt(self, question: Question) -> str:
-        if question.before is not None and lacks_by_choice(question.before, self.evidence.present):
+        if question.before is not None and lacks_by_choice(question.before, self.today.present):
             return LEFT_OUT
-        if question.before is not None and lacking(question.before, self.evidence.present):
+        if question.before is not None and lacking(question.before, self.today.present):
             return LACKING
         return UNCERTAIN if question.is_inside else UNSUPPORTED
 
@@ -179,5 +179,5 @@ class Standing:
         if known.weighed is None:
             kept = self.index.estimates.current(known.id)
             if kept is not None:
-                now = self.evidence.support_of(known, kept.estimate.rungs)
+                now = self.today.support_of(known, kept.estimate.rungs)
                 self.index.estimates.weighed_again([(known.id, now, kept.doubt)])

@@ -6,7 +6,7 @@ all resolved. Of an unchanged archive nothing is read, and nothing imported that
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -20,15 +20,14 @@ from geotagger.archive import (
     is_photo_name,
     mirrored,
 )
-from geotagger.index import Index
 from geotagger.index.learned import READER
-from geotagger.index.roots import Root
 from geotagger.photo import READING
 from geotagger.tag.chunks import chunks
-from geotagger.tag.outcome import FOLDER, LINK, SPECIAL, Outcome, Report
+from geotagger.tag.outcome import FOLDER, LINK, SPECIAL, Outcome
+from geotagger.tag.recorded import Recorded
+from geotagger.tag.rootrun import RootRun
 
 if TYPE_CHECKING:
-    from geotagger.tag.clocks import Clocks
     from geotagger.tag.reading import Reader
 
 CHUNK = 256
@@ -58,54 +57,30 @@ class Survey:
         return self.touched.count(1)
 
 
-@dataclass(frozen=True)
-class Watcher:
-    """Who is told what while a survey goes on: `expect` how many photos there are (None where nobody
-    wants to know; it is counted on the side), `advance` how many more are through."""
-
-    report: Report
-    note: Callable[[str], None]
-    advance: Callable[[int], None]
-    expect: Callable[[int], None] | None
-    stopped: Callable[[], bool]
-
-
-def survey(
-    index: Index,
-    root: Root,
-    paths: Sequence[str],
-    *,
-    exclude: Sequence[str],
-    sidecar_folders: Sequence[str],
-    clocks: "Callable[[], Clocks]",
-    readers: int,
-    read_only: bool,
-    resolve_all: bool,
-    watcher: Watcher,
-) -> Survey:
-    """Brings the index up to date with the files at `paths`, which lie in `root`. Sidecars are
-    looked for beside photos and in `sidecar_folders`. Temporary files that a killed run left are
-    removed on the way, unless `read_only`. Times are resolved when anything
-    is new, and with `resolve_all`: the last run may have been cut off before it did."""
+def survey(run: RootRun, recorded: Recorded, sidecar_folders: Sequence[str], *, resolve_all: bool) -> Survey:
+    """Brings the index up to date with the files at the places of the run. Sidecars are looked for beside
+    photos and in `sidecar_folders`. Temporary files that a killed run left are removed on the way, unless it
+    is a dry run. Times are resolved when anything is new, and with `resolve_all`: the last run may have been
+    cut off before it did."""
 
     def problem(left: PassedOver) -> None:
         if left.kind == "link":
-            watcher.report(Outcome(left.path, "skipped", left.reason, LINK, is_photo=False))
+            run.report(Outcome(left.path, "skipped", left.reason, LINK, is_photo=False))
         elif left.kind == "special":
-            watcher.report(Outcome(left.path, "skipped", left.reason, SPECIAL, is_photo=False))
+            run.report(Outcome(left.path, "skipped", left.reason, SPECIAL, is_photo=False))
         elif is_photo_name(os.path.basename(left.path)):
-            watcher.report(Outcome(left.path, "failed", left.reason, "could not be read"))
+            run.report(Outcome(left.path, "failed", left.reason, "could not be read"))
         else:
-            watcher.report(Outcome(left.path, "failed", left.reason, FOLDER, is_photo=False))
+            run.report(Outcome(left.path, "failed", left.reason, FOLDER, is_photo=False))
 
-    anew = _was_read_otherwise(index, root, paths)
-    listing = folders(paths, exclude=exclude, sidecar_folders=sidecar_folders, problem=problem)
-    comparison = index.compare(
-        root,
-        listing if read_only else _swept(listing, sidecar_folders),
-        below=[path for path in paths if os.path.isdir(path)],
+    exclude = run.options.exclude
+    listing = folders(run.places, exclude=exclude, sidecar_folders=sidecar_folders, problem=problem)
+    comparison = run.index.compare(
+        run.root,
+        listing if run.options.dry_run else _swept(listing, sidecar_folders),
+        below=[path for path in run.places if os.path.isdir(path)],
         problem=problem,
-        anew=anew,
+        anew=_was_read_otherwise(run),
     )
     found = Survey()
     with ExitStack() as stack:
@@ -115,64 +90,68 @@ def survey(
             found.touch([c.photo_id for c in changes if c.kind == "moved" and c.photo_id is not None])
             if new := [c for c in changes if c.kind != "moved"]:
                 if reader is None:
-                    reader = stack.enter_context(_reader(index, root, sidecar_folders, readers, watcher))
-                    stack.enter_context(_counted(paths, watcher))
+                    reader = stack.enter_context(_reader(run, sidecar_folders))
+                    stack.enter_context(_counted(run))
                 found.touch(reader.take_in(new))
             changed += len(changes)
-            watcher.advance(comparison.unchanged + changed - through)
+            run.listener.advance(comparison.unchanged + changed - through)
             through = comparison.unchanged + changed
-            if watcher.stopped():
+            if run.is_stopped:
                 break
+        if reader is not None:
+            found.touch(reader.rest())
     found.unchanged, found.away = comparison.unchanged, comparison.away
     if found.away:
         return found
-    if not watcher.stopped():
-        _remember_reading(index, root, paths)
-    if not watcher.stopped() and (resolve_all or any(found.touched)):
+    if not run.is_stopped:
+        _remember_reading(run)
+    if not run.is_stopped and (resolve_all or any(found.touched)):
         from geotagger.tag import clocks as clock_room
 
-        for photo_ids in clock_room.set_times(index, root, clocks(), watcher.note):
+        for photo_ids in clock_room.set_times(run.index, run.root, recorded.clocks, run.listener.note):
             found.touch(photo_ids)
     return found
 
 
-def _was_read_otherwise(index: Index, root: Root, paths: Sequence[str]) -> bool:
+def _was_read_otherwise(run: RootRun) -> bool:
     """Whether what is recorded of these places was read by a version that reads other facts of a photo."""
-    current = [place for place, reading in _readings(index, root).items() if reading == READING]
-    return not all(is_at_or_below(path, current) for path in paths)
+    current = [place for place, reading in _readings(run).items() if reading == READING]
+    return not all(is_at_or_below(path, current) for path in run.places)
 
 
-def _remember_reading(index: Index, root: Root, paths: Sequence[str]) -> None:
-    if _was_read_otherwise(index, root, paths):
-        above = {p: reading for p, reading in _readings(index, root).items() if not is_at_or_below(p, paths)}
-        index.learned.put(root.id, READER, above | dict.fromkeys(paths, READING))
+def _remember_reading(run: RootRun) -> None:
+    if _was_read_otherwise(run):
+        elsewhere = {
+            place: reading
+            for place, reading in _readings(run).items()
+            if not is_at_or_below(place, run.places)
+        }
+        run.index.learned.put(run.root.id, READER, elsewhere | dict.fromkeys(run.places, READING))
 
 
-def _readings(index: Index, root: Root) -> dict[str, int]:
-    readings = index.learned.get(root.id, READER)
+def _readings(run: RootRun) -> dict[str, int]:
+    readings = run.index.learned.get(run.root.id, READER)
     return readings if isinstance(readings, dict) else {}
 
 
-def _reader(
-    index: Index, root: Root, sidecar_folders: Sequence[str], threads: int, watcher: Watcher
-) -> "Reader":
+def _reader(run: RootRun, sidecar_folders: Sequence[str]) -> "Reader":
     from geotagger.tag.reading import Reader
 
-    return Reader(index, root, sidecar_folders, threads, watcher.report)
+    return Reader(run.index, run.root, sidecar_folders, run.readers, run.report)
 
 
 @contextmanager
-def _counted(paths: Sequence[str], watcher: Watcher) -> Iterator[None]:
+def _counted(run: RootRun) -> Iterator[None]:
     """Counts on the side, while photos are read, how many there are."""
-    ended = threading.Event()
+    ended, expect = threading.Event(), run.listener.expect
 
     def count() -> None:
-        photos = count_photos(paths, ended.is_set)
-        if watcher.expect is not None and not ended.is_set():
-            watcher.expect(photos)
+        photos = count_photos(run.places, ended.is_set)
+        if expect is not None and not ended.is_set():
+            expect(photos)
 
     counting = threading.Thread(target=count, name="count")
-    if watcher.expect is not None:
+    if expect is not None:
         counting.start()
     try:
         yield

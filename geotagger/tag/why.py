@@ -20,11 +20,11 @@ from geotagger.index import Index
 from geotagger.index.photos import Known
 from geotagger.index.runs import Run
 from geotagger.tag.disagreements import disagreements
+from geotagger.tag.evidence import weighing
 from geotagger.tag.network import choose_pack
 from geotagger.tag.options import TagOptions, kinds_of
-from geotagger.tag.outings import record_of
-from geotagger.tag.prepared import prepare
 from geotagger.tag.recorded import tracks_in_force
+from geotagger.tag.records import record_of
 from geotagger.tag.standing import is_written_estimate
 from geotagger.tracks import Track
 
@@ -79,7 +79,7 @@ def why(
     options = replace(options, within_km=within_km or options.within_km, model=model, kinds=kinds)
     fixes = index.photos.fixes(asked.root_id)
     table = None if pack is None else pack.cells
-    evidence = prepare(index, asked.root_id, fixes, options, spoke, table, keep=False).evidence
+    evidence = weighing(index, asked.root_id, fixes, options, spoke, table, keep=False)
     photos = index.photos.in_time(asked.root_id, model_id)
     cut = outings(photos, lambda known: known.utc)
     outing = next((o for o in cut if any(known.id == asked.id for known in o)), None)
@@ -93,8 +93,8 @@ def why(
     inside = None
     if is_written_estimate(asked):
         circle = asked.latitude or 0.0, asked.longitude or 0.0, asked.radius_km or 0.0
-        weighing = weighed(evidence, surrounded(evidence, records))
-        inside = certainty_inside(weighing, at, evidence.movement, circle)
+        whole = weighed(evidence, surrounded(evidence, records))
+        inside = certainty_inside(whole, at, evidence.movement, circle)
     return Why(
         asked,
         explanation,

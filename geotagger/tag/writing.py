@@ -34,7 +34,6 @@ from geotagger.metadata import (
     sync_folders,
 )
 from geotagger.metadata.replace import sweep_temporaries
-from geotagger.tag.options import Writing
 from geotagger.tag.outcome import (
     COULD_NOT_WRITE,
     MAY_NOT_WRITE,
@@ -43,6 +42,7 @@ from geotagger.tag.outcome import (
     Outcome,
     Report,
 )
+from geotagger.writing import Writing
 
 GROUP = 64
 """Photos written between two commits of the index: one wait for the disk serves them all."""
@@ -70,18 +70,9 @@ class Job:
 class Writer:
     """Writes jobs of one archive root in the name of one run."""
 
-    def __init__(
-        self,
-        index: Index,
-        run_id: int,
-        run_name: str,
-        writing: Writing,
-        report: Report,
-        *,
-        overwrite: bool = False,
-    ) -> None:
+    def __init__(self, index: Index, run_id: int, run_name: str, writing: Writing, report: Report) -> None:
         self._index, self._run_id, self._run_name = index, run_id, run_name
-        self._writing, self._report, self._overwrite = writing, report, overwrite
+        self._writing, self._report = writing, report
 
     def write(self, jobs: Sequence[Job]) -> None:
         """Writes all jobs, a group at a time, and reports each."""
@@ -157,7 +148,6 @@ class Writer:
         return _Made(files) if files else WriteError(path, "no estimate of ours is in it", "left alone")
 
     def _with(self, job: Job, estimate: Estimate) -> "_Made | WriteError":
-        writing = self._writing
         mark = Mark(
             rung=estimate.rung,
             confidence=estimate.confidence if estimate.rung != "manual" else None,
@@ -166,30 +156,16 @@ class Writer:
             run=self._run_name,
             cell=estimate.cell or None,
         )
-        sidecar_folder = None if writing.sidecar_folder is None else str(writing.sidecar_folder)
         try:
             position = Position(estimate.latitude, estimate.longitude, mark)
         except ValueError as error:
             return WriteError(job.outcome.path, str(error), "left alone")
         try:
-            chosen = prepare(
-                job.outcome.path,
-                position,
-                mode=writing.mode,
-                overwrite=self._overwrite,
-                sidecar_style=writing.sidecar_style,
-                sidecar_folder=sidecar_folder,
-            )
+            chosen = prepare(job.outcome.path, position, self._writing)
         except WriteError as error:
             return error
         try:
-            companion = prepare_companion(
-                chosen,
-                position,
-                overwrite=self._overwrite,
-                sidecar_style=writing.sidecar_style,
-                sidecar_folder=sidecar_folder,
-            )
+            companion = prepare_companion(chosen, position, self._writing)
         except WriteError as error:
             return _Made([chosen], f"the old place is still in the other file: {error}")
         return _Made([chosen] if companion is None else [companion, chosen])

@@ -34,6 +34,7 @@ from geotagger.metadata import (
     restore,
     sidecar_positions,
 )
+from geotagger.writing import Writing
 from tests.fuzz.mutations import mutated, seeds_below
 
 SECONDS_ALLOWED = 1.0
@@ -92,7 +93,7 @@ def checked(folder: Path, suffix: str, data: bytes) -> str:
     try:
         with _within_a_second():
             try:
-                prepared = prepare(str(path), _POSITION, mode="exif", overwrite=True, durable=False)
+                prepared = prepare(str(path), _POSITION, Writing("exif", overwrite=True, durable=False))
             except WriteError:
                 _expect(path.read_bytes() == data, "a refused file was changed")
                 return "refused"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from geotagger.metadata import commit, forget, prepare, restore
-from geotagger.metadata.values import WriteMode
+from geotagger.writing import WriteMode, Writing
 from tests.metadata import exiftool
 from tests.metadata.conftest import ESTIMATE, OWNERS, Copied
 
@@ -21,7 +21,7 @@ def forgotten(photo: Path, _: WriteMode) -> None:
 
 
 def undone_after_a_change(photo: Path, mode: WriteMode) -> None:
-    prepared = prepare(str(photo), OWNERS, mode=mode)
+    prepared = prepare(str(photo), OWNERS, Writing(mode))
     commit(prepared)
     with open(prepared.edit.target, "ab") as file:
         file.write(b"\n")
@@ -39,8 +39,8 @@ def test_an_altitude_without_a_position_stays(
     options = (f"-{group}:GPSAltitude=812.5", f"-{group}:GPSAltitudeRef=0")
     overwrite = ["-overwrite_original"] if file.exists() else []
     subprocess.run(["exiftool", "-q", "-n", *overwrite, *options, str(file)], check=True)
-    commit(prepare(str(photo), ESTIMATE, mode=mode))
-    commit(prepare(str(photo), ESTIMATE, mode=mode))
+    commit(prepare(str(photo), ESTIMATE, Writing(mode)))
+    commit(prepare(str(photo), ESTIMATE, Writing(mode)))
     assert exiftool.tags(file)[SHOWN_BY[mode]] == 812.5
     taken_out(photo, mode)
     left = exiftool.tags(file)

@@ -11,6 +11,7 @@ import pytest
 from benchmarks import fidelity
 from geotagger.errors import WriteError
 from geotagger.metadata import Edit, commit, prepare, restore, settle
+from geotagger.writing import Writing
 from tests.fuzz.mutations import mutated, seeds_below
 from tests.fuzz.photos import checked
 from tests.metadata.conftest import ESTIMATE
@@ -27,7 +28,7 @@ def test_every_sample_is_written_and_undo_restores_exact_bytes(shared_data: Path
         copy = tmp_path / f"{number}{photo.suffix}"
         shutil.copyfile(photo, copy)
         old = copy.read_bytes()
-        prepared = prepare(str(copy), ESTIMATE, overwrite=True, durable=False)
+        prepared = prepare(str(copy), ESTIMATE, Writing(overwrite=True, durable=False))
         assert copy.read_bytes() == old
         assert settle(prepared.edit) == "old"
         commit(prepared)
@@ -48,7 +49,7 @@ def test_journal_entries_are_small(shared_data: Path, tmp_path: Path) -> None:
     for photo in _photos(shared_data)[:100]:
         copy = tmp_path / photo.name
         shutil.copyfile(photo, copy)
-        sizes.append(len(prepare(str(copy), ESTIMATE, overwrite=True, durable=False).edit.to_json()))
+        sizes.append(len(prepare(str(copy), ESTIMATE, Writing(overwrite=True, durable=False)).edit.to_json()))
     assert sorted(sizes)[len(sizes) // 2] < 1000
     assert max(sizes) < 100_000
 
@@ -69,7 +70,7 @@ def test_real_gps_is_refused_without_overwrite(shared_data: Path, tmp_path: Path
     shutil.copyfile(photo, copy)
     for mode in ("auto", "exif", "sidecar"):
         with pytest.raises(WriteError, match="has a position already"):
-            prepare(str(copy), ESTIMATE, mode=mode)  # type: ignore[arg-type]
+            prepare(str(copy), ESTIMATE, Writing(mode))  # type: ignore[arg-type]
     assert copy.read_bytes() == photo.read_bytes()
     assert [p.name for p in tmp_path.iterdir()] == [copy.name]
 
@@ -89,7 +90,7 @@ def test_a_tiff_whose_xmp_overlaps_what_changes_is_refused(tmp_path: Path) -> No
     table = struct.pack("<H", 1) + struct.pack("<HHII", 0x2BC, 7, 40, 0) + bytes(4)
     photo.write_bytes(b"II*\0\x08\0\0\0" + table + bytes(40))
     with pytest.raises(WriteError, match="XMP"):
-        prepare(str(photo), ESTIMATE, mode="exif")
+        prepare(str(photo), ESTIMATE, Writing("exif"))
 
 
 def test_an_exif_block_that_ends_with_its_entries_is_written_and_forgotten(tmp_path: Path) -> None:

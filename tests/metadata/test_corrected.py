@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from geotagger.errors import PlaceTakenError
 from geotagger.marks import Mark, mark_of, processing_method, text_of
 from geotagger.metadata import Position, commit, forget, prepare, restore, sidecar_positions, would_forget
-from geotagger.metadata.values import WriteMode
 from geotagger.photo.facts import read_facts
+from geotagger.writing import WriteMode, Writing
 from tests.metadata import exiftool
 from tests.metadata.conftest import ESTIMATE, Copied
 
@@ -29,7 +29,7 @@ def exiftool_writes(path: Path, *tags: str) -> None:
 
 
 def estimated(photo: Path, **options: object) -> Path:
-    prepared = prepare(str(photo), ESTIMATE, **options)  # type: ignore[arg-type]
+    prepared = prepare(str(photo), ESTIMATE, Writing(**options))  # type: ignore[arg-type]
     commit(prepared)
     return Path(prepared.edit.target)
 
@@ -45,7 +45,7 @@ def refuses_and_forgets_the_mark_alone(photo: Path, changed: Path) -> None:
     before = of_others(changed)
     for mode in get_args(WriteMode)[:-1]:
         with pytest.raises(PlaceTakenError, match="has a position already"):
-            prepare(str(photo), ESTIMATE, mode=mode)
+            prepare(str(photo), ESTIMATE, Writing(mode))
     assert would_forget(str(photo)) == [str(changed)]
     assert forget(str(photo)) == [str(changed)]
     left = exiftool.tags(changed)

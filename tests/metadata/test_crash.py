@@ -17,6 +17,7 @@ from geotagger.metadata import (
     sweep_temporaries,
     sync_folders,
 )
+from geotagger.writing import Writing
 from tests.metadata.conftest import ESTIMATE, Copied
 from tests.metadata.killing import Moment, killed_at
 
@@ -25,7 +26,7 @@ MOMENTS: tuple[Moment, ...] = ("before", "within", "after")
 
 
 def _write(photo: Path, mode: str = "auto") -> None:
-    prepared = prepare(str(photo), ESTIMATE, mode=mode)  # type: ignore[arg-type]
+    prepared = prepare(str(photo), ESTIMATE, Writing(mode))  # type: ignore[arg-type]
     commit(prepared)
     sync_folders([prepared.folder])
 
@@ -139,13 +140,13 @@ def test_killed_thousands_of_times_at_random(shared_data: Path, tmp_path: Path) 
         copy = tmp_path / f"{number:03d}.jpg"
         shutil.copyfile(photo, copy)
         old[copy] = copy.read_bytes()
-        commit(prepare(str(copy), ESTIMATE, overwrite=True, durable=False))
+        commit(prepare(str(copy), ESTIMATE, Writing(overwrite=True, durable=False)))
         new[copy] = copy.read_bytes()
         copy.write_bytes(old[copy])
 
     def run() -> None:
         for copy in old:
-            commit(prepare(str(copy), ESTIMATE, overwrite=True, durable=False))
+            commit(prepare(str(copy), ESTIMATE, Writing(overwrite=True, durable=False)))
 
     for _ in range(2000):
         killed_at(draw.randrange(1, 20 * len(photos)), draw.choice(MOMENTS), run)

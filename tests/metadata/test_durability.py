@@ -24,6 +24,7 @@ from geotagger.metadata import (
     sweep_temporaries,
     sync_folders,
 )
+from geotagger.writing import Writing
 from tests.metadata.conftest import ESTIMATE, OWNERS
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount or to change flags")
@@ -41,7 +42,7 @@ def test_mtime_mode_and_extended_attributes_survive(plain_jpeg: Path) -> None:
     except OSError:
         pytest.skip("the file system of the temporary folder keeps no extended attributes of users")
     before = plain_jpeg.stat()
-    commit(prepare(str(plain_jpeg), ESTIMATE, mode="exif"))
+    commit(prepare(str(plain_jpeg), ESTIMATE, Writing("exif")))
     after = plain_jpeg.stat()
     assert after.st_mtime_ns == before.st_mtime_ns
     assert stat.S_IMODE(after.st_mode) == 0o640
@@ -62,7 +63,7 @@ def test_access_control_lists_survive(plain_jpeg: Path) -> None:
         os.setxattr(plain_jpeg, "system.posix_acl_access", acl)
     except OSError:
         pytest.skip("the file system of the temporary folder keeps no access control lists")
-    commit(prepare(str(plain_jpeg), ESTIMATE, mode="exif"))
+    commit(prepare(str(plain_jpeg), ESTIMATE, Writing("exif")))
     assert os.getxattr(plain_jpeg, "system.posix_acl_access") == acl
 
 
@@ -75,7 +76,7 @@ def test_a_list_that_the_folder_gives_to_new_files_is_not_taken_on(plain_jpeg: P
         os.setxattr(plain_jpeg.parent, "system.posix_acl_default", acl)
     except OSError:
         pytest.skip("the file system of the temporary folder keeps no access control lists")
-    commit(prepare(str(plain_jpeg), ESTIMATE, mode="exif"))
+    commit(prepare(str(plain_jpeg), ESTIMATE, Writing("exif")))
     assert "system.posix_acl_access" not in os.listxattr(plain_jpeg)
     assert stat.S_IMODE(plain_jpeg.stat().st_mode) == 0o664
 
@@ -83,7 +84,7 @@ def test_a_list_that_the_folder_gives_to_new_files_is_not_taken_on(plain_jpeg: P
 @as_root
 def test_ownership_survives(plain_jpeg: Path) -> None:
     os.chown(plain_jpeg, 1234, 4321)
-    commit(prepare(str(plain_jpeg), ESTIMATE, mode="exif"))
+    commit(prepare(str(plain_jpeg), ESTIMATE, Writing("exif")))
     assert (plain_jpeg.stat().st_uid, plain_jpeg.stat().st_gid) == (1234, 4321)
 
 
@@ -105,7 +106,7 @@ def test_a_file_with_several_names_gets_a_sidecar(plain_jpeg: Path, tmp_path: Pa
     other = tmp_path / "other-name.jpg"
     os.link(plain_jpeg, other)
     with pytest.raises(WriteRefusedError, match="hard links"):
-        prepare(str(plain_jpeg), ESTIMATE, mode="exif")
+        prepare(str(plain_jpeg), ESTIMATE, Writing("exif"))
     prepared = prepare(str(plain_jpeg), ESTIMATE)
     assert prepared.edit.kind == "sidecar"
     commit(prepared)
@@ -120,7 +121,7 @@ def test_an_immutable_photo_is_left_alone(plain_jpeg: Path, flag: str) -> None:
         pytest.skip("no such flags here")
     try:
         with pytest.raises(WriteRefusedError, match="immutable"):
-            prepare(str(plain_jpeg), ESTIMATE, mode="exif")
+            prepare(str(plain_jpeg), ESTIMATE, Writing("exif"))
         assert prepare(str(plain_jpeg), ESTIMATE).edit.kind == "sidecar"
     finally:
         subprocess.run(["chattr", f"-{flag}", plain_jpeg], check=True)
@@ -129,7 +130,7 @@ def test_an_immutable_photo_is_left_alone(plain_jpeg: Path, flag: str) -> None:
 
 def test_a_read_only_file_in_a_writable_folder_is_replaced_and_stays_read_only(plain_jpeg: Path) -> None:
     plain_jpeg.chmod(0o444)
-    commit(prepare(str(plain_jpeg), ESTIMATE, mode="exif"))
+    commit(prepare(str(plain_jpeg), ESTIMATE, Writing("exif")))
     assert stat.S_IMODE(plain_jpeg.stat().st_mode) == 0o444
 
 
@@ -194,7 +195,7 @@ def test_every_way_of_copying_gives_the_same_file(
     data = plain_jpeg.read_bytes() + bytes(range(256)) * 4000
     plain_jpeg.write_bytes(data)
     monkeypatch.setattr(copying, "_copiers", (getattr(copying, copier), copying._by_hand))
-    prepared = prepare(str(plain_jpeg), OWNERS, mode="exif")
+    prepared = prepare(str(plain_jpeg), OWNERS, Writing("exif"))
     commit(prepared)
     assert plain_jpeg.read_bytes().endswith(data[20:])
     assert restore(prepared.edit).status == "restored"
@@ -211,7 +212,7 @@ def test_file_systems_without_kernel_copying_are_served(
     monkeypatch.setattr(os, "copy_file_range", refuse)
     monkeypatch.setattr(os, "sendfile", refuse)
     monkeypatch.setattr(os, "listxattr", lambda _: (_ for _ in ()).throw(OSError(errno.ENOTSUP, "none")))
-    commit(prepare(str(plain_jpeg), ESTIMATE, mode="exif"))
+    commit(prepare(str(plain_jpeg), ESTIMATE, Writing("exif")))
     assert b"geotagger estimate" in plain_jpeg.read_bytes()
 
 
@@ -234,7 +235,7 @@ def test_a_fault_leaves_the_photo_and_no_litter(
             fail_at(patch, call, number, occurrence)
             told = ""
             try:
-                abandon(prepare(str(plain_jpeg), ESTIMATE, mode="exif"))
+                abandon(prepare(str(plain_jpeg), ESTIMATE, Writing("exif")))
             except WriteError as error:
                 told = str(error)
             assert not told or (str(plain_jpeg) in told and "\n" not in told)
@@ -352,7 +353,7 @@ def test_a_read_only_file_system_gets_its_sidecar_elsewhere(
     subprocess.run(["mount", "-o", "remount,ro", str(place)], check=True)
     with pytest.raises(WriteError, match="read-only"):
         prepare(str(place / "photo.jpg"), ESTIMATE)
-    prepared = prepare(str(place / "photo.jpg"), ESTIMATE, sidecar_folder=str(tmp_path / "sidecars"))
+    prepared = prepare(str(place / "photo.jpg"), ESTIMATE, Writing(sidecar_folder=tmp_path / "sidecars"))
     commit(prepared)
     assert [p.name for p in (tmp_path / "sidecars").rglob("*.xmp")] == ["photo.jpg.xmp"]
 
@@ -381,7 +382,7 @@ def test_tmpfs_and_a_case_insensitive_folder_are_written(
     if subprocess.run(["chattr", "+F", str(folder)], capture_output=True, check=False).returncode:
         pytest.skip("this kernel has no case-insensitive folders")
     shutil.copyfile(plain_jpeg, folder / "IMG_1.JPG")
-    commit(prepare(str(folder / "img_1.jpg"), ESTIMATE, mode="sidecar"))
-    commit(prepare(str(folder / "IMG_1.JPG"), OWNERS, mode="sidecar"))
-    commit(prepare(str(folder / "img_1.jpg"), ESTIMATE, mode="exif"))
+    commit(prepare(str(folder / "img_1.jpg"), ESTIMATE, Writing("sidecar")))
+    commit(prepare(str(folder / "IMG_1.JPG"), OWNERS, Writing("sidecar")))
+    commit(prepare(str(folder / "img_1.jpg"), ESTIMATE, Writing("exif")))
     assert len(names(folder)) == 2

@@ -21,7 +21,6 @@ from PIL import Image
 from geotagger.errors import WriteError
 from geotagger.metadata import (
     TEMPORARY_PREFIX,
-    WriteMode,
     commit,
     prepare,
     restore,
@@ -30,6 +29,7 @@ from geotagger.metadata import (
 )
 from geotagger.metadata.sidecar import Sidecars
 from geotagger.metadata.xmp import new_packet
+from geotagger.writing import WriteMode, Writing
 from tests.metadata.conftest import ESTIMATE, OWNERS
 
 MEGABYTE = 1 << 20
@@ -181,9 +181,9 @@ def test_where_case_is_ignored_a_sidecar_is_not_doubled_and_keeps_its_spelling(
 ) -> None:
     folder = mounted("xfs, ignoring case")
     shutil.copyfile(plain_jpeg, folder / "IMG_1.JPG")
-    commit(prepare(str(folder / "IMG_1.JPG"), ESTIMATE, mode="sidecar", sidecar_style="stem"))
+    commit(prepare(str(folder / "IMG_1.JPG"), ESTIMATE, Writing("sidecar", sidecar_style="stem")))
     (folder / "IMG_1.xmp").rename(folder / "Img_1.XMP")
-    commit(prepare(str(folder / "img_1.jpg"), OWNERS, mode="sidecar"))
+    commit(prepare(str(folder / "img_1.jpg"), OWNERS, Writing("sidecar")))
     assert names(folder) == ["IMG_1.JPG", "Img_1.XMP"]
 
 
@@ -222,7 +222,7 @@ def test_on_fat_a_photo_is_written_exactly_or_left_exactly(
         photo.write_bytes(plain_jpeg.read_bytes() + bytes(9000 * number))
         versions = [photo.read_bytes()]
         with contextlib.suppress(WriteError):
-            prepared = prepare(str(photo), ESTIMATE, mode=mode, durable=False)
+            prepared = prepare(str(photo), ESTIMATE, Writing(mode, durable=False))
             commit(prepared)
             versions.append(photo.read_bytes())
             restore(prepared.edit, durable=False)

@@ -14,6 +14,7 @@ from geotagger.metadata import Position, commit, forget, prepare, restore, sidec
 from geotagger.metadata.jpeg import Jpeg
 from geotagger.metadata.source import Held
 from geotagger.metadata.tiff import Entry, serialised
+from geotagger.writing import Writing
 from tests.metadata import exiftool
 from tests.metadata.conftest import ESTIMATE, OWNERS, Copied
 
@@ -48,7 +49,7 @@ def with_segments(plain: Path, *segments: bytes, tail: bytes = b"") -> bytes:
 def written(path: Path, data: bytes, position: Position = ESTIMATE, overwrite: bool = False) -> bytes:
     """Writes the position into a file of these bytes, checks undo, and gives the new bytes."""
     path.write_bytes(data)
-    prepared = prepare(str(path), position, mode="exif", overwrite=overwrite)
+    prepared = prepare(str(path), position, Writing("exif", overwrite=overwrite))
     commit(prepared)
     new = path.read_bytes()
     assert restore(prepared.edit).status == "restored"
@@ -108,7 +109,7 @@ def test_exif_that_fills_its_segment_is_left_whole_and_gets_a_sidecar(plain_jpeg
     plain_jpeg.write_bytes(data)
     if room < 500:
         with pytest.raises(WriteRefusedError, match="64 KB"):
-            prepare(str(plain_jpeg), OWNERS, mode="exif")
+            prepare(str(plain_jpeg), OWNERS, Writing("exif"))
         prepared = prepare(str(plain_jpeg), OWNERS)
         assert prepared.edit.kind == "sidecar"
         assert prepared.note is not None
@@ -236,7 +237,7 @@ def test_embedded_xmp_stays_in_step(plain_jpeg: Path) -> None:
     plain_jpeg.write_bytes(data)
     with pytest.raises(WriteRefusedError, match="has a position already"):
         prepare(str(plain_jpeg), ESTIMATE)
-    prepared = prepare(str(plain_jpeg), ESTIMATE, overwrite=True)
+    prepared = prepare(str(plain_jpeg), ESTIMATE, Writing(overwrite=True))
     commit(prepared)
     new = plain_jpeg.read_bytes()
     (found,) = sidecar_positions(str(plain_jpeg))
@@ -269,7 +270,7 @@ def test_a_position_in_extended_xmp_is_refused(plain_jpeg: Path) -> None:
     extended = segment(0xE1, b"http://ns.adobe.com/xmp/extension/\0" + bytes(40) + hidden)
     plain_jpeg.write_bytes(with_segments(plain_jpeg, extended))
     with pytest.raises(WriteRefusedError, match="extended XMP"):
-        prepare(str(plain_jpeg), OWNERS, mode="exif")
+        prepare(str(plain_jpeg), OWNERS, Writing("exif"))
 
 
 def test_an_estimate_tells_its_model_in_xmp_and_a_place_of_the_owner_adds_none(plain_jpeg: Path) -> None:
@@ -306,5 +307,5 @@ def test_forgetting_spares_what_the_owner_and_cameras_wrote(plain_jpeg: Path, co
 def test_what_is_no_photo_is_refused(plain_jpeg: Path, data: bytes) -> None:
     plain_jpeg.write_bytes(data)
     with pytest.raises(WriteRefusedError):
-        prepare(str(plain_jpeg), OWNERS, mode="exif")
+        prepare(str(plain_jpeg), OWNERS, Writing("exif"))
     assert plain_jpeg.read_bytes() == data

@@ -9,6 +9,7 @@ from geotagger.errors import WriteError, WriteRefusedError
 from geotagger.metadata import abandon, commit, forget, prepare, restore, sidecar_positions, sync_folders
 from geotagger.metadata.rdf import XmpError, parsed
 from geotagger.metadata.xmp import position_of
+from geotagger.writing import Writing
 from tests.metadata import exiftool
 from tests.metadata.conftest import ESTIMATE, OWNERS
 
@@ -40,7 +41,7 @@ def raw_photo(folder: Path, name: str = "IMG_1.CR3") -> Path:
 
 
 def place(photo: Path, **options: object) -> Path:
-    prepared = prepare(str(photo), ESTIMATE, **options)  # type: ignore[arg-type]
+    prepared = prepare(str(photo), ESTIMATE, Writing(**options))  # type: ignore[arg-type]
     commit(prepared)
     sync_folders([prepared.folder])
     return Path(prepared.edit.target)
@@ -73,7 +74,7 @@ def test_a_raw_files_sidecar_is_not_taken_for_the_jpeg_beside_it(tmp_path: Path)
 
 def test_a_jpeg_beside_its_raw_file_gets_its_own_sidecar_in_the_short_style_too(tmp_path: Path) -> None:
     raw, jpeg = raw_photo(tmp_path, "D.CR3"), raw_photo(tmp_path, "D.JPG")
-    first = prepare(str(jpeg), ESTIMATE, mode="sidecar", sidecar_style="stem")
+    first = prepare(str(jpeg), ESTIMATE, Writing("sidecar", sidecar_style="stem"))
     assert place(raw, sidecar_style="stem") == tmp_path / "D.xmp"
     commit(first)
     assert first.edit.target == str(tmp_path / "D.JPG.xmp")
@@ -121,7 +122,7 @@ def test_merging_keeps_every_foreign_field_namespace_and_line(
     sidecar = tmp_path / "F.CR3.xmp"
     old = FOREIGN % (attributes, elements)
     sidecar.write_text(old, encoding="utf-8")
-    prepared = prepare(str(raw_photo(tmp_path, "F.CR3")), ESTIMATE, overwrite=True)
+    prepared = prepare(str(raw_photo(tmp_path, "F.CR3")), ESTIMATE, Writing(overwrite=True))
     assert sidecar.read_text(encoding="utf-8") == old
     commit(prepared)
     new = sidecar.read_text(encoding="utf-8")
@@ -235,7 +236,7 @@ def test_a_sidecar_folder_mirrors_a_read_only_archive(tmp_path: Path) -> None:
     archive, sidecars = tmp_path / "archive", tmp_path / "sidecars"
     (archive / "2024").mkdir(parents=True)
     photo = raw_photo(archive / "2024", "M.CR3")
-    target = place(photo, sidecar_folder=str(sidecars))
+    target = place(photo, sidecar_folder=sidecars)
     assert target == sidecars / archive.relative_to("/") / "2024" / "M.CR3.xmp"
     assert [p.name for p in (archive / "2024").iterdir()] == ["M.CR3"]
     assert sidecar_positions(str(photo)) == []
@@ -254,7 +255,7 @@ def test_the_folders_made_for_a_sidecar_are_durable_before_it_is(
         real(descriptor)
 
     monkeypatch.setattr(os, "fsync", remembering)
-    prepared = prepare(str(photo), OWNERS, sidecar_folder=str(tmp_path / "new"))
+    prepared = prepare(str(photo), OWNERS, Writing(sidecar_folder=tmp_path / "new"))
     new = Path(prepared.folder)
     assert new.is_relative_to(tmp_path / "new")
     made = [folder for folder in (new, *new.parents) if folder.is_relative_to(tmp_path / "new")]

@@ -8,6 +8,7 @@ import pytest
 
 from geotagger.errors import WriteRefusedError
 from geotagger.metadata import commit, prepare, restore
+from geotagger.writing import Writing
 from tests.metadata import exiftool
 from tests.metadata.conftest import ESTIMATE, Copied
 
@@ -29,7 +30,7 @@ def test_a_block_that_counts_from_the_start_is_not_moved(plain_jpeg: Path, lette
     old = plain_jpeg.read_bytes()
     assert exiftool.binary(plain_jpeg, "Caption-Abstract") == b"A caption"
     with pytest.raises(WriteRefusedError, match="AFCP"):
-        prepare(str(plain_jpeg), ESTIMATE, mode="exif")
+        prepare(str(plain_jpeg), ESTIMATE, Writing("exif"))
     prepared = prepare(str(plain_jpeg), ESTIMATE)
     assert prepared.edit.kind == "sidecar"
     assert prepared.note is not None
@@ -51,7 +52,7 @@ def test_a_samsung_trailer_is_read_as_before(plain_jpeg: Path) -> None:
     plain_jpeg.write_bytes(_samsung(plain_jpeg.read_bytes(), b"Image_UTC_Data", b"1516889474512"))
     before = exiftool.tags(plain_jpeg, "-Samsung:all")
     assert before["Samsung:TimeStamp"]
-    prepared = prepare(str(plain_jpeg), ESTIMATE, mode="exif")
+    prepared = prepare(str(plain_jpeg), ESTIMATE, Writing("exif"))
     commit(prepared)
     assert exiftool.tags(plain_jpeg, "-Samsung:all") == before
     assert restore(prepared.edit).status == "restored"
@@ -66,7 +67,7 @@ def test_a_heic_with_a_video_or_makers_data_at_its_end_gets_a_sidecar(copied: Co
     photo = copied("exif-samples/heic/mobile/iphone_13_pro_max.HEIC")
     photo.write_bytes(photo.read_bytes() + box)
     old = photo.read_bytes()
-    prepared = prepare(str(photo), ESTIMATE, overwrite=True)
+    prepared = prepare(str(photo), ESTIMATE, Writing(overwrite=True))
     assert prepared.edit.kind == "sidecar"
     assert prepared.note is not None
     assert "at its end" in prepared.note
@@ -85,7 +86,7 @@ def test_a_heic_that_says_how_far_its_video_is_from_the_end_gets_a_sidecar(copie
     end = data.index(b"</x:xmpmeta>", start)
     # in place of as many bytes of the packet, so that no box changes
     photo.write_bytes(data[:at] + told + data[at + len(told) : end] + data[end:])
-    prepared = prepare(str(photo), ESTIMATE, overwrite=True)
+    prepared = prepare(str(photo), ESTIMATE, Writing(overwrite=True))
     assert prepared.note is not None
     assert "motion photo" in prepared.note
 
@@ -104,7 +105,7 @@ def test_a_phones_second_pictures_are_found_by_its_own_index(shared_data: Path, 
         if second[:2] != b"\xff\xd8":
             continue
         found += 1
-        commit(prepare(str(ours), ESTIMATE, overwrite=True))
+        commit(prepare(str(ours), ESTIMATE, Writing(overwrite=True)))
         exiftool.run("-overwrite_original", "-GPSLatitude=1", "-GPSLatitudeRef=N", str(theirs))
         assert exiftool.binary(ours, "MPImage2") == exiftool.binary(theirs, "MPImage2") == second
     assert found == 3

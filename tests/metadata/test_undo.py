@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from geotagger.metadata import Edit, commit, prepare, restore, settle, sidecar_positions
-from geotagger.metadata.values import WriteMode
+from geotagger.writing import WriteMode, Writing
 from tests.metadata import exiftool
 from tests.metadata.conftest import ESTIMATE, Copied
 
@@ -15,7 +15,7 @@ PHOTO = "exif-samples/jpg/Canon_40D.jpg"
 
 
 def tagged(photo: Path, mode: WriteMode = "auto") -> Edit:
-    prepared = prepare(str(photo), ESTIMATE, mode=mode)
+    prepared = prepare(str(photo), ESTIMATE, Writing(mode))
     commit(prepared)
     return Edit.from_json(prepared.edit.to_json())
 

@@ -23,9 +23,9 @@ from geotagger.index import open_index
 from geotagger.metadata import Edit, settle
 from geotagger.photo.facts import read_facts
 from geotagger.tag.corridor import tag
+from geotagger.tag.listener import Listener
 from geotagger.tag.options import TagOptions
 from geotagger.tag.outcome import Tally
-from geotagger.tag.stage import Listener
 from geotagger.tag.undo import run_to_undo, undo
 from tests.tag.killing import run_and_kill, steps_of
 from tests.tag.scenes import Scene, bytes_of, walk_through_town

@@ -20,8 +20,8 @@ from geotagger.geo import distance_km
 from geotagger.index import open_index
 from geotagger.tag import corridor, outings
 from geotagger.tag.corridor import tag as run_tag
+from geotagger.tag.listener import Listener
 from geotagger.tag.options import TagOptions
-from geotagger.tag.stage import Listener
 from tests.commands import Geotagger, Said
 from tests.metadata.exiftool import needs_exiftool, run, tags
 from tests.tag.scenes import LATITUDE, LONGITUDE, START, bytes_of, exif_of, jpeg

@@ -23,7 +23,7 @@ from pathlib import Path
 from threading import Event
 from geotagger.tag import clocks, corridor
 from geotagger.tag.options import TagOptions
-from geotagger.tag.stage import Listener
+from geotagger.tag.listener import Listener
 clocks.set_times = lambda *_: os._exit(77)
 listener = Listener(*[lambda *_: None] * 4, Event())
 corridor.tag(TagOptions((sys.argv[1],), model="none"), Path(sys.argv[2]), listener)

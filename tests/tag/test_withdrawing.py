@@ -12,12 +12,13 @@ from geotagger.index.estimates import Placed
 from geotagger.metadata import sidecar_positions
 from geotagger.photo.facts import read_facts
 from geotagger.tag.corridor import tag
-from geotagger.tag.options import TagOptions, Writing
+from geotagger.tag.listener import Listener
+from geotagger.tag.options import TagOptions
 from geotagger.tag.outcome import Outcome
 from geotagger.tag.reading import known_place
-from geotagger.tag.stage import Listener
 from geotagger.tag.undo import forget_estimates, run_to_undo, undo
 from geotagger.tag.writing import Job, Writer, repair
+from geotagger.writing import Writing
 from tests.tag.killing import run_and_kill, steps_of
 from tests.tag.scenes import bytes_of, walk_through_town
 

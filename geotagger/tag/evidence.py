@@ -1,5 +1,7 @@
-"""What estimating an archive's photos starts from: how it moves, how true its certainties were, and
-what was asked. A run and `why` prepare alike, so that both give the same numbers."""
+"""What is known: all that speaks about the photos of one archive when they are weighed.
+
+`weighing` makes the same of an archive for a run and for `why`, so that both give the same numbers.
+"""
 
 from dataclasses import dataclass
 
@@ -17,17 +19,24 @@ from geotagger.estimate.values import FixSeries
 from geotagger.index import Index
 from geotagger.index.learned import CALIBRATION, MOVEMENT
 from geotagger.tag.options import TagOptions
+from geotagger.tag.standing import Standing
+from geotagger.tag.survey import Survey
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """`min_confidence`: below it nothing is written."""
+@dataclass(frozen=True)
+class ArchiveEvidence:
+    """`weighing`: what places are concluded from. `standing`: what the written estimates rest on. `survey`:
+    what is new. `min_confidence`: below it nothing is written. `rethink`: the last run had other settings,
+    so guesses that were written nowhere are thought over."""
 
-    evidence: Evidence
+    weighing: Evidence
+    standing: Standing
+    survey: Survey
     min_confidence: float
+    rethink: bool
 
 
-def prepare(
+def weighing(
     index: Index,
     root_id: int,
     fixes: FixSeries,
@@ -36,27 +45,31 @@ def prepare(
     table: CellTable | None,
     *,
     keep: bool = True,
-) -> Prepared:
+) -> Evidence:
     """With `keep` what had to be learned is remembered."""
-    stored = index.learned.get(root_id, CALIBRATION)
-    calibration = Calibration.from_dict(stored) if stored else None
+    calibration = _calibration(index, root_id)
     movement = _movement(index, root_id, fixes, keep)
-    min_confidence = options.min_confidence
-    if options.precision is not None:
-        min_confidence = least_confidence(options.precision, calibration)
     if calibration is not None:
         movement = calibration.applied_to(movement)
-    evidence = Evidence(fixes, movement, tracks, table, estimating(options, min_confidence))
-    return Prepared(listening_to(evidence, options.kinds), min_confidence)
-
-
-def estimating(options: TagOptions, min_confidence: float) -> Options:
-    """What the estimate room is asked for."""
-    return Options(
+    least = min_confidence(index, root_id, options)
+    asked_for = Options(
         within_km=options.within_km,
-        certainty=max(options.certainty, min(min_confidence, 0.99)),
+        certainty=max(options.certainty, min(least, 0.99)),
         sequence=options.sequence,
     )
+    return listening_to(Evidence(fixes, movement, tracks, table, asked_for), options.kinds)
+
+
+def min_confidence(index: Index, root_id: int, options: TagOptions) -> float:
+    """The least certainty at which a place is written."""
+    if options.precision is None:
+        return options.min_confidence
+    return least_confidence(options.precision, _calibration(index, root_id))
+
+
+def _calibration(index: Index, root_id: int) -> Calibration | None:
+    stored = index.learned.get(root_id, CALIBRATION)
+    return Calibration.from_dict(stored) if stored else None
 
 
 def _movement(index: Index, root_id: int, fixes: FixSeries, keep: bool) -> Movement:

@@ -1,0 +1,39 @@
+"""A photo of the index as the estimate room takes it."""
+
+from geotagger.estimate.timeline import PhotoRecord, stated_error_km
+from geotagger.estimate.values import OWN_FIXES, Alike, Fix, NamedArea, Posterior
+from geotagger.index.photos import Known
+
+
+def record_of(
+    known: Known, posterior: Posterior | None, alike: Alike | None = None, *, all_images: bool
+) -> PhotoRecord:
+    """A photo of the index as the timeline takes it. What is no photograph keeps its place; its pixels are
+    not believed."""
+    facts = known.facts
+    place = None
+    if known.rung in OWN_FIXES and known.latitude is not None and known.longitude is not None:
+        place = Fix(known.latitude, known.longitude, stated_error_km(known.radius_km), known.rung)
+    offset = None if facts is None or facts.taken is None else facts.taken.offset
+    usable = facts is not None and (all_images or not facts.not_a_photo)
+    return PhotoRecord(
+        known.id,
+        known.utc,
+        known.utc_error_s,
+        None if facts is None else facts.camera,
+        None if offset is None else offset.total_seconds(),
+        place,
+        posterior if usable else None,
+        alike,
+        named_areas(known),
+    )
+
+
+def named_areas(known: Known) -> tuple[NamedArea, ...]:
+    """The areas that the photo's metadata names."""
+    if known.facts is None or not known.facts.named or known.rung in OWN_FIXES:
+        return ()
+    from geotagger.estimate.names import areas_of
+
+    named = known.facts.named
+    return areas_of(named.city, named.region, named.country)

@@ -1,0 +1,91 @@
+"""Facts are the same however they are read: on threads, in processes, when a process dies."""
+
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from geotagger.archive import folders
+from geotagger.index import Index, open_index
+from geotagger.tag import reading
+from geotagger.tag.outcome import Outcome
+from geotagger.tag.reading import Reader
+from tests.tag.scenes import START, jpeg, walk_through_town
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    """Photos with and without a place, with sidecars, and what nobody can read."""
+    scene = walk_through_town(tmp_path / "photos", 40)
+    (scene.folder / "none.jpg").write_bytes(jpeg(None))
+    (scene.folder / "broken.jpg").write_bytes(jpeg(START)[:90])
+    (scene.folder / "empty.heic").touch()
+    (scene.folder / "IMG_0001.jpg.xmp").write_text(
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        '<rdf:Description xmlns:exif="http://ns.adobe.com/exif/1.0/" exif:GPSLatitude="48,12.6N"'
+        ' exif:GPSLongitude="16,21.6E"/></rdf:RDF></x:xmpmeta>'
+    )
+    return scene.folder
+
+
+def taken_in(archive: Path, index: Index, said: list[Outcome], **how: int) -> list[dict[str, Any]]:
+    root = index.roots.root_for(str(archive))
+    with Reader(index, root, (), 2, said.append, **how) as reader:
+        changes = list(index.compare(root, folders([root.path])))
+        ids: list[int] = []
+        for start in range(0, len(changes), 10):
+            ids += reader.take_in(changes[start : start + 10])
+        ids += reader.rest()
+    assert len(ids) == len(set(ids)) == len(changes)
+    return list(rows_of(index))
+
+
+def rows_of(index: Index) -> Iterator[dict[str, Any]]:
+    query = (
+        "select photos.*, e.latitude, e.longitude, e.cell, e.leaf, e.rung, e.place, e.country from photos"
+        " left join estimates as e on e.photo_id = photos.id order by photos.path"
+    )
+    yield from index.database.query(query)
+
+
+def differences(one: Sequence[dict[str, Any]], other: Sequence[dict[str, Any]]) -> set[str]:
+    pairs = zip(one, other, strict=True)
+    return {key for a, b in pairs for key in a.keys() | b.keys() if a.get(key) != b.get(key)}
+
+
+def test_processes_read_what_threads_read(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "_ENOUGH", 10)
+    said: tuple[list[Outcome], list[Outcome]] = [], []
+    with open_index(tmp_path / "threads.db") as index:
+        on_threads = taken_in(archive, index, said[0])
+    with open_index(tmp_path / "processes.db") as index:
+        in_processes = taken_in(archive, index, said[1], processes=2)
+    assert sum(row["rung"] is not None for row in on_threads) == 21
+    assert differences(on_threads, in_processes) <= {"id", "folder_id", "root_id"}
+    assert said[0] == said[1]
+    assert sorted(Path(one.path).name for one in said[0]) == ["broken.jpg", "empty.heic"]
+
+
+def test_a_process_that_is_killed_loses_no_photo(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "_ENOUGH", 0)
+    with open_index(tmp_path / "threads.db") as index:
+        on_threads = taken_in(archive, index, [])
+    started = reading._processes
+
+    def soon_dead(count: int) -> Any:
+        pool = started(count)
+        pid = pool.submit(os.getpid).result()
+        os.kill(pid, signal.SIGKILL)
+        return pool
+
+    monkeypatch.setattr(reading, "_processes", soon_dead)
+    with open_index(tmp_path / "processes.db") as index:
+        survived = taken_in(archive, index, [], processes=2)
+    assert differences(on_threads, survived) <= {"id", "folder_id", "root_id"}
