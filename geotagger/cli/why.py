@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from geotagger.estimate.explain import Explanation, Source
     from geotagger.estimate.values import Candidate, Estimate
     from geotagger.tag.why import Why
+    from geotagger.text.values import PlaceRatios
 
 _SOURCES = 8
 _NOT_TAGGED = "`tag` leaves it alone. What would be said of it all the same:"
@@ -112,10 +113,38 @@ def _record(told: "Why") -> dict[str, Any]:
         "tracks": list(told.tracks),
         "disagreements": list(told.disagreements),
         "kinds": list(told.kinds),
+        "text": None if told.lines is None else {"lines": list(told.lines), **_factors(told.text)},
     }
     if e is None:
         return photo_record(known.path, "skipped", _unreadable(told) or "nothing tells where", **more)
     return photo_record(known.path, "indexed", _unreadable(told), cell=e.cell or None, **_brief(e), **more)
+
+
+def _factors(text: "PlaceRatios | None") -> dict[str, Any]:
+    """How many times as probable as without the text."""
+    if text is None:
+        return {"countries": {}, "elsewhere": 1.0, "towns": []}
+    towns = [
+        {"latitude": town.latitude, "longitude": town.longitude, "times": 1 + town.inside + town.near}
+        for town in text.towns
+    ]
+    return {"countries": dict(text.countries), "elsewhere": text.elsewhere, "towns": towns}
+
+
+def _text_lines(told: "Why") -> list[str]:
+    """What stands in the picture and what it says, a line each; kept nowhere."""
+    if not told.lines:
+        return [] if told.lines is None else ["In the picture stands nothing that can be read."]
+    words = [f"In the picture stands: {' / '.join(told.lines)}"]
+    if told.text is None:
+        return [*words, "  it tells nothing of the place"]
+    best = sorted(told.text.countries, key=lambda one: -one[1])[:3]
+    named = ", ".join(f"{code} ×{factor:.2g}" for code, factor in best)
+    towns = told.text.towns[:3]
+    places = "".join(
+        f", towns near {t.latitude:.2f}, {t.longitude:.2f} ×{1 + t.inside + t.near:.2g}" for t in towns
+    )
+    return [*words, f"  as probable as without it: {named}, others ×{told.text.elsewhere:.2g}{places}"]
 
 
 def _unreadable(told: "Why") -> str | None:
@@ -178,6 +207,8 @@ def _print(told: "Why") -> None:
         )
     if cannot := _unreadable_position(told):
         console.print(escape(f"It names a place that cannot be read ({printable(cannot)}); {_NOT_TAGGED}"))
+    for line in _text_lines(told):
+        console.print(escape(printable(line)))
     e = explanation.estimate
     if e is None:
         console.print(
@@ -197,8 +228,9 @@ def _print(told: "Why") -> None:
     candidates = e.candidates if len(e.candidates) > 1 else ()
     if not sys.stdout.isatty():
         for name, said in explanation.alone.items():
+            whose = name if name.startswith("all") else f"{name} alone"
             print(
-                f"  {name} alone: {_place(called, said)} within {said.radius_km:.3g} km "
+                f"  {whose}: {_place(called, said)} within {said.radius_km:.3g} km "
                 f"with probability {said.confidence:.2f}"
             )
         for one in candidates:

@@ -11,3 +11,7 @@
 The room takes pictures, gives `PlaceRatios`. Words that were read are shown to whoever asks about that
 photo and go nowhere else. Knows nothing of files, photos' times or other evidence.
 """
+
+READER = "PP-OCRv6 small, scorer 1"
+"""What an index keeps is kept by this name. The number is raised with each change that gives other factors:
+what older ones read is read anew."""

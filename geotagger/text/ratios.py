@@ -19,9 +19,6 @@ from geotagger.text.values import Line, PlaceRatios, TownRatio
 
 Floats = NDArray[np.float64]
 
-SCORER = 1
-"""Raised with each change that gives other ratios: what an index remembers of older ones is read anew."""
-
 FLOOR = 0.05
 """How often all that stands in a picture says nothing of where it was taken."""
 _LANGUAGE_HALF, _LANGUAGE_MOST = 6.0, 0.95
