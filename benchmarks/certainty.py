@@ -29,8 +29,9 @@ from numpy.typing import NDArray
 
 from benchmarks.sequences import real_archives
 from geotagger.estimate.clock import Clocked
-from geotagger.estimate.evaluation import OURS, Hidden, Setting, Sighting, evaluate_archive
 from geotagger.estimate.tracks import Tracks
+from geotagger.evaluate.predictions import OURS, Hidden
+from geotagger.evaluate.trial import Setting, Sighting, evaluate_archive
 from tests.estimate.archives import PEOPLE
 
 FloatArray = NDArray[np.float64]

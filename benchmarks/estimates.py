@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from benchmarks.simulated import Classifier, places, published_cells
 from geotagger.cells import CellTable, parents
 from geotagger.estimate.cloud import gather_each
-from geotagger.estimate.evaluation import THRESHOLDS_KM
 from geotagger.estimate.values import Posterior
 from geotagger.estimate.visual import clouds_of, posteriors
+from geotagger.evaluate.scores import THRESHOLDS_KM
 from geotagger.geo import distance_km
 
 FloatArray = NDArray[np.float64]

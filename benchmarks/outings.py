@@ -17,12 +17,12 @@ import numpy as np
 
 from benchmarks.simulated import Classifier, photographed, places, published_cells, walk
 from geotagger.cells import CellTable
-from geotagger.estimate.evaluation import THRESHOLDS_KM
 from geotagger.estimate.movement import Movement
 from geotagger.estimate.outing import Options
 from geotagger.estimate.timeline import estimate_stream
 from geotagger.estimate.values import Fix, Observation, Posterior
 from geotagger.estimate.visual import posteriors
+from geotagger.evaluate.scores import THRESHOLDS_KM
 from geotagger.geo import distance_km
 from geotagger.zones import offset_at
 

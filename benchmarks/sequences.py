@@ -17,24 +17,14 @@ import numpy as np
 
 from benchmarks.simulated import Classifier, published_cells
 from geotagger.cells import CellTable
-from geotagger.estimate.evaluation import (
-    OURS,
-    THRESHOLDS_KM,
-    Hidden,
-    Setting,
-    Sighting,
-    Trial,
-    evaluate_archive,
-    methods_of,
-    predicted,
-    score,
-    trial_of,
-)
 from geotagger.estimate.movement import Correction, Motion, Movement
 from geotagger.estimate.outing import Options
 from geotagger.estimate.tracks import Tracks
 from geotagger.estimate.visual import posteriors
-from geotagger.tag.sightings import read_sightings
+from geotagger.evaluate.predictions import OURS, Hidden
+from geotagger.evaluate.scores import THRESHOLDS_KM, methods_of, score
+from geotagger.evaluate.sightings import read_sightings
+from geotagger.evaluate.trial import Setting, Sighting, Trial, evaluate_archive, predicted, trial_of
 from geotagger.tracks import load_tracks
 from tests.estimate.archives import PEOPLE, life
 

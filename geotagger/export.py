@@ -20,7 +20,7 @@ from xml.sax.saxutils import escape
 from geotagger import __version__
 from geotagger.errors import SourceError
 from geotagger.estimate.values import OWN_FIXES
-from geotagger.index.search import Found
+from geotagger.index.search import PhotoPlace
 from geotagger.photo.formats import sniff
 
 # everything but the characters of XML 1.0, production [2]
@@ -51,7 +51,7 @@ _BEGINS_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What makes a cell of text a formula to a spreadsheet."""
 
 
-def geojson(found: Iterable[Found]) -> Iterator[str]:
+def geojson(found: Iterable[PhotoPlace]) -> Iterator[str]:
     """One FeatureCollection, a feature a line."""
     yield '{"type": "FeatureCollection", "features": ['
     separator = "\n"
@@ -79,7 +79,7 @@ def geojson(found: Iterable[Found]) -> Iterator[str]:
     yield "\n]}\n"
 
 
-def kml(found: Iterable[Found]) -> Iterator[str]:
+def kml(found: Iterable[PhotoPlace]) -> Iterator[str]:
     yield (
         '<?xml version="1.0" encoding="UTF-8"?>\n<kml xmlns="http://www.opengis.net/kml/2.2"><Document>\n'
         "<name>Photos</name>\n"
@@ -103,7 +103,7 @@ def kml(found: Iterable[Found]) -> Iterator[str]:
     yield "</Document></kml>\n"
 
 
-def gpx(found: Iterable[Found]) -> Iterator[str]:
+def gpx(found: Iterable[PhotoPlace]) -> Iterator[str]:
     """Waypoints; their time is UTC and left out where only the camera's clock is known."""
     yield (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -122,7 +122,7 @@ def gpx(found: Iterable[Found]) -> Iterator[str]:
     yield "</gpx>\n"
 
 
-def as_csv(found: Iterable[Found]) -> Iterator[str]:
+def as_csv(found: Iterable[PhotoPlace]) -> Iterator[str]:
     """A header and a line a photo, CRLF as the RFC has it."""
     line = io.StringIO()
     writer = csv.writer(line)
@@ -148,7 +148,7 @@ def _cell(column: str, value: object) -> object:
     return "'" + text if is_formula else text
 
 
-FORMATS: dict[str, Callable[[Iterable[Found]], Iterator[str]]] = {
+FORMATS: dict[str, Callable[[Iterable[PhotoPlace]], Iterator[str]]] = {
     "geojson": geojson,
     "kml": kml,
     "gpx": gpx,
@@ -202,7 +202,7 @@ def _check_no_treasure(target: Path) -> None:
 _HEAD_BYTES = 4096
 
 
-def _details(photo: Found) -> dict[str, object]:
+def _details(photo: PhotoPlace) -> dict[str, object]:
     return {
         "path": photo.path,
         "radius_km": photo.radius_km,
@@ -217,7 +217,7 @@ def _details(photo: Found) -> dict[str, object]:
     }
 
 
-def _in_words(photo: Found) -> str:
+def _in_words(photo: PhotoPlace) -> str:
     if photo.rung in OWN_FIXES:
         return f"{photo.rung}, ± {photo.radius_km:.3g} km"
     return f"estimate ({photo.rung}): within {photo.radius_km:.3g} km at {photo.confidence:.0%}"

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 
 from geotagger.errors import SourceError
 from geotagger.export import CSV_COLUMNS, FORMATS, write
-from geotagger.index.search import Found
+from geotagger.index.search import PhotoPlace
 from tests.tag.scenes import jpeg
 
 GPX = "{http://www.topografix.com/GPX/1/1}"
 KML = "{http://www.opengis.net/kml/2.2}"
 
 
-def photo(path: str = "/a/b.jpg", **more: object) -> Found:
+def photo(path: str = "/a/b.jpg", **more: object) -> PhotoPlace:
     told: dict[str, object] = {
         "photo_id": 1,
         "path": path,
@@ -39,7 +39,7 @@ def photo(path: str = "/a/b.jpg", **more: object) -> Found:
         "distance_km": None,
         **more,
     }
-    return Found(**told)  # type: ignore[arg-type]
+    return PhotoPlace(**told)  # type: ignore[arg-type]
 
 
 names = st.text(max_size=20).map(lambda t: "/" + t)
@@ -59,7 +59,7 @@ any_photo = st.builds(
 
 
 @given(st.lists(any_photo, max_size=4), st.sampled_from(sorted(FORMATS)))
-def test_whatever_a_photo_is_called_the_output_is_valid(photos: list[Found], form: str) -> None:
+def test_whatever_a_photo_is_called_the_output_is_valid(photos: list[PhotoPlace], form: str) -> None:
     text = "".join(FORMATS[form](iter(photos)))
     text.encode("utf-8")  # raises on anything that is not text
     if form == "geojson":
@@ -77,7 +77,7 @@ def test_whatever_a_photo_is_called_the_output_is_valid(photos: list[Found], for
 
 
 @given(st.lists(any_photo, max_size=3))
-def test_gpx_keeps_to_its_schema(photos: list[Found]) -> None:
+def test_gpx_keeps_to_its_schema(photos: list[PhotoPlace]) -> None:
     root = ET.fromstring("".join(FORMATS["gpx"](photos)).encode())
     assert (root.tag, root.attrib["version"]) == (f"{GPX}gpx", "1.1")
     assert root.attrib["creator"]
@@ -148,7 +148,7 @@ def test_csv_has_a_header_and_crlf() -> None:
 def test_photos_are_passed_on_as_they_come(form: str) -> None:
     taken = 0
 
-    def endless() -> Iterator[Found]:
+    def endless() -> Iterator[PhotoPlace]:
         nonlocal taken
         while True:
             taken += 1

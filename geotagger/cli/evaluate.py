@@ -1,8 +1,7 @@
 """`geotagger evaluate`: hide places that are known, predict them, and say how good it was."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -18,10 +17,6 @@ from geotagger.cli.kinds import EvidenceOptions, listening
 from geotagger.cli.options import EVIDENCE, ModelOption, WithinOption, grouped
 from geotagger.errors import UsageError
 
-if TYPE_CHECKING:
-    from geotagger.estimate.evaluation import Hidden
-
-_FEWEST = 4
 _LABELS = "A model on a labelled set"
 
 
@@ -99,61 +94,28 @@ def evaluate(
     if not paths:
         raise UsageError("say which photos to hide (PATH), or which labelled set to use (--labels)")
     from geotagger.cli.evaluation import Report
-    from geotagger.estimate.corrections import doubts, parse_clocks
-    from geotagger.estimate.evaluation import Setting, evaluate_archive
-    from geotagger.estimate.movement import Correction
-    from geotagger.estimate.outing import Options
-    from geotagger.tag.network import choose_pack
-    from geotagger.tag.remembered import remembered
-    from geotagger.tag.sightings import read_sightings
-    from geotagger.tracks import load_tracks
+    from geotagger.evaluate import archive
 
-    clocks = parse_clocks(evidence.clock or [])
     heard = listening(context, evidence, model)
-    pack = choose_pack(heard.model, say)
-    is_compared = "reference" in heard.kinds
-    if is_compared and (pack is None or pack.feature_size is None):
-        say("--reference: no model that tells features looks at the pictures, so it is left out")
-        is_compared = False
-    before = remembered(index, paths, clocks, load_tracks(evidence.track or [], say, clocks))
-    sightings = read_sightings(
-        paths,
-        pack,
-        say,
-        features=is_compared,
-        sidecar_folders=before.sidecar_folders,
-        manual=before.manual,
-        numbers=before.numbers,
+    options = archive.EvaluationOptions(
+        paths=tuple(paths),
+        model=heard.model,
+        share=share,
+        seeds=tuple(seeds or (0, 1, 2)),
+        ways=("single", "days") if whole_days is None else ("days" if whole_days else "single",),
+        within_km=within,
+        certainty=certainty,
+        sequence=not evidence.no_sequence,
+        kinds=heard.kinds,
+        clocks=tuple(evidence.clock or ()),
+        tracks=tuple(evidence.track or ()),
+        calibrate=calibrate,
     )
-    placed = sum(sighting.can_be_hidden for sighting in sightings)
-    if placed < _FEWEST:
-        raise UsageError(
-            f"{', '.join(paths)}: {placed} of {len(sightings)} photos know where they were taken; "
-            f"at least {_FEWEST} are needed to hide some"
-        )
-    for line in doubts(clocks, (sighting.clocked.camera for sighting in sightings)):
-        say(line)
-    seeds = seeds or [0, 1, 2]
-    options = Options(within, certainty, sequence=not evidence.no_sequence)
-    # what is learned now is learned from certainties that nothing has corrected yet
-    known = None if calibrate or before.calibration is None else before.calibration.pictured
-    ways: list[list[Hidden]] = []
-    for days in (False, True) if whole_days is None else (whole_days,):
-        setting = Setting(
-            share, days, options, before.clocks, is_compared, heard.kinds, known or Correction()
-        )
-        results = []
-        for seed in seeds:
-            results += evaluate_archive(
-                sightings, setting, seed, tracks=before.tracks, table=None if pack is None else pack.cells
-            )
-        report = Report(results, "days" if days else "single", _in_words(share, days, seeds, placed))
+    for evaluation in archive.evaluate(options, index, say):
+        report = Report(evaluation)
         if plots is not None:
             report.draw(plots)
         report.emit() if as_json else report.show()
-        ways.append(results)
-    if calibrate:
-        _keep(ways, paths, index)
 
 
 def _on_labels(
@@ -175,35 +137,6 @@ def _on_labels(
         emit(record_of(report))
     else:
         show(report)
-
-
-def _in_words(share: float, days: bool, seeds: Sequence[int], placed: int) -> str:
-    what = "of the days, with all their photos," if days else "of the photos, one by one,"
-    drawn = f"seeds {', '.join(map(str, seeds))}" if len(seeds) > 1 else f"seed {seeds[0]}"
-    return f"{share:.0%} {what} hidden ({drawn}), of {placed} photos with a place"
-
-
-def _keep(ways: "Sequence[Sequence[Hidden]]", paths: Sequence[str], index: Path | None) -> None:
-    import os
-
-    from geotagger.archive import lock
-    from geotagger.estimate.calibration import calibrate
-    from geotagger.index import open_index
-    from geotagger.index.learned import CALIBRATION, SETTLED
-    from geotagger.tag.corridor import by_root
-
-    calibration = calibrate(ways)
-    places = [os.path.realpath(path) for path in paths]
-    held = [place if os.path.isdir(place) else os.path.dirname(place) for place in places]
-    with lock(list(dict.fromkeys(held)), wait=True, waiting=say), open_index(index) as opened:
-        for root, _ in by_root(opened, places):
-            opened.learned.put(root.id, CALIBRATION, calibration.to_dict())
-            opened.learned.forget(root.id, SETTLED)
-    there = ", ".join(paths)
-    say(
-        f"calibrated on {calibration.photos} hidden photos; `tag --precision` on {there} uses it from now on,"
-        " and with --reconsider also on what was written before"
-    )
 
 
 def register(app: typer.Typer) -> None:

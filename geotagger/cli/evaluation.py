@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from geotagger.cli.common import emit, photo_record, screen
-from geotagger.estimate.evaluation import (
-    OURS,
+from geotagger.evaluate.archive import Evaluation
+from geotagger.evaluate.plots import draw_reliability, draw_risk_coverage, text_plot, top_of
+from geotagger.evaluate.predictions import OURS, Hidden
+from geotagger.evaluate.scores import (
     THRESHOLDS_KM,
-    Hidden,
     Score,
     least_confidence_for,
     methods_of,
@@ -22,7 +23,6 @@ from geotagger.estimate.evaluation import (
     risk_coverage,
     score,
 )
-from geotagger.estimate.plots import draw_reliability, draw_risk_coverage, text_plot, top_of
 from geotagger.tag.options import TagOptions
 
 _RIGHT = 0.95
@@ -40,11 +40,17 @@ _MEANING = {
 
 @dataclass(frozen=True)
 class Report:
-    """What was found for one way of hiding: `way` is "single" or "days", `hidden` says it in words."""
+    """What was found for one way of hiding."""
 
-    results: Sequence[Hidden]
-    way: str
-    hidden: str
+    evaluation: Evaluation
+
+    @property
+    def results(self) -> Sequence[Hidden]:
+        return self.evaluation.hidden
+
+    @property
+    def heading(self) -> str:
+        return f"{self.evaluation.what} {self.evaluation.drawn}"
 
     @cached_property
     def scores(self) -> list[Score]:
@@ -85,15 +91,15 @@ class Report:
     def draw(self, folder: Path) -> None:
         """Two pictures into a folder."""
         folder.mkdir(parents=True, exist_ok=True)
-        draw_reliability(folder / f"reliability-{self.way}.png", self.bins, self.hidden)
-        draw_risk_coverage(folder / f"risk-coverage-{self.way}.png", self.curve, self.hidden)
+        draw_reliability(folder / f"reliability-{self.evaluation.way}.png", self.bins, self.heading)
+        draw_risk_coverage(folder / f"risk-coverage-{self.evaluation.way}.png", self.curve, self.heading)
 
     def emit(self) -> None:
         """JSON: a line a hidden photo, then a line a method."""
         for one in self.results:
-            emit(_record(one, self.way))
+            emit(_record(one, self.evaluation.way))
         for one_score in self.scores:
-            emit({"what": self.hidden, "way": self.way, **one_score.to_dict()})
+            emit({"what": self.heading, "way": self.evaluation.way, **one_score.to_dict()})
 
     def show(self) -> None:
         if sys.stdout.isatty():
@@ -106,8 +112,8 @@ class Report:
         from rich.table import Table
 
         console = screen()
-        what, _, drawn = self.hidden.partition(" (")
-        console.print(f"[bold]{what}[/bold]\n[dim]({drawn}; % within so many km[/dim]", highlight=False)
+        what, drawn = self.evaluation.what, self.evaluation.drawn
+        console.print(f"[bold]{what}[/bold]\n[dim]{drawn}; % within so many km[/dim]", highlight=False)
         table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 0, 0, 1))
         table.add_column("evidence", no_wrap=True)
         for heading in (*(f"{km:g}" for km in THRESHOLDS_KM), "median", "told", "inside", "stated"):
@@ -146,7 +152,7 @@ class Report:
     def _lines(self) -> None:
         """The same for a log: nothing drawn."""
         thresholds = "/".join(f"{km:g}" for km in THRESHOLDS_KM)
-        print(f"{self.hidden}; % within {thresholds} km")
+        print(f"{self.heading}; % within {thresholds} km")
         for one in self.scores:
             shares = " / ".join(f"{100 * one.accuracy[km]:.1f}" for km in THRESHOLDS_KM)
             print(

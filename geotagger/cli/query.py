@@ -26,7 +26,7 @@ from geotagger.errors import UsageError
 if TYPE_CHECKING:
     from geotagger.index import Index
     from geotagger.index.runs import Run
-    from geotagger.index.search import Found
+    from geotagger.index.search import PhotoPlace
 
 
 class QueryFormat(StrEnum):
@@ -234,13 +234,13 @@ def runs(
     print_table([columns[n] for n in shown], [[row[n] for n in shown] for row in rows])
 
 
-def _search(opened: "Index | None", filters: Filters) -> "Iterator[Found]":
+def _search(opened: "Index | None", filters: Filters) -> "Iterator[PhotoPlace]":
     from geotagger.index.search import search
 
     return iter(()) if opened is None else search(opened.store, filters.of(opened))
 
 
-def _record(photo: "Found") -> dict[str, Any]:
+def _record(photo: "PhotoPlace") -> dict[str, Any]:
     return photo_record(
         photo.path,
         photo.status,

@@ -26,14 +26,8 @@ from geotagger.estimate.cloud import (
 )
 from geotagger.estimate.movement import Correction, FloatArray, IntArray, Movement
 from geotagger.estimate.names import with_names
-from geotagger.estimate.prior import (
-    Mixture,
-    averaged,
-    mixed,
-    with_alike,
-    with_fix,
-    with_habits_only,
-)
+from geotagger.estimate.overlays import with_alike, with_fix, with_habits_only
+from geotagger.estimate.prior import Mixture, averaged, mixed
 from geotagger.estimate.sequence import ALIKE_S, join, weights
 from geotagger.estimate.states import (
     States,

@@ -9,7 +9,7 @@ pictures show.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +25,7 @@ from geotagger.estimate.movement import (
     radial_quantile,
     stacked,
 )
-from geotagger.estimate.reference import USUAL_KM, USUAL_TAIL
 from geotagger.estimate.surroundings import SOON_S, Surroundings, values_at
-from geotagger.estimate.values import Alike
 from geotagger.geo import destination, distance_km, interpolate, unit_vectors
 
 REGION_KM = 15.0
@@ -38,8 +36,6 @@ ABOUT = 5
 _THIRDS = 3
 TRIP_TAIL = 0.5
 """Of a place never visited: one in ten is farther off than ten times the scale."""
-_TOWN_KM = 3.0
-_ALIKE_KM = 0.3
 _FARTHEST_KM = 5000.0
 _GOLDEN_DEG = 180 * (3 - np.sqrt(5))
 
@@ -324,77 +320,6 @@ def cloud(mix: Mixture, row: int, fine: int = 32, coarse: int = 8) -> Cloud:
         unit_vectors(lat, lng),
         mass * ((1 - float(mix.anywhere[row])) / max(float(mass.sum()), 1e-300)),
         np.sqrt(np.maximum(outer**2 - inner**2, 1e-12)),
-    )
-
-
-def with_habits_only(
-    mix: Mixture, rows: NDArray[np.bool_], visit_lat: FloatArray, visit_lng: FloatArray
-) -> Mixture:
-    """For photos without a time: the places that are visited most, however near in time."""
-    if not len(visit_lat):
-        return mix
-    place = np.stack([np.round(visit_lat * 20), np.round(visit_lng * 20)], axis=1)
-    _, first, count = np.unique(place, axis=0, return_index=True, return_counts=True)
-    most = np.argsort(-count, kind="stable")[: mix.lat.shape[1] - mix.about]
-    lat, lng, weight = mix.lat.copy(), mix.lng.copy(), mix.weight.copy()
-    used = slice(mix.about, mix.about + len(most))
-    weight[rows] = 0.0
-    scale, tail = mix.scale_km.copy(), mix.tail.copy()
-    for row in np.flatnonzero(rows):
-        lat[row, used], lng[row, used] = visit_lat[first[most]], visit_lng[first[most]]
-        weight[row, used] = (1 - ANYWHERE) * count[most] / count.sum()
-        scale[row, used] = _TOWN_KM
-    anywhere = np.where(rows, ANYWHERE, mix.anywhere)
-    return Mixture(lat, lng, weight, scale, tail, mix.about, anywhere)
-
-
-def with_fix(mix: Mixture, row: int, latitude: float, longitude: float, error_km: float) -> Mixture:
-    """A place of its own (a track's, a sidecar's), good to error_km at 68 %, takes the mixture over."""
-    lat, lng, weight = mix.lat.copy(), mix.lng.copy(), mix.weight.copy()
-    scale, tail = mix.scale_km.copy(), mix.tail.copy()
-    lat[row, 0], lng[row, 0] = latitude, longitude
-    weight[row] = 0.0
-    weight[row, 0] = 1 - ANYWHERE
-    # 68 % of this density lies within 0.877 of its scale
-    scale[row, 0], tail[row, 0] = max(error_km, 0.003) / 0.877, 2.0
-    anywhere = mix.anywhere.copy()
-    anywhere[row] = ANYWHERE
-    return Mixture(lat, lng, weight, scale, tail, mix.about, anywhere)
-
-
-def with_alike(mix: Mixture, seen: Sequence[Alike | None]) -> Mixture:
-    """Adds the places of photos that look alike: p(x) times (1 − Σw) + Σ wᵢ κ(x − xᵢ) / usualᵢ, which for
-    a narrow kernel κ is a mixture again. p is taken as smooth as `usual` is: where the archive returns
-    to the very same point, one would else be compared with the other's blur."""
-    most = max((len(one.weight) for one in seen if one is not None), default=0)
-    if most == 0:
-        return mix
-    n = len(seen)
-    lat, lng, weight = np.zeros((n, most)), np.zeros((n, most)), np.zeros((n, most))
-    kept = np.ones(n)
-    smooth = replace(
-        mix,
-        scale_km=np.hypot(radial_quantile(0.5, mix.scale_km, mix.tail), USUAL_KM),
-        tail=np.full_like(mix.tail, USUAL_TAIL),
-    )
-    for row, one in enumerate(seen):
-        if one is None or not mix.weight[row].any():
-            continue
-        count = len(one.weight)
-        lat[row, :count], lng[row, :count] = one.lat, one.lng
-        prior = smooth.density_at(row, unit_vectors(one.lat, one.lng))
-        weight[row, :count] = one.weight * prior / np.maximum(one.usual, 1e-12)
-        kept[row] = 1.0 - float(one.weight.sum())
-    joined = np.concatenate([mix.weight * kept[:, None], weight], axis=1)
-    total = joined.sum(axis=1, keepdims=True)
-    return Mixture(
-        np.concatenate([mix.lat, lat], axis=1),
-        np.concatenate([mix.lng, lng], axis=1),
-        joined * np.where(total > 0, (1 - mix.anywhere[:, None]) / np.maximum(total, 1e-300), 0.0),
-        np.concatenate([mix.scale_km, np.full((n, most), _ALIKE_KM)], axis=1),
-        np.concatenate([mix.tail, np.full((n, most), 1.0)], axis=1),
-        mix.about,
-        mix.anywhere,
     )
 
 

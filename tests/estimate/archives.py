@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geotagger.estimate.clock import Clocked
-from geotagger.estimate.evaluation import Sighting
+from geotagger.evaluate.trial import Sighting
 from geotagger.geo import destination
 from geotagger.zones import offset_at
 

@@ -12,9 +12,9 @@ from typing import Any
 import piexif
 import pytest
 
+from geotagger.evaluate.sightings import read_sightings
 from geotagger.index import open_index
 from geotagger.index.learned import MOVEMENT
-from geotagger.tag.sightings import read_sightings
 from tests.commands import Geotagger
 from tests.tag.scenes import LATITUDE, LONGITUDE, START, jpeg, walk_through_town
 

@@ -13,23 +13,16 @@ from typer.testing import CliRunner
 
 from geotagger.cli import evaluate as evaluate_command
 from geotagger.cli.evaluation import Report
-from geotagger.estimate.calibration import Calibration, calibrate, least_confidence
-from geotagger.estimate.evaluation import (
-    OURS,
-    Hidden,
-    Prediction,
-    Setting,
-    evaluate_archive,
-    hide,
-    least_confidence_for,
-    reliability,
-    risk_coverage,
-    score,
-)
+from geotagger.estimate.calibration import Calibration, least_confidence
 from geotagger.estimate.learning import fit_logistic
 from geotagger.estimate.movement import Correction
-from geotagger.estimate.plots import draw_reliability, draw_risk_coverage, text_plot
-from geotagger.tag.sightings import read_sightings
+from geotagger.evaluate.archive import Evaluation
+from geotagger.evaluate.calibrating import calibrate
+from geotagger.evaluate.plots import draw_reliability, draw_risk_coverage, text_plot
+from geotagger.evaluate.predictions import OURS, Hidden, Prediction
+from geotagger.evaluate.scores import least_confidence_for, reliability, risk_coverage, score
+from geotagger.evaluate.sightings import read_sightings
+from geotagger.evaluate.trial import Setting, evaluate_archive, hide
 from tests.estimate.archives import PEOPLE, commuter, life, pair
 
 
@@ -238,8 +231,8 @@ def test_an_evaluation_ends_in_what_its_owner_needs_to_know() -> None:
         *(_hidden(True, 0.85) for _ in range(20)),
         *(_hidden(False, 0.2) for _ in range(3)),
     ]
-    said = Report(results, "single", "some").sentence(0.5)
+    said = Report(Evaluation("single", 0.3, (0,), len(results), results)).sentence(0.5)
     assert "would write 30 of 33 photos; about 1 of them would lie outside" in said
     assert "for 95% right use --min-confidence 0.6." in said
-    worse = Report(results[:10], "single", "some").sentence(0.5)
+    worse = Report(Evaluation("single", 0.3, (0,), 10, results[:10])).sentence(0.5)
     assert "no certainty suffices" in worse

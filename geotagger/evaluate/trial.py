@@ -1,15 +1,12 @@
-"""How good the estimates are on an archive: hides places that are known, predicts them, compares.
+"""Places that are known of an archive hidden, and what each way of finding them says of the hidden ones.
 
 Photos are hidden one by one at random, or whole outings at a time; the second is harder and nearer
-to what a camera without a receiver needs. Ours is held against copying the photo nearest in
-time and against PhotoPrism's rule. With --calibrate the certainties are corrected by what was seen.
-
-Takes sightings (what a photo says of itself, and its true place), gives scores. Reads no files.
+to what a camera without a receiver needs. Takes sightings (what a photo says of itself, and its true place),
+gives predictions, by `estimate/timeline.py` as in a run. Reads no files.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,24 +15,16 @@ from geotagger.cells import CellTable
 from geotagger.estimate.clock import Clocked
 from geotagger.estimate.kinds.table import BY_DEFAULT, listening_to
 from geotagger.estimate.moments import times_of
-from geotagger.estimate.movement import HOUR_S, OUTING_GAP_S, Correction, Movement
+from geotagger.estimate.movement import OUTING_GAP_S, Correction, FloatArray, Movement
 from geotagger.estimate.outing import Options
 from geotagger.estimate.reference import FEWEST_REFERENCES, alike, references
 from geotagger.estimate.text_evidence import learned_exponent, lessons_of
 from geotagger.estimate.timeline import Evidence, PhotoRecord, estimates, learned_from
 from geotagger.estimate.tracks import Tracks
 from geotagger.estimate.values import GPS_ERROR_KM, Alike, Estimate, Fix, FixSeries, NamedArea, Posterior
-from geotagger.geo import distance_km, interpolate
+from geotagger.evaluate.predictions import OURS, Hidden, Prediction
+from geotagger.evaluate.rules import nearest_in_time, photoprism
 from geotagger.text.values import PlaceRatios
-
-FloatArray = NDArray[np.float64]
-
-THRESHOLDS_KM = (1.0, 25.0, 200.0, 750.0, 2500.0)
-"""Street, city, region, country, continent (Hays & Efros 2008; Weyand et al. 2016)."""
-
-OURS = "fused"
-_PHOTOPRISM_REACH_S = 37 * HOUR_S
-_PHOTOPRISM_APART_KM = 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,63 +57,6 @@ class Sighting:
     @property
     def can_be_hidden(self) -> bool:
         return self.is_truth and self.is_photograph and self.own_place is not None
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """radius_km and confidence are NaN for rules that state none."""
-
-    latitude: float
-    longitude: float
-    radius_km: float = np.nan
-    confidence: float = np.nan
-
-
-@dataclass(frozen=True, slots=True)
-class Hidden:
-    """One hidden photo and what each method said; a method that said nothing is absent."""
-
-    name: str
-    seed: int
-    latitude: float
-    longitude: float
-    lag_s: float
-    pictured: bool
-    said: Mapping[str, Prediction]
-
-    def error_km(self, method: str) -> float:
-        said = self.said.get(method)
-        if said is None:
-            return np.inf
-        return float(distance_km(said.latitude, said.longitude, self.latitude, self.longitude))
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """accuracy: share of all hidden photos within each threshold. median_km, inside, stated: over those
-    answered; inside the share whose truth lay within the stated radius, stated the mean confidence."""
-
-    method: str
-    hidden: int
-    answered: int
-    accuracy: Mapping[float, float]
-    median_km: float
-    inside: float
-    stated: float
-
-    def to_dict(self) -> dict[str, Any]:
-        def or_none(value: float) -> float | None:
-            return value if np.isfinite(value) else None
-
-        return {
-            "method": self.method,
-            "hidden": self.hidden,
-            "answered": self.answered,
-            "accuracy": {f"{km:g}": share for km, share in self.accuracy.items()},
-            "median_km": or_none(self.median_km),
-            "inside": or_none(self.inside),
-            "stated": or_none(self.stated),
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +182,10 @@ def predicted(
         }
 
     with_pictures = table is not None and any(s.posterior is not None for s in sightings)
-    said["nearest"], said["photoprism"] = _by_rules(trial)
+    rows = list(map(int, np.flatnonzero(hidden)))
+    times = {n: trial.records[n].utc for n in rows}
+    said["nearest"] = nearest_in_time(evidence.fixes, times)
+    said["photoprism"] = photoprism(evidence.fixes, times)
     by("neighbours", "time")
     if evidence.tracks.tracks and "tracks" in kinds:
         by("track", "time", "tracks")
@@ -341,85 +276,3 @@ def _is_apart(record: PhotoRecord, when: FloatArray) -> bool:
 def _spoke(estimate: Estimate, method: str, likened: bool, worded: bool) -> bool:
     by_photo = {OURS: True, "reference": likened, "text": worded}
     return by_photo.get(method, method in estimate.rungs)
-
-
-def _by_rules(trial: Trial) -> tuple[dict[int, Prediction], dict[int, Prediction]]:
-    """The place of the photo nearest in time; and PhotoPrism's: the two nearest within 37 hours,
-    interpolated when less than 100 km apart (otherwise it takes over a name, not a position)."""
-    fixes = trial.evidence.fixes
-    known, lat, lng = fixes.utc, fixes.latitude, fixes.longitude
-    nearest: dict[int, Prediction] = {}
-    photoprism: dict[int, Prediction] = {}
-    for n in map(int, np.flatnonzero(trial.hidden)):
-        utc = trial.records[n].utc
-        if not len(known) or utc is None:
-            continue
-        away = np.abs(known - utc)
-        first, *others = np.argsort(away, kind="stable")[:2]
-        nearest[n] = Prediction(float(lat[first]), float(lng[first]))
-        if not others or away[others[0]] > _PHOTOPRISM_REACH_S:
-            continue
-        a, b = sorted((int(first), int(others[0])), key=lambda row: known[row])
-        if distance_km(lat[a], lng[a], lat[b], lng[b]) < _PHOTOPRISM_APART_KM:
-            part = np.clip((utc - known[a]) / max(known[b] - known[a], 1e-9), 0.0, 1.0)
-            place = interpolate(lat[a], lng[a], lat[b], lng[b], part)
-            photoprism[n] = Prediction(float(place[0]), float(place[1]))
-    return nearest, photoprism
-
-
-def score(results: Sequence[Hidden], method: str) -> Score:
-    errors = np.array([hidden.error_km(method) for hidden in results])
-    answered = np.isfinite(errors)
-    radius = np.array([h.said[method].radius_km for h in results if method in h.said])
-    stated = np.array([h.said[method].confidence for h in results if method in h.said])
-    told = np.isfinite(radius)
-    return Score(
-        method,
-        len(results),
-        int(answered.sum()),
-        {km: float(np.mean(errors <= km)) if len(errors) else np.nan for km in THRESHOLDS_KM},
-        float(np.median(errors[answered])) if answered.any() else np.nan,
-        float(np.mean(errors[answered][told] <= radius[told])) if told.any() else np.nan,
-        float(np.mean(stated[told])) if told.any() else np.nan,
-    )
-
-
-def methods_of(results: Sequence[Hidden]) -> list[str]:
-    """In the order of the ladder, rules of others first."""
-    order = ("nearest", "photoprism", "text", "visual", "reference", "neighbours", "track", OURS)
-    return [method for method in order if any(method in hidden.said for hidden in results)]
-
-
-def reliability(
-    stated: FloatArray, inside: NDArray[np.bool_], bins: int = 10
-) -> list[tuple[float, float, int]]:
-    """Mean stated probability, share inside and count, of bins of equal width that hold any."""
-    at = np.minimum((stated * bins).astype(np.int64), bins - 1)
-    return [
-        (float(stated[at == n].mean()), float(inside[at == n].mean()), int((at == n).sum()))
-        for n in range(bins)
-        if (at == n).any()
-    ]
-
-
-def risk_coverage(
-    stated: FloatArray, radius_km: FloatArray, inside: NDArray[np.bool_]
-) -> list[tuple[float, float, float]]:
-    """(share of photos kept, share of those outside their radius, the share that was to be expected),
-    keeping the surest first."""
-    order = np.lexsort((radius_km, -stated))
-    count = np.arange(1, len(order) + 1)
-    curve = np.stack(
-        [count / len(order), np.cumsum(~inside[order]) / count, np.cumsum(1 - stated[order]) / count], axis=1
-    )
-    return [(float(kept), float(wrong), float(told)) for kept, wrong, told in curve]
-
-
-def least_confidence_for(stated: FloatArray, inside: NDArray[np.bool_], precision: float) -> float | None:
-    """The lowest stated confidence from which on at least `precision` of the photos lay inside; None
-    when even the surest do not reach it. Ties fall together."""
-    order = np.argsort(-stated, kind="stable")
-    held = np.cumsum(inside[order]) / np.arange(1, len(order) + 1)
-    last_of_tie = np.append(np.diff(stated[order]) != 0, True)
-    enough = np.flatnonzero((held >= precision) & last_of_tie)
-    return float(stated[order[enough[-1]]]) if len(enough) else None

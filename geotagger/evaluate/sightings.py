@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from geotagger.archive import walk
 from geotagger.errors import PhotoError
 from geotagger.estimate.clock import Clocked
-from geotagger.estimate.evaluation import Sighting
 from geotagger.estimate.names import areas_of
 from geotagger.estimate.timeline import stated_error_km
 from geotagger.estimate.values import OWN_FIXES, Fix
+from geotagger.evaluate.trial import Sighting
 from geotagger.index.fixes import VAGUE_KM
 from geotagger.metadata import FoundPosition
 from geotagger.photo.values import Facts

@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from geotagger.estimate import evaluation
 from geotagger.estimate.clock import Clocked
-from geotagger.estimate.evaluation import OURS, Setting, Sighting, evaluate_archive, hide, score
 from geotagger.estimate.movement import OUTING_GAP_S
 from geotagger.estimate.reference import References, references
+from geotagger.evaluate import trial
+from geotagger.evaluate.predictions import OURS
+from geotagger.evaluate.scores import score
+from geotagger.evaluate.trial import Setting, Sighting, evaluate_archive, hide
 from tests.commands import Geotagger
 from tests.tag.scenes import START, exif_of
 from tests.tag.test_pictures import COLOURS, PLACES, colour_pack, colour_photo
@@ -62,7 +64,7 @@ def test_of_a_hidden_evening_nothing_is_left_as_reference(monkeypatch: pytest.Mo
         asked.append(utc)
         return references(features, lat, lng, utc)
 
-    monkeypatch.setattr(evaluation, "references", watched)
+    monkeypatch.setattr(trial, "references", watched)
     setting = Setting(0.3, True, reference=True)
     evaluate_archive(photos, setting, 0)
     hidden = hide(photos, setting, 0)

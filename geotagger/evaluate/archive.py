@@ -1,0 +1,156 @@
+"""An archive evaluated: its photos read, their places hidden, predicted and compared; what that taught is
+kept for `tag` where it is asked for.
+
+Takes what the owner asked, gives an evaluation for each way of hiding as it is finished.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from geotagger.archive import lock
+from geotagger.errors import UsageError
+from geotagger.estimate.calibration import Calibration
+from geotagger.estimate.corrections import doubts, parse_clocks
+from geotagger.estimate.kinds.table import BY_DEFAULT
+from geotagger.estimate.movement import Correction
+from geotagger.estimate.outing import Options
+from geotagger.evaluate.calibrating import calibrate
+from geotagger.evaluate.predictions import Hidden
+from geotagger.evaluate.remembered import remembered
+from geotagger.evaluate.sightings import read_sightings
+from geotagger.evaluate.texts import with_texts
+from geotagger.evaluate.trial import Setting, evaluate_archive
+from geotagger.index import open_index
+from geotagger.index.learned import CALIBRATION, SETTLED
+from geotagger.tag.corridor import by_root
+from geotagger.tag.network import choose_pack
+from geotagger.tag.texts import check_reader
+from geotagger.tracks import load_tracks
+
+FEWEST = 4
+"""Photos with a place, below which hiding some leaves nothing to learn from."""
+
+Way = Literal["single", "days"]
+"""Photos hidden one by one, or whole days with all their photos."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationOptions:
+    """`share`: how much to hide, with each of the seeds. `calibrate`: keep what was learned in the index, for
+    `tag` on this archive. The others as in `tag.options.TagOptions`."""
+
+    paths: tuple[str, ...]
+    model: str | None = None
+    share: float = 0.3
+    seeds: tuple[int, ...] = (0, 1, 2)
+    ways: tuple[Way, ...] = ("single", "days")
+    within_km: float = 25.0
+    certainty: float = 0.9
+    sequence: bool = True
+    kinds: tuple[str, ...] = BY_DEFAULT
+    clocks: tuple[str, ...] = ()
+    tracks: tuple[Path, ...] = ()
+    calibrate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """One way of hiding, and what was said of the hidden photos. `placed`: how many had a place."""
+
+    way: Way
+    share: float
+    seeds: tuple[int, ...]
+    placed: int
+    hidden: Sequence[Hidden]
+
+    @property
+    def what(self) -> str:
+        """What was hidden, in words."""
+        what = "of the days, with all their photos," if self.way == "days" else "of the photos, one by one,"
+        return f"{self.share:.0%} {what} hidden"
+
+    @property
+    def drawn(self) -> str:
+        """How that was drawn, and of how many."""
+        several = len(self.seeds) > 1
+        seeds = f"seeds {', '.join(map(str, self.seeds))}" if several else f"seed {self.seeds[0]}"
+        return f"({seeds}), of {self.placed} photos with a place"
+
+
+def evaluate(
+    options: EvaluationOptions, index_path: Path | None, note: Callable[[str], None]
+) -> Iterator[Evaluation]:
+    """Nothing is written into photos. With `calibrate` the index keeps what was learned when the last was
+    taken.
+
+    Raises UsageError, ModelError, SourceError, ArchiveError, IndexUnusableError."""
+    if "text" in options.kinds:
+        check_reader()
+    clocks = parse_clocks(options.clocks)
+    pack = choose_pack(options.model, note)
+    likened = "reference" in options.kinds
+    if likened and (pack is None or pack.feature_size is None):
+        note("--reference: no model that tells features looks at the pictures, so it is left out")
+        likened = False
+    before = remembered(index_path, options.paths, clocks, load_tracks(options.tracks, note, clocks))
+    sightings = read_sightings(
+        options.paths,
+        pack,
+        note,
+        features=likened,
+        sidecar_folders=before.sidecar_folders,
+        manual=before.manual,
+        numbers=before.numbers,
+    )
+    if "text" in options.kinds:
+        note(f"reading the text in {len(sightings)} pictures")
+        sightings = with_texts(sightings)
+    placed = sum(sighting.can_be_hidden for sighting in sightings)
+    if placed < FEWEST:
+        raise UsageError(
+            f"{', '.join(options.paths)}: {placed} of {len(sightings)} photos know where they were taken; "
+            f"at least {FEWEST} are needed to hide some"
+        )
+    for line in doubts(clocks, (sighting.clocked.camera for sighting in sightings)):
+        note(line)
+    weighing = Options(options.within_km, options.certainty, sequence=options.sequence)
+    # what is learned now is learned from certainties that nothing has corrected yet
+    is_corrected = before.calibration is not None and not options.calibrate
+    pictured = before.calibration.pictured if is_corrected and before.calibration else Correction()
+    table = None if pack is None else pack.cells
+    evaluations = []
+    for way in options.ways:
+        setting = Setting(
+            options.share, way == "days", weighing, before.clocks, likened, options.kinds, pictured
+        )
+        hidden = [
+            one
+            for seed in options.seeds
+            for one in evaluate_archive(sightings, setting, seed, tracks=before.tracks, table=table)
+        ]
+        evaluations.append(Evaluation(way, options.share, options.seeds, placed, hidden))
+        yield evaluations[-1]
+    if options.calibrate:
+        calibration = calibrate([evaluation.hidden for evaluation in evaluations])
+        _keep(calibration, options.paths, index_path, note)
+
+
+def _keep(
+    calibration: Calibration, paths: Sequence[str], index_path: Path | None, note: Callable[[str], None]
+) -> None:
+    places = [os.path.realpath(path) for path in paths]
+    folders = [place if os.path.isdir(place) else os.path.dirname(place) for place in places]
+    with (
+        lock(list(dict.fromkeys(folders)), wait=True, waiting=note),
+        open_index(index_path) as index,
+    ):
+        for root, _ in by_root(index, places):
+            index.learned.put(root.id, CALIBRATION, calibration.to_dict())
+            index.learned.forget(root.id, SETTLED)
+    note(
+        f"calibrated on {calibration.photos} hidden photos; `tag --precision` on {', '.join(paths)} uses it"
+        " from now on, and with --reconsider also on what was written before"
+    )
