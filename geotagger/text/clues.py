@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from geotagger.text.countries import countries
 from geotagger.text.values import Line
 
-LEAST_CONFIDENCE = 0.8
+LEAST_CONFIDENCE = 0.85
 """Of a line that counts: signs in scripts that the recogniser does not know are mostly read below this."""
 FEWEST_LETTERS = 12
 """Of Latin text whose language is asked for."""

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import platformdirs
-
 from geotagger.errors import ModelNotInstalledError
+from geotagger.model.pack import models_folder
 
 DETECTOR = "PP-OCRv6_det_small.onnx"
 RECOGNISER = "PP-OCRv6_rec_small.onnx"
@@ -37,7 +36,7 @@ class TextNetworks:
 
 def text_folder() -> Path:
     """Where `models pull text` puts them."""
-    return platformdirs.user_data_path("geotagger", appauthor=False) / "text"
+    return models_folder() / "text"
 
 
 def find_networks() -> TextNetworks:
