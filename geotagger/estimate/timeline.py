@@ -42,7 +42,8 @@ class PhotoRecord:
     """What is known of one photo before anything is weighed. key: the caller's, the one by which
     `FixSeries` knows it. utc: POSIX seconds, None where no time is known. place: its own, of the owner, its
     camera or a sidecar. alike: what the owner's photos tell that look like it. named: the areas that its
-    metadata names. text: what stands in its picture."""
+    metadata names. path: where its file lies, by which equal cameras are told apart. text: what stands in
+    its picture."""
 
     key: int
     utc: float | None
@@ -53,6 +54,7 @@ class PhotoRecord:
     posterior: Posterior | None = None
     alike: Alike | None = None
     named: tuple[NamedArea, ...] = ()
+    path: str = ""
     text: PlaceRatios | None = None
 
 
@@ -126,7 +128,7 @@ def observation_of(evidence: Evidence, photo: PhotoRecord) -> Observation:
     observation = Observation(
         photo.key,
         photo.utc,
-        photo.camera,
+        evidence.fixes.twins.name(photo.camera, photo.path),
         place,
         photo.posterior,
         photo.utc_error_s,
@@ -223,7 +225,7 @@ def estimate_stream(
             o.posterior,
             o.alike,
             o.named,
-            o.text,
+            text=o.text,
         )
         for o in observations
     ]

@@ -148,6 +148,7 @@ def trial_of(
             sightings[n].posterior if sightings[n].is_photograph else None,
             named=sightings[n].named if hidden[n] or sightings[n].own_place is None else (),
             text=sightings[n].text if sightings[n].is_photograph else None,
+            path=sightings[n].name,
         )
         for n, (row, (utc, error_s)) in enumerate(zip(rows, times, strict=True))
     ]

@@ -1,16 +1,20 @@
 """A whole photo upright, as a person sees it, no larger than asked: for whoever reads what stands in it.
 
-Takes a path, gives an RGB image. Safe to call from many threads; files are never changed.
+Takes a path, gives an RGB image. Safe to call from many threads; files are never changed. What may take much
+memory or time to decode is decoded in a process of its own, as for a network (apart.py).
 """
 
 import os
+from dataclasses import dataclass
 
+import numpy as np
 from PIL import Image
 
-from geotagger.photo.decode import decode
+from geotagger.photo.apart import read_apart
+from geotagger.photo.containers import Container
+from geotagger.photo.decode import decode, may_be_decoded_here
 from geotagger.photo.facts import container_of
-from geotagger.photo.formats import NAMES, NOT_LOOKED_AT, RAW_FORMATS
-from geotagger.photo.previews import raw_preview
+from geotagger.photo.formats import NAMES, NOT_LOOKED_AT
 from geotagger.photo.source import ByteSource
 
 _TURNS = {
@@ -24,6 +28,19 @@ _TURNS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Squashed:
+    """The whole picture as a square of plain pixel values."""
+
+    input_size: int
+    crop: str = "squash"
+    channels: str = "RGB"
+    scale: float = 255.0
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    resampling: str = "lanczos"
+
+
 def read_upright(path: str | os.PathLike[str], longest: int) -> Image.Image:
     """RGB, of at most `longest` pixels a side. UnreadablePhotoError or TooLargeToSeeError where it cannot be
     decoded whole."""
@@ -34,15 +51,27 @@ def read_upright(path: str | os.PathLike[str], longest: int) -> Image.Image:
         shorter, longer = sorted((max(1, container.width), max(1, container.height)))
         # the shorter edge that a picture of this shape has when its longer one is as asked
         edge = max(16, -(-shorter * longest // longer))
-        if container.format in RAW_FORMATS:
-            picture = raw_preview(source, container, edge, edge)
-        else:
-            picture = decode(source, container, edge)
-        orientation = 1 if picture.turned else container.orientation
+        if not may_be_decoded_here(source, container, edge):
+            return _apart(source.path, container, longest)
+        picture = decode(source, container, edge)
     image = picture.image
-    if max(image.size) > longest:
-        scale = longest / max(image.size)
-        width, height = (max(1, round(side * scale)) for side in image.size)
-        image = image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0)
-    turn = _TURNS.get(orientation)
+    image = image.resize(_within(*image.size, longest), Image.Resampling.LANCZOS, reducing_gap=3.0)
+    turn = _TURNS.get(1 if picture.turned else container.orientation)
     return image if turn is None else image.transpose(turn)
+
+
+def _within(width: int, height: int, longest: int) -> tuple[int, int]:
+    scale = min(1.0, longest / max(width, height, 1))
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def _apart(path: str, container: Container, longest: int) -> Image.Image:
+    """As a square from the other process, and then in its own shape."""
+    size = (container.format, container.width, container.height)
+    width, height = _within(container.width, container.height, longest)
+    edge = max(width, height, 16)
+    pixels = read_apart(path, size, _Squashed(edge), "faithful")
+    square = Image.fromarray(np.clip(pixels + 0.5, 0, 255).astype(np.uint8).transpose(1, 2, 0))
+    if container.orientation >= 5:
+        width, height = height, width
+    return square.resize((width, height), Image.Resampling.BILINEAR)

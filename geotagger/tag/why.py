@@ -5,7 +5,7 @@ that run. Writes nothing.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -40,8 +40,8 @@ _REMEMBERED = ("within_km", "min_confidence", "precision", "certainty", "sequenc
 class Why:
     """`run`: the one whose options were used, None where no run is known. `tracks`: those that spoke.
     `disagreements`: what file, index and the evidence of today do not agree on, a line each. `kinds`: the
-    kinds of evidence that were listened to. `lines`: what stands in the picture, None where text was not
-    listened to; `text`: what that says of places."""
+    kinds of evidence that were listened to. `names`: the paths of the photos that have the fixes. `lines`:
+    what stands in the picture, None where text was not listened to; `text`: what that says of places."""
 
     known: Known
     explanation: Explanation
@@ -49,6 +49,7 @@ class Why:
     tracks: tuple[str, ...]
     disagreements: tuple[str, ...]
     kinds: tuple[str, ...]
+    names: Mapping[int | None, str]
     lines: tuple[str, ...] | None = None
     text: PlaceRatios | None = None
 
@@ -109,6 +110,7 @@ def why(
         circle = asked.latitude or 0.0, asked.longitude or 0.0, asked.radius_km or 0.0
         whole = weighed(evidence, surrounded(evidence, records))
         inside = certainty_inside(whole, at, evidence.movement, circle)
+    keys = [fix.key for fix in explanation.fixes if fix.key is not None]
     return Why(
         asked,
         explanation,
@@ -116,6 +118,7 @@ def why(
         tuple(track.name for track in spoke.tracks),
         disagreements(index, asked, inside),
         options.kinds,
+        {photo.id: photo.path for photo in index.photos.get(keys)},
         None if lines is None else tuple(line.text for line in lines),
         texts.get(asked.id),
     )

@@ -62,7 +62,9 @@ def test_no_sign_makes_a_place_impossible() -> None:
         assert min(factors(text).values()) >= 0.9 * FLOOR
 
 
-@pytest.mark.parametrize("text", ["Aarhus hundeskov er åben hele dagen", "Perros no, gracias", "10 €", "犬の散歩"])
+@pytest.mark.parametrize(
+    "text", ["Aarhus hundeskov er åben hele dagen", "Perros no, gracias", "10 €", "犬の散歩"]
+)
 @pytest.mark.parametrize("exponent", [1.0, 0.4])
 def test_the_photos_of_the_world_have_a_mean_factor_of_one(text: str, exponent: float) -> None:
     ratios = ratios_of([Line(text, 0.99)])
