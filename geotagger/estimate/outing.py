@@ -173,10 +173,11 @@ def weigh_outing(
     # who speaks to the others of the outing, and who listens: where text tells of a place, also those of whom
     # nothing is known but that they were near
     shown = np.flatnonzero(pictured | worded)
-    bare = np.flatnonzero(~pictured & ~worded & (has_prior | (worded.any() & np.isfinite(utc))))
+    hears = worded.any() & options.sequence & np.isfinite(utc)
+    bare = np.flatnonzero(~pictured & ~worded & (has_prior | hears))
     by_picture = _pictured(photos, utc, np.flatnonzero(pictured), has_prior, mix, table, movement, options)
     by_picture = with_texts(by_picture, utc, np.flatnonzero(pictured), shown, mix, texts)
-    by_others = listeners(utc, bare, has_prior, mix)
+    by_others = listeners(utc, bare, mix, texts)
     masses = by_picture.points.mass, by_others.points.mass
     if options.sequence:
         masses = join(by_picture, by_others, movement.motion, known.utc[sorted(fixes)])

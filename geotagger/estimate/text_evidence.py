@@ -30,12 +30,16 @@ TOWNS, BLOCKS = 48, 48
 """How many towns are states of a photo, the likeliest; and how many squares of the Earth, for the towns in
 them that are none of these. What no point holds counts as lying elsewhere, as if that were one place, so
 little must be left there."""
+SHARED = 24
+"""How many towns that the texts of an outing make likely are states of each of its photos."""
 _BLOCK_KM = 0.56 * BLOCK_DEGREES * 111.2
 """The radius of a disc as large as a square."""
 _WIDE_KM = 100.0
 _IN_TOWNS = 0.5
 """Of what a wide density holds so much lies in towns. Assumed."""
 _LEAST_WEIGHT = 1e-4
+_TRIP_KM = 30.0
+"""Nearer towns are where a trip starts from."""
 _EXPONENTS = np.linspace(0.0, 1.5, 31)
 _USUAL_EXPONENT, _EXPONENT_SPREAD = 1.0, 0.35
 FEWEST_TEACHERS = 3
@@ -103,7 +107,8 @@ def with_texts(
     alone = np.setdiff1d(shown, pictured)
     if not len(alone):
         return by_picture
-    by_text = states_of_texts(utc[alone], mix, alone, [texts[n] for n in alone])
+    shared = shared_towns(mix, texts)
+    by_text = states_of_texts(utc[alone], mix, alone, [texts[n] for n in alone], shared)
     if not len(pictured):
         return by_text
     return interleaved(
@@ -111,25 +116,38 @@ def with_texts(
     )
 
 
-def listeners(utc: FloatArray, bare: IntArray, has_prior: NDArray[np.bool_], mix: Mixture) -> States:
-    """Photos that say nothing of where they are. Of those that have no prior all towns are as usual."""
-    unplaced = np.flatnonzero(~has_prior[bare])
-    if not len(unplaced):
+def listeners(utc: FloatArray, bare: IntArray, mix: Mixture, texts: Sequence[TextFactors | None]) -> States:
+    """Photos that say nothing of where they are. Where text tells of others of the outing, what it names is
+    possible for these as well; of those that have no prior all towns are as usual."""
+    if all(text is None for text in texts):
         return states_of_prior(utc[bare], mix, bare)
-    placed, nowhere = bare[has_prior[bare]], bare[unplaced]
-    parts = [(unplaced, states_of_texts(utc[nowhere], mix, nowhere, [None] * len(nowhere)))]
-    if len(placed):
-        parts.append((np.flatnonzero(has_prior[bare]), states_of_prior(utc[placed], mix, placed)))
-    return interleaved(parts)
+    return states_of_texts(utc[bare], mix, bare, [None] * len(bare), shared_towns(mix, texts))
+
+
+def shared_towns(mix: Mixture, texts: Sequence[TextFactors | None]) -> IntArray:
+    """The likeliest towns of those whose text tells, which are states of each photo of their outing."""
+    usual = _usual()
+    likely = np.zeros(len(usual))
+    for row, text in enumerate(texts):
+        if text is not None:
+            weight = _parted(mix, row, usual)[1] * text.at_towns()
+            likely += weight / max(float(weight.sum()), 1e-300)
+    return np.argpartition(-likely, SHARED)[:SHARED]
+
+
+def _usual() -> FloatArray:
+    """Of each town of the world, how many of the photos of the world are taken there."""
+    world = world_towns()
+    return np.asarray(countries().photos[world.country] * world.share)
 
 
 def states_of_texts(
-    utc: FloatArray, mix: Mixture, at: IntArray, texts: Sequence[TextFactors | None]
+    utc: FloatArray, mix: Mixture, at: IntArray, texts: Sequence[TextFactors | None], shared: IntArray
 ) -> States:
     """Photos without a picture that says anything; row at[i] of `mix` is what is known of photo i, and None
-    in place of a text leaves that as it is."""
+    in place of a text leaves that as it is. `shared`: towns that are states of each."""
     world = world_towns()
-    usual = countries().photos[world.country] * world.share
+    usual = _usual()
     vectors = unit_vectors(world.lat, world.lng)
     parts, priors = [], []
     for row, text in zip(at.tolist(), texts, strict=True):
@@ -139,7 +157,7 @@ def states_of_texts(
         else:
             factor, of_town = text.at(*lat_lng_of(drawn.vectors)), text.at_towns()
         weight = in_towns * of_town
-        most = np.argpartition(-weight, TOWNS)[:TOWNS]
+        most = np.union1d(np.argpartition(-weight, TOWNS)[:TOWNS], shared)
         others, prior_of_others = _by_block(weight, most), _by_block(in_towns, most)
         wide = np.argpartition(-others, BLOCKS)[:BLOCKS]
         prior = np.concatenate([drawn.mass, in_towns[most], prior_of_others[wide]])
@@ -172,6 +190,7 @@ def _parted(mix: Mixture, row: int, usual: FloatArray) -> tuple[Cloud, FloatArra
     for column in wide.tolist():
         away = distance_km(mix.lat[row, column], mix.lng[row, column], world.lat, world.lng)
         near = usual * radial_density(away, mix.scale_km[row, column], mix.tail[row, column])
+        near[away < _TRIP_KM] = 0.0
         moved = _IN_TOWNS * float(mix.weight[row, column])
         in_towns = in_towns + moved * near / max(float(near.sum()), 1e-300)
         weight[row, column] -= moved

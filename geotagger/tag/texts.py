@@ -88,10 +88,10 @@ def read_texts(run: RootRun, fixes: FixSeries) -> Set[int]:
         reader = open_reader()
         return usable_cores()
 
-    def said(batch: Any) -> Sequence[PlaceRatios | None]:
+    def said(batch: Any) -> Sequence[tuple[PlaceRatios | None]]:
         assert reader is not None
         with run.profile.timed("reading text", usable_cores()):
-            return [ratios_of(reader.read(_image(pixels))) for pixels in batch]
+            return [(ratios_of(reader.read(_image(pixels))),) for pixels in batch]
 
     told: set[int] = set()
     new: list[tuple[int, PlaceRatios | None]] = []
@@ -113,8 +113,10 @@ def read_texts(run: RootRun, fixes: FixSeries) -> Set[int]:
                 if is_lasting(photo.path):
                     new.append((photo.id, None))
             elif answer is not None:
-                new.append((photo.id, answer))
-                told.add(photo.id)
+                (ratios,) = answer
+                new.append((photo.id, ratios))
+                if ratios is not None:
+                    told.add(photo.id)
             if len(new) >= _KEPT_AT_ONCE:
                 run.index.texts.put(READER, new)
                 new.clear()
