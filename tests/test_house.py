@@ -30,6 +30,8 @@ FLOW = (
     "tag",
     "evaluate",
     "web",
+    "handoff",
+    "api",
     "cli",
 )
 """The rooms in the order a photo passes them; each may import only what stands left of it."""

@@ -19,7 +19,7 @@ from geotagger.estimate.movement import FloatArray, IntArray, radial_density
 from geotagger.estimate.prior import Mixture, cloud
 from geotagger.estimate.sequence import weights
 from geotagger.estimate.states import States, interleaved, states_of_prior
-from geotagger.estimate.values import FixSeries
+from geotagger.estimate.values import FixSeries, Observation
 from geotagger.geo import distance_km, lat_lng_of, unit_vectors
 from geotagger.text.countries import countries
 from geotagger.text.ratios import growth_at, mean_of
@@ -75,21 +75,21 @@ class TextFactors:
 
 
 def texts_of(
-    texts: Sequence[PlaceRatios | None],
+    photos: Sequence[Observation],
     utc: FloatArray,
     speaks: NDArray[np.bool_],
     exponent: float,
-    alike_s: float | None,
+    alike_s: float,
 ) -> list[TextFactors | None]:
     """Of the photos that speak, None for the others. Several pictures of one sign are wrong together, as far
-    as `alike_s` says, None where each counts alone."""
-    looks = np.ones(len(texts))
+    as `alike_s` says; 0 where each counts alone."""
+    looks = np.ones(len(photos))
     beside = np.flatnonzero(speaks & np.isfinite(utc))
-    if len(beside) and alike_s is not None:
+    if len(beside) and alike_s > 0:
         looks[beside] = weights(utc[beside], alike_s)
     return [
-        None if text is None or not heard else TextFactors.of(text, exponent * look)
-        for text, look, heard in zip(texts, looks.tolist(), speaks.tolist(), strict=True)
+        None if photo.text is None or not heard else TextFactors.of(photo.text, exponent * look)
+        for photo, look, heard in zip(photos, looks.tolist(), speaks.tolist(), strict=True)
     ]
 
 

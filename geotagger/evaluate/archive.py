@@ -20,7 +20,7 @@ from geotagger.estimate.outing import Options
 from geotagger.evaluate.calibrating import calibrate
 from geotagger.evaluate.predictions import Hidden
 from geotagger.evaluate.remembered import remembered
-from geotagger.evaluate.sightings import read_sightings
+from geotagger.evaluate.sightings import in_order, read_sightings
 from geotagger.evaluate.texts import with_texts
 from geotagger.evaluate.trial import Setting, evaluate_archive
 from geotagger.index import open_index
@@ -108,6 +108,7 @@ def evaluate(
     if "text" in options.kinds:
         note(f"reading the text in {len(sightings)} pictures")
         sightings = with_texts(sightings)
+    sightings = in_order([*sightings, *before.companions], before.numbers)
     placed = sum(sighting.can_be_hidden for sighting in sightings)
     if placed < FEWEST:
         raise UsageError(

@@ -35,7 +35,8 @@ class Sighting:
     in its picture. is_truth: False
     for a place that may be somebody's estimate, which helps others, teaches nothing and is never hidden.
     is_photograph: False for a scan or a screenshot, which nothing is concluded about. `features`, float32
-    (d,): what the network's last layer sees, where the owner's photos are to be the reference."""
+    (d,): what the network's last layer sees, where the owner's photos are to be the reference. is_companion:
+    of an archive that only helps; it teaches, and is never hidden."""
 
     name: str
     clocked: Clocked
@@ -47,6 +48,7 @@ class Sighting:
     text: PlaceRatios | None = None
     is_truth: bool = True
     is_photograph: bool = True
+    is_companion: bool = False
 
     @property
     def own_place(self) -> Fix | None:
@@ -56,7 +58,8 @@ class Sighting:
 
     @property
     def can_be_hidden(self) -> bool:
-        return self.is_truth and self.is_photograph and self.own_place is not None
+        can_be = self.is_truth and self.is_photograph and not self.is_companion
+        return can_be and self.own_place is not None
 
 
 @dataclass(frozen=True, slots=True)

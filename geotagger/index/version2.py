@@ -61,6 +61,16 @@ _TABLES: dict[str, dict[str, Any]] = {
         "state": str,
         "run_id": int,
     },
+    "handoffs": {
+        "id": int,
+        "run_id": int,
+        "server": str,
+        "photo_id": int,
+        "asset": str,
+        "latitude": float,
+        "longitude": float,
+        "state": str,
+    },
     "samples": {
         "photo_id": int,
         "drawn": str,
@@ -80,6 +90,7 @@ _NOT_NULL: dict[str, set[str]] = {
     "joined_roots": set(),
     "texts": {"reader"},
     "decisions": {"action", "decided", "state"},
+    "handoffs": {"run_id", "server", "photo_id", "asset", "latitude", "longitude", "state"},
     "samples": {"drawn", "latitude", "longitude", "radius_km", "confidence", "stratum", "weight"},
 }
 
@@ -88,6 +99,7 @@ _PRIMARY_KEYS: dict[str, str | tuple[str, ...]] = {
     "joined_roots": ("root_id", "with_root_id"),
     "texts": ("photo_id",),
     "decisions": "id",
+    "handoffs": "id",
     "samples": "photo_id",
 }
 
@@ -96,6 +108,7 @@ _FOREIGN_KEYS: dict[str, list[tuple[str, str, str]]] = {
     "joined_roots": [("root_id", "roots", "id"), ("with_root_id", "roots", "id")],
     "texts": [("photo_id", "photos", "id")],
     "decisions": [("photo_id", "photos", "id"), ("root_id", "roots", "id"), ("run_id", "runs", "id")],
+    "handoffs": [("run_id", "runs", "id"), ("photo_id", "photos", "id")],
     "samples": [("photo_id", "photos", "id")],
 }
 

@@ -3,7 +3,7 @@
 `weighing` makes the same of an archive for a run and for `why`, so that both give the same numbers.
 """
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 import xxhash
@@ -42,7 +42,7 @@ class ArchiveEvidence:
 
 def weighing(
     index: Index,
-    root_id: int,
+    root_ids: Sequence[int],
     fixes: FixSeries,
     options: TagOptions,
     tracks: Tracks,
@@ -50,12 +50,13 @@ def weighing(
     *,
     keep: bool = True,
 ) -> Evidence:
-    """With `keep` what had to be learned is remembered."""
-    calibration = _calibration(index, root_id)
-    movement = _movement(index, root_id, fixes, keep)
+    """`root_ids`: the archives that are worked on; `fixes` and `tracks` may be others' too. With `keep` what
+    had to be learned is remembered."""
+    calibration = _calibration(index, root_ids)
+    movement = _movement(index, root_ids, fixes, keep)
     if calibration is not None:
         movement = calibration.applied_to(movement)
-    least = min_confidence(index, root_id, options)
+    least = min_confidence(index, root_ids, options)
     asked_for = Options(
         within_km=options.within_km,
         certainty=max(options.certainty, min(least, 0.99)),
@@ -65,26 +66,28 @@ def weighing(
     return listening_to(Evidence(fixes, movement, tracks, table, asked_for), options.kinds)
 
 
-def min_confidence(index: Index, root_id: int, options: TagOptions) -> float:
+def min_confidence(index: Index, root_ids: Sequence[int], options: TagOptions) -> float:
     """The least certainty at which a place is written."""
     if options.precision is None:
         return options.min_confidence
-    return least_confidence(options.precision, _calibration(index, root_id))
+    return least_confidence(options.precision, _calibration(index, root_ids))
 
 
-def _calibration(index: Index, root_id: int) -> Calibration | None:
-    stored = index.learned.get(root_id, CALIBRATION)
+def _calibration(index: Index, root_ids: Sequence[int]) -> Calibration | None:
+    """The first that there is."""
+    stored = next(filter(None, (index.learned.get(root_id, CALIBRATION) for root_id in root_ids)), None)
     return Calibration.from_dict(stored) if stored else None
 
 
-def _movement(index: Index, root_id: int, fixes: FixSeries, keep: bool) -> Movement:
-    """How the archive moves: learned anew when its fixes have changed, remembered otherwise."""
+def _movement(index: Index, root_ids: Sequence[int], fixes: FixSeries, keep: bool) -> Movement:
+    """How the archives move: learned anew when the fixes have changed, remembered otherwise."""
     taught_by = xxhash.xxh3_64_hexdigest(b"".join(array.tobytes() for array in fixes.teachers))
-    kept = index.learned.get(root_id, MOVEMENT) or {}
-    if kept.get("taught_by") == [__version__, MODEL, taught_by]:
-        return Movement.from_dict(kept["movement"])
+    origin = [__version__, MODEL, taught_by]
+    for root_id in root_ids:
+        kept = index.learned.get(root_id, MOVEMENT) or {}
+        if kept.get("taught_by") == origin:
+            return Movement.from_dict(kept["movement"])
     movement = learned_from(fixes)
-    if keep:
-        told = {"taught_by": [__version__, MODEL, taught_by], "movement": movement.to_dict()}
-        index.learned.put(root_id, MOVEMENT, told)
+    for root_id in root_ids if keep else ():
+        index.learned.put(root_id, MOVEMENT, {"taught_by": origin, "movement": movement.to_dict()})
     return movement

@@ -40,8 +40,9 @@ _REMEMBERED = ("within_km", "min_confidence", "precision", "certainty", "sequenc
 class Why:
     """`run`: the one whose options were used, None where no run is known. `tracks`: those that spoke.
     `disagreements`: what file, index and the evidence of today do not agree on, a line each. `kinds`: the
-    kinds of evidence that were listened to. `names`: the paths of the photos that have the fixes. `lines`:
-    what stands in the picture, None where text was not listened to; `text`: what that says of places."""
+    kinds of evidence that were listened to. `names`: the paths of the photos that have the fixes,
+    `archives`: those that these are of. `lines`: what stands in the picture, None where text was not
+    listened to; `text`: what that says of places."""
 
     known: Known
     explanation: Explanation
@@ -50,6 +51,7 @@ class Why:
     disagreements: tuple[str, ...]
     kinds: tuple[str, ...]
     names: Mapping[int | None, str]
+    archives: Mapping[int | None, str]
     lines: tuple[str, ...] | None = None
     text: PlaceRatios | None = None
 
@@ -83,12 +85,13 @@ def why(
     model_id = None if met is None else int(met[0])
     if "reference" in kinds:
         note("the run compared pictures with your geotagged ones (--reference); here they are left out")
-    spoke = _tracks(index, asked.root_id, [*map(Path, arguments.get("tracks") or ()), *tracks], run, note)
+    root_ids = _company(index, asked, arguments)
+    company = index.company(root_ids)
+    spoke = _tracks(index, root_ids, [*map(Path, arguments.get("tracks") or ()), *tracks], run, note)
     options = replace(options, within_km=within_km or options.within_km, model=model, kinds=kinds)
-    fixes = index.photos.fixes(asked.root_id)
     table = None if pack is None else pack.cells
-    evidence = weighing(index, asked.root_id, fixes, options, spoke, table, keep=False)
-    photos = index.photos.in_time(asked.root_id, model_id)
+    evidence = weighing(index, [asked.root_id], company.fixes(), options, spoke, table, keep=False)
+    photos = company.in_time(model_id)
     cut = outings(photos, lambda known: known.utc)
     outing = next((o for o in cut if any(known.id == asked.id for known in o)), None)
     if outing is None:
@@ -111,6 +114,7 @@ def why(
         whole = weighed(evidence, surrounded(evidence, records))
         inside = certainty_inside(whole, at, evidence.movement, circle)
     keys = [fix.key for fix in explanation.fixes if fix.key is not None]
+    beside, roots = index.photos.get(keys), {root.id: root.path for root in index.roots.all()}
     return Why(
         asked,
         explanation,
@@ -118,7 +122,8 @@ def why(
         tuple(track.name for track in spoke.tracks),
         disagreements(index, asked, inside),
         options.kinds,
-        {photo.id: photo.path for photo in index.photos.get(keys)},
+        {photo.id: photo.path for photo in beside},
+        {photo.id: roots[photo.root_id] for photo in beside},
         None if lines is None else tuple(line.text for line in lines),
         texts.get(asked.id),
     )
@@ -133,6 +138,18 @@ def _text_in(asked: Known, note: Callable[[str], None]) -> tuple[Line, ...] | No
         return None
 
 
+def _company(index: Index, asked: Known, arguments: Mapping[str, Any]) -> tuple[int, ...]:
+    """The archives that helped in the run that placed the photo: its own, those that were named with it, and
+    those that the owner joined with them."""
+    named = [
+        root.id
+        for root in index.roots.all()
+        if any(is_at_or_below(os.path.realpath(path), [root.path]) for path in arguments.get("paths", ()))
+    ]
+    together = named if asked.root_id in named else []
+    return index.roots.company_of([asked.root_id, *together])
+
+
 def _run_of(index: Index, asked: Known) -> Run | None:
     """The tagging run that the photo's place is from; where it has one of its own, the latest."""
     kept = index.estimates.current(asked.id)
@@ -144,10 +161,10 @@ def _run_of(index: Index, asked: Known) -> Run | None:
 
 
 def _tracks(
-    index: Index, root_id: int, paths: Sequence[Path], run: Run | None, note: Callable[[str], None]
+    index: Index, root_ids: Sequence[int], paths: Sequence[Path], run: Run | None, note: Callable[[str], None]
 ) -> Tracks:
     """Those that are remembered of the archive, and those at `paths` that are there."""
-    remembered = [track.path for track in index.tracks.listed(root_id)]
+    remembered = [track.path for root_id in root_ids for track in index.tracks.listed(root_id)]
     there = []
     for path in dict.fromkeys(paths):
         if path.exists():
@@ -162,4 +179,4 @@ def _tracks(
         from geotagger.tracks import load_tracks
 
         given = load_tracks(there, note)
-    return tracks_in_force(index, root_id, given)
+    return tracks_in_force(index, root_ids, given)

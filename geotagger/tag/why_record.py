@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from geotagger.archive import is_at_or_below
 from geotagger.estimate.explain import Explanation, NearFix, Source
 from geotagger.estimate.values import Candidate, Estimate
 from geotagger.estimate.words import length, span
@@ -35,7 +36,12 @@ def record_of_why(told: Why) -> dict[str, Any]:
             for source in explanation.sources
         ],
         "fixes": [
-            {**asdict(fix), "photo": told.names.get(fix.key), "where": called[fix.latitude, fix.longitude]}
+            {
+                **asdict(fix),
+                "photo": told.names.get(fix.key),
+                "archive": told.archives.get(fix.key),
+                "where": called[fix.latitude, fix.longitude],
+            }
             for fix in explanation.fixes
         ],
         "words": [asdict(area) for area in explanation.words],
@@ -106,5 +112,8 @@ def lines_on_fixes(told: Why) -> Iterator[str]:
     for fix in told.explanation.fixes:
         path = told.names.get(fix.key)
         what = "a point of a track" if path is None else os.path.basename(path)
+        archive = told.archives.get(fix.key)
+        if archive is not None and not is_at_or_below(told.known.path, [archive]):
+            what += f" of {archive}"
         side = "before" if fix.lag_s < 0 else "after"
         yield f"{what}, {span(abs(fix.lag_s))} {side}: {fix.rung}, good to {length(fix.error_km)}"

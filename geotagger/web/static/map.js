@@ -39,12 +39,11 @@ export async function startMap() {
   }));
   prepareDrop();
   drawLegend();
-  const outlines = ask("basemap.json");
   if (page.info.tiles) await addTiles(map, await ask("api/tiles"), MOST_ZOOM);
   await look();
   showAll();
-  drawLand(await outlines);
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => map.fire("moveend"));
+  return async () => drawLand(await ask("basemap.json")); // counts first, land under them next
 }
 
 function drawLand(told) {
