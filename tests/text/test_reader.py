@@ -12,6 +12,7 @@ from geotagger.text import networks
 from geotagger.text.networks import find_networks
 from geotagger.text.ratios import ratios_of
 from geotagger.text.reader import MOST_LINES, TextReader
+from tests.commands import Geotagger
 from tests.text.signs import needs_reader, sign
 
 pytestmark = needs_reader()
@@ -107,6 +108,21 @@ def test_another_network_of_that_name_is_not_used(tmp_path: Path, monkeypatch: p
         (tmp_path / name).write_bytes(b"something else")
     with pytest.raises(ModelNotInstalledError, match="is not the network that is known"):
         find_networks()
+
+
+def test_pull_takes_them_from_a_folder_and_nothing_else_of_that_name(
+    geotagger: Geotagger, tmp_path: Path
+) -> None:
+    held = find_networks()
+    for path in (held.detector, held.recogniser):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    geotagger("models", "pull", "text", "--from", tmp_path)
+    folder = Path(geotagger.environment["GEOTAGGER_MODELS"]) / "text"
+    assert sorted(path.name for path in folder.iterdir()) == sorted(networks.SHA256)
+    (tmp_path / networks.DETECTOR).write_bytes(b"something else")
+    said = geotagger("models", "pull", "text", "--from", tmp_path, code=2)
+    assert "is not the network that is known" in said.err
+    assert (folder / networks.DETECTOR).stat().st_size == networks.BYTES[networks.DETECTOR]
 
 
 def test_where_nothing_is_installed_one_line_says_what_to_do(
