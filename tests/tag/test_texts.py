@@ -51,10 +51,9 @@ def test_one_sign_does_not_decide_and_two_speak_for_the_photos_beside_them(
     words = ("tag", folder, "--model", "none", "--write", "none", "--json")
     without = geotagger(*words).by_name()
     one = geotagger(*words, "--with", "text").by_name()
-    for name in ("sign.jpg", "beside.jpg"):  # one sign does not decide; it makes home less sure
+    for name in ("sign.jpg", "beside.jpg"):  # one sign does not decide: neither place is sure then
         assert km_from_aarhus(without[name]) > 500
-        assert km_from_aarhus(one[name]) > 500
-        assert one[name]["confidence"] < 0.9 * without[name]["confidence"]
+        assert one[name]["confidence"] < 0.8
     second = sign_photo(exif_of(trip + timedelta(minutes=9)), "Aarhus kommune", "Ingen adgang for hunde")
     (folder / "second.jpg").write_bytes(second)
     both = geotagger(*words, "--with", "text").by_name()
