@@ -150,7 +150,7 @@ def _print(told: "Why") -> None:
             "at it, and no track covers it."
         )
         return
-    called = names_in(explanation)
+    called = names_in(told)
     degrees = f"{e.latitude:.5f}, {e.longitude:.5f}"
     where = called[e.latitude, e.longitude]
     place = f"{where} ({degrees})" if where else degrees
@@ -161,6 +161,10 @@ def _print(told: "Why") -> None:
         console.print(escape(f"  {line}"))
     for line in lines_on_fixes(told):
         console.print(escape(f"  fix: {printable(line)}"))
+    for like in told.alike[:3]:
+        name = os.path.basename(like.path) if like.path else "a photo of yours"
+        spot = called[like.latitude, like.longitude] or f"{like.latitude:.4f}, {like.longitude:.4f}"
+        console.print(escape(f"  alike: {printable(name)}, {spot}: {like.share:.0%}"))
     for area in explanation.words:
         console.print(escape(f"  words: {printable(area.words)} ({area.share:.0%} of what is called so)"))
     if explanation.countries:

@@ -20,6 +20,7 @@ from geotagger.estimate.values import FixSeries
 from geotagger.index import Index
 from geotagger.index.learned import CALIBRATION, MOVEMENT
 from geotagger.tag.options import TagOptions
+from geotagger.tag.sampling import correction_of
 from geotagger.tag.standing import Standing
 from geotagger.tag.survey import Survey
 from geotagger.tag.texts import text_exponent
@@ -56,6 +57,8 @@ def weighing(
     movement = _movement(index, root_ids, fixes, keep)
     if calibration is not None:
         movement = calibration.applied_to(movement)
+    if (sampled := correction_of(index)) is not None:
+        movement = sampled.applied_to(movement)
     least = min_confidence(index, root_ids, options)
     asked_for = Options(
         within_km=options.within_km,

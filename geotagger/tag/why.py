@@ -17,11 +17,13 @@ from geotagger.estimate.explain import Explanation, explain
 from geotagger.estimate.outing import certainty_inside
 from geotagger.estimate.timeline import outings, surrounded, weighed
 from geotagger.estimate.tracks import Tracks
+from geotagger.estimate.values import Alike
 from geotagger.index import Index
 from geotagger.index.photos import Known
 from geotagger.index.runs import Run
 from geotagger.tag.disagreements import disagreements
 from geotagger.tag.evidence import weighing
+from geotagger.tag.likeness import LikePhoto, alike_of
 from geotagger.tag.network import choose_pack
 from geotagger.tag.options import TagOptions, kinds_of
 from geotagger.tag.recorded import tracks_in_force
@@ -41,7 +43,8 @@ class Why:
     """`run`: the one whose options were used, None where no run is known. `tracks`: those that spoke.
     `disagreements`: what file, index and the evidence of today do not agree on, a line each. `kinds`: the
     kinds of evidence that were listened to. `names`: the paths of the photos that have the fixes,
-    `archives`: those that these are of. `lines`: what stands in the picture, None where text was not
+    `archives`: those that these are of. `alike`: where photos that look like it were taken, the likeliest
+    first; of a run that compared pictures. `lines`: what stands in the picture, None where text was not
     listened to; `text`: what that says of places."""
 
     known: Known
@@ -52,6 +55,7 @@ class Why:
     kinds: tuple[str, ...]
     names: Mapping[int | None, str]
     archives: Mapping[int | None, str]
+    alike: tuple[LikePhoto, ...]
     lines: tuple[str, ...] | None = None
     text: PlaceRatios | None = None
 
@@ -83,8 +87,6 @@ def why(
     if pack is not None and met is None:
         note(f"{pack.name} has not looked at this archive yet; `geotagger tag --model {pack.name}` lets it")
     model_id = None if met is None else int(met[0])
-    if "reference" in kinds:
-        note("the run compared pictures with your geotagged ones (--reference); here they are left out")
     root_ids = _company(index, asked, arguments)
     company = index.company(root_ids)
     spoke = _tracks(index, root_ids, [*map(Path, arguments.get("tracks") or ()), *tracks], run, note)
@@ -107,6 +109,11 @@ def why(
         record_of(known, known.posterior, text=texts.get(known.id), all_images=options.all_images)
         for known in outing
     ]
+    alike: Alike | None = None
+    like: tuple[LikePhoto, ...] = ()
+    if "reference" in kinds and pack is not None:
+        alike, like = alike_of(index, asked, pack, note)
+        records[at] = replace(records[at], alike=alike)
     explanation = explain(evidence, records, at)
     inside = None
     if is_written_estimate(asked):
@@ -124,6 +131,7 @@ def why(
         options.kinds,
         {photo.id: photo.path for photo in beside},
         {photo.id: roots[photo.root_id] for photo in beside},
+        like,
         None if lines is None else tuple(line.text for line in lines),
         texts.get(asked.id),
     )

@@ -6,11 +6,12 @@ from dataclasses import asdict
 from typing import Any
 
 from geotagger.archive import is_at_or_below
-from geotagger.estimate.explain import Explanation, NearFix, Source
+from geotagger.estimate.explain import NearFix, Source
 from geotagger.estimate.values import Candidate, Estimate
 from geotagger.estimate.words import length, span
 from geotagger.gazetteer.naming import names_of
 from geotagger.gazetteer.words import country_name, in_words
+from geotagger.tag.likeness import LikePhoto
 from geotagger.tag.why import Why
 from geotagger.text.values import PlaceRatios
 
@@ -22,7 +23,7 @@ def record_of_why(told: Why) -> dict[str, Any]:
     and words there are, the leading places and countries."""
     known, explanation = told.known, told.explanation
     e = explanation.estimate
-    called = names_in(explanation)
+    called = names_in(told)
     return {
         **brief(e),
         "cell": None if e is None else e.cell or None,
@@ -44,6 +45,7 @@ def record_of_why(told: Why) -> dict[str, Any]:
             }
             for fix in explanation.fixes
         ],
+        "alike": [{**asdict(one), "where": called[one.latitude, one.longitude]} for one in told.alike],
         "words": [asdict(area) for area in explanation.words],
         "countries": [
             {"country": code, "name": country_name(code) if code else "at sea", "probability": share}
@@ -75,10 +77,12 @@ def _factors(text: PlaceRatios | None) -> dict[str, Any]:
     return {"countries": dict(text.countries), "elsewhere": text.elsewhere, "towns": towns}
 
 
-def names_in(explanation: Explanation) -> Mapping[Spot, str]:
+def names_in(told: Why) -> Mapping[Spot, str]:
     """What each place of an explanation is called; empty where nothing near has a name."""
+    explanation = told.explanation
     e = explanation.estimate
-    said: list[Estimate | Source | Candidate | NearFix] = [
+    said: list[Estimate | Source | Candidate | NearFix | LikePhoto] = [
+        *told.alike,
         *explanation.alone.values(),
         *explanation.sources,
         *explanation.fixes,
