@@ -37,6 +37,7 @@ def archive(geotagger: Geotagger, tmp_path: Path) -> Path:
 
 def test_every_question_runs_and_finds(geotagger: Geotagger, archive: Path) -> None:
     with open_index(geotagger.index, mode="read") as index:
+        (written,) = index.store.row("select count(*) from estimates where written in ('exif', 'sidecar')")
         found = {name: index.store.rows(sql) for name, _, sql in QUESTIONS}
     assert found["countries"] == [("AT", 13)]
     assert found["days_without_a_place"] == [(f"{START + timedelta(days=900):%Y-%m-%d}", 1)]
@@ -44,8 +45,8 @@ def test_every_question_runs_and_finds(geotagger: Geotagger, archive: Path) -> N
     assert found["folders"] == [(str(archive), 13, 14)]
     assert found["years"] == [("2024", "AT", 13)]
     assert {row[1:3] for row in found["borders"]} == {("AT", "DE")}
-    assert sum(row[1] for row in found["certainty"]) == 6
-    assert [row[1] for row in found["runs"]] == [6]
+    assert sum(row[1] for row in found["certainty"]) == written > 3
+    assert [row[1] for row in found["runs"]] == [written]
     assert sum(row[1] for row in found["squares"]) == 13
     assert sum(row[3] for row in found["towns"]) == 13
 
