@@ -14,6 +14,7 @@ from typer.main import get_command
 from geotagger import __version__
 from geotagger.cli import (
     clocks,
+    datasette,
     evaluate,
     export,
     handoff,
@@ -61,7 +62,7 @@ def build() -> TyperGroup:
     ) -> None: ...
 
     commands = (tag, placing, saved, query, export, status, undo, clocks, tracks, roots, evaluate, why)
-    for module in (*commands, review, handoff, look, models, train):
+    for module in (*commands, datasette, review, handoff, look, models, train):
         module.register(app)
     tree = get_command(app)
     assert isinstance(tree, TyperGroup)

@@ -11,6 +11,7 @@ from geotagger.index.learned import CLOCKS, SETTLED
 from geotagger.index.photos import Known
 from geotagger.index.runs import Run
 from geotagger.tag.outcome import Outcome, Report
+from geotagger.tag.sampling import take_back
 
 CLOCKS_BEFORE = "clocks_before"
 """Argument of a run of `review`: by root and camera the corrections that it replaced, null for none."""
@@ -37,6 +38,7 @@ def take_back_decisions(index: Index, run: Run, wanted: Chosen, tell: Report) ->
         index.estimates.unconfirm(run.id, ids)
         index.estimates.reinstate(run.id, ids)
         index.decisions.undone(run.id, ids)
+        take_back(index, run, ids)
         for root_id in {photo.root_id for photo in photos}:
             index.learned.forget(root_id, SETTLED)
         if not wanted and not isinstance(wanted, frozenset):
