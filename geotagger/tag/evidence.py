@@ -3,7 +3,7 @@
 `weighing` makes the same of an archive for a run and for `why`, so that both give the same numbers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 import xxhash
@@ -23,19 +23,22 @@ from geotagger.tag.options import TagOptions
 from geotagger.tag.sampling import correction_of
 from geotagger.tag.standing import Standing
 from geotagger.tag.survey import Survey
+from geotagger.tag.texts import text_exponent
 
 
 @dataclass(frozen=True)
 class ArchiveEvidence:
     """`weighing`: what places are concluded from. `standing`: what the written estimates rest on. `survey`:
     what is new. `min_confidence`: below it nothing is written. `rethink`: the last run had other settings,
-    so guesses that were written nowhere are thought over."""
+    so guesses that were written nowhere are thought over. `read_now`: photos whose text was read in this
+    run and says something."""
 
     weighing: Evidence
     standing: Standing
     survey: Survey
     min_confidence: float
     rethink: bool
+    read_now: Set[int] = frozenset()
 
 
 def weighing(
@@ -61,6 +64,7 @@ def weighing(
         within_km=options.within_km,
         certainty=max(options.certainty, min(least, 0.99)),
         sequence=options.sequence,
+        text_exponent=text_exponent(index, fixes, options),
     )
     return listening_to(Evidence(fixes, movement, tracks, table, asked_for), options.kinds)
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from geotagger.archive import is_at_or_below
-from geotagger.errors import UsageError
+from geotagger.engine.cores import usable_cores
+from geotagger.errors import ModelError, PhotoError, UsageError
 from geotagger.estimate.explain import Explanation, explain
 from geotagger.estimate.outing import certainty_inside
 from geotagger.estimate.timeline import outings, surrounded, weighed
@@ -28,6 +29,9 @@ from geotagger.tag.options import TagOptions, kinds_of
 from geotagger.tag.recorded import tracks_in_force
 from geotagger.tag.records import record_of
 from geotagger.tag.standing import is_written_estimate
+from geotagger.tag.texts import lines_in, open_reader, texts_of
+from geotagger.text.ratios import ratios_of
+from geotagger.text.values import Line, PlaceRatios
 from geotagger.tracks import Track
 
 _REMEMBERED = ("within_km", "min_confidence", "precision", "certainty", "sequence", "all_images")
@@ -40,7 +44,8 @@ class Why:
     `disagreements`: what file, index and the evidence of today do not agree on, a line each. `kinds`: the
     kinds of evidence that were listened to. `names`: the paths of the photos that have the fixes,
     `archives`: those that these are of. `alike`: where photos that look like it were taken, the likeliest
-    first; of a run that compared pictures."""
+    first; of a run that compared pictures. `lines`: what stands in the picture, None where text was not
+    listened to; `text`: what that says of places."""
 
     known: Known
     explanation: Explanation
@@ -51,6 +56,8 @@ class Why:
     names: Mapping[int | None, str]
     archives: Mapping[int | None, str]
     alike: tuple[LikePhoto, ...]
+    lines: tuple[str, ...] | None = None
+    text: PlaceRatios | None = None
 
 
 def why(
@@ -93,8 +100,15 @@ def why(
         raise UsageError(
             f"{asked.path}: the photo was gone when `tag` last looked; there is nothing to weigh"
         )
-    records = [record_of(known, known.posterior, all_images=options.all_images) for known in outing]
     at = next(n for n, known in enumerate(outing) if known.id == asked.id)
+    texts = texts_of(index, outing, options)
+    lines = _text_in(asked, note) if "text" in options.kinds else None
+    if lines is not None and asked.id not in texts and (told := ratios_of(lines)) is not None:
+        texts[asked.id] = told
+    records = [
+        record_of(known, known.posterior, text=texts.get(known.id), all_images=options.all_images)
+        for known in outing
+    ]
     alike: Alike | None = None
     like: tuple[LikePhoto, ...] = ()
     if "reference" in kinds and pack is not None:
@@ -118,7 +132,18 @@ def why(
         {photo.id: photo.path for photo in beside},
         {photo.id: roots[photo.root_id] for photo in beside},
         like,
+        None if lines is None else tuple(line.text for line in lines),
+        texts.get(asked.id),
     )
+
+
+def _text_in(asked: Known, note: Callable[[str], None]) -> tuple[Line, ...] | None:
+    """Read now, for it is kept nowhere; None where it cannot be."""
+    try:
+        return lines_in(asked.path, open_reader(usable_cores()))
+    except (ModelError, PhotoError) as error:
+        note(str(error))
+        return None
 
 
 def _company(index: Index, asked: Known, arguments: Mapping[str, Any]) -> tuple[int, ...]:

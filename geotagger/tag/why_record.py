@@ -13,6 +13,7 @@ from geotagger.gazetteer.naming import names_of
 from geotagger.gazetteer.words import country_name, in_words
 from geotagger.tag.likeness import LikePhoto
 from geotagger.tag.why import Why
+from geotagger.text.values import PlaceRatios
 
 Spot = tuple[float, float]
 
@@ -61,7 +62,19 @@ def record_of_why(told: Why) -> dict[str, Any]:
         "tracks": list(told.tracks),
         "disagreements": list(told.disagreements),
         "kinds": list(told.kinds),
+        "text": None if told.lines is None else {"lines": list(told.lines), **_factors(told.text)},
     }
+
+
+def _factors(text: PlaceRatios | None) -> dict[str, Any]:
+    """How many times as probable as without the text."""
+    if text is None:
+        return {"countries": {}, "elsewhere": 1.0, "towns": []}
+    towns = [
+        {"latitude": town.latitude, "longitude": town.longitude, "times": 1 + town.inside + town.near}
+        for town in text.towns
+    ]
+    return {"countries": dict(text.countries), "elsewhere": text.elsewhere, "towns": towns}
 
 
 def names_in(told: Why) -> Mapping[Spot, str]:
