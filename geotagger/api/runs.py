@@ -206,10 +206,16 @@ def undo(
         chosen = undoing.run_to_undo(opened, None if run is None else str(run))
         if agree is not None and not agree(chosen):
             return UndoResult(None, Tally(), repaired, 0)
+        listener.phase("Undoing", chosen.written)
+
+        def passed(outcome: Outcome) -> None:
+            listener.report(outcome)
+            listener.advance(1)
+
         if dry_run:
-            tally = undoing.foresee_undo(opened, chosen, chosen_paths, listener.report)
+            tally = undoing.foresee_undo(opened, chosen, chosen_paths, passed)
         else:
-            tally = undoing.undo(opened, chosen, chosen_paths, listener.report, wait=wait)
+            tally = undoing.undo(opened, chosen, chosen_paths, passed, wait=wait)
         forgotten = opened.journal.forgotten_of(chosen.id, chosen_paths)
     return UndoResult(chosen.id, tally, repaired, forgotten)
 
