@@ -55,7 +55,7 @@ class FilterOptions:
     """The one language in which photos are chosen, for every command that chooses some."""
 
     panel: ClassVar = "More ways to choose photos"
-    common: ClassVar = ("near", "radius", "country", "place", "since", "until", "path")
+    common: ClassVar[tuple[str, ...]] = ("near", "radius", "country", "place", "since", "until", "path")
 
     near: Annotated[
         str | None,
@@ -172,6 +172,14 @@ class FilterOptions:
         Sorting | None,
         typer.Option("--sort", help="The order; unless told by distance around --near, else by time."),
     ] = None
+
+
+@dataclass(frozen=True)
+class NarrowingOptions(FilterOptions):
+    """The same for commands that take files first: in a panel of their own."""
+
+    panel: ClassVar = "Photos chosen as query does"
+    common: ClassVar[tuple[str, ...]] = ()
 
 
 @dataclass(frozen=True, slots=True)

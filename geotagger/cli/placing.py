@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from geotagger.cli.asking import FilterOptions, Spot, chosen_photos, spot_of, typed_filters
+from geotagger.cli.asking import FilterOptions, NarrowingOptions, Spot, chosen_photos, spot_of, typed_filters
 from geotagger.cli.common import JsonOption, ends_cleanly, say
 from geotagger.cli.options import RunOptions, WritingOptions, grouped
 from geotagger.errors import PhotoError, UsageError
@@ -29,7 +29,7 @@ def place(
         Path | None,
         typer.Option("--like", metavar="PHOTO", help="Instead of a place: where this photo was taken."),
     ] = None,
-    which: FilterOptions,
+    which: NarrowingOptions,
     writing: WritingOptions,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a position that a camera or another program wrote.")
@@ -39,10 +39,9 @@ def place(
 ) -> None:
     """Give photos a place that you know.
 
-    It stands above every estimate and is never replaced by one. A town means somewhere in it: the error
-    written is the radius of a town of that size, 2 km at least. The photos are files, all photos of folders,
-    or, with the words of `query`, those of the index that answer: of a time span, or of a camera. Given both,
-    the photos of these files and folders that answer.
+    It stands above every estimate. A town means somewhere in it: the error written is its radius. The photos
+    are files, all photos of folders, or those of the index that answer to the words of `query`; given both,
+    those there that answer.
 
     Example: `geotagger place Sitges ~/Photos/2024 --since 2024-05-17 --until 2024-05-18`
     """

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from geotagger.cli.asking import FilterOptions, chosen_photos, typed_filters
+from geotagger.cli.asking import FilterOptions, NarrowingOptions, chosen_photos, typed_filters
 from geotagger.cli.common import JsonOption, ends_cleanly, say
 from geotagger.cli.options import RunOptions, grouped
 from geotagger.errors import UsageError
@@ -35,7 +35,7 @@ def undo(
         bool, typer.Option("--dry-run", help="Say what would become of each photo; change nothing.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    which: FilterOptions,
+    which: NarrowingOptions,
     settings: RunOptions,
     as_json: JsonOption = False,
 ) -> None:
