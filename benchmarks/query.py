@@ -3,7 +3,7 @@
     python -m benchmarks.query [--photos 1000000]
 
 Makes an index of so many photos around 20,000 places, asks for discs of several sizes through
-the index of leaf cells and by looking at every photo, and starts `geotagger --help` and
+the R*Tree and by looking at every photo, and starts `geotagger --help` and
 `geotagger query` against `python -c pass`. Prints milliseconds and ratios, best of five.
 """
 
@@ -20,7 +20,7 @@ import numpy as np
 
 from geotagger import cells
 from geotagger.index import Index, open_index
-from geotagger.index.search import Near, Query, search
+from geotagger.index.search import Near, Query, distance_sql, search
 
 ROUNDS = 5
 PROGRAM = "from geotagger.cli import main; main()"
@@ -70,7 +70,7 @@ def compare(index: Index, radius: float) -> None:
     by_index, found = best(lambda: sum(1 for _ in search(store, Query(near=near))))
     plain = (
         "select count(*) from estimates join photos on photos.id = photo_id"
-        " where current = 1 and missing_since is null and km_from_place(latitude, longitude) <= ?"
+        f" where current = 1 and missing_since is null and {distance_sql(store, near)} <= ?"
     )
     by_scan, same = best(lambda: int(store.row(plain, (radius,))[0]))
     assert found == same

@@ -28,6 +28,7 @@ FLOW = (
     "index",
     "tag",
     "evaluate",
+    "web",
     "cli",
 )
 """The rooms in the order a photo passes them; each may import only what stands left of it."""

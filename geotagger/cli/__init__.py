@@ -15,9 +15,11 @@ from geotagger import __version__
 from geotagger.cli import (
     clocks,
     evaluate,
+    export,
     look,
     models,
     query,
+    review,
     settings,
     status,
     tag,
@@ -54,7 +56,8 @@ def build() -> TyperGroup:
         ] = False,
     ) -> None: ...
 
-    for module in (tag, query, status, undo, clocks, tracks, evaluate, why, look, models, train):
+    commands = (tag, query, export, status, undo, clocks, tracks, evaluate, why, review, look, models, train)
+    for module in commands:
         module.register(app)
     tree = get_command(app)
     assert isinstance(tree, TyperGroup)

@@ -1,4 +1,4 @@
-"""`geotagger query`, `export` and `runs`: asking the index. Nothing here writes to it."""
+"""`geotagger query` and `runs`: asking the index. Nothing here writes to it."""
 
 import os
 import sys
@@ -17,16 +17,15 @@ from geotagger.cli.common import (
     emit,
     ends_cleanly,
     photo_record,
-    say,
 )
 from geotagger.cli.options import grouped
-from geotagger.cli.tables import Counted, print_lines, print_table, show_photos, show_unplaced
+from geotagger.cli.tables import print_lines, print_table, show_photos, show_unplaced
 from geotagger.errors import UsageError
 
 if TYPE_CHECKING:
     from geotagger.index import Index
     from geotagger.index.runs import Run
-    from geotagger.index.search import Found
+    from geotagger.index.search import PhotoPlace
 
 
 class QueryFormat(StrEnum):
@@ -41,16 +40,8 @@ class QueryFormat(StrEnum):
 _ENDINGS = {QueryFormat.paths: b"\n", QueryFormat.paths0: b"\0"}
 
 
-class ExportFormat(StrEnum):
-    geojson = "geojson"
-    kml = "kml"
-    gpx = "gpx"
-    csv = "csv"
-
-
 def register(app: typer.Typer) -> None:
     app.command("query")(grouped(query))
-    app.command("export")(grouped(export))
     app.command("runs")(runs)
 
 
@@ -113,7 +104,7 @@ def query(
 
             if form is QueryFormat.csv:
                 sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]
-            sys.stdout.writelines(FORMATS[form.value](answer))
+            sys.stdout.writelines(map(str, FORMATS[form.value](answer)))
         elif form in _ENDINGS:
             sys.stdout.buffer.writelines(os.fsencode(photo.path) + _ENDINGS[form] for photo in answer)
         else:
@@ -141,43 +132,6 @@ def _query_unplaced(filters: Filters, form: QueryFormat, index_file: Path | None
         else:
             show_unplaced(photos, opened is not None)
         sys.stdout.flush()
-
-
-@ends_cleanly
-def export(
-    *,
-    which: FilterOptions,
-    form: Annotated[
-        ExportFormat, typer.Option("--format", help="The kind of file to make.")
-    ] = ExportFormat.geojson,
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Where to; standard output unless told.")
-    ] = None,
-    json_lines: JsonOption = False,
-    index_file: IndexOption = None,
-) -> None:
-    """Gives the positions of the index to other programs: GeoJSON, KML, GPX or CSV.
-
-    Example: geotagger export --format kml --out holidays.kml --since 2024-07 --until 2024-08
-    """
-    from geotagger import export as formats
-
-    filters = read_filters(which)
-    if json_lines and out is None:
-        raise UsageError("--json reports about the file made, so it needs --out FILE")
-    with open_to_ask(index_file) as opened:
-        counted = Counted(_search(opened, filters))
-        pieces = formats.FORMATS[form.value](counted)
-        if out is None:
-            sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]
-            sys.stdout.writelines(pieces)
-            sys.stdout.flush()
-            return
-        formats.write(pieces, out)
-    if json_lines:
-        emit({"file": str(out), "format": form.value, "photos": counted.count})
-    else:
-        say(f"{out}: {counted.count} photo{'' if counted.count == 1 else 's'}")
 
 
 @ends_cleanly
@@ -234,13 +188,13 @@ def runs(
     print_table([columns[n] for n in shown], [[row[n] for n in shown] for row in rows])
 
 
-def _search(opened: "Index | None", filters: Filters) -> "Iterator[Found]":
+def _search(opened: "Index | None", filters: Filters) -> "Iterator[PhotoPlace]":
     from geotagger.index.search import search
 
     return iter(()) if opened is None else search(opened.store, filters.of(opened))
 
 
-def _record(photo: "Found") -> dict[str, Any]:
+def _record(photo: "PhotoPlace") -> dict[str, Any]:
     return photo_record(
         photo.path,
         photo.status,

@@ -10,23 +10,23 @@ from geotagger.cli.common import printable, say, screen
 if TYPE_CHECKING:
     from geotagger.cli.asking import Filters
     from geotagger.index import Index
-    from geotagger.index.search import Found, Unplaced
+    from geotagger.index.search import PhotoPlace, Unplaced
 
 
 class Counted:
     """Passes photos on and counts them."""
 
-    def __init__(self, photos: "Iterable[Found]") -> None:
+    def __init__(self, photos: "Iterable[PhotoPlace]") -> None:
         self._photos = photos
         self.count = 0
 
-    def __iter__(self) -> "Iterator[Found]":
+    def __iter__(self) -> "Iterator[PhotoPlace]":
         for photo in self._photos:
             self.count += 1
             yield photo
 
 
-def show_photos(photos: "Iterable[Found]", filters: "Filters", opened: "Index | None") -> None:
+def show_photos(photos: "Iterable[PhotoPlace]", filters: "Filters", opened: "Index | None") -> None:
     counted = Counted(photos)
     is_near = filters.query.near is not None
     if not sys.stdout.isatty():
@@ -81,7 +81,7 @@ def _width(columns: list[str], rows: list[list[str]], left_out: list[int]) -> in
     return sum(width + 1 for n, width in enumerate(widths) if n not in left_out) - 1
 
 
-def _cells(photo: "Found", path: str) -> list[str]:
+def _cells(photo: "PhotoPlace", path: str) -> list[str]:
     from geotagger.gazetteer.words import in_words
 
     return [

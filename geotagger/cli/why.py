@@ -24,7 +24,7 @@ from geotagger.errors import UsageError
 from geotagger.estimate.kinds.table import KINDS
 
 if TYPE_CHECKING:
-    from geotagger.estimate.explain import Explanation, Source
+    from geotagger.estimate.explain import Source
     from geotagger.estimate.values import Candidate, Estimate
     from geotagger.tag.why import Why
 
@@ -86,76 +86,23 @@ def why(
 
 
 def _record(told: "Why") -> dict[str, Any]:
-    from dataclasses import asdict
+    from geotagger.tag.why_record import record_of_why
 
-    known, explanation = told.known, told.explanation
-    e = explanation.estimate
-    called = _called(explanation)
-    more: dict[str, Any] = {
-        "evidence": [] if e is None else list(e.evidence),
-        "alone": {
-            name: {**_brief(said), "where": called[said.latitude, said.longitude]}
-            for name, said in explanation.alone.items()
-        },
-        "sources": [
-            {**asdict(source), "where": called[source.latitude, source.longitude]}
-            for source in explanation.sources
-        ],
-        "candidates": [
-            {**asdict(one), "where": called[one.latitude, one.longitude]}
-            for one in (() if e is None else e.candidates)
-        ],
-        "where": None if e is None else called[e.latitude, e.longitude],
-        "unreadable_position": _unreadable_position(told),
-        "stands": known.rung,
-        "run": None if told.run is None else told.run.name,
-        "tracks": list(told.tracks),
-        "disagreements": list(told.disagreements),
-        "kinds": list(told.kinds),
-    }
-    if e is None:
-        return photo_record(known.path, "skipped", _unreadable(told) or "nothing tells where", **more)
-    return photo_record(known.path, "indexed", _unreadable(told), cell=e.cell or None, **_brief(e), **more)
+    is_placed = told.explanation.estimate is not None
+    reason = _unreadable(told) or (None if is_placed else "nothing tells where")
+    return photo_record(told.known.path, "indexed" if is_placed else "skipped", reason, **record_of_why(told))
 
 
 def _unreadable(told: "Why") -> str | None:
     return None if told.known.error is None else f"could not be read: {told.known.error}"
 
 
-def _unreadable_position(told: "Why") -> str | None:
-    return None if told.known.facts is None else told.known.facts.unreadable_position
-
-
-def _called(explanation: "Explanation") -> Mapping[Spot, str]:
-    """What each place of an explanation is called; empty where nothing near has a name."""
-    from geotagger.gazetteer.naming import names_of
-    from geotagger.gazetteer.words import in_words
-
-    e = explanation.estimate
-    said: list[Estimate | Source | Candidate] = [*explanation.alone.values(), *explanation.sources]
-    if e is not None:
-        said += [e, *e.candidates]
-    spots = list(dict.fromkeys((one.latitude, one.longitude) for one in said))
-    names = names_of([lat for lat, _ in spots], [lng for _, lng in spots])
-    return {
-        spot: in_words(name.place, name.place_km, name.region, name.country)
-        for spot, name in zip(spots, names, strict=True)
-    }
-
-
-def _brief(said: "Estimate") -> dict[str, Any]:
-    return {
-        "latitude": said.latitude,
-        "longitude": said.longitude,
-        "radius_km": said.radius_km,
-        "confidence": said.confidence,
-        "rung": said.rung,
-    }
-
-
 def _print(told: "Why") -> None:
     from rich.markup import escape
     from rich.table import Table
+
+    from geotagger.gazetteer.words import country_name
+    from geotagger.tag.why_record import lines_on_fixes, names_in, unreadable_position
 
     known, explanation = told.known, told.explanation
     console = screen()
@@ -176,7 +123,7 @@ def _print(told: "Why") -> None:
                 f"It {printable(unreadable)}; `tag` places it nowhere. What would be said of it all the same:"
             )
         )
-    if cannot := _unreadable_position(told):
+    if cannot := unreadable_position(told):
         console.print(escape(f"It names a place that cannot be read ({printable(cannot)}); {_NOT_TAGGED}"))
     e = explanation.estimate
     if e is None:
@@ -185,7 +132,7 @@ def _print(told: "Why") -> None:
             "at it, and no track covers it."
         )
         return
-    called = _called(explanation)
+    called = names_in(explanation)
     degrees = f"{e.latitude:.5f}, {e.longitude:.5f}"
     where = called[e.latitude, e.longitude]
     place = f"{where} ({degrees})" if where else degrees
@@ -194,6 +141,15 @@ def _print(told: "Why") -> None:
     )
     for line in e.evidence:
         console.print(escape(f"  {line}"))
+    for line in lines_on_fixes(told):
+        console.print(escape(f"  fix: {printable(line)}"))
+    for area in explanation.words:
+        console.print(escape(f"  words: {printable(area.words)} ({area.share:.0%} of what is called so)"))
+    if explanation.countries:
+        leading_countries = ", ".join(
+            f"{country_name(code) if code else 'at sea'} {share:.0%}" for code, share in explanation.countries
+        )
+        console.print(escape(f"  countries: {leading_countries}"))
     candidates = e.candidates if len(e.candidates) > 1 else ()
     if not sys.stdout.isatty():
         for name, said in explanation.alone.items():

@@ -14,13 +14,19 @@ from geotagger.estimate.outing import Weighed, conclude
 from geotagger.estimate.prior import ABOUT, Mixture
 from geotagger.estimate.surroundings import VISITS, Surroundings
 from geotagger.estimate.timeline import Evidence, PhotoRecord, Surrounded, estimated, surrounded, weighed
-from geotagger.estimate.values import Estimate, Fix
+from geotagger.estimate.values import Estimate, Fix, NamedArea
 from geotagger.estimate.words import span
+from geotagger.gazetteer.borders import countries_of
 from geotagger.geo import lat_lng_of
 
 _SHADES = " ·:-=+*#%@"
 _MAP_ROWS, _MAP_COLUMNS = 15, 46
 _KM_A_DEGREE = 111.2
+_FIXES = 3
+"""On either side in time."""
+_COUNTRIES = 6
+_DRAWN = 4096
+"""Points of the cloud that are asked for their country, the heaviest first."""
 _BETWEEN = "between the fixes before and after"
 
 
@@ -36,13 +42,31 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class NearFix:
+    """A known place near the photo in time. key: the photo's that has it, None for a point of a track. lag_s:
+    how much later than the photo it is, negative before it. rung: what knows it. error_km: how exactly."""
+
+    key: int | None
+    lag_s: float
+    latitude: float
+    longitude: float
+    error_km: float
+    rung: str
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """estimate: all evidence together; None when nothing is known. alone: what each kind of evidence
-    says without the others. sources: the prior's, strongest first. map: lines of text."""
+    says without the others. sources: the prior's, strongest first. fixes: the known places nearest in time.
+    words: the areas that the photo's metadata names. countries: ISO codes with their probability, the
+    most probable first, None for the sea. map: lines of text."""
 
     estimate: Estimate | None
     alone: dict[str, Estimate]
     sources: tuple[Source, ...]
+    fixes: tuple[NearFix, ...]
+    words: tuple[NamedArea, ...]
+    countries: tuple[tuple[str | None, float], ...]
     map: tuple[str, ...]
 
 
@@ -62,7 +86,50 @@ def explain(evidence: Evidence, outing: Sequence[PhotoRecord], asked: int) -> Ex
         if said is not None:
             alone[name] = said
     chart = () if drawn is None or estimate is None else tuple(terminal_map(drawn, estimate, weighing, row))
-    return Explanation(estimate, alone, tuple(_sources(weighing.sides, weighing.mix, row)), chart)
+    return Explanation(
+        estimate,
+        alone,
+        tuple(_sources(weighing.sides, weighing.mix, row)),
+        tuple(_nearest_fixes(around, asked)),
+        around.photos[asked].named,
+        () if drawn is None else _countries(drawn),
+        chart,
+    )
+
+
+def _nearest_fixes(around: Surrounded, asked: int) -> list[NearFix]:
+    """Those nearest in time on either side, in the order of time."""
+    utc = around.photos[asked].utc
+    if utc is None:
+        return []
+    others = [o for n, o in enumerate(around.photos) if n != asked]
+    fixes = [
+        NearFix(
+            None if o.fix.rung == "track" else o.key,
+            o.utc - utc,
+            o.fix.latitude,
+            o.fix.longitude,
+            o.fix.error_km,
+            o.fix.rung,
+        )
+        for o in (around.before, around.after, *around.inside, *others)
+        if o is not None and o.fix is not None and o.utc is not None
+    ]
+    before = sorted((f for f in fixes if f.lag_s < 0), key=lambda f: -f.lag_s)[:_FIXES]
+    after = sorted((f for f in fixes if f.lag_s >= 0), key=lambda f: f.lag_s)[:_FIXES]
+    return [*reversed(before), *after]
+
+
+def _countries(drawn: Cloud) -> tuple[tuple[str | None, float], ...]:
+    lat, lng = lat_lng_of(drawn.vectors)
+    heaviest = np.argsort(-drawn.mass)[:_DRAWN]
+    codes, _ = countries_of(lat[heaviest], lng[heaviest])
+    shares: dict[str | None, float] = {}
+    for code, mass in zip(codes, drawn.mass[heaviest].tolist(), strict=True):
+        shares[code] = shares.get(code, 0.0) + mass
+    total = float(drawn.mass.sum()) or 1.0
+    leading = sorted(shares.items(), key=lambda share: -share[1])[:_COUNTRIES]
+    return tuple((code, mass / total) for code, mass in leading if mass / total >= 0.005)
 
 
 def _voices(

@@ -21,7 +21,8 @@ from geotagger.tracks import Track
 @dataclass(frozen=True)
 class Remembered:
     """`clocks`: the owner's corrections, seconds to add by camera. `tracks`: those given now and those of
-    before. `manual`: the places that the owner gave, by photo, as exactly as they were given. `numbers`:
+    before. `manual`: the places that the owner gave, by photo, as exactly as they were given, and the
+    circles that they confirmed, with the rung of the estimate. `numbers`:
     those that photos have in the index, which order what is of one second. `calibration`: what an earlier
     `evaluate --calibrate` found, None where none did."""
 
@@ -61,6 +62,7 @@ def remembered(
 
 
 def _given(known: Known) -> Fix | None:
-    if known.rung != "manual" or known.latitude is None or known.longitude is None:
+    is_given = known.rung == "manual" or known.is_confirmed
+    if not is_given or known.rung is None or known.latitude is None or known.longitude is None:
         return None
     return Fix(known.latitude, known.longitude, stated_error_km(known.radius_km), known.rung)

@@ -46,7 +46,11 @@ def read_sightings(
         try:
             sighting = _sighting(entry.path, *read_with_sidecars(entry.path, sidecar_folders))
             given = manual.get(os.path.realpath(entry.path))
-            sightings.append(sighting if given is None else replace(sighting, place=given))
+            if given is not None:
+                # what its owner chose to confirm is no fair sample: it teaches, but tests nothing
+                is_truth = given.rung == "manual"
+                sighting = replace(sighting, place=replace(given, rung="manual"), is_truth=is_truth)
+            sightings.append(sighting)
         except PhotoError as error:
             note(str(error))
     return sightings if pack is None else _looked_at(sightings, pack, note, features)

@@ -10,6 +10,7 @@ country it began. Neither the antimeridian nor a pole is a special case of that.
 import functools
 import json
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -126,15 +127,36 @@ def _beside(
     return at, np.where(km[rows, nearest] <= NEAR_BORDER_KM, other, SEA)
 
 
+def _content() -> bytes:
+    return zlib.decompress(FILE.read_bytes())
+
+
 @functools.cache
 def _lines() -> Lines:
     try:
-        return read(zlib.decompress(FILE.read_bytes()))
+        return read(_content())
     except (OSError, zlib.error, ValueError, KeyError) as error:
         raise SourceError(f"{FILE}: the borders cannot be read ({error}); install geotagger again") from error
 
 
-def read(content: bytes) -> Lines:
+def polylines() -> Iterator[tuple[FloatArray, FloatArray]]:
+    """The lines as they are drawn: longitudes and latitudes in degrees, of borders and coasts."""
+    stored = _stored(_content())
+    ends = np.cumsum(stored.length)[:-1]
+    yield from zip(np.split(stored.lng, ends), np.split(stored.lat, ends), strict=True)
+
+
+@dataclass(frozen=True)
+class _Stored:
+    codes: tuple[str, ...]
+    length: IntArray
+    left: IntArray
+    right: IntArray
+    lng: FloatArray
+    lat: FloatArray
+
+
+def _stored(content: bytes) -> _Stored:
     """A line of JSON, then little-endian int32: lengths, left and right of each line, x and y of its
     points as differences along all lines."""
     head, _, body = content.partition(b"\n")
@@ -143,21 +165,32 @@ def read(content: bytes) -> Lines:
     count, points = told["lines"], told["points"]
     length, left, right = numbers[: 3 * count].reshape(3, count)
     x, y = np.cumsum(numbers[3 * count :].reshape(2, points), axis=1)
-    lng = x * told["scale"][0] + told["translate"][0]
-    lat = y * told["scale"][1] + told["translate"][1]
-    is_last = np.zeros(points, dtype=bool)
-    is_last[np.cumsum(length) - 1] = True
-    first = np.flatnonzero(~is_last)
-    d_lng = lng[first + 1] - lng[first]
-    line_of = np.repeat(np.arange(count), length)[first]
-    return lines_of(
+    return _Stored(
         tuple(told["codes"]),
-        lat[first],
-        lng[first],
-        lat[first + 1] - lat[first],
+        length,
+        left,
+        right,
+        x * told["scale"][0] + told["translate"][0],
+        y * told["scale"][1] + told["translate"][1],
+    )
+
+
+def read(content: bytes) -> Lines:
+    """The pieces of all lines. Raises ValueError or KeyError for what is no such file."""
+    stored = _stored(content)
+    is_last = np.zeros(len(stored.lat), dtype=bool)
+    is_last[np.cumsum(stored.length) - 1] = True
+    first = np.flatnonzero(~is_last)
+    d_lng = stored.lng[first + 1] - stored.lng[first]
+    line_of = np.repeat(np.arange(len(stored.length)), stored.length)[first]
+    return lines_of(
+        stored.codes,
+        stored.lat[first],
+        stored.lng[first],
+        stored.lat[first + 1] - stored.lat[first],
         d_lng - 360 * np.round(d_lng / 360),
-        left[line_of],
-        right[line_of],
+        stored.left[line_of],
+        stored.right[line_of],
     )
 
 

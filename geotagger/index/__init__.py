@@ -1,10 +1,9 @@
 """The index: what was found out about every photo, in one SQLite file that anything can read.
 
-`open_index` gives an `Index`; its parts hold the tables: `roots`, `photos`, `estimates`, `runs`,
-`journal`, `learned`, `tracks`. Queries by place and time are in `geotagger.index.search`, comparing a walk
-with what is recorded in `geotagger.index.compare`. Takes and gives the values of the rooms to
-its left; writes no photo and reads none.
-"""
+`open_index` gives an `Index`; its parts hold the tables: `roots`, `photos`, `estimates`, `decisions`,
+`samples`, `runs`, `journal`, `learned`, `tracks`. Queries by place and time are in
+`geotagger.index.search`, comparing a walk with what is recorded in `geotagger.index.compare`. Takes and
+gives the values of the rooms to its left; writes no photo and reads none."""
 
 import contextlib
 from collections.abc import Iterable, Sequence
@@ -21,12 +20,14 @@ if TYPE_CHECKING:
     from geotagger.archive.listing import Folder
     from geotagger.archive.passed import Problem
     from geotagger.index.compare import Comparison
+    from geotagger.index.decisions import Decisions
     from geotagger.index.estimates import Estimates
     from geotagger.index.journal import Journal
     from geotagger.index.learned import Learned
     from geotagger.index.photos import Photos
     from geotagger.index.roots import Root, Roots
     from geotagger.index.runs import Runs
+    from geotagger.index.samples import Samples
     from geotagger.index.tracks import RememberedTracks
 
 
@@ -101,6 +102,18 @@ class Index:
         from geotagger.index.estimates import Estimates
 
         return Estimates(self._store)
+
+    @cached_property
+    def decisions(self) -> "Decisions":
+        from geotagger.index.decisions import Decisions
+
+        return Decisions(self._store)
+
+    @cached_property
+    def samples(self) -> "Samples":
+        from geotagger.index.samples import Samples
+
+        return Samples(self._store)
 
     @cached_property
     def runs(self) -> "Runs":

@@ -66,7 +66,10 @@ class Estimates:
 
     def _put(self, run_id: int | None, placed: Placed, leaf: int, names: PlaceNames) -> bool:
         estimate = placed.estimate
-        self._delete("photo_id = ? and rung = ? and written is null", (placed.photo_id, estimate.rung))
+        self._delete(
+            "photo_id = ? and rung = ? and written is null and withdrawn_by is null",
+            (placed.photo_id, estimate.rung),
+        )
         cursor = self._store.execute(
             "insert into estimates (photo_id, rung, current, latitude, longitude, leaf, cell, cell_level,"
             " radius_km, confidence, rungs, evidence, model_id, run_id, written,"
@@ -166,6 +169,35 @@ class Estimates:
                     (run_id, photo_id, *OWN_FIXES),
                 )
                 self._settle_current(photo_id)
+
+    def set_aside(self, run_id: int, photo_ids: Iterable[int]) -> None:
+        """The guesses about these photos that stand in no file count no more; undoing the run brings them
+        back."""
+        marks = ",".join("?" * len(OWN_FIXES))
+        with self._store.batch():
+            for photo_id in photo_ids:
+                self._store.execute(
+                    "update estimates set withdrawn_by = ?, doubt = null where photo_id = ?"
+                    f" and withdrawn_by is null and written is null and rung not in ({marks})",
+                    (run_id, photo_id, *OWN_FIXES),
+                )
+                self._settle_current(photo_id)
+
+    def confirm(self, run_id: int, photo_ids: Iterable[int]) -> None:
+        """The owner says that these photos were taken inside the circles that count."""
+        with self._store.batch():
+            self._store.execute_many(
+                "update estimates set confirmed_by = ?, doubt = null where photo_id = ? and current = 1",
+                [(run_id, photo_id) for photo_id in photo_ids],
+            )
+
+    def unconfirm(self, run_id: int, photo_ids: Iterable[int]) -> None:
+        """What a run confirmed of these photos is an estimate again."""
+        with self._store.batch():
+            self._store.execute_many(
+                "update estimates set confirmed_by = null where confirmed_by = ? and photo_id = ?",
+                [(run_id, photo_id) for photo_id in photo_ids],
+            )
 
     def weighed_again(self, found: Iterable[tuple[int, Support | None, str | None]]) -> None:
         """What was found about the current estimates of photos: (photo id, what it rests on today, None where

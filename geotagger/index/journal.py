@@ -103,6 +103,15 @@ class Journal:
             "journal.photo_id = ? and journal.state = 'done' order by journal.id desc", (photo_id,)
         )
 
+    def undone_by(self, run_id: int) -> set[int]:
+        """The numbers of the photos into which a run wrote, and in which that was undone."""
+        rows = self._store.rows(
+            "select distinct photo_id from journal where run_id = ? and state = 'undone'"
+            " and photo_id is not null",
+            (run_id,),
+        )
+        return {photo_id for (photo_id,) in rows}
+
     def forgotten_of(self, run_id: int, only: Sequence[str] = ()) -> int:
         """How many photos of a run lost its estimate to `forget`; `only` as for `done_by`."""
         wanted = [os.path.abspath(path) for path in only]

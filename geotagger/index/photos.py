@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from geotagger.archive.listing import FileEntry
 from geotagger.estimate.clock import Clocked
-from geotagger.estimate.values import FixSeries, Posterior
+from geotagger.estimate.values import OWN_FIXES, FixSeries, Posterior
 from geotagger.index import facts_columns
 from geotagger.index.estimates import Estimates
 from geotagger.index.fixes import fixes_of
@@ -62,7 +62,9 @@ class Record:
 class Known:
     """One photo as the index knows it. `rung` is that of its current estimate, and the place,
     `confidence`, `estimate_model_id` belong to it; None without one; `weighed` stands for the evidence
-    that it was last held against, `doubt` says why it would not be written today. `posterior` is that of
+    that it was last held against, `doubt` says why it would not be written today. `is_confirmed`: the owner
+    said of it that the photo was taken inside its circle; `verdict`: what they decided of the photo, see
+    `index.decisions`. `posterior` is that of
     the model asked for, None when the photo has none."""
 
     id: int
@@ -86,6 +88,13 @@ class Known:
     cell: str | None = None
     weighed: int | None = None
     doubt: str | None = None
+    verdict: str | None = None
+    is_confirmed: bool = False
+
+    @property
+    def is_placed_for_good(self) -> bool:
+        """Whether its place is known, not estimated: its own, or an estimate that the owner confirmed."""
+        return self.rung in OWN_FIXES or self.is_confirmed
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +110,14 @@ _KNOWN = (
     "select photos.id, photos.root_id, roots.path, photos.path, photos.size, photos.mtime_ns,"
     " photos.sidecar_mtime_ns, photos.utc, photos.utc_error_s, photos.error, e.rung, e.confidence,"
     " e.radius_km, e.model_id, e.written, q.classes, q.probabilities, e.latitude, e.longitude, e.cell,"
-    " e.weighed, e.doubt, "
+    " e.weighed, e.doubt, photos.verdict, e.confirmed_by, "
     + ", ".join(f"photos.{column}" for column in facts_columns.COLUMNS)
     + " from photos join roots on roots.id = photos.root_id"
     " left join estimates as e on e.photo_id = photos.id and e.current = 1"
     " left join posteriors as q on q.photo_id = photos.id and q.model_id = ?"
     " where "
 )
-_FACTS_AT = 22
+_FACTS_AT = 24
 
 
 class Photos:
@@ -292,8 +301,8 @@ class Photos:
 
     def fixes(self, root_id: int, *, gone: bool = False) -> FixSeries:
         """The positions that cameras wrote into photos (nothing of ours but `manual`), and in their stead
-        or where there are none those of sidecars and of the owner, with a time. `gone`: those of photos that
-        are not there as well."""
+        or where there are none those of sidecars and of the owner, and circles that the owner confirmed, with
+        a time. `gone`: those of photos that are not there as well."""
         return fixes_of(self._store, root_id, gone=gone)
 
     def put_posteriors(self, model_id: int, posteriors: Iterable[tuple[int, Posterior]]) -> None:
@@ -369,6 +378,8 @@ class Photos:
                 cell=row[19],
                 weighed=row[20],
                 doubt=row[21],
+                verdict=row[22],
+                is_confirmed=row[23] is not None,
             )
             for row in self._store.rows(_KNOWN + condition, values)
         ]

@@ -1,17 +1,19 @@
 """Asks the index which photos were taken where and when.
 
-A region becomes at most two dozen ranges of leaf cell ids (an S2 covering), each a scan over one
-index; what the ranges hold is then tested exactly. Rows come out as they are found, so an
-answer may be as long as the archive. Starts without numpy, since `query` must answer at once.
-"""
+A region becomes one or two rectangles of degrees, looked up in the R*Tree beside the cell ids. Where there
+is no tree it becomes at most two dozen ranges of leaf cell ids (an S2 covering), each a scan over one
+index. What these hold is then tested exactly. Rows come out as they are found, so an answer may be as long
+as the archive. Starts without numpy, since `query` must answer at once."""
 
+import contextlib
 import functools
 import math
 import os
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from geotagger.index.coverings import (
     EARTH_RADIUS_KM,
@@ -21,6 +23,7 @@ from geotagger.index.coverings import (
     ranges_between,
     ranges_of_cell,
 )
+from geotagger.index.rectangles import Rectangles, rectangles_around, rectangles_between
 from geotagger.index.regions import Polygons
 from geotagger.index.store import Store, path_of
 
@@ -33,6 +36,8 @@ _ORDER: dict[Sort, str] = {
     "path": "path",
 }
 
+
+_MOST_OF_THE_EARTH_KM = 10_000.0
 
 SURE = 0.5
 """What `tag` writes unless told otherwise."""
@@ -85,8 +90,7 @@ class Query:
     sort: Sort | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class PhotoPlace(NamedTuple):
     """A photo and its current position. `taken` is the camera's clock in ISO 8601, with its offset
     where known; `utc` POSIX seconds. `written`: "exif" or "sidecar" where we wrote the position,
     "camera" where it stood in the file anyway, None where only the index has it. `country` to
@@ -129,29 +133,18 @@ class Unplaced:
     reason: str | None
 
 
-def search(store: Store, query: Query) -> Iterator[Found]:
+def search(store: Store, query: Query) -> Iterator[PhotoPlace]:
     """The photos that answer, ordered by `sort`: unless told by distance, or by time where no
     place is asked for. Raises UsageError for a cell that is none."""
     if query.nearest is not None and query.near is not None:
         yield from _nearest(store, query, query.near, query.nearest)
         return
     near = query.near
-    if near is not None:
-        store.connection.create_function("km_from_place", 2, _distance_from(near), deterministic=True)
     if query.within is not None:
         store.connection.create_function("is_in_region", 2, query.within.holds, deterministic=True)
-    distance = "null" if near is None else "km_from_place(estimates.latitude, estimates.longitude)"
+    distance = "null" if near is None else distance_sql(store, near)
     conditions, values = _conditions(query)
-    ranges = leaf_ranges(query)
-    source = "estimates"
-    range_values: list[int] = []
-    if ranges is not None:
-        listed = ",".join(["(?,?)"] * len(ranges)) or "(0,-1)"
-        source = (
-            f"(values {listed}) as ranges cross join estimates"
-            " on estimates.leaf between ranges.column1 and ranges.column2"
-        )
-        range_values = [number for pair in ranges for number in pair]
+    source, region_values = _source(store, query)
     sort: Sort = query.sort or ("distance" if near is not None else "taken")
     sql = (
         "select photos.id as photo_id, roots.path as root, photos.path as path, estimates.latitude,"
@@ -166,32 +159,49 @@ def search(store: Store, query: Query) -> Iterator[Found]:
         f" where estimates.current = 1 and photos.missing_since is null {conditions}"
         f" order by {_ORDER[sort]}" + ("" if query.limit is None else f" limit {int(query.limit)}")
     )
-    for row in store.stream(sql, [*range_values, *values]):
-        yield Found(
-            photo_id=row[0],
-            path=os.path.join(path_of(row[1]), path_of(row[2])),
-            latitude=row[3],
-            longitude=row[4],
-            radius_km=row[5],
-            confidence=row[6],
-            rung=row[7],
-            cell=row[8],
-            model=row[9],
-            run=row[10],
-            written=row[11],
-            taken=_iso(row[12], row[13]),
-            utc=row[14],
-            camera=row[15],
-            distance_km=row[16],
-            country=row[17],
-            region=row[18],
-            place=row[19],
-            place_km=row[20],
-            near_border=row[21],
-        )
+    for row in store.stream(sql, [*region_values, *values]):
+        root, path = row[1:3]
+        # bytes where a name is not UTF-8
+        whole = f"{root.rstrip('/')}/{path}" if type(root) is type(path) is str else _joined(root, path)
+        yield PhotoPlace._make((row[0], whole, *row[3:12], _iso(row[12], row[13]), *row[14:22]))
 
 
-def _nearest(store: Store, query: Query, near: Near, count: int) -> Iterator[Found]:
+def _joined(root: str | bytes, path: str | bytes) -> str:
+    return os.path.join(path_of(root), path_of(path))
+
+
+def _source(store: Store, query: Query) -> tuple[str, list[float]]:
+    """Where the rows come from: the estimates, or those that may lie in the query's regions."""
+    areas = _rectangles(query) if store.has_rectangles else None
+    if areas is not None:
+        listed = ",".join(["(?,?,?,?)"] * len(areas))
+        return (
+            f"(values {listed}) as areas cross join estimates_rectangles as places on"
+            " places.north >= areas.column1 and places.south <= areas.column3"
+            " and places.east >= areas.column2 and places.west <= areas.column4"
+            " cross join estimates on estimates.id = places.id"
+        ), [edge for area in areas for edge in area]
+    ranges = leaf_ranges(query)
+    if ranges is None:
+        return "estimates", []
+    listed = ",".join(["(?,?)"] * len(ranges)) or "(0,-1)"
+    return (
+        f"(values {listed}) as ranges cross join estimates"
+        " on estimates.leaf between ranges.column1 and ranges.column2"
+    ), [number for pair in ranges for number in pair]
+
+
+def _rectangles(query: Query) -> Rectangles | None:
+    """None where no region is asked for, or a cell, or most of the Earth: ranges or all rows serve these."""
+    near, box = query.near, query.box or _box_around(query.within)
+    if query.cell is not None:
+        return None
+    if near is not None and near.radius_km < _MOST_OF_THE_EARTH_KM:
+        return rectangles_around(near.latitude, near.longitude, near.radius_km)
+    return None if box is None else rectangles_between(box.south, box.west, box.north, box.east)
+
+
+def _nearest(store: Store, query: Query, near: Near, count: int) -> Iterator[PhotoPlace]:
     """Discs twice as wide each time until one holds so many; what it holds is then the nearest."""
     radius = 1.0
     whole = math.pi * EARTH_RADIUS_KM
@@ -302,6 +312,31 @@ def path_condition(path: str) -> tuple[str, list[bytes | str]]:
 
 def _box_around(polygons: Polygons | None) -> Box | None:
     return None if polygons is None else Box(polygons.south, polygons.west, polygons.north, polygons.east)
+
+
+def distance_sql(store: Store, near: Near) -> str:
+    """SQL for the distance of an estimate from the place in km, by SQLite's own mathematics if it has any."""
+    if not _has_mathematics():
+        store.connection.create_function("km_from_place", 2, _distance_from(near), deterministic=True)
+        return "km_from_place(estimates.latitude, estimates.longitude)"
+    phi1, lambda1 = math.radians(near.latitude), math.radians(near.longitude)
+    return (
+        f"({2 * EARTH_RADIUS_KM} * asin(min(1.0, sqrt("
+        f"pow(sin((radians(estimates.latitude) - ({phi1!r})) / 2), 2) + ({math.cos(phi1)!r}) *"
+        f" cos(radians(estimates.latitude)) *"
+        f" pow(sin((radians(estimates.longitude) - ({lambda1!r})) / 2), 2)))))"
+    )
+
+
+@functools.cache
+def _has_mathematics() -> bool:
+    """An option of SQLite's build (SQLITE_ENABLE_MATH_FUNCTIONS)."""
+    with contextlib.closing(sqlite3.connect(":memory:")) as connection:
+        try:
+            connection.execute("select asin(1), sqrt(1), pow(1, 2), sin(1), cos(1), radians(1)")
+        except sqlite3.OperationalError:
+            return False
+    return True
 
 
 def _distance_from(near: Near) -> Any:

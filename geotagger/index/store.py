@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from geotagger.archive.mounts import is_on_network
 from geotagger.errors import IndexUnusableError
+from geotagger.index import rectangles
 from geotagger.index.schema import APPLICATION_ID, VERSION, migrate
 
 Mode = Literal["write", "read", "snapshot"]
@@ -26,12 +27,14 @@ _HEADER = b"SQLite format 3\0"
 
 
 class Store:
-    """One connection. Threads may share it if they take turns: one transaction at a time."""
+    """One connection. Threads may share it if they take turns: one transaction at a time.
+    `has_rectangles`: queries may go by the R*Tree."""
 
     def __init__(self, connection: sqlite3.Connection, path: str) -> None:
         self.connection = connection
         self.path = path
         self._depth = 0
+        self.has_rectangles = rectangles.are_kept(connection)
 
     def execute(self, sql: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
         try:
@@ -137,6 +140,7 @@ def _open_to_write(path: Path) -> Store:
             raise IndexUnusableError(
                 f"{path}: the index may not be written; give yourself the right to, or use --index"
             )
+        rectangles.keep_up(connection)
     except BaseException:
         connection.close()
         raise
@@ -165,6 +169,7 @@ def _open_snapshot(path: Path) -> Store:
                 source.backup(copy)
         if copy.execute("pragma user_version").fetchone()[0] < VERSION:
             _bring_up(copy, path)
+        rectangles.keep_up(copy)
     except BaseException:
         copy.close()
         raise

@@ -15,6 +15,7 @@ _COLUMNS: dict[str, dict[str, str]] = {
         "told_city": "text",
         "told_region": "text",
         "told_country": "text",
+        "verdict": "text",
     },
     "estimates": {
         "country": "text",
@@ -26,6 +27,7 @@ _COLUMNS: dict[str, dict[str, str]] = {
         "weighed": "integer",
         "doubt": "text",
         "withdrawn_by": "integer references runs (id)",
+        "confirmed_by": "integer references runs (id)",
     },
 }
 
@@ -42,27 +44,64 @@ _TABLES: dict[str, dict[str, Any]] = {
         "places": bytes,
     },
     "joined_roots": {"root_id": int, "with_root_id": int},
+    "decisions": {
+        "id": int,
+        "action": str,
+        "photo_id": int,
+        "seen_estimate": int,
+        "latitude": float,
+        "longitude": float,
+        "radius_km": float,
+        "root_id": int,
+        "camera": str,
+        "shift_s": float,
+        "decided": str,
+        "state": str,
+        "run_id": int,
+    },
+    "samples": {
+        "photo_id": int,
+        "drawn": str,
+        "seen_estimate": int,
+        "latitude": float,
+        "longitude": float,
+        "radius_km": float,
+        "confidence": float,
+        "stratum": int,
+        "weight": float,
+        "inside": int,
+    },
 }
 
 _NOT_NULL: dict[str, set[str]] = {
     "tracks": {"name", "path", "added", "first_utc", "last_utc", "points", "places"},
     "joined_roots": set(),
+    "decisions": {"action", "decided", "state"},
+    "samples": {"drawn", "latitude", "longitude", "radius_km", "confidence", "stratum", "weight"},
 }
 
-_PRIMARY_KEYS: dict[str, tuple[str, ...]] = {
+_PRIMARY_KEYS: dict[str, str | tuple[str, ...]] = {
     "tracks": ("root_id", "digest"),
     "joined_roots": ("root_id", "with_root_id"),
+    "decisions": "id",
+    "samples": "photo_id",
 }
 
 _FOREIGN_KEYS: dict[str, list[tuple[str, str, str]]] = {
     "tracks": [("root_id", "roots", "id")],
     "joined_roots": [("root_id", "roots", "id"), ("with_root_id", "roots", "id")],
+    "decisions": [("photo_id", "photos", "id"), ("root_id", "roots", "id"), ("run_id", "runs", "id")],
+    "samples": [("photo_id", "photos", "id")],
 }
 
 _INDEXES = """
 create index estimates_country on estimates (country) where current = 1;
 create index estimates_doubted on estimates (photo_id) where current = 1 and doubt is not null;
 create index estimates_withdrawn on estimates (withdrawn_by) where withdrawn_by is not null;
+create index estimates_confirmed on estimates (confirmed_by) where confirmed_by is not null;
+create index decisions_of_photo on decisions (photo_id);
+create index decisions_pending on decisions (id) where state = 'pending';
+create index decisions_of_run on decisions (run_id);
 """
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import xxhash
 
-from geotagger.metadata.layout import Change, RefusedError
+from geotagger.metadata.layout import Change, RefusedError, check_amount, listed
 from geotagger.metadata.pointers import Pointer, mpf_pointers, outlying_pointers, redirected
 from geotagger.metadata.source import Held, Window
 from geotagger.metadata.splice import Splice, ordered
@@ -69,9 +69,10 @@ class Jpeg:
         self._window = window
         if window.read(0, 2) != b"\xff\xd8":
             raise RefusedError("it is not a JPEG")
-        self.segments = list(_segments(window))
+        self.segments = listed(_segments(window))
         if not any(s.marker == SOS or s.marker in _FRAMES for s in self.segments):
             raise RefusedError("the file ends before its image begins")
+        check_amount(s.size for s in self.segments if s.marker == APP1)
         self._exif: list[list[_Part]] = []
         self._xmp: list[Segment] = []
         self._extended_xmp: list[Segment] = []

@@ -4,9 +4,10 @@ A layout knows where the EXIF blocks and XMP packets of one file lie, and turns 
 into splices of the file, with the lengths, checksums and pointers around them kept true.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from itertools import islice
+from typing import Protocol, TypeVar
 
 from geotagger.metadata.source import Window
 from geotagger.metadata.splice import Splice
@@ -57,6 +58,29 @@ class Layout(Protocol):
     def pictures(self) -> Sequence[tuple[int, int]]:
         """The runs (start, length) that hold the image and all else that is neither EXIF nor XMP."""
         ...
+
+
+MOST_METADATA = 1 << 26
+"""Bytes of EXIF and XMP in one file; more is in none that a program made for a reason."""
+
+MOST_PARTS = 1 << 18
+"""Chunks or segments of one file: a PNG of a gigabyte in chunks of 8 KB has half as many."""
+
+Part = TypeVar("Part")
+
+
+def listed(parts: Iterable[Part]) -> list[Part]:
+    """All of them; RefusedError where they are more than any file has."""
+    found = list(islice(parts, MOST_PARTS + 1))
+    if len(found) > MOST_PARTS:
+        raise RefusedError(f"it is made of more than {MOST_PARTS} parts")
+    return found
+
+
+def check_amount(sizes: Iterable[int]) -> None:
+    """RefusedError before more metadata is read than any file has."""
+    if sum(sizes) > MOST_METADATA:
+        raise RefusedError(f"it says that it holds more than {MOST_METADATA >> 20} MB of metadata")
 
 
 class RefusedError(Exception):

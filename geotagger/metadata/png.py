@@ -11,12 +11,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from geotagger.metadata import verify
-from geotagger.metadata.layout import Change, RefusedError
+from geotagger.metadata.layout import Change, RefusedError, check_amount, listed
 from geotagger.metadata.source import Held, Window
 from geotagger.metadata.splice import Splice, ordered, spliced
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _XMP_KEYWORD = b"XML:com.adobe.xmp\0"
+_TEXTS = (b"iTXt", b"tEXt", b"zTXt")
 _LARGEST_TEXT = 16 << 20
 _LONGEST_CHUNK = 0x7FFFFFFF
 
@@ -47,10 +48,11 @@ class Png:
 
     def __init__(self, window: Window) -> None:
         self._window = window
-        self._chunks = list(_chunks(window))
+        self._chunks = listed(_chunks(window))
         if not any(c.kind == b"IDAT" for c in self._chunks):
             raise RefusedError("the file ends before its image begins")
         self._exif = [c for c in self._chunks if c.kind == b"eXIf" and c.size]
+        check_amount(c.size for c in (*self._exif, *(c for c in self._chunks if c.kind in _TEXTS)))
         self._prefixes = [_prefix_of(window.read(c.data, 6)) for c in self._exif]
         self.blocks = [
             Held(window.read(c.data + len(p), c.size - len(p)))

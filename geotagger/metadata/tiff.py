@@ -156,6 +156,8 @@ class Tiff:
 
     def filled(self, directory: Directory) -> Directory:
         """The same directory with every value that can be had."""
+        if sum(TYPE_SIZES.get(e.type, 0) * e.number for e in directory.entries) > _LARGEST_VALUE:
+            raise TiffError("a directory of the EXIF lists more than it can hold")
         entries = tuple(Entry(*e[:4], self.data(e)) for e in directory.entries)
         return Directory(directory.offset, entries, directory.next_offset)
 

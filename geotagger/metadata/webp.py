@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from geotagger.metadata.layout import Change, RefusedError
+from geotagger.metadata.layout import Change, RefusedError, check_amount, listed
 from geotagger.metadata.source import Held, Window
 from geotagger.metadata.splice import Splice, ordered
 
@@ -46,15 +46,16 @@ class Webp:
         self._end = 8 + self._riff_size
         if self._end > window.size:
             raise RefusedError("the file is cut off")
-        self._chunks = list(_chunks(window, self._end))
+        self._chunks = listed(_chunks(window, self._end))
         if not self._chunks or self._chunks[-1].end != self._end:
             raise RefusedError("its chunks do not add up to its length")
         self._exif = [c for c in self._chunks if c.kind == b"EXIF" and c.size]
+        self._xmp = [c for c in self._chunks if c.kind == b"XMP "]
+        check_amount(c.size for c in (*self._exif, *self._xmp))
         self._prefixes = [6 if window.read(c.data, 6) == b"Exif\0\0" else 0 for c in self._exif]
         self.blocks = [
             Held(window.read(c.data + p, c.size - p)) for c, p in zip(self._exif, self._prefixes, strict=True)
         ]
-        self._xmp = [c for c in self._chunks if c.kind == b"XMP "]
         self.packets = [window.read(c.data, c.size) for c in self._xmp]
         self._extended = next((c for c in self._chunks if c.kind == b"VP8X" and c.size >= 10), None)
 

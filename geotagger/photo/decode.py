@@ -26,22 +26,37 @@ from PIL import (
 
 from geotagger.errors import TooLargeToSeeError, UnreadablePhotoError
 from geotagger.photo.containers import Container
-from geotagger.photo.formats import NAMES
+from geotagger.photo.formats import NAMES, NOT_LOOKED_AT
 from geotagger.photo.jpeg import JpegHead, read_jpeg_head
 from geotagger.photo.source import ByteSource
+from geotagger.photo.strips import read_by_strips
 from geotagger.photo.whole import load_jpeg, load_whole_jpeg
 
-MAX_PIXELS = 1 << 28
-"""The most pixels decoded at full size (268 million, a gigabyte of RGB). A baseline JPEG above it
-passes when its scaled decode stays below."""
+MAX_BYTES = (1 << 30) - (96 << 20)
+"""Of a picture as it is stored and the RGB made of it: a gigabyte, less what decoders need besides."""
+
+MAX_PIXELS = MAX_BYTES // 4
+"""The most pixels decoded at full size, four bytes each. Larger ones are decoded at a smaller scale where
+their format allows that."""
+
+MOST_HERE = 1 << 28
+"""Bytes that a picture may take to be decoded in this process."""
+
+_LARGEST_FILE_HERE = 1 << 26
+
+_LARGEST_READ_WHOLE = 1 << 28
+"""Of a format whose decoder wants all of the file at once."""
 
 _ONE_AT_A_TIME_PIXELS = 1 << 26
 """Pictures above this are decoded one after the other, however many threads ask."""
 
-_LARGEST_BYTES = 4 * MAX_PIXELS + (MAX_PIXELS >> 2)
-"""Of a picture as it is stored and the RGB that is made of it: a little above a gigabyte."""
-
 _STRIP_PIXELS = 1 << 22
+
+_USUAL_SCANS = 32
+"""A progressive JPEG of common encoders has six to twelve."""
+
+_WEBP_BYTES = 20
+"""A pixel of a WebP: two canvases of its decoder, their copy and ours, and the RGB of it."""
 
 _IN_MEMORY_BYTES = 1 << 26
 
@@ -54,6 +69,35 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 _large = threading.Lock()
 
 
+def may_be_decoded_here(source: ByteSource, container: Container, edge: int | None) -> bool:
+    """Whether this process can decode it within a quarter of what one file may take, by headers that cannot
+    lie about it. What libheif, libavif, LibRaw and the readers of TIFF take is in their own hands."""
+    if container.format in NOT_LOOKED_AT:
+        return True  # and it will be refused
+    head = container.jpeg_head
+    if source.size > _LARGEST_FILE_HERE:
+        return False
+    pixels = container.width * container.height
+    if head is not None:
+        scale = _jpeg_scale(container, edge)
+        if head.in_scans and source.read_all().count(b"\xff\xda", head.scan_offset) > _USUAL_SCANS:
+            return False
+        return _jpeg_bytes(head, scale) <= MOST_HERE
+    if container.format == "webp":
+        return pixels * _WEBP_BYTES <= MOST_HERE
+    return container.format == "png" and pixels * 9 <= MOST_HERE
+
+
+def _jpeg_scale(container: Container, edge: int | None) -> int:
+    return 1 if edge is None else _scale_within(min(container.width, container.height) // edge)
+
+
+def _jpeg_bytes(head: JpegHead, scale: int) -> int:
+    """What decoding takes: the picture, and the coefficients of all of it where it comes in scans."""
+    coefficients = 2 * head.samples if head.in_scans else 0
+    return int(head.width * head.height * (4 / scale**2 + coefficients))
+
+
 @dataclass(frozen=True, slots=True)
 class Picture:
     """An RGB image of 8 bits a channel. `scale`: how many original pixels an edge of one of its
@@ -64,39 +108,60 @@ class Picture:
     turned: bool = False
 
 
-def decode(source: ByteSource, container: Container, edge: int | None) -> Picture:
-    """The main picture of an image file that is not RAW. A JPEG is decoded at the smallest DCT
-    scale whose both edges keep at least `edge` pixels; None asks for full size."""
-    pixels = container.width * container.height
+def decode(
+    source: ByteSource, container: Container, edge: int | None, edge_if_large: int | None = None
+) -> Picture:
+    """The main picture of an image file that is not RAW. A JPEG is decoded at the smallest DCT scale whose
+    both edges keep at least `edge` pixels; None asks for full size, but what is too large for that is
+    scaled to keep `edge_if_large`, unless that is None, too."""
     head = container.jpeg_head
-    scale = 1
-    if head is not None and edge is not None:
-        scale = _scale_within(min(container.width, container.height) // edge)
-    if head is not None and not head.progressive:
-        pixels //= scale * scale  # progressive: libjpeg holds the coefficients of the full size
-    if pixels > MAX_PIXELS:
-        raise _too_large(source, container.width, container.height)
-    with _decoder_errors(source, container.format), _room_for(pixels):
+    with _decoder_errors(source, container.format):
         if head is not None:
-            return Picture(rgb(_decode_jpeg(source, head, scale)), scale)
-        if container.format == "heic":
-            return Picture(rgb(_decode_heic(source)), turned=True)
-        with source.open_file() as file:
-            image = _PILLOW[container.format](file)
-            _check_size(image, container)
-            scale = _scale_to_convert(source, image, edge)
-            image.load()
-            # Pillow turns a TIFF upright as it loads, and nothing else
-            return Picture(_converted(image, scale), scale, turned=container.format == "tiff")
+            scale = _jpeg_scale(container, edge)
+            if _jpeg_bytes(head, scale) > MAX_BYTES:
+                scale = _jpeg_scale(container, edge or edge_if_large)
+            if _jpeg_bytes(head, scale) > MAX_BYTES:
+                raise _too_large(source, container.width, container.height)
+            with _room_for(head.width * head.height // scale**2):
+                return Picture(rgb(_decode_jpeg(source, head, scale)), scale)
+        with _room_for(container.width * container.height):
+            if container.format == "heic":
+                return Picture(rgb(_decode_heic(source)), turned=True)
+            with source.open_file() as file:
+                return _decode_by_pillow(source, container, file, edge or edge_if_large)
+
+
+def _decode_by_pillow(source: ByteSource, container: Container, file: BinaryIO, edge: int | None) -> Picture:
+    """`edge` is only heeded for pictures too large to be converted whole."""
+    pixels = container.width * container.height
+    if container.format == "tiff" and 4 * pixels > MOST_HERE:
+        tiff = TiffImagePlugin.TiffImageFile(file)
+        scale = 1 if edge is None else _scale_within(min(tiff.size) // edge)
+        if 4 * pixels / scale**2 <= MAX_BYTES and (picture := read_by_strips(tiff, file, scale, rgb)):
+            return Picture(picture, scale)
+        file.seek(0)
+    if pixels * (_WEBP_BYTES if container.format == "webp" else _least_bytes(container)) > MAX_BYTES:
+        raise _too_large(source, container.width, container.height)
+    image = _PILLOW[container.format](file)
+    _check_size(image, container)
+    scale = _scale_to_convert(source, image, edge)
+    image.load()
+    # Pillow turns a TIFF upright as it loads, and nothing else
+    return Picture(_converted(image, scale), scale, turned=container.format == "tiff")
+
+
+def _least_bytes(container: Container) -> int:
+    """Of a pixel, as Pillow stores it: a byte where that is all that a palette or a bilevel picture has."""
+    return 1 if container.traits & {"palette", "bilevel"} else 2
 
 
 def decode_jpeg_bytes(data: bytes, edge: int | None) -> Image.Image:
     """An embedded JPEG, scaled like `decode` does. Raises what Pillow raises."""
     head = read_jpeg_head(data)
-    if head.width * head.height > MAX_PIXELS:
+    scale = _scale_within(min(head.width, head.height) // edge) if edge else 1
+    if _jpeg_bytes(head, scale) > MAX_BYTES:
         raise ValueError("too many pixels")
-    room = min(head.width, head.height) // edge if edge else 1
-    return rgb(load_whole_jpeg(data, head.scan_offset, _scale_within(room)))
+    return rgb(load_whole_jpeg(data, head.scan_offset, scale))
 
 
 def decode_heic_bytes(data: bytes) -> Image.Image:
@@ -117,6 +182,8 @@ def _decode_jpeg(source: ByteSource, head: JpegHead, scale: int) -> Image.Image:
 
 
 def _decode_heic(source: ByteSource) -> Image.Image:
+    if source.size > _LARGEST_READ_WHOLE:
+        raise MemoryError
     image: Image.Image = pi_heif.open_heif(source.read_all(), convert_hdr_to_8bit=True).to_pillow()
     return image
 
@@ -135,7 +202,7 @@ def _scale_to_convert(source: ByteSource, image: Image.Image, edge: int | None) 
         return 1
     scale = _scale_within(min(image.size) // edge) if edge is not None else 1
     stored = 1 if image.mode in ("1", "L", "P") else 2 if image.mode.startswith("I;16") else 4
-    if image.mode in ("I", "F") or pixels * (stored + 4 / scale**2) > _LARGEST_BYTES:
+    if image.mode in ("I", "F") or pixels * (stored + 4 / scale**2) > MAX_BYTES:
         raise _too_large(source, image.width, image.height)
     return scale
 
@@ -207,7 +274,14 @@ def _decoder_errors(source: ByteSource, kind: str) -> Iterator[None]:
         what = f"too large to decode in the memory there is ({NAMES[kind]})"
         raise TooLargeToSeeError(source.path, what, "left untouched") from None
     except Exception as error:
+        if any(word in str(error).lower() for word in _OF_MEMORY):
+            what = f"too large to decode ({NAMES[kind]}: {' '.join(str(error).split())[:120]})"
+            raise TooLargeToSeeError(source.path, what, "left untouched") from None
         raise source.refusal(f"{decoder_complaint(error, kind)}") from None
+
+
+_OF_MEMORY = ("memory", "decoder error -9", "security limit", "decompression bomb")
+"""What decoders say of a picture that they refuse for its size."""
 
 
 def decoder_complaint(error: Exception, kind: str) -> str:

@@ -25,13 +25,16 @@ _EXIF, _XMP, _MPF = b"Exif\0", b"http://ns.adobe.com/xap/1.0/\0", b"MPF\0"
 class JpegHead:
     """`exif` is the TIFF block of the first EXIF segment, `iptc` Photoshop's resources, `mpf` the
     multi-picture index and `mpf_offset` where it stands in the file (its offsets count from there). width and
-    height are 0 where no frame header was found, `scan_offset` where no scan begins."""
+    height are 0 where no frame header was found, `scan_offset` where no scan begins. `samples` is how many
+    values a pixel has, less where colours are stored at half size; `in_scans`: whether the picture comes in
+    several scans, as a progressive one does, so that a decoder holds all of it."""
 
     width: int = 0
     height: int = 0
     components: int = 0
     precision: int = 8
-    progressive: bool = False
+    samples: float = 0.0
+    in_scans: bool = False
     lossless: bool = False
     exif: bytes | None = None
     xmp: bytes | None = None
@@ -65,6 +68,7 @@ def read_jpeg_head(source: ByteSource | bytes) -> JpegHead:
             continue
         if code == _SOS:
             head.scan_offset = at
+            head.in_scans = head.in_scans or reader.read(at + 4, 1) != bytes([head.components])
             break
         if code == _EOI or len(start) < 4:
             break
@@ -78,14 +82,8 @@ def read_jpeg_head(source: ByteSource | bytes) -> JpegHead:
 
 
 def _take(head: JpegHead, code: int, reader: "_Reader", at: int, length: int) -> None:
-    if code in _FRAMES and not head.width:
-        frame = reader.read(at, 6)
-        if len(frame) == 6:
-            head.precision = frame[0]
-            head.height, head.width = int.from_bytes(frame[1:3], "big"), int.from_bytes(frame[3:5], "big")
-            head.components = frame[5]
-            head.progressive = code in _PROGRESSIVE
-            head.lossless = code in _LOSSLESS
+    if code in _FRAMES:
+        _take_frame(head, code, reader.read(at, min(length, 6 + 3 * 255)))
     elif code == 0xE1:
         name = reader.read(at, min(length, len(_XMP)))
         if name.startswith(_EXIF) and head.exif is None:
@@ -98,6 +96,20 @@ def _take(head: JpegHead, code: int, reader: "_Reader", at: int, length: int) ->
         head.mpf, head.mpf_offset = reader.read(at + 4, length - 4), at + 4
     elif code == 0xFE and len(head.comments) < 4:
         head.comments.append(reader.read(at, min(length, 256)))
+
+
+def _take_frame(head: JpegHead, code: int, frame: bytes) -> None:
+    """Of several frames the largest: decoders differ in which they believe."""
+    height, width = int.from_bytes(frame[1:3], "big"), int.from_bytes(frame[3:5], "big")
+    if len(frame) < 6 or width * height <= head.width * head.height:
+        return
+    head.precision, head.components = frame[0], frame[5]
+    head.height, head.width = height, width
+    head.in_scans = code in _PROGRESSIVE
+    head.lossless = code in _LOSSLESS
+    factors = [(byte >> 4, byte & 15) for byte in frame[7 : 6 + 3 * frame[5] : 3]]
+    most = max((across for across, _ in factors), default=1) * max((down for _, down in factors), default=1)
+    head.samples = sum(across * down for across, down in factors) / max(1, most)
 
 
 class _Reader:

@@ -7,11 +7,12 @@ A file that cannot be decoded whole is an UnreadablePhotoError; it is never chan
 
 import os
 
+from geotagger.photo.apart import read_apart
 from geotagger.photo.containers import Container
-from geotagger.photo.decode import Picture, decode
+from geotagger.photo.decode import Picture, decode, may_be_decoded_here
 from geotagger.photo.facts import container_of, facts_of
 from geotagger.photo.formats import NAMES, NOT_LOOKED_AT, RAW_FORMATS
-from geotagger.photo.prepare import Pixels, Preprocessing, edge_needed, prepare
+from geotagger.photo.prepare import Pixels, Preprocessing, edge_if_large, edge_needed, prepare
 from geotagger.photo.previews import Previews, find_preview, raw_preview
 from geotagger.photo.source import ByteSource
 from geotagger.photo.values import Facts
@@ -24,7 +25,8 @@ def read_photo(
     see `read_pixels`."""
     with ByteSource(path) as source:
         container = container_of(source)
-        return facts_of(container), _pixels(source, container, preprocessing, previews)
+        facts = facts_of(container)
+        return facts, _pixels_somewhere(source, container, preprocessing, previews)
 
 
 def read_pixels(
@@ -45,7 +47,27 @@ def read_pixels(
             container.height,
         ):
             raise source.refusal("the file changed while it was being read")
+        return _pixels_somewhere(source, container, preprocessing, previews)
+
+
+def read_pixels_here(
+    path: str, size: tuple[str, int, int], preprocessing: Preprocessing, previews: Previews
+) -> Pixels:
+    """As `read_pixels`, decoded in this very process, whatever it takes."""
+    with ByteSource(path) as source:
+        container = container_of(source)
+        if size != (container.format, container.width, container.height):
+            raise source.refusal("the file changed while it was being read")
         return _pixels(source, container, preprocessing, previews)
+
+
+def _pixels_somewhere(
+    source: ByteSource, container: Container, preprocessing: Preprocessing, previews: Previews
+) -> Pixels:
+    if may_be_decoded_here(source, container, edge_needed(preprocessing)):
+        return _pixels(source, container, preprocessing, previews)
+    size = (container.format, container.width, container.height)
+    return read_apart(source.path, size, preprocessing, previews)
 
 
 def _pixels(
@@ -62,7 +84,7 @@ def _pixels(
         # measured in its own pixels: a preview's crop is its own centre
         size = preview.image.size
         return prepare(Picture(preview.image), size, orientation, preprocessing)
-    picture = decode(source, container, edge_needed(preprocessing))
+    picture = decode(source, container, edge_needed(preprocessing), edge_if_large(preprocessing))
     width, height = picture.image.size
     turned = (width * picture.scale, height * picture.scale)
     size = turned if picture.turned else (container.width, container.height)

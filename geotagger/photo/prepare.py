@@ -54,6 +54,12 @@ def edge_needed(preprocessing: Preprocessing) -> int | None:
     interpolation between four pixels needs the very four."""
     if preprocessing.resampling == "bilinear-unfiltered":
         return None
+    return edge_if_large(preprocessing)
+
+
+def edge_if_large(preprocessing: Preprocessing) -> int:
+    """How many pixels of either edge are kept of a picture too large to be decoded at full size, also where
+    all were wanted."""
     return max(16, preprocessing.input_size * DECODE_HEADROOM)
 
 
@@ -66,8 +72,9 @@ def prepare(
     across, down = picture.image.size
     left, top, right, bottom = (value / picture.scale for value in box)
     right, bottom = min(right, across), min(bottom, down)
+    kept = (int(left), int(top), int(right), int(bottom))
     if preprocessing.resampling == "bilinear-unfiltered":
-        values: NDArray[Any] = _interpolate(np.asarray(picture.image.crop(box)), edge)
+        values: NDArray[Any] = _interpolate(picture.image, kept, edge)
     else:
         resampling = _FILTERS[preprocessing.resampling]
         values = np.asarray(picture.image.resize((edge, edge), resampling, (left, top, right, bottom)))
@@ -100,15 +107,22 @@ def _upright(values: NDArray[Any], orientation: int) -> NDArray[Any]:
     return values
 
 
-def _interpolate(values: NDArray[np.uint8], edge: int) -> NDArray[np.float64]:
+def _interpolate(image: Image.Image, box: tuple[int, int, int, int], edge: int) -> NDArray[np.float64]:
     """Bilinear interpolation at pixel centres, without a filter: what `skimage.transform.resize`
-    with order 1 did before it learned to anti-alias (0.14). (H, W, 3) → float64 (S, S, 3), 0…255."""
-    rows, row_weight = _samples(values.shape[0], edge)
-    columns, column_weight = _samples(values.shape[1], edge)
-    above, below = values[rows[0]].astype(np.float64), values[rows[1]].astype(np.float64)
+    with order 1 did before it learned to anti-alias (0.14). The part in `box` → float64
+    (S, S, 3), 0…255; only the rows that are needed are taken out of the picture."""
+    left, top, right, bottom = box
+    rows, row_weight = _samples(bottom - top, edge)
+    columns, column_weight = _samples(right - left, edge)
+
+    def taken(wanted: NDArray[np.intp]) -> NDArray[np.float64]:
+        lines = [image.crop((left, y, right, y + 1)) for y in (wanted + top).tolist()]
+        return np.stack([np.asarray(line)[0] for line in lines]).astype(np.float64)
+
+    above, below = taken(rows[0]), taken(rows[1])
     across = above + (below - above) * row_weight[:, None, None]
-    left, right = across[:, columns[0]], across[:, columns[1]]
-    return left + (right - left) * column_weight[None, :, None]
+    before, behind = across[:, columns[0]], across[:, columns[1]]
+    return before + (behind - before) * column_weight[None, :, None]
 
 
 def _samples(length: int, edge: int) -> tuple[tuple[NDArray[np.intp], NDArray[np.intp]], NDArray[np.float64]]:

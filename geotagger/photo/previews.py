@@ -38,7 +38,7 @@ def raw_preview(source: ByteSource, container: Container, preprocessing: Preproc
     edge = edge_needed(preprocessing)
     for offset, length in _best_first(source, container, edge or preprocessing.input_size):
         try:
-            image = decode_jpeg_bytes(source.read(offset, length), edge)
+            image = decode_jpeg_bytes(source.read_picture(offset, length), edge)
         except Exception:
             continue  # a damaged preview; another one may be whole
         return _picture(image, container)
@@ -74,9 +74,11 @@ def _of_index(
     for offset, length in places:
         if offset + length > source.size or length > _LONGEST_PREVIEW:
             continue
-        data = source.read(offset, length)
+        data = source.read_picture(offset, length)
         preview = read_jpeg_head(data) if data[:2] == b"\xff\xd8" else None
-        if preview is not None and _fits(preview.width, preview.height, container, edge):
+        if preview is None or preview.width > container.width or preview.in_scans:
+            continue  # no preview is larger than its picture: this one may have any size
+        if _fits(preview.width, preview.height, container, edge):
             return Picture(decode_jpeg_bytes(data, edge))
     return None
 

@@ -11,6 +11,9 @@ from typing import BinaryIO, Self
 
 from geotagger.errors import UnreadablePhotoError
 
+MOST_METADATA = 1 << 28
+"""Of what is read by position, a window at a time."""
+
 HEAD_BYTES = 1 << 16
 """Read in one go on opening: nearly always all that the facts of a JPEG need."""
 
@@ -25,6 +28,7 @@ class ByteSource:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = os.fspath(path)
         self._fd = -1
+        self._left = MOST_METADATA
         try:
             self._fd = os.open(self.path, _OPEN_FLAGS)
             status = os.fstat(self._fd)
@@ -44,12 +48,21 @@ class ByteSource:
             raise self.refusal("the file is empty")
 
     def read(self, offset: int, length: int) -> bytes:
-        """The bytes from `offset` on, fewer than `length` where the file ends before."""
+        """The bytes from `offset` on, fewer than `length` where the file ends before, or where more was read
+        of it than metadata amounts to: whoever lists that much is told what a file that ends is told."""
         if offset < 0 or length <= 0 or offset >= self.size:
             return b""
         if offset + length <= len(self.head):
             return self.head[offset : offset + length]
-        length = min(length, self.size - offset)
+        length = min(length, self.size - offset, self._left)
+        self._left -= length
+        return self._read(offset, length)
+
+    def read_picture(self, offset: int, length: int) -> bytes:
+        """As `read`, for a picture inside the file, which does not count as metadata."""
+        return self._read(offset, min(length, max(0, self.size - offset)))
+
+    def _read(self, offset: int, length: int) -> bytes:
         parts: list[bytes] = []
         try:
             while length > 0:
@@ -66,7 +79,7 @@ class ByteSource:
     def read_all(self) -> bytes:
         if self.size <= len(self.head):
             return self.head
-        return self.head + self.read(len(self.head), self.size - len(self.head))
+        return self.head + self._read(len(self.head), self.size - len(self.head))
 
     def open_file(self) -> BinaryIO:
         """The same file as an object of its own for decoders that want one."""

@@ -11,7 +11,15 @@ from geotagger.estimate.values import OWN_FIXES, RUNGS, Estimate
 from geotagger.index.estimates import Placed
 from geotagger.index.photos import Known
 from geotagger.tag.evidence import ArchiveEvidence
-from geotagger.tag.outcome import UNCHANGED, UNREADABLE_POSITION, VANISHED, Outcome, Status
+from geotagger.tag.outcome import (
+    CONFIRMED,
+    REJECTED,
+    UNCHANGED,
+    UNREADABLE_POSITION,
+    VANISHED,
+    Outcome,
+    Status,
+)
 from geotagger.tag.reading import is_lasting
 from geotagger.tag.records import named_areas
 from geotagger.tag.rootrun import RootRun
@@ -56,6 +64,12 @@ def decide(
             known.rung or "", "its sidecar has a position"
         )
         run.report(as_it_is(known, "kept", reason if is_open else UNCHANGED))
+        return None
+    if known.is_confirmed:
+        run.report(as_it_is(known, "kept", CONFIRMED if is_open else UNCHANGED))
+        return None
+    if known.verdict == "rejected":
+        run.report(as_it_is(known, "skipped", REJECTED))
         return None
     if known.facts is not None and known.facts.unreadable_position is not None:
         reason = f"names a place that cannot be read ({known.facts.unreadable_position}); left alone"

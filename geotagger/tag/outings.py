@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from geotagger.errors import PhotoError, TooLargeToSeeError
 from geotagger.estimate.outing import Weighed, certainty_inside, estimates_of, stands
 from geotagger.estimate.timeline import Evidence, surrounded, weighed
-from geotagger.estimate.values import OWN_FIXES, Alike, Estimate, Fix, Posterior
+from geotagger.estimate.values import Alike, Estimate, Fix, Posterior
 from geotagger.index.photos import Known
 from geotagger.photo.formats import NOT_LOOKED_AT
 from geotagger.tag.deciding import could_not_be_read, decide, would_be_written
@@ -46,7 +46,9 @@ def wants_a_look(run: RootRun, evidence: ArchiveEvidence, known: Known) -> bool:
     remembered = known.posterior is not None and not run.options.reference
     if remembered or not run.in_scope(known.path):
         return False
-    if known.rung in OWN_FIXES or (known.facts.not_a_photo and not run.options.all_images):
+    if known.is_placed_for_good or known.verdict == "rejected":
+        return False
+    if known.facts.not_a_photo and not run.options.all_images:
         return False
     placed = known.written is not None or (known.confidence or 0.0) >= evidence.min_confidence
     return not placed or run.options.again or evidence.survey.touches(known.id)
@@ -55,6 +57,9 @@ def wants_a_look(run: RootRun, evidence: ArchiveEvidence, known: Known) -> bool:
 def settle_outing(run: RootRun, evidence: ArchiveEvidence, seen: Sequence[Seen]) -> list[Job]:
     """Estimates and records all that one outing needs, and gives what is to be written."""
     members = [_member(*one) for one in seen]
+    for _, said in seen:
+        if isinstance(said, TooLargeToSeeError):
+            run.listener.note(f"{said.path}: not looked at, {said.reason}; all else still places it")
     if run.model_id is not None:
         new = [(m.known.id, m.posterior) for m in members if m.is_new and m.posterior is not None]
         run.index.photos.put_posteriors(run.model_id, new)
@@ -128,7 +133,7 @@ def _needs_thought(evidence: ArchiveEvidence, member: Member) -> bool:
     known = member.known
     if member.is_new or evidence.survey.touches(known.id):
         return True
-    if known.error is not None or known.rung in OWN_FIXES:
+    if known.error is not None or known.is_placed_for_good or known.verdict == "rejected":
         return False
     if known.written is None:
         return evidence.rethink or known.rung is None

@@ -96,7 +96,7 @@ def _place_in_root(
 def _job(index: Index, run: Run, root: Root, path: str, placing: Placing, tell: Report) -> Job | None:
     """Records the place of one photo; the job of writing it, if it is to be written."""
     try:
-        known = _known(index, root, path)
+        known = known_now(index, root, path)
     except PhotoError as error:
         tell(Outcome(path, "failed", str(error), "could not be read"))
         return None
@@ -127,7 +127,7 @@ def _resolved(path: str) -> str:
     return os.path.join(os.path.realpath(folder), name)
 
 
-def _known(index: Index, root: Root, path: str) -> Known:
+def known_now(index: Index, root: Root, path: str) -> Known:
     """The photo as the index knows it, read and recorded first when it is new or has changed."""
     known = index.photos.find(path)
     elsewhere = index.learned.sidecar_folders(path)

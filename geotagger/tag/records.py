@@ -1,7 +1,7 @@
 """A photo of the index as the estimate room takes it."""
 
 from geotagger.estimate.timeline import PhotoRecord, stated_error_km
-from geotagger.estimate.values import OWN_FIXES, Alike, Fix, NamedArea, Posterior
+from geotagger.estimate.values import Alike, Fix, NamedArea, Posterior
 from geotagger.index.photos import Known
 
 
@@ -12,8 +12,9 @@ def record_of(
     not believed."""
     facts = known.facts
     place = None
-    if known.rung in OWN_FIXES and known.latitude is not None and known.longitude is not None:
-        place = Fix(known.latitude, known.longitude, stated_error_km(known.radius_km), known.rung)
+    if known.is_placed_for_good and known.latitude is not None and known.longitude is not None:
+        rung = "manual" if known.is_confirmed else known.rung or "manual"
+        place = Fix(known.latitude, known.longitude, stated_error_km(known.radius_km), rung)
     offset = None if facts is None or facts.taken is None else facts.taken.offset
     usable = facts is not None and (all_images or not facts.not_a_photo)
     return PhotoRecord(
@@ -26,12 +27,13 @@ def record_of(
         posterior if usable else None,
         alike,
         named_areas(known),
+        known.path,
     )
 
 
 def named_areas(known: Known) -> tuple[NamedArea, ...]:
     """The areas that the photo's metadata names."""
-    if known.facts is None or not known.facts.named or known.rung in OWN_FIXES:
+    if known.facts is None or not known.facts.named or known.is_placed_for_good:
         return ()
     from geotagger.estimate.names import areas_of
 

@@ -26,7 +26,7 @@ from geotagger.estimate.holding import (
 from geotagger.estimate.kinds.table import KINDS
 from geotagger.estimate.movement import OUTING_GAP_S
 from geotagger.estimate.tracks import Tracks
-from geotagger.estimate.values import OWN_FIXES, Estimate, FixSeries
+from geotagger.estimate.values import Estimate, FixSeries
 from geotagger.index import Index
 from geotagger.index.estimates import Kept
 from geotagger.index.photos import Known
@@ -46,8 +46,8 @@ def switched_off(options: TagOptions) -> tuple[str, ...]:
 
 
 def is_written_estimate(known: Known) -> bool:
-    """Whether a place of ours, and nobody's own, stands in the photo or its sidecar."""
-    return known.written in ("exif", "sidecar") and known.rung not in OWN_FIXES
+    """Whether a place of ours, which nobody confirmed, stands in the photo or its sidecar."""
+    return known.written in ("exif", "sidecar") and not known.is_placed_for_good
 
 
 @dataclass(frozen=True)

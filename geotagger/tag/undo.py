@@ -20,6 +20,7 @@ from geotagger.index.runs import Run
 from geotagger.index.store import Mode
 from geotagger.metadata import Edit, restore, settle, sweep_temporaries, sync_folders
 from geotagger.tag.chunks import chunks
+from geotagger.tag.decisions_undo import decided_in_index, take_back_decisions
 from geotagger.tag.outcome import COULD_NOT_WRITE, Outcome, Report, Status, Tally
 from geotagger.tag.writing import GROUP, edit_of, is_away, keep_as_unchanged, repair, target_now
 
@@ -65,6 +66,9 @@ def run_to_undo(index: Index, named: str | None) -> Run:
     cut_off = next(iter(index.runs.cut_off()), None)
     if cut_off is not None and (latest is None or latest.id < cut_off.id):
         return cut_off
+    decided = index.decisions.latest_run()
+    if decided is not None and (latest is None or latest.id < decided):
+        return index.runs.find(str(decided))
     if latest is None:
         raise UsageError("there is nothing to undo: no photo holds what a run wrote")
     return latest
@@ -81,6 +85,7 @@ def undo(index: Index, run: Run, only: Sequence[str], report: Report, *, wait: b
     wanted = [os.path.realpath(path) for path in only]
     folders = sorted({os.path.dirname(entry.path) for entry in index.journal.done_by(run.id, wanted)})
     if not folders:
+        take_back_decisions(index, run, wanted, tell)
         return tally
     there = [folder for folder in folders if os.path.isdir(folder)]
     if not there:
@@ -92,6 +97,7 @@ def undo(index: Index, run: Run, only: Sequence[str], report: Report, *, wait: b
                 sweep_temporaries(place)
         for entries in chunks(index.journal.done_by(run.id, wanted), GROUP):
             _undo_group(index, run, entries, tell)
+        take_back_decisions(index, run, wanted, tell)
         for root in index.roots.all():
             if any(is_at_or_below(folder, [root.path]) for folder in folders):
                 index.learned.forget(root.id, SETTLED)
@@ -119,6 +125,9 @@ def foresee_undo(index: Index, run: Run, only: Sequence[str], report: Report) ->
         outcome = _foreseen(entry)
         if outcome.status != "planned" or entry.path not in outcomes:
             outcomes[entry.path] = outcome
+    for photo in decided_in_index(index, run, wanted):
+        reason = "dry run: the decision would be taken back"
+        outcomes.setdefault(photo.path, Outcome(photo.path, "skipped", reason))
     for outcome in outcomes.values():
         tally.add(outcome)
         report(outcome)

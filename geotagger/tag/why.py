@@ -5,7 +5,7 @@ that run. Writes nothing.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ _REMEMBERED = ("within_km", "min_confidence", "precision", "certainty", "sequenc
 class Why:
     """`run`: the one whose options were used, None where no run is known. `tracks`: those that spoke.
     `disagreements`: what file, index and the evidence of today do not agree on, a line each. `kinds`: the
-    kinds of evidence that were listened to."""
+    kinds of evidence that were listened to. `names`: the paths of the photos that have the fixes."""
 
     known: Known
     explanation: Explanation
@@ -44,6 +44,7 @@ class Why:
     tracks: tuple[str, ...]
     disagreements: tuple[str, ...]
     kinds: tuple[str, ...]
+    names: Mapping[int | None, str]
 
 
 def why(
@@ -95,6 +96,7 @@ def why(
         circle = asked.latitude or 0.0, asked.longitude or 0.0, asked.radius_km or 0.0
         whole = weighed(evidence, surrounded(evidence, records))
         inside = certainty_inside(whole, at, evidence.movement, circle)
+    keys = [fix.key for fix in explanation.fixes if fix.key is not None]
     return Why(
         asked,
         explanation,
@@ -102,6 +104,7 @@ def why(
         tuple(track.name for track in spoke.tracks),
         disagreements(index, asked, inside),
         options.kinds,
+        {photo.id: photo.path for photo in index.photos.get(keys)},
     )
 
 

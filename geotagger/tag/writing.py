@@ -151,7 +151,7 @@ class Writer:
         mark = Mark(
             rung=estimate.rung,
             confidence=estimate.confidence if estimate.rung != "manual" else None,
-            radius_km=estimate.radius_km if estimate.rung != "manual" else None,
+            radius_km=estimate.radius_km,
             model=job.outcome.model,
             run=self._run_name,
             cell=estimate.cell or None,

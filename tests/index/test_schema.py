@@ -27,6 +27,7 @@ def test_the_document_describes_every_table_and_column(index: Index) -> None:
     real = {
         name: [row[1] for row in index.store.rows(f"pragma table_info({name})")]
         for name in (*database.table_names(), *database.view_names())
+        if not name.startswith("estimates_rectangles_")  # how SQLite keeps the tree is its own affair
     }
     assert {name: sorted(columns) for name, columns in described().items()} == {
         name: sorted(columns) for name, columns in real.items()

@@ -41,8 +41,8 @@ LNG = np.concatenate(
 )
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
+@pytest.fixture(scope="module", params=["by the R*Tree", "by the cell ids"])
+def world(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Index]:
     folder = tmp_path_factory.mktemp("world")
     with open_index(folder / "index.db") as index:
         root = index.roots.root_for(str(folder))
@@ -63,6 +63,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
                 for n, (photo_id, lat, lng) in enumerate(zip(ids, LAT.tolist(), LNG.tolist(), strict=True))
             ],
         )
+        if request.param == "by the cell ids":
+            index.store.has_rectangles = False
         yield index
 
 
@@ -134,13 +136,17 @@ def test_a_near_query_is_a_handful_of_scans(lat: float, lng: float, radius: floa
     assert ranges is None or 1 <= len(ranges) <= 24
 
 
-def test_the_scans_use_the_index_of_leaf_cells(world: Index) -> None:
+def test_regions_are_looked_up_and_not_scanned(world: Index) -> None:
     seen: list[str] = []
     world.store.connection.set_trace_callback(seen.append)
     list(search(world.store, Query(near=Near(48.85, 2.35, 5))))
     world.store.connection.set_trace_callback(None)
     plan = " ".join(row[3] for row in world.store.rows("explain query plan " + seen[-1]))
-    assert "estimates_near (leaf>? AND leaf<?)" in plan
+    if world.store.has_rectangles:
+        assert "places VIRTUAL TABLE INDEX" in plan
+        assert "SEARCH estimates USING INTEGER PRIMARY KEY" in plan
+    else:
+        assert "estimates_near (leaf>? AND leaf<?)" in plan
 
 
 def test_a_small_radius_reads_a_small_part_of_the_index(world: Index) -> None:

@@ -208,6 +208,8 @@ def test_a_picture_too_large_to_see_is_placed_by_its_time_and_is_no_failure(
         b"\x89PNG\r\n\x1a\n"
         + b"".join(struct.pack(">I", len(b) - 4) + b + struct.pack(">I", zlib.crc32(b)) for b in bodies)
     )
-    said = geotagger("tag", folder, "--model", pack, "--json").by_name()
+    done = geotagger("tag", folder, "--model", pack, "--json")
+    said = done.by_name()
+    assert "vast.png: not looked at, 40000×40000 pixels are too many" in done.err
     assert (said["vast.png"]["status"], said["vast.png"]["rung"]) == ("written", "neighbours")
     assert distance_km(said["vast.png"]["latitude"], said["vast.png"]["longitude"], *PLACES["red"]) < 1

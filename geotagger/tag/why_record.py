@@ -1,0 +1,97 @@
+"""What `why` found, as JSON takes it: for the command and for the page alike."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from geotagger.estimate.explain import Explanation, NearFix, Source
+from geotagger.estimate.values import Candidate, Estimate
+from geotagger.estimate.words import length, span
+from geotagger.gazetteer.naming import names_of
+from geotagger.gazetteer.words import country_name, in_words
+from geotagger.tag.why import Why
+
+Spot = tuple[float, float]
+
+
+def record_of_why(told: Why) -> dict[str, Any]:
+    """Beside what every command says of a photo: each kind of evidence alone, what was weighed, which fixes
+    and words there are, the leading places and countries."""
+    known, explanation = told.known, told.explanation
+    e = explanation.estimate
+    called = names_in(explanation)
+    return {
+        **brief(e),
+        "cell": None if e is None else e.cell or None,
+        "evidence": [] if e is None else list(e.evidence),
+        "alone": {
+            name: {**brief(said), "where": called[said.latitude, said.longitude]}
+            for name, said in explanation.alone.items()
+        },
+        "sources": [
+            {**asdict(source), "where": called[source.latitude, source.longitude]}
+            for source in explanation.sources
+        ],
+        "fixes": [
+            {**asdict(fix), "photo": told.names.get(fix.key), "where": called[fix.latitude, fix.longitude]}
+            for fix in explanation.fixes
+        ],
+        "words": [asdict(area) for area in explanation.words],
+        "countries": [
+            {"country": code, "name": country_name(code) if code else "at sea", "probability": share}
+            for code, share in explanation.countries
+        ],
+        "candidates": [
+            {**asdict(one), "where": called[one.latitude, one.longitude]}
+            for one in (() if e is None else e.candidates)
+        ],
+        "where": None if e is None else called[e.latitude, e.longitude],
+        "unreadable_position": unreadable_position(told),
+        "stands": known.rung,
+        "run": None if told.run is None else told.run.name,
+        "tracks": list(told.tracks),
+        "disagreements": list(told.disagreements),
+        "kinds": list(told.kinds),
+    }
+
+
+def names_in(explanation: Explanation) -> Mapping[Spot, str]:
+    """What each place of an explanation is called; empty where nothing near has a name."""
+    e = explanation.estimate
+    said: list[Estimate | Source | Candidate | NearFix] = [
+        *explanation.alone.values(),
+        *explanation.sources,
+        *explanation.fixes,
+    ]
+    if e is not None:
+        said += [e, *e.candidates]
+    spots = list(dict.fromkeys((one.latitude, one.longitude) for one in said))
+    names = names_of([lat for lat, _ in spots], [lng for _, lng in spots])
+    return {
+        spot: in_words(name.place, name.place_km, name.region, name.country)
+        for spot, name in zip(spots, names, strict=True)
+    }
+
+
+def brief(said: Estimate | None) -> dict[str, Any]:
+    return {
+        "latitude": None if said is None else said.latitude,
+        "longitude": None if said is None else said.longitude,
+        "radius_km": None if said is None else said.radius_km,
+        "confidence": None if said is None else said.confidence,
+        "rung": None if said is None else said.rung,
+    }
+
+
+def unreadable_position(told: Why) -> str | None:
+    return None if told.known.facts is None else told.known.facts.unreadable_position
+
+
+def lines_on_fixes(told: Why) -> Iterator[str]:
+    """Which fixes there are: "IMG_0002.jpg, 8.0 min before: camera, good to 10 m"."""
+    for fix in told.explanation.fixes:
+        path = told.names.get(fix.key)
+        what = "a point of a track" if path is None else os.path.basename(path)
+        side = "before" if fix.lag_s < 0 else "after"
+        yield f"{what}, {span(abs(fix.lag_s))} {side}: {fix.rung}, good to {length(fix.error_km)}"

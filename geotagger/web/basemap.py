@@ -1,0 +1,182 @@
+"""The map under the photos: land and borders from the file that comes with geotagger, towns by name, or the
+tiles of a PMTiles file of the owner's.
+
+Takes bytes of `data/borders.z` (see `gazetteer.borders`), gives rings and lines in degrees. The coasts
+there are pieces that meet end to end; here they are joined to rings that can be filled. A ring's longitudes
+go on beyond ±180 where it does."""
+
+import functools
+import gzip
+import json
+import zlib
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geotagger.errors import SourceError, UsageError
+from geotagger.gazetteer import Place, places
+from geotagger.gazetteer.borders import FILE, SEA
+
+_DECIMALS = 3
+"""A hundred metres: the lines are coarser."""
+
+Points = NDArray[np.int64]
+Ring = list[list[float]]
+
+MOST_TOWNS = 60
+_LARGEST_TILE = 8 << 20
+
+
+@functools.cache
+def outlines() -> bytes:
+    """JSON, gzipped: `land`, rings to be filled, and `borders`, lines, of [latitude, longitude]."""
+    try:
+        lines, sides, scale, translate = _read(zlib.decompress(FILE.read_bytes()))
+    except (OSError, zlib.error, ValueError, KeyError) as error:
+        raise SourceError(f"{FILE}: the borders cannot be read ({error}); install geotagger again") from error
+    turn = round(360 / scale[0])
+    coasts = [line for line, (left, right) in zip(lines, sides, strict=True) if SEA in (left, right)]
+    between = [line for line, (left, right) in zip(lines, sides, strict=True) if SEA not in (left, right)]
+
+    def degrees(line: Points) -> Ring:
+        ring: Ring = np.round(
+            np.stack([line[:, 1] * scale[1] + translate[1], line[:, 0] * scale[0] + translate[0]], axis=1),
+            _DECIMALS,
+        ).tolist()
+        return ring
+
+    south = round((-90 - translate[1]) / scale[1])
+    land = [degrees(_closed(ring, turn, south)) for ring in joined(coasts, turn)]
+    shapes = {"land": land, "borders": [degrees(unwrapped(line, turn)) for line in between]}
+    return gzip.compress(json.dumps(shapes, separators=(",", ":")).encode(), 6, mtime=0)
+
+
+def _read(content: bytes) -> tuple[list[Points], list[tuple[int, int]], list[float], list[float]]:
+    head, _, body = content.partition(b"\n")
+    told = json.loads(head)
+    numbers = np.frombuffer(body, dtype="<i4").astype(np.int64)
+    count = told["lines"]
+    length, left, right = numbers[: 3 * count].reshape(3, count)
+    points = np.cumsum(numbers[3 * count :].reshape(2, told["points"]), axis=1).T
+    lines = np.split(points, np.cumsum(length)[:-1])
+    return lines, list(zip(left.tolist(), right.tolist(), strict=True)), told["scale"], told["translate"]
+
+
+def unwrapped(line: Points, turn: int) -> Points:
+    """The line with no step longer than half a turn around the Earth."""
+    steps = np.diff(line[:, 0])
+    east = line[0, 0] + np.concatenate(
+        [[0], np.cumsum(steps - turn * np.round(steps / turn).astype(np.int64))]
+    )
+    return np.stack([east, line[:, 1]], axis=1)
+
+
+def joined(lines: list[Points], turn: int) -> list[Points]:
+    """Rings out of lines that meet end to end, two at every end; each is unwrapped."""
+    meeting: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for n, line in enumerate(lines):
+        for end in (line[0], line[-1]):
+            meeting[_node(end, turn)].append(n)
+    rings, used = [], [False] * len(lines)
+    for n, line in enumerate(lines):
+        if used[n]:
+            continue
+        used[n] = True
+        parts = [line]
+        start, here = _node(line[0], turn), _node(line[-1], turn)
+        while here != start:
+            following = next((m for m in meeting[here] if not used[m]), None)
+            if following is None:
+                break
+            used[following] = True
+            part = lines[following]
+            if _node(part[0], turn) != here:
+                part = part[::-1]
+            parts.append(part[1:])
+            here = _node(part[-1], turn)
+        rings.append(unwrapped(np.concatenate(parts), turn))
+    return rings
+
+
+def _node(point: Points, turn: int) -> tuple[int, int]:
+    return int(point[0]) % turn, int(point[1])
+
+
+def _closed(ring: Points, turn: int, south: int) -> Points:
+    """A ring that goes round the Earth once, which only Antarctica's does, is closed over the pole."""
+    around = int(ring[-1, 0] - ring[0, 0])
+    if abs(around) < turn / 2:
+        return ring
+    return np.concatenate([ring, [[ring[-1, 0], south], [ring[0, 0], south]]])
+
+
+def towns(south: float, west: float, north: float, east: float) -> list[Place]:
+    """The most populous towns of a box (degrees; west > east crosses the antimeridian)."""
+    inside = []
+    for place in places():
+        if not south <= place.latitude <= north:
+            continue
+        is_between = west <= place.longitude <= east
+        crosses = west > east and (place.longitude >= west or place.longitude <= east)
+        if is_between or crosses:
+            inside.append(place)
+            if len(inside) == MOST_TOWNS:
+                break
+    return inside
+
+
+class Tiles:
+    """A PMTiles file of raster or vector tiles, opened for each question. Raises UsageError for another
+    file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.head = self._header()
+
+    def _header(self) -> dict[str, object]:
+        from pmtiles.reader import MmapSource, Reader
+
+        try:
+            with self._path.open("rb") as file:
+                reader: Any = Reader(MmapSource(file))  # type: ignore[no-untyped-call]
+                head, metadata = reader.header(), reader.metadata()
+        except OSError as error:
+            raise UsageError(f"--basemap {self._path}: cannot be read ({error.strerror})") from error
+        except Exception as error:
+            why = f"this is no PMTiles file of version 3 ({type(error).__name__}: {error})"
+            raise UsageError(f"--basemap {self._path}: {why}") from None
+        kind = str(head["tile_type"].name).lower()
+        if kind not in _KINDS:
+            raise UsageError(f"--basemap {self._path}: its tiles are of kind {kind}; {_WANTED} are shown")
+        said = metadata.get("attribution", "") if isinstance(metadata, dict) else ""
+        return {
+            "kind": "vector" if kind == "mvt" else "raster",
+            "media_type": _KINDS[kind],
+            "gzipped": head["tile_compression"].name == "GZIP",
+            "min_zoom": int(head["min_zoom"]),
+            "max_zoom": int(head["max_zoom"]),
+            "attribution": str(said)[:500],
+        }
+
+    def tile(self, zoom: int, x: int, y: int) -> bytes | None:
+        """The bytes of a tile, unpacked; None where the file has none."""
+        from pmtiles.reader import MmapSource, Reader
+
+        try:
+            with self._path.open("rb") as file:
+                reader: Any = Reader(MmapSource(file))  # type: ignore[no-untyped-call]
+                data: bytes | None = reader.get(zoom, x, y)
+            if data is None or not self.head["gzipped"]:
+                return data
+            unpacker = zlib.decompressobj(wbits=31)
+            return unpacker.decompress(data, _LARGEST_TILE)
+        except Exception as error:
+            raise SourceError(f"{self._path}: tile {zoom}/{x}/{y} cannot be read ({error})") from None
+
+
+_KINDS = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp", "avif": "image/avif",
+          "mvt": "application/octet-stream"}  # fmt: skip
+_WANTED = "PNG, JPEG, WebP, AVIF and vector tiles"

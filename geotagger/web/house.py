@@ -1,0 +1,31 @@
+"""What all routes share: where the index is, how decisions are written, and what is kept between two
+questions.
+
+Each question opens the index for itself, so threads share none, and what another program wrote is seen.
+"""
+
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from geotagger.index import Index, open_index
+from geotagger.index.store import Mode
+from geotagger.web.days import Days
+from geotagger.web.pictures import Pictures
+from geotagger.writing import Writing
+
+
+@dataclass(frozen=True)
+class House:
+    """`basemap`: a PMTiles file, None for the outlines that come with geotagger. `hand`: held by whoever
+    writes into photos, so that two tabs cannot at once."""
+
+    index_path: Path | None
+    writing: Writing
+    basemap: Path | None = None
+    days: Days = field(default_factory=Days)
+    pictures: Pictures = field(default_factory=Pictures)
+    hand: threading.Lock = field(default_factory=threading.Lock)
+
+    def index(self, mode: Mode = "read") -> Index:
+        return open_index(self.index_path, mode=mode)

@@ -1,0 +1,152 @@
+// What is chosen: one photo with its picture, evidence and candidates, or many at once; and what can be decided.
+
+import { ask } from "./api.js";
+import { button, byId, guarded, make, say } from "./dom.js";
+import { decide } from "./deciding.js";
+import { thumbnail } from "./list.js";
+import { goTo, startPlacing } from "./map.js";
+import { chosen, page } from "./state.js";
+import { KINDS, OWN, counted, degrees, length, moment, percent, status } from "./words.js";
+
+let shown = null; // the photo whose details are in the panel
+let asking = 0;
+
+export async function showPanel() {
+  const photos = chosen();
+  const panel = byId("panel");
+  panel.hidden = !photos.length;
+  if (!photos.length) {
+    shown = null;
+    return;
+  }
+  if (photos.length > 1) {
+    shown = null;
+    panel.replaceChildren(
+      make("h2", { text: `${counted(photos.length, "photo")} chosen` }),
+      actions(photos),
+      make("ul", { class: "strip" }, ...photos.slice(0, 60).map((one) => make("li", {}, thumbnail(one)))),
+    );
+    return;
+  }
+  await showOne(photos[0]);
+}
+
+async function showOne(one) {
+  const mine = ++asking;
+  if (shown?.id !== one.id || shown.estimate_id !== one.estimate_id) {
+    const told = await ask(`api/photo/${one.id}`);
+    if (mine !== asking) return;
+    shown = told;
+  }
+  draw({ ...shown, waiting: one.waiting, estimate_id: one.estimate_id });
+}
+
+export function forgetShown() {
+  shown = null;
+}
+
+function draw(one) {
+  const facts = [
+    ["Taken", moment(one)],
+    ["Camera", one.camera],
+    ["Place", one.where],
+    ["Degrees", one.latitude === null ? null : degrees(one.latitude, one.longitude)],
+    ["Circle", one.radius_km === null ? null : `within ${length(one.radius_km)}${OWN.has(one.rung) ? "" : ` with certainty ${percent(one.confidence)}`}`],
+    ["Known", one.rung === null ? null : KINDS[one.rung]],
+    ["Written", { exif: "in the photo", sidecar: "in a sidecar", camera: "it stood in the file" }[one.written] ?? "nowhere but in the index"],
+    ["Doubt", one.doubt],
+    ["Not a photo", one.not_a_photo],
+    ["Trouble", one.error],
+    ["File", one.path],
+    ["Archive", one.root],
+  ].filter(([, value]) => value);
+  byId("panel").replaceChildren(
+    make("h2", { text: one.name }),
+    thumbnail(one, "picture"),
+    make("p", { class: "state", text: status(one) }),
+    actions([one]),
+    make("dl", {}, ...facts.flatMap(([name, value]) => [make("dt", { text: name }), make("dd", { text: value })])),
+    ...section("Evidence", one.evidence.map((line) => make("li", { text: line }))),
+    ...section("Leading places", one.candidates.map((place) => make("li", {}, candidate(place)))),
+    make("div", { id: "why" }, button("Why here?", guarded(() => explain(one)), { "aria-keyshortcuts": "w" })),
+  );
+}
+
+function section(title, items) {
+  return items.length ? [make("h3", { text: title }), make("ul", {}, ...items)] : [];
+}
+
+function candidate(place) {
+  const words = `${percent(place.probability)} ${place.where || degrees(place.latitude, place.longitude)}`;
+  return button(words, () => goTo(place.latitude, place.longitude, 5), { class: "link", title: "Show it on the map" });
+}
+
+function actions(photos) {
+  const open = photos.filter((one) => !OWN.has(one.rung));
+  const placed = open.some((one) => one.rung !== null);
+  const closed = photos.some((one) => one.verdict !== null);
+  const own = photos.every((one) => OWN.has(one.rung) && one.rung !== "manual");
+  if (own) return make("p", { class: "hint", text: "A camera or another program knows this place; `geotagger place --overwrite` replaces it." });
+  return make(
+    "div",
+    { class: "actions", role: "group", "aria-label": "Decide" },
+    placed ? button("Confirm", guarded(() => decide("confirm")), { "aria-keyshortcuts": "c", class: "confirm" }) : null,
+    button("Move", startPlacing, { "aria-keyshortcuts": "m" }),
+    placed ? button("Reject", guarded(() => decide("reject")), { "aria-keyshortcuts": "r" }) : null,
+    button("Set aside", guarded(() => decide("aside")), { "aria-keyshortcuts": "s" }),
+    closed ? button("Open again", guarded(() => decide("reopen")), { "aria-keyshortcuts": "o" }) : null,
+  );
+}
+
+export const explainChosen = guarded(async () => {
+  const [one] = chosen();
+  if (!one) say("choose a photo first");
+  else if (byId("why")) await explain(one);
+});
+
+async function explain(one) {
+  const box = byId("why");
+  box.replaceChildren(make("p", { text: "Weighing …" }));
+  let told;
+  try {
+    told = await ask(`api/why/${one.id}`);
+  } catch (error) {
+    box.replaceChildren(make("p", { class: "trouble", text: error.message }));
+    return;
+  }
+  if (!box.isConnected) return;
+  const place = (at) => at.where || degrees(at.latitude, at.longitude);
+  const fixes = told.fixes.map((fix) => {
+    const name = fix.photo ? fix.photo.split("/").pop() : "a point of a track";
+    const side = fix.lag_s < 0 ? "before" : "after";
+    return make("li", { text: `${name}, ${lag(Math.abs(fix.lag_s))} ${side}: ${place(fix)}, good to ${length(fix.error_km)}` });
+  });
+  const alone = Object.entries(told.alone).map(([name, at]) =>
+    make("li", { text: `${name}: ${place(at)}, within ${length(at.radius_km)} with certainty ${percent(at.confidence)}` }));
+  const sources = told.sources.slice(0, 8).map((one) =>
+    make("li", { text: `${percent(one.share)} ${one.name}: ${place(one)}` }));
+  const countries = told.countries.map((one) => make("li", { text: `${percent(one.probability)} ${one.name}` }));
+  const words = told.words.map((one) => make("li", { text: one.words }));
+  const alike = (told.alike ?? []).map((one) => make("li", { text: `${percent(one.share)} ${one.photo ?? ""} ${place(one)}` }));
+  box.replaceChildren(
+    make("h3", { text: "Why here" }),
+    ...told.disagreements.concat(told.notes).map((line) => make("p", { class: "hint", text: line })),
+    ...section("Leading countries", countries),
+    ...section("Which fixes spoke", fixes),
+    ...section("Which words spoke", words),
+    ...section("What was alike", alike),
+    ...section("Each kind alone", alone),
+    ...section("How neighbours and habits were weighed", sources),
+    ...section("All together", told.evidence.map((line) => make("li", { text: line }))),
+    make("p", { class: "hint", text: `Listened to: ${told.kinds.join(", ")}` }),
+  );
+}
+
+function lag(seconds) {
+  for (const [unit, size] of [["days", 86400], ["h", 3600], ["min", 60]]) {
+    if (seconds >= 2 * size || (unit !== "days" && seconds >= size)) return `${(seconds / size).toFixed(1)} ${unit}`;
+  }
+  return `${Math.round(seconds)} s`;
+}
+
+export { page };

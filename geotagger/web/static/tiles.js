@@ -1,0 +1,13 @@
+// The owner's own map: raster tiles as pictures. Vector tiles are drawn by vector.js.
+
+import { VectorLayer } from "./vector.js";
+import { page } from "./state.js";
+
+const L = window.L;
+
+export async function addTiles(map, head, mostZoom) {
+  page.info.attribution = new DOMParser().parseFromString(head.attribution, "text/html").body.textContent;
+  const options = { minNativeZoom: head.min_zoom, maxNativeZoom: head.max_zoom, maxZoom: mostZoom };
+  if (head.kind === "vector") map.addLayer(new VectorLayer(options));
+  else map.addLayer(L.tileLayer("tiles/{z}/{x}/{y}", options));
+}

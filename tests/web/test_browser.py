@@ -1,0 +1,296 @@
+"""The page in Debian's headless Chromium: what an owner does with mouse and keyboard.
+
+Run with `pytest -m browser`; GEOTAGGER_BROWSER=required makes a missing browser a failure, as in CI.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.commands import Geotagger
+from tests.tag.scenes import START, Scene, walk_through_town
+from tests.web.pages import Page, open_page
+
+pytestmark = pytest.mark.browser
+
+HTML = "<img src=x onerror=alert(1)>.jpg"
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        path = None
+    if path is None:
+        if os.environ.get("GEOTAGGER_BROWSER") == "required":
+            pytest.fail("Chromium and playwright are wanted here: apt-get install chromium")
+        pytest.skip(
+            "there is no Chromium, or no playwright: apt-get install chromium, pip install '.[browser]'"
+        )
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+class Tab:
+    """A tab and what it did: every request, and everything that the console complained of."""
+
+    def __init__(self, page: Any) -> None:
+        self.page = page
+        self.requests: list[Any] = []
+        self.complaints: list[str] = []
+        page.on("request", lambda request: self.requests.append(request))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", lambda line: self.complaints.append(line.text) if line.type == "error" else None)
+        page.on("dialog", lambda dialog: self.complaints.append(f"dialog {dialog.message}"))
+
+    def cards(self) -> Any:
+        return self.page.locator(".card")
+
+    def open_outing(self) -> None:
+        self.page.locator(".outing").first.click()
+        self.page.wait_for_selector(".card")
+
+    def says(self, text: str) -> None:
+        self.page.locator("#messages", has_text=text).wait_for(timeout=20_000)
+
+    def choose(self, name: str) -> None:
+        self.page.locator(".card", has_text=name).click()
+        self.page.locator("#panel h2", has_text=name).wait_for()
+
+    def pending(self) -> str:
+        return str(self.page.locator("#pending").inner_text())
+
+
+@contextmanager
+def tab_on(
+    chromium: Any, address: str, width: int = 1280, height: int = 800, scheme: str = "light"
+) -> Iterator[Tab]:
+    context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+    try:
+        tab = Tab(context.new_page())
+        tab.page.goto(address)
+        tab.page.wait_for_selector("body[data-ready]", timeout=30_000)
+        yield tab
+    finally:
+        context.close()
+
+
+@pytest.fixture
+def scene(geotagger: Geotagger, tmp_path: Path) -> Scene:
+    return _tagged(geotagger, tmp_path)
+
+
+def _tagged(geotagger: Geotagger, folder: Path) -> Scene:
+    scene = walk_through_town(folder / "photos", 20)
+    shutil.copy2(scene.folder / "IMG_0001.jpg", scene.folder / HTML)
+    geotagger("tag", scene.folder, "--write", "none", "--model", "none", "--track", _track(folder))
+    return scene
+
+
+def _track(folder: Path) -> Path:
+    """A walk eastwards, an hour later than the photos, by another street."""
+    points = "".join(
+        f'<trkpt lat="48.2" lon="{16.3 + 0.001 * n:.4f}">'
+        f"<time>2024-05-17T{8 + n // 60:02}:{n % 60:02}:00Z</time></trkpt>"
+        for n in range(120)
+    )
+    path = folder / "walk.gpx"
+    path.write_text(
+        '<gpx version="1.1" xmlns="http://www.topografix.com/GPX/1/1">'
+        f"<trk><trkseg>{points}</trkseg></trk></gpx>"
+    )
+    return path
+
+
+@pytest.fixture
+def page(geotagger: Geotagger, scene: Scene) -> Iterator[Page]:  # noqa: ARG001
+    with open_page(geotagger) as page:
+        yield page
+
+
+@pytest.fixture(scope="module")
+def unwritten(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """A page for tests that write nothing."""
+    folder = tmp_path_factory.mktemp("unwritten")
+    (folder / "home").mkdir()
+    geotagger = Geotagger(folder / "home")
+    _tagged(geotagger, folder)
+    with open_page(geotagger) as page:
+        yield page
+
+
+@pytest.fixture
+def look(chromium: Any, unwritten: Page) -> Iterator[Tab]:
+    with tab_on(chromium, unwritten.address) as tab:
+        yield tab
+        assert tab.complaints == []
+    unwritten.post("api/retract", {})
+
+
+@pytest.fixture
+def tab(chromium: Any, page: Page) -> Iterator[Tab]:
+    with tab_on(chromium, page.address) as tab:
+        yield tab
+        assert tab.complaints == []
+
+
+def test_nothing_is_asked_of_other_machines_and_the_token_goes_nowhere(look: Tab, unwritten: Page) -> None:
+    look.open_outing()
+    look.choose(HTML)
+    look.page.keyboard.press("w")
+    look.page.locator("#why h3", has_text="Leading countries").wait_for(timeout=30_000)
+    assert len(look.requests) > 20
+    for request in look.requests:
+        assert request.url.startswith((unwritten.origin + "/", "data:")), request.url
+        assert "referer" not in request.all_headers()
+
+
+def test_a_name_is_never_markup(look: Tab) -> None:
+    look.open_outing()
+    look.choose(HTML)
+    assert look.page.locator("img[src=x]").count() == 0
+    assert look.page.locator("#panel h2").inner_text() == HTML
+
+
+def test_all_is_decided_from_the_keyboard_written_and_undone(tab: Tab, scene: Scene) -> None:
+    before = {path: path.read_bytes() for path in scene.folder.iterdir()}
+    keys = tab.page.keyboard
+    tab.open_outing()
+    tab.choose("IMG_0001")
+    keys.press("c")
+    tab.says("1 photo confirmed")
+    tab.choose("IMG_0003")
+    keys.press("m")
+    keys.press("Enter")
+    tab.says("1 photo moved")
+    tab.choose("IMG_0005")
+    keys.press("r")
+    tab.says("1 photo rejected")
+    tab.choose("IMG_0007")
+    keys.press("s")
+    tab.says("1 photo set aside")
+    tab.choose("IMG_0009")
+    keys.press("r")
+    tab.says("1 photo rejected")
+    keys.press("u")
+    tab.says("taken back")
+    assert "4 decisions wait: 1 confirmed, 1 moved, 1 rejected, 1 set aside" in tab.pending()
+    assert {path: path.read_bytes() for path in scene.folder.iterdir()} == before
+    tab.page.click("#write")
+    tab.says("2 written")
+    changed = {path.name for path, data in before.items() if path.read_bytes() != data}
+    assert changed == {"IMG_0001.jpg", "IMG_0003.jpg"}
+    tab.page.locator(".card", has_text="IMG_0005").locator(".state", has_text="rejected").wait_for()
+    tab.page.click("#undo-run")
+    tab.says("undone")
+    assert {path: path.read_bytes() for path in scene.folder.iterdir()} == before
+
+
+def test_a_whole_outing_is_decided_at_once(look: Tab) -> None:
+    look.open_outing()
+    look.page.keyboard.press("a")
+    look.page.locator("#panel h2", has_text="21 photos chosen").wait_for()
+    look.page.keyboard.press("c")
+    look.says("10 photos left as before: has a position of its own")
+    assert "11 decisions wait: 11 confirmed" in look.pending()
+
+
+def test_a_pin_is_dragged_and_means_what_the_scale_of_the_map_means(look: Tab) -> None:
+    look.open_outing()
+    look.choose("IMG_0001")
+    look.page.locator(".pin").drag_to(look.page.locator("#map"), target_position={"x": 150, "y": 250})
+    look.says("1 photo moved")
+    (one,) = look.page.evaluate("fetch('api/state').then((a) => a.json())")["pending"]
+    assert one["action"] == "move"
+    assert 0.004 < one["radius_km"] < 1
+
+
+def test_a_photo_of_the_tray_is_dropped_on_the_map(
+    geotagger: Geotagger, chromium: Any, tmp_path: Path
+) -> None:
+    from tests.tag.scenes import jpeg
+
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for n in range(2):
+        (folder / f"{n}.jpg").write_bytes(jpeg(START, None, shade=9 * n))
+    geotagger("tag", folder, "--write", "none", "--model", "none")
+    with open_page(geotagger) as page, tab_on(chromium, page.address) as tab:
+        tab.page.click("#tab-tray")
+        tab.page.wait_for_selector(".card")
+        tab.cards().first.drag_to(tab.page.locator("#map"), target_position={"x": 300, "y": 200})
+        tab.says("1 photo moved")
+        tab.page.click("#write")
+        tab.says("1 written")
+        assert tab.complaints == []
+
+
+def test_photos_slide_along_the_track_while_the_clock_is_set(tab: Tab, geotagger: Geotagger) -> None:
+    tab.open_outing()
+    told = tab.page.locator("#clock-told")
+    tab.page.fill("#clock-minutes", "60")
+    told.get_by_text("+1h: ").wait_for()
+    first = told.inner_text()
+    tab.page.fill("#clock-minutes", "700")
+    told.get_by_text("0 of 21 photos").wait_for()
+    assert "0 of 21" not in first
+    tab.page.fill("#clock-minutes", "60")
+    tab.page.click("#clock-keep")
+    tab.says("waits to be written")
+    assert "1 clock set" in tab.pending()
+    tab.page.click("#write")
+    tab.says("Run")
+    assert geotagger("clocks", "--json").records[0]["shift_s"] == 3600
+
+
+def test_a_tab_left_open_over_an_undo_is_told_and_shown_what_is_so(
+    tab: Tab, scene: Scene, geotagger: Geotagger
+) -> None:
+    tab.open_outing()
+    geotagger("tag", scene.folder, "--model", "none")
+    tab.choose("IMG_0001")
+    tab.page.keyboard.press("c")
+    tab.says("its place is another one since this page saw it")
+    tab.page.keyboard.press("c")
+    tab.says("1 photo confirmed")
+
+
+@pytest.mark.usefixtures("scene")
+def test_the_page_says_so_when_its_server_has_ended(chromium: Any, geotagger: Geotagger) -> None:
+    with open_page(geotagger) as page, tab_on(chromium, page.address) as tab:
+        tab.open_outing()
+        page.process.kill()
+        page.process.wait()
+        tab.page.keyboard.press("c")
+        tab.says("geotagger review has ended")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 400])
+def test_nobody_is_shut_out(chromium: Any, unwritten: Page, width: int, scheme: str) -> None:
+    """axe-core finds nothing: names, contrast, roles, order."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    with tab_on(chromium, unwritten.address, width, scheme=scheme) as tab:
+        found = [Axe().run(tab.page)]
+        tab.open_outing()
+        tab.choose("IMG_0001")
+        tab.page.keyboard.press("c")
+        tab.says("1 photo confirmed")
+        found.append(Axe().run(tab.page))
+        tab.page.keyboard.press("?")
+        found.append(Axe().run(tab.page))
+        if width == 400:
+            assert tab.page.evaluate("document.documentElement.scrollWidth") <= 400
+    unwritten.post("api/retract", {})
+    for results in found:
+        assert results.violations_count == 0, results.generate_report()
