@@ -21,6 +21,7 @@ FLOW = (
     "photo",
     "model",
     "engine",
+    "text",
     "look",
     "tracks",
     "estimate",
@@ -29,6 +30,8 @@ FLOW = (
     "tag",
     "evaluate",
     "web",
+    "handoff",
+    "api",
     "cli",
 )
 """The rooms in the order a photo passes them; each may import only what stands left of it."""

@@ -8,7 +8,7 @@ Takes observations ordered by time, gives estimates aligned with them. Knows not
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ from geotagger.estimate.cloud import (
     leaves_of,
     probability_within,
 )
-from geotagger.estimate.movement import Correction, FloatArray, IntArray, Movement
+from geotagger.estimate.movement import Correction, FloatArray, IntArray, Movement, moved_by
 from geotagger.estimate.names import with_names
 from geotagger.estimate.overlays import with_alike, with_fix, with_habits_only
 from geotagger.estimate.prior import Mixture, averaged, mixed
@@ -38,10 +38,11 @@ from geotagger.estimate.states import (
     states_of_prior,
 )
 from geotagger.estimate.surroundings import VISITS, Known, Surroundings, surroundings
+from geotagger.estimate.text_evidence import listeners, texts_of, with_texts
 from geotagger.estimate.together import SPEAKS, together
 from geotagger.estimate.values import RUNGS, Estimate, Fix, Observation
 from geotagger.estimate.words import Told, words_of
-from geotagger.estimate.zone_evidence import class_priors, weighed_by_zone
+from geotagger.estimate.zone_evidence import atom_priors, weighed_by_zone
 
 _OWN_VISITS = 8
 """Of the photo's own camera, on either side, where others visited more."""
@@ -52,7 +53,8 @@ _TRUSTED = RUNGS.index("camera")
 class Options:
     """`within_km` caps the radius, `certainty` is what the radius should hold. Each prior can be
     switched off: the places the archive visits, the time zone of the EXIF offset, the pictures
-    beside a photo, and the names of places in its metadata."""
+    beside a photo, and the names of places in its metadata. `text_exponent`: how much what stands in the
+    pictures of this archive counts."""
 
     within_km: float = 25.0
     certainty: float = 0.9
@@ -61,6 +63,7 @@ class Options:
     sequence: bool = True
     alike_s: float = ALIKE_S
     names: bool = True
+    text_exponent: float = 1.0
 
 
 def estimate_outing(
@@ -101,19 +104,23 @@ def certainty_inside(
     row = weighed.asked.index(photo)
     for group in weighed.groups:
         for at in np.flatnonzero(group.rows == row):
-            radius = np.array([circle[2]])
-            held = probability_within(group.clouds[int(at)], circle[0], circle[1], radius)
+            radius, drawn = np.array([circle[2]]), group.clouds[int(at)]
+            held = probability_within(drawn, circle[0], circle[1], radius)
             corrected = _corrected(weighed, group, movement)
             if corrected is not None:
-                held = corrected(np.array([at]), held[None], radius[None])[0]
+                before = held
+                if group.clouds.prior is not None:
+                    drawn = replace(drawn, mass=group.clouds.prior[at])
+                    before = probability_within(drawn, circle[0], circle[1], radius)
+                held = corrected(np.array([at]), held[None], radius[None], before[None])[0]
             return float(held[0])
     return None
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Photos of an outing that have a picture which says something, or that have none: which of those
-    asked for (k,), and the probability of each over places."""
+    """Photos of an outing that have a picture which says something, that have text in it alone, or neither:
+    which of those asked for (k,), and the probability of each over places."""
 
     rows: IntArray
     clouds: Clouds
@@ -124,15 +131,17 @@ class Group:
 class Weighed:
     """An outing with its evidence weighed. asked: rows of the observations that want an estimate; the
     other fields are of those. around: with the other cameras' fixes; alone: with the own ones only, where
-    both were weighed. fixes: which row of the known places is which fix at hand."""
+    both were weighed. fixes: which row of the known places is which fix at hand. classes: how
+    many the model has."""
 
     asked: tuple[int, ...]
     photos: tuple[Observation, ...]
     around: Surroundings
     alone: Surroundings | None
     mix: Mixture
-    groups: tuple[Group, Group]
+    groups: tuple[Group, ...]
     fixes: Mapping[int, Fix]
+    classes: int = 0
 
     @property
     def sides(self) -> tuple[Surroundings, ...]:
@@ -164,17 +173,27 @@ def weigh_outing(
     around, alone, mix = _prior(photos, utc, known, movement, options)
     has_prior = mix.weight.sum(axis=1) > 0
     pictured = np.array([table is not None and _says_anything(o) for o in photos], dtype=np.bool_)
-    shown, bare = np.flatnonzero(pictured), np.flatnonzero(~pictured & has_prior)
-    by_picture = _pictured(photos, utc, shown, has_prior, mix, table, movement.zone_trust, options)
-    by_others = states_of_prior(utc[bare], mix, bare)
+    worded = np.array([o.text is not None and o.fix is None for o in photos], dtype=np.bool_)
+    texts = texts_of(photos, utc, worded, options.text_exponent, options.alike_s * options.sequence)
+    # where text speaks, those listen too of whom nothing is known but that they were near
+    shown = np.flatnonzero(pictured | worded)
+    hears = worded.any() & options.sequence & np.isfinite(utc)
+    bare = np.flatnonzero(~pictured & ~worded & (has_prior | hears))
+    by_picture = _pictured(photos, utc, np.flatnonzero(pictured), has_prior, mix, table, movement, options)
+    by_picture = with_texts(by_picture, utc, np.flatnonzero(pictured), shown, mix, texts)
+    by_others = listeners(utc, bare, mix, texts)
     masses = by_picture.points.mass, by_others.points.mass
     if options.sequence:
         masses = join(by_picture, by_others, movement.motion, known.utc[sorted(fixes)])
+    seen, read = np.flatnonzero(pictured[shown]), np.flatnonzero(~pictured[shown])
+    speakers = replace(by_picture.points, mass=masses[0], prior=by_picture.prior)
     groups = (
-        Group(shown, by_picture.points.weighed(masses[0]), True),
+        Group(shown[seen], speakers.part(seen), True),
+        Group(shown[read], replace(speakers, prior=None).part(read), False),
         Group(bare, by_others.points.weighed(masses[1]), False),
     )
-    return Weighed(tuple(asked), tuple(photos), around, alone, mix, groups, fixes)
+    classes = 0 if table is None else len(table)
+    return Weighed(tuple(asked), tuple(photos), around, alone, mix, groups, fixes, classes)
 
 
 def _pictured(
@@ -184,7 +203,7 @@ def _pictured(
     has_prior: NDArray[np.bool_],
     mix: Mixture,
     table: CellTable | None,
-    zone_trust: float,
+    movement: Movement,
     options: Options,
 ) -> States:
     """The states of the photos whose pictures say something."""
@@ -202,8 +221,10 @@ def _pictured(
     if len(alone):
         offered, times = offers.of(alone), utc[shown[alone]]
         stated = [photos[n].utc_offset_s if options.time_zone else None for n in shown[alone]]
-        of_class = class_priors(offered.photo, offered.classes, table, times, stated, zone_trust)
-        parts.append((alone, states_of_pictures(times, offered, table, of_class)))
+        of_atom = atom_priors(
+            offered.photo, offered.atoms, offered.prior, table, times, stated, movement.zone_trust
+        )
+        parts.append((alone, states_of_pictures(times, offered, table, of_atom)))
     return interleaved(parts)
 
 
@@ -325,7 +346,7 @@ def _says_anything(photo: Observation) -> bool:
 def conclude(weighed: Weighed, movement: Movement, options: Options) -> list[Estimate | None]:
     """The estimates of the photos that were asked for; None where nothing is known."""
     estimates: list[Estimate | None] = [None] * len(weighed.asked)
-    pictures = len(weighed.groups[0].rows)
+    pictures, texts = (len(group.rows) for group in weighed.groups[:2])
     for group in weighed.groups:
         if not len(group.rows):
             continue
@@ -341,6 +362,8 @@ def conclude(weighed: Weighed, movement: Movement, options: Options) -> list[Est
             weighed.fixes,
             movement,
             pictures,
+            texts,
+            weighed.classes,
             options.sequence,
             options.habits,
             options.time_zone,
@@ -357,15 +380,21 @@ def conclude(weighed: Weighed, movement: Movement, options: Options) -> list[Est
 
 
 def _corrected(weighed: Weighed, group: Group, movement: Movement) -> Corrected | None:
-    """Where the truth of other photos told how true the probabilities are; not for a place of its own."""
-    correction = movement.pictured if group.pictured else movement.correction
-    if correction == Correction():
+    """Where the truth of other photos told how true the probabilities are; not for a place of its own. Of a
+    pictured photo the prior is corrected, and what its picture makes of that is as it was: the odds of any
+    circle move as the prior's do."""
+    correction, pictured = movement.correction, movement.pictured if group.pictured else Correction()
+    if correction == pictured == Correction():
         return None
     lag = weighed.around.nearest_lag[group.rows, None]
     own = np.array([[weighed.photos[row].fix is not None] for row in group.rows])
-    applies = ~own & (np.isfinite(lag) | group.pictured)
+    told = ~own & np.isfinite(lag)
 
-    def corrected(rows: IntArray, held: FloatArray, radii: FloatArray) -> FloatArray:
-        return np.where(applies[rows], correction.apply(held, radii, lag[rows]), held)
+    def corrected(rows: IntArray, held: FloatArray, radii: FloatArray, before: FloatArray) -> FloatArray:
+        if group.pictured:
+            odds = correction.moves(before, radii, lag[rows])
+            known = np.where(told[rows], moved_by(held, odds), held)
+            return np.where(own[rows], held, pictured.apply(known, radii, lag[rows]))
+        return np.where(told[rows], correction.apply(held, radii, lag[rows]), held)
 
     return corrected

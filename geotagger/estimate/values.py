@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geotagger.estimate.twins import Twins, twins_of
+from geotagger.text.values import PlaceRatios
 
 RUNGS = ("visual", "neighbours", "track", "sidecar", "camera", "manual")
 """The ladder of evidence, lowest first. A lower rung never overwrites a higher one."""
@@ -32,10 +33,13 @@ GPS_ERROR_KM = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Posterior:
-    """The leading classes of a classifier for one photo, most probable first.
+    """What a model makes of one photo. classes: int32 (k,). probabilities: float32 (k,), after temperature,
+    not renormalised: what they lack to 1 belongs to the classes left out. Nothing is listed where
+    the picture says nothing that the model did not know before it looked.
 
-    classes: int32 (k,). probabilities: float32 (k,), after temperature, not renormalised: what
-    they lack to 1 belongs to the classes left out.
+    First the leading classes, most probable first. Behind them, as −1 − n, what is left of region n of the
+    table besides its listed classes, and, as (number of classes) + n, row n of the gallery, whose
+    probability is part of its class's. visual.py says what regions are.
     """
 
     classes: NDArray[np.int32]
@@ -71,7 +75,8 @@ class Observation:
     """All that is known of where one photo was taken. `key` is the caller's. `utc` is POSIX
     seconds, None when no time is known; `utc_error_s` how wrong it may be (standard deviation).
     `utc_offset_s` is the offset that EXIF states, None when it states none. `alike` is what
-    the owner's own photos tell, None when they were not asked. `named`: the areas that it names in words."""
+    the owner's own photos tell, None when they were not asked. `named`: the areas that it names in words.
+    `text`: what stands in its picture, None where nothing does that tells."""
 
     key: int
     utc: float | None
@@ -82,6 +87,7 @@ class Observation:
     utc_offset_s: float | None = None
     alike: Alike | None = None
     named: tuple[NamedArea, ...] = ()
+    text: PlaceRatios | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,6 +16,7 @@ from tests.metadata import exiftool
 from tests.tag.scenes import LATITUDE, LONGITUDE, START, STEP_DEG, exif_of, jpeg, walk_through_town
 from tests.tag.test_evidence import gpx
 from tests.tag.test_pictures import COLOURS, PLACES, colour_pack, colour_photo
+from tests.text.signs import needs_reader, sign_photo
 
 pytestmark = exiftool.needs_exiftool
 
@@ -106,6 +107,20 @@ def test_with_a_model_before_and_after_a_calibration(geotagger: Geotagger, tmp_p
         if place == "after":
             geotagger("evaluate", folder, "--model", pack, "--calibrate", "--seed", "1")
         assert assert_equal(geotagger, folder, "--model", pack, way="--whole-days") > 4
+
+
+@needs_reader()
+def test_with_text_in_the_pictures(geotagger: Geotagger, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    towns = (("Hunde bitte an der Leine", 48.2, 16.4), ("Hunden skal i snor, Aarhus", 56.15, 10.2))
+    for n in range(12):
+        text, lat, lng = towns[n // 6]
+        taken = START + timedelta(days=9 * (n // 3), minutes=11 * (n % 3))
+        place = (lat + n * STEP_DEG, lng)
+        words = () if n % 3 == 2 else (text, "Danke" if n < 6 else "Tak for det")
+        (folder / f"{n:02}.jpg").write_bytes(sign_photo(exif_of(taken, place), *words, edge=600))
+    assert assert_equal(geotagger, folder, "--model", "none", "--with", "text", way="--whole-days") > 2
 
 
 @pytest.mark.slow
