@@ -21,6 +21,7 @@ FLOW = (
     "photo",
     "model",
     "engine",
+    "text",
     "look",
     "tracks",
     "estimate",

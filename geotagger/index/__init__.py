@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from geotagger.index.roots import Root, Roots
     from geotagger.index.runs import Runs
     from geotagger.index.samples import Samples
+    from geotagger.index.texts import Texts
     from geotagger.index.tracks import RememberedTracks
 
 
@@ -140,6 +141,12 @@ class Index:
         from geotagger.index.learned import Learned
 
         return Learned(self._store)
+
+    @cached_property
+    def texts(self) -> "Texts":
+        from geotagger.index.texts import Texts
+
+        return Texts(self._store)
 
     @cached_property
     def tracks(self) -> "RememberedTracks":

@@ -142,6 +142,7 @@ class Photos:
     def _forget_conclusions(self, photo_id: int, same_pixels: bool) -> None:
         if not same_pixels:
             self._store.execute("delete from posteriors where photo_id = ?", (photo_id,))
+            self._store.execute("delete from texts where photo_id = ?", (photo_id,))
         if self._store.row("select 1 from estimates where photo_id = ? limit 1", (photo_id,)):
             self._estimates.content_changed(photo_id, same_pixels)
 

@@ -51,6 +51,10 @@ def tag(
     """
     parse_devices(options.device)
     check_engine(options.engine)
+    if "text" in options.kinds:
+        from geotagger.tag.texts import check_reader
+
+        check_reader()
     pack = choose_pack(options.model, listener.note)
     corrections = _clocks(options)
     tracks = _tracks(options, corrections, listener)

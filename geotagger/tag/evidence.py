@@ -3,7 +3,7 @@
 `weighing` makes the same of an archive for a run and for `why`, so that both give the same numbers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 import xxhash
@@ -20,21 +20,25 @@ from geotagger.estimate.values import FixSeries
 from geotagger.index import Index
 from geotagger.index.learned import CALIBRATION, MOVEMENT
 from geotagger.tag.options import TagOptions
+from geotagger.tag.sampling import correction_of
 from geotagger.tag.standing import Standing
 from geotagger.tag.survey import Survey
+from geotagger.tag.texts import text_exponent
 
 
 @dataclass(frozen=True)
 class ArchiveEvidence:
     """`weighing`: what places are concluded from. `standing`: what the written estimates rest on. `survey`:
     what is new. `min_confidence`: below it nothing is written. `rethink`: the last run had other settings,
-    so guesses that were written nowhere are thought over."""
+    so guesses that were written nowhere are thought over. `read_now`: photos whose text was read in this
+    run and says something."""
 
     weighing: Evidence
     standing: Standing
     survey: Survey
     min_confidence: float
     rethink: bool
+    read_now: Set[int] = frozenset()
 
 
 def weighing(
@@ -53,11 +57,14 @@ def weighing(
     movement = _movement(index, root_ids, fixes, keep)
     if calibration is not None:
         movement = calibration.applied_to(movement)
+    if (sampled := correction_of(index)) is not None:
+        movement = sampled.applied_to(movement)
     least = min_confidence(index, root_ids, options)
     asked_for = Options(
         within_km=options.within_km,
         certainty=max(options.certainty, min(least, 0.99)),
         sequence=options.sequence,
+        text_exponent=text_exponent(index, fixes, options),
     )
     return listening_to(Evidence(fixes, movement, tracks, table, asked_for), options.kinds)
 

@@ -18,6 +18,7 @@ from geotagger.tag.references import gather_references
 from geotagger.tag.rootrun import RootRun
 from geotagger.tag.standing import EvidenceToday, Standing, switched_off
 from geotagger.tag.survey import Survey
+from geotagger.tag.texts import read_texts
 from geotagger.tag.writing import Job, Writer
 
 GROUP_PHOTOS = 512
@@ -60,6 +61,7 @@ def _gathered(
     ever = company.fixes(gone=True)
     fixes = ever.without(company.missing())
     digest, table = (None, None) if run.pack is None else (run.pack.digest, run.pack.cells)
+    read_now = read_texts(run, fixes) if "text" in options.kinds else frozenset()
     today = EvidenceToday(ever, recorded.tracks, recorded.corrections, digest, switched_off(options))
     return ArchiveEvidence(
         weighing(index, run.root_ids, fixes, options, recorded.tracks, table),
@@ -67,6 +69,7 @@ def _gathered(
         survey,
         min_confidence(index, run.root_ids, options),
         rethink,
+        read_now,
     )
 
 

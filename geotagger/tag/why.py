@@ -11,21 +11,27 @@ from pathlib import Path
 from typing import Any
 
 from geotagger.archive import is_at_or_below
-from geotagger.errors import UsageError
+from geotagger.engine.cores import usable_cores
+from geotagger.errors import ModelError, PhotoError, UsageError
 from geotagger.estimate.explain import Explanation, explain
 from geotagger.estimate.outing import certainty_inside
 from geotagger.estimate.timeline import outings, surrounded, weighed
 from geotagger.estimate.tracks import Tracks
+from geotagger.estimate.values import Alike
 from geotagger.index import Index
 from geotagger.index.photos import Known
 from geotagger.index.runs import Run
 from geotagger.tag.disagreements import disagreements
 from geotagger.tag.evidence import weighing
+from geotagger.tag.likeness import LikePhoto, alike_of
 from geotagger.tag.network import choose_pack
 from geotagger.tag.options import TagOptions, kinds_of
 from geotagger.tag.recorded import tracks_in_force
 from geotagger.tag.records import record_of
 from geotagger.tag.standing import is_written_estimate
+from geotagger.tag.texts import lines_in, open_reader, texts_of
+from geotagger.text.ratios import ratios_of
+from geotagger.text.values import Line, PlaceRatios
 from geotagger.tracks import Track
 
 _REMEMBERED = ("within_km", "min_confidence", "precision", "certainty", "sequence", "all_images")
@@ -37,7 +43,9 @@ class Why:
     """`run`: the one whose options were used, None where no run is known. `tracks`: those that spoke.
     `disagreements`: what file, index and the evidence of today do not agree on, a line each. `kinds`: the
     kinds of evidence that were listened to. `names`: the paths of the photos that have the fixes,
-    `archives`: those that these are of."""
+    `archives`: those that these are of. `alike`: where photos that look like it were taken, the likeliest
+    first; of a run that compared pictures. `lines`: what stands in the picture, None where text was not
+    listened to; `text`: what that says of places."""
 
     known: Known
     explanation: Explanation
@@ -47,6 +55,9 @@ class Why:
     kinds: tuple[str, ...]
     names: Mapping[int | None, str]
     archives: Mapping[int | None, str]
+    alike: tuple[LikePhoto, ...]
+    lines: tuple[str, ...] | None = None
+    text: PlaceRatios | None = None
 
 
 def why(
@@ -76,8 +87,6 @@ def why(
     if pack is not None and met is None:
         note(f"{pack.name} has not looked at this archive yet; `geotagger tag --model {pack.name}` lets it")
     model_id = None if met is None else int(met[0])
-    if "reference" in kinds:
-        note("the run compared pictures with your geotagged ones (--reference); here they are left out")
     root_ids = _company(index, asked, arguments)
     company = index.company(root_ids)
     spoke = _tracks(index, root_ids, [*map(Path, arguments.get("tracks") or ()), *tracks], run, note)
@@ -91,8 +100,20 @@ def why(
         raise UsageError(
             f"{asked.path}: the photo was gone when `tag` last looked; there is nothing to weigh"
         )
-    records = [record_of(known, known.posterior, all_images=options.all_images) for known in outing]
     at = next(n for n, known in enumerate(outing) if known.id == asked.id)
+    texts = texts_of(index, outing, options)
+    lines = _text_in(asked, note) if "text" in options.kinds else None
+    if lines is not None and asked.id not in texts and (told := ratios_of(lines)) is not None:
+        texts[asked.id] = told
+    records = [
+        record_of(known, known.posterior, text=texts.get(known.id), all_images=options.all_images)
+        for known in outing
+    ]
+    alike: Alike | None = None
+    like: tuple[LikePhoto, ...] = ()
+    if "reference" in kinds and pack is not None:
+        alike, like = alike_of(index, asked, pack, note)
+        records[at] = replace(records[at], alike=alike)
     explanation = explain(evidence, records, at)
     inside = None
     if is_written_estimate(asked):
@@ -110,7 +131,19 @@ def why(
         options.kinds,
         {photo.id: photo.path for photo in beside},
         {photo.id: roots[photo.root_id] for photo in beside},
+        like,
+        None if lines is None else tuple(line.text for line in lines),
+        texts.get(asked.id),
     )
+
+
+def _text_in(asked: Known, note: Callable[[str], None]) -> tuple[Line, ...] | None:
+    """Read now, for it is kept nowhere; None where it cannot be."""
+    try:
+        return lines_in(asked.path, open_reader(usable_cores()))
+    except (ModelError, PhotoError) as error:
+        note(str(error))
+        return None
 
 
 def _company(index: Index, asked: Known, arguments: Mapping[str, Any]) -> tuple[int, ...]:
