@@ -249,6 +249,7 @@ def forget_estimates(
                     tell(outcome)
         if index is not None and not dry_run:
             _forget_tracks(index, places)
+            index.texts.forget(places)
     return tally
 
 

@@ -10,7 +10,7 @@ from geotagger.text.countries import LATIN, countries
 
 TEMPERATURE = 0.5
 """Its probabilities are flatter than its answers are right: below 1 this sharpens them. Fitted, see
-benchmarks/text.py."""
+docs/evidence.md."""
 
 
 def languages_of(text: str) -> dict[str, float]:

@@ -2,8 +2,8 @@
 
 Takes clues, gives `PlaceRatios`: a factor for each country and, near towns that are named, a further one. The
 mean of all factors over the photos of the world is 1, so evidence that says nothing is 1 everywhere. Each
-sort of clue is wrong now and then, and so is the whole: no factor falls below a floor, and one sign never
-decides alone. The constants were fitted, see docs/evidence.md and benchmarks/text.py.
+sort of clue is wrong now and then, and so is the whole: no factor falls below a floor. What the constants
+were fitted to is said in docs/evidence.md.
 """
 
 from collections.abc import Sequence

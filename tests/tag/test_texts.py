@@ -38,7 +38,7 @@ def test_a_sign_places_a_photo_of_which_nothing_else_is_known(geotagger: Geotagg
     assert told["bare.jpg"]["latitude"] is None
 
 
-def test_one_sign_does_not_decide_and_two_speak_for_the_photos_beside_them(
+def test_one_sign_makes_sure_of_no_place_and_two_speak_for_the_photos_beside_them(
     geotagger: Geotagger, tmp_path: Path
 ) -> None:
     folder = tmp_path / "photos"
@@ -51,7 +51,7 @@ def test_one_sign_does_not_decide_and_two_speak_for_the_photos_beside_them(
     words = ("tag", folder, "--model", "none", "--write", "none", "--json")
     without = geotagger(*words).by_name()
     one = geotagger(*words, "--with", "text").by_name()
-    for name in ("sign.jpg", "beside.jpg"):  # one sign does not decide: neither place is sure then
+    for name in ("sign.jpg", "beside.jpg"):  # neither place is sure then
         assert km_from_aarhus(without[name]) > 500
         assert one[name]["confidence"] < 0.8
     second = sign_photo(exif_of(trip + timedelta(minutes=9)), "Aarhus kommune", "Ingen adgang for hunde")
@@ -110,6 +110,10 @@ def test_nothing_is_read_twice_unless_it_changed(geotagger: Geotagger, tmp_path:
     kept = [ratios for (ratios,) in index("select ratios from texts order by photo_id")]
     assert kept[0] == mark
     assert kept[1] not in (None, mark)
+    geotagger("forget", "--estimates", folder / "0.jpg", "--yes")
+    assert len(index("select * from texts")) == 1
+    geotagger("forget", "--estimates", folder, "--yes")
+    assert index("select * from texts") == []
 
 
 def test_without_the_extra_one_line_says_so(
