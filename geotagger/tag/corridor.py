@@ -14,7 +14,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from geotagger.archive import lock
+from geotagger.archive import is_at_or_below, lock
 from geotagger.engine.devices import check_engine, parse_devices
 from geotagger.errors import UsageError
 from geotagger.index import Index, open_index
@@ -72,15 +72,18 @@ def tag(
             onlooker = Onlooker(pack, Network(pack, options, listener.note), model_id)
         ended: Status = "failed"
         try:
+            folders = _join(index, paths, options, listener)
             by_roots = by_root(index, paths)
-            helpers = _joined(index, [root for root, _ in by_roots], options, listener)
             roots = [root for root, _ in by_roots]
             company = index.roots.company_of([root.id for root in roots])
             runs = [
                 RootRun(index, run, [root], places, company, options, listener, tally, timed, onlooker)
                 for root, places in by_roots
             ]
-            helping = [replace(runs[0], roots=[root], places=[root.path]) for root in helpers]
+            unheard = replace(runs[0], listener=Listener(stop=listener.stop), tally=Tally())
+            helping = [
+                replace(unheard, roots=[root], places=below) for root, below in by_root(index, folders)
+            ]
             _walk(runs, helping, corrections, tracks)
             if corrections and not listener.stop.is_set():
                 _doubt_clocks(index, roots, corrections, tracks, listener)
@@ -118,17 +121,19 @@ def _walk(
     whole.listener.phase("Reading", 0)
     with whole.profile.timed("listing, facts and times"):
         surveys = [_surveyed(run) for run in runs]
-        for run in helping:
-            _read_along(run)
+        read_along = [_read_along(run, whole.listener) for run in helping]
         here = [run for run, found in zip(runs, surveys, strict=True) if not found.away]
         if whole.is_stopped or not here:
             return
         surveyed = _joined_surveys(surveys)
+        for found in read_along:
+            surveyed.touch(found.touched_ids)
         if not same or any(surveyed.touched):
             _set_times([*here, *helping], recorded, surveyed)
     for run in here:
         if tracks:
             run.index.tracks.remember(run.root.id, tracks)
+    asked = whole
     whole = replace(
         whole,
         roots=[root for run in here for root in run.roots],
@@ -152,7 +157,8 @@ def _walk(
         for root in whole.roots:
             whole.index.seal(root)
         if whole.tally.failures == failures_before:
-            remember_settled(whole, settings)
+            # anew: what was read along may have changed what others know
+            remember_settled(whole, settings_of(asked, recorded))
 
 
 def _settle_what_was_cut_off(run: RootRun) -> None:
@@ -179,13 +185,20 @@ def _surveyed(run: RootRun) -> Survey:
     return survey(run, sidecar_folders)
 
 
-def _read_along(run: RootRun) -> None:
-    """A root that only helps: what is new in it is recorded, and left for a run of its own to place."""
+def _read_along(run: RootRun, listener: Listener) -> Survey:
+    """A folder that only helps: what is new in it is recorded, and left for a run of its own to place."""
     settled = run.index.learned.get(run.root.id, SETTLED)
     forget_settled(run)
+    failures_before = run.tally.failures
     found = survey(run, run.index.learned.sidecar_folders(run.root.path))
     if settled and not any(found.touched) and not run.is_stopped:
         run.index.learned.put(run.root.id, SETTLED, settled)
+    if failed := run.tally.failures - failures_before:
+        photos = f"{failed} photo" + ("" if failed == 1 else "s")
+        listener.note(
+            f"{', '.join(run.places)}: {photos} could not be read; what cannot be read does not help"
+        )
+    return found
 
 
 def _joined_surveys(surveys: Sequence[Survey]) -> Survey:
@@ -199,27 +212,31 @@ def _joined_surveys(surveys: Sequence[Survey]) -> Survey:
 def _set_times(runs: Sequence[RootRun], recorded: Recorded, surveyed: Survey) -> None:
     from geotagger.tag.clocks import set_times
 
-    run, roots = runs[0], [root for one in runs for root in one.roots]
+    run, roots = runs[0], list(dict.fromkeys(root for one in runs for root in one.roots))
     for photo_ids in set_times(run.index, roots, run.company, recorded.clocks, run.listener.note):
         surveyed.touch(photo_ids)
 
 
-def _joined(index: Index, roots: Sequence[Root], options: TagOptions, listener: Listener) -> list[Root]:
-    """Joins the roots with those of `--with-root`, for this and every later run; those of them that are there
-    and are not worked on themselves."""
-    there = []
+def _join(index: Index, paths: Sequence[str], options: TagOptions, listener: Listener) -> list[str]:
+    """Joins what is worked on with the archives of `--with-root`, for this and every later run; the folders
+    of these that are there, and are not worked on themselves."""
+    folders, away = [], []
     for folder in options.with_roots:
-        if not os.path.isdir(folder):
-            root = next((one for one in index.roots.all() if one.path == os.path.realpath(folder)), None)
-            if root is None:
-                raise UsageError(f"--with-root {folder}: there is no such folder, and the index knows none")
-            listener.note(f"{folder}: not there; what the index knows of its photos speaks")
-        else:
-            root = index.roots.root_for(folder)
-            there.append(root)
-        for one in roots:
-            index.roots.join(one, root)
-    return [root for root in dict.fromkeys(there) if root not in roots]
+        real = os.path.realpath(folder)
+        if os.path.isdir(real):
+            folders.append(real)
+            continue
+        known = next((root for root in index.roots.all() if root.path == real), None)
+        if known is None:
+            raise UsageError(f"--with-root {folder}: there is no such folder, and the index knows none")
+        listener.note(f"{folder}: not there; what the index knows of its photos speaks")
+        away.append(known)
+    # only together: a folder above others takes their roots over
+    others = [*away, *(root for root, _ in by_root(index, [*paths, *folders]))]
+    for root, _ in by_root(index, paths) if options.with_roots else ():
+        for other in others:
+            index.roots.join(root, other)
+    return [folder for folder in dict.fromkeys(folders) if not is_at_or_below(folder, paths)]
 
 
 def _clocks(options: TagOptions) -> dict[str, float]:

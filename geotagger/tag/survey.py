@@ -44,7 +44,7 @@ class Survey:
 
     def add(self, other: "Survey") -> None:
         """That of another root, which is worked on together with this one."""
-        self.touch([photo_id for photo_id, is_touched in enumerate(other.touched) if is_touched])
+        self.touch(other.touched_ids)
         self.unchanged += other.unchanged
 
     def touches(self, photo_id: int) -> bool:
@@ -55,6 +55,10 @@ class Survey:
             self.touched.extend(bytes(lacking))
         for photo_id in photo_ids:
             self.touched[photo_id] = 1
+
+    @property
+    def touched_ids(self) -> list[int]:
+        return [photo_id for photo_id, is_touched in enumerate(self.touched) if is_touched]
 
     @property
     def changed(self) -> int:

@@ -135,3 +135,25 @@ def test_evaluate_takes_the_joined_archives_too(geotagger: Geotagger, both: Path
     assert all(one["radius_km"] < 5 for one in hidden), (
         "the camera's own places are on other days, 20 km away"
     )
+
+
+def test_the_folder_above_may_help_and_is_left_alone(geotagger: Geotagger, both: Path) -> None:
+    phone, camera = both / "Phone", both / "Camera"
+    write(phone, "bare.jpg", 33, place=False, camera="Phone")
+    of_phone = bytes_below(phone)
+    said = geotagger("tag", camera, "--with-root", both, "--json").by_name()
+    assert set(said) == set(bytes_below(camera))
+    assert {one["status"] for one in said.values()} == {"written"}
+    assert bytes_below(phone) == of_phone
+    assert geotagger("tag", both, "--json").by_name()["bare.jpg"]["status"] == "written"
+
+
+def test_a_photo_of_a_helping_archive_that_cannot_be_read_fails_nothing(
+    geotagger: Geotagger, both: Path
+) -> None:
+    phone, camera = both / "Phone", both / "Camera"
+    (phone / "broken.jpg").write_bytes(jpeg(START)[:90])
+    said = geotagger("tag", camera, "--with-root", phone, "--json")
+    assert set(said.by_name()) == set(bytes_below(camera))
+    assert f"{phone}: 1 photo could not be read; what cannot be read does not help" in said.err
+    assert "24 kept: unchanged since the last run" in geotagger("tag", camera).out
