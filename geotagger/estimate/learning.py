@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from geotagger.estimate.cloud import gather, probability_within
+from geotagger.estimate.logistic import fit_held_logistic
 from geotagger.estimate.movement import (
     DAY_S,
     FEWEST_TO_LEARN_FROM,
@@ -197,8 +198,7 @@ def fit_logistic(
     lag_s: FloatArray,
     weights: FloatArray | None = None,
 ) -> Correction:
-    """stated, inside, radius_km: (n, radii); lag_s, weights: (n,). Newton's method; a photo counts by
-    its weight."""
+    """stated, inside, radius_km: (n, radii); lag_s, weights: (n,). A photo counts by its weight."""
     p = np.clip(stated, 1e-5, 1 - 1e-5)
     logit, lag = np.log(p / (1 - p)), np.broadcast_to(lag_feature(lag_s)[:, None], p.shape)
     features = np.stack(
@@ -210,16 +210,8 @@ def fit_logistic(
     # as much as so many photos with features of the usual size would
     few = 1 + (_FEW / max(len(p), 1)) ** 2 if weights is not None else 1.0
     held = 0.25 * _PRIOR_COUNT * few * _USUAL_SQUARES
-    found = start.copy()
-    for _ in range(50):
-        expected = 1 / (1 + np.exp(-features @ found))
-        slope = features.T @ (share * (truth - expected)) - held * (found - start)
-        bend = (features.T * (share * expected * (1 - expected))) @ features + np.diag(held)
-        step = np.linalg.solve(bend, slope)
-        found = found + np.clip(step, -1.0, 1.0)
-        if np.abs(step).max() < 1e-7:
-            break
-    return Correction(*(float(value) for value in found))
+    fitted = fit_held_logistic(features, truth, share, start, held)
+    return Correction(*(float(value) for value in fitted))
 
 
 def learn_movement(

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from geotagger.estimate.logistic import fit_held_logistic
 from geotagger.estimate.movement import Correction, Movement
 
 FEWEST = 20
@@ -67,16 +68,8 @@ def corrected_by(
     truth, weight = np.array(inside, dtype=np.float64), np.array(weights, dtype=np.float64)
     weight = weight / weight.mean()
     start = np.array([0.0, 1.0])
-    found, held = start.copy(), 1 / _PRIOR_SPREAD**2
-    for _ in range(50):
-        expected = 1 / (1 + np.exp(-features @ found))
-        slope = features.T @ (weight * (truth - expected)) - held * (found - start)
-        bend = (features.T * (weight * expected * (1 - expected))) @ features + np.diag(held)
-        step = np.linalg.solve(bend, slope)
-        found = found + np.clip(step, -1.0, 1.0)
-        if np.abs(step).max() < 1e-8:
-            break
-    offset, slope_found = float(found[0]), max(0.05, float(found[1]))
+    fitted = fit_held_logistic(features, truth, weight, start, 1 / _PRIOR_SPREAD**2)
+    offset, slope_found = float(fitted[0]), max(0.05, float(fitted[1]))
     if before is None:
         return SampleCorrection(offset, slope_found, len(p), run)
     return SampleCorrection(

@@ -9,11 +9,11 @@ EDGE = 240
 
 def thumbnail(path: str) -> bytes | None:
     """A JPEG, upright, at most EDGE pixels wide and high; None of what cannot be shown."""
-    from geotagger.photo.shown import shown
+    from geotagger.photo.upright import read_upright
 
     file = io.BytesIO()
     try:
-        shown(path, EDGE).save(file, "JPEG", quality=80)
+        read_upright(path, EDGE).save(file, "JPEG", quality=80)
     except (PhotoError, OSError, ValueError):
         return None
     return file.getvalue()

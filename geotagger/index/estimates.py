@@ -160,25 +160,20 @@ class Estimates:
     def withdraw(self, run_id: int, photo_ids: Iterable[int]) -> None:
         """The run takes the estimates that stand in these photos out of them, or puts others in their place:
         they count no more. Places of cameras and of the owner stay."""
-        marks = ",".join("?" * len(OWN_FIXES))
-        with self._store.batch():
-            for photo_id in photo_ids:
-                self._store.execute(
-                    "update estimates set withdrawn_by = ?, doubt = null where photo_id = ?"
-                    f" and withdrawn_by is null and written in ('exif', 'sidecar') and rung not in ({marks})",
-                    (run_id, photo_id, *OWN_FIXES),
-                )
-                self._settle_current(photo_id)
+        self._withdraw(run_id, photo_ids, "written in ('exif', 'sidecar')")
 
     def set_aside(self, run_id: int, photo_ids: Iterable[int]) -> None:
         """The guesses about these photos that stand in no file count no more; undoing the run brings them
         back."""
+        self._withdraw(run_id, photo_ids, "written is null")
+
+    def _withdraw(self, run_id: int, photo_ids: Iterable[int], which: str) -> None:
         marks = ",".join("?" * len(OWN_FIXES))
         with self._store.batch():
             for photo_id in photo_ids:
                 self._store.execute(
                     "update estimates set withdrawn_by = ?, doubt = null where photo_id = ?"
-                    f" and withdrawn_by is null and written is null and rung not in ({marks})",
+                    f" and withdrawn_by is null and {which} and rung not in ({marks})",
                     (run_id, photo_id, *OWN_FIXES),
                 )
                 self._settle_current(photo_id)

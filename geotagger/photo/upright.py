@@ -1,4 +1,5 @@
-"""A whole photo upright, as a person sees it, no larger than asked: for whoever reads what stands in it.
+"""A whole photo upright, as a person sees it, no larger than asked: for the page, for thumbnails, and for
+whoever reads what stands in it.
 
 Takes a path, gives an RGB image. Safe to call from many threads; files are never changed. What may take much
 memory or time to decode is decoded in a process of its own, as for a network (apart.py).
@@ -12,7 +13,7 @@ from PIL import Image
 
 from geotagger.photo.apart import read_apart
 from geotagger.photo.containers import Container
-from geotagger.photo.decode import decode, may_be_decoded_here
+from geotagger.photo.decode import Picture, decode, may_be_decoded_here
 from geotagger.photo.facts import container_of
 from geotagger.photo.formats import NAMES, NOT_LOOKED_AT
 from geotagger.photo.source import ByteSource
@@ -26,10 +27,11 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+"""By EXIF orientation (EXIF 3.0 §4.6.5.1.6)."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Squashed:
+class WholePicture:
     """The whole picture as a square of plain pixel values."""
 
     input_size: int
@@ -39,6 +41,12 @@ class _Squashed:
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
     resampling: str = "lanczos"
+
+
+def turned(picture: Picture, image: Image.Image, orientation: int) -> Image.Image:
+    """`image`, made of `picture`, upright; `orientation` is that of the file."""
+    turn = None if picture.turned else _TURNS.get(orientation)
+    return image if turn is None else image.transpose(turn)
 
 
 def read_upright(path: str | os.PathLike[str], longest: int) -> Image.Image:
@@ -54,10 +62,9 @@ def read_upright(path: str | os.PathLike[str], longest: int) -> Image.Image:
         if not may_be_decoded_here(source, container, edge):
             return _apart(source.path, container, longest)
         picture = decode(source, container, edge)
-    image = picture.image
-    image = image.resize(_within(*image.size, longest), Image.Resampling.LANCZOS, reducing_gap=3.0)
-    turn = _TURNS.get(1 if picture.turned else container.orientation)
-    return image if turn is None else image.transpose(turn)
+    size = _within(*picture.image.size, longest)
+    image = picture.image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    return turned(picture, image, container.orientation)
 
 
 def _within(width: int, height: int, longest: int) -> tuple[int, int]:
@@ -70,7 +77,7 @@ def _apart(path: str, container: Container, longest: int) -> Image.Image:
     size = (container.format, container.width, container.height)
     width, height = _within(container.width, container.height, longest)
     edge = max(width, height, 16)
-    pixels = read_apart(path, size, _Squashed(edge), "faithful")
+    pixels = read_apart(path, size, WholePicture(edge), "faithful")
     square = Image.fromarray(np.clip(pixels + 0.5, 0, 255).astype(np.uint8).transpose(1, 2, 0))
     if container.orientation >= 5:
         width, height = height, width

@@ -12,7 +12,7 @@ from geotagger.archive import is_at_or_below
 from geotagger.errors import PhotoError, UnreadablePhotoError
 from geotagger.index import Index
 from geotagger.index.mapping import Shown, by_ids
-from geotagger.photo.shown import shown
+from geotagger.photo.upright import read_upright
 
 THUMBNAIL, PICTURE = 256, 1280
 """Edges in pixels."""
@@ -72,5 +72,5 @@ def inside(photo: Shown) -> str:
 def _jpeg(path: str, edge: int) -> bytes:
     file = io.BytesIO()
     # nothing of the photo's own metadata goes along
-    shown(path, edge).save(file, "JPEG", quality=82)
+    read_upright(path, edge).save(file, "JPEG", quality=82)
     return file.getvalue()

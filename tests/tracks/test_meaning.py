@@ -217,7 +217,7 @@ def test_an_activity_of_tcx_is_read_and_a_planned_course_is_not(tmp_path: Path) 
 def test_a_flight_of_igc_is_read_past_midnight(tmp_path: Path) -> None:
     track = read(
         tmp_path,
-        "AXXX001 logger\r\nHFDTE150624\r\nI013638FXA\r\n"
+        "ALXV001 logger\r\nHFDTE150624\r\nI013638FXA\r\n"
         "B1000004700000N00800000EA0050000600005\r\n"
         "B1001004700000N00800000EV0050000600005\r\n"
         "B2359594730000S00830000WA0050000600250\r\n"
@@ -227,7 +227,7 @@ def test_a_flight_of_igc_is_read_past_midnight(tmp_path: Path) -> None:
     assert track.lat.tolist() == [47.0, -47.5, -47.5]
     assert track.lng.tolist() == [8.0, -8.5, -8.5]
     assert track.error_km.tolist() == pytest.approx([0.01, 0.25, 0.01])
-    other = read(tmp_path, "AXXX001\r\nHFDTEDATE:150624,01\r\nB1000004700000N00800000EA0050000600\r\n")
+    other = read(tmp_path, "ALXV001\r\nHFDTEDATE:150624,01\r\nB1000004700000N00800000EA0050000600\r\n")
     assert other.tracks[0].utc.tolist() == [T0]
 
 
