@@ -272,6 +272,8 @@ KILLED = """
 import signal, sys, threading, time, os
 import geotagger
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job begins without it
+
 def interrupt(progress):
     if progress.phase == sys.argv[2]:
         threading.Thread(target=os.kill, args=(os.getpid(), signal.SIGINT)).start()
