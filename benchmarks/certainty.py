@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 
 from benchmarks.sequences import real_archives
 from geotagger.estimate.clock import Clocked
+from geotagger.estimate.outing import Options
 from geotagger.estimate.tracks import Tracks
 from geotagger.evaluate.predictions import OURS, Hidden
 from geotagger.evaluate.trial import Setting, Sighting, evaluate_archive
@@ -43,6 +44,7 @@ BASE_RATE = {600.0: 0.97, 3600.0: 0.98, 21600.0: 0.80, 86400.0: 0.48, np.inf: 0.
 """How often a photo lay within 25 km of another at such a lag, over the small archives and dog-signs: what
 somebody states who knows nothing but the lag."""
 BASE_KM = 25.0
+LINES = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9)
 _RESAMPLES = 200
 _LEAST_KM = 0.01
 _EARTH_KM2 = 5.1e8
@@ -263,8 +265,22 @@ def _km(values: FloatArray) -> str:
     return f"{np.median(values):.2f}" if len(values) else "–"
 
 
+def print_curve(rows: Mapping[tuple[str, str], Row]) -> None:
+    """How much would be written from each certainty on, and how much of that lies inside: the risk–coverage
+    curve by which the default was chosen."""
+    print("\n| archive | way |" + "".join(f" {line:.2f} |" for line in LINES))
+    print("|---|---|" + "---|" * len(LINES))
+    for (group, way), row in rows.items():
+        c, cells = row.columns(), []
+        for line in LINES if c else ():
+            _, error, n = gap(c, c["stated"] >= line)
+            inside = _percent(c["inside"][c["stated"] >= line])
+            cells.append(f"{100 * n / row.hidden():.0f} %: {inside} ± {error:.1f} of {n}" if n else "–")
+        print("| " + " | ".join([group, way, *cells]) + " |", flush=True)
+
+
 def trials_of(
-    archive: Archive, way: str, seeds: Sequence[int], keep: Path | None = None
+    archive: Archive, way: str, seeds: Sequence[int], keep: Path | None = None, certainty: float = 0.9
 ) -> Iterator[Columns]:
     """Of one archive; none where it has too few photos for the way."""
     for seed in seeds:
@@ -273,7 +289,7 @@ def trials_of(
             with np.load(kept) as stored:
                 yield dict(stored)
             continue
-        results = _results(archive, way, seed)
+        results = _results(archive, way, seed, Options(certainty=certainty))
         if results is None:
             continue
         columns = columns_of(results)
@@ -282,11 +298,14 @@ def trials_of(
         yield columns
 
 
-def _results(archive: Archive, way: str, seed: int) -> list[Hidden] | None:
+def _results(archive: Archive, way: str, seed: int, options: Options) -> list[Hidden] | None:
     if way in ("singles", "days"):
-        return evaluate_archive(archive.sightings, Setting(0.3, way == "days"), seed, tracks=archive.tracks)
+        setting = Setting(0.3, way == "days", options)
+        return evaluate_archive(archive.sightings, setting, seed, tracks=archive.tracks)
     asked = all_but(archive.sightings, int(way.split()[0][2:]), "contiguous" in way, seed)
-    return None if asked is None else evaluate_archive(asked[0], Setting(), seed, hidden=asked[1])
+    return (
+        None if asked is None else evaluate_archive(asked[0], Setting(options=options), seed, hidden=asked[1])
+    )
 
 
 def main() -> None:
@@ -303,6 +322,7 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=2, help="how many of each kind; each is another trial")
     parser.add_argument("--first-person", type=int, default=1000)
     parser.add_argument("--line", type=float, default=0.5, help="from which certainty on `tag` writes")
+    parser.add_argument("--certainty", type=float, default=0.9, help="what a radius is made to hold")
     parser.add_argument("--keep", type=Path, help="a folder for the outcomes of trials")
     asked = parser.parse_args()
     if asked.keep is not None:
@@ -322,7 +342,7 @@ def main() -> None:
             trials = []
             for n, member in enumerate(members):
                 seeds = [n] if group in PEOPLE and way in ("singles", "days") else range(asked.seeds)
-                trials += list(trials_of(member, way, seeds, asked.keep))
+                trials += list(trials_of(member, way, seeds, asked.keep, asked.certainty))
             if trials:
                 rows[group, way] = Row(trials)
                 print_row(group, way, rows[group, way], asked.line)
@@ -331,6 +351,7 @@ def main() -> None:
             print_row("all", way, Row(pooled), asked.line)
     if "few" in asked.only:
         print_few(rows, asked.line)
+    print_curve(rows)
 
 
 if __name__ == "__main__":

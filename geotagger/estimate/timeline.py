@@ -41,7 +41,7 @@ class PhotoRecord:
     """What is known of one photo before anything is weighed. key: the caller's, the one by which
     `FixSeries` knows it. utc: POSIX seconds, None where no time is known. place: its own, of the owner, its
     camera or a sidecar. alike: what the owner's photos tell that look like it. named: the areas that its
-    metadata names."""
+    metadata names. path: where its file lies, by which equal cameras are told apart."""
 
     key: int
     utc: float | None
@@ -52,6 +52,7 @@ class PhotoRecord:
     posterior: Posterior | None = None
     alike: Alike | None = None
     named: tuple[NamedArea, ...] = ()
+    path: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +125,7 @@ def observation_of(evidence: Evidence, photo: PhotoRecord) -> Observation:
     observation = Observation(
         photo.key,
         photo.utc,
-        photo.camera,
+        evidence.fixes.twins.name(photo.camera, photo.path),
         place,
         photo.posterior,
         photo.utc_error_s,

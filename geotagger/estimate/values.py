@@ -1,11 +1,13 @@
 """The values that evidence comes in and that estimates go out in."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from geotagger.estimate.twins import Twins, twins_of
 
 RUNGS = ("visual", "neighbours", "track", "sidecar", "camera", "manual")
 """The ladder of evidence, lowest first. A lower rung never overwrites a higher one."""
@@ -30,10 +32,13 @@ GPS_ERROR_KM = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Posterior:
-    """The leading classes of a classifier for one photo, most probable first.
+    """What a model makes of one photo. classes: int32 (k,). probabilities: float32 (k,), after temperature,
+    not renormalised: what they lack to 1 belongs to the classes left out. Nothing is listed where
+    the picture says nothing that the model did not know before it looked.
 
-    classes: int32 (k,). probabilities: float32 (k,), after temperature, not renormalised: what
-    they lack to 1 belongs to the classes left out.
+    First the leading classes, most probable first. Behind them, as −1 − n, what is left of region n of the
+    table besides its listed classes, and, as (number of classes) + n, row n of the gallery, whose
+    probability is part of its class's. visual.py says what regions are.
     """
 
     classes: NDArray[np.int32]
@@ -88,7 +93,8 @@ class FixSeries:
     int64, utc float64 seconds, degrees float64, error_km float64, and `camera` int64 numbers into `cameras`
     ("" where the camera is unknown). `utc_offset_s`: what the photo states, float64, NaN where it states
     none. `teaches`: bool, False where a sidecar's place may be somebody else's estimate, from which nothing
-    is learned of how the archive moves."""
+    is learned of how the archive moves. `twins`: by what cameras of one name are told apart, as `cameras`
+    names them."""
 
     keys: NDArray[np.int64]
     utc: NDArray[np.float64]
@@ -99,6 +105,7 @@ class FixSeries:
     cameras: tuple[str, ...]
     utc_offset_s: NDArray[np.float64]
     teaches: NDArray[np.bool_]
+    twins: Twins = field(default_factory=Twins)
 
     def __len__(self) -> int:
         return len(self.utc)
@@ -122,6 +129,7 @@ class FixSeries:
             self.cameras,
             self.utc_offset_s[kept],
             self.teaches[kept],
+            self.twins,
         )
 
     def observation(self, n: int) -> Observation:
@@ -139,20 +147,35 @@ class FixSeries:
         for photo in photos:
             if photo.place is not None and photo.utc is not None:
                 code = cameras.setdefault(photo.camera or "", len(cameras))
-                rows.append((photo.utc, photo.key, photo.place, code, photo.utc_offset_s))
+                rows.append((photo.utc, photo.key, photo.place, code, photo.utc_offset_s, photo.path))
         rows.sort(key=lambda row: row[:2])
-        offsets = [np.nan if offset is None else offset for *_, offset in rows]
+        offsets = [np.nan if offset is None else offset for *_, offset, _ in rows]
         return FixSeries(
             np.array([key for _, key, *_ in rows], dtype=np.int64),
             np.array([utc for utc, *_ in rows], dtype=np.float64),
             np.array([place.latitude for _, _, place, *_ in rows], dtype=np.float64),
             np.array([place.longitude for _, _, place, *_ in rows], dtype=np.float64),
             np.array([place.error_km for _, _, place, *_ in rows], dtype=np.float64),
-            np.array([code for *_, code, _ in rows], dtype=np.int64),
+            np.array([code for *_, code, _, _ in rows], dtype=np.int64),
             tuple(cameras),
             np.array(offsets, dtype=np.float64),
             np.array([teaches(key) for _, key, *_ in rows], dtype=np.bool_),
-        )
+        ).told_apart(lambda asked: [rows[n][-1] for n in asked.tolist()])
+
+    def told_apart(self, paths: Callable[[NDArray[np.int64]], Sequence[str]]) -> "FixSeries":
+        """With cameras of one name that are several named apart. `paths` gives those of some rows' photos."""
+        twins = twins_of(self.cameras, self.camera, self.utc, self.latitude, self.longitude, paths)
+        if not twins.rules:
+            return self
+        cameras, camera = list(self.cameras), self.camera.copy()
+        for name in twins.rules:
+            own = np.flatnonzero(camera == self.cameras.index(name))
+            for row, path in zip(own.tolist(), paths(own), strict=True):
+                apart = twins.name(name, path) or ""
+                if apart not in cameras:
+                    cameras.append(apart)
+                camera[row] = cameras.index(apart)
+        return replace(self, camera=camera, cameras=tuple(cameras), twins=twins)
 
 
 class PlacedPhoto(Protocol):
@@ -166,6 +189,8 @@ class PlacedPhoto(Protocol):
     def camera(self) -> str | None: ...
     @property
     def utc_offset_s(self) -> float | None: ...
+    @property
+    def path(self) -> str: ...
     @property
     def place(self) -> Fix | None: ...
 

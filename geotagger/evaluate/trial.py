@@ -143,6 +143,7 @@ def trial_of(
             None if hidden[n] else sightings[n].own_place,
             sightings[n].posterior if sightings[n].is_photograph else None,
             named=sightings[n].named if hidden[n] or sightings[n].own_place is None else (),
+            path=sightings[n].name,
         )
         for n, (row, (utc, error_s)) in enumerate(zip(rows, times, strict=True))
     ]

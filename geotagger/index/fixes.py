@@ -1,12 +1,16 @@
 """The places that are known of an archive's photos, as the estimate room takes them: a series in time."""
 
+import json
+import os
 from array import array
 
 import numpy as np
+from numpy.typing import NDArray
 
 from geotagger.estimate.values import GPS_ERROR_KM, FixSeries
-from geotagger.index.store import Store
+from geotagger.index.store import Store, path_of
 
+_AT_ONCE = 10_000
 VAGUE_KM = 1.0
 """A sidecar's place that is known no better: Google Takeout's, which may be Google's own estimate."""
 
@@ -35,4 +39,18 @@ def fixes_of(store: Store, root_id: int, *, gone: bool) -> FixSeries:
     photo_ids, camera = np.asarray(ids, dtype=np.int64).reshape(-1, 2).T
     utc, lat, lng, error_km, offset_s, vague = np.asarray(numbers, dtype=np.float64).reshape(-1, 6).T
     stated = np.where(error_km > 0, error_km, GPS_ERROR_KM)
-    return FixSeries(photo_ids, utc, lat, lng, stated, camera, tuple(cameras), offset_s, vague == 0)
+    series = FixSeries(photo_ids, utc, lat, lng, stated, camera, tuple(cameras), offset_s, vague == 0)
+
+    def paths(asked: NDArray[np.int64]) -> list[str]:
+        files = {
+            number: os.path.join(path_of(root), path_of(path))
+            for first in range(0, len(asked), _AT_ONCE)
+            for number, root, path in store.stream(
+                "select photos.id, roots.path, photos.path from photos join roots on roots.id = root_id"
+                " where photos.id in (select value from json_each(?))",
+                (json.dumps(photo_ids[asked[first : first + _AT_ONCE]].tolist()),),
+            )
+        }
+        return [files[number] for number in photo_ids[asked].tolist()]
+
+    return series.told_apart(paths)

@@ -27,6 +27,7 @@ def record_of(
         posterior if usable else None,
         alike,
         named_areas(known),
+        known.path,
     )
 
 

@@ -1,0 +1,113 @@
+"""Cameras of one name that are several: two equal phones without serial numbers, of two people.
+
+A camera whose fixes are again and again in two places at once is split, where the folders, the first letters
+of the files' names or the numbers in them keep the two apart. Takes names, paths and fixes, gives names.
+Reads nothing.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geotagger.geo import distance_km
+
+FloatArray = NDArray[np.float64]
+
+_JUMP_KM, _JUMP_KM_S, _BACK_S = 50.0, 100 / 3600, 12 * 3600.0
+_FEWEST_CLASHES = 2
+"""One fix that is out of date makes one."""
+_LEFT = 0.1
+"""How much of the clashes a split may leave: some fixes are out of date."""
+_FEWEST = 2
+_DEEPEST = 12
+_NUMBER = re.compile(r"(\d+)\D*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What tells the cameras of one name apart: the first `depth` folders of a path; or else, with depth 0,
+    the letters that its name begins with; or whether the number in its name is at least `edge`."""
+
+    depth: int = 0
+    edge: int | None = None
+
+    def key(self, path: str) -> str:
+        *folders, name = path.replace("\\", "/").split("/")
+        if self.depth:
+            return "/".join(folders[: self.depth])
+        if self.edge is None:
+            return _letters(name)
+        number = _number(name)
+        return "no number" if number is None else f"{'from' if number >= self.edge else 'below'} {self.edge}"
+
+
+@dataclass(frozen=True, slots=True)
+class Twins:
+    """The rules by which cameras of one name are told apart, by that name."""
+
+    rules: Mapping[str, Rule] = field(default_factory=dict)
+
+    def name(self, camera: str | None, path: str) -> str | None:
+        rule = self.rules.get(camera) if camera is not None else None
+        return camera if rule is None else f"{camera} ({rule.key(path)})"
+
+
+def twins_of(
+    cameras: Sequence[str],
+    camera: NDArray[np.int64],
+    utc: FloatArray,
+    lat: FloatArray,
+    lng: FloatArray,
+    paths: Callable[[NDArray[np.int64]], Sequence[str]],
+) -> Twins:
+    """Of fixes ordered by time. `paths` is asked for those of some rows, where a camera is in two places at
+    once."""
+    rules: dict[str, Rule] = {}
+    for code, name in enumerate(cameras):
+        own = np.flatnonzero(camera == code)
+        if not name or len(own) < 2 * _FEWEST:
+            continue
+        clashes = _clashes(utc[own], lat[own], lng[own])
+        if clashes < _FEWEST_CLASHES:
+            continue
+        named = paths(own)
+        for rule in _rules(named):
+            keys = np.array([rule.key(path) for path in named])
+            groups = [own[keys == key] for key in np.unique(keys)]
+            large = [group for group in groups if len(group) >= _FEWEST]
+            left = sum(_clashes(utc[group], lat[group], lng[group]) for group in groups)
+            if len(large) > 1 and left <= _LEFT * clashes:
+                rules[name] = rule
+                break
+    return Twins(rules)
+
+
+def _clashes(utc: FloatArray, lat: FloatArray, lng: FloatArray) -> int:
+    """How often the fixes jump to another place and back within hours. A flight comes back later."""
+    apart = distance_km(lat[:-1], lng[:-1], lat[1:], lng[1:])
+    jumps = np.flatnonzero((apart > _JUMP_KM) & (apart > _JUMP_KM_S * np.diff(utc)))
+    away, back = jumps[:-1], jumps[1:]
+    missed = distance_km(lat[away], lng[away], lat[back + 1], lng[back + 1])
+    soon = utc[back + 1] - utc[away] < _BACK_S
+    return int(np.sum(soon & (missed < 0.5 * np.minimum(apart[away], apart[back]))))
+
+
+def _rules(paths: Sequence[str]) -> Iterator[Rule]:
+    for depth in range(1, min(_DEEPEST, max(path.count("/") for path in paths)) + 1):
+        yield Rule(depth)
+    yield Rule()
+    numbers = np.unique([n for path in paths if (n := _number(path.rsplit("/", 1)[-1])) is not None])
+    if len(numbers) > 1:
+        yield Rule(edge=int(numbers[int(np.argmax(np.diff(numbers))) + 1]))
+
+
+def _letters(name: str) -> str:
+    return re.split(r"\d", name.rsplit(".", 1)[0], maxsplit=1)[0]
+
+
+def _number(name: str) -> int | None:
+    digits = _NUMBER.search(name.rsplit(".", 1)[0])
+    return int(digits[1]) if digits and len(digits[1]) < 18 else None

@@ -1,0 +1,91 @@
+"""Two equal phones without serial numbers, in two cities, are two cameras."""
+
+import pytest
+
+from geotagger.estimate.movement import HOUR_S
+from geotagger.estimate.timeline import Evidence, PhotoRecord, estimates, learned_from
+from geotagger.estimate.twins import Rule, Twins
+from geotagger.estimate.values import Fix, FixSeries
+from geotagger.geo import distance_km
+
+COLOGNE, MUNICH = (50.94, 6.96), (48.14, 11.58)
+NOON = 1.75e9
+
+
+def _two_phones(names: tuple[str, str], clash: bool = True) -> list[PhotoRecord]:
+    """Both take photos by turns, every two hours for five days; every fourth of each has no place."""
+    photos = []
+    for n in range(60):
+        who = n % 2
+        at = (COLOGNE, MUNICH)[who] if clash else COLOGNE
+        place = Fix(at[0] + 0.001 * n, at[1], 0.01, "camera")
+        photos.append(
+            PhotoRecord(
+                n, NOON + n * HOUR_S * 0.3 + (n // 6) * 8 * HOUR_S, camera="Acme One",
+                place=None if n // 2 % 4 == 2 else place, path=names[who].format(100 * who + n),
+            )
+        )  # fmt: skip
+    return photos
+
+
+def _errors_km(photos: list[PhotoRecord]) -> dict[int, tuple[float, float]]:
+    """Of those without a place how far they are put from where they were, and how certainly."""
+    fixes = FixSeries.of(photos)
+    said = estimates(Evidence(fixes, learned_from(fixes)), photos)
+    return {
+        photo.key: (
+            float(distance_km(one.latitude, one.longitude, *(COLOGNE, MUNICH)[photo.key % 2])),
+            one.confidence,
+        )
+        for photo, one in zip(photos, said, strict=True)
+        if photo.place is None and one is not None
+    }
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("anna/2025/IMG_{:04}.jpg", "ben/2025/IMG_{:04}.jpg"),
+        ("2025/anna/IMG_{:04}.jpg", "2025/ben/IMG_{:04}.jpg"),
+        ("IMG_{:04}.jpg", "IMG_7{:03}.jpg"),
+        ("A{:04}.jpg", "B{:04}.jpg"),
+    ],
+    ids=["folders", "folders below", "counters", "letters"],
+)
+def test_equal_phones_in_two_cities_are_told_apart(names: tuple[str, str]) -> None:
+    photos = _two_phones(names)
+    fixes = FixSeries.of(photos)
+    assert len({fixes.cameras[n] for n in fixes.camera}) == 2
+    errors = _errors_km(photos)
+    assert len(errors) >= 12
+    assert all(error < 25 for error, _ in errors.values())
+
+
+def test_phones_that_nothing_keeps_apart_stay_one() -> None:
+    fixes = FixSeries.of(_two_phones(("x/P.jpg", "x/P.jpg")))
+    assert not fixes.twins.rules
+
+
+def test_one_phone_stays_one_however_its_folders_are() -> None:
+    fixes = FixSeries.of(_two_phones(("a/{:04}.jpg", "b/{:04}.jpg"), clash=False))
+    assert fixes.twins == Twins()
+    assert fixes.cameras == ("", "Acme One")
+
+
+def test_a_fix_that_is_out_of_date_splits_nothing() -> None:
+    photos = [
+        PhotoRecord(
+            n, NOON + n * 600.0, camera="Acme One", place=Fix(*at, 0.01, "camera"), path=f"{n:04}.jpg"
+        )
+        for n, at in enumerate([COLOGNE] * 10 + [MUNICH] + [COLOGNE] * 10)
+    ]
+    assert not FixSeries.of(photos).twins.rules
+
+
+def test_names_of_files_without_numbers_have_a_camera_of_their_own() -> None:
+    rule = Rule(edge=5000)
+    assert [rule.key(name) for name in ("a/IMG_0017.jpg", "IMG_7001.jpg", "beach.jpg")] == [
+        "below 5000", "from 5000", "no number",
+    ]  # fmt: skip
+    assert Twins({"Acme": rule}).name("Acme", "IMG_0017.jpg") == "Acme (below 5000)"
+    assert Twins({"Acme": rule}).name("Other", "IMG_0017.jpg") == "Other"
