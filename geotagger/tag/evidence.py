@@ -3,6 +3,7 @@
 `weighing` makes the same of an archive for a run and for `why`, so that both give the same numbers.
 """
 
+import contextlib
 from dataclasses import dataclass
 
 import xxhash
@@ -69,7 +70,9 @@ def min_confidence(index: Index, root_id: int, options: TagOptions) -> float:
 
 def _calibration(index: Index, root_id: int) -> Calibration | None:
     stored = index.learned.get(root_id, CALIBRATION)
-    return Calibration.from_dict(stored) if stored else None
+    with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError):  # of a damaged row
+        return Calibration.from_dict(stored) if stored else None
+    return None
 
 
 def _movement(index: Index, root_id: int, fixes: FixSeries, keep: bool) -> Movement:
@@ -77,7 +80,9 @@ def _movement(index: Index, root_id: int, fixes: FixSeries, keep: bool) -> Movem
     taught_by = xxhash.xxh3_64_hexdigest(b"".join(array.tobytes() for array in fixes.teachers))
     kept = index.learned.get(root_id, MOVEMENT) or {}
     if kept.get("taught_by") == [__version__, MODEL, taught_by]:
-        return Movement.from_dict(kept["movement"])
+        # what a damaged row says is learned anew
+        with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError):
+            return Movement.from_dict(kept["movement"])
     movement = learned_from(fixes)
     if keep:
         told = {"taught_by": [__version__, MODEL, taught_by], "movement": movement.to_dict()}
