@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geotagger.cells import CellTable
+from geotagger.defaults import CERTAINTY
+from geotagger.estimate.clock import moments_of
 from geotagger.estimate.cloud import (
     Cloud,
     Clouds,
@@ -27,7 +29,7 @@ from geotagger.estimate.cloud import (
 from geotagger.estimate.movement import Correction, FloatArray, IntArray, Movement
 from geotagger.estimate.names import with_names
 from geotagger.estimate.overlays import with_alike, with_fix, with_habits_only
-from geotagger.estimate.prior import Mixture, averaged, mixed
+from geotagger.estimate.prior import Mixture, averaged, combined
 from geotagger.estimate.sequence import ALIKE_S, join, weights
 from geotagger.estimate.states import (
     States,
@@ -55,7 +57,7 @@ class Options:
     beside a photo, and the names of places in its metadata."""
 
     within_km: float = 25.0
-    certainty: float = 0.9
+    certainty: float = CERTAINTY
     habits: bool = True
     time_zone: bool = True
     sequence: bool = True
@@ -123,21 +125,20 @@ class Group:
 @dataclass(frozen=True, slots=True)
 class Weighed:
     """An outing with its evidence weighed. asked: rows of the observations that want an estimate; the
-    other fields are of those. around: with the other cameras' fixes; alone: with the own ones only, where
-    both were weighed. fixes: which row of the known places is which fix at hand."""
+    other fields are of those. sides: what the parts of the mixture were made of, the most probable time
+    first, for each with the fixes of other cameras and, where that was weighed, without. fixes: which row
+    of the known places is which fix at hand."""
 
     asked: tuple[int, ...]
     photos: tuple[Observation, ...]
-    around: Surroundings
-    alone: Surroundings | None
+    sides: tuple[Surroundings, ...]
     mix: Mixture
     groups: tuple[Group, Group]
     fixes: Mapping[int, Fix]
 
     @property
-    def sides(self) -> tuple[Surroundings, ...]:
-        """What the parts of the mixture were made of."""
-        return (self.around,) if self.alone is None else (self.around, self.alone)
+    def around(self) -> Surroundings:
+        return self.sides[0]
 
     def cloud(self, row: int) -> Cloud | None:
         """The probability over places of one photo, None where nothing is known of it."""
@@ -161,7 +162,7 @@ def weigh_outing(
     photos = [observations[n] for n in asked]
     known, fixes = _known([before, *observations, *inside, after], photos, movement, options)
     utc = np.array([np.nan if o.utc is None else o.utc for o in photos], dtype=np.float64)
-    around, alone, mix = _prior(photos, utc, known, movement, options)
+    sides, mix = _prior(photos, utc, known, movement, options)
     has_prior = mix.weight.sum(axis=1) > 0
     pictured = np.array([table is not None and _says_anything(o) for o in photos], dtype=np.bool_)
     shown, bare = np.flatnonzero(pictured), np.flatnonzero(~pictured & has_prior)
@@ -174,7 +175,7 @@ def weigh_outing(
         Group(shown, by_picture.points.weighed(masses[0]), True),
         Group(bare, by_others.points.weighed(masses[1]), False),
     )
-    return Weighed(tuple(asked), tuple(photos), around, alone, mix, groups, fixes)
+    return Weighed(tuple(asked), tuple(photos), sides, mix, groups, fixes)
 
 
 def _pictured(
@@ -257,14 +258,12 @@ def _visits_near(photos: Sequence[Observation], movement: Movement) -> IntArray:
 
 def _prior(
     photos: Sequence[Observation], utc: FloatArray, known: Known, movement: Movement, options: Options
-) -> tuple[Surroundings, Surroundings | None, Mixture]:
+) -> tuple[tuple[Surroundings, ...], Mixture]:
     camera = np.array([movement.camera_code(o.camera) for o in photos], dtype=np.int64)
-    # NaN sorts behind everything: a photo without a time sees no fix after it, and none before
-    at = np.searchsorted(known.utc, np.where(np.isnan(utc), -np.inf, utc))
-    around, alone, mix = _by_camera(known, utc, camera, at, movement)
+    sides, mix = _by_time(photos, utc, known, camera, movement)
     timeless = np.isnan(utc)
-    if timeless.any():
-        mix = with_habits_only(mix, timeless, movement.lat, movement.lng) if options.habits else mix
+    if timeless.any() and options.habits:
+        mix = with_habits_only(mix, timeless, movement.lat, movement.lng, movement.motion.explore)
     if options.time_zone:
         clocks = [movement.clock_of(o.camera) for o in photos]
         mix = weighed_by_zone(mix, utc, [o.utc_offset_s for o in photos], clocks)
@@ -276,14 +275,33 @@ def _prior(
         fix = photos[n].fix
         assert fix is not None
         mix = with_fix(mix, n, fix.latitude, fix.longitude, fix.error_km)
-    return around, alone, mix
+    return sides, mix
+
+
+def _by_time(
+    photos: Sequence[Observation], utc: FloatArray, known: Known, camera: IntArray, movement: Movement
+) -> tuple[tuple[Surroundings, ...], Mixture]:
+    """What lies around the photos, and where they may be, over all times that they may have been taken at:
+    first of all by the time that is most probable."""
+    moments = [moments_of(t, o.utc_error_s) for t, o in zip(utc.tolist(), photos, strict=True)]
+    sides: list[Surroundings] = []
+    parts: list[tuple[Mixture, FloatArray]] = []
+    for n in range(max(map(len, moments), default=1)):
+        times = np.array([of[min(n, len(of) - 1)][0] for of in moments], dtype=np.float64)
+        share = np.array([of[n][1] if n < len(of) else 0.0 for of in moments], dtype=np.float64)
+        # NaN sorts behind everything: a photo without a time sees no fix after it, and none before
+        at = np.searchsorted(known.utc, np.where(np.isnan(times), -np.inf, times))
+        for around, mix, probability in _by_camera(known, times, camera, at, movement):
+            sides.append(around)
+            parts.append((mix, share * probability))
+    return tuple(sides), combined(parts)
 
 
 def _by_camera(
     known: Known, utc: FloatArray, camera: IntArray, at: IntArray, movement: Movement
-) -> tuple[Surroundings, Surroundings | None, Mixture]:
-    """What lies around the photos in time, and where they may be. Another camera's fix speaks as far as the
-    two were together; as far as they were not, the own camera's speak alone."""
+) -> list[tuple[Surroundings, Mixture, FloatArray]]:
+    """What lies around the photos in time, where they may be by that, and how probable that is (n,). Another
+    camera's fix speaks as far as the two were together; as far as they were not, the own camera's alone."""
     motion, pairs = movement.motion, movement.pairs
     shares = {
         int(code): together(known, int(code), motion, pairs)
@@ -292,13 +310,13 @@ def _by_camera(
     }
     speaking = {code: share >= SPEAKS for code, share in shares.items()}
     around = surroundings(known, utc, camera, at, at, speaking)
-    mix = averaged(around, movement.draws)
     share = _with_strangers(around, camera, shares)
+    both = (around, averaged(around, movement.draws), share)
     if share.min(initial=1.0) == 1.0:
-        return around, None, mix
+        return [both]
     own = {code: (known.camera == code) | (known.camera < 0) for code in shares}
     alone = surroundings(known, utc, camera, at, at, own)
-    return around, alone, mixed(mix, averaged(alone, movement.draws), share)
+    return [both, (alone, averaged(alone, movement.draws), 1 - share)]
 
 
 def _with_strangers(around: Surroundings, camera: IntArray, shares: Mapping[int, FloatArray]) -> FloatArray:
