@@ -142,6 +142,17 @@ def areas_km2(ids: CellIds) -> FloatArray:
     return np.asarray(steradians * EARTH_RADIUS_KM**2)
 
 
+@dataclass(frozen=True, eq=False)
+class GalleryPoints:
+    """The places that an embedder compares pictures with: degrees, how far the nearest other place is (km),
+    and the class that each belongs to; arrays (rows,)."""
+
+    lat: FloatArray
+    lng: FloatArray
+    gap_km: FloatArray
+    classes: IntArray
+
+
 @dataclass(frozen=True)
 class CellTable:
     """The classes of a classifier: row i is class i.
@@ -149,7 +160,8 @@ class CellTable:
     ids: uint64 (n,), no cell inside another. lat, lng: float64 degrees (n,), the mean place of
     the training photos of each class, inside its cell but not its middle. photos: int64 (n,)
     training photos; spread_km: float64 (n,) root mean square distance of those photos from the
-    mean. Either is None when nobody recorded it.
+    mean. Either is None when nobody recorded it. gallery: of an embedder, whose classes are
+    sums over these places.
     """
 
     ids: CellIds
@@ -157,6 +169,7 @@ class CellTable:
     lng: FloatArray
     photos: IntArray | None = None
     spread_km: FloatArray | None = None
+    gallery: GalleryPoints | None = None
 
     def __len__(self) -> int:
         return len(self.ids)

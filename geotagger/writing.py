@@ -5,7 +5,7 @@ Knows nothing of files. `geotagger.metadata` does what it says.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 WriteMode = Literal["auto", "exif", "sidecar", "none"]
 """`auto`: into the photo where its container can take it without harm, otherwise a sidecar.
@@ -13,6 +13,9 @@ WriteMode = Literal["auto", "exif", "sidecar", "none"]
 
 SidecarStyle = Literal["full", "stem"]
 """How a new sidecar of IMG.CR2 is named: `full` IMG.CR2.xmp, `stem` IMG.xmp."""
+
+WRITE_MODES: tuple[str, ...] = get_args(WriteMode)
+SIDECAR_STYLES: tuple[str, ...] = get_args(SidecarStyle)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ FLOW = (
     "tag",
     "evaluate",
     "web",
+    "api",
     "cli",
 )
 """The rooms in the order a photo passes them; each may import only what stands left of it."""

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geotagger.cells import CellTable
+from geotagger.estimate.atoms import class_prior
 from geotagger.geo import distance_km, unit_vectors
 
 FloatArray = NDArray[np.float64]
@@ -110,25 +111,28 @@ def ceilings(table: CellTable, lat: FloatArray, lng: FloatArray) -> dict[str, Fl
 
 
 def fit_temperature(
-    probabilities: NDArray[np.float32], classes: NDArray[np.integer]
+    probabilities: NDArray[np.float32], classes: NDArray[np.integer], table: CellTable | None = None
 ) -> tuple[float, float, float]:
     """The temperature that makes the true classes most probable (Guo et al. 2017, section 4), and the
-    mean negative log-likelihood at 1 and there. Photos of class −1 are left out. Few photos that
-    are all right would drive it to 0: its logarithm has a prior, normal about 0 with
-    _TEMPERATURE_PRIOR, that thousands of photos overrule."""
+    mean negative log-likelihood at 1 and there. It divides the logarithm of p over the classes' prior, as
+    when photos are placed (estimate/visual.py); without a table all classes are as frequent. Photos
+    of class −1 are left out. Few photos that are all right would drive it to 0: its logarithm has a
+    prior, normal about 0 with _TEMPERATURE_PRIOR, that thousands of photos overrule."""
     known = classes >= 0
     logs = np.log(np.maximum(probabilities[known].astype(np.float64), 1e-30))
-    own = logs[np.arange(len(logs)), classes[known]]
-    if not len(own):
+    truth = np.arange(len(logs)), classes[known]
+    if not len(logs):
         return 1.0, float("nan"), float("nan")
+    prior = np.zeros(probabilities.shape[1]) if table is None else np.log(class_prior(table))
+    said = logs - prior
 
     def nll(log_temperature: float) -> float:
-        scaled = logs / np.exp(log_temperature)
+        scaled = prior + said / np.exp(log_temperature)
         top = scaled.max(axis=1)
         total = top + np.log(np.exp(scaled - top[:, None]).sum(axis=1))
-        return float(np.mean(total - own / np.exp(log_temperature)))
+        return float(np.mean(total - scaled[truth]))
 
-    strength = 1 / (2 * _TEMPERATURE_PRIOR**2 * len(own))
+    strength = 1 / (2 * _TEMPERATURE_PRIOR**2 * len(logs))
     best = _golden(lambda t: nll(t) + strength * t * t, np.log(0.05), np.log(20.0))
     return float(np.exp(best)), nll(0.0), nll(best)
 

@@ -97,7 +97,7 @@ def _measure(asked: Asked, pack: ModelPack, made: Trained, device: str, say: Say
         _check_against_the_pack(sets[told_on], some, heard[told_on][1], pack)
     labels, probabilities = heard[fit_on]
     classes = pack.cells.classes_of(labels.lat, labels.lng)
-    temperature, before, after = accuracy.fit_temperature(probabilities, classes)
+    temperature, before, after = accuracy.fit_temperature(probabilities, classes, pack.cells)
     labels, probabilities = heard[told_on]
     report = evaluate.report_of(pack, labels, probabilities, temperature=temperature)
     evaluate.store(pack, report, temperature, before, after, len(classes))

@@ -93,11 +93,8 @@ def say(message: str) -> None:
 
 def say_cut_off(index: "Index") -> None:
     """A word on runs that were cut off, from commands that only look."""
-    for run in index.runs.cut_off():
-        say(
-            f"run {run.id} was cut off, {run.unsettled} photo{'s' * (run.unsettled != 1)} to be settled by "
-            f"`geotagger undo {run.id}` or the next `tag`"
-        )
+    for line in index.runs.lines_on_cut_off():
+        say(line)
 
 
 def printable(text: str) -> str:

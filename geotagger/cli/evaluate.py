@@ -114,27 +114,29 @@ def evaluate(
         return
     if not paths:
         raise UsageError("say which photos to hide (PATH), or which labelled set to use (--labels)")
+    from geotagger.api.trying import evaluate as evaluated
     from geotagger.cli.evaluation import Report
-    from geotagger.evaluate import archive
+    from geotagger.cli.report import Reporter
 
     heard = listening(context, evidence, model)
-    options = archive.EvaluationOptions(
-        paths=tuple(paths),
-        model=heard.model,
+    for evaluation in evaluated(
+        paths,
         share=share,
-        seeds=tuple(seeds or (0, 1, 2)),
+        seeds=seeds or (0, 1, 2),
         ways=("single", "days") if whole_days is None else ("days" if whole_days else "single",),
         within_km=within,
         certainty=certainty,
         min_confidence=min_confidence,
         precision=precision,
-        sequence=not evidence.no_sequence,
+        tracks=evidence.track or (),
+        clocks=evidence.clock or (),
         kinds=heard.kinds,
-        clocks=tuple(evidence.clock or ()),
-        tracks=tuple(evidence.track or ()),
+        sequence=not evidence.no_sequence,
+        model=heard.model,
         calibrate=calibrate,
-    )
-    for evaluation in archive.evaluate(options, index, say):
+        index=index,
+        progress=Reporter(as_json=as_json).progress,
+    ):
         report = Report(evaluation)
         if plots is not None:
             report.draw(plots)

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from threading import Event
@@ -16,8 +16,10 @@ from geotagger.cli.tables import position, print_table, radius
 from geotagger.tag.outcome import FOLDER, LINK, SPECIAL
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from rich.progress import Progress as Bar
+    from rich.progress import TaskID
 
+    from geotagger.tag.listener import Progress
     from geotagger.tag.outcome import Outcome, Tally
     from geotagger.tag.profile import Profile
 
@@ -32,10 +34,10 @@ class Reporter:
         self._as_json, self._quiet, self._lists_planned = as_json, quiet, lists_planned
         self._outings: dict[str | None, Counter[str]] = {}
         self._listed: tuple[str | None, str] | None = None
-        self._progress: Progress | None = None
+        self._bar: Bar | None = None
         self._heard = True
         self._task: TaskID | None = None
-        self._through = 0
+        self._phase = ""
         self.has_lost_output = False
 
     @contextmanager
@@ -47,13 +49,13 @@ class Reporter:
         from rich.console import Console
         from rich.progress import (
             BarColumn,
-            Progress,
             SpinnerColumn,
             TextColumn,
             TimeRemainingColumn,
         )
+        from rich.progress import Progress as Bar
 
-        with Progress(
+        with Bar(
             SpinnerColumn(),
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
@@ -63,10 +65,10 @@ class Reporter:
             console=Console(stderr=True),
             transient=True,
             expand=True,
-        ) as self._progress:
-            self._task = self._progress.add_task("Starting", total=None, rate="", through="")
+        ) as self._bar:
+            self._task = self._bar.add_task("Starting", total=None, rate="", through="")
             yield self
-        self._progress = None
+        self._bar = None
 
     def outcome(self, outcome: "Outcome") -> None:
         if self._as_json:
@@ -123,47 +125,45 @@ class Reporter:
             self._say(line)
 
     def _say(self, line: str) -> None:
-        if self._progress is None:
+        if self._bar is None:
             say(line)
         else:
             self._print(f"geotagger: {line}")
 
     def _print(self, line: str) -> None:
-        if self._progress is None:
+        if self._bar is None:
             print(printable(line), file=sys.stderr, flush=True)
         else:
-            self._progress.console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
+            self._bar.console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
 
-    def phase(self, name: str, photos: int) -> None:
-        self._through = 0
-        if self._progress is not None and self._task is not None:
-            self._progress.reset(self._task, description=name, total=photos or None, rate="", through="")
-
-    def advance(self, photos: int) -> None:
-        self._through += photos
-        if self._progress is not None and self._task is not None:
-            self._progress.advance(self._task, photos)
-            self._show_count()
+    def progress(self, progress: "Progress") -> None:
+        """What a run says."""
+        if progress.outcome is not None:
+            self.outcome(progress.outcome)
+        elif progress.note is not None:
+            self.note(progress.note)
+        elif self._bar is not None and self._task is not None:
+            if progress.phase != self._phase:
+                self._phase = progress.phase
+                self._bar.reset(self._task, description=progress.phase, rate="", through="")
+                self._bar.tasks[0].total = None
+            self._bar.update(self._task, completed=progress.done, total=progress.total)
+            self._show_count(progress)
 
     @property
-    def expects(self) -> Callable[[int], None] | None:
-        """Takes how many photos the phase is about; None where there is no bar to show it."""
-        return None if self._progress is None else self._expect
+    def counts(self) -> bool:
+        """Whether it is of use to know how many photos there are."""
+        return self._bar is not None
 
-    def _expect(self, photos: int) -> None:
-        if self._progress is not None and self._task is not None:
-            self._progress.update(self._task, total=max(photos, self._through))
-            self._show_count()
-
-    def _show_count(self) -> None:
-        assert self._progress is not None
+    def _show_count(self, progress: "Progress") -> None:
+        assert self._bar is not None
         assert self._task is not None
-        task = self._progress.tasks[0]
-        through = f"{self._through:,}" + ("" if task.total is None else f"/{task.total:,.0f}")
-        rate = f"{task.speed:,.0f} photos/s" if task.speed and task.speed >= 10 else ""
-        if task.speed and not rate:
-            rate = f"{task.speed:.1f} photos/s"
-        self._progress.update(self._task, through=through, rate=rate)
+        speed = self._bar.tasks[0].speed
+        through = f"{progress.done:,}" + ("" if progress.total is None else f"/{progress.total:,}")
+        rate = f"{speed:,.0f} photos/s" if speed and speed >= 10 else ""
+        if speed and not rate:
+            rate = f"{speed:.1f} photos/s"
+        self._bar.update(self._task, through=through if progress.done else "", rate=rate)
 
     def stopped(self, tally: "Tally") -> None:
         """What an interrupted run leaves."""

@@ -103,51 +103,45 @@ def tag(
     """
     if _were_both_typed(context, "precision", "min_confidence"):
         raise UsageError("--precision finds the confidence to ask for; give it or --min-confidence, not both")
+    from geotagger.api.runs import tag as run
     from geotagger.cli.report import Reporter, show_profile, stop_on_signal
-    from geotagger.tag.corridor import tag as run
-    from geotagger.tag.listener import Listener
-    from geotagger.tag.options import TagOptions
     from geotagger.tag.outcome import MAY_NOT_WRITE, NOT_CARRIED_OVER
     from geotagger.tag.profile import Profile
 
     heard = listening(context, evidence, model)
-    options = TagOptions(
-        paths=tuple(paths),
-        model=heard.model,
-        engine=network.engine,
-        device=network.device,
-        batch_size=network.batch_size,
-        readers=network.readers,
-        within_km=within,
-        min_confidence=min_confidence,
-        precision=precision,
-        tracks=tuple(evidence.track or ()),
-        clocks=tuple(evidence.clock or ()),
-        kinds=heard.kinds,
-        sequence=not evidence.no_sequence,
-        looked=tuple(looked or ()),
-        variant=network.variant,
-        writing=writing.writing,
-        again=again,
-        reconsider=reconsider,
-        all_images=photos.all_images,
-        dry_run=dry_run,
-        exclude=tuple(photos.exclude or ()),
-        wait=settings.wait,
-    )
-    reporter = Reporter(as_json=as_json, quiet=quiet, lists_planned=True)
+    reporter, spent = Reporter(as_json=as_json, quiet=quiet, lists_planned=True), Profile()
     with reporter.shown(), stop_on_signal(reporter) as stop:
-        listener = Listener(
-            reporter.outcome,
-            reporter.note,
-            reporter.phase,
-            reporter.advance,
-            stop,
+        result = run(
+            paths,
+            dry_run=dry_run,
+            writing=writing.writing,
+            min_confidence=min_confidence,
+            precision=precision,
+            within_km=within,
+            tracks=evidence.track or (),
+            clocks=evidence.clock or (),
+            kinds=heard.kinds,
+            sequence=not evidence.no_sequence,
+            model=heard.model,
+            looked=looked or (),
+            again=again,
+            reconsider=reconsider,
+            all_images=photos.all_images,
+            exclude=photos.exclude or (),
+            engine=network.engine,
+            device=network.device,
+            variant=network.variant,
+            batch_size=network.batch_size,
+            readers=network.readers,
+            index=settings.index,
+            wait=settings.wait,
+            progress=reporter.progress,
+            stop=stop,
             every=as_json,
-            expect=reporter.expects,
+            count=reporter.counts,
+            profile=spent,
         )
-        spent = Profile()
-        tally = run(options, settings.index, listener, spent)
+    tally = result.tally
     if stop.is_set():
         reporter.stopped(tally)
     if tally.seen or not stop.is_set():
@@ -221,23 +215,24 @@ def place(
 
     Example: `geotagger place 48.8584,2.2945 IMG_0042.jpg`
     """
+    from geotagger.api.runs import place as run
     from geotagger.cli.asking import spot_of
     from geotagger.cli.report import Reporter
-    from geotagger.geo import is_believable
-    from geotagger.tag.place import Placing
-    from geotagger.tag.place import place as run
 
     reporter = Reporter(as_json=as_json)
     latitude, longitude, town = spot_of("LAT,LNG", where)
-    if not is_believable(latitude, longitude):
-        raise UsageError(
-            "LAT,LNG: 0,0 is what cameras write that do not know where they are; nobody believes it"
-        )
-    placing = Placing(latitude, longitude, replace(writing.writing, overwrite=overwrite))
     if town is not None:
-        placing = replace(placing, error_km=town.radius_km)
         say(f"{where}: taken as {town}, ± {town.radius_km:.0f} km")
-    tally = run(placing, files, settings.index, reporter.outcome, wait=settings.wait)
+    tally = run(
+        files,
+        latitude,
+        longitude,
+        radius_km=None if town is None else town.radius_km,
+        writing=replace(writing.writing, overwrite=overwrite),
+        index=settings.index,
+        wait=settings.wait,
+        progress=reporter.progress,
+    ).tally
     reporter.summary(tally, "geotagger place")
     raise typer.Exit(1 if tally.failures else 0)
 

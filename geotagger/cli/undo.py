@@ -1,14 +1,18 @@
 """The commands `undo` and `forget`."""
 
 import sys
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from geotagger.cli.common import JsonOption, ends_cleanly, say, say_cut_off
+from geotagger.cli.common import JsonOption, ends_cleanly, say
 from geotagger.cli.options import RunOptions, grouped
 from geotagger.errors import UsageError
+
+if TYPE_CHECKING:
+    from geotagger.index.runs import Run
 
 _COMES_BACK = "the next `geotagger tag` of these photos would place them again"
 
@@ -38,46 +42,37 @@ def undo(
 
     Example: `geotagger undo 12 --only ~/Photos/2019`
     """
+    from geotagger.api.runs import undo as take_back
     from geotagger.cli.report import Reporter
-    from geotagger.index import index_exists, open_index
-    from geotagger.tag.outcome import Outcome, Tally
-    from geotagger.tag.undo import foresee_undo, run_to_undo, settle_cut_off
-    from geotagger.tag.undo import undo as take_back
 
-    if not index_exists(settings.index):
-        raise UsageError(
-            "there is nothing to undo: nothing has been tagged yet, or --index names another file"
+    reporter = Reporter(as_json=as_json)
+    with ExitStack() as while_undoing:
+
+        def agree(chosen: "Run") -> bool:
+            if chosen.written and not yes and not dry_run:
+                _ask(f"Undo run {chosen.id} of {chosen.started} ({chosen.command}, {chosen.written} photos)?")
+            while_undoing.enter_context(reporter.shown())
+            return True
+
+        result = take_back(
+            run,
+            only=only or (),
+            dry_run=dry_run,
+            agree=agree,
+            index=settings.index,
+            wait=settings.wait,
+            progress=reporter.progress,
         )
-    with open_index(settings.index, mode="read" if dry_run else "write") as opened:
-        reporter, unsettled = Reporter(as_json=as_json), Tally()
-
-        def noticing(outcome: Outcome) -> None:
-            unsettled.add(outcome)
-            reporter.outcome(outcome)
-
-        if dry_run:
-            say_cut_off(opened)
-        else:
-            for line in settle_cut_off(opened, noticing, wait=settings.wait):
-                say(line)
-        chosen = run_to_undo(opened, run)
-        if chosen.written and not yes and not dry_run:
-            _ask(f"Undo run {chosen.id} of {chosen.started} ({chosen.command}, {chosen.written} photos)?")
-        with reporter.shown():
-            if dry_run:
-                tally = foresee_undo(opened, chosen, only or (), reporter.outcome)
-            else:
-                tally = take_back(opened, chosen, only or (), reporter.outcome, wait=settings.wait)
-        forgotten = opened.journal.forgotten_of(chosen.id, only or ())
+    tally = result.tally
     if not tally.seen:
-        say(f"nothing of run {chosen.id} is left to undo{' there' if only else ''}")
-    if forgotten:
-        say(f"`geotagger forget` has taken its estimates out of {forgotten} of its photos already")
+        say(f"nothing of run {result.run} is left to undo{' there' if only else ''}")
+    if result.forgotten:
+        say(f"`geotagger forget` has taken its estimates out of {result.forgotten} of its photos already")
     if tally.statuses["restored"]:
         say(_COMES_BACK)
     done = "dry run" if dry_run else "undone" if tally.statuses["restored"] else "nothing undone"
-    reporter.summary(tally, f"Run {chosen.id}, {done}")
-    raise typer.Exit(1 if tally.failures or unsettled.failures else 0)
+    reporter.summary(tally, f"Run {result.run}, {done}")
+    raise typer.Exit(1 if tally.failures or result.repaired.failures else 0)
 
 
 def _ask(question: str) -> None:
@@ -120,8 +115,8 @@ def forget(
 
     Example: `geotagger forget --estimates ~/Photos/to-publish`
     """
+    from geotagger.api.runs import forget as run
     from geotagger.cli.report import Reporter
-    from geotagger.tag.undo import forget_estimates
 
     if not estimates:
         raise UsageError("forget what? `geotagger forget --estimates PATH` takes out all estimates")
@@ -129,14 +124,14 @@ def forget(
         _ask("Take the estimates out of all photos there?")
     reporter = Reporter(as_json=as_json)
     with reporter.shown():
-        tally = forget_estimates(
+        tally = run(
             paths,
-            settings.index,
-            reporter.outcome,
             sidecar_folder=sidecar_folder,
-            wait=settings.wait,
             dry_run=dry_run,
-        )
+            index=settings.index,
+            wait=settings.wait,
+            progress=reporter.progress,
+        ).tally
     if tally.statuses["restored"]:
         say(_COMES_BACK)
     reporter.summary(tally, "geotagger forget, dry run" if dry_run else "geotagger forget")

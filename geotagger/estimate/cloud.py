@@ -20,9 +20,9 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 Single = NDArray[np.float32]
 Floats = NDArray[Any]
-Corrected = Callable[[IntArray, FloatArray, FloatArray], FloatArray]
-"""Calibrated probabilities of photos (n,), for the probabilities that their clouds hold within radii (km):
-(n, k) each."""
+Corrected = Callable[[IntArray, FloatArray, FloatArray, FloatArray], FloatArray]
+"""Calibrated probabilities of photos (n,), for the probabilities that their clouds hold within radii (km) and
+those that they held before pictures were looked at: (n, k) each."""
 
 _CENTRES = 16
 """How many points of each kind are tried as the middle."""
@@ -55,11 +55,12 @@ class Cloud:
 @dataclass(frozen=True, slots=True)
 class Clouds:
     """One cloud a photo: (n, p, 3), (n, p), (n, p). Rows with fewer points than p are filled up with
-    points without mass."""
+    points without mass. prior (n, p): the masses before pictures were looked at, None where none were."""
 
     vectors: FloatArray
     mass: FloatArray
     size_km: FloatArray
+    prior: FloatArray | None = None
 
     @staticmethod
     def of(clouds: Sequence[Cloud]) -> "Clouds":
@@ -93,7 +94,8 @@ class Clouds:
         return Cloud(self.vectors[row], self.mass[row], self.size_km[row])
 
     def part(self, rows: slice | IntArray) -> "Clouds":
-        return Clouds(self.vectors[rows], self.mass[rows], self.size_km[rows])
+        prior = None if self.prior is None else self.prior[rows]
+        return Clouds(self.vectors[rows], self.mass[rows], self.size_km[rows], prior)
 
     def weighed(self, mass: FloatArray) -> "Clouds":
         return replace(self, mass=mass)
@@ -155,7 +157,7 @@ def gather(cloud: Cloud, within_km: float, certainty: float) -> Gathered:
 
 
 def _from(corrected: Corrected, first: int) -> Corrected:
-    return lambda rows, held, radii: corrected(first + rows, held, radii)
+    return lambda rows, held, radii, before: corrected(first + rows, held, radii, before)
 
 
 def _gather(clouds: Clouds, within_km: float, certainty: float, corrected: Corrected | None) -> Gathered:
@@ -351,11 +353,17 @@ def _radius(
 ) -> tuple[FloatArray, FloatArray]:
     """The smallest radii that hold the certainty, and what they hold; at most `within_km`."""
     size, mass = clouds.size_km.astype(np.float32), clouds.mass.astype(np.float32)
+    prior = None if clouds.prior is None or corrected is None else clouds.prior.astype(np.float32)
 
     def held_by(rows: IntArray, radii: FloatArray) -> FloatArray:
         share = _share(distance[rows, None], size[rows, None], radii[:, :, None].astype(np.float32))
         inside = np.minimum(_weighed(share, mass[rows]), 1.0).astype(np.float64)
-        return np.maximum.accumulate(inside if corrected is None else corrected(rows, inside, radii), axis=1)
+        if corrected is not None:
+            before = inside
+            if prior is not None:
+                before = np.minimum(_weighed(share, prior[rows]), 1.0).astype(np.float64)
+            inside = corrected(rows, inside, radii, before)
+        return np.maximum.accumulate(inside, axis=1)
 
     rows, grid = np.arange(len(clouds)), _radii(within_km)
     radius = np.full(len(rows), within_km)

@@ -30,6 +30,7 @@ ZONE_TRUST = 0.95
 """Before the archive has told. Of 236 photos of the development samples that state an offset and a place
 235 state the legal one, but they are phones, which set their clocks."""
 _LEAST_SLOPE = 0.05
+_HARDLY = 0.02
 _OFFSETS = 26
 """From UTC, in use: whole hours, and a few besides."""
 _FAR_S = 30 * DAY_S
@@ -168,6 +169,19 @@ class Correction:
         logit = self.offset + slope * np.log(p / (1 - p)) + self.by_lag * lag
         logit = logit + self.by_radius * radius_feature(radius_km)
         return np.asarray(np.where(probability <= 0, 0.0, 1 / (1 + np.exp(-logit))))
+
+    def moves(self, probability: FloatArray, radius_km: FloatArray, lag_s: ArrayLike) -> FloatArray:
+        """By how much the logarithm of the odds moves; of what is hardly possible no farther than at 2 %, for
+        no correction was learned there."""
+        p = np.clip(probability, _HARDLY, 1 - 1e-5)
+        told = self.apply(p, radius_km, lag_s)
+        return np.asarray(np.log(told / (1 - told)) - np.log(p / (1 - p)))
+
+
+def moved_by(probability: FloatArray, log_odds: FloatArray) -> FloatArray:
+    """With the logarithm of the odds moved by so much."""
+    p = np.clip(probability, 1e-12, 1 - 1e-12)
+    return np.where(probability <= 0, 0.0, 1 / (1 + (1 - p) / p * np.exp(-log_odds)))
 
 
 def lag_feature(lag_s: ArrayLike) -> FloatArray:

@@ -8,7 +8,7 @@ Takes observations ordered by time, gives estimates aligned with them. Knows not
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ from geotagger.estimate.cloud import (
     leaves_of,
     probability_within,
 )
-from geotagger.estimate.movement import Correction, FloatArray, IntArray, Movement
+from geotagger.estimate.movement import Correction, FloatArray, IntArray, Movement, moved_by
 from geotagger.estimate.names import with_names
 from geotagger.estimate.overlays import with_alike, with_fix, with_habits_only
 from geotagger.estimate.prior import Mixture, averaged, combined
@@ -43,7 +43,7 @@ from geotagger.estimate.surroundings import VISITS, Known, Surroundings, surroun
 from geotagger.estimate.together import SPEAKS, together
 from geotagger.estimate.values import RUNGS, Estimate, Fix, Observation
 from geotagger.estimate.words import Told, words_of
-from geotagger.estimate.zone_evidence import class_priors, weighed_by_zone
+from geotagger.estimate.zone_evidence import atom_priors, weighed_by_zone
 
 _OWN_VISITS = 8
 """Of the photo's own camera, on either side, where others visited more."""
@@ -103,11 +103,15 @@ def certainty_inside(
     row = weighed.asked.index(photo)
     for group in weighed.groups:
         for at in np.flatnonzero(group.rows == row):
-            radius = np.array([circle[2]])
-            held = probability_within(group.clouds[int(at)], circle[0], circle[1], radius)
+            radius, drawn = np.array([circle[2]]), group.clouds[int(at)]
+            held = probability_within(drawn, circle[0], circle[1], radius)
             corrected = _corrected(weighed, group, movement)
             if corrected is not None:
-                held = corrected(np.array([at]), held[None], radius[None])[0]
+                before = held
+                if group.clouds.prior is not None:
+                    drawn = replace(drawn, mass=group.clouds.prior[at])
+                    before = probability_within(drawn, circle[0], circle[1], radius)
+                held = corrected(np.array([at]), held[None], radius[None], before[None])[0]
             return float(held[0])
     return None
 
@@ -127,7 +131,7 @@ class Weighed:
     """An outing with its evidence weighed. asked: rows of the observations that want an estimate; the
     other fields are of those. sides: what the parts of the mixture were made of, the most probable time
     first, for each with the fixes of other cameras and, where that was weighed, without. fixes: which row
-    of the known places is which fix at hand."""
+    of the known places is which fix at hand. classes: how many the model has."""
 
     asked: tuple[int, ...]
     photos: tuple[Observation, ...]
@@ -135,6 +139,7 @@ class Weighed:
     mix: Mixture
     groups: tuple[Group, Group]
     fixes: Mapping[int, Fix]
+    classes: int = 0
 
     @property
     def around(self) -> Surroundings:
@@ -172,10 +177,11 @@ def weigh_outing(
     if options.sequence:
         masses = join(by_picture, by_others, movement.motion, known.utc[sorted(fixes)])
     groups = (
-        Group(shown, by_picture.points.weighed(masses[0]), True),
+        Group(shown, replace(by_picture.points, mass=masses[0], prior=by_picture.prior), True),
         Group(bare, by_others.points.weighed(masses[1]), False),
     )
-    return Weighed(tuple(asked), tuple(photos), sides, mix, groups, fixes)
+    classes = 0 if table is None else len(table)
+    return Weighed(tuple(asked), tuple(photos), sides, mix, groups, fixes, classes)
 
 
 def _pictured(
@@ -203,8 +209,8 @@ def _pictured(
     if len(alone):
         offered, times = offers.of(alone), utc[shown[alone]]
         stated = [photos[n].utc_offset_s if options.time_zone else None for n in shown[alone]]
-        of_class = class_priors(offered.photo, offered.classes, table, times, stated, zone_trust)
-        parts.append((alone, states_of_pictures(times, offered, table, of_class)))
+        of_atom = atom_priors(offered.photo, offered.atoms, offered.prior, table, times, stated, zone_trust)
+        parts.append((alone, states_of_pictures(times, offered, table, of_atom)))
     return interleaved(parts)
 
 
@@ -359,6 +365,7 @@ def conclude(weighed: Weighed, movement: Movement, options: Options) -> list[Est
             weighed.fixes,
             movement,
             pictures,
+            weighed.classes,
             options.sequence,
             options.habits,
             options.time_zone,
@@ -375,15 +382,21 @@ def conclude(weighed: Weighed, movement: Movement, options: Options) -> list[Est
 
 
 def _corrected(weighed: Weighed, group: Group, movement: Movement) -> Corrected | None:
-    """Where the truth of other photos told how true the probabilities are; not for a place of its own."""
-    correction = movement.pictured if group.pictured else movement.correction
-    if correction == Correction():
+    """Where the truth of other photos told how true the probabilities are; not for a place of its own. Of a
+    pictured photo the prior is corrected, and what its picture makes of that is as it was: the odds of any
+    circle move as the prior's do."""
+    correction, pictured = movement.correction, movement.pictured if group.pictured else Correction()
+    if correction == pictured == Correction():
         return None
     lag = weighed.around.nearest_lag[group.rows, None]
     own = np.array([[weighed.photos[row].fix is not None] for row in group.rows])
-    applies = ~own & (np.isfinite(lag) | group.pictured)
+    told = ~own & np.isfinite(lag)
 
-    def corrected(rows: IntArray, held: FloatArray, radii: FloatArray) -> FloatArray:
-        return np.where(applies[rows], correction.apply(held, radii, lag[rows]), held)
+    def corrected(rows: IntArray, held: FloatArray, radii: FloatArray, before: FloatArray) -> FloatArray:
+        if group.pictured:
+            odds = correction.moves(before, radii, lag[rows])
+            known = np.where(told[rows], moved_by(held, odds), held)
+            return np.where(own[rows], held, pictured.apply(known, radii, lag[rows]))
+        return np.where(told[rows], correction.apply(held, radii, lag[rows]), held)
 
     return corrected

@@ -61,6 +61,7 @@ def join(
     utc = pictured.utc[speakers]
     stretch = np.searchsorted(fixed_utc, utc)
     joined = stretch[1:] == stretch[:-1]
+    whole, pictured = pictured, pictured.speaking()
     own = _with_elsewhere(pictured.points.mass[speakers], _LEAST)
     links = np.flatnonzero(joined)
     between = potentials(pictured, speakers[links], pictured, speakers[links + 1], motion)
@@ -70,18 +71,21 @@ def join(
         before[n + 1] = _scaled((own[n] * before[n]) @ between[link_of[n]])
     for n in links[::-1]:
         after[n] = _scaled(between[link_of[n]] @ (own[n + 1] * after[n + 1]))
-    mass = pictured.points.mass.copy()
-    mass[speakers] = _believed(_with_elsewhere(mass[speakers], 0.0) * before * after)
+    mass = whole.points.mass.copy()
+    factor = before * after
+    beyond = np.repeat(factor[:, -1:], mass.shape[1] - own.shape[1] + 2, axis=1)
+    factor = np.concatenate([factor[:, :-1], beyond], axis=1)
+    mass[speakers] = _believed(_with_elsewhere(mass[speakers], 0.0) * factor)
 
     listeners = np.flatnonzero(np.isfinite(others.utc))
     at = np.searchsorted(utc, others.utc[listeners], side="right")
     heard = _with_elsewhere(others.points.mass[listeners], 0.0)
-    for speaker, said in ((at - 1, own * before), (at, own * after)):
+    for speaker, told in ((at - 1, own * before), (at, own * after)):
         there = (speaker >= 0) & (speaker < len(utc))
         there[there] = stretch[speaker[there]] == np.searchsorted(fixed_utc, others.utc[listeners[there]])
         asked = np.flatnonzero(there)
         link = potentials(pictured, speakers[speaker[asked]], others, listeners[asked], motion)
-        heard[asked] *= _scaled((said[speaker[asked], None] @ link)[:, 0])
+        heard[asked] *= _scaled((told[speaker[asked], None] @ link)[:, 0])
     listened = others.points.mass.copy()
     listened[listeners] = _believed(heard)
     return mass, listened

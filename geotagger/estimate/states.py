@@ -1,8 +1,8 @@
 """The places where each photo of an outing may be: the points that stand for its prior and its picture.
 
 A picture's emission is its posterior divided by the classifier's own prior. Photos that have a prior of
-their own, from fixes and habits, get points drawn from both sides; the others take
-the classifier's prior. Everything at once for all photos of an outing.
+their own, from fixes and habits, keep all its points and get some of what their picture adds; the others
+take the classifier's prior. Everything at once for all photos of an outing.
 
 Takes posteriors and mixtures, gives states. Knows nothing of what photos say about each other.
 """
@@ -14,15 +14,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geotagger.cells import CellTable
+from geotagger.estimate.atoms import atoms_of, find
 from geotagger.estimate.cloud import Clouds, rows_by_photo
 from geotagger.estimate.movement import FloatArray, IntArray
 from geotagger.estimate.prior import Mixture, cloud
 from geotagger.estimate.values import Posterior
-from geotagger.estimate.visual import samples_of
-from geotagger.geo import lat_lng_of
+from geotagger.estimate.visual import listed_of
+from geotagger.geo import EARTH_RADIUS_KM, lat_lng_of
 
-POINTS = 96
-"""The points of a pictured photo that are kept; what the others hold counts as lying elsewhere."""
+SPEAKING = 96
+"""The points of a pictured photo with which the pictures beside it are weighed, those most worth it: to them
+the others are one place elsewhere."""
+MOST_POINTS = 256
+"""The points of a photo of which nothing but its picture is known."""
+ADDED = 64
+"""The points of a picture that are added to those of the prior."""
 DOUBT = 0.02
 """How often a classifier is wrong in a way that its probabilities do not tell."""
 SHARED_CLASSES = 16
@@ -42,15 +48,25 @@ class States:
     def __len__(self) -> int:
         return len(self.utc)
 
+    def speaking(self) -> "States":
+        """With the points that speak alone, which stand first."""
+        first = slice(SPEAKING)
+        points = Clouds(
+            self.points.vectors[:, first], self.points.mass[:, first], self.points.size_km[:, first]
+        )
+        return States(self.utc, points, self.prior[:, first])
+
 
 @dataclass(frozen=True, slots=True)
 class Offers:
-    """The classes that are states of n photos, (k,) each, the photos' one after the other: drawn, how much
-    of the sampling of its photo goes there; emission, how much more probable the picture is there than
-    anywhere. `missed` (n,): the emission of all classes left out."""
+    """The atoms (visual.py) that are states of n photos, (k,) each, the photos' one after the other: prior,
+    the classifier's own of each without what of it is offered by itself; drawn, what this picture or
+    those around it give it; emission, how much more probable the picture is there than anywhere.
+    `missed` (n,): the emission of all that is not offered."""
 
     photo: IntArray
-    classes: NDArray[np.int32]
+    atoms: IntArray
+    prior: FloatArray
     drawn: FloatArray
     emission: FloatArray
     missed: FloatArray
@@ -59,7 +75,7 @@ class Offers:
         """Those of some photos, renumbered; `photos` ascending."""
         rows = np.isin(self.photo, photos)
         return Offers(
-            np.searchsorted(photos, self.photo[rows]), self.classes[rows], self.drawn[rows],
+            np.searchsorted(photos, self.photo[rows]), self.atoms[rows], self.prior[rows], self.drawn[rows],
             self.emission[rows], self.missed[photos],
         )  # fmt: skip
 
@@ -70,38 +86,44 @@ def offers_of(
     """What each picture shows. weight (n,): how much it counts. beside (n,): which stand in a sequence;
     of these what they show together is offered to each: a photo that shows little must still be able
     to be where the others are."""
-    n, prior = len(posteriors), samples_of(table).prior
-    photo = np.repeat(np.arange(n), [len(posterior.classes) for posterior in posteriors])
-    classes = np.concatenate([posterior.classes for posterior in posteriors])
-    p = np.concatenate([posterior.probabilities for posterior in posteriors]).astype(np.float64)
-    left, usual = 1.0 - np.bincount(photo, p, n), 1.0 - np.bincount(photo, prior[classes], n)
-    rest = np.maximum(left, 1e-4) / np.maximum(usual, 1e-4)
-    ratio = p / prior[classes]
-    to, shared, drawn = _shared(photo, classes, p, np.flatnonzero(beside))
-    more = ~np.isin(to * len(table) + shared, photo * len(table) + classes)
-    photo, classes = np.concatenate([photo, to[more]]), np.concatenate([classes, shared[more]])
-    p, ratio = np.concatenate([p, drawn[more]]), np.concatenate([ratio, rest[to[more]]])
+    atoms, listed = atoms_of(table), listed_of(posteriors, table)
+    is_class = atoms.is_class(listed.atoms)
+    to, shared, means = _shared(
+        listed.photo[is_class], listed.atoms[is_class], listed.whole[is_class], np.flatnonzero(beside)
+    )
+    new = find(atoms, listed.photo, listed.atoms, to, shared) < 0
+    to, shared, means = to[new], shared[new], means[new]
+    # a class that the picture does not list has its region's ratio, or that of all that is not listed
+    within = find(atoms, listed.photo, listed.atoms, to, atoms.classes + atoms.region_of[shared])
+    inside = within >= 0
+    ratio = listed.rest[to]
+    ratio[inside] = listed.ratio[within[inside]]
+    prior = listed.prior.copy()
+    np.subtract.at(prior, within[inside], atoms.prior[shared[inside]])
+    photo = np.concatenate([listed.photo, to])
     order = np.argsort(photo, kind="stable")
-    photo, classes, p, ratio = photo[order], classes[order], p[order], ratio[order]
+    emission = np.concatenate([listed.ratio, ratio])[order]
+    photo = photo[order]
     return Offers(
         photo,
-        classes,
-        p / np.bincount(photo, p, n)[photo],
-        _tempered(ratio, weight[photo]),
-        _tempered(rest, weight),
+        np.concatenate([listed.atoms, shared])[order],
+        np.maximum(np.concatenate([prior, atoms.prior[shared]])[order], 0.0),
+        np.concatenate([listed.p, means])[order],
+        _weakened(emission, weight[photo]),
+        _weakened(listed.rest, weight),
     )
 
 
-def _tempered(ratio: FloatArray, weight: FloatArray) -> FloatArray:
+def _weakened(ratio: FloatArray, weight: FloatArray) -> FloatArray:
     return np.asarray(((1 - DOUBT) * ratio + DOUBT) ** weight)
 
 
 def _shared(
-    photo: IntArray, classes: NDArray[np.int32], p: FloatArray, beside: IntArray
-) -> tuple[IntArray, NDArray[np.int32], FloatArray]:
+    photo: IntArray, classes: IntArray, p: FloatArray, beside: IntArray
+) -> tuple[IntArray, IntArray, FloatArray]:
     """For each photo in `beside` the leading classes of the mean posterior of the pictures around it (the
     album average of PlaNet, Weyand et al. 2016): photos, classes, means, (k,) each."""
-    to, leading, means = [np.empty(0, np.int64)], [np.empty(0, np.int32)], [np.empty(0)]
+    to, leading, means = [np.empty(0, np.int64)], [np.empty(0, np.int64)], [np.empty(0)]
     for first in range(0, len(beside) if len(beside) > 1 else 0, _BLOCK):
         around = beside[max(first - _BLOCK, 0) : first + 2 * _BLOCK]
         a, b = np.searchsorted(photo, [around[0], around[-1] + 1])
@@ -116,45 +138,89 @@ def _shared(
     return np.concatenate(to), np.concatenate(leading), np.concatenate(means)
 
 
-def states_of_pictures(utc: FloatArray, offers: Offers, table: CellTable, of_class: FloatArray) -> States:
-    """Photos of which nothing else is known. of_class (k,): the prior of each offered class, the
-    classifier's own or what the camera's time zone makes of it (prior.py)."""
-    samples, n = samples_of(table), len(utc)
-    rows, owner = samples.of(offers.classes)
+def states_of_pictures(utc: FloatArray, offers: Offers, table: CellTable, of_atom: FloatArray) -> States:
+    """Photos of which nothing else is known. of_atom (k,): the prior of each offered atom, the
+    classifier's own or what the camera's time zone makes of it (zone_evidence.py)."""
+    atoms, n = atoms_of(table), len(utc)
+    rows, owner = atoms.of(offers.atoms)
     photo = offers.photo[owner]
-    prior = of_class[owner] * samples.share[rows]
+    prior = of_atom[owner] * atoms.share[rows]
     mass = prior * offers.emission[owner]
-    left_out = np.maximum(1.0 - np.bincount(offers.photo, of_class, n), 0.0) * offers.missed
+    left_out = np.maximum(1.0 - np.bincount(offers.photo, of_atom, n), 0.0) * offers.missed
     mass = mass / (np.bincount(photo, mass, n) + left_out)[photo]
-    points = Clouds(samples.vectors[rows], mass, samples.size_km[rows])
-    return _states(utc, photo, points, prior, mass + 0.5 * offers.drawn[owner] * samples.share[rows])
+    points = Clouds(atoms.vectors[rows], mass, atoms.size_km[rows])
+    return _states(
+        utc, photo, points, prior, mass + 0.5 * offers.drawn[owner] * atoms.share[rows], MOST_POINTS
+    )
 
 
 def states_of_both(utc: FloatArray, offers: Offers, table: CellTable, mix: Mixture, at: IntArray) -> States:
-    """Points drawn from both sides, each weighed by what both say of it (multiple importance
-    sampling with the balance heuristic, Veach & Guibas 1995, section 3.4). Photo i has row at[i] of `mix`."""
-    samples, n = samples_of(table), len(utc)
-    known = [cloud(mix, int(row)) for row in at]
-    photo_known = np.repeat(np.arange(n), [len(one.mass) for one in known])
-    known_vectors = np.concatenate([one.vectors for one in known])
-    rows, owner = samples.of(offers.classes)
-    photo = np.concatenate([photo_known, offers.photo[owner]])
-    vectors = np.concatenate([known_vectors, samples.vectors[rows]])
-    size = np.concatenate([*(one.size_km for one in known), samples.size_km[rows]])
-    drawn = np.concatenate([*(one.mass for one in known), offers.drawn[owner] * samples.share[rows]])
-    slot = np.concatenate([_slots(offers, photo_known, known_vectors, table), owner])
+    """All points of the prior, each with what the picture says of it, and points of what the picture makes
+    more probable. Both weighed by what both say (multiple importance sampling with the balance
+    heuristic, Veach & Guibas 1995, section 3.4); how much is drawn from the picture's side is by how
+    much it exceeds the prior, so that a picture that says nothing adds nothing. Photo i has row at[i] of
+    `mix`."""
+    atoms, n = atoms_of(table), len(utc)
+    clouds = [cloud(mix, int(row)) for row in at]
+    photo = np.repeat(np.arange(n), [len(one.mass) for one in clouds])
+    vectors = np.concatenate([one.vectors for one in clouds])
+    weight = np.concatenate([one.mass for one in clouds])
+    slot = _slots(offers, photo, vectors, table)
+    emission = np.where(slot >= 0, offers.emission[slot], offers.missed[photo])
+    elsewhere = np.maximum(1.0 - np.bincount(photo, weight, n), 0.0)
+    usual = np.bincount(photo, weight * emission, n) + elsewhere * offers.missed
+
+    rows, owner = atoms.of(offers.atoms)
+    beside = offers.photo[owner]
+    area = atoms.area_km2[offers.atoms][owner]
+    density = _densities(mix, at, beside, atoms.vectors[rows])
+    held = density * area * atoms.share[rows]
+    # what the pictures beside it show gets points too, though its own may not know of it
+    shown = np.maximum(offers.emission, offers.drawn / np.maximum(offers.prior, 1e-12))
+    more = held * np.maximum(shown[owner] / usual[beside] - 1.0, 0.0)
+    kept = _most(n, beside, more)
+    rows, owner, beside = rows[kept], owner[kept], beside[kept]
+    area, density, more = area[kept], density[kept], more[kept]
+    drawn = more / (1.0 + np.bincount(beside, more, n))[beside]
+    of_slot = np.bincount(owner, drawn, len(offers.atoms)) / np.maximum(atoms.area_km2[offers.atoms], 1e-9)
+
+    own = _densities(mix, at, photo, vectors, slot >= 0)
+    weight = weight * own / np.maximum(own + np.where(slot >= 0, of_slot[slot], 0.0), 1e-300)
+    prior = np.concatenate([weight, drawn * density / np.maximum(density + of_slot[owner], 1e-300)])
+    mass = prior * np.concatenate([emission, offers.emission[owner]])
+    photo = np.concatenate([photo, beside])
     order = np.argsort(photo, kind="stable")
-    photo, vectors, size, drawn, slot = (one[order] for one in (photo, vectors, size, drawn, slot))
-    area = np.pi * np.square(table.radius_km[offers.classes])
-    shown_density = np.where(slot >= 0, (offers.drawn / area)[slot], 0.0)
-    edges = np.searchsorted(photo, np.arange(n + 1))
-    prior_density = np.concatenate(
-        [mix.density_at(int(row), vectors[a:b]) for row, a, b in zip(at, edges[:-1], edges[1:], strict=True)]
-    )
-    prior = drawn * prior_density / np.maximum(prior_density + shown_density, 1e-300)
-    mass = prior * np.where(slot >= 0, offers.emission[slot], offers.missed[photo])
-    mass = mass / np.maximum(np.bincount(photo, mass, n), 1e-300)[photo]
-    return _states(utc, photo, Clouds(vectors, mass, size), prior, mass + 0.5 * drawn)
+    photo, prior, mass = photo[order], prior[order], mass[order]
+    size = np.concatenate([*(one.size_km for one in clouds), atoms.size_km[rows]])[order]
+    points = np.concatenate([vectors, atoms.vectors[rows]])[order]
+    mass = mass / (np.bincount(photo, mass, n) + elsewhere * offers.missed)[photo]
+    return _states(utc, photo, Clouds(points, mass, size), prior, mass + prior)
+
+
+def _densities(
+    mix: Mixture, at: IntArray, photo: IntArray, vectors: FloatArray, wanted: NDArray[np.bool_] | None = None
+) -> FloatArray:
+    """Per km² under each photo's own row of the mixture, (k,); 1 where it is not wanted."""
+    found = np.ones(len(photo))
+    edges = np.searchsorted(photo, np.arange(len(at) + 1))
+    for row, a, b in zip(at.tolist(), edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+        if wanted is None:
+            if b > a:
+                found[a:b] = mix.density_at(row, vectors[a:b])
+        elif (some := np.flatnonzero(wanted[a:b])).size:
+            found[a + some] = mix.density_at(row, vectors[a + some])
+    return found
+
+
+def _most(photos: int, photo: IntArray, worth: FloatArray) -> IntArray:
+    """Of each photo those worth most, at most ADDED, in order; none that is worth nothing."""
+    entries = np.flatnonzero(worth > 1e-12)
+    table = rows_by_photo(photos, photo[entries])
+    if table.shape[1] > ADDED:
+        value = np.where(table >= 0, -worth[entries][table], 0.0)
+        most = np.argpartition(value, ADDED, axis=1)[:, :ADDED]
+        table = np.take_along_axis(table, most, axis=1)
+    return np.sort(entries[table[table >= 0]])
 
 
 def interleaved(parts: Sequence[tuple[IntArray, States]]) -> States:
@@ -189,20 +255,48 @@ def states_of_prior(utc: FloatArray, mix: Mixture, at: IntArray) -> States:
     return States(utc, points, points.mass)
 
 
-def _states(utc: FloatArray, photo: IntArray, points: Clouds, prior: FloatArray, worth: FloatArray) -> States:
-    """Of the many points of each photo those most worth keeping."""
+def _states(
+    utc: FloatArray,
+    photo: IntArray,
+    points: Clouds,
+    prior: FloatArray,
+    worth: FloatArray,
+    most: int | None = None,
+) -> States:
+    """The points of each photo, those worth most first; no more than `most`."""
     rows = rows_by_photo(len(utc), photo)
-    if rows.shape[1] > POINTS:
-        most = np.argpartition(np.where(rows >= 0, -worth[rows], 0.0), POINTS, axis=1)[:, :POINTS]
-        rows = np.take_along_axis(rows, most, axis=1)
+    if rows.shape[1] > SPEAKING:
+        value = np.where(rows >= 0, -worth[rows], 1.0)
+        if most is not None and rows.shape[1] > most:
+            kept = np.argpartition(value, most, axis=1)[:, :most]
+            rows, value = np.take_along_axis(rows, kept, axis=1), np.take_along_axis(value, kept, axis=1)
+        if rows.shape[1] > SPEAKING:
+            rows = np.take_along_axis(rows, np.argpartition(value, SPEAKING, axis=1), axis=1)
     return States(utc, points.chosen(rows), np.where(rows >= 0, prior[rows], 0.0))
 
 
 def _slots(offers: Offers, photo: IntArray, vectors: FloatArray, table: CellTable) -> IntArray:
-    """Which of its photo's offers each point lies in, −1 for none."""
-    classes = table.classes_of(*lat_lng_of(vectors))
-    keys = offers.photo * len(table) + offers.classes
-    order = np.argsort(keys)
-    asked = photo * len(table) + classes
-    at = order[np.minimum(np.searchsorted(keys, asked, sorter=order), len(order) - 1)]
-    return np.asarray(np.where((classes >= 0) & (keys[at] == asked), at, -1))
+    """Which of its photo's offers each point lies in, the narrowest; −1 for none."""
+    atoms = atoms_of(table)
+    lat, lng = lat_lng_of(vectors)
+    classes = table.classes_of(lat, lng)
+    slot = find(atoms, offers.photo, offers.atoms, photo, classes)
+    in_region = find(atoms, offers.photo, offers.atoms, photo, atoms.regions_at(lat, lng, classes))
+    slot = np.where(slot >= 0, slot, in_region)
+    places = np.flatnonzero(~atoms.is_class(offers.atoms) & ~atoms.is_region(offers.atoms))
+    if len(places):
+        keys = offers.photo[places] * atoms.classes + atoms.parent[offers.atoms[places]]
+        places = places[np.argsort(keys, kind="stable")]
+        keys.sort()
+        sought = photo * atoms.classes + classes
+        first, last = np.searchsorted(keys, sought), np.searchsorted(keys, sought, side="right")
+        counts = np.where(classes >= 0, last - first, 0)
+        point = np.repeat(np.arange(len(photo)), counts)
+        place = places[np.arange(len(point)) - np.repeat(np.cumsum(counts) - counts, counts) + first[point]]
+        sample, _ = atoms.of(offers.atoms[place])
+        chord = np.linalg.norm(vectors[point] - atoms.vectors[sample], axis=1)
+        off = EARTH_RADIUS_KM * chord / atoms.size_km[sample]
+        for n in np.argsort(-off):  # the nearest last, so that it stands
+            if off[n] <= 1.0:
+                slot[point[n]] = place[n]
+    return np.asarray(slot)

@@ -32,10 +32,13 @@ GPS_ERROR_KM = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Posterior:
-    """The leading classes of a classifier for one photo, most probable first.
+    """What a model makes of one photo. classes: int32 (k,). probabilities: float32 (k,), after temperature,
+    not renormalised: what they lack to 1 belongs to the classes left out. Nothing is listed where
+    the picture says nothing that the model did not know before it looked.
 
-    classes: int32 (k,). probabilities: float32 (k,), after temperature, not renormalised: what
-    they lack to 1 belongs to the classes left out.
+    First the leading classes, most probable first. Behind them, as −1 − n, what is left of region n of the
+    table besides its listed classes, and, as (number of classes) + n, row n of the gallery, whose
+    probability is part of its class's. visual.py says what regions are.
     """
 
     classes: NDArray[np.int32]

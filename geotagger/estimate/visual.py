@@ -1,147 +1,162 @@
 """What the pictures show: from class probabilities to a probability over places.
 
-Takes a classifier's probabilities and its cell table, gives posteriors and clouds of points. A
-cell's probability is spread over the cell by its own size. Leaf cells (heaps of photos with one
-default coordinate) are suspect: of their probability only a tenth is believed.
+Takes a classifier's probabilities and its cell table, gives posteriors and clouds of points. What a
+picture tells is how much more probable it makes a place than the classifier took it for before it
+looked: p over prior. That is what a temperature acts on. A cell's probability is spread over the cell by
+its own size; of a gallery's place it is a disc as wide as the gap to its neighbours; and what the leading
+classes leave is told by region.
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geotagger.cells import CellTable, points_within
+from geotagger.cells import CellTable
+from geotagger.estimate.atoms import Atoms, Listed, atoms_of, class_prior, frequency
 from geotagger.estimate.cloud import Cloud, Clouds
 from geotagger.estimate.values import Posterior
-from geotagger.geo import unit_vectors
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 KEPT_MASS = 0.99
 KEPT_CLASSES = 64
-SUSPECT_BELIEF = 0.1
-_LEAST_SIZE_KM = 0.1
-_SPREADS: tuple[tuple[float, tuple[tuple[float, float], ...], int], ...] = (
-    (4.0, ((0.5, 0.5), (0.5, 1.15)), 0),
-    (12.0, ((0.5, 0.5),), 2),
-    (40.0, ((0.35, 0.5),), 3),
-    (np.inf, ((0.3, 0.25), (0.3, 0.6)), 4),
-)
-"""How photos lie in a cell: up to which cell radius (km); discs about the mean place of the training
-photos, each with its share and its radius in cell radii; and how many points a side are
-laid evenly over the cell for the share that is left. Fitted to YFCC26k, of whose photos half lie within
-0.44 cell radii of the mean place and a tenth beyond 0.95, whatever the size of the cell."""
+KEPT_REGIONS = 64
+KEPT_POINTS = 64
+WORTH_REGIONS = 0.1
+"""Where the leading classes leave no more than this, it is not told region by region."""
+_ROUNDED = 4e-6
+"""Relative: nearer to its prior than that, a float32 softmax has said nothing."""
+
+
+def tempered(probabilities: NDArray[np.floating], table: CellTable, temperature: float) -> FloatArray:
+    """Class probabilities (n, classes) after temperature, summing to 1. The temperature divides the logarithm
+    of p / prior, so that an answer that is the classifier's own prior says nothing at any temperature; with
+    classes of equal frequency that is a power of p (Guo et al. 2017, "On calibration of modern
+    networks")."""
+    p = np.maximum(np.asarray(probabilities, dtype=np.float64), 1e-30)
+    said = np.log(p / p.sum(axis=1, keepdims=True) / frequency(table))
+    said = np.sign(said) * np.maximum(np.abs(said) - _ROUNDED, 0.0) / temperature
+    told = class_prior(table) * np.exp(said - np.maximum(said.max(axis=1, keepdims=True), 0.0))
+    return np.asarray(told / told.sum(axis=1, keepdims=True))
 
 
 def posteriors(
-    probabilities: NDArray[np.float32], table: CellTable, temperature: float = 1.0
+    probabilities: NDArray[np.float32],
+    table: CellTable,
+    temperature: float = 1.0,
+    points: NDArray[np.int64] | None = None,
+    point_probabilities: NDArray[np.float32] | None = None,
 ) -> list[Posterior]:
-    """The leading classes of each photo: those that hold 99 % of the probability, at most 64.
+    """What each picture says: the leading classes, at most 64, that hold 99 % of the probability; of what
+    they leave the leading regions; and the likeliest places of the gallery.
 
-    probabilities: float32 (n, classes) as the network gave them. The temperature divides logits,
-    so it is a power of the probabilities (Guo et al. 2017, "On calibration of modern networks").
+    probabilities: float32 (n, classes) as the network gave them. points, point_probabilities (n, k): rows
+    of the table's gallery and the part of the probability at each.
     """
-    kept = min(KEPT_CLASSES, probabilities.shape[1])
-    p = np.asarray(probabilities, dtype=np.float64)
-    if temperature != 1.0:
-        p = p ** (1.0 / temperature)
-    p = np.where(table.suspect, p * SUSPECT_BELIEF, p)
-    p = p / np.maximum(p.sum(axis=1, keepdims=True), 1e-300)
+    atoms = atoms_of(table)
+    p = tempered(probabilities, table, temperature)
+    leading, held, counts = _leading(p, KEPT_CLASSES)
+    by_region = np.add.reduceat(p[:, atoms.by_region], atoms.region_starts, axis=1)
+    found = []
+    for n, count in enumerate(counts.tolist()):
+        classes, mass = leading[n, :count], held[n, :count]
+        regions, left = _regions(atoms, by_region[n], classes, mass)
+        codes = [classes, -1 - regions]
+        masses = [mass, left]
+        if points is not None and point_probabilities is not None and table.gallery is not None:
+            rows, share = _of_gallery(
+                atoms, points[n], point_probabilities[n], probabilities[n], p[n], temperature
+            )
+            codes.append(len(table) + rows)
+            masses.append(share)
+        found.append(_that_say(atoms, np.concatenate(codes), np.concatenate(masses)))
+    return found
+
+
+def _leading(p: FloatArray, most: int) -> tuple[IntArray, FloatArray, IntArray]:
+    kept = min(most, p.shape[1])
     leading = np.argpartition(-p, kept - 1, axis=1)[:, :kept]
     held = np.take_along_axis(p, leading, axis=1)
     order = np.argsort(-held, axis=1)
     leading, held = np.take_along_axis(leading, order, axis=1), np.take_along_axis(held, order, axis=1)
     counts = np.sum(np.cumsum(held, axis=1) - held < KEPT_MASS, axis=1)
-    return [
-        Posterior(classes[:n].astype(np.int32), row[:n].astype(np.float32))
-        for classes, row, n in zip(leading, held, counts, strict=True)
-    ]
+    return leading.astype(np.int64), held, counts
 
 
-class CellSamples:
-    """The sample points of each class: where its probability is laid when it is spread. vectors (m, 3),
-    size_km (m,), share (m,) of the class's probability; `prior` (classes,) is how often the classifier
-    met each class while training."""
-
-    def __init__(self, table: CellTable) -> None:
-        kind = np.searchsorted(np.array([limit for limit, _, _ in _SPREADS]), table.radius_km)
-        discs = np.array([len(about) for _, about, _ in _SPREADS])[kind]
-        side = np.array([grid for _, _, grid in _SPREADS])[kind]
-        counts = discs + side**2
-        self._first = np.concatenate([[0], np.cumsum(counts)])
-        owner = np.repeat(np.arange(len(table)), counts)
-        place = np.arange(len(owner)) - self._first[owner]
-        radius = table.radius_km[owner]
-        lat, lng = table.lat[owner], table.lng[owner]
-        share, size = np.empty(len(owner)), np.empty(len(owner))
-        for n, (_, about, grid) in enumerate(_SPREADS):
-            for disc, (held, part) in enumerate(about):
-                rows = (kind[owner] == n) & (place == disc)
-                share[rows], size[rows] = held, part * radius[rows]
-            rows = (kind[owner] == n) & (place >= len(about))
-            if rows.any():
-                at = place[rows] - len(about)
-                s, t = (at % grid + 0.5) / grid, (at // grid + 0.5) / grid
-                lat[rows], lng[rows] = points_within(table.ids[owner[rows]], s, t)
-                share[rows] = (1 - sum(held for held, _ in about)) / grid**2
-                size[rows] = radius[rows] / grid
-        self.vectors = unit_vectors(lat, lng)
-        self.share = share
-        self.size_km = np.maximum(size, _LEAST_SIZE_KM)
-        self.prior = class_prior(table)
-
-    def of(self, classes: NDArray[np.int32]) -> tuple[IntArray, IntArray]:
-        """Rows of the samples of these classes, and to which of the given classes each belongs."""
-        first, counts = self._first[classes], self._first[classes + 1] - self._first[classes]
-        owner = np.repeat(np.arange(len(classes)), counts)
-        starts = np.cumsum(counts) - counts
-        return np.arange(len(owner)) - starts[owner] + first[owner], owner
+def _regions(
+    atoms: Atoms, by_region: FloatArray, classes: IntArray, mass: FloatArray
+) -> tuple[IntArray, FloatArray]:
+    """The leading regions by what the listed classes leave in them."""
+    lacking = 1.0 - float(mass.sum())
+    if lacking <= WORTH_REGIONS:
+        return np.empty(0, np.int64), np.empty(0)
+    left = np.maximum(by_region - np.bincount(atoms.region_of[classes], mass, len(by_region)), 0.0)
+    order = np.argsort(-left)[:KEPT_REGIONS]
+    held = left[order]
+    count = int(np.sum(np.cumsum(held) - held < lacking - (1.0 - KEPT_MASS)))
+    return order[:count], held[:count]
 
 
-def class_prior(table: CellTable) -> FloatArray:
-    """How often the classifier met each class while training; an adaptive partition makes
-    them about equally frequent, so that is what is taken where nobody recorded it."""
-    if table.photos is None:
-        return np.full(len(table), 1.0 / len(table))
-    counts = np.maximum(table.photos.astype(np.float64), 1.0)
-    return np.asarray(counts / counts.sum())
+def _of_gallery(
+    atoms: Atoms,
+    rows: NDArray[np.int64],
+    shares: NDArray[np.float32],
+    raw: NDArray[np.float32],
+    p: FloatArray,
+    temperature: float,
+) -> tuple[IntArray, FloatArray]:
+    """The likeliest rows of the gallery and what of its class's tempered probability each has: within a class
+    the shares are tempered against the even share of those that are not among the likeliest."""
+    gallery = atoms.table.gallery
+    assert gallery is not None
+    inside = (rows >= 0) & (rows < len(gallery.lat)) & (shares > 0)
+    rows, shares = rows[inside], shares[inside].astype(np.float64)
+    owner = gallery.classes[rows]
+    classes, at = np.unique(owner, return_inverse=True)
+    others = atoms.places_in[classes] - np.bincount(at, minlength=len(classes))
+    left = np.maximum(raw[classes].astype(np.float64) - np.bincount(at, shares, len(classes)), 0.0)
+    even = left / np.maximum(others, 1)
+    # in parts of the class's mean, so that no power underflows
+    usual = raw[classes].astype(np.float64) / np.maximum(atoms.places_in[classes], 1)
+    usual = np.maximum(usual, 1e-30)
+    each = (shares / usual[at]) ** (1 / temperature)
+    total = np.bincount(at, each, len(classes)) + others * (even / usual) ** (1 / temperature)
+    mass = p[owner] * each / np.maximum(total[at], 1e-300)
+    order = np.argsort(-mass)[:KEPT_POINTS]
+    return rows[order], mass[order]
 
 
-class ById:
-    """A table as a key of caches, by which object it is: comparing its arrays would cost more
-    than it saves."""
-
-    def __init__(self, table: CellTable) -> None:
-        self.table = table
-
-    def __hash__(self) -> int:
-        return id(self.table)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, ById) and other.table is self.table
+def _that_say(atoms: Atoms, codes: IntArray, mass: FloatArray) -> Posterior:
+    """Without what tells no more than all that is left out does: it is as well left out, too."""
+    listed = Listed.of(atoms, np.zeros(len(codes), np.int64), atoms.numbers(codes), mass, 1)
+    said = np.abs(np.log(np.maximum(listed.ratio, 1e-30) / listed.rest[0])) > _ROUNDED
+    if said.any():
+        said[0] = True
+        # a place needs its class, which needs its place's absence to be told apart
+        said[: int(np.sum((codes >= 0) & (codes < len(atoms.table))))] = True
+    return Posterior(codes[said].astype(np.int32), mass[said].astype(np.float32))
 
 
-def samples_of(table: CellTable) -> CellSamples:
-    return _samples_of(ById(table))
-
-
-@lru_cache(maxsize=4)
-def _samples_of(table: ById) -> CellSamples:
-    return CellSamples(table.table)
+def listed_of(posteriors: Sequence[Posterior], table: CellTable) -> Listed:
+    """All that the posteriors list, photo by photo."""
+    atoms = atoms_of(table)
+    photo = np.repeat(np.arange(len(posteriors)), [len(one.classes) for one in posteriors])
+    codes = np.concatenate([np.empty(0, np.int32), *(one.classes for one in posteriors)])
+    p = np.concatenate([np.empty(0, np.float32), *(one.probabilities for one in posteriors)])
+    numbers = atoms.numbers(codes)
+    there = (numbers >= 0) & (numbers < len(atoms.prior))
+    return Listed.of(atoms, photo[there], numbers[there], p[there], len(posteriors))
 
 
 def clouds_of(posteriors: Sequence[Posterior], table: CellTable) -> Clouds:
-    """The posteriors spread over their cells; the mass of each is what its leading classes hold."""
-    samples = samples_of(table)
-    counts = [len(posterior.classes) for posterior in posteriors]
-    classes = np.concatenate([posterior.classes for posterior in posteriors] or [np.empty(0, np.int32)])
-    held = np.concatenate([posterior.probabilities for posterior in posteriors] or [np.empty(0, np.float32)])
-    rows, owner = samples.of(classes)
-    photo = np.repeat(np.arange(len(counts)), counts)[owner]
-    mass = held.astype(np.float64)[owner] * samples.share[rows]
-    return Clouds.ragged(len(counts), photo, samples.vectors[rows], mass, samples.size_km[rows])
+    """The posteriors spread over their cells, places and regions; the mass of each is what is listed."""
+    atoms, listed = atoms_of(table), listed_of(posteriors, table)
+    rows, owner = atoms.of(listed.atoms)
+    mass = listed.p[owner] * atoms.share[rows]
+    photo = listed.photo[owner]
+    return Clouds.ragged(len(posteriors), photo, atoms.vectors[rows], mass, atoms.size_km[rows])
 
 
 def cloud_of(posterior: Posterior, table: CellTable) -> Cloud:

@@ -25,6 +25,7 @@ class Told:
     fixes: Mapping[int, Fix]
     movement: Movement
     pictures: int
+    classes: int
     sequence: bool
     habits: bool
     time_zone: bool
@@ -59,7 +60,10 @@ def _words(
         words.append(f"{photo.fix.rung}: a place at this time, good to {photo.fix.error_km:.2g} km")
     if pictured and photo.posterior is not None:
         rungs.add("visual")
-        words.append(f"visual: the leading cell holds {photo.posterior.probabilities[0]:.0%} of the picture")
+        posterior = photo.posterior
+        cells = (posterior.classes >= 0) & (posterior.classes < told.classes)
+        most = float(posterior.probabilities[cells].max(initial=0.0))
+        words.append(f"visual: the leading cell holds {most:.0%} of the picture")
     if told.sequence and photo.utc is not None and photo.fix is None and told.pictures > pictured:
         rungs.add("visual")
         words.append(f"visual: {told.pictures} pictures of this outing were weighed together")

@@ -11,13 +11,12 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from numpy.typing import NDArray
 
 from geotagger.cells import CellTable
+from geotagger.estimate.atoms import ById, atoms_of
 from geotagger.estimate.movement import CameraClock, FloatArray, IntArray
 from geotagger.estimate.people import share_in_zone, share_of_earth
 from geotagger.estimate.prior import ANYWHERE, Mixture
-from geotagger.estimate.visual import ById, samples_of
 from geotagger.zones import offset_at, zone_at
 
 _ANOTHER = 1.0
@@ -65,35 +64,37 @@ def weighed_by_zone(
     return replace(mix, weight=weight, anywhere=anywhere)
 
 
-def class_priors(
+def atom_priors(
     photo: IntArray,
-    classes: NDArray[np.int32],
+    atoms: IntArray,
+    prior: FloatArray,
     table: CellTable,
     utc: FloatArray,
     offsets_s: Sequence[float | None],
     trust: float,
 ) -> FloatArray:
-    """The prior of each class (k,) of each photo (k,), ascending rows of the n photos of which nothing else
+    """The prior of each atom (k,) of each photo (k,), ascending rows of the n photos of which nothing else
     is known: as frequent as it was while training, weighed by the camera's time zone as above."""
-    prior = samples_of(table).prior[classes]
+    prior = prior.copy()
     edges = np.searchsorted(photo, np.arange(len(utc) + 1))
     for row, offset in enumerate(offsets_s):
         if offset is not None and np.isfinite(utc[row]):
             of_photo = slice(edges[row], edges[row + 1])
-            prior[of_photo] = _prior_in_zone(ById(table), int(utc[row] // _RULES_HOLD_S), offset, trust)[
-                classes[of_photo]
-            ]
+            fits = _fits_zone(ById(table), int(utc[row] // _RULES_HOLD_S), offset, trust)
+            prior[of_photo] *= fits[atoms[of_photo]]
     return prior
 
 
 @lru_cache(maxsize=16)
-def _prior_in_zone(table: ById, period: int, offset_s: float, trust: float) -> FloatArray:
+def _fits_zone(table: ById, period: int, offset_s: float, trust: float) -> FloatArray:
+    """By what the prior of each atom is multiplied, in the mean by 1."""
     zones, zone_of = _zones_of(table)
     now = datetime.fromtimestamp(period * _RULES_HOLD_S, UTC)
     legal = [now.astimezone(zone).utcoffset() if zone else None for zone in zones]
     fits = np.array([one is None or one.total_seconds() == offset_s for one in legal], dtype=np.bool_)
-    prior = samples_of(table.table).prior * np.where(fits, 1.0, (1 - trust) / trust)[zone_of]
-    return np.asarray(prior / prior.sum())
+    atoms = atoms_of(table.table)
+    factor = np.where(fits, 1.0, (1 - trust) / trust)[zone_of]
+    return atoms.spread(factor / float(atoms.prior[: atoms.classes] @ factor))
 
 
 @lru_cache(maxsize=4)

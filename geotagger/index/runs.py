@@ -112,6 +112,14 @@ class Runs:
         open_ended = self._of("runs.id in (select run_id from journal where state = 'intended')")
         return [run for run in open_ended if run.unsettled]
 
+    def lines_on_cut_off(self) -> list[str]:
+        """A word on each of them, from those who only look."""
+        return [
+            f"run {run.id} was cut off, {run.unsettled} photo{'s' * (run.unsettled != 1)} to be settled by "
+            f"`geotagger undo {run.id}` or the next `tag`"
+            for run in self.cut_off()
+        ]
+
     def _of(self, condition: str, values: tuple[Any, ...] = (), limit: str = "") -> list[Run]:
         rows = self._store.rows(
             "select runs.id, runs.name, command, arguments, models.name, started, ended, status, counts,"

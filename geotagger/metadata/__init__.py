@@ -30,7 +30,7 @@ from geotagger.metadata.read import (
     unreadable_sidecar_position,
 )
 from geotagger.metadata.replace import sweep_temporaries, sync_folders
-from geotagger.metadata.undo import Outcome, restore, settle
+from geotagger.metadata.undo import Restoration, restore, settle
 from geotagger.metadata.values import (
     TEMPORARY_PATTERN,
     TEMPORARY_PREFIX,
@@ -46,9 +46,9 @@ __all__ = [
     "TEMPORARY_PREFIX",
     "Edit",
     "FoundPosition",
-    "Outcome",
     "Position",
     "Prepared",
+    "Restoration",
     "SidecarStyle",
     "WriteMode",
     "Writing",

@@ -17,7 +17,7 @@ from geotagger.metadata.splice import ordered
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Restoration:
     """What `restore` did. `restored`: the old bytes are back (or the sidecar that we made is
     gone). `unchanged`: they were there already. `removed`: the file was changed since, only our
     position was taken out. `kept`: left alone, for the `reason`. `folder` is to be synced."""
@@ -45,7 +45,7 @@ def settle(edit: Edit, target: str | None = None, photo: str | None = None) -> S
 
 def restore(
     edit: Edit, target: str | None = None, *, photo: str | None = None, durable: bool = True
-) -> Outcome:
+) -> Restoration:
     """Puts back what `edit` changed; `target` and `photo` as for `settle`.
 
     Raises WriteError when the file cannot be read or replaced; it is then as it was.
@@ -54,16 +54,16 @@ def restore(
     state = settle(edit, path, photo)
     folder = os.path.dirname(path)
     if state == "missing":
-        return Outcome("kept", f"{path}: it is no longer there")
+        return Restoration("kept", f"{path}: it is no longer there")
     if state == "old":
-        return Outcome("unchanged")
+        return Restoration("unchanged")
     if state == "other":
         return _take_ours_out(edit, path, durable)
     if edit.created:
         with replace.as_write_error(path):
             check_unlink(path)
             os.unlink(path)
-        return Outcome("restored", folder=folder)
+        return Restoration("restored", folder=folder)
     path = os.path.realpath(path)
     with replace.opened(path) as source:
         replace.check_replaceable(path, source)
@@ -75,15 +75,15 @@ def restore(
 
         temporary = replace.write_changed(path, source, ordered(edit.undoing()), check, durable)
     replace.take_place(temporary)
-    return Outcome("restored", folder=folder)
+    return Restoration("restored", folder=folder)
 
 
-def _take_ours_out(edit: Edit, path: str, durable: bool) -> Outcome:
+def _take_ours_out(edit: Edit, path: str, durable: bool) -> Restoration:
     """The file was changed by somebody else since: only the position that this edit wrote goes."""
     prepared = prepare_removal(path, only=edit, durable=durable)
     if prepared is not None:
         replace.take_place(prepared.temporary)
-        return Outcome(
+        return Restoration(
             "removed", f"{path}: it was changed since; only the position was taken out", prepared.folder
         )
     if edit.kind == "sidecar" and holds_nothing_else(path, edit):
@@ -91,5 +91,5 @@ def _take_ours_out(edit: Edit, path: str, durable: bool) -> Outcome:
         with replace.as_write_error(path):
             os.unlink(path)
         why = "it was changed since, but held nothing besides the position"
-        return Outcome("removed", f"{path}: {why}; it is gone", os.path.dirname(path))
-    return Outcome("kept", f"{path}: it was changed since and no longer holds what was written")
+        return Restoration("removed", f"{path}: {why}; it is gone", os.path.dirname(path))
+    return Restoration("kept", f"{path}: it was changed since and no longer holds what was written")

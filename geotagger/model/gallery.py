@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from geotagger.cells import leaf_ids
+from geotagger.cells import CellTable, GalleryPoints, leaf_ids
 from geotagger.errors import PackError
 from geotagger.geo import EARTH_RADIUS_KM, unit_vectors
 from geotagger.model.cells_csv import number, shown, text_of
@@ -103,3 +103,14 @@ def write_gallery(path: Path, gallery: Gallery) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(HEADER)
         writer.writerows(zip(gallery.lat.tolist(), gallery.lng.tolist(), strict=True))
+
+
+def points_among(cells: CellTable, gallery: Gallery, path: Path) -> GalleryPoints:
+    """The places as the estimate takes them; PackError, which names `path`, where one lies in no cell."""
+    classes = cells.classes_of(gallery.lat, gallery.lng)
+    if (classes < 0).any():
+        row = int((classes < 0).argmax()) + 1
+        raise PackError(
+            f"{path}: place {row} lies in none of the pack's cells; import or pull the model again"
+        )
+    return GalleryPoints(gallery.lat, gallery.lng, gallery.gap_km, classes)

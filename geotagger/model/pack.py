@@ -58,8 +58,14 @@ class ModelPack:
 
     @cached_property
     def cells(self) -> "CellTable":
-        """Row i is class i. Read when first asked for; PackError where the list is not sound."""
-        return _cells_of(self.folder, self.manifest)
+        """Row i is class i; with the places of a gallery. Read when first asked for; PackError where the list
+        is not sound."""
+        cells, places = _cells_of(self.folder, self.manifest), self.gallery
+        if places is None:
+            return cells
+        from geotagger.model.gallery import points_among
+
+        return dataclasses.replace(cells, gallery=points_among(cells, places, self.folder / GALLERY))
 
     @cached_property
     def gallery(self) -> "Gallery | None":

@@ -26,7 +26,7 @@ from geotagger.index.runs import Status
 from geotagger.tag.listener import Listener
 from geotagger.tag.network import Network, choose_pack
 from geotagger.tag.options import TagOptions
-from geotagger.tag.outcome import Tally
+from geotagger.tag.outcome import RunResult, Tally
 from geotagger.tag.profile import Profile
 from geotagger.tag.recorded import Recorded
 from geotagger.tag.rootrun import Onlooker, RootRun
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 def tag(
     options: TagOptions, index_path: Path | None, listener: Listener, profile: Profile | None = None
-) -> Tally:
+) -> RunResult:
     """Tags all photos at or below `options.paths`; what became of them. `profile` is told where the
     time went.
 
@@ -78,17 +78,16 @@ def tag(
             if onlooker is not None:
                 onlooker.network.close()
             index.runs.end(run.id, ended, dict(tally.statuses))
-    return tally
+        listener.finish()
+    return RunResult(None if options.dry_run else run.id, tally, ended == "done")
 
 
 def _walk(run: RootRun, corrections: Mapping[str, float], tracks: "Sequence[Track]") -> None:
     """One archive root: brought up to date, then, where there is anything to do, placed."""
     listener, options = run.listener, run.options
     if options.dry_run:
-        for cut_off in run.index.runs.cut_off():
-            listener.note(
-                f"run {cut_off.id} was cut off, {cut_off.unsettled} photos to be settled by undo or tag"
-            )
+        for line in run.index.runs.lines_on_cut_off():
+            listener.note(line)
     else:
         _repair(run)
     recorded = Recorded(run.index, run.root.id, _remembered(run, corrections), tracks)

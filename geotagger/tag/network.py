@@ -118,7 +118,13 @@ class Network:
         from geotagger.estimate.visual import posteriors
 
         outputs = self._engine.run(batch)
-        found = posteriors(outputs.probabilities, self._pack.cells, self._pack.temperature)
+        found = posteriors(
+            outputs.probabilities,
+            self._pack.cells,
+            self._pack.temperature,
+            outputs.points,
+            outputs.point_probabilities,
+        )
         if outputs.features is None:
             return [Said(posterior) for posterior in found]
         seen = list(outputs.features)

@@ -77,6 +77,28 @@ class Tally:
         return self.statuses.total()
 
 
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What a run did. `run`: its number, for `undo`; None of a dry run, and where there was nothing to begin.
+    `is_complete`: False where it was asked to stop before its end."""
+
+    run: int | None
+    tally: Tally
+    is_complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class UndoResult:
+    """What an undo did. `run`: the number of the run that was undone, None where none was agreed to. `tally`:
+    what became of its photos. `repaired`: what became of photos that runs which were cut off had in hand.
+    `forgotten`: how many of its photos had lost their estimates to `forget` before."""
+
+    run: int | None
+    tally: Tally
+    repaired: Tally
+    forgotten: int
+
+
 LINK, FOLDER, SPECIAL = "link", "folder", "special"
 """Groups of outcomes that are about no photo."""
 

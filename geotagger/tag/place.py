@@ -16,7 +16,7 @@ from geotagger.index.roots import Root
 from geotagger.index.runs import Run, Status
 from geotagger.tag.corridor import by_root
 from geotagger.tag.deciding import as_it_is, outcome_of
-from geotagger.tag.outcome import Outcome, Report, Tally
+from geotagger.tag.outcome import Outcome, Report, RunResult, Tally
 from geotagger.tag.reading import known_place, take_in
 from geotagger.tag.writing import Job, Writer, repair
 from geotagger.writing import Writing
@@ -38,7 +38,7 @@ class Placing:
 
 def place(
     placing: Placing, files: Sequence[str], index_path: Path | None, report: Report, *, wait: bool = False
-) -> Tally:
+) -> RunResult:
     """Gives the place to each file; what became of them."""
     tally = Tally()
 
@@ -58,7 +58,7 @@ def place(
                 why = group = "not a regular file"
             tell(Outcome(path, "failed", f"{path}: {why}", group))
     if not there:
-        return tally
+        return RunResult(None, tally)
     folders = sorted({os.path.dirname(path) for path in there})
     with lock(folders, wait=wait), open_index(index_path) as index:
         place_told = [placing.latitude, placing.longitude]
@@ -70,7 +70,7 @@ def place(
             ended = "done"
         finally:
             index.runs.end(run.id, ended, dict(tally.statuses))
-    return tally
+    return RunResult(run.id, tally)
 
 
 def _place_in_root(

@@ -143,15 +143,15 @@ def _reader(run: RootRun, sidecar_folders: Sequence[str]) -> "Reader":
 @contextmanager
 def _counted(run: RootRun) -> Iterator[None]:
     """Counts on the side, while photos are read, how many there are."""
-    ended, expect = threading.Event(), run.listener.expect
+    ended = threading.Event()
 
     def count() -> None:
         photos = count_photos(run.places, ended.is_set)
-        if expect is not None and not ended.is_set():
-            expect(photos)
+        if not ended.is_set():
+            run.listener.expect(photos)
 
     counting = threading.Thread(target=count, name="count")
-    if expect is not None:
+    if run.listener.counts:
         counting.start()
     try:
         yield

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geotagger.cells import CellTable, ids_of_tokens, leaf_ids, parents
+from geotagger.estimate.atoms import SUSPECT_BELIEF
 from geotagger.estimate.cloud import (
     Cloud,
     Clouds,
@@ -22,7 +23,7 @@ from geotagger.estimate.cloud import (
 )
 from geotagger.estimate.states import offers_of, states_of_pictures
 from geotagger.estimate.values import Posterior
-from geotagger.estimate.visual import SUSPECT_BELIEF, class_prior, cloud_of, posteriors
+from geotagger.estimate.visual import cloud_of, posteriors
 from geotagger.geo import distance_km
 
 WITHIN = 25.0
@@ -197,9 +198,7 @@ def test_a_picture_alone_says_what_its_posterior_says(table: CellTable) -> None:
     p = np.random.default_rng(3).dirichlet(np.full(len(table), 0.0005), 1).astype(np.float32)
     (posterior,) = posteriors(p, table)
     offers = offers_of([posterior], table, np.ones(1), np.zeros(1, dtype=np.bool_))
-    alone = states_of_pictures(np.array([np.nan]), offers, table, class_prior(table)[offers.classes]).points[
-        0
-    ]
+    alone = states_of_pictures(np.array([np.nan]), offers, table, offers.prior).points[0]
     plain = cloud_of(posterior, table)
     one, other = gather(alone, WITHIN, 0.9), gather(plain, WITHIN, 0.9)
     assert distance_km(one.latitude, one.longitude, other.latitude, other.longitude) < WITHIN

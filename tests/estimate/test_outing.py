@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geotagger.cells import CellTable, leaf_ids, parents
+from geotagger.estimate.atoms import class_prior
 from geotagger.estimate.explain import explain
 from geotagger.estimate.learning import learn_movement, lesson_of
 from geotagger.estimate.movement import Movement
@@ -16,8 +17,7 @@ from geotagger.estimate.outing import Options, estimate_outing
 from geotagger.estimate.surroundings import Known
 from geotagger.estimate.timeline import Evidence, PhotoRecord, estimate_stream
 from geotagger.estimate.values import RUNGS, Estimate, Fix, FixSeries, Observation, Posterior
-from geotagger.estimate.visual import class_prior
-from geotagger.estimate.zone_evidence import class_priors
+from geotagger.estimate.zone_evidence import atom_priors
 from geotagger.geo import distance_km
 from geotagger.zones import offset_at
 from tests.estimate.archives import columns, life
@@ -184,8 +184,9 @@ def test_the_prior_of_a_time_zone_is_that_of_the_plain_rule() -> None:
         np.array([1_720_000_000.0, 1_700_000_000.0, np.nan, 0.0]),
         [7200.0, -18000.0, 3600.0, None],
     )
-    photo, classes = np.repeat(np.arange(4), 5), np.arange(20, dtype=np.int32)
-    found = class_priors(photo, classes, table, times, offsets, trust)
+    photo, classes = np.repeat(np.arange(4), 5), np.arange(20)
+    prior = class_prior(table)[classes]
+    found = atom_priors(photo, classes, prior, table, times, offsets, trust)
     for row, (utc, offset) in enumerate(zip(times, offsets, strict=True)):
         weight = class_prior(table)
         if offset is not None and np.isfinite(utc):

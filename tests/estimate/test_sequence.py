@@ -13,7 +13,6 @@ from geotagger.estimate.movement import Motion, radial_density
 from geotagger.estimate.sequence import REACH, join, potentials, weights
 from geotagger.estimate.states import SHARED_CLASSES, States, offers_of, states_of_pictures
 from geotagger.estimate.values import Posterior
-from geotagger.estimate.visual import class_prior
 from geotagger.geo import unit_vectors
 
 MOTION = Motion()
@@ -166,10 +165,10 @@ def test_what_the_pictures_show_together_is_a_state_of_each() -> None:
     sure = Posterior(np.array([3, 7], np.int32), np.array([0.9, 0.1], np.float32))
     other = Posterior(np.array([7], np.int32), np.array([0.3], np.float32))
     offers = offers_of([sure, other], table, np.ones(2), np.ones(2, dtype=np.bool_))
-    assert sorted(offers.classes[offers.photo == 1]) == [3, 7]
+    assert sorted(offers.atoms[offers.photo == 1]) == [3, 7]
     apart = offers_of([sure, other], table, np.ones(2), np.zeros(2, dtype=np.bool_))
-    assert sorted(apart.classes[apart.photo == 1]) == [7]
-    assert len(offers.classes) <= 2 + 1 + 2 * SHARED_CLASSES
+    assert sorted(apart.atoms[apart.photo == 1]) == [7]
+    assert len(offers.atoms) <= 2 + 1 + 2 * SHARED_CLASSES
 
 
 def test_states_of_many_photos_are_those_of_each_alone() -> None:
@@ -184,9 +183,7 @@ def test_states_of_many_photos_are_those_of_each_alone() -> None:
 
     def states(some: list[Posterior]) -> States:
         offers = offers_of(some, table, np.ones(len(some)), np.zeros(len(some), dtype=np.bool_))
-        return states_of_pictures(
-            np.arange(len(some), dtype=np.float64), offers, table, class_prior(table)[offers.classes]
-        )
+        return states_of_pictures(np.arange(len(some), dtype=np.float64), offers, table, offers.prior)
 
     together = states(said)
     for n, one in enumerate(said):

@@ -10,7 +10,6 @@ import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import numpy as np
@@ -31,18 +30,8 @@ from tests.tag.killing import run_and_kill, steps_of
 from tests.tag.scenes import Scene, bytes_of, walk_through_town
 
 
-def quietly() -> Listener:
-    return Listener(
-        report=lambda _: None,
-        note=lambda _: None,
-        phase=lambda *_: None,
-        advance=lambda _: None,
-        stop=Event(),
-    )
-
-
 def tag_scene(scene: Scene, index: Path) -> Tally:
-    return tag(TagOptions((str(scene.folder),), model="none", readers=2), index, quietly())
+    return tag(TagOptions((str(scene.folder),), model="none", readers=2), index, Listener()).tally
 
 
 def undo_all(index: Path) -> None:

@@ -8,7 +8,6 @@ import shutil
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import pytest
@@ -433,7 +432,7 @@ def test_a_new_version_takes_nothing_away_and_moves_nothing(
             e and replace(e, latitude=-e.latitude, radius_km=e.radius_km / 3) for e in concluded(*arguments)
         ]
 
-    quietly = Listener(lambda _: None, lambda _: None, lambda *_: None, lambda _: None, Event())
+    quietly = Listener()
     run_tag(TagOptions((str(camera_day),), model="none"), tmp_path / "index.db", quietly)
     before = bytes_of(camera_day)
     monkeypatch.setattr(corridor, "__version__", "99")
@@ -452,7 +451,7 @@ def test_an_archive_that_gets_ten_photos_a_night_is_hardly_rewritten(
     """A phone that does not always know its place."""
 
     def tag_it() -> None:
-        listener = Listener(lambda _: None, lambda _: None, lambda *_: None, lambda _: None, Event())
+        listener = Listener()
         run_tag(TagOptions((str(folder),), model="none"), tmp_path / "index.db", listener)
 
     written = 0

@@ -20,12 +20,11 @@ from tests.tag.scenes import START, bytes_of, jpeg, walk_through_town
 DIES_AFTER_READING = """
 import os, sys
 from pathlib import Path
-from threading import Event
 from geotagger.tag import clocks, corridor
 from geotagger.tag.options import TagOptions
 from geotagger.tag.listener import Listener
 clocks.set_times = lambda *_: os._exit(77)
-listener = Listener(*[lambda *_: None] * 4, Event())
+listener = Listener()
 corridor.tag(TagOptions((sys.argv[1],), model="none"), Path(sys.argv[2]), listener)
 """
 

@@ -3,7 +3,6 @@
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import Event
 
 import pytest
 
@@ -24,7 +23,7 @@ from tests.tag.scenes import bytes_of, walk_through_town
 
 
 def quietly() -> Listener:
-    return Listener(lambda _: None, lambda _: None, lambda *_: None, lambda _: None, Event())
+    return Listener()
 
 
 @dataclass(frozen=True)

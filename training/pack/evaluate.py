@@ -135,6 +135,7 @@ def report_of(
     problems: tuple[tuple[str, str], ...] = (),
 ) -> Report:
     """Every figure for probabilities (n, classes) that a pack gave for labelled photos."""
+    from geotagger.estimate.visual import tempered
     from training.pack.regions import regions_of
 
     table = pack.cells
@@ -147,8 +148,7 @@ def report_of(
     region = np.array(regions_of(labels.lat, labels.lng))
     best_possible = ceilings(table, labels.lat, labels.lng)
     classes = table.classes_of(labels.lat, labels.lng)
-    powered = np.maximum(probabilities.astype(np.float64), 1e-30) ** (1 / heat)
-    own = powered[np.arange(len(classes)), classes] / powered.sum(axis=1)
+    own = tempered(probabilities, table, heat)[np.arange(len(classes)), classes]
     return Report(
         pack.name,
         labels.name,
@@ -215,7 +215,7 @@ def evaluate_labels(
             f"{labels_path}: {len(found):,} photos that can be read, {in_cells:,} of one half in a cell of "
             f"{pack.name}: too few to fit a temperature; the model was left as it is"
         )
-    temperature, before, after = fit_temperature(probabilities[half], classes)
+    temperature, before, after = fit_temperature(probabilities[half], classes, pack.cells)
     report = report_of(
         pack, found.chosen(rest.tolist()), probabilities[rest], temperature=temperature, problems=problems
     )
