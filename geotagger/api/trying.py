@@ -38,8 +38,9 @@ def evaluate(
 
     `share`: how much to hide, with each of the `seeds`. `ways`: "single" photos, or whole "days".
     `certainty`: what a radius should hold. `min_confidence`, `precision`: as in `tag`; `Evaluation.line` is
-    what they come to. The others are as in `tag`. Nothing is written into photos; with `calibrate` the index keeps what was learned, for `tag(..., precision=...)` on these photos, under the
-    archive's lock, for which it waits. `progress` is given lines for the owner.
+    what they come to. The others are as in `tag`. Nothing is written into photos; with `calibrate` the
+    index keeps what was learned, for `tag(..., precision=...)` on these photos, under the archive's lock,
+    for which it waits. `progress` is given lines for the owner.
 
     Raises UsageError, also where too few photos know their place; ModelError, SourceError, ArchiveError,
     IndexUnusableError.
