@@ -18,7 +18,7 @@ A_FIX = 100
 
 
 def resolve(index: Index, root: Root) -> None:
-    for _ in set_times(index, root, Clocks({}, Tracks()), lambda _: None):
+    for _ in set_times(index, [root], [root.id], Clocks({}, Tracks()), lambda _: None):
         pass
 
 

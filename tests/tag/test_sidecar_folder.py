@@ -52,7 +52,7 @@ def test_photos_of_the_same_name_in_two_archives_have_sidecars_of_their_own(
 def test_a_folder_above_that_is_tagged_later_finds_its_sidecars(
     geotagger: Geotagger, tmp_path: Path, beside: Path
 ) -> None:
-    other = walk_through_town(tmp_path / "all" / "2019", 4)
+    other = walk_through_town(tmp_path / "all" / "2019", 8)
     scene = walk_through_town(tmp_path / "all" / "2020", 8)
     for folder in (scene.folder, other.folder):
         geotagger("tag", folder, "--write", "sidecar", "--sidecar-folder", beside)

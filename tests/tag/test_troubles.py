@@ -65,8 +65,8 @@ def test_an_archive_that_is_away_is_told_in_one_line(geotagger: Geotagger, tmp_p
     assert "3 placed by neighbours" in geotagger("tag", scene.folder, "--model", "none").out
 
 
-def test_a_folder_is_no_photo_to_place(geotagger: Geotagger, tmp_path: Path) -> None:
-    assert "1 failed: a folder, not a photo" in geotagger("place", "1,2", tmp_path, code=1).out
+def test_a_folder_without_a_photo_is_nothing_to_place(geotagger: Geotagger, tmp_path: Path) -> None:
+    assert "there is no photo in this folder" in geotagger("place", "1,2", tmp_path, code=2).err
 
 
 def test_a_folder_without_a_pack_is_called_so(geotagger: Geotagger, tmp_path: Path) -> None:
