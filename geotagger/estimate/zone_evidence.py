@@ -51,7 +51,8 @@ def weighed_by_zone(
                 continue
             in_zone = share_in_zone(lat, lng, scale, tail, time, offset)
             if legal is None or legal == offset:
-                weight[row, column] *= right * in_zone + wrong * (1 - in_zone)
+                # as the parameters were fitted: a trip that starts in the zone is taken to stay in it
+                weight[row, column] *= right
             else:
                 away += weight[row, column] * right * in_zone
                 weight[row, column] *= clock.stating(offset, legal) * (1 - in_zone)
