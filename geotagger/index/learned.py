@@ -46,7 +46,14 @@ def _value(text: object) -> Any:
         return None
 
 
-_TABLES = {SETTLED: str, MOVEMENT: object, CALIBRATION: object, CLOCKS: (int, float), READER: int}
+_TABLES = {
+    SETTLED: str,
+    MOVEMENT: object,
+    CALIBRATION: object,
+    SAMPLED: object,
+    CLOCKS: (int, float),
+    READER: int,
+}
 """The keys whose values are tables, with what stands in them; the others are lists of texts."""
 
 
