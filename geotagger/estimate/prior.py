@@ -9,7 +9,7 @@ pictures show.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,9 +33,10 @@ REGION_KM = 15.0
 ANYWHERE = 0.01
 """The share of the density that is spread over the whole Earth."""
 ABOUT = 5
-TRIP = 3
-"""The column of a trip from the fix before."""
+NEAR, TRIP = 1, 3
+"""The columns of what is near the fix before, and of a trip from it; those of the fix after follow."""
 _THIRDS = 3
+ASTRAY_TAIL = 1.0
 TRIP_TAIL = 0.5
 """Of a place never visited: one in ten is farther off than ten times the scale."""
 _FARTHEST_KM = 5000.0
@@ -47,8 +48,8 @@ class Mixture:
     """For n photos c radial densities each: centres in degrees, weights, scales in km, tails; all (n, c).
     `anywhere` (n,): the share that is spread over the whole Earth, at least ANYWHERE; with the weights it
     sums to 1, where anything is known. Columns: the bridge, near before, near after, a trip from
-    before, a trip from after, once or for each third of the draws, `about` in all; then the visited
-    places."""
+    before, a trip from after, once or for each third of the draws; about the fix before and after, should
+    these be wrong; `about` in all, once for each part of a combined mixture; then the visited places."""
 
     lat: FloatArray
     lng: FloatArray
@@ -87,6 +88,10 @@ class _Sides:
     scale_b: FloatArray
     scale_a: FloatArray
     apart: FloatArray
+    doubt_b: FloatArray
+    doubt_a: FloatArray
+    astray_b: FloatArray
+    astray_a: FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,25 +107,29 @@ class _Visits:
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    """What about the fixes (…, n, 5) and at the visited places (…, n, VISITS) a mixture is made of."""
+    """What about the fixes (…, n, 5), about fixes that are wrong (…, n, 2) and at the visited places
+    (…, n, VISITS) a mixture is made of."""
 
     lat: FloatArray
     lng: FloatArray
     weight: FloatArray
     scale_km: FloatArray
     tail: FloatArray
+    astray: FloatArray
+    astray_km: FloatArray
     visited: FloatArray
 
 
 def mixture(around: Surroundings, motion: Motion) -> Mixture:
     """The model of docs/evidence.md, for all photos at once."""
     parts = _parts(around, motion)
-    return _joined(around, [parts], parts.visited, motion.haunt_km, motion.haunt_tail)
+    return _joined(around, [parts], parts, motion.haunt_km, motion.haunt_tail)
 
 
 def averaged(around: Surroundings, draws: Sequence[Motion]) -> Mixture:
-    """The mean of the mixtures under all draws. A visited place is one density; what lies about the
-    fixes stands once for each third of the draws, in the order of how far people get in them."""
+    """The mean of the mixtures under all draws. A visited place is one density, as is what lies about a wrong
+    fix; what lies about the fixes stands once for each third of the draws, in the order of how far people
+    get in them."""
     ordered = stacked(sorted(draws, key=lambda draw: draw.hour_km))
     parts = _parts(around, ordered)
     thirds = []
@@ -133,30 +142,43 @@ def averaged(around: Surroundings, draws: Sequence[Motion]) -> Mixture:
                 parts.weight[rows].sum(axis=0) / len(draws),
                 np.exp(np.log(parts.scale_km[rows]).mean(axis=0)),
                 parts.tail[rows].mean(axis=0),
+                parts.astray[middle],
+                parts.astray_km[middle],
                 parts.visited[middle],
             )
         )
+    mean = replace(
+        thirds[0],
+        astray=parts.astray.mean(axis=0),
+        astray_km=np.exp(np.log(parts.astray_km).mean(axis=0)),
+        visited=parts.visited.mean(axis=0),
+    )
     haunt_km = float(np.exp(np.log(ordered.haunt_km).mean()))
-    return _joined(around, thirds, parts.visited.mean(axis=0), haunt_km, float(np.mean(ordered.haunt_tail)))
+    return _joined(around, thirds, mean, haunt_km, float(np.mean(ordered.haunt_tail)))
 
 
 def _joined(
-    around: Surroundings, parts: Sequence[_Parts], visited: FloatArray, haunt_km: float, haunt_tail: float
+    around: Surroundings, parts: Sequence[_Parts], mean: _Parts, haunt_km: float, haunt_tail: float
 ) -> Mixture:
     known, rows = around.known, around.visit
     columns = [[getattr(one, name) for one in parts] for name in ("lat", "lng", "weight", "scale_km", "tail")]
+    sides = slice(NEAR, NEAR + 2)
+    tails = np.full_like(mean.astray, ASTRAY_TAIL)
+    wrong = (mean.lat[:, sides], mean.lng[:, sides], mean.astray, mean.astray_km, tails)
     visits = (
         values_at(known.lat, rows, 0.0),
         values_at(known.lng, rows, 0.0),
-        visited,
+        mean.visited,
         np.full(rows.shape, haunt_km),
         np.full(rows.shape, haunt_tail),
     )
     lat, lng, weight, scale_km, tail = (
-        np.concatenate([*about, visit], axis=1) for about, visit in zip(columns, visits, strict=True)
+        np.concatenate([*column, astray, visit], axis=1)
+        for column, astray, visit in zip(columns, wrong, visits, strict=True)
     )
     weight = weight * ((1 - ANYWHERE) / np.maximum(weight.sum(axis=1, keepdims=True), 1e-300))
-    return Mixture(lat, lng, weight, scale_km, tail, ABOUT * len(parts), np.full(len(weight), ANYWHERE))
+    about = ABOUT * len(parts) + 2
+    return Mixture(lat, lng, weight, scale_km, tail, about, np.full(len(weight), ANYWHERE))
 
 
 def combined(parts: Sequence[tuple[Mixture, FloatArray]]) -> Mixture:
@@ -210,13 +232,21 @@ def _parts(around: Surroundings, motion: Motion) -> _Parts:
     )
     near_b, near_a = home * for_b * (1 - haunt_b), home * for_a * (1 - haunt_a)
     between, mid, mid_scale = _bridge(sides, motion)
+    # where one of two fixes is wrong the other is right, and nothing lies between them
+    both_near, right_b, right_a = (near_b + near_a) * between, 1 - sides.doubt_b, 1 - sides.doubt_a
+    wrong = both_near * sides.doubt_b * sides.doubt_a
     weight = (
-        (near_b + near_a) * between,
-        near_b * (1 - between),
-        near_a * (1 - between),
+        both_near * right_b * right_a,
+        near_b * (1 - between) * right_b + both_near * right_b * sides.doubt_a,
+        near_a * (1 - between) * right_a + both_near * right_a * sides.doubt_b,
         left * new * for_b,
         left * new * for_a,
     )
+    astray = (
+        near_b * (1 - between) * sides.doubt_b + wrong / 2,
+        near_a * (1 - between) * sides.doubt_a + wrong / 2,
+    )
+    astray_km = (np.hypot(sides.scale_b, sides.astray_b), np.hypot(sides.scale_a, sides.astray_a))
     tail_b, tail_a = motion.tail_at(sides.lag_b), motion.tail_at(sides.lag_a)
     far, far_tail = np.zeros_like(nearest) + motion.trip_km, np.full_like(nearest, TRIP_TAIL)
     return _Parts(
@@ -225,6 +255,8 @@ def _parts(around: Surroundings, motion: Motion) -> _Parts:
         _five(nearest, *weight),
         _five(nearest, mid_scale, sides.scale_b, sides.scale_a, far, far),
         _five(nearest, np.maximum(tail_b, tail_a), tail_b, tail_a, far_tail, far_tail),
+        np.stack(astray, axis=-1),
+        np.stack(astray_km, axis=-1),
         visited,
     )
 
@@ -252,6 +284,8 @@ def _sides(around: Surroundings, motion: Motion) -> _Sides:
         np.hypot(motion.scale_km(lag_b), values_at(known.error_km, b, 0.0)),
         np.hypot(motion.scale_km(lag_a), values_at(known.error_km, a, 0.0)),
         np.where(has_b & has_a, distance_km(*at_b, *at_a), 0.0),
+        *(values_at(known.doubt, row, 0.0) for row in (b, a)),
+        *(values_at(known.astray_km, row, 0.0) for row in (b, a)),
     )
 
 
@@ -275,10 +309,12 @@ def _visits(around: Surroundings, motion: Motion) -> _Visits:
 
 
 def _regions(sides: _Sides, visits: _Visits, motion: Motion) -> tuple[FloatArray, FloatArray]:
-    """In which of the regions of the two fixes, by how near in time they were photographed in."""
+    """In which of the regions of the two fixes, by how near in time they were photographed in, as far as the
+    fixes are right."""
     fade = motion.fade
-    for_b = (sides.lag_b + SOON_S) ** -fade + (visits.attention * visits.by_b).sum(axis=-1)
-    for_a = (sides.lag_a + SOON_S) ** -fade + (visits.attention * visits.by_a).sum(axis=-1)
+    right_b, right_a = 1 - sides.doubt_b, 1 - sides.doubt_a
+    for_b = right_b * (sides.lag_b + SOON_S) ** -fade + (visits.attention * visits.by_b).sum(axis=-1)
+    for_a = right_a * (sides.lag_a + SOON_S) ** -fade + (visits.attention * visits.by_a).sum(axis=-1)
     for_b, for_a = np.where(sides.has_b, for_b, 0.0), np.where(sides.has_a, for_a, 0.0)
     total = np.maximum(for_b + for_a, 1e-300)
     return for_b / total, for_a / total

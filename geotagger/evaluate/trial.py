@@ -7,6 +7,7 @@ gives predictions, by `estimate/timeline.py` as in a run. Reads no files.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +16,13 @@ from geotagger.cells import CellTable
 from geotagger.estimate.clock import Clocked
 from geotagger.estimate.kinds.table import BY_DEFAULT, listening_to
 from geotagger.estimate.moments import times_of
-from geotagger.estimate.movement import OUTING_GAP_S, Correction, FloatArray, Movement
+from geotagger.estimate.movement import GPS_ERROR_KM, OUTING_GAP_S, Correction, FloatArray, Movement
 from geotagger.estimate.outing import Options
 from geotagger.estimate.reference import FEWEST_REFERENCES, alike, references
 from geotagger.estimate.text_evidence import learned_exponent, lessons_of
 from geotagger.estimate.timeline import Evidence, PhotoRecord, estimates, learned_from
 from geotagger.estimate.tracks import Tracks
-from geotagger.estimate.values import GPS_ERROR_KM, Alike, Estimate, Fix, FixSeries, NamedArea, Posterior
+from geotagger.estimate.values import Alike, Estimate, Fix, FixSeries, NamedArea, Posterior
 from geotagger.evaluate.predictions import OURS, Hidden, Prediction
 from geotagger.evaluate.rules import nearest_in_time, photoprism
 from geotagger.text.values import PlaceRatios
@@ -152,6 +153,7 @@ def trial_of(
             named=sightings[n].named if hidden[n] or sightings[n].own_place is None else (),
             text=sightings[n].text if sightings[n].is_photograph else None,
             path=sightings[n].name,
+            stamp_utc=None if row.gps_utc is None else row.gps_utc.replace(tzinfo=UTC).timestamp(),
         )
         for n, (row, (utc, error_s)) in enumerate(zip(rows, times, strict=True))
     ]
