@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from geotagger.estimate.cloud import Cloud, distances_km
 from geotagger.estimate.movement import (
     DAY_S,
-    EARTH_KM2,
     FloatArray,
     IntArray,
     Motion,
@@ -25,8 +24,9 @@ from geotagger.estimate.movement import (
     radial_quantile,
     stacked,
 )
+from geotagger.estimate.people import AROUND_KM, usual_about, usual_at
 from geotagger.estimate.surroundings import SOON_S, Surroundings, values_at
-from geotagger.geo import destination, distance_km, interpolate, unit_vectors
+from geotagger.geo import destination, distance_km, interpolate, lat_lng_of, unit_vectors
 
 REGION_KM = 15.0
 """Places this near are taken to be one region, a town and its surroundings."""
@@ -46,10 +46,12 @@ _GOLDEN_DEG = 180 * (3 - np.sqrt(5))
 @dataclass(frozen=True, slots=True)
 class Mixture:
     """For n photos c radial densities each: centres in degrees, weights, scales in km, tails; all (n, c).
-    `anywhere` (n,): the share that is spread over the whole Earth, at least ANYWHERE; with the weights it
-    sums to 1, where anything is known. Columns: the bridge, near before, near after, a trip from
-    before, a trip from after, once or for each third of the draws; about the fix before and after, should
-    these be wrong; `about` in all, once for each part of a combined mixture; then the visited places."""
+    `anywhere` (n,): the share that is spread over the whole Earth as photos are, at least ANYWHERE; with
+    the weights it sums to 1, where anything is known. `peopled` (n, c): of a density that lies where people
+    are beyond AROUND_KM, one over what is usual there in the mean (people.py); 0 of the others. Columns:
+    the bridge, near before, near after, a trip from before, a trip from after, once or for each third of
+    the draws; about the fix before and after, should these be wrong; `about` in all, once for each part of
+    a combined mixture; then the visited places."""
 
     lat: FloatArray
     lng: FloatArray
@@ -58,20 +60,25 @@ class Mixture:
     tail: FloatArray
     about: int
     anywhere: FloatArray
+    peopled: FloatArray
 
     def density(self, lat: FloatArray, lng: FloatArray) -> FloatArray:
         """Per km², of photo i at place i: (n,)."""
         distance = distance_km(self.lat, self.lng, lat[:, None], lng[:, None])
+        usual = usual_at(lat, lng)
         parts = self.weight * radial_density(distance, self.scale_km, self.tail)
-        return np.asarray(parts.sum(axis=1) + self.anywhere / EARTH_KM2)
+        parts *= _where_people_are(distance, usual[:, None], self.peopled)
+        return np.asarray(parts.sum(axis=1) + self.anywhere * usual)
 
     def density_at(self, row: int, vectors: FloatArray) -> FloatArray:
         """Per km², of one photo at unit vectors (p, 3)."""
         used = np.flatnonzero(self.weight[row] > 1e-4)
         centres = unit_vectors(self.lat[row, used], self.lng[row, used])
         distance = distances_km(vectors, centres)
+        usual = usual_at(*lat_lng_of(vectors))
         parts = radial_density(distance, self.scale_km[row, used], self.tail[row, used])
-        return np.asarray(parts @ self.weight[row, used] + self.anywhere[row] / EARTH_KM2)
+        parts *= _where_people_are(distance, usual[:, None], self.peopled[row, used])
+        return np.asarray(parts @ self.weight[row, used] + self.anywhere[row] * usual)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +161,26 @@ def averaged(around: Surroundings, draws: Sequence[Motion]) -> Mixture:
         visited=parts.visited.mean(axis=0),
     )
     haunt_km = float(np.exp(np.log(ordered.haunt_km).mean()))
-    return _joined(around, thirds, mean, haunt_km, float(np.mean(ordered.haunt_tail)))
+    mix = _joined(around, thirds, mean, haunt_km, float(np.mean(ordered.haunt_tail)))
+    for column in range(TRIP, ABOUT * len(thirds), ABOUT):
+        for trip in (column, column + 1):
+            mix.peopled[:, trip] = peopled(*(getattr(mix, name)[:, trip] for name in _PLACE))
+    return mix
+
+
+_PLACE = ("lat", "lng", "scale_km", "tail")
+
+
+def peopled(lat: FloatArray, lng: FloatArray, scale_km: FloatArray, tail: FloatArray) -> FloatArray:
+    """One over what is usual in the mean about places, (n,) each."""
+    keys = np.stack([np.round(lat, 1), np.round(lng, 1), np.rint(scale_km), np.round(tail, 2)], axis=1)
+    different, of = np.unique(keys, axis=0, return_inverse=True)
+    usual = [usual_about(*key) for key in different.tolist()]
+    return np.asarray(1 / np.array(usual)[of.reshape(-1)]) if len(usual) else np.empty(0)
+
+
+def _where_people_are(distance_km: FloatArray, usual: FloatArray, peopled: FloatArray) -> FloatArray:
+    return np.asarray(np.where((peopled > 0) & (distance_km > AROUND_KM), usual * peopled, 1.0))
 
 
 def _joined(
@@ -178,7 +204,8 @@ def _joined(
     )
     weight = weight * ((1 - ANYWHERE) / np.maximum(weight.sum(axis=1, keepdims=True), 1e-300))
     about = ABOUT * len(parts) + 2
-    return Mixture(lat, lng, weight, scale_km, tail, about, np.full(len(weight), ANYWHERE))
+    everywhere = np.full(len(weight), ANYWHERE)
+    return Mixture(lat, lng, weight, scale_km, tail, about, everywhere, np.zeros_like(weight))
 
 
 def combined(parts: Sequence[tuple[Mixture, FloatArray]]) -> Mixture:
@@ -206,6 +233,7 @@ def combined(parts: Sequence[tuple[Mixture, FloatArray]]) -> Mixture:
         columns("tail"),
         sum(mix.about for mix, _ in parts),
         np.where(total > 0, 1 - total, ANYWHERE),
+        columns("peopled"),
     )
 
 
@@ -357,6 +385,11 @@ def cloud(mix: Mixture, row: int, fine: int = 32, coarse: int = 8) -> Cloud:
     outer = np.minimum(radial_quantile((place + 0.99) / of, scale, tail), _FARTHEST_KM)
     lat, lng = destination(mix.lat[row, owner], mix.lng[row, owner], place * _GOLDEN_DEG, distance)
     mass = weight[owner] / of
+    beyond = np.flatnonzero((mix.peopled[row, owner] > 0) & (distance > AROUND_KM))
+    if len(beyond):
+        usual = usual_at(lat[beyond], lng[beyond]) * mass[beyond]
+        held, plain = np.bincount(owner[beyond], usual), np.bincount(owner[beyond], mass[beyond])
+        mass[beyond] = usual * (plain / np.maximum(held, 1e-300))[owner[beyond]]
     return Cloud(
         unit_vectors(lat, lng),
         mass * ((1 - float(mix.anywhere[row])) / max(float(mass.sum()), 1e-300)),
