@@ -5,7 +5,7 @@ Takes what the owner asked, gives an evaluation for each way of hiding as it is 
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -34,8 +34,13 @@ from geotagger.tracks import load_tracks
 FEWEST = 4
 """Photos with a place, below which hiding some leaves nothing to learn from."""
 
-Way = Literal["single", "days"]
-"""Photos hidden one by one, or whole days with all their photos."""
+Way = Literal["single", "days", "timeless"]
+"""Photos hidden one by one; whole days with all their photos; photos one by one, each with its time."""
+_HIDDEN: Mapping[Way, str] = {
+    "single": "of the photos, one by one,",
+    "days": "of the days, with all their photos,",
+    "timeless": "of the photos, one by one, with their times,",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +79,7 @@ class Evaluation:
     @property
     def what(self) -> str:
         """What was hidden, in words."""
-        what = "of the days, with all their photos," if self.way == "days" else "of the photos, one by one,"
-        return f"{self.share:.0%} {what} hidden"
+        return f"{self.share:.0%} {_HIDDEN[self.way]} hidden"
 
     @property
     def drawn(self) -> str:
@@ -134,7 +138,14 @@ def evaluate(
     evaluations = []
     for way in options.ways:
         setting = Setting(
-            options.share, way == "days", weighing, before.clocks, likened, options.kinds, pictured
+            options.share,
+            way == "days",
+            weighing,
+            before.clocks,
+            likened,
+            options.kinds,
+            pictured,
+            way == "timeless",
         )
         hidden = [
             one
@@ -143,8 +154,10 @@ def evaluate(
         ]
         evaluations.append(Evaluation(way, options.share, options.seeds, placed, hidden, least))
         yield evaluations[-1]
-    if options.calibrate:
-        calibration = calibrate([evaluation.hidden for evaluation in evaluations])
+    if options.calibrate and set(options.ways) != {"timeless"}:
+        # of photos that have a time, as nearly all have
+        timed = [evaluation.hidden for evaluation in evaluations if evaluation.way != "timeless"]
+        calibration = calibrate(timed)
         _keep(calibration, options.paths, index_path, note)
 
 

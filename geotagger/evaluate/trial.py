@@ -66,7 +66,7 @@ class Sighting:
 @dataclass(frozen=True, slots=True)
 class Setting:
     """What is hidden and what may speak. `pictured`: as an earlier calibration corrects estimates with a
-    picture."""
+    picture. `timeless`: of hidden photos the time is hidden, too."""
 
     share: float = 0.3
     whole_days: bool = False
@@ -75,6 +75,7 @@ class Setting:
     reference: bool = False
     kinds: tuple[str, ...] = BY_DEFAULT
     pictured: Correction = field(default_factory=Correction)
+    timeless: bool = False
 
 
 def hide(sightings: Sequence[Sighting], setting: Setting, seed: int) -> NDArray[np.bool_]:
@@ -136,10 +137,7 @@ def trial_of(
     """Hides, and learns from the rest."""
     tracks = tracks or Tracks()
     hidden = hide(sightings, setting, seed) if hidden is None else hidden
-    rows = [
-        replace(s.clocked, gps_utc=None, latitude=None, longitude=None) if hidden[n] else s.clocked
-        for n, s in enumerate(sightings)
-    ]
+    rows = [_bare(s.clocked, setting.timeless) if hidden[n] else s.clocked for n, s in enumerate(sightings)]
     times = times_of(rows, setting.clocks, tracks)
     records = [
         PhotoRecord(
@@ -165,6 +163,13 @@ def trial_of(
         options = replace(options, text_exponent=exponent)
     evidence = Evidence(fixes, movement, tracks, None, options)
     return Trial(sightings, setting, seed, hidden, records, evidence)
+
+
+def _bare(clocked: Clocked, timeless: bool) -> Clocked:
+    """What a photo says that lacks its place."""
+    if timeless:
+        return Clocked(None, camera=clocked.camera)
+    return replace(clocked, gps_utc=None, latitude=None, longitude=None)
 
 
 def predicted(
