@@ -4,8 +4,8 @@
 
 Prints Markdown. Places of Im2GPS3k; what a picture shows is so much of its place's embedding as the
 skill says, and noise (0.18 is nearest to the published row). Of each skill: the likeliest place of the
-gallery and the likeliest cell, as networks are compared, and what `tag` says, at temperature 1 and at the one that
-is fitted to other photos. `--keep` keeps the gallery's embeddings.
+gallery and the likeliest cell, as networks are compared, and what `tag` says, at temperature 1 and at
+the one that is fitted to other photos. `--keep` keeps the gallery's embeddings.
 """
 
 import argparse

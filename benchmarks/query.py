@@ -20,7 +20,8 @@ import numpy as np
 
 from geotagger import cells
 from geotagger.index import Index, open_index
-from geotagger.index.search import Near, Query, distance_sql, search
+from geotagger.index.distance import distance_sql
+from geotagger.index.search import Near, Query, search
 
 ROUNDS = 5
 PROGRAM = "from geotagger.cli import main; main()"
@@ -68,9 +69,10 @@ def compare(index: Index, radius: float) -> None:
     near = Near(48.8584, 2.2945, radius)
     store = index.store
     by_index, found = best(lambda: sum(1 for _ in search(store, Query(near=near))))
+    distance = distance_sql(store.connection, near.latitude, near.longitude)
     plain = (
         "select count(*) from estimates join photos on photos.id = photo_id"
-        f" where current = 1 and missing_since is null and {distance_sql(store, near)} <= ?"
+        f" where current = 1 and missing_since is null and {distance} <= ?"
     )
     by_scan, same = best(lambda: int(store.row(plain, (radius,))[0]))
     assert found == same

@@ -19,6 +19,7 @@
     │       └── WriteRefusedError           cannot be written without harm: use a sidecar
     │           └── PlaceTakenError         a position stands there that is not to be replaced
     ├── SourceError                     1   a track, a label list or a data set that cannot be read
+    ├── HandoffError                    1   a photo manager cannot be reached, or refuses
     └── TrainingError                   1   training cannot start or go on
 
 An interrupted command (Ctrl-C) ends with 130; what was finished is kept.
@@ -110,6 +111,10 @@ class PlaceTakenError(WriteRefusedError):
 
 
 class SourceError(GeotaggerError):
+    pass
+
+
+class HandoffError(GeotaggerError):
     pass
 
 

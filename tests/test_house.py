@@ -21,6 +21,7 @@ FLOW = (
     "photo",
     "model",
     "engine",
+    "text",
     "look",
     "tracks",
     "estimate",
@@ -29,6 +30,7 @@ FLOW = (
     "tag",
     "evaluate",
     "web",
+    "handoff",
     "api",
     "cli",
 )

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import nullcontext
-from typing import Any
+from datetime import datetime
+from typing import Any, get_args
 
 from geotagger.api.values import StrPath, index_file
+from geotagger.errors import UsageError
 from geotagger.index import Index, open_index
-from geotagger.index.search import PhotoPlace, Query, search
+from geotagger.index.search import Box, Near, PhotoPlace, Query, Sort, search
 
 
 def query(asked: Query = Query(), *, index: StrPath | Index | None = None) -> Iterator[PhotoPlace]:
@@ -18,9 +20,40 @@ def query(asked: Query = Query(), *, index: StrPath | Index | None = None) -> It
 
     Raises IndexUnusableError, also where there is no index yet; UsageError for a cell that is none.
     """
+    _check(asked)
     answer = _answer(asked, index)
     next(answer)  # what is wrong with index or query is said now
     return answer
+
+
+_NUMBERS = 2**63 - 1
+"""The largest number that an index counts to."""
+
+
+def _check(asked: Query) -> None:
+    """TypeError and UsageError for what no index can answer."""
+    _check_kind(asked, Query)
+    for value, kind in ((asked.near, Near), (asked.box, Box)):
+        if value is not None:
+            _check_kind(value, kind)
+    for moment in (asked.since, asked.until):
+        if moment is not None:
+            _check_kind(moment, datetime)
+    if asked.near is not None:
+        if not (abs(asked.near.latitude) <= 90 and abs(asked.near.longitude) <= 180):
+            raise UsageError(f"{asked.near.latitude}, {asked.near.longitude} is not a place on the Earth")
+        if not asked.near.radius_km >= 0:
+            raise UsageError(f"radius_km is {asked.near.radius_km}; a distance of 0 km or more is wanted")
+    for name, number in (("nearest", asked.nearest), ("limit", asked.limit)):
+        if number is not None and not 1 <= number <= _NUMBERS:
+            raise UsageError(f"{name} is {number}; a number of photos is wanted")
+    if asked.sort is not None and asked.sort not in get_args(Sort):
+        raise UsageError(f"{asked.sort!r} is no order; there are: {', '.join(get_args(Sort))}")
+
+
+def _check_kind(value: object, kind: type) -> None:
+    if not isinstance(value, kind):
+        raise TypeError(f"a {kind.__name__} is wanted, not {value!r}")
 
 
 def _answer(asked: Query, index: StrPath | Index | None) -> Iterator[Any]:

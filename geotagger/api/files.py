@@ -1,12 +1,11 @@
 """Single files: a position into a photo without harm, and the exact bytes back. No index, no lock."""
 
-import math
 import os
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from geotagger import metadata
-from geotagger.api.values import StrPath, checked
+from geotagger.api.values import StrPath, check_radius, checked, path_of
 from geotagger.errors import UsageError, WriteError
 from geotagger.estimate.values import RUNGS
 from geotagger.marks import Mark
@@ -51,7 +50,7 @@ def write_position(
         position = Position(latitude, longitude, mark)
     except ValueError as error:
         raise UsageError(str(error)) from None
-    files = _prepared(os.path.abspath(os.fspath(path)), position, writing)
+    files = _prepared(os.path.abspath(path_of(path)), position, writing)
     edits = tuple(file.edit for file in files)
     waiting = list(files)
     try:
@@ -70,12 +69,14 @@ def write_position(
 
 
 def _check(mark: Mark) -> None:
+    if not isinstance(mark, Mark):
+        raise TypeError(f"a Mark is wanted, not {mark!r}")
     if mark.rung not in RUNGS:
         raise UsageError(f"{mark.rung!r} is not a rung of the ladder; there are: {', '.join(RUNGS)}")
     if mark.confidence is not None and not 0 <= mark.confidence <= 1:
         raise UsageError(f"a confidence is a probability, not {mark.confidence}")
-    if mark.radius_km is not None and not (mark.radius_km > 0 and math.isfinite(mark.radius_km)):
-        raise UsageError(f"a radius is a distance above 0 km, not {mark.radius_km}")
+    if mark.radius_km is not None:
+        check_radius("radius_km", mark.radius_km)
 
 
 def _prepared(path: str, position: Position, writing: Writing) -> "list[Prepared]":
@@ -93,11 +94,14 @@ def restore(edits: Edit | Iterable[Edit], *, durable: bool = True) -> tuple[Rest
     """Puts back the exact bytes that `write_position` changed, the last edit first.
 
     Where another program has changed a file since, only the position goes; where it no longer holds that
-    position, it is left alone, with the reason. Edits that were kept as JSON come from `Edit.from_json`.
+    position, it is left alone, with the reason. Edits that were kept as JSON come from `Edit.from_json`,
+    which raises ValueError for what is none.
 
     Raises WriteError when a file cannot be read or replaced; it is then as it was.
     """
     newest_first = [edits] if isinstance(edits, Edit) else list(edits)[::-1]
+    if wrong := [edit for edit in newest_first if not isinstance(edit, Edit)]:
+        raise TypeError(f"an Edit is wanted, not {wrong[0]!r}")
     done = tuple(metadata.restore(edit, durable=durable) for edit in newest_first)
     if durable:
         metadata.sync_folders([one.folder for one in done if one.folder is not None])

@@ -1,22 +1,21 @@
 """What changes an archive: `tag` and `place`, and the ways back, `undo` and `forget`."""
 
-import math
 import os
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
-from geotagger.api.values import Paths, StrPath, checked, index_file, several, words
+from geotagger.api.values import Paths, StrPath, check_radius, checked, index_file, path_of, several, words
 from geotagger.errors import UsageError
 from geotagger.estimate.kinds.table import BY_DEFAULT, KINDS
-from geotagger.geo import is_believable, is_place
 from geotagger.tag.listener import Listener, Progress
 from geotagger.tag.options import TagOptions
 from geotagger.tag.outcome import Outcome, RunResult, Tally, UndoResult
 from geotagger.writing import Writing
 
 if TYPE_CHECKING:
+    from geotagger.index.journal import Chosen
     from geotagger.index.runs import Run
     from geotagger.tag.profile import Profile
 
@@ -43,11 +42,13 @@ def tag(
     reconsider: bool = False,
     all_images: bool = False,
     exclude: str | Iterable[str] = (),
+    with_roots: Paths = (),
     engine: str = _USUAL.engine,
     device: str = _USUAL.device,
     variant: str | None = None,
     batch_size: int | None = None,
     readers: int | None = None,
+    processes: int = 0,
     index: StrPath | None = None,
     wait: bool = False,
     progress: Told | None = None,
@@ -69,9 +70,11 @@ def tag(
     corrections such as "Canon EOS 5D=+1h03m"; both are remembered for later runs. `kinds`: the kinds of
     evidence to listen to, as `geotagger tag --help` names them; unless told, all that are by default.
     `sequence` False looks at each picture alone. `model`: an installed model's name, a pack's folder, or
-    "none". `looked`: folders of what `geotagger look` saw. `again`, `reconsider`, `all_images`, `exclude`,
-    `engine`, `device`, `variant`, `batch_size`, `readers`: as the command's options. `index`: the file of the
-    index, the user's own unless told.
+    "none". `looked`: folders of what `geotagger look` saw. `with_roots`: other archives whose photos help
+    from now on. `processes`: how many processes read files where there are very many new ones; a program
+    that asks for any must start its work under `if __name__ == "__main__"`, as `multiprocessing` wants it.
+    `again`, `reconsider`, `all_images`, `exclude`, `engine`, `device`, `variant`, `batch_size`, `readers`:
+    as the command's options. `index`: the file of the index, the user's own unless told.
 
     The archive is locked meanwhile: ArchiveBusyError where another run holds it, or with `wait` when it is
     free. `progress` is called in the calling thread with where the run stands, what became of each photo that
@@ -85,14 +88,14 @@ def tag(
     _check_share("min_confidence", min_confidence)
     if precision is not None:
         _check_share("precision", precision)
-    check_positive("within_km", within_km)
+    check_radius("within_km", within_km)
     for name, number in (("batch_size", batch_size), ("readers", readers)):
         if number is not None and number < 1:
             raise UsageError(f"{name} is {number}; 1 or more is wanted")
     chosen = several(paths)
     if not chosen:
         raise UsageError("no path was given; say which folders or photos")
-    kinds_heard, model_heard = heard(kinds, None if model is None else os.fspath(model))
+    kinds_heard, model_heard = heard(kinds, None if model is None else path_of(model))
     options = TagOptions(
         paths=chosen,
         model=model_heard,
@@ -115,6 +118,8 @@ def tag(
         all_images=all_images,
         dry_run=dry_run,
         exclude=words(exclude),
+        with_roots=several(with_roots),
+        processes=processes,
         wait=wait,
     )
     from geotagger.tag import corridor
@@ -142,6 +147,8 @@ def place(
 
     Raises UsageError for what is no place, ArchiveBusyError, ArchiveError, IndexUnusableError.
     """
+    from geotagger.geo import is_believable, is_place
+
     if not is_place(latitude, longitude):
         raise UsageError(f"{latitude}, {longitude} is not a place on the Earth")
     if not is_believable(latitude, longitude):
@@ -150,7 +157,7 @@ def place(
     from geotagger.tag.place import place as placed
 
     error_km = MANUAL_ERROR_KM if radius_km is None else radius_km
-    check_positive("radius_km", error_km)
+    check_radius("radius_km", error_km)
     placing = Placing(latitude, longitude, checked(writing), error_km)
     return placed(placing, several(paths), index_file(index), Listener(progress).report, wait=wait)
 
@@ -158,7 +165,7 @@ def place(
 def undo(
     run: int | str | None = None,
     *,
-    only: Paths = (),
+    only: Paths | frozenset[str] = (),
     dry_run: bool = False,
     agree: "Callable[[Run], bool] | None" = None,
     index: StrPath | None = None,
@@ -167,10 +174,10 @@ def undo(
 ) -> UndoResult:
     """Puts back the exact bytes that a run changed: the run of that number or name, or the newest that wrote.
 
-    `only`: these photos, or those below these folders. A photo that another program changed since loses only
-    the position that the run wrote, or is left alone, with the reason in its outcome. With `dry_run` nothing
-    is changed. `agree` is asked about the run before a photo is touched; where it says False nothing is done
-    and the result has no run.
+    `only`: these photos, or those below these folders; a frozenset means just these photos. A photo that
+    another program changed since loses only the position that the run wrote, or is left alone, with the
+    reason in its outcome. With `dry_run` nothing is changed. `agree` is asked about the run before a photo
+    is touched; where it says False nothing is done and the result has no run.
 
     Raises UsageError where there is nothing to undo, ArchiveBusyError, ArchiveError where the photos are not
     there now, IndexUnusableError.
@@ -188,7 +195,7 @@ def undo(
         repaired.add(outcome)
         listener.report(outcome)
 
-    chosen_paths = several(only)
+    chosen_paths: Chosen = only if isinstance(only, frozenset) else several(only)
     with open_index(file, mode="read" if dry_run else "write") as opened:
         if dry_run:
             lines = opened.runs.lines_on_cut_off()
@@ -199,10 +206,16 @@ def undo(
         chosen = undoing.run_to_undo(opened, None if run is None else str(run))
         if agree is not None and not agree(chosen):
             return UndoResult(None, Tally(), repaired, 0)
+        listener.phase("Undoing", chosen.written)
+
+        def passed(outcome: Outcome) -> None:
+            listener.report(outcome)
+            listener.advance(1)
+
         if dry_run:
-            tally = undoing.foresee_undo(opened, chosen, chosen_paths, listener.report)
+            tally = undoing.foresee_undo(opened, chosen, chosen_paths, passed)
         else:
-            tally = undoing.undo(opened, chosen, chosen_paths, listener.report, wait=wait)
+            tally = undoing.undo(opened, chosen, chosen_paths, passed, wait=wait)
         forgotten = opened.journal.forgotten_of(chosen.id, chosen_paths)
     return UndoResult(chosen.id, tally, repaired, forgotten)
 
@@ -225,11 +238,14 @@ def forget(
     """
     from geotagger.tag.undo import forget_estimates
 
+    chosen = several(paths)
+    if not chosen:
+        raise UsageError("no path was given; say which folders or photos")
     tally = forget_estimates(
-        several(paths),
+        chosen,
         index_file(index),
         Listener(progress).report,
-        sidecar_folder=None if sidecar_folder is None else Path(os.path.realpath(sidecar_folder)),
+        sidecar_folder=None if sidecar_folder is None else Path(os.path.realpath(path_of(sidecar_folder))),
         wait=wait,
         dry_run=dry_run,
     )
@@ -252,8 +268,3 @@ def heard(kinds: Collection[str] | None, model: str | None) -> tuple[tuple[str, 
 def _check_share(name: str, value: float) -> None:
     if not 0 <= value <= 1:
         raise UsageError(f"{name} is {value}; 0 to 1 is wanted")
-
-
-def check_positive(name: str, value: float) -> None:
-    if not (value > 0 and math.isfinite(value)):
-        raise UsageError(f"{name} is {value}; a distance above 0 is wanted")

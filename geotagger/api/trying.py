@@ -1,11 +1,10 @@
 """`evaluate`: how good the estimates are on an archive, seen on photos that know their place."""
 
-import os
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
-from geotagger.api.runs import check_positive, heard
-from geotagger.api.values import Paths, StrPath, index_file, several, words
+from geotagger.api.runs import heard
+from geotagger.api.values import Paths, StrPath, check_radius, index_file, path_of, several, words
 from geotagger.errors import UsageError
 from geotagger.evaluate import archive
 from geotagger.evaluate.archive import Evaluation, EvaluationOptions, Way
@@ -47,7 +46,7 @@ def evaluate(
         raise UsageError(f"share is {share}; more than 0 and less than 1 is wanted")
     if not 0 < certainty < 1:
         raise UsageError(f"certainty is {certainty}; more than 0 and less than 1 is wanted")
-    check_positive("within_km", within_km)
+    check_radius("within_km", within_km)
     chosen, wanted_ways, drawn = several(paths), words(ways), tuple(seeds)
     if not chosen:
         raise UsageError("no path was given; say whose places are to be hidden")
@@ -55,7 +54,7 @@ def evaluate(
         raise UsageError("seeds are whole numbers from 0 on, one at least")
     if not wanted_ways or not set(wanted_ways) <= set(_WAYS):
         raise UsageError(f"{', '.join(wanted_ways)}: ways of hiding are {' and '.join(_WAYS)}")
-    kinds_heard, model_heard = heard(kinds, None if model is None else os.fspath(model))
+    kinds_heard, model_heard = heard(kinds, None if model is None else path_of(model))
     options = EvaluationOptions(
         paths=chosen,
         model=model_heard,

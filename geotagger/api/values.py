@@ -14,15 +14,24 @@ StrPath = str | os.PathLike[str]
 Paths = StrPath | Iterable[StrPath]
 """One path or several."""
 
+FARTHEST_KM = 20_040.0
+"""No two places on the Earth are further apart."""
+
 
 def several(paths: Paths) -> tuple[str, ...]:
     """The paths as text. TypeError for what is none, as Python's own functions raise it."""
     given = [paths] if isinstance(paths, str | os.PathLike) else paths
-    texts = tuple(os.fspath(path) for path in given)
-    for text in texts:
-        if not isinstance(text, str):
-            raise TypeError(f"a path as text is wanted, not {text!r}")
-    return texts
+    return tuple(map(path_of, given))
+
+
+def path_of(path: StrPath) -> str:
+    """One path as text. TypeError for what is none, UsageError for what no file can be called."""
+    text = os.fspath(path)
+    if not isinstance(text, str):
+        raise TypeError(f"a path as text is wanted, not {text!r}")
+    if "\0" in text:
+        raise UsageError(f"{text!r}: no path holds a zero byte")
+    return text
 
 
 def words(given: str | Iterable[str]) -> tuple[str, ...]:
@@ -32,15 +41,25 @@ def words(given: str | Iterable[str]) -> tuple[str, ...]:
 
 def index_file(index: StrPath | None) -> Path | None:
     """The file of an index; None for the user's own."""
-    return None if index is None else Path(os.fspath(index))
+    return None if index is None else Path(path_of(index))
 
 
 def checked(writing: Writing) -> Writing:
-    """The same, its folder whole. UsageError for what is no way to write."""
+    """The same, its folder whole. TypeError and UsageError for what is no way to write."""
+    if not isinstance(writing, Writing):
+        raise TypeError(f"a Writing is wanted, not {writing!r}")
     if writing.mode not in WRITE_MODES:
         raise UsageError(f"{writing.mode!r} is not a way to write; there are: {', '.join(WRITE_MODES)}")
     if writing.sidecar_style not in SIDECAR_STYLES:
         raise UsageError(f"{writing.sidecar_style!r}: sidecars are named {' or '.join(SIDECAR_STYLES)}")
     if writing.sidecar_folder is None:
         return writing
-    return replace(writing, sidecar_folder=Path(os.path.realpath(writing.sidecar_folder)))
+    return replace(writing, sidecar_folder=Path(os.path.realpath(path_of(writing.sidecar_folder))))
+
+
+def check_radius(name: str, radius_km: float) -> None:
+    """UsageError for what is no radius on the Earth."""
+    if not 0 < radius_km <= FARTHEST_KM:
+        raise UsageError(
+            f"{name} is {radius_km}; a distance above 0 is wanted, and at most {FARTHEST_KM:g} km"
+        )

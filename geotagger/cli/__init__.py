@@ -14,12 +14,17 @@ from typer.main import get_command
 from geotagger import __version__
 from geotagger.cli import (
     clocks,
+    datasette,
     evaluate,
     export,
+    handoff,
     look,
     models,
+    placing,
     query,
     review,
+    roots,
+    saved,
     settings,
     status,
     tag,
@@ -56,8 +61,8 @@ def build() -> TyperGroup:
         ] = False,
     ) -> None: ...
 
-    commands = (tag, query, export, status, undo, clocks, tracks, evaluate, why, review, look, models, train)
-    for module in commands:
+    commands = (tag, placing, saved, query, export, status, undo, clocks, tracks, roots, evaluate, why)
+    for module in (*commands, datasette, review, handoff, look, models, train):
         module.register(app)
     tree = get_command(app)
     assert isinstance(tree, TyperGroup)

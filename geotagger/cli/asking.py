@@ -5,8 +5,8 @@ with a `Query` of the index room in it. Wrong words raise UsageError.
 import contextlib
 import os
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
+from geotagger.archive.names import is_at_or_below
 from geotagger.cli.common import say, say_cut_off
 from geotagger.cli.places import are_coordinates, check_on_earth, coordinates, numbers
 from geotagger.errors import UsageError
 
 if TYPE_CHECKING:
-    from geotagger.gazetteer import Place
     from geotagger.index import Index
     from geotagger.index.regions import Polygons
     from geotagger.index.search import Box, Query
@@ -55,19 +55,29 @@ class FilterOptions:
     """The one language in which photos are chosen, for every command that chooses some."""
 
     panel: ClassVar = "More ways to choose photos"
-    common: ClassVar = ("near", "radius", "country", "place", "since", "until", "path")
+    common: ClassVar[tuple[str, ...]] = ("near", "radius", "country", "place", "since", "until", "path")
 
     near: Annotated[
         str | None,
         typer.Option(
             "--near",
             metavar="LAT,LNG|PLACE",
-            help='Around here: "48.8584,2.2945", "48°51\'30"N 2°17\'40"E", geo:…, a Plus Code, or a town: '
-            '"Lyon", "Paris, US".',
+            help='Around here: "48.8584,2.2945", "48°51\'30"N 2°17\'40"E", geo:…, a Plus Code, a town: '
+            '"Lyon", "Paris, US", or a place that you saved: "home".',
         ),
     ] = None
     radius: Annotated[
         float | None, typer.Option("--radius", metavar="KM", help="How far around --near. [default: 25]")
+    ] = None
+    probability: Annotated[
+        float | None,
+        typer.Option(
+            "--probability",
+            metavar="0–1",
+            min=0.0,
+            max=1.0,
+            help="Instead, photos that were taken within --radius of --near at least so probably.",
+        ),
     ] = None
     nearest: Annotated[
         int | None,
@@ -164,6 +174,14 @@ class FilterOptions:
     ] = None
 
 
+@dataclass(frozen=True)
+class NarrowingOptions(FilterOptions):
+    """The same for commands that take files first: in a panel of their own."""
+
+    panel: ClassVar = "Photos chosen as query does"
+    common: ClassVar[tuple[str, ...]] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Filters:
     """What the owner typed, read as far as it can be without an index. `spot`: the place taken, in words."""
@@ -201,11 +219,14 @@ def read_filters(options: FilterOptions) -> Filters:
     for flag, is_given in (
         ("--radius", options.radius is not None),
         ("--nearest", options.nearest is not None),
+        ("--probability", options.probability is not None),
     ):
         if options.near is None and is_given:
             raise UsageError(f"{flag} goes with --near, which says around where")
     if options.nearest is not None and options.radius is not None:
         raise UsageError("--nearest asks for any distance, --radius for one; give one of them")
+    if options.nearest is not None and options.probability is not None:
+        raise UsageError("--probability is about a circle, --nearest about none; give one of them")
     if options.radius is not None and not options.radius >= 0:
         raise UsageError(f"--radius {options.radius}: a distance of 0 km or more is wanted")
     if options.sort is Sorting.distance and options.near is None:
@@ -214,10 +235,13 @@ def read_filters(options: FilterOptions) -> Filters:
         raise UsageError("--all asks for every guess, --min-confidence for certain ones; give one of them")
     spot, centre = None, None
     if options.near is not None:
-        latitude, longitude, town = spot_of("--near", options.near)
-        centre = Near(latitude, longitude, _USUAL_RADIUS_KM if options.radius is None else options.radius)
+        place = spot_of("--near", options.near)
+        radius = options.radius
+        if radius is None:
+            radius = max(_USUAL_RADIUS_KM, place.radius_km or 0.0) if place.is_saved else _USUAL_RADIUS_KM
+        centre = Near(place.latitude, place.longitude, radius)
         around = "" if options.nearest is not None else f" within {centre.radius_km:g} km"
-        spot = f"{around} of {town or f'{latitude:.5f},{longitude:.5f}'}"
+        spot = f"{around} of {place}"
     query = Query(
         near=centre,
         nearest=options.nearest,
@@ -233,24 +257,70 @@ def read_filters(options: FilterOptions) -> Filters:
         paths=tuple(map(_whole_path, options.path or ())),
         is_written=options.written,
         min_confidence=options.min_confidence or 0.0,
-        is_sure=options.min_confidence is None and not options.all_guesses,
+        probability=options.probability,
+        is_sure=options.min_confidence is None and options.probability is None and not options.all_guesses,
         limit=options.limit,
         sort=None if options.sort is None else options.sort.value,
     )
     return Filters(query, options.run, spot)
 
 
-def spot_of(asked_by: str, text: str) -> "tuple[float, float, Place | None]":
-    """The place that somebody typed: coordinates, or a town's middle and the town."""
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A place that somebody typed. `name`: what it is called, None of coordinates. `radius_km`: how far the
+    town or the saved place reaches, None of coordinates."""
+
+    latitude: float
+    longitude: float
+    name: str | None = None
+    radius_km: float | None = None
+    is_saved: bool = False
+
+    def __str__(self) -> str:
+        return self.name or f"{self.latitude:.5f},{self.longitude:.5f}"
+
+
+def spot_of(asked_by: str, text: str) -> Spot:
+    """Coordinates, a place of the owner's, or a town's middle."""
     if are_coordinates(text):
-        return *coordinates(asked_by, text), None
+        return Spot(*coordinates(asked_by, text))
+    from geotagger.gazetteer.saved import saved_place
+
+    if (own := saved_place(text)) is not None:
+        return Spot(own.latitude, own.longitude, own.name, own.radius_km, is_saved=True)
     from geotagger.gazetteer import the_place
 
     place, others = the_place(text)
     if others:
         more = "" if len(others) == 1 else f" and {len(others) - 1} more"
         say(f"{asked_by} {text}: taking {place}, the most populous; there is also {others[0]}{more}")
-    return place.latitude, place.longitude, place
+    return Spot(place.latitude, place.longitude, str(place), place.radius_km)
+
+
+def typed_filters(context: typer.Context, options: FilterOptions) -> FilterOptions | None:
+    """What was typed in this command, without the settings, which are meant for questions and not for what
+    changes photos; None where nothing was."""
+    typed = {
+        field.name: getattr(options, field.name)
+        for field in fields(FilterOptions)
+        if (source := context.get_parameter_source(field.name)) is not None and source.name == "COMMANDLINE"
+    }
+    return FilterOptions(**typed) if typed else None
+
+
+def chosen_photos(index: "Index", options: FilterOptions, below: Sequence[str] = ()) -> list[str]:
+    """The photos of the index that answer, with or without a place, at or below `below`."""
+    from geotagger.index.search import chosen
+
+    query = read_filters(options).of(index)
+    if query.nearest is not None or query.probability is not None:
+        raise UsageError("--nearest and --probability are for query and export")
+    asks_where = query.near or query.box or query.within or query.cell or query.country or query.places
+    if not asks_where and options.min_confidence is None:
+        query = replace(query, is_sure=False)
+    photos = chosen(index.store, query)
+    places = [os.path.realpath(path) for path in below]
+    return [path for path in photos if not places or is_at_or_below(path, places)]
 
 
 def _polygons(path: Path) -> "Polygons":

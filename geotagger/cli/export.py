@@ -123,9 +123,9 @@ def _by_name(out: Path | None) -> ExportFormat:
 
 
 def _answer(opened: "Index | None", filters: Filters) -> "list[PhotoPlace] | Counted":
-    from geotagger.index.search import search
+    from geotagger.api.asking import query as photos_of
 
-    return [] if opened is None else Counted(search(opened.store, filters.of(opened)))
+    return [] if opened is None else Counted(photos_of(filters.of(opened), index=opened))
 
 
 def _side_km(text: str) -> float:

@@ -189,9 +189,9 @@ def runs(
 
 
 def _search(opened: "Index | None", filters: Filters) -> "Iterator[PhotoPlace]":
-    from geotagger.index.search import search
+    from geotagger.api.asking import query as photos_of
 
-    return iter(()) if opened is None else search(opened.store, filters.of(opened))
+    return iter(()) if opened is None else photos_of(filters.of(opened), index=opened)
 
 
 def _record(photo: "PhotoPlace") -> dict[str, Any]:

@@ -100,7 +100,10 @@ def _check_installed(basemap: Path | None) -> None:
 def _draw(index: "Index", count: int) -> None:
     import random
 
-    drawn = index.samples.draw(count, random.SystemRandom())
+    from geotagger.tag.sampling import correction_of
+
+    stands = correction_of(index)
+    drawn = index.samples.draw(count, random.SystemRandom(), 0 if stands is None else stands.run)
     waiting = len(index.samples.waiting())
     say(f"{drawn} estimates were drawn at random; {waiting} wait for your verdict")
 

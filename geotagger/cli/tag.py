@@ -1,8 +1,11 @@
-"""The commands `tag` and `place`."""
+"""The command `tag`."""
 
 import os
-from dataclasses import replace
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Event, Timer
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -66,6 +69,16 @@ def tag(
         ),
     ] = None,
     photos: ChoiceOptions,
+    with_root: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--with-root",
+            metavar="DIR",
+            rich_help_panel=EVIDENCE,
+            help="Another archive whose photos help from now on, and are left alone; repeatable. "
+            "See `geotagger roots`.",
+        ),
+    ] = None,
     again: Annotated[
         bool,
         typer.Option(
@@ -88,6 +101,15 @@ def tag(
         bool,
         typer.Option("--profile", rich_help_panel=RUN, help="Say at the end where the time went."),
     ] = False,
+    max_time: Annotated[
+        str | None,
+        typer.Option(
+            "--max-time",
+            metavar="TIME",
+            rich_help_panel=RUN,
+            help="End after the photos in hand when so much time is over: 2h, 90m, 1h30m.",
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Speak only of failures, for cron.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -104,12 +126,14 @@ def tag(
         raise UsageError("--precision finds the confidence to ask for; give it or --min-confidence, not both")
     from geotagger.api.runs import tag as run
     from geotagger.cli.report import Reporter, show_profile, stop_on_signal
+    from geotagger.engine.cores import usable_cores
     from geotagger.tag.outcome import MAY_NOT_WRITE, NOT_CARRIED_OVER
     from geotagger.tag.profile import Profile
 
     heard = listening(context, evidence, model)
+    time_s = None if max_time is None else _seconds(max_time)
     reporter, spent = Reporter(as_json=as_json, quiet=quiet, lists_planned=True), Profile()
-    with reporter.shown(), stop_on_signal(reporter) as stop:
+    with reporter.shown(), stop_on_signal(reporter) as stop, _stopped_after(time_s, stop) as is_time_over:
         result = run(
             paths,
             dry_run=dry_run,
@@ -127,11 +151,13 @@ def tag(
             reconsider=reconsider,
             all_images=photos.all_images,
             exclude=photos.exclude or (),
+            with_roots=with_root or (),
             engine=network.engine,
             device=network.device,
             variant=network.variant,
             batch_size=network.batch_size,
             readers=network.readers,
+            processes=network.readers or usable_cores(),
             index=settings.index,
             wait=settings.wait,
             progress=reporter.progress,
@@ -141,13 +167,16 @@ def tag(
             profile=spent,
         )
     tally = result.tally
-    if stop.is_set():
+    if stop.is_set() and not is_time_over.is_set():
         reporter.stopped(tally)
     if tally.seen or not stop.is_set():
         reporter.summary(tally, "Dry run, nothing was written" if dry_run else "geotagger tag")
         if not as_json and not quiet:
             if tally.statuses["written"] or tally.statuses["restored"]:
-                say("`geotagger why PHOTO` says why a place was chosen; `geotagger undo` takes all back")
+                say(
+                    "`geotagger why PHOTO` says why a place was chosen, `geotagger review` shows all on a "
+                    "map; `geotagger undo` takes all back"
+                )
             _say_what_is_lacking(paths, settings.index, tally, dry_run)
     if writing.sidecar_folder is None and any(
         tally.groups["failed", why] for why in (MAY_NOT_WRITE, NOT_CARRIED_OVER)
@@ -155,9 +184,47 @@ def tag(
         say("photos that may not be written can have sidecars elsewhere: --sidecar-folder FOLDER")
     if profile:
         show_profile(spent)
-    if stop.is_set():
+    if is_time_over.is_set():
+        say(f"the time of --max-time {max_time} is over; the next run goes on from here")
+    elif stop.is_set():
         raise typer.Exit(INTERRUPTED_EXIT_CODE)
     raise typer.Exit(1 if tally.failures or reporter.has_lost_output else 0)
+
+
+def _seconds(text: str) -> float:
+    told = re.fullmatch(r"\s*(?:(\d+)h)?\s*(?:(\d+)m)?\s*(?:(\d+(?:\.\d+)?)s)?\s*", text.lower())
+    seconds = (
+        0.0
+        if told is None
+        else sum(float(number or 0) * unit for number, unit in zip(told.groups(), (3600, 60, 1), strict=True))
+    )
+    if not 0 < seconds <= _LONGEST_S:
+        raise UsageError(f"--max-time {text}: wanted is a time up to 1000h, as in 2h, 90m or 1h30m")
+    return seconds
+
+
+_LONGEST_S = 3_600_000
+
+
+@contextmanager
+def _stopped_after(seconds: float | None, stop: Event) -> Iterator[Event]:
+    """Sets `stop` when the time is over, and says by the event that it gives that this was why."""
+    is_over = Event()
+
+    def end() -> None:
+        if not stop.is_set():
+            is_over.set()
+            stop.set()
+
+    timer = None if seconds is None else Timer(seconds, end)
+    if timer is not None:
+        timer.daemon = True
+        timer.start()
+    try:
+        yield is_over
+    finally:
+        if timer is not None:
+            timer.cancel()
 
 
 _FEW = 0.1
@@ -193,49 +260,5 @@ def _were_both_typed(context: typer.Context, *names: str) -> bool:
     return all(source is not None and source.name == "COMMANDLINE" for source in sources)
 
 
-@ends_cleanly
-def place(
-    *,
-    where: Annotated[
-        str, typer.Argument(metavar="LAT,LNG|PLACE", help="The place, e.g. 48.8584,2.2945, or a town.")
-    ],
-    files: Annotated[list[str], typer.Argument(metavar="FILE", help="The photos taken there.")],
-    writing: WritingOptions,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a position that a camera or another program wrote.")
-    ] = False,
-    settings: RunOptions,
-    as_json: JsonOption = False,
-) -> None:
-    """Give photos a place that you know.
-
-    It stands above every estimate and is never replaced by one. A town means somewhere in it: the error
-    written is the radius of a town of that size, 2 km at least.
-
-    Example: `geotagger place 48.8584,2.2945 IMG_0042.jpg`
-    """
-    from geotagger.api.runs import place as run
-    from geotagger.cli.asking import spot_of
-    from geotagger.cli.report import Reporter
-
-    reporter = Reporter(as_json=as_json)
-    latitude, longitude, town = spot_of("LAT,LNG", where)
-    if town is not None:
-        say(f"{where}: taken as {town}, ± {town.radius_km:.0f} km")
-    tally = run(
-        files,
-        latitude,
-        longitude,
-        radius_km=None if town is None else town.radius_km,
-        writing=replace(writing.writing, overwrite=overwrite),
-        index=settings.index,
-        wait=settings.wait,
-        progress=reporter.progress,
-    ).tally
-    reporter.summary(tally, "geotagger place")
-    raise typer.Exit(1 if tally.failures else 0)
-
-
 def register(app: typer.Typer) -> None:
     app.command()(grouped(tag))
-    app.command()(grouped(place))

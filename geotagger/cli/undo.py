@@ -1,12 +1,14 @@
 """The commands `undo` and `forget`."""
 
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from geotagger.cli.asking import FilterOptions, NarrowingOptions, chosen_photos, typed_filters
 from geotagger.cli.common import JsonOption, ends_cleanly, say
 from geotagger.cli.options import RunOptions, grouped
 from geotagger.errors import UsageError
@@ -19,8 +21,9 @@ _COMES_BACK = "the next `geotagger tag` of these photos would place them again"
 
 @ends_cleanly
 def undo(
+    context: typer.Context,
     *,
-    run: Annotated[
+    which_run: Annotated[
         str | None,
         typer.Argument(metavar="RUN", help="The run's number or name; the newest that wrote, unless told."),
     ] = None,
@@ -32,19 +35,25 @@ def undo(
         bool, typer.Option("--dry-run", help="Say what would become of each photo; change nothing.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    which: NarrowingOptions,
     settings: RunOptions,
     as_json: JsonOption = False,
 ) -> None:
     """Put back the exact bytes that a run changed.
 
     A photo that another program changed since loses only the position that the run wrote, or is left
-    alone with the reason. What `forget` has taken out is not left to undo.
+    alone with the reason. What `forget` has taken out is not left to undo. With the words of `query` only
+    the photos that answer lose what the run wrote.
 
     Example: `geotagger undo 12 --only ~/Photos/2019`
     """
     from geotagger.api.runs import undo as take_back
     from geotagger.cli.report import Reporter
 
+    filters = typed_filters(context, which)
+    some: Sequence[str] | frozenset[str] = only or ()
+    if filters is not None:
+        some = _chosen(filters, only or (), settings.index)
     reporter = Reporter(as_json=as_json)
     with ExitStack() as while_undoing:
 
@@ -55,8 +64,8 @@ def undo(
             return True
 
         result = take_back(
-            run,
-            only=only or (),
+            which_run,
+            only=some,
             dry_run=dry_run,
             agree=agree,
             index=settings.index,
@@ -65,7 +74,7 @@ def undo(
         )
     tally = result.tally
     if not tally.seen:
-        say(f"nothing of run {result.run} is left to undo{' there' if only else ''}")
+        say(f"nothing of run {result.run} is left to undo{' there' if only or filters else ''}")
     if result.forgotten:
         say(f"`geotagger forget` has taken its estimates out of {result.forgotten} of its photos already")
     if tally.statuses["restored"]:
@@ -73,6 +82,17 @@ def undo(
     done = "dry run" if dry_run else "undone" if tally.statuses["restored"] else "nothing undone"
     reporter.summary(tally, f"Run {result.run}, {done}")
     raise typer.Exit(1 if tally.failures or result.repaired.failures else 0)
+
+
+def _chosen(filters: FilterOptions, below: Sequence[str], index_file: Path | None) -> frozenset[str]:
+    from geotagger.index import index_exists, open_index
+
+    if filters.run is not None:
+        raise UsageError("the run to undo is named without --run: geotagger undo RUN")
+    if not index_exists(index_file):
+        return frozenset()
+    with open_index(index_file, mode="read") as index:
+        return frozenset(chosen_photos(index, filters, below))
 
 
 def _ask(question: str) -> None:

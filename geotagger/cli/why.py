@@ -93,6 +93,22 @@ def _record(told: "Why") -> dict[str, Any]:
     return photo_record(told.known.path, "indexed" if is_placed else "skipped", reason, **record_of_why(told))
 
 
+def _text_lines(told: "Why") -> list[str]:
+    """What stands in the picture and what it says, a line each; kept nowhere."""
+    if not told.lines:
+        return [] if told.lines is None else ["In the picture stands nothing that can be read."]
+    words = [f"In the picture stands: {' / '.join(told.lines)}"]
+    if told.text is None:
+        return [*words, "  it tells nothing of the place"]
+    best = sorted(told.text.countries, key=lambda one: -one[1])[:3]
+    named = ", ".join(f"{code} ×{factor:.2g}" for code, factor in best)
+    towns = told.text.towns[:3]
+    places = "".join(
+        f", towns near {t.latitude:.2f}, {t.longitude:.2f} ×{1 + t.inside + t.near:.2g}" for t in towns
+    )
+    return [*words, f"  as probable as without it: {named}, others ×{told.text.elsewhere:.2g}{places}"]
+
+
 def _unreadable(told: "Why") -> str | None:
     return None if told.known.error is None else f"could not be read: {told.known.error}"
 
@@ -125,6 +141,8 @@ def _print(told: "Why") -> None:
         )
     if cannot := unreadable_position(told):
         console.print(escape(f"It names a place that cannot be read ({printable(cannot)}); {_NOT_TAGGED}"))
+    for line in _text_lines(told):
+        console.print(escape(printable(line)))
     e = explanation.estimate
     if e is None:
         console.print(
@@ -132,7 +150,7 @@ def _print(told: "Why") -> None:
             "at it, and no track covers it."
         )
         return
-    called = names_in(explanation)
+    called = names_in(told)
     degrees = f"{e.latitude:.5f}, {e.longitude:.5f}"
     where = called[e.latitude, e.longitude]
     place = f"{where} ({degrees})" if where else degrees
@@ -143,6 +161,10 @@ def _print(told: "Why") -> None:
         console.print(escape(f"  {line}"))
     for line in lines_on_fixes(told):
         console.print(escape(f"  fix: {printable(line)}"))
+    for like in told.alike[:3]:
+        name = os.path.basename(like.path) if like.path else "a photo of yours"
+        spot = called[like.latitude, like.longitude] or f"{like.latitude:.4f}, {like.longitude:.4f}"
+        console.print(escape(f"  alike: {printable(name)}, {spot}: {like.share:.0%}"))
     for area in explanation.words:
         console.print(escape(f"  words: {printable(area.words)} ({area.share:.0%} of what is called so)"))
     if explanation.countries:
@@ -153,8 +175,9 @@ def _print(told: "Why") -> None:
     candidates = e.candidates if len(e.candidates) > 1 else ()
     if not sys.stdout.isatty():
         for name, said in explanation.alone.items():
+            whose = name if name.startswith("all") else f"{name} alone"
             print(
-                f"  {name} alone: {_place(called, said)} within {said.radius_km:.3g} km "
+                f"  {whose}: {_place(called, said)} within {said.radius_km:.3g} km "
                 f"with probability {said.confidence:.2f}"
             )
         for one in candidates:

@@ -138,8 +138,8 @@ def _voices(
     """Each kind of evidence alone: what it is, what it knows, of which outing, and where the photo is in
     it."""
     photos, bare = list(around.photos), around.photos[asked]
-    blind = [replace(photo, posterior=None) for photo in photos]
-    blind[asked] = replace(bare, posterior=None, fix=None)
+    blind = [replace(photo, posterior=None, text=None) for photo in photos]
+    blind[asked] = replace(bare, posterior=None, text=None, fix=None)
     yield "neighbours", evidence, replace(around, photos=tuple(blind)), asked
     ignorant = replace(evidence, movement=Movement())
     if bare.posterior is not None and evidence.table is not None:
@@ -148,6 +148,12 @@ def _voices(
             moving = replace(evidence, movement=replace(Movement(), motion=evidence.movement.motion))
             unfixed = tuple(replace(photo, fix=None) for photo in photos)
             yield "pictures of the outing", moving, Surrounded(unfixed, None, None, ()), asked
+    if bare.text is not None:
+        alone = replace(bare, utc=None, fix=None, posterior=None)
+        yield "text", ignorant, Surrounded((alone,), None, None, ()), 0
+    if any(photo.text is not None for photo in photos):
+        wordless = tuple(replace(photo, text=None) for photo in photos)
+        yield "all but text", evidence, replace(around, photos=wordless), asked
     if bare.fix is not None:
         yield bare.fix.rung, ignorant, Surrounded((replace(bare, posterior=None),), None, None, ()), 0
 

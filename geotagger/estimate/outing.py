@@ -38,6 +38,7 @@ from geotagger.estimate.states import (
     states_of_prior,
 )
 from geotagger.estimate.surroundings import VISITS, Known, Surroundings, surroundings
+from geotagger.estimate.text_evidence import listeners, texts_of, with_texts
 from geotagger.estimate.together import SPEAKS, together
 from geotagger.estimate.values import RUNGS, Estimate, Fix, Observation
 from geotagger.estimate.visual import chosen_by
@@ -53,7 +54,8 @@ _TRUSTED = RUNGS.index("camera")
 class Options:
     """`within_km` caps the radius, `certainty` is what the radius should hold. Each prior can be
     switched off: the places the archive visits, the time zone of the EXIF offset, the pictures
-    beside a photo, and the names of places in its metadata."""
+    beside a photo, and the names of places in its metadata. `text_exponent`: how much what stands in the
+    pictures of this archive counts."""
 
     within_km: float = 25.0
     certainty: float = 0.9
@@ -62,6 +64,7 @@ class Options:
     sequence: bool = True
     alike_s: float = ALIKE_S
     names: bool = True
+    text_exponent: float = 1.0
 
 
 def estimate_outing(
@@ -117,8 +120,8 @@ def certainty_inside(
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Photos of an outing that have a picture which says something, or that have none: which of those
-    asked for (k,), and the probability of each over places."""
+    """Photos of an outing that have a picture which says something, that have text in it alone, or neither:
+    which of those asked for (k,), and the probability of each over places."""
 
     rows: IntArray
     clouds: Clouds
@@ -137,7 +140,7 @@ class Weighed:
     around: Surroundings
     alone: Surroundings | None
     mix: Mixture
-    groups: tuple[Group, Group]
+    groups: tuple[Group, ...]
     fixes: Mapping[int, Fix]
     classes: int = 0
 
@@ -171,14 +174,23 @@ def weigh_outing(
     around, alone, mix = _prior(photos, utc, known, movement, options)
     has_prior = mix.weight.sum(axis=1) > 0
     pictured = np.array([table is not None and _says_anything(o) for o in photos], dtype=np.bool_)
-    shown, bare = np.flatnonzero(pictured), np.flatnonzero(~pictured & has_prior)
-    by_picture = _pictured(photos, utc, shown, has_prior, mix, table, movement.zone_trust, options)
-    by_others = states_of_prior(utc[bare], mix, bare)
+    worded = np.array([o.text is not None and o.fix is None for o in photos], dtype=np.bool_)
+    texts = texts_of(photos, utc, worded, options.text_exponent, options.alike_s * options.sequence)
+    # where text speaks, those listen too of whom nothing is known but that they were near
+    shown = np.flatnonzero(pictured | worded)
+    hears = worded.any() & options.sequence & np.isfinite(utc)
+    bare = np.flatnonzero(~pictured & ~worded & (has_prior | hears))
+    by_picture = _pictured(photos, utc, np.flatnonzero(pictured), has_prior, mix, table, movement, options)
+    by_picture = with_texts(by_picture, utc, np.flatnonzero(pictured), shown, mix, texts)
+    by_others = listeners(utc, bare, mix, texts)
     masses = by_picture.points.mass, by_others.points.mass
     if options.sequence:
         masses = join(by_picture, by_others, movement.motion, known.utc[sorted(fixes)])
+    seen, read = np.flatnonzero(pictured[shown]), np.flatnonzero(~pictured[shown])
+    speakers = _with_choice(by_picture, masses[0], ~has_prior[shown], table)
     groups = (
-        Group(shown, _with_choice(by_picture, masses[0], ~has_prior[shown], table), True),
+        Group(shown[seen], speakers.part(seen), True),
+        Group(shown[read], replace(speakers, prior=None, choosing=None).part(read), False),
         Group(bare, by_others.points.weighed(masses[1]), False),
     )
     classes = 0 if table is None else len(table)
@@ -192,7 +204,7 @@ def _pictured(
     has_prior: NDArray[np.bool_],
     mix: Mixture,
     table: CellTable | None,
-    zone_trust: float,
+    movement: Movement,
     options: Options,
 ) -> States:
     """The states of the photos whose pictures say something."""
@@ -210,7 +222,9 @@ def _pictured(
     if len(alone):
         offered, times = offers.of(alone), utc[shown[alone]]
         stated = [photos[n].utc_offset_s if options.time_zone else None for n in shown[alone]]
-        of_atom = atom_priors(offered.photo, offered.atoms, offered.prior, table, times, stated, zone_trust)
+        of_atom = atom_priors(
+            offered.photo, offered.atoms, offered.prior, table, times, stated, movement.zone_trust
+        )
         parts.append((alone, states_of_pictures(times, offered, table, of_atom)))
     return interleaved(parts)
 
@@ -343,7 +357,7 @@ def _says_anything(photo: Observation) -> bool:
 def conclude(weighed: Weighed, movement: Movement, options: Options) -> list[Estimate | None]:
     """The estimates of the photos that were asked for; None where nothing is known."""
     estimates: list[Estimate | None] = [None] * len(weighed.asked)
-    pictures = len(weighed.groups[0].rows)
+    pictures, texts = (len(group.rows) for group in weighed.groups[:2])
     for group in weighed.groups:
         if not len(group.rows):
             continue
@@ -359,6 +373,7 @@ def conclude(weighed: Weighed, movement: Movement, options: Options) -> list[Est
             weighed.fixes,
             movement,
             pictures,
+            texts,
             weighed.classes,
             options.sequence,
             options.habits,

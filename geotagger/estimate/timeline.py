@@ -28,6 +28,7 @@ from geotagger.estimate.values import (
     Observation,
     Posterior,
 )
+from geotagger.text.values import PlaceRatios
 
 MOST_IN_OUTING = 1000
 """A time-lapse or a wedding of three photographers is cut here, so that memory stays bounded."""
@@ -41,7 +42,8 @@ class PhotoRecord:
     """What is known of one photo before anything is weighed. key: the caller's, the one by which
     `FixSeries` knows it. utc: POSIX seconds, None where no time is known. place: its own, of the owner, its
     camera or a sidecar. alike: what the owner's photos tell that look like it. named: the areas that its
-    metadata names. path: where its file lies, by which equal cameras are told apart."""
+    metadata names. path: where its file lies, by which equal cameras are told apart. text: what stands in
+    its picture."""
 
     key: int
     utc: float | None
@@ -53,6 +55,7 @@ class PhotoRecord:
     alike: Alike | None = None
     named: tuple[NamedArea, ...] = ()
     path: str = ""
+    text: PlaceRatios | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,6 +135,7 @@ def observation_of(evidence: Evidence, photo: PhotoRecord) -> Observation:
         photo.utc_offset_s,
         photo.alike,
         photo.named,
+        photo.text,
     )
     for kind in evidence.silent:
         observation = kind.unheard(observation)
@@ -212,7 +216,16 @@ def estimate_stream(
     """The same of observations that have their fixes already, in any order."""
     photos = [
         PhotoRecord(
-            o.key, o.utc, o.utc_error_s, o.camera, o.utc_offset_s, o.fix, o.posterior, o.alike, o.named
+            o.key,
+            o.utc,
+            o.utc_error_s,
+            o.camera,
+            o.utc_offset_s,
+            o.fix,
+            o.posterior,
+            o.alike,
+            o.named,
+            text=o.text,
         )
         for o in observations
     ]

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geotagger.estimate.twins import Twins, twins_of
+from geotagger.text.values import PlaceRatios
 
 RUNGS = ("visual", "neighbours", "track", "sidecar", "camera", "manual")
 """The ladder of evidence, lowest first. A lower rung never overwrites a higher one."""
@@ -74,7 +75,8 @@ class Observation:
     """All that is known of where one photo was taken. `key` is the caller's. `utc` is POSIX
     seconds, None when no time is known; `utc_error_s` how wrong it may be (standard deviation).
     `utc_offset_s` is the offset that EXIF states, None when it states none. `alike` is what
-    the owner's own photos tell, None when they were not asked. `named`: the areas that it names in words."""
+    the owner's own photos tell, None when they were not asked. `named`: the areas that it names in words.
+    `text`: what stands in its picture, None where nothing does that tells."""
 
     key: int
     utc: float | None
@@ -85,6 +87,7 @@ class Observation:
     utc_offset_s: float | None = None
     alike: Alike | None = None
     named: tuple[NamedArea, ...] = ()
+    text: PlaceRatios | None = None
 
 
 @dataclass(frozen=True, eq=False)

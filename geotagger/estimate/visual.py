@@ -167,7 +167,7 @@ def clouds_of(posteriors: Sequence[Posterior], table: CellTable) -> Clouds:
 
 def chosen_by(mass: FloatArray, prior: FloatArray) -> FloatArray:
     """The masses by which a place is chosen where only pictures speak, of a gallery: each times how far it
-    exceeds its prior. A flat answer has many faint places, and where the classifier has met many photos they add up to
+    exceeds its prior. A flat answer has many faint places, and where the gallery is dense they add up to
     more than the one that the picture shows; so what it shows most clearly counts for more than number."""
     return np.asarray(mass * mass / np.maximum(prior, 1e-12))
 

@@ -12,7 +12,11 @@ from geotagger.estimate.cloud import Gathered
 from geotagger.estimate.movement import DAY_S, HOUR_S, FloatArray, IntArray, Movement
 from geotagger.estimate.surroundings import Surroundings
 from geotagger.estimate.values import RUNGS, Fix, Observation
+from geotagger.gazetteer.words import country_name
 from geotagger.geo import distance_km
+from geotagger.text.values import PlaceRatios
+
+_SAYS_LITTLE = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,7 @@ class Told:
     fixes: Mapping[int, Fix]
     movement: Movement
     pictures: int
+    texts: int
     classes: int
     sequence: bool
     habits: bool
@@ -67,6 +72,13 @@ def _words(
     if told.sequence and photo.utc is not None and photo.fix is None and told.pictures > pictured:
         rungs.add("visual")
         words.append(f"visual: {told.pictures} pictures of this outing were weighed together")
+    has_text = photo.text is not None and photo.fix is None
+    if photo.text is not None and photo.fix is None:
+        rungs.add("visual")
+        words.append(f"text: {what_text_says(photo.text)}")
+    if told.sequence and photo.utc is not None and photo.fix is None and told.texts > has_text:
+        rungs.add("visual")
+        words.append(f"text: signs in {told.texts} pictures of this outing were weighed together")
     if photo.alike is not None and photo.fix is None:
         rungs.add("visual")
         share = float(photo.alike.weight.sum())
@@ -93,6 +105,17 @@ def _words(
     if told.movement.learned_from == 0 and "neighbours" in rungs:
         words.append("how far this archive moves is not learned yet: the built-in prior was used")
     return tuple(sorted(rungs, key=RUNGS.index)), tuple(words)
+
+
+def what_text_says(text: PlaceRatios) -> str:
+    """Of countries alone: what stands there, town names included, is for nobody to keep."""
+    best = sorted(text.countries, key=lambda one: -one[1])
+    if not best or best[0][1] < _SAYS_LITTLE:
+        return "what stands in the picture says little of the country"
+    codes = [code.partition(".")[0] for code, factor in best[:4] if factor >= best[0][1] / 2]
+    leading = [country_name(code) for code in dict.fromkeys(codes)]
+    place = ", and names a place" if text.towns else ""
+    return f"what stands in the picture speaks for {' or '.join(leading)}{place}"
 
 
 def offset(seconds: float) -> str:

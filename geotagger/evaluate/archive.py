@@ -20,12 +20,14 @@ from geotagger.estimate.outing import Options
 from geotagger.evaluate.calibrating import calibrate
 from geotagger.evaluate.predictions import Hidden
 from geotagger.evaluate.remembered import remembered
-from geotagger.evaluate.sightings import read_sightings
+from geotagger.evaluate.sightings import in_order, read_sightings
+from geotagger.evaluate.texts import with_texts
 from geotagger.evaluate.trial import Setting, evaluate_archive
 from geotagger.index import open_index
 from geotagger.index.learned import CALIBRATION, SETTLED
 from geotagger.tag.corridor import by_root
 from geotagger.tag.network import choose_pack
+from geotagger.tag.texts import check_reader
 from geotagger.tracks import load_tracks
 
 FEWEST = 4
@@ -85,6 +87,8 @@ def evaluate(
     taken.
 
     Raises UsageError, ModelError, SourceError, ArchiveError, IndexUnusableError."""
+    if "text" in options.kinds:
+        check_reader()
     clocks = parse_clocks(options.clocks)
     pack = choose_pack(options.model, note)
     likened = "reference" in options.kinds
@@ -101,6 +105,10 @@ def evaluate(
         manual=before.manual,
         numbers=before.numbers,
     )
+    if "text" in options.kinds:
+        note(f"reading the text in {len(sightings)} pictures")
+        sightings = with_texts(sightings)
+    sightings = in_order([*sightings, *before.companions], before.numbers)
     placed = sum(sighting.can_be_hidden for sighting in sightings)
     if placed < FEWEST:
         raise UsageError(

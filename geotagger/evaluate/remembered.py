@@ -10,6 +10,8 @@ from geotagger.estimate.corrections import joined
 from geotagger.estimate.timeline import stated_error_km
 from geotagger.estimate.tracks import Tracks
 from geotagger.estimate.values import Fix
+from geotagger.evaluate.sightings import companion
+from geotagger.evaluate.trial import Sighting
 from geotagger.index import index_exists, open_index
 from geotagger.index.learned import CALIBRATION, CLOCKS
 from geotagger.index.photos import Known
@@ -24,7 +26,8 @@ class Remembered:
     before. `manual`: the places that the owner gave, by photo, as exactly as they were given, and the
     circles that they confirmed, with the rung of the estimate. `numbers`:
     those that photos have in the index, which order what is of one second. `calibration`: what an earlier
-    `evaluate --calibrate` found, None where none did."""
+    `evaluate --calibrate` found, None where none did. `companions`: the photos of the archives that the
+    owner joined with these."""
 
     clocks: Mapping[str, float]
     tracks: Tracks
@@ -32,6 +35,7 @@ class Remembered:
     manual: Mapping[str, Fix]
     numbers: Mapping[str, int]
     calibration: Calibration | None
+    companions: Sequence[Sighting] = ()
 
 
 def remembered(
@@ -46,18 +50,32 @@ def remembered(
     earlier: dict[str, float] = {}
     in_force, calibration = Tracks(tuple(tracks)), None
     with open_index(index_path, mode="snapshot") as index:
-        for root, _ in by_root(index, [os.path.realpath(path) for path in paths]):
+        named = [root for root, _ in by_root(index, [os.path.realpath(path) for path in paths])]
+        company = index.roots.company_of([root.id for root in named])
+        companions = [
+            sighting
+            for root_id in company[len(named) :]
+            for known in index.photos.in_time(root_id)
+            if (sighting := companion(known)) is not None
+        ]
+        for root in (one for one in index.roots.all() if one.id in company):
             earlier = joined(earlier, index.learned.get(root.id, CLOCKS) or {})
             folders += index.learned.sidecar_folders(root.path)
-            in_force = tracks_in_force(index, root.id, in_force.tracks)
+            in_force = tracks_in_force(index, [root.id], in_force.tracks)
             for known in index.photos.in_time(root.id):
                 numbers[known.path] = known.id
                 if (place := _given(known)) is not None:
                     manual[known.path] = place
-            if stored := index.learned.get(root.id, CALIBRATION):
+            if root in named and (stored := index.learned.get(root.id, CALIBRATION)):
                 calibration = Calibration.from_dict(stored)
     return Remembered(
-        joined(earlier, clocks), in_force, tuple(dict.fromkeys(folders)), manual, numbers, calibration
+        joined(earlier, clocks),
+        in_force,
+        tuple(dict.fromkeys(folders)),
+        manual,
+        numbers,
+        calibration,
+        companions,
     )
 
 

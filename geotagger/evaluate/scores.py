@@ -61,7 +61,7 @@ def score(results: Sequence[Hidden], method: str) -> Score:
 
 def methods_of(results: Sequence[Hidden]) -> list[str]:
     """In the order of the ladder, rules of others first."""
-    order = ("nearest", "photoprism", "visual", "reference", "neighbours", "track", OURS)
+    order = ("nearest", "photoprism", "text", "visual", "reference", "neighbours", "track", OURS)
     return [method for method in order if any(method in hidden.said for hidden in results)]
 
 

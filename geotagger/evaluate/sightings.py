@@ -16,6 +16,7 @@ from geotagger.estimate.timeline import stated_error_km
 from geotagger.estimate.values import OWN_FIXES, Fix
 from geotagger.evaluate.trial import Sighting
 from geotagger.index.fixes import VAGUE_KM
+from geotagger.index.photos import Known
 from geotagger.metadata import FoundPosition
 from geotagger.photo.values import Facts
 from geotagger.tag.file_facts import read_with_sidecars
@@ -41,8 +42,7 @@ def read_sightings(
     index has from the owner, more exactly than a file can hold them. `numbers`: of photos in the index;
     those come first, in their order, as photos of one second do in a run."""
     sightings = []
-    entries = walk(paths, problem=lambda left: note(str(left)))
-    for entry in sorted(entries, key=lambda entry: numbers.get(os.path.realpath(entry.path), math.inf)):
+    for entry in walk(paths, problem=lambda left: note(str(left))):
         try:
             sighting = _sighting(entry.path, *read_with_sidecars(entry.path, sidecar_folders))
             given = manual.get(os.path.realpath(entry.path))
@@ -53,7 +53,26 @@ def read_sightings(
             sightings.append(sighting)
         except PhotoError as error:
             note(str(error))
+    sightings = in_order(sightings, numbers)
     return sightings if pack is None else _looked_at(sightings, pack, note, features)
+
+
+def in_order(sightings: Sequence[Sighting], numbers: Mapping[str, int]) -> list[Sighting]:
+    """Those that the index knows first, in its order, as photos of one second come in a run."""
+    return sorted(sightings, key=lambda one: numbers.get(os.path.realpath(one.name), math.inf))
+
+
+def companion(known: Known) -> Sighting | None:
+    """A photo of an archive that only helps, as the index has it, whether its disk is there or not: it
+    teaches, and tests nothing."""
+    if known.facts is None:
+        return None
+    sighting = _sighting(known.path, known.facts, ())
+    place = None
+    if known.is_placed_for_good and known.latitude is not None and known.longitude is not None:
+        error_km = stated_error_km(known.radius_km)
+        place = Fix(known.latitude, known.longitude, error_km, known.rung or "camera")
+    return replace(sighting, place=place, is_companion=True)
 
 
 def _sighting(path: str, facts: Facts, beside: Sequence[FoundPosition]) -> Sighting:

@@ -18,21 +18,25 @@ from geotagger.estimate.moments import times_of
 from geotagger.estimate.movement import OUTING_GAP_S, Correction, FloatArray, Movement
 from geotagger.estimate.outing import Options
 from geotagger.estimate.reference import FEWEST_REFERENCES, alike, references
+from geotagger.estimate.text_evidence import learned_exponent, lessons_of
 from geotagger.estimate.timeline import Evidence, PhotoRecord, estimates, learned_from
 from geotagger.estimate.tracks import Tracks
 from geotagger.estimate.values import GPS_ERROR_KM, Alike, Estimate, Fix, FixSeries, NamedArea, Posterior
 from geotagger.evaluate.predictions import OURS, Hidden, Prediction
 from geotagger.evaluate.rules import nearest_in_time, photoprism
+from geotagger.text.values import PlaceRatios
 
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
     """One photo. clocked: what it says of its time, with the place that its camera wrote, from which its
     time zone may follow. place: its own, the owner's word before a camera's before a sidecar's; where None
-    is given the clocked one, known to `error_km`. named: the areas that its metadata names. is_truth: False
+    is given the clocked one, known to `error_km`. named: the areas that its metadata names. text: what stands
+    in its picture. is_truth: False
     for a place that may be somebody's estimate, which helps others, teaches nothing and is never hidden.
     is_photograph: False for a scan or a screenshot, which nothing is concluded about. `features`, float32
-    (d,): what the network's last layer sees, where the owner's photos are to be the reference."""
+    (d,): what the network's last layer sees, where the owner's photos are to be the reference. is_companion:
+    of an archive that only helps; it teaches, and is never hidden."""
 
     name: str
     clocked: Clocked
@@ -41,8 +45,10 @@ class Sighting:
     features: NDArray[np.float32] | None = None
     place: Fix | None = None
     named: tuple[NamedArea, ...] = ()
+    text: PlaceRatios | None = None
     is_truth: bool = True
     is_photograph: bool = True
+    is_companion: bool = False
 
     @property
     def own_place(self) -> Fix | None:
@@ -52,7 +58,8 @@ class Sighting:
 
     @property
     def can_be_hidden(self) -> bool:
-        return self.is_truth and self.is_photograph and self.own_place is not None
+        can_be = self.is_truth and self.is_photograph and not self.is_companion
+        return can_be and self.own_place is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,13 +150,18 @@ def trial_of(
             None if hidden[n] else sightings[n].own_place,
             sightings[n].posterior if sightings[n].is_photograph else None,
             named=sightings[n].named if hidden[n] or sightings[n].own_place is None else (),
+            text=sightings[n].text if sightings[n].is_photograph else None,
             path=sightings[n].name,
         )
         for n, (row, (utc, error_s)) in enumerate(zip(rows, times, strict=True))
     ]
     fixes = FixSeries.of(records, lambda n: sightings[n].is_truth)
     movement = replace(learned_from(fixes), pictured=setting.pictured)
-    evidence = Evidence(fixes, movement, tracks, None, setting.options)
+    options = setting.options
+    if "text" in setting.kinds:
+        exponent = learned_exponent(lessons_of(fixes, {n: record.text for n, record in enumerate(records)}))
+        options = replace(options, text_exponent=exponent)
+    evidence = Evidence(fixes, movement, tracks, None, options)
     return Trial(sightings, setting, seed, hidden, records, evidence)
 
 
@@ -162,6 +174,7 @@ def predicted(
     kinds = (*trial.setting.kinds, "reference") if trial.setting.reference else trial.setting.kinds
     seen = _alike(trial)
     said: dict[str, dict[int, Prediction]] = {}
+    worded = {n for n, sighting in enumerate(sightings) if sighting.text is not None and "text" in kinds}
 
     def by(method: str, *voices: str) -> None:
         heard = listening_to(_speaking(evidence, voices), kinds)
@@ -169,7 +182,7 @@ def predicted(
         said[method] = {
             n: Prediction(e.latitude, e.longitude, e.radius_km, e.confidence)
             for n, e in enumerate(places)
-            if hidden[n] and e is not None and _spoke(e, method, n in seen)
+            if hidden[n] and e is not None and _spoke(e, method, n in seen, n in worded)
         }
 
     with_pictures = table is not None and any(s.posterior is not None for s in sightings)
@@ -184,8 +197,10 @@ def predicted(
         by("visual", "pictures")
     if seen:
         by("reference", "likeness")
-    if with_pictures or evidence.tracks.tracks or seen:
-        by(OURS, "time", "tracks", "pictures", "likeness")
+    if worded:
+        by("text", "text")
+    if with_pictures or evidence.tracks.tracks or seen or worded:
+        by(OURS, "time", "tracks", "pictures", "likeness", "text")
     else:
         said[OURS] = said["neighbours"]
     return [
@@ -212,7 +227,7 @@ def _speaking(evidence: Evidence, voices: Sequence[str]) -> Evidence:
     the archive moves either."""
     if "time" not in voices:
         evidence = replace(evidence, fixes=FixSeries.of())
-    if "time" not in voices and "pictures" in voices:
+    if "time" not in voices and ("pictures" in voices or "text" in voices):
         evidence = replace(evidence, movement=Movement())
     if "tracks" not in voices:
         evidence = replace(evidence, tracks=Tracks())
@@ -225,7 +240,8 @@ def _silenced(record: PhotoRecord, seen: Mapping[int, Alike], voices: Sequence[s
         record = replace(record, utc=None, utc_error_s=0.0, place=None)
     posterior = record.posterior if "pictures" in voices else None
     alike = seen.get(record.key) if "likeness" in voices else None
-    return replace(record, posterior=posterior, alike=alike)
+    text = record.text if "text" in voices else None
+    return replace(record, posterior=posterior, alike=alike, text=text)
 
 
 def _alike(trial: Trial) -> dict[int, Alike]:
@@ -261,5 +277,6 @@ def _is_apart(record: PhotoRecord, when: FloatArray) -> bool:
     return record.utc is None or float(np.abs(when - record.utc).min(initial=np.inf)) > OUTING_GAP_S
 
 
-def _spoke(estimate: Estimate, method: str, likened: bool) -> bool:
-    return method == OURS or (likened if method == "reference" else method in estimate.rungs)
+def _spoke(estimate: Estimate, method: str, likened: bool, worded: bool) -> bool:
+    by_photo = {OURS: True, "reference": likened, "text": worded}
+    return by_photo.get(method, method in estimate.rungs)

@@ -100,6 +100,7 @@ def _ends_with(pattern: bytes) -> Callable[[bytes, bytes], bool]:
 
 _MADE_BY = MAKER.encode()
 _OURS: dict[str, Callable[[bytes, bytes], bool]] = {
+    "datasette": lambda head, _: b'"title": "Photos and where they were taken"' in head,
     "geojson": _starts(
         rb'\{"type": "FeatureCollection", "features": \[\n(\]\}|\{"type": "Feature", "geometry": '
         rb'\{"type": "Point", "coordinates": \[[^]]*\]\}, "properties": \{"path": )'

@@ -102,6 +102,11 @@ def places() -> Iterator[Place]:
     return map(_place, _lines())
 
 
+def named_places() -> Iterator[tuple[list[str], Place]]:
+    """Every place with all its folded names, most populous first."""
+    return ((line[1 : line.index("|\t")].split("|"), _place(line)) for line in _lines())
+
+
 def fold(text: str) -> str:
     """Lower case, without accents, punctuation as single spaces."""
     bare = unicodedata.normalize("NFKD", text.casefold())

@@ -19,15 +19,18 @@ if TYPE_CHECKING:
 
     from geotagger.archive.listing import Folder
     from geotagger.archive.passed import Problem
+    from geotagger.index.company import Company
     from geotagger.index.compare import Comparison
     from geotagger.index.decisions import Decisions
     from geotagger.index.estimates import Estimates
+    from geotagger.index.handoffs import Handoffs
     from geotagger.index.journal import Journal
     from geotagger.index.learned import Learned
     from geotagger.index.photos import Photos
     from geotagger.index.roots import Root, Roots
     from geotagger.index.runs import Runs
     from geotagger.index.samples import Samples
+    from geotagger.index.texts import Texts
     from geotagger.index.tracks import RememberedTracks
 
 
@@ -110,6 +113,12 @@ class Index:
         return Decisions(self._store)
 
     @cached_property
+    def handoffs(self) -> "Handoffs":
+        from geotagger.index.handoffs import Handoffs
+
+        return Handoffs(self._store)
+
+    @cached_property
     def samples(self) -> "Samples":
         from geotagger.index.samples import Samples
 
@@ -134,10 +143,22 @@ class Index:
         return Learned(self._store)
 
     @cached_property
+    def texts(self) -> "Texts":
+        from geotagger.index.texts import Texts
+
+        return Texts(self._store)
+
+    @cached_property
     def tracks(self) -> "RememberedTracks":
         from geotagger.index.tracks import RememberedTracks
 
         return RememberedTracks(self._store)
+
+    def company(self, root_ids: Sequence[int]) -> "Company":
+        """The photos of archives that help each other; see `geotagger.index.company`."""
+        from geotagger.index.company import Company
+
+        return Company(self.photos, root_ids)
 
     def compare(
         self,

@@ -3,6 +3,7 @@
 import json
 import os
 from array import array
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ VAGUE_KM = 1.0
 """A sidecar's place that is known no better: Google Takeout's, which may be Google's own estimate."""
 
 
-def fixes_of(store: Store, root_id: int, *, gone: bool) -> FixSeries:
+def fixes_of(store: Store, root_ids: Sequence[int], *, gone: bool) -> FixSeries:
     """See `Photos.fixes`."""
     ids, numbers, cameras = array("q"), array("d"), {"": 0}
     rows = store.stream(
@@ -26,12 +27,12 @@ def fixes_of(store: Store, root_id: int, *, gone: bool) -> FixSeries:
         " from photos"
         " left join estimates as e on e.photo_id = photos.id and e.current = 1"
         " and (e.rung in ('sidecar', 'manual') or e.confirmed_by is not null)"
-        " where root_id = ? and utc is not null"
+        f" where root_id in ({','.join('?' * len(root_ids))}) and utc is not null"
         + ("" if gone else " and missing_since is null")
         + " and (e.id is not null or"
         " (fix_latitude is not null and"
         " (fix_mark is null or json_extract(fix_mark, '$.rung') = 'manual'))) order by utc, photos.id",
-        (root_id,),
+        tuple(root_ids),
     )
     for row in rows:
         ids.extend((row[0], cameras.setdefault(row[7] or "", len(cameras))))

@@ -17,6 +17,16 @@ from geotagger.index.store import Store, path_column, path_of
 State = Literal["intended", "done", "undone", "forgotten", "abandoned"]
 
 
+Chosen = Sequence[str] | frozenset[str]
+"""Photos: a sequence names files and folders, an empty one all; a set is the photos themselves."""
+
+
+def is_chosen(path: str, some: Chosen) -> bool:
+    if isinstance(some, frozenset):
+        return path in some
+    return not some or is_at_or_below(path, some)
+
+
 @dataclass(frozen=True, slots=True)
 class Intent:
     """`path` is the photo's, absolute; `edit` what the metadata room needs to undo it."""
@@ -79,10 +89,10 @@ class Journal:
             "journal.run_id = ? and journal.state = 'intended' order by journal.id desc", (run_id,)
         )
 
-    def done_by(self, run_id: int, only: Sequence[str] = (), chunk: int = 500) -> Iterator[Entry]:
+    def done_by(self, run_id: int, only: Chosen = (), chunk: int = 500) -> Iterator[Entry]:
         """What a run wrote and nobody undid, newest first; `only` these files or what is below
         these folders. Entries may be settled while this goes on."""
-        wanted = [os.path.abspath(path) for path in only]
+        wanted = only if isinstance(only, frozenset) else [os.path.abspath(path) for path in only]
         before = 1 << 62
         while True:
             entries = self._of(
@@ -93,7 +103,7 @@ class Journal:
             if not entries:
                 return
             for entry in entries:
-                if not wanted or is_at_or_below(entry.path, wanted):
+                if is_chosen(entry.path, wanted):
                     yield entry
             before = entries[-1].id
 
@@ -112,11 +122,11 @@ class Journal:
         )
         return {photo_id for (photo_id,) in rows}
 
-    def forgotten_of(self, run_id: int, only: Sequence[str] = ()) -> int:
+    def forgotten_of(self, run_id: int, only: Chosen = ()) -> int:
         """How many photos of a run lost its estimate to `forget`; `only` as for `done_by`."""
-        wanted = [os.path.abspath(path) for path in only]
+        wanted = only if isinstance(only, frozenset) else [os.path.abspath(path) for path in only]
         entries = self._of("journal.run_id = ? and journal.state = 'forgotten'", (run_id,))
-        return len({entry.path for entry in entries if not wanted or is_at_or_below(entry.path, wanted)})
+        return len({entry.path for entry in entries if is_chosen(entry.path, wanted)})
 
     def _of(self, condition: str, values: tuple[object, ...] = ()) -> list[Entry]:
         rows = self._store.rows(

@@ -24,6 +24,9 @@ MOVEMENT = "movement"
 CALIBRATION = "calibration"
 """What `evaluate --calibrate` found; the next calibration replaces it."""
 
+SAMPLED = "sampled"
+"""What verdicts on a random sample (`review --sample`) taught; the next sample adds to it."""
+
 CLOCKS = "clocks"
 """The owner's corrections of clocks: seconds to add, by camera."""
 

@@ -169,6 +169,22 @@ def without_place(store: Store, *, offset: int, limit: int) -> list[Shown]:
     )
 
 
+def count_all(store: Store) -> int:
+    """The photos that are there."""
+    count: int = store.row("select count(*) from photos where missing_since is null")[0]
+    return count
+
+
+def count_open(store: Store) -> int:
+    """Those with an estimate about which nobody has decided."""
+    count: int = store.row(
+        "select count(*) from estimates as e join photos on photos.id = e.photo_id where e.current = 1"
+        " and e.rung not in ('camera', 'sidecar', 'manual') and e.confirmed_by is null"
+        " and photos.verdict is null and photos.missing_since is null"
+    )[0]
+    return count
+
+
 def count_without_place(store: Store) -> int:
     count: int = store.row("select count(*) from photos_without_place")[0]
     return count

@@ -142,6 +142,7 @@ class Photos:
     def _forget_conclusions(self, photo_id: int, same_pixels: bool) -> None:
         if not same_pixels:
             self._store.execute("delete from posteriors where photo_id = ?", (photo_id,))
+            self._store.execute("delete from texts where photo_id = ?", (photo_id,))
         if self._store.row("select 1 from estimates where photo_id = ? limit 1", (photo_id,)):
             self._estimates.content_changed(photo_id, same_pixels)
 
@@ -299,11 +300,11 @@ class Photos:
         )
         return np.array([photo_id for (photo_id,) in rows], dtype=np.int64)
 
-    def fixes(self, root_id: int, *, gone: bool = False) -> FixSeries:
+    def fixes(self, *root_ids: int, gone: bool = False) -> FixSeries:
         """The positions that cameras wrote into photos (nothing of ours but `manual`), and in their stead
         or where there are none those of sidecars and of the owner, and circles that the owner confirmed, with
         a time. `gone`: those of photos that are not there as well."""
-        return fixes_of(self._store, root_id, gone=gone)
+        return fixes_of(self._store, root_ids, gone=gone)
 
     def put_posteriors(self, model_id: int, posteriors: Iterable[tuple[int, Posterior]]) -> None:
         """Keeps what a model said, so that fusing again needs no inference."""

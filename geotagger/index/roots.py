@@ -12,7 +12,7 @@ the archives beside it to become one.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from geotagger.archive import is_at_or_below
@@ -37,6 +37,42 @@ class Roots:
     def all(self) -> list[Root]:
         rows = self._store.rows("select id, path from roots order by id")
         return [Root(root_id, path_of(path)) for root_id, path in rows]
+
+    def join(self, one: Root, other: Root) -> None:
+        """From now on their photos help each other."""
+        if one.id != other.id:
+            pair = min(one.id, other.id), max(one.id, other.id)
+            self._store.execute(
+                "insert or ignore into joined_roots (root_id, with_root_id) values (?, ?)", pair
+            )
+
+    def part(self, root: Root) -> int:
+        """Its photos help no other archive's any more; with how many it was joined."""
+        cursor = self._store.execute(
+            "delete from joined_roots where root_id = ? or with_root_id = ?", (root.id, root.id)
+        )
+        return cursor.rowcount
+
+    def company_of(self, root_ids: Sequence[int]) -> tuple[int, ...]:
+        """These roots, and after them those that they are joined with, directly or through others."""
+        known = {root.id for root in self.all()}
+        pairs = self._store.rows("select root_id, with_root_id from joined_roots order by 1, 2")
+        company = list(dict.fromkeys(root_ids))
+        for root_id in company:
+            for pair in pairs:
+                if root_id in pair:
+                    company += [other for other in pair if other not in company and other in known]
+        return tuple(company)
+
+    def state_of(self, root_id: int) -> list[float]:
+        """Numbers that differ when the places or times that a root's photos know have changed."""
+        rows = self._store.rows(
+            "select count(*), total(utc), total(fix_latitude), total(fix_longitude), total(e.latitude)"
+            " from photos left join estimates as e on e.photo_id = photos.id and e.current = 1"
+            " and e.rung in ('sidecar', 'manual') where root_id = ?",
+            (root_id,),
+        )
+        return list(rows[0])
 
     def root_for(self, path: str) -> Root:
         """The root that holds a folder or file (a file's folder when there is none yet): a known

@@ -5,11 +5,9 @@ is no tree it becomes at most two dozen ranges of leaf cell ids (an S2 covering)
 index. What these hold is then tested exactly. Rows come out as they are found, so an answer may be as long
 as the archive. Starts without numpy, since `query` must answer at once."""
 
-import contextlib
 import functools
 import math
 import os
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -23,6 +21,8 @@ from geotagger.index.coverings import (
     ranges_between,
     ranges_of_cell,
 )
+from geotagger.index.distance import distance_from, distance_sql
+from geotagger.index.inside import probability_inside
 from geotagger.index.rectangles import Rectangles, rectangles_around, rectangles_between
 from geotagger.index.regions import Polygons
 from geotagger.index.store import Store, path_of
@@ -64,11 +64,12 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """All conditions must hold. `since` ≤ time < `until`: naive times mean the camera's clock,
-    aware ones UTC; photos without a time then do not answer. `cell` is an S2 token, `country` an ISO
-    code, `places` names of towns or regions as the index has them, `camera` a part of its name. `paths`
-    are absolute: files, folders, or patterns. `nearest`: only so many, whatever their distance.
-    `is_written`: only what we wrote; `is_sure`: what stands in a file, or is at least SURE certain."""
+    """All conditions must hold. `since` ≤ time < `until`: naive times mean the camera's clock, aware ones
+    UTC; photos without a time then do not answer. `cell` is an S2 token, `country` an ISO code, `places`
+    names of towns or regions as the index has them, `camera` a part of its name. `paths` are absolute:
+    files, folders, or patterns. `nearest`: only so many, whatever their distance. `probability`: of
+    estimates that give the disc of `near` so much. `is_written`: only what we wrote; `is_sure`: what stands
+    in a file, or is at least SURE certain."""
 
     near: Near | None = None
     nearest: int | None = None
@@ -81,6 +82,7 @@ class Query:
     paths: tuple[str, ...] = ()
     run_id: int | None = None
     is_written: bool = False
+    probability: float | None = None
     since: datetime | None = None
     until: datetime | None = None
     rungs: tuple[str, ...] = ()
@@ -142,7 +144,10 @@ def search(store: Store, query: Query) -> Iterator[PhotoPlace]:
     near = query.near
     if query.within is not None:
         store.connection.create_function("is_in_region", 2, query.within.holds, deterministic=True)
-    distance = "null" if near is None else distance_sql(store, near)
+    if near is not None and query.probability is not None:
+        inside = probability_inside(near.radius_km, distance_from(near.latitude, near.longitude))
+        store.connection.create_function("probability_inside", 5, inside, deterministic=True)
+    distance = "null" if near is None else distance_sql(store.connection, near.latitude, near.longitude)
     conditions, values = _conditions(query)
     source, region_values = _source(store, query)
     sort: Sort = query.sort or ("distance" if near is not None else "taken")
@@ -196,6 +201,8 @@ def _rectangles(query: Query) -> Rectangles | None:
     near, box = query.near, query.box or _box_around(query.within)
     if query.cell is not None:
         return None
+    if query.probability is not None:
+        near = None  # an estimate may reach in from anywhere
     if near is not None and near.radius_km < _MOST_OF_THE_EARTH_KM:
         return rectangles_around(near.latitude, near.longitude, near.radius_km)
     return None if box is None else rectangles_between(box.south, box.west, box.north, box.east)
@@ -237,12 +244,33 @@ def unplaced(store: Store, query: Query) -> Iterator[Unplaced]:
         )
 
 
+def chosen(store: Store, query: Query) -> Iterator[str]:
+    """The paths of the photos that answer, with a position or without one."""
+    near = query.near
+    if query.within is not None:
+        store.connection.create_function("is_in_region", 2, query.within.holds, deterministic=True)
+    distance = "null" if near is None else distance_sql(store.connection, near.latitude, near.longitude)
+    conditions, values = _conditions(query)
+    sql = (
+        f"select roots.path as root, photos.path as path, {distance} as distance_km,"
+        " coalesce(photos.taken, datetime(photos.utc, 'unixepoch')) as time"
+        " from photos join roots on roots.id = photos.root_id"
+        " left join estimates on estimates.photo_id = photos.id and estimates.current = 1"
+        f" where photos.missing_since is null {conditions} order by {_ORDER['taken']}"
+        + ("" if query.limit is None else f" limit {int(query.limit)}")
+    )
+    for row in store.stream(sql, values):
+        yield _joined(row[0], row[1])
+
+
 def leaf_ranges(query: Query) -> Ranges | None:
     """Ranges of leaf ids that hold every place of the query's regions; None when no region is asked for or
     it is the whole Earth. Raises UsageError for a cell that is none."""
     near, cell = query.near, query.cell
     coverings = [
-        None if near is None else ranges_around(near.latitude, near.longitude, near.radius_km),
+        None
+        if near is None or query.probability is not None
+        else ranges_around(near.latitude, near.longitude, near.radius_km),
         *(
             ranges_between(box.south, box.west, box.north, box.east)
             for box in (query.box, _box_around(query.within))
@@ -262,7 +290,9 @@ def _conditions(query: Query) -> tuple[str, list[Any]]:
         parts.append(f"and {condition}")
         values.extend(more)
 
-    if query.near is not None:
+    if query.near is not None and query.probability is not None:
+        also(f"{_PROBABILITY} >= ?", query.probability)
+    elif query.near is not None:
         also("distance_km <= ?", query.near.radius_km)
     if (box := query.box) is not None:
         also("estimates.latitude between ? and ?", box.south, box.north)
@@ -275,6 +305,9 @@ def _conditions(query: Query) -> tuple[str, list[Any]]:
             also(f"time {sign} ?", moment.isoformat(sep=" "))
     if query.rungs:
         also(f"estimates.rung in ({','.join('?' * len(query.rungs))})", *query.rungs)
+    if query.cell is not None:
+        ((first, last),) = ranges_of_cell(query.cell)
+        also("estimates.leaf between ? and ?", first, last)
     if query.country is not None:
         also("estimates.country = ?", query.country)
     if query.places:
@@ -298,6 +331,12 @@ def _conditions(query: Query) -> tuple[str, list[Any]]:
     return " ".join(parts), values
 
 
+_PROBABILITY = (
+    "probability_inside(estimates.latitude, estimates.longitude, estimates.radius_km, estimates.confidence,"
+    " (select json_group_array(json_array(latitude, longitude, probability)) from candidates"
+    " where estimate_id = estimates.id))"
+)
+
 _PATH = "cast(roots.path || '/' || photos.path as blob)"
 
 
@@ -312,47 +351,6 @@ def path_condition(path: str) -> tuple[str, list[bytes | str]]:
 
 def _box_around(polygons: Polygons | None) -> Box | None:
     return None if polygons is None else Box(polygons.south, polygons.west, polygons.north, polygons.east)
-
-
-def distance_sql(store: Store, near: Near) -> str:
-    """SQL for the distance of an estimate from the place in km, by SQLite's own mathematics if it has any."""
-    if not _has_mathematics():
-        store.connection.create_function("km_from_place", 2, _distance_from(near), deterministic=True)
-        return "km_from_place(estimates.latitude, estimates.longitude)"
-    phi1, lambda1 = math.radians(near.latitude), math.radians(near.longitude)
-    return (
-        f"({2 * EARTH_RADIUS_KM} * asin(min(1.0, sqrt("
-        f"pow(sin((radians(estimates.latitude) - ({phi1!r})) / 2), 2) + ({math.cos(phi1)!r}) *"
-        f" cos(radians(estimates.latitude)) *"
-        f" pow(sin((radians(estimates.longitude) - ({lambda1!r})) / 2), 2)))))"
-    )
-
-
-@functools.cache
-def _has_mathematics() -> bool:
-    """An option of SQLite's build (SQLITE_ENABLE_MATH_FUNCTIONS)."""
-    with contextlib.closing(sqlite3.connect(":memory:")) as connection:
-        try:
-            connection.execute("select asin(1), sqrt(1), pow(1, 2), sin(1), cos(1), radians(1)")
-        except sqlite3.OperationalError:
-            return False
-    return True
-
-
-def _distance_from(near: Near) -> Any:
-    phi1, lambda1 = math.radians(near.latitude), math.radians(near.longitude)
-    cos_phi1 = math.cos(phi1)
-
-    def km(latitude: float, longitude: float) -> float:
-        # as geo.distance_km, which needs numpy
-        phi2 = math.radians(latitude)
-        h = (
-            math.sin((phi2 - phi1) / 2) ** 2
-            + cos_phi1 * math.cos(phi2) * math.sin((math.radians(longitude) - lambda1) / 2) ** 2
-        )
-        return 2 * EARTH_RADIUS_KM * math.asin(math.sqrt(min(1.0, h)))
-
-    return km
 
 
 def _iso(taken: str | None, offset_s: float | None) -> str | None:

@@ -1,4 +1,5 @@
-"""What version 2 of the index adds: names of places, what an estimate rests on, tracks, joined roots.
+"""What version 2 of the index adds: names of places, what an estimate rests on, tracks, joined roots,
+what the text in pictures says of places.
 
 To add a column: a line in `_COLUMNS`, and one in docs/index.md. It is null in what older versions wrote;
 what can be told from what is there is filled in by `_fill`. Nothing of version 1 is renamed or dropped.
@@ -44,6 +45,7 @@ _TABLES: dict[str, dict[str, Any]] = {
         "places": bytes,
     },
     "joined_roots": {"root_id": int, "with_root_id": int},
+    "texts": {"photo_id": int, "reader": str, "ratios": str},
     "decisions": {
         "id": int,
         "action": str,
@@ -58,6 +60,16 @@ _TABLES: dict[str, dict[str, Any]] = {
         "decided": str,
         "state": str,
         "run_id": int,
+    },
+    "handoffs": {
+        "id": int,
+        "run_id": int,
+        "server": str,
+        "photo_id": int,
+        "asset": str,
+        "latitude": float,
+        "longitude": float,
+        "state": str,
     },
     "samples": {
         "photo_id": int,
@@ -76,21 +88,27 @@ _TABLES: dict[str, dict[str, Any]] = {
 _NOT_NULL: dict[str, set[str]] = {
     "tracks": {"name", "path", "added", "first_utc", "last_utc", "points", "places"},
     "joined_roots": set(),
+    "texts": {"reader"},
     "decisions": {"action", "decided", "state"},
+    "handoffs": {"run_id", "server", "photo_id", "asset", "latitude", "longitude", "state"},
     "samples": {"drawn", "latitude", "longitude", "radius_km", "confidence", "stratum", "weight"},
 }
 
 _PRIMARY_KEYS: dict[str, str | tuple[str, ...]] = {
     "tracks": ("root_id", "digest"),
     "joined_roots": ("root_id", "with_root_id"),
+    "texts": ("photo_id",),
     "decisions": "id",
+    "handoffs": "id",
     "samples": "photo_id",
 }
 
 _FOREIGN_KEYS: dict[str, list[tuple[str, str, str]]] = {
     "tracks": [("root_id", "roots", "id")],
     "joined_roots": [("root_id", "roots", "id"), ("with_root_id", "roots", "id")],
+    "texts": [("photo_id", "photos", "id")],
     "decisions": [("photo_id", "photos", "id"), ("root_id", "roots", "id"), ("run_id", "runs", "id")],
+    "handoffs": [("run_id", "runs", "id"), ("photo_id", "photos", "id")],
     "samples": [("photo_id", "photos", "id")],
 }
 

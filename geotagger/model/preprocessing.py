@@ -16,6 +16,14 @@ Channels = Literal["RGB", "BGR"]
 Resampling = Literal["bilinear", "box", "hamming", "bicubic", "lanczos", "bilinear-unfiltered"]
 
 
+class PreprocessingError(UsageError):
+    """`key`: the field of [input] that is wrong."""
+
+    def __init__(self, key: str, what: str) -> None:
+        super().__init__(f"{key} {what}")
+        self.key = key
+
+
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
     """For an upright sRGB pixel value p in 0…255: `(p / 255 * scale - mean) / std`, channel by channel.
@@ -43,31 +51,33 @@ class Preprocessing:
     def __post_init__(self) -> None:
         _require(
             isinstance(self.input_size, int) and 1 <= self.input_size <= 8192,
-            f"size must be a whole number of pixels from 1 to 8192, not {self.input_size!r}",
+            "size",
+            f"must be a whole number of pixels from 1 to 8192, not {self.input_size!r}",
         )
         for key, value, known in (
             ("crop", self.crop, get_args(Crop)),
             ("channels", self.channels, get_args(Channels)),
             ("resampling", self.resampling, get_args(Resampling)),
         ):
-            _require(value in known, f"{key} must be one of {', '.join(known)}, not {value!r}")
-        _require(_is_positive(self.scale), f"scale must be above 0, not {self.scale!r}")
+            _require(value in known, key, f"must be one of {', '.join(known)}, not {value!r}")
+        _require(_is_positive(self.scale), "scale", f"must be above 0, not {self.scale!r}")
         for key, values in (("mean", self.mean), ("std", self.std)):
             _require(
                 isinstance(values, tuple) and len(values) == 3 and all(map(_is_number, values)),
-                f"{key} must be three numbers, not {values!r}",
+                key,
+                f"must be three numbers, not {values!r}",
             )
-        _require(all(map(_is_positive, self.std)), f"std must be above 0, not {self.std!r}")
+        _require(all(map(_is_positive, self.std)), "std", f"must be above 0, not {self.std!r}")
 
 
 def preprocessing_of(table: Mapping[str, Any]) -> Preprocessing:
-    """The values of an [input] table; UsageError says which key is wrong. A missing key is an
+    """The values of an [input] table; PreprocessingError says which key is wrong. A missing key is an
     error too: a network fed with the wrong numbers fails silently."""
     keys = ("size", "crop", "channels", "scale", "mean", "std", "resampling")
     for key in keys:
-        _require(key in table, f"{key} is missing")
+        _require(key in table, key, "is missing")
     for key in table:
-        _require(key in keys, f"{key} is not known; known are {', '.join(keys)}")
+        _require(key in keys, key, f"is not known; known are {', '.join(keys)}")
     return Preprocessing(
         input_size=table["size"],
         crop=table["crop"],
@@ -104,9 +114,9 @@ def _is_positive(value: object) -> bool:
     return _is_number(value) and value > 0  # type: ignore[operator]
 
 
-def _require(holds: bool, message: str) -> None:
+def _require(holds: bool, key: str, what: str) -> None:
     if not holds:
-        raise UsageError(message)
+        raise PreprocessingError(key, what)
 
 
 LIKE = {

@@ -12,9 +12,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from geotagger.errors import PackError, UsageError
+from geotagger.errors import PackError
 from geotagger.model.plain_files import check_plain
-from geotagger.model.preprocessing import Preprocessing, preprocessing_of
+from geotagger.model.preprocessing import Preprocessing, PreprocessingError, preprocessing_of
 
 Kind = TypeVar("Kind")
 
@@ -74,8 +74,8 @@ class TomlReading:
     def preprocessing(self, table: Mapping[str, Any]) -> Preprocessing:
         try:
             return preprocessing_of(self.take(table, "input", dict, "a table"))
-        except UsageError as error:
-            raise self.wrong(str(error).split(" ", 1)[0], f"input: {error}") from None
+        except PreprocessingError as error:
+            raise self.wrong(error.key, f"input: {error}") from None
 
     def rows(self, kind: type[Kind], table: Mapping[str, Any], key: str) -> tuple[Kind, ...]:
         """A list of tables as dataclasses; empty where it is missing."""

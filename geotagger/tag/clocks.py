@@ -3,7 +3,7 @@
 Reads what photos say of their time from the index, and records what the estimate room makes of it.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from geotagger.estimate.clock import Clocked
 from geotagger.estimate.moments import Clocks, read_clocks
@@ -16,16 +16,20 @@ _SAME_S = 1e-3
 """Times that differ by less are the same time, rounded."""
 
 
-def set_times(index: Index, root: Root, clocks: Clocks, note: Callable[[str], None]) -> Iterator[list[int]]:
-    """Resolves every photo's time anew: one new neighbour with a place may tell the time zone of
-    many. Gives the numbers of those whose time changed, a chunk at a time."""
+def set_times(
+    index: Index, roots: Sequence[Root], company: Sequence[int], clocks: Clocks, note: Callable[[str], None]
+) -> Iterator[list[int]]:
+    """Resolves the time of every photo of these roots anew: one new neighbour with a place, in any root of
+    the `company`, may tell the time zone of many. Gives the numbers of those whose time changed, a chunk at
+    a time."""
 
     def rows() -> Iterable[Clocked]:
         # photos of a folder that is not mounted still tell the zone: without them times would jump
-        return (timed.clocked for chunk in index.photos.clocked(root.id, gone=True) for timed in chunk)
+        chunks = index.company(company).clocked(gone=True)
+        return (timed.clocked for chunk in chunks for timed in chunk)
 
     read = read_clocks(rows, clocks, note)
-    for chunk in index.photos.clocked(root.id):
+    for chunk in index.company([root.id for root in roots]).clocked():
         changed = []
         for timed in chunk:
             utc, error_s = read(timed.clocked)

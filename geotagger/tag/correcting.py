@@ -23,7 +23,7 @@ _MOVED = "moved"
 def jobs_of(run: RootRun, corrections: Sequence[Correction]) -> list[Job]:
     """What is to be done about the corrections of an archive. Those that wait for the owner's word, or are
     not to be written, are recorded as doubted and reported."""
-    photos = run.index.photos.count(run.root.id)
+    photos = run.index.company(run.root_ids).count()
     if must_be_asked(len(corrections), photos) and not run.options.reconsider:
         _leave(run, corrections, "too many to be corrected unasked; --reconsider does it")
         return []

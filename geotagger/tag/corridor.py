@@ -8,15 +8,13 @@ The whole run holds the lock of its archive. A request to stop ends it after the
 What only a run with work to do needs is imported when there is work.
 """
 
-import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from geotagger import __version__
-from geotagger.archive import is_at_or_below, lock
+from geotagger.archive import lock
 from geotagger.engine.devices import check_engine, parse_devices
 from geotagger.errors import UsageError
 from geotagger.index import Index, open_index
@@ -30,7 +28,14 @@ from geotagger.tag.outcome import RunResult, Tally
 from geotagger.tag.profile import Profile
 from geotagger.tag.recorded import Recorded
 from geotagger.tag.rootrun import Onlooker, RootRun
-from geotagger.tag.survey import survey
+from geotagger.tag.settled import (
+    forget_settled,
+    has_settled,
+    has_settled_otherwise,
+    remember_settled,
+    settings_of,
+)
+from geotagger.tag.survey import Survey, survey
 
 if TYPE_CHECKING:
     from geotagger.tracks import Track
@@ -46,6 +51,10 @@ def tag(
     """
     parse_devices(options.device)
     check_engine(options.engine)
+    if "text" in options.kinds:
+        from geotagger.tag.texts import check_reader
+
+        check_reader()
     pack = choose_pack(options.model, listener.note)
     corrections = _clocks(options)
     tracks = _tracks(options, corrections, listener)
@@ -63,16 +72,20 @@ def tag(
             onlooker = Onlooker(pack, Network(pack, options, listener.note), model_id)
         ended: Status = "failed"
         try:
-            for root, places in by_root(index, paths):
-                _walk(
-                    RootRun(index, run, root, places, options, listener, tally, timed, onlooker),
-                    corrections,
-                    tracks,
-                )
+            by_roots = by_root(index, paths)
+            helpers = _joined(index, [root for root, _ in by_roots], options, listener)
+            roots = [root for root, _ in by_roots]
+            company = index.roots.company_of([root.id for root in roots])
+            runs = [
+                RootRun(index, run, [root], places, company, options, listener, tally, timed, onlooker)
+                for root, places in by_roots
+            ]
+            helping = [replace(runs[0], roots=[root], places=[root.path]) for root in helpers]
+            _walk(runs, helping, corrections, tracks)
             if corrections and not listener.stop.is_set():
-                _doubt_clocks(index, paths, corrections, tracks, listener)
+                _doubt_clocks(index, roots, corrections, tracks, listener)
             if tracks and not listener.stop.is_set():
-                _name_unmet_tracks(index, paths, tracks, listener)
+                _name_unmet_tracks(index, roots, tracks, listener)
             ended = "interrupted" if listener.stop.is_set() else "done"
         finally:
             if onlooker is not None:
@@ -82,99 +95,131 @@ def tag(
     return RunResult(None if options.dry_run else run.id, tally, ended == "done")
 
 
-def _walk(run: RootRun, corrections: Mapping[str, float], tracks: "Sequence[Track]") -> None:
-    """One archive root: brought up to date, then, where there is anything to do, placed."""
-    listener, options = run.listener, run.options
-    if options.dry_run:
-        for line in run.index.runs.lines_on_cut_off():
-            listener.note(line)
-    else:
-        _repair(run)
-    recorded = Recorded(run.index, run.root.id, _remembered(run, corrections), tracks)
-    if options.writing.sidecar_folder is not None:
-        run.index.learned.add_sidecar_folder(run.root.id, str(options.writing.sidecar_folder))
-    sidecar_folders = run.index.learned.sidecar_folders(run.root.path)
-    for folder in sidecar_folders:
-        if not os.path.isdir(folder):
-            listener.note(f"{folder}: sidecars of {run.root.path} lay there; without it their photos are new")
-    same = _has_same_settings(run, recorded)
-    others_chosen = _has_other_settings(run, recorded)
+def _walk(
+    runs: Sequence[RootRun],
+    helping: Sequence[RootRun],
+    corrections: Mapping[str, float],
+    tracks: "Sequence[Track]",
+) -> None:
+    """The roots of a run, which help each other: each brought up to date, then, where there is anything to
+    do, all placed together. `helping`: those of `--with-root`, which are only read."""
+    whole = replace(
+        runs[0],
+        roots=[root for run in runs for root in run.roots],
+        places=[place for run in runs for place in run.places],
+    )
+    _settle_what_was_cut_off(whole)
+    recorded = Recorded(whole.index, whole.company, _remembered(whole, corrections), tracks)
+    settings = settings_of(whole, recorded)
+    same, others_chosen = has_settled(whole, settings), has_settled_otherwise(whole, settings)
     # until this run is through, whatever cuts it off must leave the next one something to do
-    _forget_settled(run)
-    failures_before = run.tally.failures
-    listener.phase("Reading", 0)
-    with run.profile.timed("listing, facts and times"):
-        surveyed = survey(run, recorded, sidecar_folders, resolve_all=not same)
-    if run.is_stopped or surveyed.away:
-        return
-    if tracks:
-        run.index.tracks.remember(run.root.id, tracks)
-    if options.looked and run.onlooker is not None:
+    forget_settled(whole)
+    failures_before = whole.tally.failures
+    whole.listener.phase("Reading", 0)
+    with whole.profile.timed("listing, facts and times"):
+        surveys = [_surveyed(run) for run in runs]
+        for run in helping:
+            _read_along(run)
+        here = [run for run, found in zip(runs, surveys, strict=True) if not found.away]
+        if whole.is_stopped or not here:
+            return
+        surveyed = _joined_surveys(surveys)
+        if not same or any(surveyed.touched):
+            _set_times([*here, *helping], recorded, surveyed)
+    for run in here:
+        if tracks:
+            run.index.tracks.remember(run.root.id, tracks)
+    whole = replace(
+        whole,
+        roots=[root for run in here for root in run.roots],
+        places=[place for run in here for place in run.places],
+    )
+    options = whole.options
+    if options.looked and whole.onlooker is not None:
         from geotagger.tag.looked import files_of, take_in
 
-        files = files_of(options.looked, run.onlooker.pack)
-        listener.note(str(take_in(run.index, run.onlooker.id, run.onlooker.pack, files, run.places)))
-    asked = options.again or options.reconsider or listener.every
-    if same and not any(surveyed.touched) and not asked:
-        run.tally.unchanged(surveyed.unchanged)
+        files = files_of(options.looked, whole.onlooker.pack)
+        looks = take_in(whole.index, whole.onlooker.id, whole.onlooker.pack, files, whole.places)
+        whole.listener.note(str(looks))
+    every = options.again or options.reconsider or whole.listener.every
+    if same and not any(surveyed.touched) and not every:
+        whole.tally.unchanged(surveyed.unchanged)
     else:
         from geotagger.tag.placing import place_photos
 
-        place_photos(run, recorded, surveyed, rethink=not same, others_chosen=others_chosen)
-    if not run.is_stopped:
-        run.index.seal(run.root)
-        if run.tally.failures == failures_before:
-            _remember_settled(run, recorded)
+        place_photos(whole, recorded, surveyed, rethink=not same, others_chosen=others_chosen)
+    if not whole.is_stopped:
+        for root in whole.roots:
+            whole.index.seal(root)
+        if whole.tally.failures == failures_before:
+            remember_settled(whole, settings)
 
 
-def _repair(run: RootRun) -> None:
-    if run.index.journal.pending():
+def _settle_what_was_cut_off(run: RootRun) -> None:
+    if run.options.dry_run:
+        for line in run.index.runs.lines_on_cut_off():
+            run.listener.note(line)
+    elif run.index.journal.pending():
         from geotagger.tag.writing import repair
 
         if repaired := repair(run.index, run.places, run.report):
-            run.listener.note(f"{run.root.path}: an earlier run was cut off; {repaired} photos were checked")
+            named = ", ".join(root.path for root in run.roots)
+            run.listener.note(f"{named}: an earlier run was cut off; {repaired} photos were checked")
 
 
-def _settings(run: RootRun, recorded: Recorded) -> str:
-    """What a second run must have in common with the last for it to have nothing to do."""
-    chosen = asdict(run.options)
-    for irrelevant in ("looked", "paths", "batch_size", "readers", "device", "wait", "dry_run", "reconsider"):
-        chosen.pop(irrelevant)
-    chosen["clocks"] = dict(recorded.corrections)  # those of earlier runs, too
-    chosen["tracks"] = recorded.digests
-    chosen["model"] = None if run.pack is None else run.pack.digest
-    return json.dumps({**chosen, "version": __version__}, sort_keys=True, default=str)
+def _surveyed(run: RootRun) -> Survey:
+    if run.options.writing.sidecar_folder is not None:
+        run.index.learned.add_sidecar_folder(run.root.id, str(run.options.writing.sidecar_folder))
+    sidecar_folders = run.index.learned.sidecar_folders(run.root.path)
+    for folder in sidecar_folders:
+        if not os.path.isdir(folder):
+            run.listener.note(
+                f"{folder}: sidecars of {run.root.path} lay there; without it their photos are new"
+            )
+    return survey(run, sidecar_folders)
 
 
-def _has_same_settings(run: RootRun, recorded: Recorded) -> bool:
-    """Whether the last run over these places was complete and had these settings."""
-    settled = run.index.learned.get(run.root.id, SETTLED) or {}
-    return all(settled.get(place) == _settings(run, recorded) for place in run.places)
+def _read_along(run: RootRun) -> None:
+    """A root that only helps: what is new in it is recorded, and left for a run of its own to place."""
+    settled = run.index.learned.get(run.root.id, SETTLED)
+    forget_settled(run)
+    found = survey(run, run.index.learned.sidecar_folders(run.root.path))
+    if settled and not any(found.touched) and not run.is_stopped:
+        run.index.learned.put(run.root.id, SETTLED, settled)
 
 
-def _has_other_settings(run: RootRun, recorded: Recorded) -> bool:
-    """Whether the last run over one of these places was complete and had other settings."""
-    settled = run.index.learned.get(run.root.id, SETTLED) or {}
-    settings = _settings(run, recorded)
-    return any(settled.get(place, settings) != settings for place in run.places)
+def _joined_surveys(surveys: Sequence[Survey]) -> Survey:
+    joined = Survey()
+    for one in surveys:
+        if not one.away:
+            joined.add(one)
+    return joined
 
 
-def _forget_settled(run: RootRun) -> None:
-    settled = run.index.learned.get(run.root.id, SETTLED) or {}
-    left = {
-        place: how
-        for place, how in settled.items()
-        if not is_at_or_below(place, run.places)
-        and not any(is_at_or_below(asked, [place]) for asked in run.places)
-    }
-    if left != settled:
-        run.index.learned.put(run.root.id, SETTLED, left)
+def _set_times(runs: Sequence[RootRun], recorded: Recorded, surveyed: Survey) -> None:
+    from geotagger.tag.clocks import set_times
+
+    run, roots = runs[0], [root for one in runs for root in one.roots]
+    for photo_ids in set_times(run.index, roots, run.company, recorded.clocks, run.listener.note):
+        surveyed.touch(photo_ids)
 
 
-def _remember_settled(run: RootRun, recorded: Recorded) -> None:
-    settled = run.index.learned.get(run.root.id, SETTLED) or {}
-    done = dict.fromkeys(run.places, _settings(run, recorded))
-    run.index.learned.put(run.root.id, SETTLED, {**settled, **done})
+def _joined(index: Index, roots: Sequence[Root], options: TagOptions, listener: Listener) -> list[Root]:
+    """Joins the roots with those of `--with-root`, for this and every later run; those of them that are there
+    and are not worked on themselves."""
+    there = []
+    for folder in options.with_roots:
+        if not os.path.isdir(folder):
+            root = next((one for one in index.roots.all() if one.path == os.path.realpath(folder)), None)
+            if root is None:
+                raise UsageError(f"--with-root {folder}: there is no such folder, and the index knows none")
+            listener.note(f"{folder}: not there; what the index knows of its photos speaks")
+        else:
+            root = index.roots.root_for(folder)
+            there.append(root)
+        for one in roots:
+            index.roots.join(one, root)
+    return [root for root in dict.fromkeys(there) if root not in roots]
 
 
 def _clocks(options: TagOptions) -> dict[str, float]:
@@ -187,39 +232,40 @@ def _clocks(options: TagOptions) -> dict[str, float]:
 
 def _remembered(run: RootRun, corrections: Mapping[str, float]) -> Mapping[str, float]:
     """The owner's corrections of clocks, of this run and of earlier ones; kept for the next."""
-    earlier: dict[str, float] = run.index.learned.get(run.root.id, CLOCKS) or {}
-    if not corrections:
-        return earlier
     from geotagger.estimate.corrections import joined
 
-    in_force = joined(earlier, corrections)
-    run.index.learned.put(run.root.id, CLOCKS, in_force)
-    return in_force
+    in_force: dict[str, float] = {}
+    for root_id in run.company:
+        earlier: dict[str, float] = run.index.learned.get(root_id, CLOCKS) or {}
+        in_force = joined(in_force, earlier)
+        if corrections and root_id in run.root_ids:
+            run.index.learned.put(root_id, CLOCKS, joined(earlier, corrections))
+    return joined(in_force, corrections)
 
 
 def _doubt_clocks(
     index: Index,
-    paths: Sequence[str],
+    roots: Sequence[Root],
     corrections: Mapping[str, float],
     tracks: "Sequence[Track]",
     listener: Listener,
 ) -> None:
     from geotagger.estimate.corrections import doubts
 
-    cameras = [camera for root, _ in by_root(index, paths) for camera in index.photos.cameras(root.id)]
+    cameras = [camera for root in roots for camera in index.photos.cameras(root.id)]
     of_tracks = {track.name.casefold() for track in tracks}
     for line in doubts([name for name in corrections if name.casefold() not in of_tracks], cameras):
         listener.note(line)
 
 
 def _name_unmet_tracks(
-    index: Index, paths: Sequence[str], tracks: "Sequence[Track]", listener: Listener
+    index: Index, roots: Sequence[Root], tracks: "Sequence[Track]", listener: Listener
 ) -> None:
     import numpy as np
 
     from geotagger.tag.unmet import lines_on_unmet
 
-    photos = np.sort(np.concatenate([index.tracks.photo_times(root.id) for root, _ in by_root(index, paths)]))
+    photos = np.sort(np.concatenate([index.tracks.photo_times(root.id) for root in roots]))
     for line in lines_on_unmet(tracks, photos):
         listener.note(line)
 
@@ -244,6 +290,7 @@ def _existing(path: str) -> str:
 def _places_held(paths: Sequence[str], options: TagOptions) -> list[str]:
     """What this run alone may work on: the archive, and the folder that its sidecars go to."""
     held = [path if os.path.isdir(path) else os.path.dirname(path) for path in paths]
+    held += [os.path.realpath(folder) for folder in options.with_roots if os.path.isdir(folder)]
     beside = options.writing.sidecar_folder
     if beside is not None and not options.dry_run:
         try:

@@ -6,10 +6,12 @@ Takes a photo and today's estimate of it, records and reports what is decided, g
 import os
 from dataclasses import replace
 
+from geotagger.archive import is_at_or_below
 from geotagger.errors import ArchiveError
 from geotagger.estimate.values import OWN_FIXES, RUNGS, Estimate
 from geotagger.index.estimates import Placed
 from geotagger.index.photos import Known
+from geotagger.index.roots import Root
 from geotagger.tag.evidence import ArchiveEvidence
 from geotagger.tag.outcome import (
     CONFIRMED,
@@ -35,9 +37,13 @@ def could_not_be_read(run: RootRun, known: Known, failure: str) -> None:
     """Records and reports a photo whose pixels cannot be had."""
     if is_lasting(known.path):
         run.index.photos.fail(known.id, failure)
-    elif not os.path.isdir(run.root.path):
-        raise ArchiveError(f"{run.root.path}: {VANISHED}")
+    elif vanished := [root.path for root in run.roots if _has_vanished(root, known)]:
+        raise ArchiveError(f"{vanished[0]}: {VANISHED}")
     run.report(Outcome(known.path, "failed", failure, "could not be read"))
+
+
+def _has_vanished(root: Root, known: Known) -> bool:
+    return is_at_or_below(known.path, [root.path]) and not os.path.isdir(root.path)
 
 
 def decide(

@@ -24,6 +24,7 @@ from geotagger.tag.decisions_undo import CLOCKS_BEFORE
 from geotagger.tag.outcome import Outcome, Report, Tally
 from geotagger.tag.place import known_now
 from geotagger.tag.reading import known_place
+from geotagger.tag.sampling import SAMPLED_BEFORE, correction_of, judge, learn
 from geotagger.tag.writing import Job, Writer, is_away, repair
 from geotagger.writing import Writing
 
@@ -34,10 +35,11 @@ AWAY = "its archive is not there now; the decision waits until it is"
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """`run` is None where nothing was to be done."""
+    """`run` is None where nothing was to be done. `lesson`: what a sample taught, in a line."""
 
     run: Run | None
     tally: Tally
+    lesson: str | None = None
 
 
 def carry_out(index_path: Path | None, writing: Writing, report: Report, *, wait: bool = False) -> Written:
@@ -54,9 +56,15 @@ def carry_out(index_path: Path | None, writing: Writing, report: Report, *, wait
             return Written(None, tally)
         by_root = _by_root(index, pending)
         there = [root.path for root in by_root if os.path.isdir(root.path)]
+        stands = correction_of(index)
         with lock(there, wait=wait):
             run = index.runs.begin(
-                "review", {"decisions": len(pending), CLOCKS_BEFORE: _clocks(index, by_root)}
+                "review",
+                {
+                    "decisions": len(pending),
+                    CLOCKS_BEFORE: _clocks(index, by_root),
+                    SAMPLED_BEFORE: None if stands is None else stands.to_dict(),
+                },
             )
             ended: Status = "failed"
             try:
@@ -65,7 +73,9 @@ def carry_out(index_path: Path | None, writing: Writing, report: Report, *, wait
                 ended = "done"
             finally:
                 index.runs.end(run.id, ended, dict(tally.statuses))
-        return Written(index.runs.find(str(run.id)), tally)
+            judge(index, index.decisions.of_run(run.id))
+            lesson = learn(index, run)
+        return Written(index.runs.find(str(run.id)), tally, lesson)
 
 
 def _by_root(index: Index, decisions: Sequence[Decision]) -> dict[Root, list[Decision]]:

@@ -3,32 +3,33 @@
 `undo` puts the bytes of photos back, this what the index remembers of the decision.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from geotagger.archive import is_at_or_below
 from geotagger.index import Index
+from geotagger.index.journal import Chosen, is_chosen
 from geotagger.index.learned import CLOCKS, SETTLED
 from geotagger.index.photos import Known
 from geotagger.index.runs import Run
 from geotagger.tag.outcome import Outcome, Report
+from geotagger.tag.sampling import take_back
 
 CLOCKS_BEFORE = "clocks_before"
 """Argument of a run of `review`: by root and camera the corrections that it replaced, null for none."""
 
 
-def decided_in_index(index: Index, run: Run, wanted: Sequence[str]) -> list[Known]:
+def decided_in_index(index: Index, run: Run, wanted: Chosen) -> list[Known]:
     """The photos about which a run decided something that stands, and into which it wrote nothing that does;
     at or below `wanted`, where that says anything."""
     ids = [d.wish.photo_id for d in index.decisions.of_run(run.id) if d.wish.photo_id is not None]
     return [
         photo
         for photo in index.photos.get(ids)
-        if (not wanted or is_at_or_below(photo.path, wanted))
+        if is_chosen(photo.path, wanted)
         and not any(entry.run_id == run.id for entry in index.journal.done_in(photo.id))
     ]
 
 
-def take_back_decisions(index: Index, run: Run, wanted: Sequence[str], tell: Report) -> None:
+def take_back_decisions(index: Index, run: Run, wanted: Chosen, tell: Report) -> None:
     """Call it when the files are as they were before the run: what it wrote nowhere is told."""
     photos = decided_in_index(index, run, wanted)
     ids = [photo.id for photo in photos]
@@ -37,9 +38,10 @@ def take_back_decisions(index: Index, run: Run, wanted: Sequence[str], tell: Rep
         index.estimates.unconfirm(run.id, ids)
         index.estimates.reinstate(run.id, ids)
         index.decisions.undone(run.id, ids)
+        take_back(index, run, ids)
         for root_id in {photo.root_id for photo in photos}:
             index.learned.forget(root_id, SETTLED)
-        if not wanted:
+        if not wanted and not isinstance(wanted, frozenset):
             _set_clocks_back(index, run)
     for photo in photos:
         if photo.id not in undone_in_files:

@@ -3,6 +3,7 @@
 `weighing` makes the same of an archive for a run and for `why`, so that both give the same numbers.
 """
 
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 import xxhash
@@ -19,26 +20,30 @@ from geotagger.estimate.values import FixSeries
 from geotagger.index import Index
 from geotagger.index.learned import CALIBRATION, MOVEMENT
 from geotagger.tag.options import TagOptions
+from geotagger.tag.sampling import correction_of
 from geotagger.tag.standing import Standing
 from geotagger.tag.survey import Survey
+from geotagger.tag.texts import text_exponent
 
 
 @dataclass(frozen=True)
 class ArchiveEvidence:
     """`weighing`: what places are concluded from. `standing`: what the written estimates rest on. `survey`:
     what is new. `min_confidence`: below it nothing is written. `rethink`: the last run had other settings,
-    so guesses that were written nowhere are thought over."""
+    so guesses that were written nowhere are thought over. `read_now`: photos whose text was read in this
+    run and says something."""
 
     weighing: Evidence
     standing: Standing
     survey: Survey
     min_confidence: float
     rethink: bool
+    read_now: Set[int] = frozenset()
 
 
 def weighing(
     index: Index,
-    root_id: int,
+    root_ids: Sequence[int],
     fixes: FixSeries,
     options: TagOptions,
     tracks: Tracks,
@@ -46,40 +51,46 @@ def weighing(
     *,
     keep: bool = True,
 ) -> Evidence:
-    """With `keep` what had to be learned is remembered."""
-    calibration = _calibration(index, root_id)
-    movement = _movement(index, root_id, fixes, keep)
+    """`root_ids`: the archives that are worked on; `fixes` and `tracks` may be others' too. With `keep` what
+    had to be learned is remembered."""
+    calibration = _calibration(index, root_ids)
+    movement = _movement(index, root_ids, fixes, keep)
     if calibration is not None:
         movement = calibration.applied_to(movement)
-    least = min_confidence(index, root_id, options)
+    if (sampled := correction_of(index)) is not None:
+        movement = sampled.applied_to(movement)
+    least = min_confidence(index, root_ids, options)
     asked_for = Options(
         within_km=options.within_km,
         certainty=max(options.certainty, min(least, 0.99)),
         sequence=options.sequence,
+        text_exponent=text_exponent(index, fixes, options),
     )
     return listening_to(Evidence(fixes, movement, tracks, table, asked_for), options.kinds)
 
 
-def min_confidence(index: Index, root_id: int, options: TagOptions) -> float:
+def min_confidence(index: Index, root_ids: Sequence[int], options: TagOptions) -> float:
     """The least certainty at which a place is written."""
     if options.precision is None:
         return options.min_confidence
-    return least_confidence(options.precision, _calibration(index, root_id))
+    return least_confidence(options.precision, _calibration(index, root_ids))
 
 
-def _calibration(index: Index, root_id: int) -> Calibration | None:
-    stored = index.learned.get(root_id, CALIBRATION)
+def _calibration(index: Index, root_ids: Sequence[int]) -> Calibration | None:
+    """The first that there is."""
+    stored = next(filter(None, (index.learned.get(root_id, CALIBRATION) for root_id in root_ids)), None)
     return Calibration.from_dict(stored) if stored else None
 
 
-def _movement(index: Index, root_id: int, fixes: FixSeries, keep: bool) -> Movement:
-    """How the archive moves: learned anew when its fixes have changed, remembered otherwise."""
+def _movement(index: Index, root_ids: Sequence[int], fixes: FixSeries, keep: bool) -> Movement:
+    """How the archives move: learned anew when the fixes have changed, remembered otherwise."""
     taught_by = xxhash.xxh3_64_hexdigest(b"".join(array.tobytes() for array in fixes.teachers))
-    kept = index.learned.get(root_id, MOVEMENT) or {}
-    if kept.get("taught_by") == [__version__, MODEL, taught_by]:
-        return Movement.from_dict(kept["movement"])
+    origin = [__version__, MODEL, taught_by]
+    for root_id in root_ids:
+        kept = index.learned.get(root_id, MOVEMENT) or {}
+        if kept.get("taught_by") == origin:
+            return Movement.from_dict(kept["movement"])
     movement = learned_from(fixes)
-    if keep:
-        told = {"taught_by": [__version__, MODEL, taught_by], "movement": movement.to_dict()}
-        index.learned.put(root_id, MOVEMENT, told)
+    for root_id in root_ids if keep else ():
+        index.learned.put(root_id, MOVEMENT, {"taught_by": origin, "movement": movement.to_dict()})
     return movement

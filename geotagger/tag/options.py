@@ -18,8 +18,9 @@ class TagOptions:
     listened to, as estimate/kinds/table.py names them. `clocks`: "CAMERA=+1h03m". `again`:
     photos that an older model placed are looked at once more. `reconsider`: what is written and would not be
     written today is moved or taken out. `all_images`: screenshots, scans
-    and graphics too. `looked`: folders of what `look` saw before. `batch_size` and `readers` None: what
-    suits the machine."""
+    and graphics too. `with_roots`: other archives whose photos help, in this and every later run. `looked`:
+    folders of what `look` saw before. `batch_size` and `readers` None: what suits the
+    machine. `processes`: that read files beside this one, where there are many new ones."""
 
     paths: tuple[str, ...]
     model: str | None = None
@@ -28,6 +29,7 @@ class TagOptions:
     variant: str | None = None
     batch_size: int | None = None
     readers: int | None = None
+    processes: int = 0
     within_km: float = 25.0
     min_confidence: float = 0.5
     precision: float | None = None
@@ -43,6 +45,7 @@ class TagOptions:
     all_images: bool = False
     dry_run: bool = False
     exclude: tuple[str, ...] = ()
+    with_roots: tuple[str, ...] = ()
     wait: bool = False
 
     @property

@@ -20,6 +20,7 @@ from geotagger.tag.network import Said
 from geotagger.tag.records import record_of
 from geotagger.tag.rootrun import RootRun
 from geotagger.tag.standing import is_written_estimate
+from geotagger.tag.texts import texts_of
 from geotagger.tag.writing import Job
 
 Seen = tuple[Known, Said | PhotoError | None]
@@ -27,7 +28,8 @@ Seen = tuple[Known, Said | PhotoError | None]
 
 @dataclass
 class Member:
-    """A photo of the outing in hand. `posterior` is what the model says of it, new or remembered;
+    """A photo of the outing in hand. `posterior` is what the model says of it, new or remembered; `is_new`:
+    its picture or its text was looked at in this run;
     `failure` why its pixels could not be read."""
 
     known: Known
@@ -57,6 +59,8 @@ def wants_a_look(run: RootRun, evidence: ArchiveEvidence, known: Known) -> bool:
 def settle_outing(run: RootRun, evidence: ArchiveEvidence, seen: Sequence[Seen]) -> list[Job]:
     """Estimates and records all that one outing needs, and gives what is to be written."""
     members = [_member(*one) for one in seen]
+    for member in members:
+        member.is_new = member.is_new or member.known.id in evidence.read_now
     for _, said in seen:
         if isinstance(said, TooLargeToSeeError):
             run.listener.note(f"{said.path}: not looked at, {said.reason}; all else still places it")
@@ -157,7 +161,11 @@ def _member(known: Known, said: Said | PhotoError | None) -> Member:
 def _weighed(evidence: Evidence, run: RootRun, members: Sequence[Member]) -> Weighed | None:
     """None where every photo has a place of its own."""
     all_images = run.options.all_images
-    photos = [record_of(m.known, m.posterior, m.alike, all_images=all_images) for m in members]
+    texts = texts_of(run.index, [member.known for member in members], run.options)
+    photos = [
+        record_of(m.known, m.posterior, m.alike, texts.get(m.known.id), all_images=all_images)
+        for m in members
+    ]
     outing = surrounded(evidence, photos)
     return None if all(map(stands, outing.photos)) else weighed(evidence, outing)
 

@@ -1,5 +1,5 @@
-"""The pictures and the places of one archive root: what the network sees, what is concluded, what
-is written, a few outings at a time."""
+"""The pictures and the places of the roots that a run works on: what the network sees, what is concluded,
+what is written, a few outings at a time."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -18,6 +18,7 @@ from geotagger.tag.references import gather_references
 from geotagger.tag.rootrun import RootRun
 from geotagger.tag.standing import EvidenceToday, Standing, switched_off
 from geotagger.tag.survey import Survey
+from geotagger.tag.texts import read_texts
 from geotagger.tag.writing import Job, Writer
 
 GROUP_PHOTOS = 512
@@ -28,7 +29,7 @@ GROUP_SECONDS = 3.0
 def place_photos(
     run: RootRun, recorded: Recorded, survey: Survey, *, rethink: bool, others_chosen: bool
 ) -> None:
-    """Takes all photos of the root through the network, the estimate and the writer. `others_chosen`: the
+    """Takes all photos of the roots through the network, the estimate and the writer. `others_chosen`: the
     settings are others than those of the last run."""
     if run.options.reference and run.onlooker is not None:
         network = run.onlooker.network
@@ -54,18 +55,21 @@ def _gathered(
     run: RootRun, recorded: Recorded, survey: Survey, rethink: bool, all_of_them: bool
 ) -> ArchiveEvidence:
     """`all_of_them`: every written estimate is asked whether it still holds."""
-    index, root_id, options = run.index, run.root.id, run.options
+    index, options = run.index, run.options
+    company = index.company(run.company)
     # those of photos that are gone speak for what is written; they place nothing new
-    ever = index.photos.fixes(root_id, gone=True)
-    fixes = ever.without(index.photos.missing(root_id))
+    ever = company.fixes(gone=True)
+    fixes = ever.without(company.missing())
     digest, table = (None, None) if run.pack is None else (run.pack.digest, run.pack.cells)
+    read_now = read_texts(run, fixes) if "text" in options.kinds else frozenset()
     today = EvidenceToday(ever, recorded.tracks, recorded.corrections, digest, switched_off(options))
     return ArchiveEvidence(
-        weighing(index, root_id, fixes, options, recorded.tracks, table),
+        weighing(index, run.root_ids, fixes, options, recorded.tracks, table),
         Standing(index, today, options.reconsider, all_of_them),
         survey,
-        min_confidence(index, root_id, options),
+        min_confidence(index, run.root_ids, options),
         rethink,
+        read_now,
     )
 
 
@@ -89,17 +93,18 @@ def _correct(run: RootRun, standing: Standing, writer: Writer) -> None:
     """What is written and does not hold, now that all of the archive was weighed."""
     with run.profile.timed("writing"):
         writer.write(jobs_of(run, list(standing.corrections.values())))
-    if doubted := run.index.estimates.doubted(run.root.id):
-        estimates = f"{doubted} written estimate" + ("" if doubted == 1 else "s")
-        run.listener.note(
-            f"{run.root.path}: {estimates} would not be written today; `geotagger tag --reconsider`"
-            " moves or withdraws them"
-        )
+    for root in run.roots:
+        if doubted := run.index.estimates.doubted(root.id):
+            estimates = f"{doubted} written estimate" + ("" if doubted == 1 else "s")
+            run.listener.note(
+                f"{root.path}: {estimates} would not be written today; `geotagger tag --reconsider`"
+                " moves or withdraws them"
+            )
 
 
 def _seen(run: RootRun, evidence: ArchiveEvidence) -> Iterator[Seen]:
-    """All photos of the root by time, each with what the network says of it."""
-    photos = run.index.photos.in_time(run.root.id, run.model_id)
+    """All photos of the company by time, each with what the network says of it."""
+    photos = run.index.company(run.company).in_time(run.model_id)
     if run.onlooker is None:
         seen: Iterable[Seen] = ((known, None) for known in photos)
     else:

@@ -1,5 +1,5 @@
-"""What the owner gave besides photos, for one archive: corrections of clocks, and tracks; those that this run
-was given, and those of earlier runs.
+"""What the owner gave besides photos, for archives that help each other: corrections of clocks, and tracks;
+those that this run was given, and those of earlier runs.
 
 A track that is given once is remembered for its archive, as clocks are. A file that is given again with
 another content takes the place of what it said before.
@@ -25,20 +25,20 @@ class Recorded:
     are loaded when somebody asks for what needs them."""
 
     index: Index
-    root_id: int
+    root_ids: Sequence[int]
     corrections: Mapping[str, float]
     given: "Sequence[Track]"
 
     @property
     def digests(self) -> list[str]:
         """The content hashes of all tracks in force."""
-        earlier = _not_replaced(self.index.tracks.listed(self.root_id), self.given)
+        earlier = _not_replaced(_listed(self.index, self.root_ids), self.given)
         return sorted({*(track.digest for track in earlier), *(track.digest for track in self.given)})
 
     @cached_property
     def tracks(self) -> "Tracks":
         """Those of this run and of earlier ones."""
-        return tracks_in_force(self.index, self.root_id, self.given)
+        return tracks_in_force(self.index, self.root_ids, self.given)
 
     @property
     def clocks(self) -> "Clocks":
@@ -47,13 +47,18 @@ class Recorded:
         return Clocks(self.corrections, self.tracks)
 
 
-def tracks_in_force(index: Index, root_id: int, given: "Sequence[Track]") -> "Tracks":
+def tracks_in_force(index: Index, root_ids: Sequence[int], given: "Sequence[Track]") -> "Tracks":
     """All of them: whole where this run was given the file, else the points that are kept."""
     from geotagger.estimate.tracks import Tracks
 
-    left = {track.digest for track in _not_replaced(index.tracks.listed(root_id), given)}
-    earlier = [track for track in index.tracks.of_root(root_id) if track.digest in left]
-    return Tracks((*given, *earlier))
+    left = {track.digest for track in _not_replaced(_listed(index, root_ids), given)}
+    kept = [track for root_id in root_ids for track in index.tracks.of_root(root_id)]
+    earlier = {track.digest: track for track in kept if track.digest in left}
+    return Tracks((*given, *earlier.values()))
+
+
+def _listed(index: Index, root_ids: Sequence[int]) -> list[RememberedTrack]:
+    return [track for root_id in root_ids for track in index.tracks.listed(root_id)]
 
 
 def _not_replaced(listed: Sequence[RememberedTrack], given: "Sequence[Track]") -> list[RememberedTrack]:

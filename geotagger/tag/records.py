@@ -3,10 +3,16 @@
 from geotagger.estimate.timeline import PhotoRecord, stated_error_km
 from geotagger.estimate.values import Alike, Fix, NamedArea, Posterior
 from geotagger.index.photos import Known
+from geotagger.text.values import PlaceRatios
 
 
 def record_of(
-    known: Known, posterior: Posterior | None, alike: Alike | None = None, *, all_images: bool
+    known: Known,
+    posterior: Posterior | None,
+    alike: Alike | None = None,
+    text: PlaceRatios | None = None,
+    *,
+    all_images: bool,
 ) -> PhotoRecord:
     """A photo of the index as the timeline takes it. What is no photograph keeps its place; its pixels are
     not believed."""
@@ -28,6 +34,7 @@ def record_of(
         alike,
         named_areas(known),
         known.path,
+        text if usable else None,
     )
 
 

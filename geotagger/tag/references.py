@@ -26,7 +26,7 @@ def gather_references(run: RootRun, network: Network) -> References | None:
     folder = run.index.features_folder / f"{run.root.id}-{run.pack.digest}"
     kept = References.load(folder)
     looked_at = {} if kept is None else dict(zip(kept.ids.tolist(), kept.features, strict=True))
-    placed = [known for known in run.index.photos.in_time(run.root.id) if _is_reference(known)]
+    placed = [known for known in run.index.company(run.root_ids).in_time() if _is_reference(known)]
     new = [known for known in placed if _name(known) not in looked_at]
     run.listener.phase("Looking at references", len(new))
     looked_at.update(_features(run, network, new))

@@ -1,4 +1,4 @@
-"""Where it goes: one run at work on one archive root.
+"""Where it goes: one run at work on an archive root, or on several that help each other.
 
 What is known of the archive is in `tag/evidence.py`; no step of a run takes more than these two.
 """
@@ -33,19 +33,31 @@ class Onlooker:
 
 @dataclass(frozen=True)
 class RootRun:
-    """`places`: what was asked for inside `root`. `onlooker`: None where no pictures are looked at.
-    `outing`: when the outing in hand began, for what is reported of its photos."""
+    """`roots`: those that are worked on. `places`: what was asked for inside them; nothing else is written.
+    `company`: the numbers of all roots whose photos speak: these, and those that the owner joined with them.
+    `onlooker`: None where no pictures are looked at. `outing`: when the outing in hand began, for what is
+    reported of its photos."""
 
     index: Index
     run: Run
-    root: Root
+    roots: Sequence[Root]
     places: Sequence[str]
+    company: Sequence[int]
     options: TagOptions
     listener: Listener
     tally: Tally
     profile: Profile
     onlooker: Onlooker | None
     outing: str | None = None
+
+    @property
+    def root(self) -> Root:
+        """The one that is worked on, the first of several."""
+        return self.roots[0]
+
+    @property
+    def root_ids(self) -> list[int]:
+        return [root.id for root in self.roots]
 
     @property
     def readers(self) -> int:

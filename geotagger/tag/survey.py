@@ -24,7 +24,6 @@ from geotagger.index.learned import READER
 from geotagger.photo import READING
 from geotagger.tag.chunks import chunks
 from geotagger.tag.outcome import FOLDER, LINK, SPECIAL, Outcome
-from geotagger.tag.recorded import Recorded
 from geotagger.tag.rootrun import RootRun
 
 if TYPE_CHECKING:
@@ -43,6 +42,11 @@ class Survey:
     unchanged: int = 0
     away: bool = False
 
+    def add(self, other: "Survey") -> None:
+        """That of another root, which is worked on together with this one."""
+        self.touch([photo_id for photo_id, is_touched in enumerate(other.touched) if is_touched])
+        self.unchanged += other.unchanged
+
     def touches(self, photo_id: int) -> bool:
         return photo_id < len(self.touched) and bool(self.touched[photo_id])
 
@@ -57,11 +61,10 @@ class Survey:
         return self.touched.count(1)
 
 
-def survey(run: RootRun, recorded: Recorded, sidecar_folders: Sequence[str], *, resolve_all: bool) -> Survey:
-    """Brings the index up to date with the files at the places of the run. Sidecars are looked for beside
-    photos and in `sidecar_folders`. Temporary files that a killed run left are removed on the way, unless it
-    is a dry run. Times are resolved when anything is new, and with `resolve_all`: the last run may have been
-    cut off before it did."""
+def survey(run: RootRun, sidecar_folders: Sequence[str]) -> Survey:
+    """Brings the index up to date with the files at the places of the run, but for their times. Sidecars are
+    looked for beside photos and in `sidecar_folders`. Temporary files that a killed run left are removed on
+    the way, unless it is a dry run."""
 
     def problem(left: PassedOver) -> None:
         if left.kind == "link":
@@ -101,15 +104,8 @@ def survey(run: RootRun, recorded: Recorded, sidecar_folders: Sequence[str], *, 
         if reader is not None:
             found.touch(reader.rest())
     found.unchanged, found.away = comparison.unchanged, comparison.away
-    if found.away:
-        return found
-    if not run.is_stopped:
+    if not found.away and not run.is_stopped:
         _remember_reading(run)
-    if not run.is_stopped and (resolve_all or any(found.touched)):
-        from geotagger.tag import clocks as clock_room
-
-        for photo_ids in clock_room.set_times(run.index, run.root, recorded.clocks, run.listener.note):
-            found.touch(photo_ids)
     return found
 
 
@@ -137,7 +133,8 @@ def _readings(run: RootRun) -> dict[str, int]:
 def _reader(run: RootRun, sidecar_folders: Sequence[str]) -> "Reader":
     from geotagger.tag.reading import Reader
 
-    return Reader(run.index, run.root, sidecar_folders, run.readers, run.report)
+    processes = run.options.processes
+    return Reader(run.index, run.root, sidecar_folders, run.readers, run.report, processes=processes)
 
 
 @contextmanager

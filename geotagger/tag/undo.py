@@ -13,7 +13,7 @@ from geotagger.archive import PassedOver, file_entry, is_at_or_below, lock, mirr
 from geotagger.errors import ArchiveBusyError, ArchiveError, UsageError, WriteError
 from geotagger.estimate.values import OWN_FIXES, RUNGS
 from geotagger.index import Index, index_exists, open_index
-from geotagger.index.journal import Entry
+from geotagger.index.journal import Chosen, Entry, is_chosen
 from geotagger.index.learned import SETTLED
 from geotagger.index.photos import Known
 from geotagger.index.runs import Run
@@ -74,15 +74,15 @@ def run_to_undo(index: Index, named: str | None) -> Run:
     return latest
 
 
-def undo(index: Index, run: Run, only: Sequence[str], report: Report, *, wait: bool = False) -> Tally:
-    """Puts back the exact bytes of before `run`, of all its photos or of those at or below `only`."""
+def undo(index: Index, run: Run, only: Chosen, report: Report, *, wait: bool = False) -> Tally:
+    """Puts back the exact bytes of before `run`, of all its photos or of `only` some."""
     tally = Tally()
 
     def tell(outcome: Outcome) -> None:
         tally.add(outcome)
         report(outcome)
 
-    wanted = [os.path.realpath(path) for path in only]
+    wanted = only if isinstance(only, frozenset) else [os.path.realpath(path) for path in only]
     folders = sorted({os.path.dirname(entry.path) for entry in index.journal.done_by(run.id, wanted)})
     if not folders:
         take_back_decisions(index, run, wanted, tell)
@@ -114,13 +114,13 @@ _FORESEEN = {
 }
 
 
-def foresee_undo(index: Index, run: Run, only: Sequence[str], report: Report) -> Tally:
+def foresee_undo(index: Index, run: Run, only: Chosen, report: Report) -> Tally:
     """What `undo` would do; nothing is changed, not even the index."""
     tally = Tally()
     outcomes: dict[str, Outcome] = {}
-    wanted = [os.path.realpath(path) for path in only]
+    wanted = only if isinstance(only, frozenset) else [os.path.realpath(path) for path in only]
     unsettled = index.journal.pending_of(run.id) if run.unsettled else []
-    asked_for = [entry for entry in unsettled if not wanted or is_at_or_below(entry.path, wanted)]
+    asked_for = [entry for entry in unsettled if is_chosen(entry.path, wanted)]
     for entry in itertools.chain(asked_for, index.journal.done_by(run.id, wanted)):
         outcome = _foreseen(entry)
         if outcome.status != "planned" or entry.path not in outcomes:

@@ -11,21 +11,27 @@ from pathlib import Path
 from typing import Any
 
 from geotagger.archive import is_at_or_below
-from geotagger.errors import UsageError
+from geotagger.engine.cores import usable_cores
+from geotagger.errors import ModelError, PhotoError, UsageError
 from geotagger.estimate.explain import Explanation, explain
 from geotagger.estimate.outing import certainty_inside
 from geotagger.estimate.timeline import outings, surrounded, weighed
 from geotagger.estimate.tracks import Tracks
+from geotagger.estimate.values import Alike
 from geotagger.index import Index
 from geotagger.index.photos import Known
 from geotagger.index.runs import Run
 from geotagger.tag.disagreements import disagreements
 from geotagger.tag.evidence import weighing
+from geotagger.tag.likeness import LikePhoto, alike_of
 from geotagger.tag.network import choose_pack
 from geotagger.tag.options import TagOptions, kinds_of
 from geotagger.tag.recorded import tracks_in_force
 from geotagger.tag.records import record_of
 from geotagger.tag.standing import is_written_estimate
+from geotagger.tag.texts import lines_in, open_reader, texts_of
+from geotagger.text.ratios import ratios_of
+from geotagger.text.values import Line, PlaceRatios
 from geotagger.tracks import Track
 
 _REMEMBERED = ("within_km", "min_confidence", "precision", "certainty", "sequence", "all_images")
@@ -36,7 +42,10 @@ _REMEMBERED = ("within_km", "min_confidence", "precision", "certainty", "sequenc
 class Why:
     """`run`: the one whose options were used, None where no run is known. `tracks`: those that spoke.
     `disagreements`: what file, index and the evidence of today do not agree on, a line each. `kinds`: the
-    kinds of evidence that were listened to. `names`: the paths of the photos that have the fixes."""
+    kinds of evidence that were listened to. `names`: the paths of the photos that have the fixes,
+    `archives`: those that these are of. `alike`: where photos that look like it were taken, the likeliest
+    first; of a run that compared pictures. `lines`: what stands in the picture, None where text was not
+    listened to; `text`: what that says of places."""
 
     known: Known
     explanation: Explanation
@@ -45,6 +54,10 @@ class Why:
     disagreements: tuple[str, ...]
     kinds: tuple[str, ...]
     names: Mapping[int | None, str]
+    archives: Mapping[int | None, str]
+    alike: tuple[LikePhoto, ...]
+    lines: tuple[str, ...] | None = None
+    text: PlaceRatios | None = None
 
 
 def why(
@@ -74,22 +87,33 @@ def why(
     if pack is not None and met is None:
         note(f"{pack.name} has not looked at this archive yet; `geotagger tag --model {pack.name}` lets it")
     model_id = None if met is None else int(met[0])
-    if "reference" in kinds:
-        note("the run compared pictures with your geotagged ones (--reference); here they are left out")
-    spoke = _tracks(index, asked.root_id, [*map(Path, arguments.get("tracks") or ()), *tracks], run, note)
+    root_ids = _company(index, asked, arguments)
+    company = index.company(root_ids)
+    spoke = _tracks(index, root_ids, [*map(Path, arguments.get("tracks") or ()), *tracks], run, note)
     options = replace(options, within_km=within_km or options.within_km, model=model, kinds=kinds)
-    fixes = index.photos.fixes(asked.root_id)
     table = None if pack is None else pack.cells
-    evidence = weighing(index, asked.root_id, fixes, options, spoke, table, keep=False)
-    photos = index.photos.in_time(asked.root_id, model_id)
+    evidence = weighing(index, [asked.root_id], company.fixes(), options, spoke, table, keep=False)
+    photos = company.in_time(model_id)
     cut = outings(photos, lambda known: known.utc)
     outing = next((o for o in cut if any(known.id == asked.id for known in o)), None)
     if outing is None:
         raise UsageError(
             f"{asked.path}: the photo was gone when `tag` last looked; there is nothing to weigh"
         )
-    records = [record_of(known, known.posterior, all_images=options.all_images) for known in outing]
     at = next(n for n, known in enumerate(outing) if known.id == asked.id)
+    texts = texts_of(index, outing, options)
+    lines = _text_in(asked, note) if "text" in options.kinds else None
+    if lines is not None and asked.id not in texts and (told := ratios_of(lines)) is not None:
+        texts[asked.id] = told
+    records = [
+        record_of(known, known.posterior, text=texts.get(known.id), all_images=options.all_images)
+        for known in outing
+    ]
+    alike: Alike | None = None
+    like: tuple[LikePhoto, ...] = ()
+    if "reference" in kinds and pack is not None:
+        alike, like = alike_of(index, asked, pack, note)
+        records[at] = replace(records[at], alike=alike)
     explanation = explain(evidence, records, at)
     inside = None
     if is_written_estimate(asked):
@@ -97,6 +121,7 @@ def why(
         whole = weighed(evidence, surrounded(evidence, records))
         inside = certainty_inside(whole, at, evidence.movement, circle)
     keys = [fix.key for fix in explanation.fixes if fix.key is not None]
+    beside, roots = index.photos.get(keys), {root.id: root.path for root in index.roots.all()}
     return Why(
         asked,
         explanation,
@@ -104,8 +129,33 @@ def why(
         tuple(track.name for track in spoke.tracks),
         disagreements(index, asked, inside),
         options.kinds,
-        {photo.id: photo.path for photo in index.photos.get(keys)},
+        {photo.id: photo.path for photo in beside},
+        {photo.id: roots[photo.root_id] for photo in beside},
+        like,
+        None if lines is None else tuple(line.text for line in lines),
+        texts.get(asked.id),
     )
+
+
+def _text_in(asked: Known, note: Callable[[str], None]) -> tuple[Line, ...] | None:
+    """Read now, for it is kept nowhere; None where it cannot be."""
+    try:
+        return lines_in(asked.path, open_reader(usable_cores()))
+    except (ModelError, PhotoError) as error:
+        note(str(error))
+        return None
+
+
+def _company(index: Index, asked: Known, arguments: Mapping[str, Any]) -> tuple[int, ...]:
+    """The archives that helped in the run that placed the photo: its own, those that were named with it, and
+    those that the owner joined with them."""
+    named = [
+        root.id
+        for root in index.roots.all()
+        if any(is_at_or_below(os.path.realpath(path), [root.path]) for path in arguments.get("paths", ()))
+    ]
+    together = named if asked.root_id in named else []
+    return index.roots.company_of([asked.root_id, *together])
 
 
 def _run_of(index: Index, asked: Known) -> Run | None:
@@ -119,10 +169,10 @@ def _run_of(index: Index, asked: Known) -> Run | None:
 
 
 def _tracks(
-    index: Index, root_id: int, paths: Sequence[Path], run: Run | None, note: Callable[[str], None]
+    index: Index, root_ids: Sequence[int], paths: Sequence[Path], run: Run | None, note: Callable[[str], None]
 ) -> Tracks:
     """Those that are remembered of the archive, and those at `paths` that are there."""
-    remembered = [track.path for track in index.tracks.listed(root_id)]
+    remembered = [track.path for root_id in root_ids for track in index.tracks.listed(root_id)]
     there = []
     for path in dict.fromkeys(paths):
         if path.exists():
@@ -137,4 +187,4 @@ def _tracks(
         from geotagger.tracks import load_tracks
 
         given = load_tracks(there, note)
-    return tracks_in_force(index, root_id, given)
+    return tracks_in_force(index, root_ids, given)

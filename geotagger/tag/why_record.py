@@ -5,12 +5,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from geotagger.estimate.explain import Explanation, NearFix, Source
+from geotagger.archive import is_at_or_below
+from geotagger.estimate.explain import NearFix, Source
 from geotagger.estimate.values import Candidate, Estimate
 from geotagger.estimate.words import length, span
 from geotagger.gazetteer.naming import names_of
 from geotagger.gazetteer.words import country_name, in_words
+from geotagger.tag.likeness import LikePhoto
 from geotagger.tag.why import Why
+from geotagger.text.values import PlaceRatios
 
 Spot = tuple[float, float]
 
@@ -20,7 +23,7 @@ def record_of_why(told: Why) -> dict[str, Any]:
     and words there are, the leading places and countries."""
     known, explanation = told.known, told.explanation
     e = explanation.estimate
-    called = names_in(explanation)
+    called = names_in(told)
     return {
         **brief(e),
         "cell": None if e is None else e.cell or None,
@@ -34,9 +37,15 @@ def record_of_why(told: Why) -> dict[str, Any]:
             for source in explanation.sources
         ],
         "fixes": [
-            {**asdict(fix), "photo": told.names.get(fix.key), "where": called[fix.latitude, fix.longitude]}
+            {
+                **asdict(fix),
+                "photo": told.names.get(fix.key),
+                "archive": told.archives.get(fix.key),
+                "where": called[fix.latitude, fix.longitude],
+            }
             for fix in explanation.fixes
         ],
+        "alike": [{**asdict(one), "where": called[one.latitude, one.longitude]} for one in told.alike],
         "words": [asdict(area) for area in explanation.words],
         "countries": [
             {"country": code, "name": country_name(code) if code else "at sea", "probability": share}
@@ -53,13 +62,27 @@ def record_of_why(told: Why) -> dict[str, Any]:
         "tracks": list(told.tracks),
         "disagreements": list(told.disagreements),
         "kinds": list(told.kinds),
+        "text": None if told.lines is None else {"lines": list(told.lines), **_factors(told.text)},
     }
 
 
-def names_in(explanation: Explanation) -> Mapping[Spot, str]:
+def _factors(text: PlaceRatios | None) -> dict[str, Any]:
+    """How many times as probable as without the text."""
+    if text is None:
+        return {"countries": {}, "elsewhere": 1.0, "towns": []}
+    towns = [
+        {"latitude": town.latitude, "longitude": town.longitude, "times": 1 + town.inside + town.near}
+        for town in text.towns
+    ]
+    return {"countries": dict(text.countries), "elsewhere": text.elsewhere, "towns": towns}
+
+
+def names_in(told: Why) -> Mapping[Spot, str]:
     """What each place of an explanation is called; empty where nothing near has a name."""
+    explanation = told.explanation
     e = explanation.estimate
-    said: list[Estimate | Source | Candidate | NearFix] = [
+    said: list[Estimate | Source | Candidate | NearFix | LikePhoto] = [
+        *told.alike,
         *explanation.alone.values(),
         *explanation.sources,
         *explanation.fixes,
@@ -93,5 +116,8 @@ def lines_on_fixes(told: Why) -> Iterator[str]:
     for fix in told.explanation.fixes:
         path = told.names.get(fix.key)
         what = "a point of a track" if path is None else os.path.basename(path)
+        archive = told.archives.get(fix.key)
+        if archive is not None and not is_at_or_below(told.known.path, [archive]):
+            what += f" of {archive}"
         side = "before" if fix.lag_s < 0 else "after"
         yield f"{what}, {span(abs(fix.lag_s))} {side}: {fix.rung}, good to {length(fix.error_km)}"

@@ -42,14 +42,15 @@ Note = Callable[[str], None]
 def load_tracks(
     paths: Sequence[Path], on_problem: Note = lambda _: None, clocks: Mapping[str, float] | None = None
 ) -> tuple[Track, ...]:
-    """All tracks of the files and, recursively, the folders. `clocks`: seconds to add to the times of the
-    files of these names."""
+    """All tracks of the files and, recursively, the folders; of copies of one file the first. `clocks`:
+    seconds to add to the times of the files of these names."""
     corrections = {name.casefold(): shift_s for name, shift_s in (clocks or {}).items()}
-    tracks: list[Track] = []
+    tracks: dict[str, Track] = {}
     for path in paths:
         reader = _of_folder if path.is_dir() else _of_file
-        tracks += reader(path, on_problem, corrections)
-    return tuple(tracks)
+        for track in reader(path, on_problem, corrections):
+            tracks.setdefault(track.digest, track)
+    return tuple(tracks.values())
 
 
 class _OtherFileError(SourceError):

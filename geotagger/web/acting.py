@@ -98,6 +98,7 @@ class Acting:
             {
                 "run": None if written.run is None else written.run.id,
                 "counts": dict(written.tally.statuses),
+                "lesson": written.lesson,
                 "outcomes": [asdict(outcome) for outcome in outcomes],
             }
         )

@@ -10,6 +10,7 @@ import gzip
 import json
 import zlib
 from collections import defaultdict
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,23 @@ def towns(south: float, west: float, north: float, east: float) -> list[Place]:
     return inside
 
 
+def _text_of(markup: str) -> str:
+    """The words of a file's attribution, which is HTML, without its tags."""
+    reader = _Words()
+    reader.feed(markup)
+    reader.close()
+    return " ".join("".join(reader.words).split())
+
+
+class _Words(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.words: list[str] = []
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+
 class Tiles:
     """A PMTiles file of raster or vector tiles, opened for each question. Raises UsageError for another
     file."""
@@ -158,7 +176,7 @@ class Tiles:
             "gzipped": head["tile_compression"].name == "GZIP",
             "min_zoom": int(head["min_zoom"]),
             "max_zoom": int(head["max_zoom"]),
-            "attribution": str(said)[:500],
+            "attribution": _text_of(str(said)[:2000]),
         }
 
     def tile(self, zoom: int, x: int, y: int) -> bytes | None:

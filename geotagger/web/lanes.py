@@ -35,7 +35,7 @@ def lanes_of(index: Index, root_id: int, photos: Sequence[Shown]) -> dict[str, A
 def _tracks(index: Index, root_id: int, since: float, until: float) -> list[dict[str, Any]]:
     """Every track that has points in the span, thinned evenly where it has very many."""
     lanes = []
-    for track in tracks_in_force(index, root_id, ()).tracks:
+    for track in tracks_in_force(index, index.roots.company_of([root_id]), ()).tracks:
         at = np.flatnonzero((track.utc >= since) & (track.utc <= until))
         if not len(at):
             continue
@@ -47,7 +47,7 @@ def _tracks(index: Index, root_id: int, since: float, until: float) -> list[dict
 
 def _fixes(index: Index, root_id: int, first: float, last: float) -> list[dict[str, Any]]:
     """The nearest known places before and after the outing."""
-    fixes = index.photos.fixes(root_id)
+    fixes = index.company(index.roots.company_of([root_id])).fixes()
     before = int(np.searchsorted(fixes.utc, first)) - 1
     after = int(np.searchsorted(fixes.utc, last, side="right"))
     return [

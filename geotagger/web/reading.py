@@ -21,6 +21,8 @@ from geotagger.index.mapping import (
     Shown,
     by_ids,
     clusters,
+    count_all,
+    count_open,
     count_without_place,
     in_cell,
     in_span,
@@ -50,8 +52,8 @@ class Reading:
                         {"id": root.id, "path": root.path, "is_there": os.path.isdir(root.path)}
                         for root in index.roots.all()
                     ],
-                    "photos": sum(day.photos for day in self._house.days.of(index)),
-                    "open": sum(day.is_open for day in self._house.days.of(index)),
+                    "photos": count_all(index.store),
+                    "open": count_open(index.store),
                     "without_place": count_without_place(index.store),
                     "pending": [pending_as_json(decision) for decision in index.decisions.pending()],
                     "runs": _runs(index),

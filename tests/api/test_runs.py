@@ -3,10 +3,13 @@
 import logging
 import signal
 import sqlite3
+import subprocess
+import sys
 import threading
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,12 @@ import pytest
 import geotagger
 from geotagger import Progress, Writing
 from tests.tag.scenes import Scene, bytes_of
+
+
+def undo_all() -> None:
+    with suppress(geotagger.UsageError):
+        while True:
+            geotagger.undo()
 
 
 def test_a_dry_run_says_what_would_be_written_and_writes_nothing(town: Scene, home: Path) -> None:
@@ -103,6 +112,7 @@ def test_nothing_is_printed_no_signal_caught_and_no_log_set_up(
 ) -> None:
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = [signal.getsignal(number) for number in numbers], list(logging.root.handlers)
+    assert logging.getLogger("exifread").level == logging.NOTSET
     during: list[Any] = []
     (town.folder / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no photo")
     result = geotagger.tag(
@@ -165,11 +175,7 @@ def test_what_a_callback_raises_ends_the_run_and_leaves_all_in_order(
         geotagger.tag(town.folder, progress=raising)
     assert bytes_of(town.folder).keys() == before.keys()
     assert geotagger.tag(town.folder).tally.failures == 0  # the lock is free, and the index whole
-    while True:
-        try:
-            geotagger.undo()
-        except geotagger.UsageError:
-            break
+    undo_all()
     assert bytes_of(town.folder) == before
 
 
@@ -195,6 +201,9 @@ WRONG: list[tuple[Callable[..., object], dict[str, Any], str]] = [
     (geotagger.place, {"latitude": float("nan"), "longitude": 0}, "not a place on the Earth"),
     (geotagger.place, {"latitude": 0, "longitude": 0}, "nobody believes it"),
     (geotagger.place, {"latitude": 1, "longitude": 2, "radius_km": -1}, "radius_km is -1"),
+    (geotagger.place, {"latitude": 1, "longitude": 2, "radius_km": 1e9}, "at most 20040 km"),
+    (geotagger.tag, {"tracks": "a\0b"}, "no path holds a zero byte"),
+    (geotagger.tag, {"index": "a\0b"}, "no path holds a zero byte"),
 ]
 
 
@@ -223,6 +232,63 @@ def test_paths_that_are_not_there_or_are_none(town: Scene) -> None:
     assert result.tally.failures == 1
     assert outcomes[0].outcome is not None
     assert "no such file" in (outcomes[0].outcome.reason or "")
+
+
+NOT_ASKED_SO = [
+    ("Lyon", TypeError, "a Query is wanted"),
+    (geotagger.Query(near=(48, 16)), TypeError, "a Near is wanted"),  # type: ignore[arg-type]
+    (geotagger.Query(since="2024"), TypeError, "a datetime is wanted"),  # type: ignore[arg-type]
+    (geotagger.Query(near=geotagger.Near(float("nan"), 16, 3)), geotagger.UsageError, "not a place"),
+    (geotagger.Query(near=geotagger.Near(100, 16, 3)), geotagger.UsageError, "not a place"),
+    (geotagger.Query(near=geotagger.Near(48, 16, -1)), geotagger.UsageError, "radius_km is -1"),
+    (geotagger.Query(limit=0), geotagger.UsageError, "limit is 0"),
+    (geotagger.Query(limit=10**30), geotagger.UsageError, "limit is 1"),
+    (geotagger.Query(sort="size"), geotagger.UsageError, "'size' is no order"),  # type: ignore[arg-type]
+]
+
+
+@pytest.mark.parametrize(("query", "error", "said"), NOT_ASKED_SO)
+def test_what_no_index_can_answer_is_said_at_once(query: Any, error: type[Exception], said: str) -> None:
+    """Also where there is no index."""
+    with pytest.raises(error, match=said):
+        geotagger.query(query)
+
+
+def test_values_of_another_kind_are_type_errors(town: Scene) -> None:
+    before = bytes_of(town.folder)
+    for call in (
+        lambda: geotagger.tag(town.folder, writing="sidecar"),  # type: ignore[arg-type]
+        lambda: geotagger.tag(town.folder, min_confidence="high"),  # type: ignore[arg-type]
+        lambda: geotagger.place(town.folder, "1", 2),  # type: ignore[arg-type]
+        lambda: geotagger.restore("an edit"),  # type: ignore[arg-type]
+        lambda: geotagger.write_position(town.folder, 1, 2, mark=None),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(TypeError):
+            call()
+    assert bytes_of(town.folder) == before
+
+
+KILLED = """
+import signal, sys, threading, time, os
+import geotagger
+
+def interrupt(progress):
+    if progress.phase == sys.argv[2]:
+        threading.Thread(target=os.kill, args=(os.getpid(), signal.SIGINT)).start()
+        time.sleep(0.05)
+
+geotagger.tag(sys.argv[1], progress=interrupt)
+"""
+
+
+@pytest.mark.parametrize("phase", ["Reading", "Placing"])
+def test_an_interrupt_of_the_program_is_its_own_and_the_next_run_goes_on(town: Scene, phase: str) -> None:
+    before = bytes_of(town.folder)
+    done = subprocess.run([sys.executable, "-c", KILLED, town.folder, phase], capture_output=True, text=True)
+    assert "KeyboardInterrupt" in done.stderr
+    assert geotagger.tag(town.folder).tally.failures == 0
+    undo_all()
+    assert bytes_of(town.folder) == before
 
 
 def test_an_index_that_is_none_is_told_and_left_alone(town: Scene, tmp_path: Path) -> None:

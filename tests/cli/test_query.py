@@ -306,8 +306,8 @@ def test_export_writes_a_file_or_to_standard_output(ask: Ask, tmp_path: Path) ->
     assert (code, err) == (0, "")
     assert io.StringIO(out, newline="").read() == target.read_bytes().decode()
     code, out, _ = ask("export", "--out", str(target), "--json")
-    assert json.loads(out) == {"file": str(target), "format": "geojson", "photos": 5}
-    assert len(json.loads(target.read_text())["features"]) == 5
+    assert json.loads(out) == {"file": str(target), "format": "csv", "photos": 5}
+    assert len(target.read_text().splitlines()) == 6
     assert ask("export", "--json")[0] == 2
 
 

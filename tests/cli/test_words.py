@@ -57,7 +57,7 @@ def test_the_first_screen_of_help_shows_what_most_people_need(geotagger: Geotagg
     assert any(f"Example: geotagger {command} " in line for line in screen)
     shown = {line.split()[1] for line in screen if line.startswith("│") and line[2:6].strip()}
     assert set(FIRST_SCREEN[command].split()) - {"PATH", "PHOTO", "FILE", "RUN"} <= shown
-    assert any("[required]" in line for line in screen) or command in ("evaluate", "undo")
+    assert any("[required]" in line for line in screen) or command in ("evaluate", "undo", "place")
 
 
 def test_the_first_panel_of_tag_ends_with_the_first_screen_at_its_narrowest(geotagger: Geotagger) -> None:

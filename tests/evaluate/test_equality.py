@@ -1,18 +1,24 @@
 """What `evaluate` predicts of hidden photos is what `tag` records of the same photos without their
 places, to the last digit: so a calibration is fitted to the estimator that writes."""
 
+import json
 import shutil
 import subprocess
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import piexif
 import pytest
 
 from tests.commands import Geotagger
+from tests.metadata import exiftool
 from tests.tag.scenes import LATITUDE, LONGITUDE, START, STEP_DEG, exif_of, jpeg, walk_through_town
 from tests.tag.test_evidence import gpx
 from tests.tag.test_pictures import COLOURS, PLACES, colour_pack, colour_photo
+from tests.text.signs import needs_reader, sign_photo
+
+pytestmark = exiftool.needs_exiftool
 
 FIELDS = ("latitude", "longitude", "radius_km", "confidence")
 XMP = (
@@ -38,9 +44,10 @@ def assert_equal(geotagger: Geotagger, folder: Path, *words: object, way: str = 
 
 
 def _strip(photo: Path) -> None:
-    exif = piexif.load(str(photo))
-    exif["GPS"] = {}
-    piexif.insert(piexif.dump(exif), str(photo))
+    """Takes every position out, that of embedded XMP as well."""
+    subprocess.run(
+        ["exiftool", "-q", "-m", "-overwrite_original", "-gps:all=", "-xmp-exif:gps*=", photo], check=True
+    )
     for sidecar in photo.parent.parent.rglob(f"{photo.name}.xmp"):
         sidecar.unlink()
 
@@ -102,10 +109,33 @@ def test_with_a_model_before_and_after_a_calibration(geotagger: Geotagger, tmp_p
         assert assert_equal(geotagger, folder, "--model", pack, way="--whole-days") > 4
 
 
+@needs_reader()
+def test_with_text_in_the_pictures(geotagger: Geotagger, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    towns = (("Hunde bitte an der Leine", 48.2, 16.4), ("Hunden skal i snor, Aarhus", 56.15, 10.2))
+    for n in range(12):
+        text, lat, lng = towns[n // 6]
+        taken = START + timedelta(days=9 * (n // 3), minutes=11 * (n % 3))
+        place = (lat + n * STEP_DEG, lng)
+        words = () if n % 3 == 2 else (text, "Danke" if n < 6 else "Tak for det")
+        (folder / f"{n:02}.jpg").write_bytes(sign_photo(exif_of(taken, place), *words, edge=600))
+    assert assert_equal(geotagger, folder, "--model", "none", "--with", "text", way="--whole-days") > 2
+
+
 @pytest.mark.slow
 def test_in_a_burst_that_is_cut(geotagger: Geotagger, tmp_path: Path) -> None:
     scene = walk_through_town(tmp_path / "photos", photos=1500, minutes=0.05, without_gps=0, size=32)
     assert assert_equal(geotagger, scene.folder, "--model", "none") > 400
+
+
+def real_archive(shared_data: Path, name: str, folder: Path) -> Path:
+    """A copy that may be changed; what cannot be read is left out."""
+    shutil.copytree(shared_data / "photos" / name, folder)
+    subprocess.run(["chmod", "-R", "u+w", folder], check=True)
+    for broken in folder.glob("broken*"):
+        broken.unlink()
+    return folder
 
 
 @pytest.mark.slow
@@ -115,10 +145,75 @@ def test_in_a_burst_that_is_cut(geotagger: Geotagger, tmp_path: Path) -> None:
 def test_on_real_archives(
     geotagger: Geotagger, tmp_path: Path, shared_data: Path, name: str, tracked: bool, way: str
 ) -> None:
-    folder = tmp_path / "photos"
-    shutil.copytree(shared_data / "photos" / name, folder)
-    subprocess.run(["chmod", "-R", "u+w", folder], check=True)
-    for broken in folder.glob("broken*"):
-        broken.unlink()
-    track = ["--track", shared_data / "photos" / "pigallery2"] if tracked else []
-    assert assert_equal(geotagger, folder, "--model", "none", *track, way=way) > 4
+    folder = real_archive(shared_data, name, tmp_path / "photos")
+    tracks = short_tracks(folder, tmp_path / "tracks") if tracked else []
+    assert assert_equal(geotagger, folder, "--model", "none", *tracks, way=way) > 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["--single", "--whole-days"])
+@pytest.mark.parametrize("name", ["dog-signs", "pigallery2"])
+@pytest.mark.parametrize("calibrated", [False, True])
+def test_on_real_archives_with_all_that_can_be_told(
+    geotagger: Geotagger, tmp_path: Path, shared_data: Path, name: str, calibrated: bool, way: str
+) -> None:
+    """Tracks, a clock, sidecars beside photos and in a folder, places of the owner, a screenshot with a
+    place, a model; before and after a calibration."""
+    folder, beside = real_archive(shared_data, name, tmp_path / "photos"), tmp_path / "beside"
+    tracks = short_tracks(folder, tmp_path / "tracks")
+    told = located(folder)
+    camera = max({one["camera"] for one in told}, key=[one["camera"] for one in told].count)
+    start = told[len(told) // 2]["time"]
+    for n in range(3):
+        taken = start + timedelta(minutes=9 * n)
+        (folder / f"side{n}.jpg").write_bytes(jpeg(taken, shade=n, size=48))
+        (folder / f"side{n}.jpg.xmp").write_text(XMP.format(48, 12.4 + 5 * n))
+        (folder / f"manual{n}.jpg").write_bytes(jpeg(taken + timedelta(minutes=4), shade=n, size=48))
+        where = ("--write", "sidecar", *(("--sidecar-folder", beside) if n else ()))
+        geotagger("place", f"48.{2 + n},16.4", folder / f"manual{n}.jpg", *where)
+    exif = piexif.load(exif_of(start + timedelta(minutes=16), (48.3, 16.5)))
+    exif["0th"][piexif.ImageIFD.Software] = b"Screenshot"
+    exif["Exif"].pop(piexif.ExifIFD.ExposureTime)
+    (folder / "screen.jpg").write_bytes(jpeg(start, None, size=48))
+    piexif.insert(piexif.dump(exif), str(folder / "screen.jpg"))
+    words = ["--model", colour_pack(tmp_path), *tracks, "--clock", f"{camera}=+20m"]
+    if calibrated:
+        geotagger("evaluate", folder, *words, "--calibrate", "--seed", "1")
+    assert assert_equal(geotagger, folder, *words, way=way) > 4
+
+
+def located(folder: Path) -> list[dict[str, Any]]:
+    """The photos with a place and a time, by time, as exiftool reads them."""
+    words = ["-json", "-n", "-q", "-r", "-ext", "jpg", "-ext", "jpeg"]
+    tags = ["-GPSLatitude", "-GPSLongitude", "-DateTimeOriginal", "-Model"]
+    done = subprocess.run(["exiftool", *words, *tags, folder], capture_output=True, check=False)
+    rows = [
+        {
+            "time": datetime.strptime(row["DateTimeOriginal"][:19], "%Y:%m:%d %H:%M:%S"),
+            "latitude": row["GPSLatitude"],
+            "longitude": row["GPSLongitude"],
+            "camera": str(row["Model"]),
+        }
+        for row in json.loads(done.stdout)
+        if {"DateTimeOriginal", "GPSLatitude", "GPSLongitude", "Model"} <= row.keys()
+    ]
+    return sorted(rows, key=lambda row: row["time"])
+
+
+def short_tracks(folder: Path, tracks: Path) -> list[object]:
+    """25 files of a few minutes each, near in time to photos and some hundred metres from them."""
+    tracks.mkdir()
+    photos = located(folder)
+    for n in range(25):
+        photo = photos[n * len(photos) // 25]
+        at = photo["time"] - timedelta(hours=2 if n % 2 else 0)
+        points = "".join(
+            f'<trkpt lat="{photo["latitude"] + 0.002 + 0.0001 * k:.6f}" lon="{photo["longitude"]:.6f}">'
+            f"<time>{at + timedelta(minutes=k):%Y-%m-%dT%H:%M:%SZ}</time></trkpt>"
+            for k in range(6)
+        )
+        (tracks / f"short{n}.gpx").write_text(
+            '<gpx version="1.1" xmlns="http://www.topografix.com/GPX/1/1"><trk><trkseg>'
+            f"{points}</trkseg></trk></gpx>"
+        )
+    return ["--track", tracks]

@@ -38,7 +38,7 @@ def test_the_statements_of_the_document_run_and_find(index: Index, recorded: Roo
     photo = next(index.photos.in_time(recorded.id))
     inside = cells.centres(cells.ids_of_tokens(["47e66f"]))
     index.estimates.put(None, [Placed(photo.id, estimate(latitude=inside[0][0], longitude=inside[1][0]))])
-    block = re.search(r"(    select path.*?)\n\n## Tables", DOCUMENT.read_text(), re.S)
+    block = re.search(r"(    select path.*?)\n\n(?=\S)", DOCUMENT.read_text(), re.S)
     assert block is not None
     for statement in block[1].split(";"):
         if statement.strip():

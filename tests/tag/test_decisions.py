@@ -246,3 +246,19 @@ def test_a_corrected_clock_is_kept_as_tag_keeps_it_and_undone(geotagger: Geotagg
     assert json.loads(geotagger("clocks", "--json").out)["shift_s"] == 3600.0
     geotagger("undo", "--yes")
     assert not geotagger("clocks", "--json").out
+
+
+def test_file_and_index_say_the_same_of_how_exactly_a_place_is_meant(
+    geotagger: Geotagger, scene: Scene
+) -> None:
+    photo = scene.folder / "IMG_0003.jpg"
+    geotagger("place", "48.3,16.4", photo)
+    radii = []
+    for index_path in (geotagger.index, geotagger.home / "anew.db"):
+        geotagger("tag", scene.folder, "--model", "none", "--write", "none", "--index", index_path)
+        with open_index(index_path, mode="read") as index:
+            known = index.photos.find(str(photo))
+        assert known is not None
+        assert known.rung == "manual"
+        radii.append(known.radius_km)
+    assert radii == pytest.approx([0.1, 0.1])

@@ -184,6 +184,11 @@ def test_the_owners_own_photos_can_be_the_reference(geotagger: Geotagger, tmp_pa
         for colour, home in homes.items():
             record = said[f"{colour}.jpg"]
             assert distance_km(record["latitude"], record["longitude"], *home) < 5
+    told = geotagger("why", folder / "red.jpg", "--json").records[0]
+    assert told["alike"][0]["path"].endswith(".jpg")
+    assert "red-home" in told["alike"][0]["path"]
+    assert told["latitude"] == pytest.approx(said["red.jpg"]["latitude"], abs=1e-6)
+    assert "alike: red-home" in geotagger("why", folder / "red.jpg").out
     without = geotagger("tag", folder, *options, "--index", tmp_path / "other.db").by_name()
     away = distance_km(without["red.jpg"]["latitude"], without["red.jpg"]["longitude"], *homes["red"])
     assert away > 100 or without["red.jpg"]["confidence"] < said["red.jpg"]["confidence"]

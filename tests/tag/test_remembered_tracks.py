@@ -63,6 +63,17 @@ def test_a_track_told_once_places_photos_of_later_runs(
     assert distance_km(placed["latitude"], placed["longitude"], *on_the_walk(20)) < 0.02
 
 
+def test_copies_of_a_track_count_once(geotagger: Geotagger, tmp_path: Path) -> None:
+    """Downloads are often there twice."""
+    tracks = tmp_path / "tracks"
+    tracks.mkdir()
+    for name in ("walk.gpx", "walk (1).gpx"):
+        gpx(tracks / name)
+    photo(tmp_path / "photos" / "first.jpg", 10)
+    assert geotagger("tag", tmp_path / "photos", "--track", tracks, "--json").records[0]["rung"] == "track"
+    assert len(geotagger("tracks", "--json").records) == 1
+
+
 def test_a_track_of_the_same_name_and_length_is_another_one(
     geotagger: Geotagger, tmp_path: Path, track: Path
 ) -> None:

@@ -17,7 +17,7 @@ from geotagger.estimate import outing
 from geotagger.estimate.values import Estimate
 from geotagger.geo import distance_km
 from geotagger.index import open_index
-from geotagger.tag import corridor, outings
+from geotagger.tag import outings, settled
 from geotagger.tag.corridor import tag as run_tag
 from geotagger.tag.listener import Listener
 from geotagger.tag.options import TagOptions
@@ -435,7 +435,7 @@ def test_a_new_version_takes_nothing_away_and_moves_nothing(
     quietly = Listener()
     run_tag(TagOptions((str(camera_day),), model="none"), tmp_path / "index.db", quietly)
     before = bytes_of(camera_day)
-    monkeypatch.setattr(corridor, "__version__", "99")
+    monkeypatch.setattr(settled, "__version__", "99")
     monkeypatch.setattr(outing, "conclude", elsewhere)
     monkeypatch.setattr(outings, "certainty_inside", lambda *_: 0.01)
     run_tag(TagOptions((str(camera_day),), model="none"), tmp_path / "index.db", quietly)

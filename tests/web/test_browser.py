@@ -294,3 +294,37 @@ def test_nobody_is_shut_out(chromium: Any, unwritten: Page, width: int, scheme: 
     unwritten.post("api/retract", {})
     for results in found:
         assert results.violations_count == 0, results.generate_report()
+
+
+def test_vector_tiles_of_the_owner_are_drawn(
+    chromium: Any, geotagger: Geotagger, scene: Scene, tmp_path: Path
+) -> None:
+    """A tile whose western half is water, in the bytes of Mapbox Vector Tile 2.1."""
+    from pmtiles.tile import Compression, TileType, zxy_to_tileid
+    from pmtiles.writer import Writer
+
+    def field(number: int, data: bytes) -> bytes:
+        return bytes([number << 3 | 2, len(data)]) + data
+
+    half = [9, 0, 0, 26, 4096, 0, 0, 8192, 4095, 0, 15]
+    geometry = b"".join(bytes([n]) if n < 128 else bytes([n & 127 | 128, n >> 7]) for n in half)
+    layer = field(1, b"water") + field(2, b"\x18\x03" + field(4, geometry)) + b"\x28\x80\x20\x78\x02"
+    path = tmp_path / "map.pmtiles"
+    with path.open("wb") as file:
+        writer: Any = Writer(file)
+        writer.write_tile(zxy_to_tileid(0, 0, 0), field(3, layer))
+        kind = {"tile_type": TileType.MVT, "tile_compression": Compression.NONE, "min_zoom": 0, "max_zoom": 0}
+        corners = {"min_lon_e7": -180, "min_lat_e7": -85, "max_lon_e7": 180, "max_lat_e7": 85}
+        middle = {"center_zoom": 0, "center_lon_e7": 0, "center_lat_e7": 0}
+        writer.finalize({**kind, **corners, **middle}, {"attribution": "<b onclick=alert(1)>Maker</b>"})
+    with open_page(geotagger, "--basemap", path) as page, tab_on(chromium, page.address) as tab:
+        tab.page.wait_for_selector("canvas.leaflet-tile-loaded")
+        west, east = tab.page.evaluate(
+            "[60, 200].map((x) => [...document.querySelector('canvas.leaflet-tile-loaded')"
+            ".getContext('2d').getImageData(x, 128, 1, 1).data].join())"
+        )
+        assert west == "213,227,236,255"
+        assert east == "241,239,232,255"
+        assert tab.page.locator("#legend .source").inner_text() == "Maker"
+        assert tab.complaints == []
+    assert scene.folder.is_dir()

@@ -100,7 +100,14 @@ class InOrder(Sampler[Request]):
         return len(self._batches)
 
 
-class Pictures(Dataset[tuple[Tensor, Tensor]]):
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """Why a request has no answer. A value: what is raised in a loader process comes out of it as text."""
+
+    reason: str
+
+
+class Pictures(Dataset[tuple[Tensor, Tensor] | Unanswered]):
     """uint8 pixels (n, S, S, 3) and sample numbers (n,) for a request."""
 
     def __init__(self, shards: ShardSet, size: int, seed: int) -> None:
@@ -121,8 +128,13 @@ class Pictures(Dataset[tuple[Tensor, Tensor]]):
         assert self._index is not None
         self._shards.index = self._index.numpy().view(INDEX)
 
-    def __getitem__(self, request: Any) -> tuple[Tensor, Tensor]:
-        epoch, samples = request
+    def __getitem__(self, request: Any) -> tuple[Tensor, Tensor] | Unanswered:
+        try:
+            return self._answer(*request)
+        except TrainingError as error:
+            return Unanswered(str(error))
+
+    def _answer(self, epoch: int, samples: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
         pixels = np.empty((len(samples), self._size, self._size, 3), dtype=np.uint8)
         for row, sample in enumerate(samples.tolist()):
             jpeg = self._shards.jpeg(sample)
@@ -141,8 +153,7 @@ class Pictures(Dataset[tuple[Tensor, Tensor]]):
 
 
 def loader(pictures: Pictures, requests: Sampler[Request], workers: int, pinned: bool) -> Iterator[Any]:
-    """The answers to all requests, in their order. An error of ours in a loader process comes out as
-    the one line it was there."""
+    """The answers to all requests, in their order; TrainingError for one that has none."""
     batches: DataLoader[Any] = DataLoader(
         pictures,
         batch_size=None,
@@ -152,8 +163,7 @@ def loader(pictures: Pictures, requests: Sampler[Request], workers: int, pinned:
         prefetch_factor=4 if workers else None,
         multiprocessing_context="spawn" if workers else None,
     )
-    try:
-        yield from batches
-    except TrainingError as error:
-        line = str(error).strip().splitlines()[-1]
-        raise TrainingError(line.removeprefix(f"{TrainingError.__module__}.TrainingError: ")) from None
+    for batch in batches:
+        if isinstance(batch, Unanswered):
+            raise TrainingError(batch.reason)
+        yield batch

@@ -11,6 +11,7 @@ from geotagger.estimate.kinds.neighbours import Neighbours
 from geotagger.estimate.kinds.pictures import Pictures
 from geotagger.estimate.kinds.protocol import Kind
 from geotagger.estimate.kinds.reference import Reference
+from geotagger.estimate.kinds.text import Text
 from geotagger.estimate.kinds.time_zone import TimeZone
 from geotagger.estimate.kinds.tracks import RecordedTracks
 
@@ -25,6 +26,7 @@ KINDS: tuple[Kind, ...] = (
     Pictures(),
     Reference(),
     Names(),
+    Text(),
 )
 
 

@@ -72,7 +72,8 @@ function summary(told, done) {
   const counts = Object.entries(told.counts).map(([status, count]) => `${count} ${status}`);
   const failed = told.outcomes.filter((one) => one.status === "failed" || one.status === "kept");
   const why = [...new Set(failed.map((one) => one.reason))].slice(0, 3).join("; ");
-  say(`${done}: ${counts.join(", ") || "nothing to do"}${why ? ` (${why})` : ""}`, failed.length ? "trouble" : "note");
+  const lesson = told.lesson ? ` ${told.lesson}.` : "";
+  say(`${done}: ${counts.join(", ") || "nothing to do"}${why ? ` (${why})` : ""}${lesson}`, failed.length ? "trouble" : "note");
 }
 
 export async function write() {

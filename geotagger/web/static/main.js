@@ -63,7 +63,8 @@ async function start() {
   prepareTabs();
   prepareKeys();
   await refresh();
-  await Promise.all([startMap(), showTab(page.info.sample.drawn > page.info.sample.judged ? "sample" : "outings")]);
+  const land = await startMap();
+  await Promise.all([land(), showTab(page.info.sample.drawn > page.info.sample.judged ? "sample" : "outings")]);
   byId("only-open").addEventListener("change", guarded(look));
   // another tab, or a run in a terminal, may have changed things meanwhile
   document.addEventListener("visibilitychange", guarded(async () => {

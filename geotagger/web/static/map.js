@@ -38,13 +38,12 @@ export async function startMap() {
     if (page.placing) await placeAt(event.latlng);
   }));
   prepareDrop();
-  drawLegend();
-  const outlines = ask("basemap.json");
   if (page.info.tiles) await addTiles(map, await ask("api/tiles"), MOST_ZOOM);
+  drawLegend();
   await look();
   showAll();
-  drawLand(await outlines);
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => map.fire("moveend"));
+  return async () => drawLand(await ask("basemap.json")); // counts first, land under them next
 }
 
 function drawLand(told) {
@@ -279,7 +278,7 @@ function drawLegend() {
   const items = RUNGS.map((rung) =>
     make("li", {}, make("i", { class: `dot ${rung}`, "aria-hidden": "true" }), KINDS[rung]));
   items.push(make("li", { class: "faint", text: "the fainter, the less certain" }));
-  const from = page.info.tiles ? page.info.attribution ?? "" : "Coasts and borders: Natural Earth. Towns: GeoNames, CC BY 4.0";
+  const from = page.info.tiles ? page.attribution : "Coasts and borders: Natural Earth. Towns: GeoNames, CC BY 4.0";
   items.push(make("li", { class: "source", text: from }));
   byId("legend").replaceChildren(...items);
 }

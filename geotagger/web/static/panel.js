@@ -127,7 +127,7 @@ async function explain(one) {
     make("li", { text: `${percent(one.share)} ${one.name}: ${place(one)}` }));
   const countries = told.countries.map((one) => make("li", { text: `${percent(one.probability)} ${one.name}` }));
   const words = told.words.map((one) => make("li", { text: one.words }));
-  const alike = (told.alike ?? []).map((one) => make("li", { text: `${percent(one.share)} ${one.photo ?? ""} ${place(one)}` }));
+  const alike = (told.alike ?? []).map((one) => make("li", { text: `${percent(one.share)} ${one.path ? one.path.split("/").pop() : "a photo of yours"}: ${place(one)}` }));
   box.replaceChildren(
     make("h3", { text: "Why here" }),
     ...told.disagreements.concat(told.notes).map((line) => make("p", { class: "hint", text: line })),

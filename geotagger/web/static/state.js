@@ -11,6 +11,7 @@ export const page = {
   outing: null, // what was opened: its photos, tracks, fixes, clocks
   source: null, // how to ask for the list again
   next: null, // where its next page begins
+  attribution: "", // of the owner's own map
   placing: false, // whether the next click on the map places what is chosen
 };
 

@@ -6,7 +6,7 @@ import { page } from "./state.js";
 const L = window.L;
 
 export async function addTiles(map, head, mostZoom) {
-  page.info.attribution = new DOMParser().parseFromString(head.attribution, "text/html").body.textContent;
+  page.attribution = head.attribution;
   const options = { minNativeZoom: head.min_zoom, maxNativeZoom: head.max_zoom, maxZoom: mostZoom };
   if (head.kind === "vector") map.addLayer(new VectorLayer(options));
   else map.addLayer(L.tileLayer("tiles/{z}/{x}/{y}", options));

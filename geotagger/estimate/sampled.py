@@ -1,0 +1,84 @@
+"""What a sample drawn at random teaches about certainties: a correction on top of all others.
+
+logit p' = offset + slope · logit p (Platt 1999), fitted to what the owner said of circles drawn within
+strata of certainty, each weighed by how many photos it stands for; held by a Gaussian prior at no
+correction. Takes and gives values."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from geotagger.estimate.movement import Correction, Movement
+
+FEWEST = 20
+"""So many verdicts before anything is corrected."""
+
+_PRIOR_SPREAD = np.array([1.0, 0.5])
+
+
+@dataclass(frozen=True, slots=True)
+class SampleCorrection:
+    """`photos`: how many verdicts taught it. `run`: the one that did; estimates of later runs state corrected
+    certainties."""
+
+    offset: float
+    slope: float
+    photos: int
+    run: int
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"offset": self.offset, "slope": self.slope, "photos": self.photos, "run": self.run}
+
+    @staticmethod
+    def from_dict(stored: Mapping[str, Any]) -> "SampleCorrection":
+        """KeyError, TypeError or ValueError for what is none."""
+        return SampleCorrection(
+            float(stored["offset"]), float(stored["slope"]), int(stored["photos"]), int(stored["run"])
+        )
+
+    def applied_to(self, movement: Movement) -> Movement:
+        return replace(
+            movement, correction=self._after(movement.correction), pictured=self._after(movement.pictured)
+        )
+
+    def _after(self, first: Correction) -> Correction:
+        """Both in one: this of what the first gives."""
+        return Correction(
+            self.offset + self.slope * first.offset,
+            self.slope * first.slope,
+            self.slope * first.by_lag,
+            self.slope * first.by_radius,
+            self.slope * first.slope_by_lag,
+        )
+
+
+def corrected_by(
+    stated: Sequence[float],
+    inside: Sequence[bool],
+    weights: Sequence[float],
+    before: SampleCorrection | None,
+    run: int,
+) -> SampleCorrection:
+    """The correction for certainties that were stated with the one `before`, joined to it."""
+    p = np.clip(np.array(stated, dtype=np.float64), 1e-3, 1 - 1e-3)
+    features = np.stack([np.ones_like(p), np.log(p / (1 - p))], axis=1)
+    truth, weight = np.array(inside, dtype=np.float64), np.array(weights, dtype=np.float64)
+    weight = weight / weight.mean()
+    start = np.array([0.0, 1.0])
+    found, held = start.copy(), 1 / _PRIOR_SPREAD**2
+    for _ in range(50):
+        expected = 1 / (1 + np.exp(-features @ found))
+        slope = features.T @ (weight * (truth - expected)) - held * (found - start)
+        bend = (features.T * (weight * expected * (1 - expected))) @ features + np.diag(held)
+        step = np.linalg.solve(bend, slope)
+        found = found + np.clip(step, -1.0, 1.0)
+        if np.abs(step).max() < 1e-8:
+            break
+    offset, slope_found = float(found[0]), max(0.05, float(found[1]))
+    if before is None:
+        return SampleCorrection(offset, slope_found, len(p), run)
+    return SampleCorrection(
+        offset + slope_found * before.offset, slope_found * before.slope, before.photos + len(p), run
+    )

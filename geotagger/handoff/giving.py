@@ -1,0 +1,94 @@
+"""Carries a plan out, and takes it back: what Immich was given is remembered in the index, by run.
+
+Each call is recorded when it was answered, so a handoff that is cut off can be taken back as far as it came.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from geotagger.errors import HandoffError, UsageError
+from geotagger.handoff.immich import AT_ONCE, Immich
+from geotagger.handoff.matching import Gift, Plan
+from geotagger.index import Index
+from geotagger.index.handoffs import Handed
+from geotagger.index.runs import Status
+
+_SAME_DEG = 1e-4
+"""Immich rounds what it was told; ten metres are the same place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    path: str
+    status: str
+    reason: str
+    latitude: float | None = None
+    longitude: float | None = None
+
+
+Tell = Callable[[Given], None]
+
+
+def give(index: Index, immich: Immich, plan: Plan, tell: Tell) -> int:
+    """One call for each place; the number of the run. Raises HandoffError; what was given until then is
+    remembered."""
+    run = index.runs.begin("handoff", {"server": immich.address, "photos": len(plan.gifts)})
+    ended: Status = "failed"
+    given = 0
+    try:
+        for (latitude, longitude), gifts in plan.by_place().items():
+            for part in _parts(gifts):
+                immich.give([gift.asset for gift in part], latitude, longitude)
+                index.handoffs.add(
+                    run.id, immich.address, [(g.photo_id, g.asset, latitude, longitude) for g in part]
+                )
+                given += len(part)
+                for gift in part:
+                    tell(Given(gift.path, "written", f"given to Immich, known by its {gift.how}",
+                               latitude, longitude))  # fmt: skip
+        ended = "done"
+    finally:
+        index.runs.end(run.id, ended, {"written": given})
+    return run.id
+
+
+def take_back(index: Index, immich: Immich, run_id: int | None, tell: Tell) -> int:
+    """What the newest handoff to this server gave, or that run; how many places were taken away. One that was
+    changed in Immich since stays."""
+    handed = index.handoffs.given_to(immich.address, run_id)
+    if not handed:
+        raise UsageError(f"{immich.address}: nothing that was given to it is left to take back")
+    paths = {photo.id: photo.path for photo in index.photos.get([one.photo_id for one in handed])}
+    ours: list[Handed] = []
+    for one in handed:
+        path = paths.get(one.photo_id, one.asset)
+        try:
+            asset = immich.asset(one.asset)
+        except HandoffError as error:
+            tell(Given(path, "failed", str(error)))
+            continue
+        near = (
+            asset.latitude is not None
+            and asset.longitude is not None
+            and abs(asset.latitude - one.latitude) <= _SAME_DEG
+            and abs(asset.longitude - one.longitude) <= _SAME_DEG
+        )
+        if near:
+            ours.append(one)
+        else:
+            tell(Given(path, "kept", "its place in Immich is no longer the one it was given"))
+            index.handoffs.taken_back([one.id])
+    for start in range(0, len(ours), AT_ONCE):
+        part = ours[start : start + AT_ONCE]
+        immich.take_away([one.asset for one in part])
+        index.handoffs.taken_back([one.id for one in part])
+        for one in part:
+            tell(Given(paths.get(one.photo_id, one.asset), "restored", "has no place in Immich again"))
+    return len(ours)
+
+
+def _parts(gifts: Sequence[Gift]) -> Iterator[list[Gift]]:
+    rest = iter(gifts)
+    while part := list(islice(rest, AT_ONCE)):
+        yield part

@@ -1,0 +1,49 @@
+"""What PhotoPrism and Memories will see of the places, and the command that makes them look.
+
+Both read the position out of the photo's own file, and neither reads one out of an XMP sidecar
+(docs/photoprism.md, docs/memories.md); so what stands only in a sidecar or in the index is named. Takes the
+index, gives lines."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from geotagger.index import Index
+from geotagger.index.search import Query, search
+
+
+@dataclass(frozen=True, slots=True)
+class Manager:
+    """`commands`: what makes it read anew, in order."""
+
+    name: str
+    commands: tuple[str, ...]
+
+
+PHOTOPRISM = Manager("PhotoPrism", ("photoprism index --force",))
+MEMORIES = Manager("Memories", ("occ files:scan --all", "occ memories:index --force"))
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Whether a manager sees the place of a photo; `reason` says why, or why not."""
+
+    path: str
+    is_seen: bool
+    reason: str
+    latitude: float
+    longitude: float
+
+
+def seen_by(index: Index, manager: Manager, paths: Sequence[str]) -> list[Seen]:
+    """The photos at or below `paths` that have a place which counts."""
+    found = []
+    for photo in search(index.store, Query(paths=tuple(paths), is_sure=True)):
+        in_file = photo.written == "exif" or (photo.written == "camera" and photo.rung != "sidecar")
+        if in_file:
+            reason = "its place stands in the photo"
+        elif photo.written is not None:
+            reason = f"its place stands in a sidecar, which {manager.name} does not read for places"
+        else:
+            reason = "only the index has its place; `geotagger tag` or `review` writes it"
+        found.append(Seen(photo.path, in_file, reason, photo.latitude, photo.longitude))
+    return found

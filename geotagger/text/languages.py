@@ -1,0 +1,39 @@
+"""In which language is it? py3langid's model (BSD), asked about languages in Latin letters alone.
+
+Takes text, gives a probability for each language. Knows nothing of places.
+"""
+
+import functools
+from typing import Any
+
+from geotagger.text.countries import LATIN, countries
+
+TEMPERATURE = 0.5
+"""Its probabilities are flatter than its answers are right: below 1 this sharpens them. Fitted, see
+benchmarks/text.py."""
+
+
+def languages_of(text: str) -> dict[str, float]:
+    """By code, summing to 1; of those that the table of countries knows."""
+    kept = {"no" if name == "nn" else name: 0.0 for name in _written()}
+    for name, probability in _identifier().rank(text.lower()):
+        name = "no" if name == "nn" else name
+        if name in kept:
+            kept[name] += float(probability) ** (1 / TEMPERATURE)
+    total = sum(kept.values()) or 1.0
+    return {name: share / total for name, share in kept.items()}
+
+
+@functools.cache
+def _written() -> frozenset[str]:
+    return frozenset(countries().written) | {"nn"}
+
+
+@functools.cache
+def _identifier() -> Any:
+    # the package may be missing (networks.check_languages), and loading its model takes a tenth of a second
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    identifier.set_languages([name for name in identifier.labels if name in LATIN])
+    return identifier

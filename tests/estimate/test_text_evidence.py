@@ -1,0 +1,97 @@
+"""What stands in a picture, weighed with what else is known."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from geotagger.estimate.text_evidence import learned_exponent
+from geotagger.estimate.timeline import PhotoRecord, estimate_stream, learned_from
+from geotagger.estimate.values import Estimate, Fix, FixSeries, Observation
+from geotagger.geo import distance_km
+from geotagger.text.values import PlaceRatios, TownRatio
+
+START, DAY = 1_715_930_000.0, 86400.0
+HOME, AARHUS = (48.2, 16.4), (56.157, 10.21)
+DANISH = PlaceRatios((("DK", 40.0), ("NO", 8.0), ("SE", 4.0)), 0.2)
+NAMES_AARHUS = replace(DANISH, towns=(TownRatio(*AARHUS, 6.0, 100.0, 15.0),))
+NOTHING = PlaceRatios((), 1.0)
+AT_HOME = [
+    Observation(n, START + n * DAY, "Phone", Fix(HOME[0] + n / 1000, HOME[1], 0.01, "camera"))
+    for n in range(6)
+]
+
+
+def trip(*texts: PlaceRatios | None, days: float = 40) -> list[Estimate]:
+    """Estimates of photos ten minutes apart, so long after the last at home."""
+    photos = [
+        Observation(100 + n, START + days * DAY + 600 * n, "Phone", text=text) for n, text in enumerate(texts)
+    ]
+    known = [PhotoRecord(o.key, o.utc, 0.0, o.camera, None, o.fix) for o in AT_HOME]
+    estimates = estimate_stream([*AT_HOME, *photos], learned_from(FixSeries.of(known)))
+    return [estimate for estimate in estimates[len(AT_HOME) :] if estimate is not None]
+
+
+def km(estimate: Estimate, place: tuple[float, float]) -> float:
+    return float(distance_km(estimate.latitude, estimate.longitude, *place))
+
+
+def test_one_sign_makes_home_less_sure_and_several_decide() -> None:
+    (without,), (one,) = trip(None), trip(NAMES_AARHUS)
+    assert km(without, HOME) < 1 > km(one, HOME)
+    assert one.confidence < 0.9 * without.confidence
+    assert all(km(estimate, AARHUS) < 10 for estimate in trip(NAMES_AARHUS, DANISH, NAMES_AARHUS))
+
+
+def test_a_contradiction_is_not_renormalised_away() -> None:
+    """All that was thought possible is at home, and the text says elsewhere: home is no longer sure."""
+    nowhere_near = replace(DANISH, countries=(("JP", 60.0),))
+    (without,), (told,) = trip(None, days=3), trip(nowhere_near, days=3)
+    assert told.confidence < without.confidence
+    (home,) = trip(replace(DANISH, countries=(("AT", 12.0),)), days=3)
+    assert home.confidence >= without.confidence - 0.02
+
+
+def test_text_that_says_nothing_hardly_changes_anything() -> None:
+    (without,), (told,) = trip(None), trip(NOTHING)
+    assert km(told, (without.latitude, without.longitude)) < 1
+    assert told.confidence == pytest.approx(without.confidence, abs=0.03)
+
+
+def test_two_pictures_of_one_sign_count_as_little_more_than_one() -> None:
+    burst = [Observation(100 + n, START + 40 * DAY + n, "Phone", text=NAMES_AARHUS) for n in range(2)]
+    known = [PhotoRecord(o.key, o.utc, 0.0, o.camera, None, o.fix) for o in AT_HOME]
+    of_burst = estimate_stream([*AT_HOME, *burst], learned_from(FixSeries.of(known)))[-1]
+    assert of_burst is not None
+    of_two = trip(NAMES_AARHUS, NAMES_AARHUS)[-1]
+    assert km(of_two, AARHUS) < 10
+    assert (of_burst.radius_km, -of_burst.confidence) > (of_two.radius_km, -of_two.confidence)
+
+
+def test_it_places_where_nothing_else_is_known_and_the_photos_beside() -> None:
+    photos = [
+        Observation(n, START + 600 * n, text=text) for n, text in enumerate((NAMES_AARHUS, None, DANISH))
+    ]
+    estimates = estimate_stream(photos, learned_from(FixSeries.of()))
+    assert all(estimate is not None and km(estimate, AARHUS) < 25 for estimate in estimates)
+    timeless = estimate_stream([Observation(0, None, text=NAMES_AARHUS)], learned_from(FixSeries.of()))
+    assert timeless[0] is not None
+    assert km(timeless[0], AARHUS) < 25
+    assert 0.3 < timeless[0].confidence < 0.97
+
+
+def test_words_in_the_estimate_name_countries_alone() -> None:
+    (told,) = trip(NAMES_AARHUS)
+    (words,) = (line for line in told.evidence if line.startswith("text"))
+    assert words == "text: what stands in the picture speaks for Denmark, and names a place"
+
+
+def test_an_archive_teaches_how_much_its_text_tells() -> None:
+    danes = [(DANISH, *AARHUS)] * 12
+    assert learned_exponent(danes) >= 1.0
+    collector = [(DANISH, *HOME)] * 12
+    assert learned_exponent(collector) <= 0.5
+    assert learned_exponent(danes[:2]) == 1.0
+    rng = np.random.default_rng(0)
+    mixed = [(DANISH, *(AARHUS if rng.random() < 0.5 else HOME)) for _ in range(40)]
+    assert 0.1 < learned_exponent(mixed) < 1.0

@@ -1,0 +1,102 @@
+"""What text says of places, as factors."""
+
+import numpy as np
+import pytest
+
+from geotagger.estimate.text_evidence import TextFactors
+from geotagger.text.ratios import FLOOR, mean_of, ratios_of
+from geotagger.text.values import Line, PlaceRatios
+from tests.text.signs import needs_reader
+
+pytestmark = needs_reader()
+
+PLACES = {
+    "Copenhagen": (55.676, 12.568), "Berlin": (52.52, 13.40), "Barcelona": (41.387, 2.169),
+    "Madrid": (40.417, -3.703), "Lyon": (45.76, 4.84), "Geneva": (46.2, 6.15), "Zurich": (47.37, 8.54),
+    "Tokyo": (35.68, 139.69), "Athens": (37.98, 23.73), "Aarhus": (56.157, 10.21), "New York": (40.71, -74.0),
+}  # fmt: skip
+
+
+def factors(*texts: str) -> dict[str, float]:
+    ratios = ratios_of([Line(text, 0.99) for text in texts])
+    assert ratios is not None
+    lat, lng = np.array(list(PLACES.values())).T
+    return dict(zip(PLACES, TextFactors.of(ratios, 1.0).at(lat, lng).tolist(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("text", "best"),
+    [
+        ("Hunde bitte an der Leine führen", {"Berlin", "Zurich"}),
+        ("Prohibit l'accés als gossos, gràcies per la vostra col·laboració", {"Barcelona"}),
+        ("Hunden skal føres i snor hele året, tak", {"Copenhagen", "Aarhus"}),
+        ("Les chiens doivent être tenus en laisse", {"Lyon", "Geneva"}),
+        ("犬のふんは持ち帰りましょう", {"Tokyo"}),
+        ("Απαγορεύονται τα σκυλιά", {"Athens"}),
+        ("www.byens-hunde.dk", {"Copenhagen", "Aarhus"}),
+        ("Tel. +45 86 12 34 56", {"Copenhagen", "Aarhus"}),
+    ],
+)
+def test_the_places_where_it_is_written_gain_most(text: str, best: set[str]) -> None:
+    told = factors(text)
+    ranked = sorted(told, key=lambda place: -told[place])
+    assert set(ranked[: len(best)]) == best
+    assert told[ranked[0]] > 3
+
+
+def test_a_town_that_is_named_gains_over_its_country() -> None:
+    told = factors("Velkommen til Aarhus kommunes hundeskov", "Hunden skal være under kontrol")
+    assert told["Aarhus"] > 5 * told["Copenhagen"] > 5 * told["Berlin"]
+
+
+def test_a_town_of_another_language_is_not_meant() -> None:
+    told = factors("Bitte keine Hunde auf die Wiese", "Madrid bleibt draussen heute")
+    assert told["Berlin"] > told["Madrid"]
+
+
+def test_no_sign_makes_a_place_impossible() -> None:
+    for text in (
+        "Hunden skal føres i snor hele året www.aarhus.dk +45 86 12 34 56 200 kr",
+        "東京都の犬のふん",
+    ):
+        assert min(factors(text).values()) >= 0.9 * FLOOR
+
+
+@pytest.mark.parametrize(
+    "text", ["Aarhus hundeskov er åben hele dagen", "Perros no, gracias", "10 €", "犬の散歩"]
+)
+@pytest.mark.parametrize("exponent", [1.0, 0.4])
+def test_the_photos_of_the_world_have_a_mean_factor_of_one(text: str, exponent: float) -> None:
+    ratios = ratios_of([Line(text, 0.99)])
+    assert ratios is not None
+    whole = TextFactors.of(ratios, exponent)
+    assert mean_of(ratios, exponent) / whole.mean == pytest.approx(1.0)
+    assert mean_of(ratios) == pytest.approx(1.0, abs=0.12)  # the floor, and what is rounded
+
+
+@pytest.mark.parametrize("texts", [[], ["x7"], ["404"], ["PECTOPAH"]])
+def test_what_tells_nothing_is_nothing(texts: list[str]) -> None:
+    assert ratios_of([Line(text, 0.99) for text in texts]) is None
+
+
+def test_they_come_back_from_the_index_and_hold_no_word() -> None:
+    ratios = ratios_of([Line("Velkommen til Aarhus kommunes hundeskov", 0.99)])
+    assert ratios is not None
+    stored = ratios.to_json()
+    assert PlaceRatios.from_json(stored) == ratios
+    assert not any(word in stored.lower() for word in ("aarhus", "velkommen", "hundeskov"))
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        "", "null", "[]", "{}", '{"countries":{"DE":-1},"elsewhere":1,"towns":[]}',
+        '{"countries":{},"elsewhere":0,"towns":[]}', '{"countries":{},"elsewhere":1e99,"towns":[]}',
+        '{"countries":{},"elsewhere":1,"towns":[[91,0,1,1,1]]}',
+        '{"countries":{},"elsewhere":1,"towns":[[1]]}',
+        '{"countries":{"DE":NaN},"elsewhere":1,"towns":[]}',
+    ],
+)  # fmt: skip
+def test_what_is_no_such_record_is_refused(stored: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        PlaceRatios.from_json(stored)
