@@ -36,12 +36,12 @@ from geotagger.estimate.states import (
     states_of_both,
     states_of_pictures,
     states_of_prior,
+    with_choice,
 )
 from geotagger.estimate.surroundings import VISITS, Known, Surroundings, surroundings
 from geotagger.estimate.text_evidence import listeners, texts_of, with_texts
 from geotagger.estimate.together import SPEAKS, together
 from geotagger.estimate.values import RUNGS, Estimate, Fix, Observation
-from geotagger.estimate.visual import chosen_by
 from geotagger.estimate.words import Told, words_of
 from geotagger.estimate.zone_evidence import atom_priors, weighed_by_zone
 
@@ -187,14 +187,13 @@ def weigh_outing(
     if options.sequence:
         masses = join(by_picture, by_others, movement.motion, known.utc[sorted(fixes)])
     seen, read = np.flatnonzero(pictured[shown]), np.flatnonzero(~pictured[shown])
-    speakers = _with_choice(by_picture, masses[0], ~has_prior[shown], table)
+    speakers = with_choice(by_picture, masses[0], ~has_prior[shown], table)
     groups = (
         Group(shown[seen], speakers.part(seen), True),
         Group(shown[read], replace(speakers, prior=None, choosing=None).part(read), False),
         Group(bare, by_others.points.weighed(masses[1]), False),
     )
-    classes = 0 if table is None else len(table)
-    return Weighed(tuple(asked), tuple(photos), around, alone, mix, groups, fixes, classes)
+    return Weighed(tuple(asked), tuple(photos), around, alone, mix, groups, fixes, len(table or ()))
 
 
 def _pictured(
@@ -227,16 +226,6 @@ def _pictured(
         )
         parts.append((alone, states_of_pictures(times, offered, table, of_atom)))
     return interleaved(parts)
-
-
-def _with_choice(
-    states: States, mass: FloatArray, alone: NDArray[np.bool_], table: CellTable | None
-) -> Clouds:
-    """The clouds of pictured photos; alone (n,): nothing but pictures tells where they are."""
-    by = None
-    if alone.any() and table is not None and table.gallery is not None:
-        by = np.where(alone[:, None], chosen_by(mass, states.prior), mass)
-    return replace(states.points, mass=mass, prior=states.prior, choosing=by)
 
 
 def stands(observation: Observation) -> bool:
