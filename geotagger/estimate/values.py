@@ -189,7 +189,7 @@ class FixSeries:
             np.array([teaches(photo.key) for photo in taken], dtype=np.bool_),
             np.array([_or_nan(photo.stamp_utc) for photo in taken], dtype=np.float64),
             np.array([place.rung == "camera" for _, _, place, *_ in rows], dtype=np.bool_),
-            lambda asked: [taken[n].path for n in asked.tolist()],
+            lambda numbers: [taken[n].path for n in numbers.tolist()],
         )
 
     @staticmethod

@@ -8,7 +8,7 @@ from geotagger.estimate.learning import learn_movement
 from geotagger.estimate.movement import DAY_S, PRIOR_DRAWS
 from geotagger.estimate.people import AROUND_KM, usual_at
 from geotagger.estimate.prior import Mixture, averaged, cloud
-from geotagger.estimate.surroundings import Known, surroundings
+from geotagger.estimate.surroundings import FixTable, surroundings
 from geotagger.geo import EARTH_RADIUS_KM, destination, distance_km, lat_lng_of, unit_vectors
 
 LISBON = (38.72, -9.14)
@@ -16,7 +16,7 @@ OCEAN, MADRID = (38.72, -13.1), (40.42, -3.70)
 
 
 def a_year_from(place: tuple[float, float]) -> Mixture:
-    known = Known(
+    known = FixTable(
         np.array([0.0]), np.array([place[0]]), np.array([place[1]]), np.array([0.01]), np.array([-1]),
         np.array([0]),
     )  # fmt: skip
