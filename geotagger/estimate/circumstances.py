@@ -10,13 +10,13 @@ import numpy as np
 from geotagger.estimate.clock import moments_of
 from geotagger.estimate.movement import FloatArray, IntArray, Movement
 from geotagger.estimate.prior import Mixture, averaged, combined
-from geotagger.estimate.surroundings import Known, Surroundings, surroundings
+from geotagger.estimate.surroundings import FixTable, Surroundings, surroundings
 from geotagger.estimate.together import SPEAKS, together
 from geotagger.estimate.values import Observation
 
 
 def by_time(
-    photos: Sequence[Observation], utc: FloatArray, known: Known, camera: IntArray, movement: Movement
+    photos: Sequence[Observation], utc: FloatArray, known: FixTable, camera: IntArray, movement: Movement
 ) -> tuple[tuple[Surroundings, ...], Mixture]:
     """What lies around the photos, and where they may be, over all times that they may have been taken at:
     first of all by the time that is most probable."""
@@ -35,7 +35,7 @@ def by_time(
 
 
 def _by_camera(
-    known: Known, utc: FloatArray, camera: IntArray, at: IntArray, movement: Movement
+    known: FixTable, utc: FloatArray, camera: IntArray, at: IntArray, movement: Movement
 ) -> list[tuple[Surroundings, Mixture, FloatArray]]:
     """What lies around the photos in time, where they may be by that, and how probable that is (n,). Another
     camera's fix speaks as far as the two were together; as far as they were not, the own camera's alone."""

@@ -12,7 +12,7 @@ from geotagger.metadata.tiff import (
     GPS_POINTER,
     INTEROP_POINTER,
     TYPE_SIZES,
-    Directory,
+    DirectoryLayout,
     Tiff,
     TiffError,
 )
@@ -61,7 +61,7 @@ def _ranges(tiff: Tiff) -> Iterator[tuple[int, int]]:
                 yield start, start + length
 
 
-def _directories(tiff: Tiff) -> Iterator[Directory]:
+def _directories(tiff: Tiff) -> Iterator[DirectoryLayout]:
     for directory in tiff.chain():
         yield directory
         for entry in directory.entries:

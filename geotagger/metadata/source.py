@@ -27,7 +27,7 @@ class Window(Protocol):
         ...
 
 
-class Held:
+class MemorySource:
     """A window on bytes in memory, and on what stands behind them in a file."""
 
     def __init__(self, data: bytes, behind: tuple[Window, int] | None = None) -> None:
@@ -41,7 +41,7 @@ class Held:
         return self.data[offset : offset + length]
 
 
-class Source:
+class ByteSource:
     """A window on an open file; its head is read once and kept."""
 
     behind = None

@@ -8,7 +8,7 @@ import pytest
 from geotagger.errors import WriteRefusedError
 from geotagger.metadata import commit, forget, prepare, restore
 from geotagger.metadata.jpeg import Jpeg
-from geotagger.metadata.source import Held
+from geotagger.metadata.source import MemorySource
 from geotagger.writing import Writing
 from tests.metadata.conftest import ESTIMATE, OWNERS
 from tests.metadata.test_jpeg import segment, with_segments, written
@@ -81,7 +81,7 @@ def test_a_length_that_is_behind_the_file_is_no_reason_to_refuse(plain_jpeg: Pat
     block, start = block_with_thumbnail(1 << 30)
     old = with_segments(plain_jpeg, segment(0xE1, b"Exif\0\0" + block))
     new = written(plain_jpeg, old, ESTIMATE)
-    assert Jpeg(Held(new)).blocks[0].data[start:].startswith(_THUMBNAIL)
+    assert Jpeg(MemorySource(new)).blocks[0].data[start:].startswith(_THUMBNAIL)
 
 
 def test_a_tiff_whose_thumbnail_runs_past_its_end_gets_a_sidecar(tmp_path: Path) -> None:
