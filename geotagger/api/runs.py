@@ -95,6 +95,9 @@ def tag(
     chosen = several(paths)
     if not chosen:
         raise UsageError("no path was given; say which folders or photos")
+    for folder in several(looked):
+        if not os.path.isdir(folder):
+            raise UsageError(f"{folder}: there is no such folder of looked-at photos")
     kinds_heard, model_heard = heard(kinds, None if model is None else path_of(model))
     options = TagOptions(
         paths=chosen,
@@ -188,7 +191,7 @@ def undo(
     file, listener, repaired = index_file(index), Listener(progress), Tally()
     if not index_exists(file):
         raise UsageError(
-            "there is nothing to undo: nothing has been tagged yet, or --index names another file"
+            "there is nothing to undo: nothing has been tagged yet, or the index is another file"
         )
 
     def settled(outcome: Outcome) -> None:

@@ -31,13 +31,12 @@ def status(
 
     Example: `geotagger status ~/Photos/2019`
     """
-    from geotagger.index.summary import spots, summarise
+    from geotagger.api import remembered
 
-    below = [os.path.realpath(path) for path in paths or ()]
     with open_to_ask(index_file) as opened:
         if opened is None:
             return
-        summary = summarise(opened.store, below)
+        summary = remembered.status(paths or (), index=opened)
         if json_lines:
             emit(_record(summary))
             return
@@ -48,7 +47,9 @@ def status(
             print(printable(line) if line else "")
         if as_map and summary.placed:
             from geotagger.cli.worldmap import drawn
+            from geotagger.index.summary import spots
 
+            below = [os.path.realpath(path) for path in paths or ()]
             print()
             print("\n".join(drawn(spots(opened.store, below))))
 

@@ -54,13 +54,15 @@ class LookOptions:
 
 @dataclass
 class Looked:
-    """How many photos: listed in this part, kept from earlier, looked at, not to be looked at, unreadable."""
+    """How many photos: listed in this part, kept from earlier, looked at, not to be looked at, unreadable.
+    `model`: the name of the pack that looked."""
 
     listed: int = 0
     kept: int = 0
     seen: int = 0
     left_alone: int = 0
     unreadable: int = 0
+    model: str = ""
 
 
 def look(
@@ -81,7 +83,7 @@ def look(
     if not os.path.isdir(top):
         raise ArchiveError(f"{root}: there is no such folder")
     out.mkdir(parents=True, exist_ok=True)
-    tally = Looked()
+    tally = Looked(model=pack.name)
     digest = model_digest(pack)
     done = _finished(out, digest, len(pack.cells))
     name = f"part-{options.part}-of-{options.parts}"

@@ -152,7 +152,7 @@ def _member(known: Known, said: Said | PhotoError | None) -> Member:
     if isinstance(said, TooLargeToSeeError):  # times and tracks place it all the same
         return Member(known, known.posterior, False)
     if isinstance(said, PhotoError):
-        return Member(known, None, True, str(said))
+        return Member(known, None, True, said.about(known.path))
     if said is not None:
         return Member(known, said.posterior, True, alike=said.alike)
     return Member(known, known.posterior, False)
