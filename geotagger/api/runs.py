@@ -35,7 +35,6 @@ def tag(
     tracks: Paths = (),
     clocks: str | Iterable[str] = (),
     kinds: Collection[str] | None = None,
-    sequence: bool = True,
     model: StrPath | None = None,
     looked: Paths = (),
     again: bool = False,
@@ -69,7 +68,7 @@ def tag(
     `within_km`: the largest error radius. `tracks`: files or folders of recorded tracks, `clocks`:
     corrections such as "Canon EOS 5D=+1h03m"; both are remembered for later runs. `kinds`: the kinds of
     evidence to listen to, as `geotagger tag --help` names them; unless told, all that are by default.
-    `sequence` False looks at each picture alone. `model`: an installed model's name, a pack's folder, or
+    `model`: an installed model's name, a pack's folder, or
     "none". `looked`: folders of what `geotagger look` saw. `with_roots`: other archives whose photos help
     from now on. `processes`: how many processes read files where there are very many new ones; a program
     that asks for any must start its work under `if __name__ == "__main__"`, as `multiprocessing` wants it.
@@ -113,7 +112,6 @@ def tag(
         tracks=tuple(map(Path, several(tracks))),
         clocks=words(clocks),
         kinds=kinds_heard,
-        sequence=sequence,
         looked=tuple(map(Path, several(looked))),
         writing=checked(writing),
         again=again,

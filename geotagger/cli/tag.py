@@ -144,7 +144,6 @@ def tag(
             tracks=evidence.track or (),
             clocks=evidence.clock or (),
             kinds=heard.kinds,
-            sequence=not evidence.no_sequence,
             model=heard.model,
             looked=looked or (),
             again=again,

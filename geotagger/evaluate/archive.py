@@ -49,7 +49,6 @@ class EvaluationOptions:
     ways: tuple[Way, ...] = ("single", "days")
     within_km: float = 25.0
     certainty: float = 0.9
-    sequence: bool = True
     kinds: tuple[str, ...] = BY_DEFAULT
     clocks: tuple[str, ...] = ()
     tracks: tuple[Path, ...] = ()
@@ -117,7 +116,7 @@ def evaluate(
         )
     for line in doubts(clocks, (sighting.clocked.camera for sighting in sightings)):
         note(line)
-    weighing = Options(options.within_km, options.certainty, sequence=options.sequence)
+    weighing = Options(options.within_km, options.certainty)
     # what is learned now is learned from certainties that nothing has corrected yet
     is_corrected = before.calibration is not None and not options.calibrate
     pictured = before.calibration.pictured if is_corrected and before.calibration else Correction()
