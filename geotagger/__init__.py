@@ -50,8 +50,8 @@ if TYPE_CHECKING:
     from geotagger.estimate.values import Estimate
     from geotagger.evaluate.archive import Evaluation
     from geotagger.index.search import Box, Near, PhotoPlace, Query
-    from geotagger.index.summary import Share, Summary
-    from geotagger.look.looking import Looked
+    from geotagger.index.summary import ArchiveSummary, PlacedShare
+    from geotagger.look.looking import LookTally
     from geotagger.marks import Mark
     from geotagger.metadata import Edit, Restoration
     from geotagger.photo.facts import read_facts
@@ -76,7 +76,7 @@ __all__ = [
     "GeotaggerError",
     "GpsFix",
     "IndexUnusableError",
-    "Looked",
+    "LookTally",
     "Mark",
     "ModelError",
     "NamedPlace",
@@ -89,9 +89,9 @@ __all__ = [
     "Query",
     "Restoration",
     "RunResult",
-    "Share",
+    "PlacedShare",
     "SourceError",
-    "Summary",
+    "ArchiveSummary",
     "Tally",
     "TrackInIndex",
     "UndoResult",
@@ -133,7 +133,7 @@ _ROOMS = {
     "Explanation": "geotagger.estimate.explain",
     "Facts": "geotagger.photo.values",
     "GpsFix": "geotagger.photo.values",
-    "Looked": "geotagger.look.looking",
+    "LookTally": "geotagger.look.looking",
     "Mark": "geotagger.marks",
     "NamedPlace": "geotagger.photo.values",
     "Near": "geotagger.index.search",
@@ -143,8 +143,8 @@ _ROOMS = {
     "Query": "geotagger.index.search",
     "Restoration": "geotagger.metadata",
     "RunResult": "geotagger.tag.outcome",
-    "Share": "geotagger.index.summary",
-    "Summary": "geotagger.index.summary",
+    "PlacedShare": "geotagger.index.summary",
+    "ArchiveSummary": "geotagger.index.summary",
     "Tally": "geotagger.tag.outcome",
     "TrackInIndex": "geotagger.api.remembered",
     "UndoResult": "geotagger.tag.outcome",

@@ -6,7 +6,7 @@ from threading import Event
 
 from geotagger.api.values import StrPath, path_of, words
 from geotagger.errors import UsageError
-from geotagger.look.looking import Looked, LookOptions
+from geotagger.look.looking import LookOptions, LookTally
 from geotagger.look.looking import look as looked_at
 from geotagger.tag.listener import Listener, Progress
 
@@ -27,7 +27,7 @@ def look(
     readers: int | None = None,
     progress: Callable[[Progress], None] | None = None,
     stop: Event | None = None,
-) -> Looked:
+) -> LookTally:
     """Looks at the pictures below `archive` and keeps in the folder `out` what the network says of each, for
     `tag(..., looked=out)`.
 
@@ -65,7 +65,7 @@ def look(
     listener.phase("Looking", 0)
     so_far = 0
 
-    def advance(now: Looked) -> None:
+    def advance(now: LookTally) -> None:
         nonlocal so_far
         listener.advance(now.listed - so_far)
         so_far = now.listed

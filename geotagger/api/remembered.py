@@ -12,7 +12,7 @@ from geotagger.api.values import Paths, StrPath, check_radius, index_file, path_
 from geotagger.errors import UsageError
 from geotagger.index import Index, open_index
 from geotagger.index.roots import Root
-from geotagger.index.summary import Summary, summarise
+from geotagger.index.summary import ArchiveSummary, summarise
 from geotagger.tag.listener import Listener, Progress
 from geotagger.tag.why import Why
 
@@ -55,7 +55,7 @@ class Archive:
     joined_with: tuple[str, ...]
 
 
-def status(paths: Paths = (), *, index: StrPath | Index | None = None) -> Summary:
+def status(paths: Paths = (), *, index: StrPath | Index | None = None) -> ArchiveSummary:
     """How many photos have a place, from what, and what the others lack: of those at or below `paths`, or of
     all. A guess that is less certain than 0.5 and stands in no photo is not counted as a place.
 

@@ -11,7 +11,7 @@ from geotagger.cli.options import ChoiceOptions, ModelOption, NetworkOptions, gr
 from geotagger.errors import INTERRUPTED_EXIT_CODE, UsageError
 
 if TYPE_CHECKING:
-    from geotagger.look.looking import Looked
+    from geotagger.look.looking import LookTally
     from geotagger.tag.listener import Progress
 
 _PART = re.compile(r"(\d+)/(\d+)")
@@ -48,12 +48,12 @@ def look(
     from geotagger.api.looking import look as looked_at
     from geotagger.cli.report import Reporter, stop_on_signal
 
-    told = 0
+    announced = 0
 
     def show(progress: "Progress") -> None:
-        nonlocal told
+        nonlocal announced
         say_notes(progress)
-        if progress.done - told >= 10_000:
+        if progress.done - announced >= 10_000:
             told = progress.done
             say(f"{told:,} photos of this part so far")
 
@@ -82,7 +82,7 @@ def look(
     raise typer.Exit(1 if looked.unreadable else 0)
 
 
-def _words(looked: "Looked") -> str:
+def _words(looked: "LookTally") -> str:
     return (
         f"{looked.listed:,} photos: {looked.seen:,} looked at, {looked.kept:,} looked at before, "
         f"{looked.left_alone:,} left alone, {looked.unreadable:,} cannot be read"

@@ -53,7 +53,7 @@ class LookOptions:
 
 
 @dataclass
-class Looked:
+class LookTally:
     """How many photos: listed in this part, kept from earlier, looked at, not to be looked at, unreadable.
     `model`: the name of the pack that looked."""
 
@@ -72,9 +72,9 @@ def look(
     options: LookOptions,
     *,
     note: Callable[[str], None],
-    advance: Callable[[Looked], None],
+    advance: Callable[[LookTally], None],
     stop: Event,
-) -> Looked:
+) -> LookTally:
     """Writes rows for this part of the photos below `root` to files in `out`; asked to stop, it keeps what
     it has.
 
@@ -83,7 +83,7 @@ def look(
     if not os.path.isdir(top):
         raise ArchiveError(f"{root}: there is no such folder")
     out.mkdir(parents=True, exist_ok=True)
-    tally = Looked(model=pack.name)
+    tally = LookTally(model=pack.name)
     digest = model_digest(pack)
     done = _finished(out, digest, len(pack.cells))
     name = f"part-{options.part}-of-{options.parts}"
@@ -158,7 +158,7 @@ def _rows_of(
     engine: "Engine",
     readers: ThreadPoolExecutor,
     options: LookOptions,
-    tally: Looked,
+    tally: LookTally,
 ) -> list[Look]:
     def pixels_of(entry: FileEntry) -> "Pixels | PhotoError | None":
         try:
