@@ -99,11 +99,13 @@ def why(
 
     listener = Listener(progress)
     with open_for_reading(index) as opened:
-        known = opened.photos.find(os.path.realpath(path_of(photo)))
-        if known is None:
+        record = opened.photos.find(os.path.realpath(path_of(photo)))
+        if record is None:
             raise UsageError(f"{path_of(photo)}: the index does not know it; tag its folder first")
         files = [Path(track) for track in several(tracks)]
-        answer = weighed_again(opened, known, listener.note, within_km=within_km, tracks=files, choose=choose)
+        answer = weighed_again(
+            opened, record, listener.note, within_km=within_km, tracks=files, choose=choose
+        )
     listener.finish()
     return answer
 

@@ -162,9 +162,9 @@ def chosen(around: Surroundings, rows: IntArray) -> Surroundings:
 
 def joined(parts: Sequence[Surroundings]) -> Surroundings:
     """One after the other, all among the same fixes."""
-    columns = [field.name for field in fields(Surroundings) if field.name != "known"]
+    columns = [field.name for field in fields(Surroundings) if field.name != "fixes"]
     return Surroundings(
-        parts[0].known, *(np.concatenate([getattr(one, name) for one in parts]) for name in columns)
+        parts[0].fixes, *(np.concatenate([getattr(one, name) for one in parts]) for name in columns)
     )
 
 
