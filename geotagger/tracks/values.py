@@ -68,9 +68,9 @@ class Track:
     """One device's points (n,), ordered by time: utc POSIX seconds, lat and lng degrees, error_km at 68 %
     (float64 or float32). `stays`, bool (n,): the device stayed where it was until the next point.
     `momentary`: its points are marks; each speaks of the minutes about it, and nothing joins them. `digest`
-    is the hash of the bytes of the file that it was read from (xxh3, 128 bits, hexadecimal; behind it what the
-    owner adds to its times, and -2, -3 … for the second track and more of one file), `path` where that file
-    was, absolute; both "" where it is from no file."""
+    is the hash of the bytes of the file that it was read from (xxh3, 128 bits, hexadecimal; behind it what
+    the owner adds to its times, and -2, -3 … for the second track and more of one file), `path` where that
+    file was, absolute; both "" where it is from no file."""
 
     name: str
     utc: FloatArray

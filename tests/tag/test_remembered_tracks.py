@@ -102,6 +102,26 @@ def test_why_gives_the_same_numbers_when_the_file_is_gone(
     assert "gone" not in after.err
 
 
+def test_the_clock_of_a_receiver_that_was_set_right_once_is_right_whenever_its_file_is_given(
+    geotagger: Geotagger, tmp_path: Path
+) -> None:
+    slow = gpx(tmp_path / "slow.gpx", first=START - timedelta(days=3, hours=2))
+    asked = photo(tmp_path / "photos" / "first.jpg", 10)
+    first = geotagger("tag", asked.parent, "--track", slow, "--clock", "SLOW.gpx=+3d2h", "--json").records[0]
+    assert (first["rung"], first["status"]) == ("track", "written")
+    before = geotagger("why", asked, "--json").records
+    assert geotagger("why", asked, "--track", slow, "--json").records == before
+    photo(tmp_path / "photos" / "second.jpg", 20)
+    *_, second = geotagger("tag", asked.parent, "--track", slow, "--json").records
+    assert os.path.basename(second["path"]) == "second.jpg"
+    assert (second["rung"], second["status"]) == ("track", "written")
+    assert distance_km(second["latitude"], second["longitude"], *on_the_walk(20)) < 0.02
+    assert len(geotagger("tracks", "--json").records) == 1
+    # a later word counts
+    again = geotagger("tag", asked.parent, "--track", slow, "--clock", "slow.gpx=0", "--dry-run")
+    assert "slow.gpx: helps no photo" in again.err
+
+
 def test_tracks_are_listed_and_forgotten(geotagger: Geotagger, tmp_path: Path, track: Path) -> None:
     folder = tmp_path / "photos"
     written = photo(folder / "first.jpg", 10)
