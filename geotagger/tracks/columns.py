@@ -9,7 +9,7 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
-BLOCK = 1 << 18
+BLOCK = 1 << 15
 """Rows that are worked on at once, so that what is in between takes little room."""
 
 _TO_DEGREES = 1e7
