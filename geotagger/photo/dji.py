@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from geotagger.geo import is_believable
 from geotagger.photo.samples import samples
-from geotagger.photo.source import ByteSource
+from geotagger.photo.source import PhotoSourceFile
 from geotagger.photo.values import GpsFix
 
 _A_SECOND = 30
@@ -42,7 +42,7 @@ _VARINT, _EIGHT_BYTES, _MESSAGE, _FOUR_BYTES = 0, 1, 2, 5
 """Wire types (Protocol Buffers, Encoding)."""
 
 
-def first_fix(source: ByteSource, start: int, end: int) -> GpsFix | None:
+def first_fix(source: PhotoSourceFile, start: int, end: int) -> GpsFix | None:
     """Where the camera first knew that it was; None where the track (the content of an `mdia` box) is not
     DJI's, or tells no place."""
     protocol = ""

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from geotagger.photo.samples import samples
-from geotagger.photo.source import ByteSource
+from geotagger.photo.source import PhotoSourceFile
 from geotagger.photo.values import GpsFix
 
 _DEEPEST = 4
@@ -27,7 +27,7 @@ Record = tuple[bytes, bytes, int, int, bytes]
 """Key, type, size of one value, how many, the bytes."""
 
 
-def first_fix(source: ByteSource, start: int, end: int) -> GpsFix | None:
+def first_fix(source: PhotoSourceFile, start: int, end: int) -> GpsFix | None:
     """Where the camera stood when its receiver first was sure; None where the track (the content of an
     `mdia` box) is no GoPro's, or its receiver never was."""
     with contextlib.suppress(struct.error):  # of a box or a record that lies about its length

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterator
 
 from geotagger.photo.isobmff import file_boxes
-from geotagger.photo.source import ByteSource
+from geotagger.photo.source import PhotoSourceFile
 
 _MOST_LOOKED_AT = 600
 """Ten minutes: a receiver that has not found its satellites by then finds none in this film."""
@@ -17,7 +17,7 @@ _LARGEST_TABLE = 1 << 22
 
 
 def samples(
-    source: ByteSource, start: int, end: int, kind: bytes, a_second: int = 1
+    source: PhotoSourceFile, start: int, end: int, kind: bytes, a_second: int = 1
 ) -> Iterator[tuple[int, int]]:
     """Offset and size of a sample each second, of a track whose sample entry is `kind` and that has so many a
     second; nothing of any other track. Raises struct.error for tables that lie about their length."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from geotagger.geo import is_place
 from geotagger.tracks.columns import Degrees
-from geotagger.tracks.values import BoolArray, FloatArray, Mark, Piece, Stay, Track, clean_track, ends_of
+from geotagger.tracks.values import BoolArray, FloatArray, Piece, Stay, Track, WayPoint, clean_track, ends_of
 
 _MOST = 20_000_000
 """400 MB of numbers."""
@@ -21,7 +21,7 @@ _UNSET_DAYS = ((1970, 1, 1, 2), (1980, 1, 1, 7), (1999, 8, 22, 1))
 first rollover (IS-GPS-200, 20.3.3.5.2.4: ten bits count the weeks from 1980-01-06)."""
 
 
-class _Rows:
+class _PieceRows:
     """Points of one device, 20 bytes each: POSIX seconds, ten-millionths of a degree, error in km."""
 
     def __init__(self) -> None:
@@ -54,9 +54,9 @@ class Pieces:
     """Points and stays by device, and marks."""
 
     def __init__(self) -> None:
-        self._rows: dict[int, _Rows] = {}
+        self._rows: dict[int, _PieceRows] = {}
         self._stays: dict[int, list[Stay]] = {}
-        self._marks = _Rows()
+        self._marks = _PieceRows()
         self._count = 0
 
     def __len__(self) -> int:
@@ -69,12 +69,12 @@ class Pieces:
                 continue
             if isinstance(piece, Stay):
                 self._stays.setdefault(piece.device, []).append(piece)
-            elif isinstance(piece, Mark):
+            elif isinstance(piece, WayPoint):
                 self._marks.add(*piece)
             else:
                 rows = self._rows.get(piece.device)
                 if rows is None:
-                    rows = self._rows.setdefault(piece.device, _Rows())
+                    rows = self._rows.setdefault(piece.device, _PieceRows())
                 rows.add(*piece[:4])
             self._count += 1
             if self._count >= _MOST:
@@ -109,7 +109,7 @@ class Pieces:
         """One for each device that has points of use, then the marks."""
         made = []
         for device in sorted({*self._rows, *self._stays}):
-            rows, stays = self._rows.pop(device, None) or _Rows(), self._stays.get(device, ())
+            rows, stays = self._rows.pop(device, None) or _PieceRows(), self._stays.get(device, ())
             for stay in stays:
                 for end in ends_of(stay):
                     rows.add(*end[:4])
