@@ -291,7 +291,7 @@ def _tracks(
     corrections: Mapping[str, float],
     listener: Listener,
 ) -> "Sequence[Track]":
-    """With the clocks of their receivers set right, as the owner says now or said of these archives before."""
+    """With the clocks of their receivers set right, as the owner says now or said before."""
     if not options.tracks:
         return ()
     from geotagger.estimate.corrections import joined
