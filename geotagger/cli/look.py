@@ -54,8 +54,8 @@ def look(
         nonlocal announced
         say_notes(progress)
         if progress.done - announced >= 10_000:
-            told = progress.done
-            say(f"{told:,} photos of this part so far")
+            announced = progress.done
+            say(f"{announced:,} photos of this part so far")
 
     with stop_on_signal(Reporter(as_json=as_json)) as stop:
         looked = looked_at(

@@ -9,13 +9,22 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from geotagger.tracks.columns import Degrees
     from geotagger.tracks.pieces import dates_in_words
     from geotagger.tracks.reading import load_tracks
     from geotagger.tracks.values import FASTEST_KM_S, RECEIVER_ERROR_KM, Track, clean_track
 
-__all__ = ["FASTEST_KM_S", "RECEIVER_ERROR_KM", "Track", "clean_track", "dates_in_words", "load_tracks"]
+__all__ = [
+    "FASTEST_KM_S",
+    "RECEIVER_ERROR_KM",
+    "Degrees",
+    "Track",
+    "clean_track",
+    "dates_in_words",
+    "load_tracks",
+]
 
-_FILES = {"dates_in_words": "pieces", "load_tracks": "reading"}
+_FILES = {"Degrees": "columns", "dates_in_words": "pieces", "load_tracks": "reading"}
 
 
 def __getattr__(name: str) -> object:
