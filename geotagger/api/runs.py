@@ -159,7 +159,7 @@ def place(
     error_km = MANUAL_ERROR_KM if radius_km is None else radius_km
     check_radius("radius_km", error_km)
     placing = Placing(latitude, longitude, checked(writing), error_km)
-    return placed(placing, several(paths), index_file(index), Listener(progress).report, wait=wait)
+    return placed(placing, several(paths), index_file(index), Listener(progress), wait=wait)
 
 
 def undo(
