@@ -206,7 +206,7 @@ def undo(
         chosen = undoing.run_to_undo(opened, None if run is None else str(run))
         if agree is not None and not agree(chosen):
             return UndoResult(None, Tally(), repaired, 0)
-        listener.phase("Undoing", chosen.written)
+        listener.phase("Undoing", opened.journal.photos_of(chosen.id, chosen_paths))
 
         def passed(outcome: Outcome) -> None:
             listener.report(outcome)

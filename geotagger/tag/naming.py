@@ -20,7 +20,8 @@ from geotagger.photo.facts import read_facts
 from geotagger.photo.values import NamedPlace
 from geotagger.tag.chunks import chunks
 from geotagger.tag.listener import Listener
-from geotagger.tag.outcome import Outcome, Report
+from geotagger.tag.outcome import Report
+from geotagger.tag.reading import failure_of
 from geotagger.tag.writing import GROUP, WRITERS, keep_as_unchanged, kind_of_failure, take_places
 from geotagger.writing import Writing
 
@@ -98,7 +99,7 @@ def _write_group(
     tally.refused += len(refused)
     for photo in failed.keys() - refused:
         why = f"its place could not be named: {failed[photo]}"
-        report(Outcome(photo.path, "failed", why, kind_of_failure(failed[photo])))
+        report(failure_of(photo.path, why, kind_of_failure(failed[photo])))
 
 
 def _marks(photos: Sequence[Nameless]) -> list[NamesMark]:

@@ -35,10 +35,11 @@ def place_photos(
     if run.options.reference and run.onlooker is not None:
         network = run.onlooker.network
         network.references = gather_references(run, network)
+    run.listener.phase("Learning how the archive moves", 0)
     with run.profile.timed("learning how it moves"):
         evidence = _gathered(run, recorded, survey, rethink, run.options.reconsider or others_chosen)
     writer = Writer(run.index, run.run.id, run.run.name, run.options.writing, run.report)
-    run.listener.phase("Placing", survey.unchanged + survey.changed)
+    run.listener.phase("Placing", survey.photos)
     for group in _in_groups(outings(_seen(run, evidence), lambda one: one[0].utc)):
         jobs: list[Job] = []
         with run.profile.timed("estimating and recording"), run.index.batch():

@@ -36,6 +36,7 @@ from geotagger.metadata import (
 from geotagger.metadata.replace import sweep_temporaries
 from geotagger.tag.outcome import (
     COULD_NOT_WRITE,
+    GONE,
     MAY_NOT_WRITE,
     NOT_CARRIED_OVER,
     PLACE_TAKEN,
@@ -190,6 +191,8 @@ class Writer:
     def _tell(self, job: Job, made: "_Made | WriteError", failure: WriteError | None) -> None:
         if isinstance(failure, PlaceTakenError):
             self._report(Outcome(job.outcome.path, "kept", str(failure), PLACE_TAKEN))
+        elif failure is not None and not os.path.lexists(job.outcome.path):
+            self._report(replace(job.outcome, status="skipped", reason=GONE, group=GONE))
         elif failure is not None:
             self._report(
                 replace(job.outcome, status="failed", reason=str(failure), group=kind_of_failure(failure))
