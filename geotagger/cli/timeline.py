@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 
-from geotagger.index.summary import Share
+from geotagger.index.summary import PlacedShare
 from geotagger.index.timeline import columns
 
 _COLUMNS = 64
 _HEIGHTS = " ▁▂▃▄▅▆▇█"
 
 
-def drawn(months: Mapping[str, Share]) -> list[str]:
+def drawn(months: Mapping[str, PlacedShare]) -> list[str]:
     """Two rows of bars of one scale, and the time below; none where no photo has a time."""
     line, name = columns(months, _COLUMNS)
     if not line:

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
 from geotagger.export.writing import MAKER
 from geotagger.gazetteer.borders import polylines
-from geotagger.index.summary import Spot, Summary
+from geotagger.index.summary import ArchiveSummary, Spot
 from geotagger.index.timeline import columns
 
 _WIDTH, _HEIGHT = 1600, 1100
@@ -31,7 +31,7 @@ _NAMES = {"camera": "from cameras", "sidecar": "from sidecars", "manual": "from 
 _WITHOUT = "#cbd2d9"
 
 
-def picture(summary: Summary, spots: Sequence[Spot]) -> bytes:
+def picture(summary: ArchiveSummary, spots: Sequence[Spot]) -> bytes:
     """The PNG, 1600 by 1100 pixels."""
     image = Image.new("RGB", (_WIDTH, _HEIGHT), _PAPER)
     draw = ImageDraw.Draw(image)
@@ -101,7 +101,7 @@ def _extent(spots: Sequence[Spot]) -> tuple[float, float, float, float]:
     return middle_lng - height * aspect / squeeze / 2, south, height, squeeze
 
 
-def _draw_timeline(draw: ImageDraw.ImageDraw, summary: Summary) -> None:
+def _draw_timeline(draw: ImageDraw.ImageDraw, summary: ArchiveSummary) -> None:
     left, top, right, bottom = _TIME
     line, name = columns(summary.months, _MOST_COLUMNS)
     font = ImageFont.load_default(20)

@@ -17,7 +17,7 @@ BANDS = ((0.9, "90 % and more"), (0.7, "70 to 90 %"), (SURE, "50 to 70 %"), (0.0
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class PlacedShare:
     """Of so many photos so many have a place."""
 
     photos: int
@@ -35,7 +35,7 @@ class Spot:
 
 
 @dataclass(frozen=True)
-class Summary:
+class ArchiveSummary:
     """`own`: places by camera, sidecar and owner. `estimates`: those that count, by kind of evidence;
     `certainties`: the same by `BANDS`; `written` of them stand in a file. `left`: the others by why. The
     shares are by year and by month ("2024-05"; "no time" last), camera, folder, and the placed by country."""
@@ -46,10 +46,10 @@ class Summary:
     certainties: Counter[str] = field(default_factory=Counter)
     written: int = 0
     left: Counter[str] = field(default_factory=Counter)
-    years: dict[str, Share] = field(default_factory=dict)
-    months: dict[str, Share] = field(default_factory=dict)
-    cameras: dict[str, Share] = field(default_factory=dict)
-    folders: dict[str, Share] = field(default_factory=dict)
+    years: dict[str, PlacedShare] = field(default_factory=dict)
+    months: dict[str, PlacedShare] = field(default_factory=dict)
+    cameras: dict[str, PlacedShare] = field(default_factory=dict)
+    folders: dict[str, PlacedShare] = field(default_factory=dict)
     countries: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -73,11 +73,11 @@ _FROM = (
 )
 
 
-def summarise(store: Store, paths: Sequence[str] = ()) -> Summary:
+def summarise(store: Store, paths: Sequence[str] = ()) -> ArchiveSummary:
     """Of all photos, or of those at or below some absolute paths."""
-    told = [path_condition(path) for path in paths]
-    below = f" and ({' or '.join(sql for sql, _ in told)})" if told else ""
-    values = [value for _, more in told for value in more]
+    conditions = [path_condition(path) for path in paths]
+    below = f" and ({' or '.join(sql for sql, _ in conditions)})" if conditions else ""
+    values = [value for _, more in conditions for value in more]
     source = _FROM + below
     own: Counter[str] = Counter()
     estimates: Counter[str] = Counter()
@@ -102,7 +102,7 @@ def summarise(store: Store, paths: Sequence[str] = ()) -> Summary:
         " group by folders.id order by 3 desc",
         values,
     )
-    return Summary(
+    return ArchiveSummary(
         photos=store.row(f"select count(*){source}", values)[0],
         own=own,
         estimates=estimates,
@@ -115,7 +115,7 @@ def summarise(store: Store, paths: Sequence[str] = ()) -> Summary:
         months=months,
         cameras=_shares(store, "coalesce(photos.camera, 'no camera named')", source, values),
         folders={
-            os.path.join(path_of(root), path_of(folder)).rstrip("/"): Share(photos, placed)
+            os.path.join(path_of(root), path_of(folder)).rstrip("/"): PlacedShare(photos, placed)
             for root, folder, photos, placed in by_folder
         },
         countries=dict(
@@ -128,26 +128,26 @@ def summarise(store: Store, paths: Sequence[str] = ()) -> Summary:
     )
 
 
-def _by_year(months: dict[str, Share]) -> dict[str, Share]:
-    years: dict[str, Share] = {}
+def _by_year(months: dict[str, PlacedShare]) -> dict[str, PlacedShare]:
+    years: dict[str, PlacedShare] = {}
     for month, share in months.items():
         year = month.partition("-")[0]
-        so_far = years.get(year, Share(0, 0))
-        years[year] = Share(so_far.photos + share.photos, so_far.placed + share.placed)
+        so_far = years.get(year, PlacedShare(0, 0))
+        years[year] = PlacedShare(so_far.photos + share.photos, so_far.placed + share.placed)
     return years
 
 
-def share_of(store: Store, paths: Sequence[str]) -> Share:
+def share_of(store: Store, paths: Sequence[str]) -> PlacedShare:
     """How many of the photos at or below some absolute paths have a place. Where a thousand of them do, no
     more are counted: an archive of millions is not read through for a hint."""
-    told = [path_condition(path) for path in paths]
-    below = f" and ({' or '.join(sql for sql, _ in told)})" if told else ""
-    values = [value for _, more in told for value in more]
+    conditions = [path_condition(path) for path in paths]
+    below = f" and ({' or '.join(sql for sql, _ in conditions)})" if conditions else ""
+    values = [value for _, more in conditions for value in more]
     plenty = f"select count(*) from (select 1{_FROM}{below} and {_COUNTS} limit {_PLENTY})"
     placed: int = store.row(plenty, values)[0]
     if placed == _PLENTY:
-        return Share(placed, placed)
-    return Share(store.row(f"select count(*){_FROM}{below}", values)[0], placed)
+        return PlacedShare(placed, placed)
+    return PlacedShare(store.row(f"select count(*){_FROM}{below}", values)[0], placed)
 
 
 _PLENTY = 1000
@@ -155,17 +155,17 @@ _PLENTY = 1000
 
 def spots(store: Store, paths: Sequence[str] = (), *, step_deg: float = 1.0) -> list[Spot]:
     """Where the photos lie, gathered by whole degrees or finer, by what placed them."""
-    told = [path_condition(path) for path in paths]
-    below = f" and ({' or '.join(sql for sql, _ in told)})" if told else ""
+    conditions = [path_condition(path) for path in paths]
+    below = f" and ({' or '.join(sql for sql, _ in conditions)})" if conditions else ""
     rows = store.rows(
         "select round(e.latitude / ?), round(e.longitude / ?),"
         " case when e.rung in ('camera', 'sidecar', 'manual') then e.rung else 'estimate' end, count(*)"
         f"{_FROM}{below} and {_COUNTS} group by 1, 2, 3",
-        [step_deg, step_deg, *(value for _, more in told for value in more)],
+        [step_deg, step_deg, *(value for _, more in conditions for value in more)],
     )
     return [Spot(lat * step_deg, lng * step_deg, kind, photos) for lat, lng, kind, photos in rows]
 
 
-def _shares(store: Store, key: str, source: str, values: Sequence[bytes | str]) -> dict[str, Share]:
+def _shares(store: Store, key: str, source: str, values: Sequence[bytes | str]) -> dict[str, PlacedShare]:
     rows = store.rows(f"select {key}, count(*), sum({_COUNTS}){source} group by 1 order by 1", values)
-    return {name: Share(photos, placed) for name, photos, placed in rows}
+    return {name: PlacedShare(photos, placed) for name, photos, placed in rows}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from geotagger.index.summary import Share
+from geotagger.index.summary import PlacedShare
 
 _STEPS = ((1, "month"), (3, "quarter"), (12, "year"), (60, "five years"), (120, "ten years"))
 
@@ -13,10 +13,10 @@ class Column:
     """A stretch of time, beginning with the month `begins` (2024-05)."""
 
     begins: str
-    share: Share
+    share: PlacedShare
 
 
-def columns(months: Mapping[str, Share], most: int) -> tuple[list[Column], str]:
+def columns(months: Mapping[str, PlacedShare], most: int) -> tuple[list[Column], str]:
     """The time from the first to the last month in equal stretches, at most `most`, and what one of them is
     called; photos without a time are left out."""
     numbers = {number: share for month, share in months.items() if (number := _number(month)) is not None}
@@ -32,7 +32,7 @@ def columns(months: Mapping[str, Share], most: int) -> tuple[list[Column], str]:
         column = min(number // step - first, len(photos) - 1)
         photos[column] += share.photos
         placed[column] += share.placed
-    shares = map(Share, photos, placed)
+    shares = map(PlacedShare, photos, placed)
     return [Column(_month((first + n) * step), share) for n, share in enumerate(shares)], name
 
 

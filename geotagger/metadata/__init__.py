@@ -40,7 +40,7 @@ from geotagger.metadata.values import (
     Position,
 )
 from geotagger.metadata.withdraw import prepare_withdrawal
-from geotagger.metadata.write import Prepared, abandon, commit, prepare
+from geotagger.metadata.write import PreparedWrite, abandon, commit, prepare
 from geotagger.writing import SidecarStyle, WriteMode, Writing
 
 __all__ = [
@@ -49,7 +49,7 @@ __all__ = [
     "Edit",
     "FoundPosition",
     "Position",
-    "Prepared",
+    "PreparedWrite",
     "Restoration",
     "SidecarStyle",
     "WriteMode",

@@ -15,12 +15,12 @@ from geotagger.marks import NamesMark
 from geotagger.metadata import replace, sidecar, verify, xmp_names
 from geotagger.metadata.containers import layout_of
 from geotagger.metadata.edit import Edit, patches_of
-from geotagger.metadata.layout import Change, Layout, RefusedError
+from geotagger.metadata.layout import Layout, LayoutChange, RefusedError
 from geotagger.metadata.rdf import XmpError
 from geotagger.metadata.sidecar import Sidecars
-from geotagger.metadata.source import Source
+from geotagger.metadata.source import ByteSource
 from geotagger.metadata.splice import Splice
-from geotagger.metadata.write import Prepared, difference, edit_of, make_folder, refusals
+from geotagger.metadata.write import PreparedWrite, difference, edit_of, make_folder, refusals
 from geotagger.metadata.xmp_names import is_same_name, named_place
 from geotagger.photo.values import NamedPlace
 from geotagger.writing import Writing
@@ -28,7 +28,7 @@ from geotagger.writing import Writing
 
 def prepare_names(
     path: str, mark: NamesMark, writing: Writing = Writing(), elsewhere: NamedPlace = NamedPlace()
-) -> Prepared | None:
+) -> PreparedWrite | None:
     """Makes the file that names the place of a photo, beside the one it replaces; None where the photo or its
     sidecar says so already, or names another place, as `elsewhere` in the photo (IPTC) may. A position in a
     sidecar has its names there.
@@ -67,7 +67,7 @@ def _contradicts(named: NamedPlace, mark: NamesMark) -> bool:
     return any(name and not any(is_same_name(name, ours) for ours in names) for name, names in said)
 
 
-def _prepare_in_photo(path: str, mark: NamesMark, writing: Writing) -> Prepared | None:
+def _prepare_in_photo(path: str, mark: NamesMark, writing: Writing) -> PreparedWrite | None:
     target = os.path.realpath(path)
     with replace.opened(target) as source, refusals(path):
         layout = layout_of(source, target)
@@ -82,7 +82,7 @@ def _prepare_in_photo(path: str, mark: NamesMark, writing: Writing) -> Prepared 
         splices = layout.splices(change)
         removed = [source.read(s.offset, s.length) for s in splices]
 
-        def check(written: Source) -> None:
+        def check(written: ByteSource) -> None:
             new = layout_of(written, target)
             verify.check_only_xmp_changed(layout, new)
             try:
@@ -95,25 +95,25 @@ def _prepare_in_photo(path: str, mark: NamesMark, writing: Writing) -> Prepared 
 
         temporary = replace.write_changed(target, source, splices, check, writing.durable)
         edit = edit_of(path, source, splices, removed, temporary, None)
-    return Prepared(changed_copy(edit, names=written_mark.to_json()), temporary)
+    return PreparedWrite(changed_copy(edit, names=written_mark.to_json()), temporary)
 
 
-def _change_to(layout: Layout, mark: NamesMark) -> tuple[Change, NamesMark] | None:
+def _change_to(layout: Layout, mark: NamesMark) -> tuple[LayoutChange, NamesMark] | None:
     """What must change in a photo so that its first packet has the names, and the mark as it stands there."""
     if any(word in layout.extended_xmp for word in (b"photoshop:City", b"CountryCode", b"LocationCreated")):
         raise RefusedError("its extended XMP names a place")
     if not layout.packets:
         packet, written = xmp_names.new_names_packet(mark)
-        return Change(new_xmp=packet), written
+        return LayoutChange(new_xmp=packet), written
     if any(_contradicts(named_place(packet), mark) for packet in layout.packets):
         return None
     named = xmp_names.with_names(layout.packets[0], mark)
-    return None if named is None else (Change(xmp={0: named[0]}), named[1])
+    return None if named is None else (LayoutChange(xmp={0: named[0]}), named[1])
 
 
 def _prepare_in_sidecar(
     path: str, mark: NamesMark, sidecars: Sidecars, writing: Writing, note: str | None
-) -> Prepared | None:
+) -> PreparedWrite | None:
     if is_sidecar_name(path):
         raise WriteRefusedError(path, "it is a sidecar itself", "left alone, name its photo instead")
     existing = sidecars.existing(path)
@@ -140,12 +140,12 @@ def _prepare_in_sidecar(
         method=None,
         names=written_mark.to_json(),
     )
-    return Prepared(edit, temporary, note)
+    return PreparedWrite(edit, temporary, note)
 
 
 def _prepare_merge(
     path: str, target: str, mark: NamesMark, writing: Writing, note: str | None
-) -> Prepared | None:
+) -> PreparedWrite | None:
     with replace.opened(target) as source, refusals(path):
         replace.check_replaceable(target, source)
         old = source.read(0, sidecar.LARGEST_SIDECAR_BYTES + 1)
@@ -162,4 +162,4 @@ def _prepare_merge(
         removed = [source.read(s.offset, s.length) for s in splices]
         temporary = replace.write_changed(target, source, splices, lambda _: None, writing.durable)
         edit = edit_of(path, source, splices, removed, temporary, None, "sidecar")
-    return Prepared(changed_copy(edit, names=named[1].to_json()), temporary, note)
+    return PreparedWrite(changed_copy(edit, names=named[1].to_json()), temporary, note)

@@ -20,7 +20,7 @@ from geotagger.metadata import sidecar, verify, xmp, xmp_names
 from geotagger.metadata.containers import layout_of
 from geotagger.metadata.layout import Layout, RefusedError
 from geotagger.metadata.rdf import XmpError
-from geotagger.metadata.source import Source, Window
+from geotagger.metadata.source import ByteSource, Window
 from geotagger.metadata.tiff import Tiff, TiffError, places_of_values
 
 _PIECE = 1 << 20
@@ -31,7 +31,7 @@ _FAR = 1 << 24
 
 
 def check_undo(
-    path: str, current: Source, restored: Source, *, is_removal: bool, are_names: bool = False
+    path: str, current: ByteSource, restored: ByteSource, *, is_removal: bool, are_names: bool = False
 ) -> None:
     """Raises unless putting `restored` in the place of `current` takes back a write of ours; with
     `are_names`, of names, which changed no position."""
@@ -71,14 +71,14 @@ def holds_nothing_but_ours(path: str) -> bool:
     try:
         with open(path, "rb") as file:
             packet = sidecar.in_utf8(file.read(sidecar.LARGEST_SIDECAR_BYTES + 1))
-        told = xmp.position_of(packet)
-        is_ours = told is not None and told.mark is not None
+        position = xmp.position_of(packet)
+        is_ours = position is not None and position.mark is not None
         return (is_ours or xmp_names.names_in(packet) is not None) and xmp.without_position(packet) is None
     except (OSError, XmpError):
         return False
 
 
-def _packet(path: str, source: Source) -> bytes:
+def _packet(path: str, source: ByteSource) -> bytes:
     if not is_sidecar_name(path):
         raise XmpError("neither a photo nor a sidecar")
     return sidecar.in_utf8(source.read(0, sidecar.LARGEST_SIDECAR_BYTES + 1))
@@ -92,8 +92,8 @@ def _check_names(marked: Sequence[bytes], others: Sequence[bytes]) -> None:
 
 
 def _check_packets(marked: bytes, other: bytes) -> None:
-    told = xmp.position_of(marked)
-    if told is None or told.mark is None:
+    position = xmp.position_of(marked)
+    if position is None or position.mark is None:
         raise verify.MismatchError("it does not carry our mark")
     if not verify.says_the_same(other, marked):
         raise verify.MismatchError("fields other than GPS would change")
@@ -109,7 +109,7 @@ def _check_photos(current: _Open, restored: _Open, is_removal: bool) -> None:
     marked, other = current.layout, restored.layout
     if is_removal:
         marked, other = other, marked
-    if not any(told.mark is not None for told in verify.positions_in(marked)):
+    if not any(position.mark is not None for position in verify.positions_in(marked)):
         raise verify.MismatchError("it does not carry our mark")
     verify.check_the_rest(other, marked)
     _check_pictures(current, restored)

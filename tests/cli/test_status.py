@@ -13,9 +13,9 @@ from geotagger.archive import FileEntry
 from geotagger.cli import timeline
 from geotagger.estimate.values import Estimate
 from geotagger.index import open_index
-from geotagger.index.estimates import Placed, Written
+from geotagger.index.estimates import PhotoEstimate, Written
 from geotagger.index.photos import Record
-from geotagger.index.summary import Share
+from geotagger.index.summary import PlacedShare
 from geotagger.index.timeline import columns
 from geotagger.photo.values import CaptureTime, Facts
 
@@ -44,7 +44,7 @@ def index_file(tmp_path: Path) -> Path:
             (photo_id,) = index.photos.record(root, [Record(entry, facts, utc=1.7e9 + number)])
             if rung is not None:
                 estimate = Estimate(48.8584, 2.2945, 1.0, confidence, rung, (rung,), "")
-                index.estimates.put(None, [Placed(photo_id, estimate, None, written)])
+                index.estimates.put(None, [PhotoEstimate(photo_id, estimate, None, written)])
     return path
 
 
@@ -101,7 +101,9 @@ def test_a_timeline_counts_every_month(index_file: Path) -> None:
 
 
 def test_a_timeline_of_a_century_fits() -> None:
-    months = {f"{1900 + n}-0{1 + n % 9}": Share(n, n // 2) for n in range(1, 126)} | {"no time": Share(9, 1)}
+    months = {f"{1900 + n}-0{1 + n % 9}": PlacedShare(n, n // 2) for n in range(1, 126)} | {
+        "no time": PlacedShare(9, 1)
+    }
     line, name = columns(months, 64)
     assert name == "five years"
     assert sum(column.share.photos for column in line) == sum(range(1, 126))

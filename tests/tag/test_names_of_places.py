@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from geotagger.metadata.containers import layout_of
-from geotagger.metadata.source import Held
+from geotagger.metadata.source import MemorySource
 from geotagger.metadata.xmp_names import names_in
 from tests.commands import Geotagger
 from tests.tag.scenes import bytes_of, walk_through_town
@@ -13,7 +13,7 @@ from tests.tag.scenes import bytes_of, walk_through_town
 
 def names(photo: Path) -> list[str]:
     """City and country, as they stand in the photo."""
-    for packet in layout_of(Held(photo.read_bytes()), photo.name).packets:
+    for packet in layout_of(MemorySource(photo.read_bytes()), photo.name).packets:
         if (mark := names_in(packet)) is not None:
             return [mark.city, mark.country]
     return []
