@@ -15,7 +15,7 @@ from geotagger.index import Index
 from geotagger.index.journal import Intent
 from geotagger.index.named import Nameless
 from geotagger.marks import NamesMark
-from geotagger.metadata import Prepared, abandon, prepare_names, sync_folders
+from geotagger.metadata import PreparedWrite, abandon, prepare_names, sync_folders
 from geotagger.photo.facts import read_facts
 from geotagger.photo.values import NamedPlace
 from geotagger.tag.chunks import chunks
@@ -71,7 +71,7 @@ def _write_group(
 ) -> None:
     with ThreadPoolExecutor(min(WRITERS, len(photos)), thread_name_prefix="name") as pool:
         tried = list(zip(photos, pool.map(_prepared, photos, _marks(photos), repeat(writing)), strict=True))
-        ready = [(photo, file) for photo, file in tried if isinstance(file, Prepared)]
+        ready = [(photo, file) for photo, file in tried if isinstance(file, PreparedWrite)]
         intents = [Intent(photo.photo_id, photo.path, file.edit.to_json().encode()) for photo, file in ready]
         try:
             entries = index.journal.intend(run_id, intents)
@@ -108,7 +108,7 @@ def _marks(photos: Sequence[Nameless]) -> list[NamesMark]:
     return [NamesMark(one.rung, *called) for one, called in zip(photos, names, strict=True)]
 
 
-def _prepared(photo: Nameless, mark: NamesMark, writing: Writing) -> Prepared | WriteError | None:
+def _prepared(photo: Nameless, mark: NamesMark, writing: Writing) -> PreparedWrite | WriteError | None:
     """The finished file; None where there is nothing to write."""
     if not mark.country:
         return None
