@@ -2,9 +2,10 @@
 
     python -m benchmarks.likeness ../shared/data [--archives photos/dog-signs ...] [--seeds 3]
 
-Prints Markdown. Features are simulated: that of a photo is a direction of its place, the same for all photos
-within a few hundred metres, so much of it as the skill says, and noise. The skill is told by what it gives: how
-often the photo most alike among those of other outings was taken within a kilometre, where any was (recall@1).
+Prints Markdown. Features are simulated: that of a photo is a direction of its place, the same for all
+photos within a few hundred metres, so much of it as the skill says, and noise. The skill is told by what it
+gives: how often the photo most alike among those of other outings was taken within a kilometre, where any
+was (recall@1).
 """
 
 import argparse
