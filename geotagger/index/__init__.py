@@ -84,9 +84,9 @@ class Index:
     @cached_property
     def database(self) -> "Database":
         """The same connection as sqlite-utils gives it, for looking around."""
-        from sqlite_utils import Database
+        from geotagger.index.looking import database
 
-        return Database(self._store.connection, execute_plugins=False)
+        return database(self._store.connection)
 
     @cached_property
     def roots(self) -> "Roots":
