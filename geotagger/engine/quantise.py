@@ -18,6 +18,7 @@ from typing import Any
 import onnx
 
 from geotagger.engine.values import Batch
+from geotagger.engine.waiting import Waiting
 from geotagger.errors import EngineError
 
 PRECISIONS = ("int8", "fp16")
@@ -31,11 +32,17 @@ def quantise(network: Path, target: Path, precision: str, inputs: Batch) -> None
     try:
         with _quietly(), tempfile.TemporaryDirectory(dir=target.parent, prefix=".unfinished-") as scratch:
             finished = Path(scratch) / "finished.onnx"
-            if precision == "int8":
-                _to_int8(network, finished, inputs, Path(scratch))
-            else:
-                _to_fp16(network, finished)
+
+            def make() -> None:
+                if precision == "int8":
+                    _to_int8(network, finished, inputs, Path(scratch))
+                else:
+                    _to_fp16(network, finished)
+
+            Waiting(network.parent.name).answer(make, f"it has not become {precision}")
             shutil.move(finished, target)
+    except EngineError:
+        raise
     except OSError as error:
         raise EngineError(f"{target}: cannot be written ({error.strerror}); the pack is as it was") from None
     except Exception as error:  # the quantiser raises whatever its parts raise

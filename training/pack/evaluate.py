@@ -7,6 +7,7 @@ region, beside the ceilings of its cells and what was published. Knows nothing o
 import csv
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -269,7 +270,7 @@ def _probabilities(
     rows: list[int] = []
     outputs: list[NDArray[np.float32]] = []
     problems: list[tuple[str, str]] = []
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with closing(engine), ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         for some in _batches(range(len(labels)), engine.batch_size * engine.lanes * 4):
             read = list(zip(some, pool.map(pixels_of, some), strict=True))
             problems += [(labels.images[row], str(got)) for row, got in read if isinstance(got, Exception)]
@@ -279,7 +280,6 @@ def _probabilities(
                 outputs.append(engine.run(np.stack([got for _, got in good])).probabilities)
             if progress:
                 progress(some[-1] + 1, len(labels))
-    engine.close()
     empty = np.empty((0, len(pack.cells)), np.float32)
     return labels.chosen(rows), np.concatenate([empty, *outputs]), tuple(problems)
 
