@@ -56,9 +56,9 @@ class Waiting:
     def answer(
         self, call: Callable[[], Answer], lacking: str, patience_s: float | None = None, runner: object = None
     ) -> tuple[Answer, int]:
-        """What the call gives, and how many seconds it took. `lacking`: what is said when nothing comes, as "it
-        has not opened". patience_s: None for what may have to be compiled first. `runner` is told to stop when
-        it is given up, where it can be. Raises EngineError, StoppedError, and what the call raises."""
+        """What the call gives, and how many seconds it took. `lacking`: what is said when nothing comes, as
+        "it has not opened". patience_s: None for what may have to be compiled first. `runner` is told to stop
+        when it is given up, where it can. Raises EngineError, StoppedError, and what the call raises."""
         answered = threading.Event()
         outcome: list[Answer] = []
         failure: list[BaseException] = []
