@@ -203,7 +203,7 @@ def undo(
             lines = undoing.settle_cut_off(opened, settled, wait=wait)
         for line in lines:
             listener.note(line)
-        chosen = undoing.run_to_undo(opened, None if run is None else str(run))
+        chosen = undoing.run_to_undo(opened, None if run is None else str(run), wait=wait and not dry_run)
         if agree is not None and not agree(chosen):
             return UndoResult(None, Tally(), repaired, 0)
         listener.phase("Undoing", chosen.written)

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import time
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ from geotagger.tag.chunks import chunks
 from geotagger.tag.decisions_undo import decided_in_index, take_back_decisions
 from geotagger.tag.outcome import COULD_NOT_WRITE, Outcome, Report, Status, Tally
 from geotagger.tag.writing import GROUP, edit_of, is_away, keep_as_unchanged, repair, target_now
+
+
+_POLL_S = 0.5
 
 
 def settle_cut_off(index: Index, report: Report, *, wait: bool = False) -> list[str]:
@@ -58,8 +62,28 @@ def _archive_of(index: Index, path: str) -> str:
     return max(holding, key=len, default=os.path.dirname(path))
 
 
-def run_to_undo(index: Index, named: str | None) -> Run:
-    """The run of that number or name, or the newest that wrote something. UsageError for none."""
+def run_to_undo(index: Index, named: str | None, *, wait: bool = False) -> Run:
+    """The run of that number or name, or the newest that wrote something. UsageError for none,
+    ArchiveBusyError for one that is under way and has recorded nothing yet, unless it is to be waited for."""
+    while True:
+        under_way = index.runs.under_way()
+        try:
+            run = _run_to_undo(index, named)
+        except UsageError:
+            if named is not None or not under_way:
+                raise
+            run = under_way[0]
+        if run.written or run.id not in {one.id for one in under_way}:
+            return run
+        if not wait:
+            raise ArchiveBusyError(
+                f"run {run.id} ({run.command}) is still at work and has recorded no photo yet; nothing was "
+                "changed; wait for it to end, or run again with --wait"
+            )
+        time.sleep(_POLL_S)
+
+
+def _run_to_undo(index: Index, named: str | None) -> Run:
     if named is not None:
         return index.runs.find(named)
     latest = index.runs.latest_undoable()
