@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from geotagger.engine.cores import usable_cores
 from geotagger.engine.waiting import Waiting
 from geotagger.errors import EngineError, PackError
+from geotagger.model.plain_files import check_plain
 
 _AT_ONCE = 2_000
 
@@ -22,6 +23,7 @@ class PlaceEncoder:
     """float32 (n, 2), latitude and longitude in degrees, → float32 (n, d)."""
 
     def __init__(self, network: Path) -> None:
+        check_plain(network)
         options = ort.SessionOptions()
         options.log_severity_level = 4  # what matters comes as an exception
         options.intra_op_num_threads = usable_cores()

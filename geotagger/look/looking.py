@@ -147,7 +147,7 @@ def _key(top: str, entry: FileEntry) -> int:
 def _finished(out: Path, digest: str, classes: int) -> set[int]:
     """The photos that earlier runs have looked at. Those that could not be seen are tried again."""
     done: set[int] = set()
-    for path in sorted(out.glob("*.parquet")):
+    for path in sorted(file for file in out.glob("*.parquet") if file.is_file()):
         about = about_file(path)
         if about.get("model") != digest:
             raise SourceError(

@@ -25,7 +25,6 @@ from geotagger.tag.decisions_undo import decided_in_index, take_back_decisions
 from geotagger.tag.outcome import COULD_NOT_WRITE, Outcome, Report, Status, Tally
 from geotagger.tag.writing import GROUP, edit_of, is_away, keep_as_unchanged, repair, target_now
 
-
 _POLL_S = 0.5
 
 
