@@ -17,6 +17,7 @@ from tests.reference import REFERENCE, reference
 ROOT = Path(__file__).parents[1]
 
 FLOW = (
+    "gazetteer",
     "archive",
     "photo",
     "model",
@@ -29,6 +30,7 @@ FLOW = (
     "index",
     "tag",
     "evaluate",
+    "export",
     "web",
     "handoff",
     "api",
@@ -75,6 +77,24 @@ def test_rooms_import_only_what_stands_left_of_them() -> None:
             if module.split(".")[0] == "training" and here != "cli":
                 backwards.add(f"{path.relative_to(ROOT)} imports {module}")
     assert not backwards
+
+
+def test_every_room_stands_in_the_order_in_the_table_and_in_the_picture() -> None:
+    rooms = {path.parent.name for path in (ROOT / "geotagger").glob("*/__init__.py")}
+    assert rooms == set(FLOW)
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `(\w+)` \|", page, re.M)) == rooms
+    picture = (ROOT / "docs" / "flow.svg").read_text(encoding="utf-8")
+    words = set(re.findall(r"\w+", " ".join(re.findall(r">([^<>]+)<", picture))))
+    assert rooms <= words, rooms - words
+
+
+def test_every_file_that_the_page_of_the_house_names_is_there() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:\w+/)+\w+\.py|(?:\w+/)+)`", page))
+    missing = {name for name in named if not any((ROOT / base / name).exists() for base in ("", "geotagger"))}
+    assert len(named) > 20
+    assert not missing
 
 
 def test_no_files_import_each_other_in_a_circle() -> None:
