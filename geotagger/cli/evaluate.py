@@ -138,7 +138,6 @@ def evaluate(
         tracks=evidence.track or (),
         clocks=evidence.clock or (),
         kinds=heard.kinds,
-        sequence=not evidence.no_sequence,
         model=heard.model,
         calibrate=calibrate,
         index=index,

@@ -57,7 +57,6 @@ class EvaluationOptions:
     certainty: float = CERTAINTY
     min_confidence: float = MIN_CONFIDENCE
     precision: float | None = None
-    sequence: bool = True
     kinds: tuple[str, ...] = BY_DEFAULT
     clocks: tuple[str, ...] = ()
     tracks: tuple[Path, ...] = ()
@@ -104,7 +103,9 @@ def evaluate(
     if likened and (pack is None or pack.feature_size is None):
         note("--reference: no model that tells features looks at the pictures, so it is left out")
         likened = False
-    before = remembered(index_path, options.paths, clocks, load_tracks(options.tracks, note, clocks))
+    before = remembered(
+        index_path, options.paths, clocks, lambda corrections: load_tracks(options.tracks, note, corrections)
+    )
     sightings = read_sightings(
         options.paths,
         pack,
@@ -130,7 +131,7 @@ def evaluate(
     if options.precision is not None:
         least = least_confidence(options.precision, before.calibration)
     certainty = max(options.certainty, min(least, 0.99))
-    weighing = Options(options.within_km, certainty, sequence=options.sequence)
+    weighing = Options(options.within_km, certainty)
     # what is learned now is learned from certainties that nothing has corrected yet
     is_corrected = before.calibration is not None and not options.calibrate
     pictured = before.calibration.pictured if is_corrected and before.calibration else CertaintyCorrection()

@@ -67,7 +67,6 @@ def weighing(
     asked_for = Options(
         within_km=options.within_km,
         certainty=max(options.certainty, min(least, 0.99)),
-        sequence=options.sequence,
         text_exponent=text_exponent(index, fixes, options),
     )
     return listening_to(Evidence(fixes, movement, tracks, table, asked_for), options.kinds)
