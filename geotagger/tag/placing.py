@@ -135,6 +135,8 @@ def _seen(run: RootRun, evidence: ArchiveEvidence) -> Iterator[PhotoWithPicture]
             batch_size=network.batch_size,
             lanes=network.lanes,
             readers=run.readers,
+            idle=run.listener.finish,
+            let_go=network.leave,
         )
     for one in seen:
         if run.is_stopped:

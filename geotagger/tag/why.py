@@ -34,7 +34,7 @@ from geotagger.text.ratios import ratios_of
 from geotagger.text.values import Line, PlaceRatios
 from geotagger.tracks import Track
 
-_REMEMBERED = ("within_km", "min_confidence", "precision", "certainty", "sequence", "all_images")
+_REMEMBERED = ("within_km", "min_confidence", "precision", "certainty", "all_images")
 """The options of a run that its estimates depend on; its kinds of evidence and its tracks do, too."""
 
 
