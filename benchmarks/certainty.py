@@ -268,9 +268,8 @@ def _km(values: FloatArray) -> str:
 
 def print_small(rows: Mapping[tuple[str, str], Row]) -> None:
     """Single photos whose radius is small: where fixes that err are seen first."""
-    print(
-        "\n| archive, singles | radius | photos | stated | inside | stated − inside |\n|---|---|---|---|---|---|"
-    )
+    print("\n| archive, singles | radius | photos | stated | inside | stated − inside |")
+    print("|---|---|---|---|---|---|")
     pooled = [trial for (_, way), row in rows.items() if way == "singles" for trial in row.trials]
     singles = [(group, row) for (group, way), row in rows.items() if way == "singles"]
     for group, row in [*singles, ("all", Row(pooled))]:
@@ -279,10 +278,10 @@ def print_small(rows: Mapping[tuple[str, str], Row]) -> None:
             chosen = (c["radius"] >= low) & (c["radius"] < high)
             over, error, n = gap(c, chosen)
             if n:
+                said, truth = (_percent(c[name][chosen]) for name in ("stated", "inside"))
+                radius = f"{1000 * low:.0f}–{1000 * high:.0f} m"
                 print(
-                    f"| {group} | {1000 * low:.0f}–{1000 * high:.0f} m | {n} | {_percent(c['stated'][chosen])} |"
-                    f" {_percent(c['inside'][chosen])} | {over:+.1f} ± {error:.1f} |",
-                    flush=True,
+                    f"| {group} | {radius} | {n} | {said} | {truth} | {over:+.1f} ± {error:.1f} |", flush=True
                 )
 
 
