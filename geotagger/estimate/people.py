@@ -103,30 +103,33 @@ def share_in_zone(
 ) -> float:
     """Of the people about a place, as a radial density weighs them, those whose legal time is so far ahead of
     UTC on that day."""
-    return _share_in_zone(
-        round(latitude, 1), round(longitude, 1), round(scale_km), round(tail, 2), int(utc // DAY_S), offset_s
-    )
+    shares = _shares(round(latitude, 1), round(longitude, 1), round(scale_km), round(tail, 2))
+    return float(shares @ _fits(int(utc // DAY_S), offset_s))
 
 
 def share_of_earth(utc: float, offset_s: float) -> float:
     """The same of all people of the Earth."""
-    fits = _fits(int(utc // DAY_S), offset_s)
-    return float(blocks().people @ fits / blocks().people.sum())
+    return float(_shares_of_earth() @ _fits(int(utc // DAY_S), offset_s))
 
 
-@lru_cache(maxsize=512)
-def _share_in_zone(
-    latitude: float, longitude: float, scale_km: float, tail: float, day: int, offset_s: float
-) -> float:
+@lru_cache(maxsize=4096)
+def _shares(latitude: float, longitude: float, scale_km: float, tail: float) -> FloatArray:
+    """By zone."""
     here = blocks()
     away = distance_km(latitude, longitude, here.lat, here.lng)
     weight = here.people * radial_density(away, scale_km, tail)
-    return float(weight @ _fits(day, offset_s) / weight.sum())
+    return np.asarray(np.bincount(here.zone, weight, len(here.zones)) / weight.sum())
+
+
+@cache
+def _shares_of_earth() -> FloatArray:
+    here = blocks()
+    return np.asarray(np.bincount(here.zone, here.people, len(here.zones)) / here.people.sum())
 
 
 @lru_cache(maxsize=64)
 def _fits(day: int, offset_s: float) -> NDArray[np.bool_]:
+    """Which zones."""
     noon = datetime.fromtimestamp((day + 0.5) * DAY_S, UTC)
     legal = [noon.astimezone(zone).utcoffset() if zone else None for zone in blocks().zones]
-    fits = np.array([offset is not None and offset.total_seconds() == offset_s for offset in legal])
-    return np.asarray(fits[blocks().zone], dtype=np.bool_)
+    return np.array([offset is not None and offset.total_seconds() == offset_s for offset in legal])

@@ -174,9 +174,7 @@ _PLACE = ("lat", "lng", "scale_km", "tail")
 def peopled(lat: FloatArray, lng: FloatArray, scale_km: FloatArray, tail: FloatArray) -> FloatArray:
     """One over what is usual in the mean about places, (n,) each."""
     keys = np.stack([np.round(lat, 1), np.round(lng, 1), np.rint(scale_km), np.round(tail, 2)], axis=1)
-    different, of = np.unique(keys, axis=0, return_inverse=True)
-    usual = [usual_about(*key) for key in different.tolist()]
-    return np.asarray(1 / np.array(usual)[of.reshape(-1)]) if len(usual) else np.empty(0)
+    return np.array([1 / usual_about(*key) for key in keys.tolist()], dtype=np.float64)
 
 
 def _where_people_are(distance_km: FloatArray, usual: FloatArray, peopled: FloatArray) -> FloatArray:
