@@ -69,7 +69,7 @@ def tag(
         run = index.runs.begin("tag", {**asdict(options), "model": model}, model_id)
         onlooker = None
         if pack is not None and model_id is not None:
-            onlooker = Onlooker(pack, Network(pack, options, listener.note), model_id)
+            onlooker = Onlooker(pack, Network(pack, options, listener.note, timed), model_id)
         ended: Status = "failed"
         try:
             folders = _join(index, paths, options, listener)

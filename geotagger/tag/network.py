@@ -4,13 +4,17 @@ Runtimes and decoders are imported with the engine: a run that has nothing to lo
 common case in an archive that was done yesterday, loads neither them nor weights.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from geotagger.engine.cores import usable_cores
 from geotagger.errors import PhotoError, UnreadablePhotoError
+from geotagger.look.shares import Share, shares_of
 from geotagger.tag.options import TagOptions
+from geotagger.tag.profile import Profile
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,8 +23,10 @@ if TYPE_CHECKING:
     from geotagger.engine.values import Engine
     from geotagger.estimate.reference import References
     from geotagger.estimate.values import Alike, Posterior
+    from geotagger.index.photos import Known
+    from geotagger.look.overlap import Pixels
+    from geotagger.look.processes import LookProcesses
     from geotagger.model.pack import ModelPack
-    from geotagger.tag.overlap import Pixels
 
 
 def choose_pack(name: str | None, note: Callable[[str], None]) -> "ModelPack | None":
@@ -68,8 +74,16 @@ class Said:
 class Network:
     """Looks at pixels for one run. The engine is opened by the first photo that needs it."""
 
-    def __init__(self, pack: "ModelPack", options: TagOptions, note: Callable[[str], None]) -> None:
-        self._pack, self._options, self._note = pack, options, note
+    def __init__(
+        self,
+        pack: "ModelPack",
+        options: TagOptions,
+        note: Callable[[str], None],
+        profile: Profile | None = None,
+        cores: int | None = None,
+    ) -> None:
+        self._pack, self._options, self._note, self._cores = pack, options, note, cores
+        self._profile = profile or Profile()
         self.references: References | None = None
         self._notes_told = 0
 
@@ -84,6 +98,7 @@ class Network:
             options.batch_size,
             engine=options.engine,
             variant=options.variant,
+            threads=self._cores,
         )
         self._tell(engine)
         return engine
@@ -93,6 +108,59 @@ class Network:
         for note in engine.notes[self._notes_told :]:
             self._note(note)
         self._notes_told = len(engine.notes)
+
+    @cached_property
+    def processes(self) -> "LookProcesses[Said] | None":
+        """Those that look for this one: one a GPU where there are several; None where it looks itself."""
+        options, device = self._options, self._options.device
+        if device == "auto" and options.engine not in ("auto", "onnxruntime"):
+            device = "cpu"
+        shares = shares_of(device, options.look_processes)
+        if not shares:
+            return None
+        from geotagger.look.processes import LookProcesses
+
+        return LookProcesses(
+            partial(_network_apart, str(self._pack.folder), options),
+            shares,
+            self,
+            self._note,
+            self._add_seconds,
+            readers=options.readers,
+            goes_without=options.device == "auto",
+        )
+
+    def _add_seconds(self, reading_s: float, network_s: float) -> None:
+        self._profile.add("reading and decoding", reading_s, self._options.readers or usable_cores())
+        processes = self.processes
+        self._profile.add("network", network_s, processes.sizes[1] if processes else 1)
+
+    def seen(
+        self,
+        photos: "Iterable[Known]",
+        wanted: "Callable[[Known], bool]",
+        readers: int,
+    ) -> "Iterator[tuple[Known, Said | PhotoError | None]]":
+        """Every photo, in the order given, with what is said of it, or None where it was not wanted."""
+        from geotagger.look.overlap import overlapped
+        from geotagger.look.processes import seen_by_processes
+
+        if self.processes is not None:
+            for known, said in seen_by_processes(photos, wanted, lambda known: known.path, self.processes):
+                yield known, self.compared([said])[0] if isinstance(said, Said) else said
+            return
+
+        def read(known: "Known") -> "Pixels":
+            with self._profile.timed("reading and decoding", readers):
+                return self.read(known.path)
+
+        def say(batch: "Pixels") -> list[Said]:
+            with self._profile.timed("network", self.lanes()):
+                return self.say(batch)
+
+        yield from overlapped(
+            photos, wanted, read, say, batch_size=self.batch_size, lanes=self.lanes, readers=readers
+        )
 
     def batch_size(self) -> int:
         return self._engine.batch_size
@@ -114,7 +182,6 @@ class Network:
 
     def say(self, batch: "Pixels") -> "list[Said]":
         """What is to be known of each photo of a batch, float32 (n, 3, S, S)."""
-        from geotagger.estimate.reference import alike
         from geotagger.estimate.visual import posteriors
 
         outputs = self._engine.run(batch)
@@ -125,19 +192,32 @@ class Network:
             outputs.points,
             outputs.point_probabilities,
         )
-        if outputs.features is None:
-            return [Said(posterior) for posterior in found]
-        seen = list(outputs.features)
-        if self.references is None:
-            return [Said(*one) for one in zip(found, seen, strict=True)]
-        return [Said(*one) for one in zip(found, seen, alike(self.references, outputs.features), strict=True)]
+        features = [None] * len(found) if outputs.features is None else list(outputs.features)
+        return self.compared([Said(*one) for one in zip(found, features, strict=True)])
 
-    def features(self, batch: "Pixels") -> "list[NDArray[np.float32]]":
-        """What the network's last layer sees of each photo of a batch, float32 (d,)."""
-        outputs = self._engine.run(batch)
-        return [] if outputs.features is None else list(outputs.features)
+    def compared(self, said: "list[Said]") -> "list[Said]":
+        """With what is alike among the owner's photos, where these are the reference."""
+        features = [one.features for one in said if one.features is not None]
+        if self.references is None or len(features) < len(said):
+            return said
+        import numpy as np
+
+        from geotagger.estimate.reference import alike
+
+        likeness = alike(self.references, np.stack(features))
+        return [replace(one, alike=what) for one, what in zip(said, likeness, strict=True)]
 
     def close(self) -> None:
         if "_engine" in self.__dict__:
             self._tell(self._engine)
             self._engine.close()
+        if self.__dict__.get("processes") is not None:
+            self.__dict__["processes"].close()
+
+
+def _network_apart(folder: str, options: TagOptions, share: Share, note: Callable[[str], None]) -> Network:
+    """In a process that looks for another."""
+    from geotagger.model.pack import load_pack
+
+    options = replace(options, device=share.device, look_processes=1)
+    return Network(load_pack(Path(folder)), options, note, cores=share.cores)

@@ -10,9 +10,7 @@ from geotagger.estimate.timeline import outings
 from geotagger.index.photos import Known
 from geotagger.tag.correcting import jobs_of
 from geotagger.tag.evidence import ArchiveEvidence, min_confidence, weighing
-from geotagger.tag.network import Network, Said
 from geotagger.tag.outings import Seen, settle_outing, wants_a_look
-from geotagger.tag.overlap import Pixels, overlapped
 from geotagger.tag.recorded import Recorded
 from geotagger.tag.references import gather_references
 from geotagger.tag.rootrun import RootRun
@@ -108,30 +106,13 @@ def _seen(run: RootRun, evidence: ArchiveEvidence) -> Iterator[Seen]:
     if run.onlooker is None:
         seen: Iterable[Seen] = ((known, None) for known in photos)
     else:
-        network = run.onlooker.network
-        seen = overlapped(
-            photos,
-            lambda known: wants_a_look(run, evidence, known),
-            lambda known: _read(run, network, known),
-            lambda batch: _say(run, network, batch),
-            batch_size=network.batch_size,
-            lanes=network.lanes,
-            readers=run.readers,
+        seen = run.onlooker.network.seen(
+            photos, lambda known: wants_a_look(run, evidence, known), run.readers
         )
     for one in seen:
         if run.is_stopped:
             return
         yield one
-
-
-def _read(run: RootRun, network: Network, known: Known) -> Pixels:
-    with run.profile.timed("reading and decoding", run.readers):
-        return network.read(known.path)
-
-
-def _say(run: RootRun, network: Network, batch: Pixels) -> list[Said]:
-    with run.profile.timed("network", network.lanes()):
-        return network.say(batch)
 
 
 def _in_groups(cut: Iterable[list[Seen]]) -> Iterator[list[list[Seen]]]:

@@ -6,13 +6,11 @@ from collections.abc import Iterator
 import numpy as np
 from xxhash import xxh3_64_intdigest
 
-from geotagger.errors import PhotoError
 from geotagger.estimate.reference import FEWEST_REFERENCES, References, references
 from geotagger.estimate.values import OWN_FIXES
 from geotagger.index.photos import Known
 from geotagger.photo.formats import NOT_LOOKED_AT
-from geotagger.tag.network import Network
-from geotagger.tag.overlap import overlapped
+from geotagger.tag.network import Network, Said
 from geotagger.tag.rootrun import RootRun
 
 
@@ -61,18 +59,9 @@ def _name(known: Known) -> int:
 def _features(
     run: RootRun, network: Network, photos: list[Known]
 ) -> Iterator[tuple[int, np.ndarray[tuple[int], np.dtype[np.float32]]]]:
-    seen = overlapped(
-        photos,
-        lambda _: True,
-        lambda known: network.read(known.path),
-        network.features,
-        batch_size=network.batch_size,
-        lanes=network.lanes,
-        readers=run.readers,
-    )
-    for known, said in seen:
+    for known, said in network.seen(photos, lambda _: True, run.readers):
         run.listener.advance(1)
-        if said is not None and not isinstance(said, PhotoError):
-            yield _name(known), said
+        if isinstance(said, Said) and said.features is not None:
+            yield _name(known), said.features
         if run.is_stopped:
             return
