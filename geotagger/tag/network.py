@@ -142,13 +142,13 @@ class Network:
         readers: int,
     ) -> "Iterator[tuple[Known, Said | PhotoError | None]]":
         """Every photo, in the order given, with what is said of it, or None where it was not wanted."""
-        from geotagger.look.overlap import overlapped
-        from geotagger.look.processes import seen_by_processes
-
         if self.processes is not None:
+            from geotagger.look.processes import seen_by_processes
+
             for known, said in seen_by_processes(photos, wanted, lambda known: known.path, self.processes):
                 yield known, self.compared([said])[0] if isinstance(said, Said) else said
             return
+        from geotagger.look.overlap import overlapped
 
         def read(known: "Known") -> "Pixels":
             with self._profile.timed("reading and decoding", readers):
@@ -211,8 +211,16 @@ class Network:
         if "_engine" in self.__dict__:
             self._tell(self._engine)
             self._engine.close()
+            self._remember_rate(self._engine)
         if self.__dict__.get("processes") is not None:
             self.__dict__["processes"].close()
+
+    def _remember_rate(self, engine: "Engine") -> None:
+        """For `models list`, and for whoever pulls the model again."""
+        from geotagger.engine.speed import remember_rate
+
+        if engine.rate is not None:
+            remember_rate(self._pack.name, engine.name.rsplit(" ", 1)[-1], engine.rate)
 
 
 def _network_apart(folder: str, options: TagOptions, share: Share, note: Callable[[str], None]) -> Network:

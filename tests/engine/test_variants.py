@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from geotagger.cli.models import quantize
 from geotagger.engine import opening
 from geotagger.engine.agreement import Agreement, compare, split
+from geotagger.engine.cores import lanes_of
 from geotagger.engine.opening import open_engine
 from geotagger.engine.openvino_runner import is_installed
 from geotagger.engine.quantise import quantise
@@ -101,7 +102,7 @@ engine.close()
     ("cores", "lanes", "per_lane"), [(1, 1, 1), (2, 2, 1), (16, 16, 1), (17, 8, 2), (24, 12, 2), (64, 16, 4)]
 )
 def test_a_lane_is_a_core_until_there_are_many(cores: int, lanes: int, per_lane: int) -> None:
-    assert opening.lanes_of(cores) == (lanes, per_lane)
+    assert lanes_of(cores) == (lanes, per_lane)
 
 
 def test_only_a_variant_that_passed_is_taken_unasked(

@@ -102,19 +102,13 @@ def _make(
 
 def _places(pack: "ModelPack") -> "Places":
     """The place that `tag` would write of each row of probabilities."""
-    import numpy as np
-
-    from geotagger.estimate.cloud import gather
-    from geotagger.estimate.visual import cloud_of, posteriors
+    from geotagger.estimate.visual import places_of, posteriors
 
     def places(
         probabilities: "NDArray[np.float32]",
     ) -> "tuple[NDArray[np.float64], NDArray[np.float64]]":
-        found = [
-            gather(cloud_of(posterior, pack.cells), within_km=25.0, certainty=0.9)
-            for posterior in posteriors(probabilities, pack.cells, pack.temperature)
-        ]
-        return np.array([one.latitude for one in found]), np.array([one.longitude for one in found])
+        found = places_of(posteriors(probabilities, pack.cells, pack.temperature), pack.cells, 25.0, 0.9)
+        return found.latitude, found.longitude
 
     return places
 
