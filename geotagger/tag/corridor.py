@@ -144,7 +144,11 @@ def _walk(
         from geotagger.tag.looked import files_of, take_in
 
         files = files_of(options.looked, whole.onlooker.pack)
-        looks = take_in(whole.index, whole.onlooker.id, whole.onlooker.pack, files, whole.places)
+        onlooker = whole.onlooker
+        looks = take_in(
+            whole.index, onlooker.id, onlooker.pack, files, whole.places, features=options.reference
+        )
+        onlooker.network.features = looks.features
         whole.listener.note(str(looks))
     every = options.again or options.reconsider or whole.listener.every
     if same and not any(surveyed.touched) and not every:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from geotagger.look.overlap import Pixels
     from geotagger.look.processes import LookProcesses
     from geotagger.model.pack import ModelPack
+    from geotagger.tag.looked import LookedFeatures
 
 
 def choose_pack(name: str | None, note: Callable[[str], None]) -> "ModelPack | None":
@@ -85,6 +86,7 @@ class Network:
         self._pack, self._options, self._note, self._cores = pack, options, note, cores
         self._profile = profile or Profile()
         self.references: References | None = None
+        self.features: LookedFeatures | None = None
         self._notes_told = 0
 
     @cached_property
@@ -141,7 +143,27 @@ class Network:
         wanted: "Callable[[Known], bool]",
         readers: int,
     ) -> "Iterator[tuple[Known, Said | PhotoError | None]]":
-        """Every photo, in the order given, with what is said of it, or None where it was not wanted."""
+        """Every photo, in the order given, with what is said of it, or None where it was not wanted. What was
+        taken in from rows is not looked at again."""
+
+        def is_kept(known: "Known") -> bool:
+            return self.features is not None and known.posterior is not None and known.id in self.features
+
+        looked_at = self._looked_at(photos, lambda known: wanted(known) and not is_kept(known), readers)
+        for known, said in looked_at:
+            if said is None and is_kept(known) and wanted(known):
+                assert self.features is not None
+                assert known.posterior is not None
+                yield known, self.compared([Said(known.posterior, self.features[known.id])])[0]
+            else:
+                yield known, said
+
+    def _looked_at(
+        self,
+        photos: "Iterable[Known]",
+        wanted: "Callable[[Known], bool]",
+        readers: int,
+    ) -> "Iterator[tuple[Known, Said | PhotoError | None]]":
         if self.processes is not None:
             from geotagger.look.processes import seen_by_processes
 

@@ -27,6 +27,10 @@ def gather_references(run: RootRun, network: Network) -> References | None:
     placed = [known for known in run.index.company(run.root_ids).in_time() if _is_reference(known)]
     new = [known for known in placed if _name(known) not in looked_at]
     run.listener.phase("Looking at references", len(new))
+    if network.features is not None:
+        kept_rows = [known for known in new if known.id in network.features]
+        looked_at.update({_name(known): network.features[known.id] for known in kept_rows})
+        new = [known for known in new if known.id not in network.features]
     looked_at.update(_features(run, network, new))
     chosen = [known for known in placed if _name(known) in looked_at]
     if len(chosen) < FEWEST_REFERENCES:
