@@ -61,7 +61,12 @@ def open_engine(
         runners = []
     if not runners:
         runtime, runners = _runners(pack, network, devices, engine, precision, threads)
-    size = batch_size or _batch_size(runners[0], pack)
+    if _scales_by_batch(pack, network):
+        if batch_size not in (None, 1):
+            notes.append(f"{precision} of {pack.name} looks at one photo at a time: none may change another")
+        size = 1
+    else:
+        size = batch_size or _batch_size(runners[0], pack)
     watch = Watch(pack.name, pack.manifest.classes)
     return BatchedEngine(f"{runtime} {precision}", runners, size, notes, watch)
 
@@ -137,10 +142,20 @@ def _runners(
     return "onnxruntime", [runner for one in devices for runner in [OnnxRunner(network, one)] * lanes]
 
 
+def _scales_by_batch(pack: ModelPack, network: Path) -> bool:
+    """Whether the network scales what it sees by the largest number of a whole batch, so that a photo's
+    answer would depend on those beside it."""
+    if network == pack.onnx_path:
+        return pack.manifest.precision == "int8"
+    made = (one for one in pack.manifest.variants if pack.folder / one.file == network)
+    return any(one.calibration.get("kind") == "dynamic" for one in made)
+
+
 def _is_for_openvino(pack: ModelPack, network: Path, precision: str) -> bool:
-    """A variant that `quantize` made: its integer kernels are fastest there. A network that came quantised
-    has operators of ONNX Runtime's own quantiser."""
-    return precision == "int8" and network != pack.onnx_path and is_installed()
+    """A variant of convolutions that `quantize` made: its integer kernels are fastest there. One that came
+    quantised, or of a transformer, has operators of ONNX Runtime's own quantiser."""
+    is_static = network != pack.onnx_path and not _scales_by_batch(pack, network)
+    return precision == "int8" and is_static and is_installed()
 
 
 def _batch_size(runner: Runner, pack: ModelPack) -> int:
