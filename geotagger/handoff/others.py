@@ -24,7 +24,7 @@ MEMORIES = Manager("Memories", ("occ files:scan --all", "occ memories:index --fo
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Visibility:
     """Whether a manager sees the place of a photo; `reason` says why, or why not."""
 
     path: str
@@ -34,9 +34,9 @@ class Seen:
     longitude: float
 
 
-def seen_by(index: Index, manager: Manager, paths: Sequence[str]) -> list[Seen]:
+def seen_by(index: Index, manager: Manager, paths: Sequence[str]) -> list[Visibility]:
     """The photos at or below `paths` that have a place which counts."""
-    found = []
+    views = []
     for photo in search(index.store, Query(paths=tuple(paths), is_sure=True)):
         in_file = photo.written == "exif" or (photo.written == "camera" and photo.rung != "sidecar")
         if in_file:
@@ -45,5 +45,5 @@ def seen_by(index: Index, manager: Manager, paths: Sequence[str]) -> list[Seen]:
             reason = f"its place stands in a sidecar, which {manager.name} does not read for places"
         else:
             reason = "only the index has its place; `geotagger tag` or `review` writes it"
-        found.append(Seen(photo.path, in_file, reason, photo.latitude, photo.longitude))
-    return found
+        views.append(Visibility(photo.path, in_file, reason, photo.latitude, photo.longitude))
+    return views

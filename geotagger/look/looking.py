@@ -67,7 +67,7 @@ class LookOptions:
 
 
 @dataclass
-class Looked:
+class LookTally:
     """How many photos: listed in this part, kept from earlier, looked at, not to be looked at, unreadable;
     and how many folders could not be read, whose photos nobody counted."""
 
@@ -86,9 +86,9 @@ def look(
     options: LookOptions,
     *,
     note: Callable[[str], None],
-    advance: Callable[[Looked], None],
+    advance: Callable[[LookTally], None],
     stop: Event,
-) -> Looked:
+) -> LookTally:
     """Writes rows for this part of the photos below `root` to files in `out`; asked to stop, it keeps what
     it has.
 
@@ -103,7 +103,7 @@ def look(
     except OSError as error:
         raise UsageError(f"--out {out}: cannot be a folder ({error.strerror})") from None
     sweep(out)
-    tally = Looked()
+    tally = LookTally()
     about = {"model": model_digest(pack), "name": pack.name, "features": "yes" if options.features else "no"}
     done = _finished(out, about)
     target = _Target(out, f"part-{options.part}-of-{options.parts}", about)
@@ -171,7 +171,7 @@ def row_of(path: bytes, size: int, mtime_ns: int, answer: Look | PhotoError | No
     return replace(answer, path=path, size=size, mtime_ns=mtime_ns)
 
 
-def _count(tally: Looked, row: Look | None) -> None:
+def _count(tally: LookTally, row: Look | None) -> None:
     if row is None:
         tally.left_alone += 1
     elif row.error is None:
@@ -271,7 +271,7 @@ class _Target:
 
 
 def _listed(
-    top: str, options: LookOptions, tally: Looked, note: Callable[[str], None]
+    top: str, options: LookOptions, tally: LookTally, note: Callable[[str], None]
 ) -> Iterator[FileEntry]:
     def problem(passed: PassedOver) -> None:
         note(str(passed))

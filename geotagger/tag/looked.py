@@ -120,7 +120,7 @@ def take_in(
     merged = Merged(LookedFeatures(shape.features) if features and shape.features else None)
     for path in files:
         for rows in chunks(read_rows(path, shape), _AT_A_TIME):
-            found: list[tuple[int, Look]] = []
+            looks: list[tuple[int, Look]] = []
             for row in rows:
                 if row.error is not None:
                     merged.unreadable += 1
@@ -133,20 +133,20 @@ def take_in(
                     merged.changed += 1
                 else:
                     if merged.is_new(photo.id):
-                        found.append((photo.id, row))
+                        looks.append((photo.id, row))
                     else:
                         merged.twice += 1
                     if merged.features is not None and row.features is not None:
                         merged.features.put(photo.id, row.features)
-            if found:
-                dense = np.stack([row.whole(prior) for _, row in found])
-                points = _even([row.points for _, row in found], -1)
-                shares = _even([row.point_probabilities for _, row in found], 0)
+            if looks:
+                dense = np.stack([row.whole(prior) for _, row in looks])
+                points = _even([row.points for _, row in looks], -1)
+                shares = _even([row.point_probabilities for _, row in looks], 0)
                 said = posteriors(dense, pack.cells, pack.temperature, points, shares)
                 index.photos.put_posteriors(
-                    model_id, [(photo_id, one) for (photo_id, _), one in zip(found, said, strict=True)]
+                    model_id, [(photo_id, one) for (photo_id, _), one in zip(looks, said, strict=True)]
                 )
-                merged.taken_in += len(found)
+                merged.taken_in += len(looks)
     return merged
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from geotagger.engine.values import Engine
     from geotagger.estimate.reference import References
     from geotagger.estimate.values import Alike, Posterior
-    from geotagger.index.photos import Known
+    from geotagger.index.photos import IndexedPhoto
     from geotagger.look.overlap import Pixels
     from geotagger.look.processes import LookProcesses
     from geotagger.model.pack import ModelPack
@@ -63,7 +63,7 @@ def _how_to_get_one() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class PictureEvidence:
     """What was made of one picture. `features`, float32 (d,): what the network's last layer sees, None
     where it tells none. `alike` is None unless the owner's photos are the reference."""
 
@@ -112,7 +112,7 @@ class Network:
         self._notes_told = len(engine.notes)
 
     @cached_property
-    def processes(self) -> "LookProcesses[Said] | None":
+    def processes(self) -> "LookProcesses[PictureEvidence] | None":
         """Those that look for this one: one a GPU where there are several; None where it looks itself."""
         options, device = self._options, self._options.device
         if device == "auto" and options.engine not in ("auto", "onnxruntime"):
@@ -139,14 +139,14 @@ class Network:
 
     def seen(
         self,
-        photos: "Iterable[Known]",
-        wanted: "Callable[[Known], bool]",
+        photos: "Iterable[IndexedPhoto]",
+        wanted: "Callable[[IndexedPhoto], bool]",
         readers: int,
-    ) -> "Iterator[tuple[Known, Said | PhotoError | None]]":
+    ) -> "Iterator[tuple[IndexedPhoto, PictureEvidence | PhotoError | None]]":
         """Every photo, in the order given, with what is said of it, or None where it was not wanted. What was
         taken in from rows is not looked at again."""
 
-        def is_kept(known: "Known") -> bool:
+        def is_kept(known: "IndexedPhoto") -> bool:
             return self.features is not None and known.posterior is not None and known.id in self.features
 
         looked_at = self._looked_at(photos, lambda known: wanted(known) and not is_kept(known), readers)
@@ -154,29 +154,29 @@ class Network:
             if said is None and is_kept(known) and wanted(known):
                 assert self.features is not None
                 assert known.posterior is not None
-                yield known, self.compared([Said(known.posterior, self.features[known.id])])[0]
+                yield known, self.compared([PictureEvidence(known.posterior, self.features[known.id])])[0]
             else:
                 yield known, said
 
     def _looked_at(
         self,
-        photos: "Iterable[Known]",
-        wanted: "Callable[[Known], bool]",
+        photos: "Iterable[IndexedPhoto]",
+        wanted: "Callable[[IndexedPhoto], bool]",
         readers: int,
-    ) -> "Iterator[tuple[Known, Said | PhotoError | None]]":
+    ) -> "Iterator[tuple[IndexedPhoto, PictureEvidence | PhotoError | None]]":
         if self.processes is not None:
             from geotagger.look.processes import seen_by_processes
 
             for known, said in seen_by_processes(photos, wanted, lambda known: known.path, self.processes):
-                yield known, self.compared([said])[0] if isinstance(said, Said) else said
+                yield known, self.compared([said])[0] if isinstance(said, PictureEvidence) else said
             return
         from geotagger.look.overlap import overlapped
 
-        def read(known: "Known") -> "Pixels":
+        def read(known: "IndexedPhoto") -> "Pixels":
             with self._profile.timed("reading and decoding", readers):
                 return self.read(known.path)
 
-        def say(batch: "Pixels") -> list[Said]:
+        def say(batch: "Pixels") -> list[PictureEvidence]:
             with self._profile.timed("network", self.lanes()):
                 return self.say(batch)
 
@@ -202,22 +202,22 @@ class Network:
             why = f"it cannot be looked at ({type(error).__name__}: {error})"
             raise UnreadablePhotoError(path, why, "left untouched") from error
 
-    def say(self, batch: "Pixels") -> "list[Said]":
+    def say(self, batch: "Pixels") -> "list[PictureEvidence]":
         """What is to be known of each photo of a batch, float32 (n, 3, S, S)."""
         from geotagger.estimate.visual import posteriors
 
         outputs = self._engine.run(batch)
-        found = posteriors(
+        clouds = posteriors(
             outputs.probabilities,
             self._pack.cells,
             self._pack.temperature,
             outputs.points,
             outputs.point_probabilities,
         )
-        features = [None] * len(found) if outputs.features is None else list(outputs.features)
-        return self.compared([Said(*one) for one in zip(found, features, strict=True)])
+        features = [None] * len(clouds) if outputs.features is None else list(outputs.features)
+        return self.compared([PictureEvidence(*one) for one in zip(clouds, features, strict=True)])
 
-    def compared(self, said: "list[Said]") -> "list[Said]":
+    def compared(self, said: "list[PictureEvidence]") -> "list[PictureEvidence]":
         """With what is alike among the owner's photos, where these are the reference."""
         features = [one.features for one in said if one.features is not None]
         if self.references is None or len(features) < len(said):
