@@ -13,17 +13,17 @@ import onnx
 import pytest
 
 pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install '.[parquet]'")
-from onnx import TensorProto, helper, numpy_helper  # noqa: E402
+from onnx import TensorProto, helper, numpy_helper
 
-from geotagger.cells import CellTable, leaf_ids, parents  # noqa: E402
-from geotagger.geo import distance_km  # noqa: E402
-from geotagger.model.manifest import Manifest  # noqa: E402
-from geotagger.model.pack import write_pack  # noqa: E402
-from geotagger.model.preprocessing import Preprocessing  # noqa: E402
-from tests.commands import Geotagger  # noqa: E402
-from tests.model import embedders  # noqa: E402
-from tests.tag.scenes import START, exif_of  # noqa: E402
-from tests.tag.test_pictures import COLOURS, PLACES, colour_pack, colour_photo, pictures  # noqa: E402
+from geotagger.cells import CellTable, leaf_ids, parents
+from geotagger.geo import distance_km
+from geotagger.model.manifest import Manifest
+from geotagger.model.pack import write_pack
+from geotagger.model.preprocessing import Preprocessing
+from tests.commands import Geotagger
+from tests.model import embedders
+from tests.tag.scenes import START, exif_of
+from tests.tag.test_pictures import COLOURS, PLACES, colour_pack, colour_photo, pictures
 
 FIELDS = ("status", "latitude", "longitude", "radius_km", "confidence", "rung", "cell")
 
@@ -52,9 +52,7 @@ def test_a_part_twice_and_a_part_missing_change_nothing(geotagger: Geotagger, tm
     assert "stand there twice" in said
 
 
-def test_one_that_is_killed_goes_on_where_its_files_end(
-    geotagger: Geotagger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_that_is_killed_goes_on_where_its_files_end(geotagger: Geotagger, tmp_path: Path) -> None:
     pack, folder, out = colour_pack(tmp_path), pictures(tmp_path / "photos", 60), tmp_path / "looked"
     plain, _ = estimates(geotagger, folder, "--model", pack)
     geotagger("look", folder, "--model", pack, "--out", out, "--part", "1/2")
