@@ -145,7 +145,7 @@ def _seen(
             shares,
             looker,
             note,
-            lambda reading_s, network_s: None,
+            lambda *_: None,
             readers=options.readers,
             goes_without=options.device == "auto",
         )

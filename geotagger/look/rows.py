@@ -3,8 +3,8 @@
 A row is a photo: its path below the root in bytes, size, mtime in nanoseconds, and either what the network
 gave, or why it could not be seen. What it gave: the probabilities of the likeliest classes, raw, with the
 mass that is left out; of a network that compares with a gallery its likeliest places; features where they
-were asked for. Each file says which model it is of. Rows may come from other machines: all is checked before its
-use.
+were asked for. Each file says which model it is of. Rows may come from other machines: all is checked
+before its use.
 """
 
 import os
