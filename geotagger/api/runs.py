@@ -165,7 +165,7 @@ def place(
     error_km = MANUAL_ERROR_KM if radius_km is None else radius_km
     check_radius("radius_km", error_km)
     placing = Placing(latitude, longitude, checked(writing), error_km)
-    return placed(placing, several(paths), index_file(index), Listener(progress).report, wait=wait)
+    return placed(placing, several(paths), index_file(index), Listener(progress), wait=wait)
 
 
 def undo(
@@ -212,7 +212,7 @@ def undo(
         chosen = undoing.run_to_undo(opened, None if run is None else str(run))
         if agree is not None and not agree(chosen):
             return UndoResult(None, Tally(), repaired, 0)
-        listener.phase("Undoing", chosen.written)
+        listener.phase("Undoing", opened.journal.photos_of(chosen.id, chosen_paths))
 
         def passed(outcome: Outcome) -> None:
             listener.report(outcome)

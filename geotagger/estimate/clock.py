@@ -111,7 +111,7 @@ class ClockReader:
         local, stamp = self._local(row, shift), self._believed(row.gps_utc)
         if local is None:
             if stamp is not None:
-                return _posix(stamp), GPS_STAMP_ERROR_S, "GPS time stamp"
+                return _posix(stamp), GPS_STAMP_ERROR_S, "a time that is told in UTC"
             return float("nan"), float("inf"), "no time"
         utc, error_s, source = _resolve(row, local, stamp, self._zones, self._habits, self._system_zone)
         if shift is not None:

@@ -95,7 +95,9 @@ def evaluate(
     if likened and (pack is None or pack.feature_size is None):
         note("--reference: no model that tells features looks at the pictures, so it is left out")
         likened = False
-    before = remembered(index_path, options.paths, clocks, load_tracks(options.tracks, note, clocks))
+    before = remembered(
+        index_path, options.paths, clocks, lambda corrections: load_tracks(options.tracks, note, corrections)
+    )
     sightings = read_sightings(
         options.paths,
         pack,

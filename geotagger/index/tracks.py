@@ -60,7 +60,7 @@ class RememberedTracks:
 
     def of_root(self, root_id: int) -> list["Track"]:
         """Those of which points are kept."""
-        from geotagger.tracks import Track
+        from geotagger.tracks import Degrees, Track
 
         rows = self._store.rows(
             "select name, digest, path, places from tracks where root_id = ? and points > 0"
@@ -71,7 +71,8 @@ class RememberedTracks:
         for name, digest, path, places in rows:
             utc, lat, lng, error_km, kind = _unpacked(places)
             stays, momentary = kind == _STAYS, bool((kind == _MOMENTARY).any())
-            tracks.append(Track(name, utc, lat, lng, error_km, digest, path_of(path), stays, momentary))
+            north, east = Degrees.of(lat), Degrees.of(lng)
+            tracks.append(Track(name, utc, north, east, error_km, digest, path_of(path), stays, momentary))
         return tracks
 
     def photo_times(self, root_id: int) -> "NDArray[np.float64]":

@@ -233,7 +233,7 @@ def _prepare_sidecar(
     existing = sidecars.existing(path)
     if existing is None:
         target = sidecars.path(path)
-        _make_folder(path, os.path.dirname(target), writing.durable)
+        make_folder(path, os.path.dirname(target), writing.durable)
         data = xmp.new_packet(position)
         temporary = replace.write_new(target, data, like, writing.durable)
         edit = Edit(
@@ -255,7 +255,7 @@ def _prepare_sidecar(
     return prepare_merge(path, os.path.realpath(existing), position, writing, note)
 
 
-def _make_folder(path: str, folder: str, durable: bool) -> None:
+def make_folder(path: str, folder: str, durable: bool) -> None:
     """The folder of a new sidecar of the photo `path`, and those above it, durable as names."""
     holding = []
     missing = folder

@@ -26,7 +26,7 @@ from geotagger.tag.network import Network, choose_pack
 from geotagger.tag.options import TagOptions
 from geotagger.tag.outcome import RunResult, Tally
 from geotagger.tag.profile import Profile
-from geotagger.tag.recorded import Recorded
+from geotagger.tag.recorded import Recorded, told_clocks
 from geotagger.tag.rootrun import Onlooker, RootRun
 from geotagger.tag.settled import (
     forget_settled,
@@ -57,13 +57,13 @@ def tag(
         check_reader()
     pack = choose_pack(options.model, listener.note)
     corrections = _clocks(options)
-    tracks = _tracks(options, corrections, listener)
     paths = list(dict.fromkeys(_existing(path) for path in options.paths))
     tally, timed = Tally(), profile or Profile()
     with (
         lock(_places_held(paths, options), wait=options.wait, waiting=listener.note),
         open_index(index_path, mode="snapshot" if options.dry_run else "write") as index,
     ):
+        tracks = _tracks(index, paths, options, corrections, listener)
         model_id = None if pack is None else index.runs.model_id(pack.name, pack.version, pack.digest)
         model = options.model if pack is None else str(pack.folder.absolute())
         run = index.runs.begin("tag", {**asdict(options), "model": model}, model_id)
@@ -255,13 +255,10 @@ def _remembered(run: RootRun, corrections: Mapping[str, float]) -> Mapping[str, 
     """The owner's corrections of clocks, of this run and of earlier ones; kept for the next."""
     from geotagger.estimate.corrections import joined
 
-    in_force: dict[str, float] = {}
-    for root_id in run.company:
-        earlier: dict[str, float] = run.index.learned.get(root_id, CLOCKS) or {}
-        in_force = joined(in_force, earlier)
-        if corrections and root_id in run.root_ids:
-            run.index.learned.put(root_id, CLOCKS, joined(earlier, corrections))
-    return joined(in_force, corrections)
+    in_force = joined(told_clocks(run.index, run.company), corrections)
+    for root_id in run.root_ids if corrections else ():
+        run.index.learned.put(root_id, CLOCKS, joined(told_clocks(run.index, [root_id]), corrections))
+    return in_force
 
 
 def _doubt_clocks(
@@ -291,12 +288,27 @@ def _name_unmet_tracks(
         listener.note(line)
 
 
-def _tracks(options: TagOptions, corrections: Mapping[str, float], listener: Listener) -> "Sequence[Track]":
+def _tracks(
+    index: Index,
+    paths: Sequence[str],
+    options: TagOptions,
+    corrections: Mapping[str, float],
+    listener: Listener,
+) -> "Sequence[Track]":
+    """With the clocks of their receivers set right, as the owner says now or said before."""
     if not options.tracks:
         return ()
+    from geotagger.estimate.corrections import joined
     from geotagger.tracks import load_tracks
 
-    return load_tracks(options.tracks, listener.note, corrections)
+    company = index.roots.company_of(
+        [
+            root.id
+            for root in index.roots.all()
+            if any(is_at_or_below(path, [root.path]) or is_at_or_below(root.path, [path]) for path in paths)
+        ]
+    )
+    return load_tracks(options.tracks, listener.note, joined(told_clocks(index, company), corrections))
 
 
 def _existing(path: str) -> str:

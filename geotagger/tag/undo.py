@@ -162,16 +162,26 @@ def _undo_group(index: Index, run: Run, entries: Sequence[JournalEntry], tell: R
         outcome_there = outcomes.get(entry.path)
         if outcome_there is None or outcome_there.group == _ALREADY or not _is_back(outcome):
             outcomes[entry.path] = outcome  # of a photo and its sidecar, the one that went wrong
-    for outcome in outcomes.values():
-        tell(outcome)
     sync_folders(touched)
     with index.batch():
         index.journal.settle([entry.id for entry in undone], "undone")
         whole = [entry for entry in undone if _is_back(outcomes[entry.path])]
-        index.estimates.undone(run.id, [entry.photo_id for entry in whole if entry.photo_id is not None])
+        photo_ids = [entry.photo_id for entry in whole if entry.photo_id is not None]
+        index.estimates.undone(run.id, photo_ids)
+        index.named.undone(run.id, photo_ids)
         for entry in undone:
             if entry.photo_id in as_recorded:
                 keep_as_unchanged(index, entry.photo_id, entry.path)
+    # names were written after all positions: of a photo that has both, the position is still to come
+    later = {
+        entry.path
+        for entry in undone
+        if entry.photo_id is not None
+        and any(other.run_id == run.id for other in index.journal.done_in(entry.photo_id))
+    }
+    for path, outcome in outcomes.items():
+        if path not in later or not _is_back(outcome):
+            tell(outcome)
 
 
 def _is_back(outcome: Outcome) -> bool:
