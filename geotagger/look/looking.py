@@ -18,7 +18,14 @@ import xxhash
 
 from geotagger.archive import FileEntry, PassedOver, walk
 from geotagger.engine.cores import usable_cores
-from geotagger.errors import ArchiveError, PhotoError, SourceError, UnreadablePhotoError, UsageError
+from geotagger.errors import (
+    ArchiveError,
+    PhotoError,
+    SourceError,
+    StoppedError,
+    UnreadablePhotoError,
+    UsageError,
+)
 from geotagger.look.overlap import Pixels, overlapped
 from geotagger.look.processes import LookProcesses, seen_by_processes
 from geotagger.look.rows import (
@@ -118,7 +125,9 @@ def look(
                 yield entry
 
     with ExitStack() as stack:
-        for entry, answer in _seen(new(), pack, options, note, stack):
+        seen = _seen(new(), pack, options, note, stop, stack)
+        while (one := _next(seen, note)) is not None:
+            entry, answer = one
             row = row_of(below(top, entry.path), entry.size, entry.mtime_ns, answer)
             _count(tally, row)
             if row is not None:
@@ -130,14 +139,27 @@ def look(
     return tally
 
 
+def _next(
+    seen: Iterator[tuple[FileEntry, Look | PhotoError | None]], note: Callable[[str], None]
+) -> tuple[FileEntry, Look | PhotoError | None] | None:
+    """None at the end, also where the owner asked for one and nothing more came."""
+    try:
+        return next(seen, None)
+    except StoppedError as error:
+        note(str(error))
+        return None
+
+
 def _seen(
     entries: Iterator[FileEntry],
     pack: "ModelPack",
     options: LookOptions,
     note: Callable[[str], None],
+    stop: Event,
     stack: ExitStack,
 ) -> Iterator[tuple[FileEntry, Look | PhotoError | None]]:
-    shares, looker = shares_of(options.device, options.look_processes), PhotoLooker(pack, options, note)
+    shares = shares_of(options.device, options.look_processes)
+    looker = PhotoLooker(pack, options, note, stop)
     stack.callback(looker.close)
     if shares:
         processes: LookProcesses[Look] = LookProcesses(
@@ -146,6 +168,7 @@ def _seen(
             looker,
             note,
             lambda *_: None,
+            stop,
             readers=options.readers,
             goes_without=options.device == "auto",
         )
@@ -159,6 +182,7 @@ def _seen(
         batch_size=looker.batch_size,
         lanes=looker.lanes,
         readers=options.readers or usable_cores(),
+        let_go=looker.leave,
     )
 
 
@@ -188,7 +212,9 @@ def looker_of(folder: str, options: LookOptions, share: Share, note: Callable[[s
     """In another process, with its share of this machine."""
     from geotagger.model.pack import load_pack
 
-    return PhotoLooker(load_pack(Path(folder)), replace(options, device=share.device), note, share.cores)
+    return PhotoLooker(
+        load_pack(Path(folder)), replace(options, device=share.device), note, cores=share.cores
+    )
 
 
 class PhotoLooker:
@@ -199,9 +225,11 @@ class PhotoLooker:
         pack: "ModelPack",
         options: LookOptions,
         note: Callable[[str], None],
+        stop: Event | None = None,
         cores: int | None = None,
     ) -> None:
-        self._pack, self._options, self._note, self._cores = pack, options, note, cores
+        self._pack, self._options, self._note = pack, options, note
+        self._stop, self._cores = stop, cores
         self._notes_told = 0
 
     @cached_property
@@ -210,7 +238,13 @@ class PhotoLooker:
 
         options = self._options
         engine = open_engine(
-            self._pack, options.device, options.batch_size, variant=options.variant, threads=self._cores
+            self._pack,
+            options.device,
+            options.batch_size,
+            variant=options.variant,
+            threads=self._cores,
+            stop=self._stop,
+            note=self._note,
         )
         self._tell(engine)
         return engine
@@ -241,6 +275,11 @@ class PhotoLooker:
 
     def say(self, batch: Pixels) -> list[Look]:
         return looks(self._engine.run(batch), features=self._options.features)
+
+    def leave(self) -> None:
+        """Nobody wants to hear more of it."""
+        if "_engine" in self.__dict__:
+            self._engine.leave()
 
     def close(self) -> None:
         if "_engine" in self.__dict__:
@@ -294,7 +333,7 @@ def _finished(out: Path, about: dict[str, str]) -> set[int]:
     """The photos that earlier runs have looked at. Those that could not be seen are tried again, and those
     whose features were not kept where these are wanted."""
     done: set[int] = set()
-    for path in sorted(out.glob("*.parquet")):
+    for path in sorted(file for file in out.glob("*.parquet") if file.is_file()):
         file = about_file(path)
         if file.get("model") != about["model"]:
             raise SourceError(

@@ -15,14 +15,15 @@ import tempfile
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from geotagger.errors import PhotoError
+from geotagger.engine.waiting import AFTER_STOP_S
+from geotagger.errors import PhotoError, StoppedError
 from geotagger.look.looker import Looker, OpenLooker
 from geotagger.look.overlap import BATCHES_AHEAD, MOST_PASSING, PHOTOS_AHEAD, Pixels
 from geotagger.look.serving import Answered, Batch, Failed, Note, Ready
@@ -30,6 +31,7 @@ from geotagger.look.shares import Share
 
 Photo = TypeVar("Photo")
 Answer = TypeVar("Answer")
+Awaited = TypeVar("Awaited")
 
 MOST_STARTS = 3
 """A process that has ended so often is not started again."""
@@ -62,6 +64,7 @@ class LookProcesses(Generic[Answer]):
         here: Looker[Answer],
         note: Callable[[str], None],
         add_seconds: Callable[[float, float], None],
+        stop: threading.Event,
         *,
         readers: int | None = None,
         goes_without: bool = False,
@@ -73,7 +76,7 @@ class LookProcesses(Generic[Answer]):
             note,
             add_seconds,
         )
-        self._readers, self._goes_without = readers, goes_without
+        self._readers, self._goes_without, self._stop = readers, goes_without, stop
         self._turn = threading.RLock()
         self._at_work: list[_Process[Answer]] = []
         self._is_closed = False
@@ -86,7 +89,7 @@ class LookProcesses(Generic[Answer]):
         can be used."""
         with self._turn:
             first = [self._start(share, 1) for share in self._shares]
-        opened = [ready for process in first if (ready := process.ready.result()) is not None]
+        opened = [ready for process in first if (ready := self.awaited(process.ready)) is not None]
         if not opened:
             return self._here.batch_size(), self._here.lanes()
         return max(one.batch_size for one in opened), sum(one.lanes + BATCHES_AHEAD for one in opened)
@@ -95,6 +98,17 @@ class LookProcesses(Generic[Answer]):
         request: _Request[Answer] = _Request(paths)
         self._hand_out(request)
         return request.answers
+
+    def awaited(self, future: "Future[Awaited]", idle: Callable[[], None] = lambda: None) -> "Awaited":
+        """Its result; `idle` is called every second meanwhile. StoppedError where the owner asked for an end
+        and nothing comes."""
+        stopping = 0
+        while not wait([future], 1.0).done:
+            idle()
+            stopping += self._stop.is_set()
+            if stopping >= AFTER_STOP_S:
+                raise StoppedError("the processes that look are not waited for; what was finished is kept")
+        return future.result()
 
     def close(self) -> None:
         with self._turn:
@@ -283,6 +297,7 @@ def seen_by_processes(
     wanted: Callable[[Photo], bool],
     path_of: Callable[[Photo], str],
     processes: LookProcesses[Answer],
+    idle: Callable[[], None] = lambda: None,
 ) -> Iterator[tuple[Photo, Answer | PhotoError | None]]:
     """As `overlapped`: every photo, in the order given, with what is said of it, or None where it was not
     wanted. Memory holds PHOTOS_AHEAD photos, or as many as keep all processes at work."""
@@ -299,7 +314,8 @@ def seen_by_processes(
         if not under_way:
             return
         batch, future = under_way.popleft()
-        said = iter(future.result() if future else ())
+        answers: Sequence[Answer | PhotoError] = processes.awaited(future, idle) if future else ()
+        said = iter(answers)
         for photo, is_wanted in batch:
             yield photo, next(said) if is_wanted else None
         taken -= len(batch)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING
 
 from geotagger.engine.cores import usable_cores
@@ -80,10 +81,13 @@ class Network:
         pack: "ModelPack",
         options: TagOptions,
         note: Callable[[str], None],
+        stop: Event | None = None,
+        *,
         profile: Profile | None = None,
         cores: int | None = None,
     ) -> None:
-        self._pack, self._options, self._note, self._cores = pack, options, note, cores
+        self._pack, self._options, self._note = pack, options, note
+        self._stop, self._cores = stop, cores
         self._profile = profile or Profile()
         self.references: References | None = None
         self.features: LookedFeatures | None = None
@@ -101,6 +105,8 @@ class Network:
             engine=options.engine,
             variant=options.variant,
             threads=self._cores,
+            stop=self._stop,
+            note=self._note,
         )
         self._tell(engine)
         return engine
@@ -128,6 +134,7 @@ class Network:
             self,
             self._note,
             self._add_seconds,
+            self._stop or Event(),
             readers=options.readers,
             goes_without=options.device == "auto",
         )
@@ -142,6 +149,7 @@ class Network:
         photos: "Iterable[IndexedPhoto]",
         wanted: "Callable[[IndexedPhoto], bool]",
         readers: int,
+        idle: Callable[[], None],
     ) -> "Iterator[tuple[IndexedPhoto, PictureEvidence | PhotoError | None]]":
         """Every photo, in the order given, with what is said of it, or None where it was not wanted. What was
         taken in from rows is not looked at again."""
@@ -149,7 +157,7 @@ class Network:
         def is_kept(known: "IndexedPhoto") -> bool:
             return self.features is not None and known.posterior is not None and known.id in self.features
 
-        looked_at = self._looked_at(photos, lambda known: wanted(known) and not is_kept(known), readers)
+        looked_at = self._looked_at(photos, lambda known: wanted(known) and not is_kept(known), readers, idle)
         for known, said in looked_at:
             if said is None and is_kept(known) and wanted(known):
                 assert self.features is not None
@@ -163,11 +171,14 @@ class Network:
         photos: "Iterable[IndexedPhoto]",
         wanted: "Callable[[IndexedPhoto], bool]",
         readers: int,
+        idle: Callable[[], None],
     ) -> "Iterator[tuple[IndexedPhoto, PictureEvidence | PhotoError | None]]":
         if self.processes is not None:
             from geotagger.look.processes import seen_by_processes
 
-            for known, said in seen_by_processes(photos, wanted, lambda known: known.path, self.processes):
+            for known, said in seen_by_processes(
+                photos, wanted, lambda known: known.path, self.processes, idle
+            ):
                 yield known, self.compared([said])[0] if isinstance(said, PictureEvidence) else said
             return
         from geotagger.look.overlap import overlapped
@@ -181,7 +192,15 @@ class Network:
                 return self.say(batch)
 
         yield from overlapped(
-            photos, wanted, read, say, batch_size=self.batch_size, lanes=self.lanes, readers=readers
+            photos,
+            wanted,
+            read,
+            say,
+            batch_size=self.batch_size,
+            lanes=self.lanes,
+            readers=readers,
+            idle=idle,
+            let_go=self.leave,
         )
 
     def batch_size(self) -> int:
@@ -228,6 +247,11 @@ class Network:
 
         likeness = alike(self.references, np.stack(features))
         return [replace(one, alike=what) for one, what in zip(said, likeness, strict=True)]
+
+    def leave(self) -> None:
+        """Nobody wants to hear more of it."""
+        if "_engine" in self.__dict__:
+            self._engine.leave()
 
     def close(self) -> None:
         if "_engine" in self.__dict__:

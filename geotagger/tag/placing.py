@@ -125,7 +125,7 @@ def _seen(run: RootRun, evidence: ArchiveEvidence) -> Iterator[PhotoWithPicture]
         seen: Iterable[PhotoWithPicture] = ((photo, None) for photo in photos)
     else:
         seen = run.onlooker.network.seen(
-            photos, lambda photo: wants_a_look(run, evidence, photo), run.readers
+            photos, lambda photo: wants_a_look(run, evidence, photo), run.readers, run.listener.finish
         )
     for one in seen:
         if run.is_stopped:

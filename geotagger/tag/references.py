@@ -63,7 +63,7 @@ def _name(photo: IndexedPhoto) -> int:
 def _features(
     run: RootRun, network: Network, photos: list[IndexedPhoto]
 ) -> Iterator[tuple[int, np.ndarray[tuple[int], np.dtype[np.float32]]]]:
-    for photo, said in network.seen(photos, lambda _: True, run.readers):
+    for photo, said in network.seen(photos, lambda _: True, run.readers, run.listener.finish):
         run.listener.advance(1)
         if isinstance(said, PictureEvidence) and said.features is not None:
             yield _name(photo), said.features

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -127,7 +128,7 @@ def crew(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., tuple[LookPr
         shares = [Share(device, 1) for device in devices]
         here = Plain(Share("here", 1), lambda _: None)
         one: LookProcesses[float] = LookProcesses(
-            Plain, shares, here, notes.append, lambda *_: None, goes_without=goes_without
+            Plain, shares, here, notes.append, lambda *_: None, Event(), goes_without=goes_without
         )
         opened.append(one)
         return one, notes
