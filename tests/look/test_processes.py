@@ -83,7 +83,7 @@ def _looking(pid: int) -> list[int]:
             for child in map(int, (thread / "children").read_text().split())
             if b"look.serving" in Path(f"/proc/{child}/cmdline").read_bytes()
         ]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return []
 
 
