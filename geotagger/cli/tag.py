@@ -25,6 +25,7 @@ from geotagger.cli.options import (
     WritingOptions,
     grouped,
 )
+from geotagger.defaults import MIN_CONFIDENCE
 from geotagger.errors import INTERRUPTED_EXIT_CODE, UsageError
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def tag(
     min_confidence: Annotated[
         float,
         typer.Option("--min-confidence", metavar="0–1", min=0, max=1, help="Least certainty to write."),
-    ] = 0.5,
+    ] = MIN_CONFIDENCE,
     precision: Annotated[
         float | None,
         typer.Option(
@@ -183,7 +184,6 @@ def tag(
                 tracks=evidence.track or (),
                 clocks=evidence.clock or (),
                 kinds=heard.kinds,
-                sequence=not evidence.no_sequence,
                 model=heard.model,
                 looked=looked or (),
                 again=again,

@@ -76,7 +76,8 @@ class LookOptions:
 @dataclass
 class LookTally:
     """How many photos: listed in this part, kept from earlier, looked at, not to be looked at, unreadable;
-    and how many folders could not be read, whose photos nobody counted."""
+    and how many folders could not be read, whose photos nobody counted. `model`: the name of the pack that
+    looked."""
 
     listed: int = 0
     kept: int = 0
@@ -84,6 +85,7 @@ class LookTally:
     left_alone: int = 0
     unreadable: int = 0
     folders_unread: int = 0
+    model: str = ""
 
 
 def look(
@@ -110,7 +112,7 @@ def look(
     except OSError as error:
         raise UsageError(f"--out {out}: cannot be a folder ({error.strerror})") from None
     sweep(out)
-    tally = LookTally()
+    tally = LookTally(model=pack.name)
     about = {"model": model_digest(pack), "name": pack.name, "features": "yes" if options.features else "no"}
     done = _finished(out, about)
     target = _Target(out, f"part-{options.part}-of-{options.parts}", about)
