@@ -35,8 +35,9 @@ def look(
 
     Writes nothing into photos and knows no index, so each machine of a cluster can do its `part` of `parts`,
     counted from 1; what lies in `out` already is not looked at again. `every`: photos that know where they
-    were taken, too. `features`: keep them, for `tag` with the kind "reference". The others are as in `tag`. `progress` is told how many photos of the part were listed,
-    and lines for the owner; setting `stop` ends it soon, and what was done is kept.
+    were taken, too. `features`: keep them, for `tag` with the kind "reference". The others are as in `tag`.
+    `progress` is told how many photos of the part were listed, and lines for the owner; setting `stop` ends
+    it soon, and what was done is kept.
 
     Raises UsageError, ModelError, ArchiveError, SourceError where files of another model lie in `out`.
     """
