@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from geotagger.errors import EngineError, UnreadablePhotoError, UsageError
+from geotagger.look import shares
 from geotagger.look.overlap import Pixels
 from geotagger.look.processes import LookProcesses, seen_by_processes
 from geotagger.look.shares import Share, shares_of
@@ -188,7 +189,7 @@ def test_a_device_that_cannot_be_opened_is_left_out_only_where_nobody_named_it(
 def test_each_gpu_has_a_process_and_its_part_of_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2,3")
     monkeypatch.setattr("geotagger.engine.onnx_runner.available", lambda kind: kind == "cuda")
-    monkeypatch.setattr("geotagger.look.shares.usable_cores", lambda: 10)
+    monkeypatch.setattr(shares, "usable_cores", lambda: 10)
     assert shares_of("auto") == [
         Share("cuda:0", 3), Share("cuda:1", 3), Share("cuda:2", 2), Share("cuda:3", 2)
     ]  # fmt: skip
