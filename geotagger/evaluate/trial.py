@@ -65,7 +65,7 @@ class Sighting:
 @dataclass(frozen=True, slots=True)
 class Setting:
     """What is hidden and what may speak. `pictured`: as an earlier calibration corrects estimates with a
-    picture."""
+    picture. temperature: that of this archive for what pictures say."""
 
     share: float = 0.3
     whole_days: bool = False
@@ -74,6 +74,7 @@ class Setting:
     reference: bool = False
     kinds: tuple[str, ...] = BY_DEFAULT
     pictured: CertaintyCorrection = field(default_factory=CertaintyCorrection)
+    temperature: float = 1.0
 
 
 def hide(sightings: Sequence[Sighting], setting: Setting, seed: int) -> NDArray[np.bool_]:
@@ -156,7 +157,7 @@ def trial_of(
         for n, (row, (utc, error_s)) in enumerate(zip(rows, times, strict=True))
     ]
     fixes = FixSeries.of(records, lambda n: sightings[n].is_truth)
-    movement = replace(learned_from(fixes), pictured=setting.pictured)
+    movement = replace(learned_from(fixes), pictured=setting.pictured, temperature=setting.temperature)
     options = setting.options
     if "text" in setting.kinds:
         exponent = learned_exponent(lessons_of(fixes, {n: record.text for n, record in enumerate(records)}))
@@ -228,7 +229,7 @@ def _speaking(evidence: Evidence, voices: Sequence[str]) -> Evidence:
     if "time" not in voices:
         evidence = replace(evidence, fixes=FixSeries.of())
     if "time" not in voices and ("pictures" in voices or "text" in voices):
-        evidence = replace(evidence, movement=Movement())
+        evidence = replace(evidence, movement=Movement(temperature=evidence.movement.temperature))
     if "tracks" not in voices:
         evidence = replace(evidence, tracks=Tracks())
     return evidence if "pictures" in voices else replace(evidence, table=None)

@@ -68,7 +68,7 @@ def _gathered(
     read_now = read_texts(run, fixes) if "text" in options.kinds else frozenset()
     today = EvidenceToday(ever, recorded.tracks, recorded.corrections, digest, switched_off(options))
     return ArchiveEvidence(
-        weighing(index, run.root_ids, fixes, options, recorded.tracks, table),
+        weighing(index, run.root_ids, fixes, options, recorded.tracks, table, model=digest),
         Standing(index, today, options.reconsider, all_of_them),
         survey,
         min_confidence(index, run.root_ids, options),
