@@ -14,9 +14,7 @@ from . import networks
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """3 GB free, 1 GB of swap, no limit."""
-    (tmp_path / "meminfo").write_text(
-        "MemTotal: 9000000 kB\nMemAvailable: 3000000 kB\nSwapFree: 1000000 kB\n"
-    )
+    (tmp_path / "meminfo").write_text("MemAvailable: 3000000 kB\nSwapFree: 1000000 kB\n")
     monkeypatch.setattr(memory, "_MEMINFO", tmp_path / "meminfo")
     monkeypatch.setattr(memory, "_CGROUP", tmp_path)
     return tmp_path
