@@ -174,7 +174,7 @@ def weigh_outing(
     has_prior = mix.weight.sum(axis=1) > 0
     pictured = np.array([table is not None and _says_anything(o) for o in photos], dtype=np.bool_)
     worded = np.array([o.text is not None and o.fix is None for o in photos], dtype=np.bool_)
-    texts = texts_of(photos, utc, worded, options.text_exponent, options.alike_s * options.sequence)
+    texts = texts_of(photos, utc, worded, options.text_exponent, options.sequence)
     # where text speaks, those listen too of whom nothing is known but that they were near
     shown = np.flatnonzero(pictured | worded)
     hears = worded.any() & options.sequence & np.isfinite(utc)

@@ -17,12 +17,11 @@ from numpy.typing import NDArray
 from geotagger.estimate.cloud import Cloud, Clouds
 from geotagger.estimate.movement import FloatArray, IntArray, radial_density
 from geotagger.estimate.prior import Mixture, cloud
-from geotagger.estimate.sequence import weights
 from geotagger.estimate.states import States, interleaved, states_of_prior
 from geotagger.estimate.values import FixSeries, Observation
 from geotagger.geo import distance_km, lat_lng_of, unit_vectors
 from geotagger.text.countries import countries
-from geotagger.text.ratios import growth_at, mean_of
+from geotagger.text.ratios import growth_at, held, mean_of
 from geotagger.text.towns import BLOCK_DEGREES, area_rows, world_towns
 from geotagger.text.values import PlaceRatios
 
@@ -40,6 +39,8 @@ _IN_TOWNS = 0.5
 _LEAST_WEIGHT = 1e-4
 _TRIP_KM = 30.0
 """Nearer towns are where a trip starts from."""
+ONE_SIGN_S = 120.0
+"""Pictures with text that follow one another within this are of one moment."""
 _EXPONENTS = np.linspace(0.0, 1.5, 31)
 _USUAL_EXPONENT, _EXPONENT_SPREAD = 1.0, 0.35
 FEWEST_TEACHERS = 3
@@ -47,22 +48,34 @@ MOST_TEACHERS = 200
 """Geotagged photos of an archive that are read to learn how much its text tells."""
 
 
+def of_places(ratios: PlaceRatios, lat: FloatArray, lng: FloatArray) -> FloatArray:
+    """What the text says as it was counted, degrees (n,) to (n,)."""
+    of_area = np.append(ratios.by_country(countries()), ratios.elsewhere)
+    return np.asarray(of_area[area_rows(lat, lng)] * growth_at(ratios, lat, lng))
+
+
 @dataclass(frozen=True, eq=False)
 class TextFactors:
-    """The factors of one text to a power, at any place; their mean over the photos of the world is 1."""
+    """The factors of one text to a power, at any place; their mean over the photos of the world is 1. looks:
+    how many looks at a place it is worth, 1 but where several pictures show the same; look_mean: the mean of the
+    factors to that power."""
 
     ratios: PlaceRatios
     exponent: float
     mean: float
+    looks: float = 1.0
+    look_mean: float = 1.0
 
     @staticmethod
-    def of(ratios: PlaceRatios, exponent: float) -> "TextFactors":
-        return TextFactors(ratios, exponent, mean_of(ratios, exponent))
+    def of(ratios: PlaceRatios, exponent: float, looks: float = 1.0) -> "TextFactors":
+        whole = TextFactors(ratios, exponent, mean_of(ratios, exponent))
+        if looks == 1.0:
+            return whole
+        return replace(whole, looks=looks, look_mean=float(_usual() @ whole.at_towns() ** looks))
 
     def at(self, lat: FloatArray, lng: FloatArray) -> FloatArray:
         """Degrees (n,) to (n,)."""
-        of_area = np.append(self.ratios.by_country(countries()), self.ratios.elsewhere)
-        return self._power(of_area[area_rows(lat, lng)] * growth_at(self.ratios, lat, lng))
+        return self._power(of_places(self.ratios, lat, lng))
 
     def at_towns(self) -> FloatArray:
         """Aligned with `world_towns`."""
@@ -71,7 +84,7 @@ class TextFactors:
         return self._power(of_country * growth_at(self.ratios, world.lat, world.lng))
 
     def _power(self, factors: FloatArray) -> FloatArray:
-        return np.asarray(factors**self.exponent / self.mean)
+        return np.asarray(held(factors**self.exponent / self.mean) ** self.looks / self.look_mean)
 
 
 def texts_of(
@@ -79,16 +92,18 @@ def texts_of(
     utc: FloatArray,
     speaks: NDArray[np.bool_],
     exponent: float,
-    alike_s: float,
+    joined: bool,
 ) -> list[TextFactors | None]:
-    """Of the photos that speak, None for the others. Several pictures of one sign are wrong together, as far
-    as `alike_s` says; 0 where each counts alone."""
+    """Of the photos that speak, None for the others. Where photos hear one another (`joined`), the pictures of
+    one moment count together as one: they may show the same sign, and what is read wrongly once is read wrongly
+    again."""
     looks = np.ones(len(photos))
     beside = np.flatnonzero(speaks & np.isfinite(utc))
-    if len(beside) and alike_s > 0:
-        looks[beside] = weights(utc[beside], alike_s)
+    if joined and len(beside):
+        moment = np.concatenate([[0], np.cumsum(np.diff(utc[beside]) > ONE_SIGN_S)])
+        looks[beside] = 1.0 / np.bincount(moment)[moment]
     return [
-        None if photo.text is None or not heard else TextFactors.of(photo.text, exponent * look)
+        None if photo.text is None or not heard else TextFactors.of(photo.text, exponent, look)
         for photo, look, heard in zip(photos, looks.tolist(), speaks.tolist(), strict=True)
     ]
 
@@ -236,7 +251,7 @@ def learned_exponent(lessons: Sequence[tuple[PlaceRatios, float, float]]) -> flo
         return _USUAL_EXPONENT
     gain = -0.5 * np.square((_EXPONENTS - _USUAL_EXPONENT) / _EXPONENT_SPREAD)
     for ratios, lat, lng in lessons:
-        plain = TextFactors(ratios, 1.0, 1.0)
-        here = np.log(plain.at(np.array([lat]), np.array([lng])))[0]
-        gain += _EXPONENTS * here - np.log([mean_of(ratios, float(power)) for power in _EXPONENTS])
+        here = float(of_places(ratios, np.array([lat]), np.array([lng]))[0])
+        means = np.array([mean_of(ratios, float(power)) for power in _EXPONENTS])
+        gain += np.log(held(here**_EXPONENTS / means))
     return float(_EXPONENTS[np.argmax(gain)])

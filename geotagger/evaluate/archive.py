@@ -121,11 +121,12 @@ def evaluate(
     # what is learned now is learned from certainties that nothing has corrected yet
     is_corrected = before.calibration is not None and not options.calibrate
     pictured = before.calibration.pictured if is_corrected and before.calibration else Correction()
+    sampled = None if options.calibrate else before.sampled
     table = None if pack is None else pack.cells
     evaluations = []
     for way in options.ways:
         setting = Setting(
-            options.share, way == "days", weighing, before.clocks, likened, options.kinds, pictured
+            options.share, way == "days", weighing, before.clocks, likened, options.kinds, pictured, sampled
         )
         hidden = [
             one

@@ -18,6 +18,7 @@ from geotagger.estimate.moments import times_of
 from geotagger.estimate.movement import OUTING_GAP_S, Correction, FloatArray, Movement
 from geotagger.estimate.outing import Options
 from geotagger.estimate.reference import FEWEST_REFERENCES, alike, references
+from geotagger.estimate.sampled import SampleCorrection
 from geotagger.estimate.text_evidence import learned_exponent, lessons_of
 from geotagger.estimate.timeline import Evidence, PhotoRecord, estimates, learned_from
 from geotagger.estimate.tracks import Tracks
@@ -65,7 +66,7 @@ class Sighting:
 @dataclass(frozen=True, slots=True)
 class Setting:
     """What is hidden and what may speak. `pictured`: as an earlier calibration corrects estimates with a
-    picture."""
+    picture; `sampled`: as the owner's verdicts on a random sample correct all of them."""
 
     share: float = 0.3
     whole_days: bool = False
@@ -74,6 +75,7 @@ class Setting:
     reference: bool = False
     kinds: tuple[str, ...] = BY_DEFAULT
     pictured: Correction = field(default_factory=Correction)
+    sampled: SampleCorrection | None = None
 
 
 def hide(sightings: Sequence[Sighting], setting: Setting, seed: int) -> NDArray[np.bool_]:
@@ -157,6 +159,8 @@ def trial_of(
     ]
     fixes = FixSeries.of(records, lambda n: sightings[n].is_truth)
     movement = replace(learned_from(fixes), pictured=setting.pictured)
+    if setting.sampled is not None:
+        movement = setting.sampled.applied_to(movement)
     options = setting.options
     if "text" in setting.kinds:
         exponent = learned_exponent(lessons_of(fixes, {n: record.text for n, record in enumerate(records)}))

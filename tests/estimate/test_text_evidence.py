@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from geotagger.estimate.outing import Options
 from geotagger.estimate.text_evidence import learned_exponent
 from geotagger.estimate.timeline import PhotoRecord, estimate_stream, learned_from
 from geotagger.estimate.values import Estimate, Fix, FixSeries, Observation
@@ -15,6 +16,8 @@ START, DAY = 1_715_930_000.0, 86400.0
 HOME, AARHUS = (48.2, 16.4), (56.157, 10.21)
 DANISH = PlaceRatios((("DK", 40.0), ("NO", 8.0), ("SE", 4.0)), 0.2)
 NAMES_AARHUS = replace(DANISH, towns=(TownRatio(*AARHUS, 6.0, 100.0, 15.0),))
+WRITTEN_FROM = 0.8
+"""The certainty at which places are written by default."""
 NOTHING = PlaceRatios((), 1.0)
 AT_HOME = [
     Observation(n, START + n * DAY, "Phone", Fix(HOME[0] + n / 1000, HOME[1], 0.01, "camera"))
@@ -41,6 +44,28 @@ def test_one_sign_makes_home_less_sure_and_several_decide() -> None:
     assert km(without, HOME) < 1 > km(one, HOME)
     assert one.confidence < 0.9 * without.confidence
     assert all(km(estimate, AARHUS) < 10 for estimate in trip(NAMES_AARHUS, DANISH, NAMES_AARHUS))
+
+
+SURE_OF_AARHUS = PlaceRatios((("DK", 400.0),), 0.01, (TownRatio(*AARHUS, 6.0, 9000.0, 100.0),))
+"""As no sign is: all that can be said of a place."""
+
+
+@pytest.mark.parametrize("exponent", [1.0, 1.5])
+@pytest.mark.parametrize("pictures", [1, 3, 12])
+def test_one_sign_is_not_enough_to_write_a_place(exponent: float, pictures: int) -> None:
+    """However often it was photographed in that minute, by itself or long after the last known place."""
+    options = Options(text_exponent=exponent)
+    for known in ([], AT_HOME):
+        photos = [
+            Observation(100 + n, START + 40 * DAY + 4 * n, "Phone", text=SURE_OF_AARHUS)
+            for n in range(pictures)
+        ]
+        records = [PhotoRecord(o.key, o.utc, 0.0, o.camera, None, o.fix) for o in known]
+        movement = learned_from(FixSeries.of(records))
+        estimates = estimate_stream([*known, *photos], movement, options=options)[len(known) :]
+        for estimate in estimates:
+            assert estimate is not None
+            assert estimate.confidence < WRITTEN_FROM
 
 
 def test_a_contradiction_is_not_renormalised_away() -> None:
@@ -93,5 +118,5 @@ def test_an_archive_teaches_how_much_its_text_tells() -> None:
     assert learned_exponent(collector) <= 0.5
     assert learned_exponent(danes[:2]) == 1.0
     rng = np.random.default_rng(0)
-    mixed = [(DANISH, *(AARHUS if rng.random() < 0.5 else HOME)) for _ in range(40)]
+    mixed = [(DANISH, *(AARHUS if rng.random() < 0.3 else HOME)) for _ in range(40)]
     assert 0.1 < learned_exponent(mixed) < 1.0
