@@ -148,9 +148,9 @@ def photos_for(folder: Path, photos: Path, count: int) -> NDArray[np.float32]:
 
 def _runner(engine: str, variant: str, batch_a_core: bool = False) -> Open:
     def open_one(folder: Path, threads: int | None) -> tuple[Forward, int]:
+        from geotagger.engine.cores import lanes_of
         from geotagger.engine.devices import Device
         from geotagger.engine.onnx_runner import OnnxRunner
-        from geotagger.engine.opening import lanes_of
         from geotagger.engine.openvino_runner import open_lanes
 
         network = folder / ("model.onnx" if variant == "fp32" else f"model.{variant}.onnx")

@@ -94,20 +94,28 @@ def score(errors_km: FloatArray, seed: int = 0) -> Score:
 
 def ceilings(table: CellTable, lat: FloatArray, lng: FloatArray) -> dict[str, FloatArray]:
     """Errors in km that the best possible classifier over these cells would make: when it names
-    the truth's own cell (infinity where none is), and when it names the class nearest to the truth."""
+    the truth's own cell (infinity where none is), when it names the class nearest to the truth, and, of a
+    gallery, when it names the nearest place."""
     classes = table.classes_of(lat, lng)
     own = distance_km(lat, lng, table.lat[classes], table.lng[classes])
-    places = unit_vectors(table.lat, table.lng).T
+    best = {
+        "truth's own cell": np.where(classes < 0, np.inf, own),
+        "nearest class position": _to_nearest(lat, lng, table.lat, table.lng),
+    }
+    if table.gallery is not None:
+        best["nearest place of the gallery"] = _to_nearest(lat, lng, table.gallery.lat, table.gallery.lng)
+    return best
+
+
+def _to_nearest(lat: FloatArray, lng: FloatArray, of_lat: FloatArray, of_lng: FloatArray) -> FloatArray:
+    places = unit_vectors(of_lat, of_lng).T
     nearest = np.concatenate(
         [
             np.argmax(unit_vectors(lat[i : i + _CHUNK], lng[i : i + _CHUNK]) @ places, axis=1)
             for i in range(0, len(lat), _CHUNK)
         ]
     )
-    return {
-        "truth's own cell": np.where(classes < 0, np.inf, own),
-        "nearest class position": distance_km(lat, lng, table.lat[nearest], table.lng[nearest]),
-    }
+    return np.asarray(distance_km(lat, lng, of_lat[nearest], of_lng[nearest]))
 
 
 def fit_temperature(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 import geotagger
 from geotagger.cells import CellTable
+from geotagger.engine.values import Outputs
 from geotagger.errors import TrainingError
 from geotagger.model.manifest import Manifest
 from geotagger.model.pack import ModelPack, check_free, find_pack, write_pack
@@ -99,7 +100,7 @@ def _measure(asked: Asked, pack: ModelPack, made: Trained, device: str, say: Say
     classes = pack.cells.classes_of(labels.lat, labels.lng)
     temperature, before, after = accuracy.fit_temperature(probabilities, classes, pack.cells)
     labels, probabilities = heard[told_on]
-    report = evaluate.report_of(pack, labels, probabilities, temperature=temperature)
+    report = evaluate.report_of(pack, labels, Outputs(probabilities, None), temperature=temperature)
     evaluate.store(pack, report, temperature, before, after, len(classes))
     return report
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geotagger.engine.values import Batch, Engine
+from geotagger.engine.values import Batch, Engine, Outputs
 from geotagger.geo import distance_km
 
 FAR_KM = 25.0
@@ -21,8 +21,8 @@ FAR_KM = 25.0
 MOST_FAR = 0.01
 """The share of photos that may move farther than that for a variant to be used without being asked for."""
 
-Places = Callable[[NDArray[np.float32]], tuple[NDArray[np.float64], NDArray[np.float64]]]
-"""Probabilities float32 (n, classes) → latitudes and longitudes, degrees."""
+Places = Callable[[Outputs], tuple[NDArray[np.float64], NDArray[np.float64]]]
+"""What a network answers → latitudes and longitudes, degrees."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +65,18 @@ def is_worth_using(checks: Mapping[str, Any]) -> bool:
 def compare(original: Engine, variant: Engine, inputs: Batch, places: Places) -> Agreement:
     """Runs both over float32 (n, 3, S, S). Rates are the best of the batches run, by turns, so that
     whatever else the machine does hits both."""
-    before: list[NDArray[np.float32]] = []
-    after: list[NDArray[np.float32]] = []
+    before: list[Outputs] = []
+    after: list[Outputs] = []
     rates: dict[str, list[float]] = {"before": [], "after": []}
     size = max(engine.batch_size * engine.lanes for engine in (original, variant))
     for start in range(0, len(inputs), size):
         batch = inputs[start : start + size]
         before.append(_timed(original, batch, rates["before"]))
         after.append(_timed(variant, batch, rates["after"]))
-    p, q = np.concatenate(before), np.concatenate(after)
+    plain, other = Outputs.joined(before), Outputs.joined(after)
+    p, q = plain.probabilities, other.probabilities
     variation = np.abs(p - q).sum(axis=1) / 2
-    shift = np.asarray(distance_km(*places(p), *places(q)))
+    shift = np.asarray(distance_km(*places(plain), *places(other)))
     return Agreement(
         photos=len(inputs),
         top1=float((p.argmax(axis=1) == q.argmax(axis=1)).mean()),
@@ -90,11 +91,11 @@ def compare(original: Engine, variant: Engine, inputs: Batch, places: Places) ->
     )
 
 
-def _timed(engine: Engine, batch: Batch, rates: list[float]) -> NDArray[np.float32]:
+def _timed(engine: Engine, batch: Batch, rates: list[float]) -> Outputs:
     begun = time.perf_counter()
-    probabilities = engine.run(batch).probabilities
+    answers = engine.run(batch)
     rates.append(len(batch) / max(time.perf_counter() - begun, 1e-9))
-    return probabilities
+    return answers
 
 
 def split(count: int, calibration: int, checks: int) -> tuple[Sequence[int], Sequence[int]]:

@@ -6,12 +6,14 @@ a device runs out of memory. Takes runners, gives an Engine. Knows nothing of ru
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 
 import numpy as np
 
+from geotagger.engine.pace import Pace
 from geotagger.engine.values import Batch, OutOfMemoryError, Outputs, Runner
 from geotagger.engine.watch import Watch
 from geotagger.errors import EngineError
@@ -40,6 +42,7 @@ class BatchedEngine:
         self._size = batch_size
         self._pool = ThreadPoolExecutor(self.lanes, thread_name_prefix="lane")
         self._lock = threading.Lock()
+        self._pace = Pace(time.perf_counter)
 
     @property
     def batch_size(self) -> int:
@@ -48,6 +51,10 @@ class BatchedEngine:
     @property
     def notes(self) -> tuple[str, ...]:
         return tuple(self._notes)
+
+    @property
+    def rate(self) -> float | None:
+        return self._pace.rate
 
     def run(self, batch: Batch) -> Outputs:
         parts = list(_parts(batch, self._size))
@@ -61,7 +68,8 @@ class BatchedEngine:
     def _run_in_a_lane(self, batch: Batch) -> Outputs:
         runner = self._free.get()
         try:
-            return self._run_within_memory(runner, batch)
+            with self._pace.timed(len(batch)):
+                return self._run_within_memory(runner, batch)
         finally:
             self._free.put(runner)
 

@@ -13,6 +13,11 @@ from pathlib import Path
 _CGROUPS = Path("/sys/fs/cgroup")
 _OWN_CGROUPS = Path("/proc/self/cgroup")
 
+_MOST_LANES = 16
+"""A core that runs a batch of its own waits for no other: threads that share a batch wait for the
+one that a decoder has just displaced, and lost a third of the rate so (benchmarks/RESULTS.md).
+Each lane costs memory, so beyond these cores share."""
+
 
 @functools.cache
 def usable_cores() -> int:
@@ -20,6 +25,12 @@ def usable_cores() -> int:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = cgroup_quota(_CGROUPS, _OWN_CGROUPS)
     return max(1, cores if quota is None else min(cores, math.ceil(quota)))
+
+
+def lanes_of(cores: int) -> tuple[int, int]:
+    """How many batches a CPU runs side by side, and on how many threads each."""
+    per_lane = math.ceil(cores / _MOST_LANES)
+    return cores // per_lane, per_lane
 
 
 def cgroup_quota(root: Path, own: Path) -> float | None:

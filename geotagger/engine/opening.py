@@ -1,13 +1,12 @@
 """Opens a model pack on this machine: which runtime, which devices, which precision, which batch."""
 
-import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from geotagger.engine.agreement import is_worth_using
 from geotagger.engine.batching import BatchedEngine, best_batch_size
-from geotagger.engine.cores import usable_cores
+from geotagger.engine.cores import lanes_of, usable_cores
 from geotagger.engine.devices import Device, check_engine, nvidia_gpus, parse_devices
 from geotagger.engine.onnx_build import HOW_TO_GET_GPU, note_of_several
 from geotagger.engine.onnx_runner import OnnxRunner, available
@@ -21,11 +20,6 @@ FULL_PRECISION = "fp32"
 
 _CPU_BATCH = 4
 """A CPU gains nothing past it (benchmarks/engines.py), and a lone photo pays for the padding."""
-
-_MOST_LANES = 16
-"""A core that runs a batch of its own waits for no other: threads that share a batch wait for the
-one that a decoder has just displaced, and lost a third of the rate so (benchmarks/RESULTS.md).
-Each lane costs memory, so beyond these cores share."""
 
 _GPU_BATCHES = (16, 32, 64, 128, 256)
 
@@ -67,7 +61,12 @@ def open_engine(
         runners = []
     if not runners:
         runtime, runners = _runners(pack, network, devices, engine, precision, threads)
-    size = batch_size or _batch_size(runners[0], pack)
+    if _scales_by_batch(pack, network):
+        if batch_size not in (None, 1):
+            notes.append(f"{precision} of {pack.name} looks at one photo at a time: none may change another")
+        size = 1
+    else:
+        size = batch_size or _batch_size(runners[0], pack)
     watch = Watch(pack.name, pack.manifest.classes)
     return BatchedEngine(f"{runtime} {precision}", runners, size, notes, watch)
 
@@ -143,16 +142,20 @@ def _runners(
     return "onnxruntime", [runner for one in devices for runner in [OnnxRunner(network, one)] * lanes]
 
 
+def _scales_by_batch(pack: ModelPack, network: Path) -> bool:
+    """Whether the network scales what it sees by the largest number of a whole batch, so that a photo's
+    answer would depend on those beside it."""
+    if network == pack.onnx_path:
+        return pack.manifest.precision == "int8"
+    made = (one for one in pack.manifest.variants if pack.folder / one.file == network)
+    return any(one.calibration.get("kind") == "dynamic" for one in made)
+
+
 def _is_for_openvino(pack: ModelPack, network: Path, precision: str) -> bool:
-    """A variant that `quantize` made: its integer kernels are fastest there. A network that came quantised
-    has operators of ONNX Runtime's own quantiser."""
-    return precision == "int8" and network != pack.onnx_path and is_installed()
-
-
-def lanes_of(cores: int) -> tuple[int, int]:
-    """How many batches a CPU runs side by side, and on how many threads each."""
-    per_lane = math.ceil(cores / _MOST_LANES)
-    return cores // per_lane, per_lane
+    """A variant of convolutions that `quantize` made: its integer kernels are fastest there. One that came
+    quantised, or of a transformer, has operators of ONNX Runtime's own quantiser."""
+    is_static = network != pack.onnx_path and not _scales_by_batch(pack, network)
+    return precision == "int8" and is_static and is_installed()
 
 
 def _batch_size(runner: Runner, pack: ModelPack) -> int:

@@ -1,7 +1,9 @@
 """Other precisions of a network: INT8 for processors, FP16 for GPUs, each an ONNX file of its own.
 
-INT8: weights per channel and activations of the convolutions and of what lies between them, calibrated
-on real photos, as QuantizeLinear pairs that ONNX Runtime and OpenVINO both turn into integer kernels.
+INT8 of a network of convolutions: weights per channel and activations of the convolutions and of what lies
+between them, calibrated on real photos, as QuantizeLinear pairs that ONNX Runtime and OpenVINO both turn into
+integer kernels. Of a transformer: the products of its tower, whose activations are scaled as they come, for
+their largest lie too far apart to be known beforehand; such a network looks at one photo at a time.
 The classifier and the softmax stay in float: quantising them ruins probabilities. Takes files and
 inputs, gives a file.
 """
@@ -17,25 +19,31 @@ from typing import Any
 
 import onnx
 
+from geotagger.engine.tower import name_nodes, tower_of
 from geotagger.engine.values import Batch
 from geotagger.errors import EngineError
 
 PRECISIONS = ("int8", "fp16")
+DYNAMIC = "dynamic"
 
 _AT_ONCE = 4
 """Photos a calibration step: its memory is all activations of a step at once."""
 
 
-def quantise(network: Path, target: Path, precision: str, inputs: Batch) -> None:
-    """Writes `target`. inputs: float32 (n, 3, S, S), which only int8 looks at."""
+def quantise(network: Path, target: Path, precision: str, inputs: Batch) -> str:
+    """Writes `target`, and says how it was made: `static`, `dynamic` or `cast`. inputs: float32 (n, 3, S, S),
+    which only static int8 looks at."""
     try:
         with _quietly(), tempfile.TemporaryDirectory(dir=target.parent, prefix=".unfinished-") as scratch:
             finished = Path(scratch) / "finished.onnx"
-            if precision == "int8":
-                _to_int8(network, finished, inputs, Path(scratch))
+            if precision == "fp16":
+                how = _to_fp16(network, finished)
             else:
-                _to_fp16(network, finished)
+                how = _to_int8_as_it_comes(network, finished) or _to_int8(
+                    network, finished, inputs, Path(scratch)
+                )
             shutil.move(finished, target)
+            return how
     except OSError as error:
         raise EngineError(f"{target}: cannot be written ({error.strerror}); the pack is as it was") from None
     except Exception as error:  # the quantiser raises whatever its parts raise
@@ -45,8 +53,31 @@ def quantise(network: Path, target: Path, precision: str, inputs: Batch) -> None
         ) from None
 
 
-def _to_int8(network: Path, target: Path, inputs: Batch, scratch: Path) -> None:
-    from onnxruntime.quantization import (  # type: ignore[import-untyped]
+def _to_int8_as_it_comes(network: Path, target: Path) -> str:
+    """Of a transformer; nothing is written for another network."""
+    from onnxruntime.quantization import QuantType, quantize_dynamic  # type: ignore[import-untyped]
+
+    model = onnx.load(str(network))
+    name_nodes(model.graph)
+    tower = tower_of(model.graph)
+    if not tower.is_of_transformer:
+        return ""
+    # the quantiser turns a Gemm into a MatMul of this name first
+    products = [*tower.products, *(f"{name}_MatMul" for name in tower.products)]
+    quantize_dynamic(
+        model,
+        str(target),
+        op_types_to_quantize=["MatMul"],
+        nodes_to_quantize=products,
+        per_channel=True,
+        weight_type=QuantType.QInt8,
+        extra_options={"MatMulConstBOnly": True},
+    )
+    return DYNAMIC
+
+
+def _to_int8(network: Path, target: Path, inputs: Batch, scratch: Path) -> str:
+    from onnxruntime.quantization import (
         CalibrationDataReader,
         QuantFormat,
         QuantType,
@@ -74,6 +105,7 @@ def _to_int8(network: Path, target: Path, inputs: Batch, scratch: Path) -> None:
         weight_type=QuantType.QInt8,
         extra_options={"CalibMovingAverage": True},
     )
+    return "static"
 
 
 def _folded(network: Path, scratch: Path) -> Path:
@@ -90,7 +122,7 @@ def _folded(network: Path, scratch: Path) -> Path:
     return folded
 
 
-def _to_fp16(network: Path, target: Path) -> None:
+def _to_fp16(network: Path, target: Path) -> str:
     from onnxruntime.transformers.float16 import (  # type: ignore[import-untyped]
         DEFAULT_OP_BLOCK_LIST,
         convert_float_to_float16,
@@ -102,6 +134,7 @@ def _to_fp16(network: Path, target: Path) -> None:
         op_block_list=[*DEFAULT_OP_BLOCK_LIST, "Softmax", "Gemm"],
     )
     onnx.save(half, str(target))
+    return "cast"
 
 
 @contextlib.contextmanager

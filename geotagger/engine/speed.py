@@ -1,14 +1,16 @@
 """How many photos a second a model may be expected to look at on this machine, before anybody has it.
 
-A second of large matrix products, as a transformer's layers are made of, is timed once for each precision
-and kept beside the user's other caches; what a model costs a photo is measured in these. Where a model has
-been run here, its last rate stands instead. Takes names and costs, gives rates. Knows nothing of packs.
+A second of large matrix products, as a transformer's layers are made of, is timed once for each precision, in
+the processor's own time, and kept beside the user's other caches; what a model costs a photo is measured in
+these. Where a model has been run here, its last rate stands instead. Takes names and costs, gives rates.
+Knows nothing of packs.
 """
 
 import json
 import os
 import platform
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +20,19 @@ import onnxruntime as ort  # type: ignore[import-untyped]
 import platformdirs
 from onnx import TensorProto, helper
 
-from geotagger.engine.cores import usable_cores
+from geotagger.engine.cores import lanes_of, usable_cores
 
 _ROWS, _IN, _OUT = 257, 1024, 4096
 """The larger product of a layer of CLIP's ViT-L/14: 256 patches and the class token."""
 _PROBE_S = 1.0
+_AT_LEAST_S = 0.05
 
 
-def kept_rate(name: str, precision: str) -> float | None:
-    """Photos a second of the last run of `name` here; None where there was none."""
-    rate = _kept().get("runs", {}).get(f"{name} {precision}")
-    return None if rate is None else float(rate)
+def kept_rate(name: str, *precisions: str) -> float | None:
+    """Photos a second of the last run of `name` here in one of the precisions; None where there was none."""
+    wanted = {f"{name} {precision}" for precision in precisions}
+    rates = [rate for run, rate in _kept().get("runs", {}).items() if run in wanted]
+    return float(rates[-1]) if rates and isinstance(rates[-1], int | float) else None
 
 
 def expected_rate(name: str, gflop: float, precision: str) -> float | None:
@@ -39,9 +43,9 @@ def expected_rate(name: str, gflop: float, precision: str) -> float | None:
     if not gflop:
         return None
     kind = "int8" if precision == "int8" else "fp32"
-    if (speed := _kept().get("probes", {}).get(kind)) is None:
+    if (speed := _kept().get("products", {}).get(kind)) is None:
         speed = gflop_per_second(kind)
-        _keep("probes", kind, speed)
+        _keep("products", kind, speed)
     return float(speed) / gflop
 
 
@@ -51,18 +55,31 @@ def remember_rate(name: str, precision: str, rate: float) -> None:
 
 
 def gflop_per_second(kind: str) -> float:
-    """The best of a second's products on the cores that this process may use. kind: fp32 or int8."""
+    """Of a second's products in as many lanes as a run has, in time of the processor's own: what else the
+    machine does just now is no property of it. kind: fp32 or int8."""
+    lanes, threads = lanes_of(usable_cores())
+    network, until = _product(kind), time.perf_counter() + _PROBE_S
+    with ThreadPoolExecutor(lanes) as pool:
+        seconds = list(pool.map(lambda _: _seconds_of_product(network, until), range(lanes)))
+    return 2e-9 * _ROWS * _IN * _OUT * threads * sum(1 / each for each in seconds)
+
+
+def _seconds_of_product(network: bytes, until: float) -> float:
+    """The least that one takes a core, of several at a time: the clock of a thread may be coarse."""
     options = ort.SessionOptions()
     options.log_severity_level = 4
-    options.intra_op_num_threads = usable_cores()
-    session = ort.InferenceSession(_product(kind), options, providers=["CPUExecutionProvider"])
+    options.intra_op_num_threads = 1
+    session = ort.InferenceSession(network, options, providers=["CPUExecutionProvider"])
     given = {"x": np.random.default_rng(0).normal(size=(_ROWS, _IN)).astype(np.float32)}
-    best, until = np.inf, time.perf_counter() + _PROBE_S
-    while time.perf_counter() < until:
-        begun = time.perf_counter()
+    session.run(None, given)
+    best, count, begun = np.inf, 0, time.thread_time()
+    while np.isinf(best) or time.perf_counter() < until:
         session.run(None, given)
-        best = min(best, time.perf_counter() - begun)
-    return 2e-9 * _ROWS * _IN * _OUT / best
+        count += 1
+        if (taken := time.thread_time() - begun) >= _AT_LEAST_S:
+            best = min(best, taken / count)
+            count, begun = 0, time.thread_time()
+    return float(best)
 
 
 def _product(kind: str) -> bytes:
@@ -105,15 +122,16 @@ def _kept() -> dict[str, Any]:
     """What was kept of this machine; nothing where the file is missing, damaged or of another machine."""
     try:
         table = json.loads(_file().read_bytes())
-        return dict(table[_machine()])
-    except (OSError, ValueError, KeyError, TypeError):
+        return {section: dict(rates) for section, rates in table[_machine()].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 
 
 def _keep(section: str, key: str, value: float) -> None:
     """A cache that cannot be written is no reason to stop."""
     kept = _kept()
-    kept[section] = {**kept.get(section, {}), key: value}
+    others = {name: one for name, one in kept.get(section, {}).items() if name != key}
+    kept[section] = {**others, key: value}  # the newest last
     path = _file()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

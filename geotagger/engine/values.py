@@ -42,7 +42,8 @@ class Outputs:
 class Engine(Protocol):
     """A model, ready to run. `name` says what runs it, in which precision; `devices` where;
     `batch_size` how many photos a call takes best, and `lanes` how many calls at once keep all there
-    is at work; `notes` what the owner should know, a line each."""
+    is at work; `notes` what the owner should know, a line each; `rate` how many photos a second it has looked
+    at so far, None where those were too few to tell."""
 
     @property
     def name(self) -> str: ...
@@ -54,6 +55,8 @@ class Engine(Protocol):
     def lanes(self) -> int: ...
     @property
     def notes(self) -> tuple[str, ...]: ...
+    @property
+    def rate(self) -> float | None: ...
 
     def run(self, batch: Batch) -> Outputs:
         """float32 (n, 3, S, S), any n, from any thread. A photo's result is the same bits whatever

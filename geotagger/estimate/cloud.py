@@ -55,12 +55,14 @@ class Cloud:
 @dataclass(frozen=True, slots=True)
 class Clouds:
     """One cloud a photo: (n, p, 3), (n, p), (n, p). Rows with fewer points than p are filled up with
-    points without mass. prior (n, p): the masses before pictures were looked at, None where none were."""
+    points without mass. prior (n, p): the masses before pictures were looked at, None where none were.
+    choosing (n, p): the masses by which the place is chosen, None where it is by what it holds."""
 
     vectors: FloatArray
     mass: FloatArray
     size_km: FloatArray
     prior: FloatArray | None = None
+    choosing: FloatArray | None = None
 
     @staticmethod
     def of(clouds: Sequence[Cloud]) -> "Clouds":
@@ -95,7 +97,8 @@ class Clouds:
 
     def part(self, rows: slice | IntArray) -> "Clouds":
         prior = None if self.prior is None else self.prior[rows]
-        return Clouds(self.vectors[rows], self.mass[rows], self.size_km[rows], prior)
+        choosing = None if self.choosing is None else self.choosing[rows]
+        return Clouds(self.vectors[rows], self.mass[rows], self.size_km[rows], prior, choosing)
 
     def weighed(self, mass: FloatArray) -> "Clouds":
         return replace(self, mass=mass)
@@ -137,7 +140,8 @@ def gather_each(
     clouds: Clouds, within_km: float, certainty: float, corrected: Corrected | None = None
 ) -> Gathered:
     """The point with the most probability within `within_km`; of points that gather nearly as much
-    (85 %), the one with the least expected log distance, so that it is also good inside the circle.
+    (85 %), the one with the least expected log distance, so that it is also good inside the circle. How
+    much it gathers is counted by `choosing` where the clouds have that.
 
     `corrected` maps the probabilities that clouds hold to calibrated ones.
     """
@@ -162,27 +166,29 @@ def _from(corrected: Corrected, first: int) -> Corrected:
 
 def _gather(clouds: Clouds, within_km: float, certainty: float, corrected: Corrected | None) -> Gathered:
     n = np.arange(len(clouds))
-    centres = _centres(clouds, within_km)
+    weight = clouds.mass if clouds.choosing is None else clouds.choosing
+    centres = _centres(clouds.weighed(weight), within_km)
     tried = np.take_along_axis(clouds.vectors, centres[:, :, None], axis=1)
     distance = _arcs_km(_squares(tried, clouds.vectors).astype(np.float32))
     disc = _Discs(clouds, within_km)
     share = disc.shares(distance)
-    inside = _weighed(share, disc.mass)
+    chooses = disc.most * weight.astype(np.float32)
+    inside = _weighed(share, chooses)
     leading, held = _leading(centres, distance, share, disc, within_km)
     # the best point drawn need not be the middle of what it gathers: step to the mean
     best = np.argmax(inside, axis=1)
-    near = clouds.mass * (distance[n, best] <= within_km)
+    near = weight * (distance[n, best] <= within_km)
     mean = (near[:, None] @ clouds.vectors)[:, 0]
     length = np.linalg.norm(mean, axis=1, keepdims=True)
     mean = np.where(length > 0, mean / np.where(length > 0, length, 1.0), tried[n, best])[:, None]
     tried = np.concatenate([tried, mean], axis=1)
     beyond = _arcs_km(_squares(mean, clouds.vectors).astype(np.float32))
     distance = np.concatenate([distance, beyond], axis=1)
-    inside = np.concatenate([inside, _weighed(disc.shares(beyond), disc.mass)], axis=1)
+    inside = np.concatenate([inside, _weighed(disc.shares(beyond), chooses)], axis=1)
     photo, good = np.nonzero(inside >= _AS_GOOD * inside.max(axis=1, keepdims=True))
     apart = np.minimum(np.hypot(distance[photo, good], disc.blur[photo]), np.float32(within_km))
     expected = np.full(inside.shape, np.inf)
-    expected[photo, good] = np.einsum("kp,kp->k", np.log1p(apart / np.float32(_NEAR_KM)), clouds.mass[photo])
+    expected[photo, good] = np.einsum("kp,kp->k", np.log1p(apart / np.float32(_NEAR_KM)), weight[photo])
     chosen = np.argmin(expected, axis=1)
     radius, confidence = _radius(distance[n, chosen], clouds, within_km, certainty, corrected)
     lat, lng = lat_lng_of(tried[n, chosen])

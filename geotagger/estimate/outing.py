@@ -36,6 +36,7 @@ from geotagger.estimate.states import (
     states_of_both,
     states_of_pictures,
     states_of_prior,
+    with_choice,
 )
 from geotagger.estimate.surroundings import VISITS, Known, Surroundings, surroundings
 from geotagger.estimate.text_evidence import listeners, texts_of, with_texts
@@ -186,14 +187,13 @@ def weigh_outing(
     if options.sequence:
         masses = join(by_picture, by_others, movement.motion, known.utc[sorted(fixes)])
     seen, read = np.flatnonzero(pictured[shown]), np.flatnonzero(~pictured[shown])
-    speakers = replace(by_picture.points, mass=masses[0], prior=by_picture.prior)
+    speakers = with_choice(by_picture, masses[0], ~has_prior[shown], table)
     groups = (
         Group(shown[seen], speakers.part(seen), True),
-        Group(shown[read], replace(speakers, prior=None).part(read), False),
+        Group(shown[read], replace(speakers, prior=None, choosing=None).part(read), False),
         Group(bare, by_others.points.weighed(masses[1]), False),
     )
-    classes = 0 if table is None else len(table)
-    return Weighed(tuple(asked), tuple(photos), around, alone, mix, groups, fixes, classes)
+    return Weighed(tuple(asked), tuple(photos), around, alone, mix, groups, fixes, len(table or ()))
 
 
 def _pictured(

@@ -8,7 +8,7 @@ Takes posteriors and mixtures, gives states. Knows nothing of what photos say ab
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from geotagger.estimate.cloud import Clouds, rows_by_photo
 from geotagger.estimate.movement import FloatArray, IntArray
 from geotagger.estimate.prior import Mixture, cloud
 from geotagger.estimate.values import Posterior
-from geotagger.estimate.visual import listed_of
+from geotagger.estimate.visual import chosen_by, listed_of
 from geotagger.geo import EARTH_RADIUS_KM, lat_lng_of
 
 SPEAKING = 96
@@ -247,6 +247,16 @@ def interleaved(parts: Sequence[tuple[IntArray, States]]) -> States:
         ),
         joined(lambda part: part.prior),
     )
+
+
+def with_choice(
+    states: States, mass: FloatArray, alone: NDArray[np.bool_], table: CellTable | None
+) -> Clouds:
+    """The clouds of pictured photos; alone (n,): nothing but pictures tells where they are."""
+    by = None
+    if alone.any() and table is not None and table.gallery is not None:
+        by = np.where(alone[:, None], chosen_by(mass, states.prior), mass)
+    return replace(states.points, mass=mass, prior=states.prior, choosing=by)
 
 
 def states_of_prior(utc: FloatArray, mix: Mixture, at: IntArray) -> States:

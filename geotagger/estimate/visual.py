@@ -8,13 +8,14 @@ classes leave is told by region.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geotagger.cells import CellTable
 from geotagger.estimate.atoms import Atoms, Listed, atoms_of, class_prior, frequency
-from geotagger.estimate.cloud import Cloud, Clouds
+from geotagger.estimate.cloud import Cloud, Clouds, Gathered, gather_each
 from geotagger.estimate.values import Posterior
 
 FloatArray = NDArray[np.float64]
@@ -156,9 +157,28 @@ def clouds_of(posteriors: Sequence[Posterior], table: CellTable) -> Clouds:
     rows, owner = atoms.of(listed.atoms)
     mass = listed.p[owner] * atoms.share[rows]
     photo = listed.photo[owner]
-    return Clouds.ragged(len(posteriors), photo, atoms.vectors[rows], mass, atoms.size_km[rows])
+    points = atoms.vectors[rows], mass, atoms.size_km[rows]
+    clouds = Clouds.ragged(len(posteriors), photo, *points)
+    if table.gallery is None:
+        return clouds
+    by = Clouds.ragged(len(posteriors), photo, points[0], mass * listed.ratio[owner], points[2])
+    return replace(clouds, choosing=by.mass)
+
+
+def chosen_by(mass: FloatArray, prior: FloatArray) -> FloatArray:
+    """The masses by which a place is chosen where only pictures speak, of a gallery: each times how far it
+    exceeds its prior. A flat answer has many faint places, and where the gallery is dense they add up to
+    more than the one that the picture shows; so what it shows most clearly counts for more than number."""
+    return np.asarray(mass * mass / np.maximum(prior, 1e-12))
 
 
 def cloud_of(posterior: Posterior, table: CellTable) -> Cloud:
     """The same of one posterior."""
     return clouds_of([posterior], table)[0]
+
+
+def places_of(
+    posteriors: Sequence[Posterior], table: CellTable, within_km: float, certainty: float
+) -> Gathered:
+    """Where each picture alone would be placed."""
+    return gather_each(clouds_of(posteriors, table), within_km, certainty)

@@ -4,6 +4,7 @@ Takes files on disk, leaves a whole pack or nothing. The network's one input bec
 `probabilities`, made to sum to one where it is asked for. Knows nothing of runtimes.
 """
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -36,6 +37,7 @@ def import_classifier(
     Raises PackError that names the file at fault, UsageError where `folder` is taken."""
     check_free(folder, replace)
     foreign, table = read_network(network), read_cells(cells)
+    manifest = dataclasses.replace(manifest, precision=foreign.precision_of(manifest.precision))
 
     def write(target: Path) -> None:
         write_classifier(foreign, len(table), manifest.preprocessing.input_size, normalise, target)

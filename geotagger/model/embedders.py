@@ -68,7 +68,7 @@ def import_embedder(
     )
     return write_pack(
         folder,
-        dataclasses.replace(manifest, gallery=record),
+        dataclasses.replace(manifest, gallery=record, precision=network.precision_of(manifest.precision)),
         cells,
         lambda target: write_gallery_network(network, head, manifest.preprocessing.input_size, target),
         beside=keep_beside,

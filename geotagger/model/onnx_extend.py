@@ -14,6 +14,7 @@ from pathlib import Path
 from onnx import helper
 
 from geotagger.errors import PackError
+from geotagger.model.manifest import FULL_PRECISION
 from geotagger.model.onnx_graph import (
     GRAPH,
     INITIALIZER,
@@ -46,18 +47,25 @@ _COPIED_AT_ONCE = 1 << 22
 @dataclass(frozen=True, slots=True)
 class ForeignNetwork:
     """A network as its file tells it. opset: of the standard operators. taken: of the names that a pack's
-    inputs and outputs have, those that this network uses for tensors of its own."""
+    inputs and outputs have, those that this network uses for tensors of its own. scales_by_batch: whether it
+    was quantised in a way that scales what it sees by the largest number of a whole batch."""
 
     path: Path
     info: GraphInfo
     opset: int
     taken: frozenset[str]
+    scales_by_batch: bool = False
+
+    def precision_of(self, stated: str) -> str:
+        """What pack.toml is to say of its precision, where `stated` is what somebody said of it."""
+        return "int8" if self.scales_by_batch and stated == FULL_PRECISION else stated
 
 
 def read_network(path: Path) -> ForeignNetwork:
     """What the file tells; PackError for one that nothing can be added to, and why."""
     with mapped(path) as data:
         taken: set[str] = set()
+        scales = False
         (graph,) = fields_of(data, whole(data), GRAPH)
         for field in fields(data, graph.start, graph.end):
             if field.number == INITIALIZER and any(fields_of(data, field, 13)):  # external_data
@@ -69,7 +77,8 @@ def read_network(path: Path) -> ForeignNetwork:
                 if any(name.startswith(PREFIX) for name in names):
                     raise PackError(f"{path}: was made by geotagger; import the network it was made of")
                 taken |= names.intersection(RESERVED)
-        network = ForeignNetwork(path, graph_info(data), _opset(data), frozenset(taken))
+                scales |= any(text(data, op) == "DynamicQuantizeLinear" for op in fields_of(data, field, 4))
+        network = ForeignNetwork(path, graph_info(data), _opset(data), frozenset(taken), scales)
     if network.opset < LEAST_OPSET:
         raise PackError(
             f"{path}: is of opset {network.opset}, and {LEAST_OPSET} is the least that can be built on; "

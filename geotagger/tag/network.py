@@ -141,3 +141,11 @@ class Network:
         if "_engine" in self.__dict__:
             self._tell(self._engine)
             self._engine.close()
+            self._remember_rate(self._engine)
+
+    def _remember_rate(self, engine: "Engine") -> None:
+        """For `models list`, and for whoever pulls the model again."""
+        from geotagger.engine.speed import remember_rate
+
+        if engine.rate is not None:
+            remember_rate(self._pack.name, engine.name.rsplit(" ", 1)[-1], engine.rate)

@@ -2,6 +2,7 @@ import dataclasses
 import json
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 from geotagger.cli.models import quantize
 from geotagger.engine import opening
 from geotagger.engine.agreement import Agreement, compare, split
+from geotagger.engine.cores import lanes_of
 from geotagger.engine.opening import open_engine
 from geotagger.engine.openvino_runner import is_installed
 from geotagger.engine.quantise import quantise
@@ -59,6 +61,63 @@ def test_the_classifier_stays_in_float(tiny: ModelPack) -> None:
     assert all(fed_by.get(node.input[0]) == "DequantizeLinear" for node in convolutions)
 
 
+def operators(path: Path) -> Counter[str]:
+    import onnx
+
+    return Counter(node.op_type for node in onnx.load(str(path)).graph.node)
+
+
+class TestTransformer:
+    """INT8 of a vision transformer."""
+
+    @pytest.fixture
+    def pack(self, tmp_path: Path) -> ModelPack:
+        return networks.pack(tmp_path / "vit", network=networks.transformer)
+
+    @pytest.fixture
+    def variant(self, pack: ModelPack) -> ModelPack:
+        file = "model.int8.onnx"
+        how = quantise(pack.onnx_path, pack.folder / file, "int8", photos(1))
+        made = Variant("int8", file, "int8", {"passed": True, "faster": True}, {"kind": how})
+        return save_manifest(pack, dataclasses.replace(pack.manifest, variants=(made,)))
+
+    def test_the_products_of_the_tower_are_integers_and_nothing_else(self, variant: ModelPack) -> None:
+        plain, made = operators(variant.onnx_path), operators(variant.folder / "model.int8.onnx")
+        assert made["MatMulInteger"] == 6 * networks.BLOCKS
+        # of two activations, queries with keys and weights with values; and the head
+        assert made["MatMul"] + made["Gemm"] == 2 * networks.BLOCKS + 1
+        for kept in ("Softmax", "LayerNormalization", "Conv", "Relu", "ReduceMean"):
+            assert made[kept] == plain[kept] > 0
+        assert not {"QLinearAdd", "QLinearSoftmax", "DequantizeLinear"} & made.keys()
+
+    def test_it_says_nearly_the_same_and_the_same_in_every_batch(self, variant: ModelPack) -> None:
+        batch = photos(11, seed=4)
+        plain = open_engine(variant, "cpu", variant="fp32").run(batch)
+        engine = open_engine(variant, "cpu", 4)
+        assert (engine.name, engine.batch_size) == ("onnxruntime int8", 1)
+        assert "one photo at a time" in engine.notes[0]
+        together = engine.run(batch).probabilities
+        assert 0 < np.abs(together - plain.probabilities).sum(axis=1).max() / 2 < 0.05
+        alone = np.concatenate([engine.run(batch[n : n + 1]).probabilities for n in range(len(batch))])
+        assert np.array_equal(together, alone)
+
+    def test_a_network_of_convolutions_is_none(self, tiny: ModelPack) -> None:
+        assert quantise(tiny.onnx_path, tiny.folder / "x.onnx", "int8", photos(4)) == "static"
+
+    def test_the_command_checks_it(self, pack: ModelPack, shared_data: Path) -> None:
+        app = typer.Typer()
+        quantize.register(app)
+        app.command("other")(lambda: None)
+        folder = str(shared_data / "photos" / "streets-71")
+        words = ["quantize", str(pack.folder), "--photos", folder, "--calibration", "8", "--checks", "16"]
+        done = CliRunner().invoke(app, [*words, "--json"])
+        assert done.exit_code == 0, done.output
+        (variant,) = load_pack(pack.folder).manifest.variants
+        assert variant.calibration["kind"] == "dynamic"
+        assert variant.checks["photos"] == 16
+        assert 0.9 < variant.checks["top1"] <= 1
+
+
 @pytest.mark.parametrize("engine", ["onnxruntime", pytest.param("openvino", marks=needs_openvino)])
 def test_a_photo_comes_out_the_same_in_every_int8_batch(tiny: ModelPack, engine: str) -> None:
     pack = with_variant(tiny, "int8")
@@ -101,7 +160,7 @@ engine.close()
     ("cores", "lanes", "per_lane"), [(1, 1, 1), (2, 2, 1), (16, 16, 1), (17, 8, 2), (24, 12, 2), (64, 16, 4)]
 )
 def test_a_lane_is_a_core_until_there_are_many(cores: int, lanes: int, per_lane: int) -> None:
-    assert opening.lanes_of(cores) == (lanes, per_lane)
+    assert lanes_of(cores) == (lanes, per_lane)
 
 
 def test_only_a_variant_that_passed_is_taken_unasked(
@@ -131,7 +190,7 @@ def test_a_network_that_cannot_be_quantised_leaves_nothing_behind(tmp_path: Path
 
 def test_agreement_counts_photos_that_move_far(tiny: ModelPack) -> None:
     engine = open_engine(tiny, "cpu")
-    same = compare(engine, engine, photos(10), lambda p: (p[:, 0] * 0.0 + 10, p[:, 0] * 0.0 + 20))
+    same = compare(engine, engine, photos(10), lambda _: (np.full(10, 10.0), np.full(10, 20.0)))
     assert (same.top1, same.moved_far, same.variation_most, same.passed) == (1.0, 0.0, 0.0, True)
     places = iter([(np.zeros(100), np.zeros(100)), (np.zeros(100), np.r_[np.zeros(98), 1.0, 1.0])])
     moved = compare(engine, engine, photos(100), lambda _: next(places))

@@ -148,7 +148,11 @@ def test_list_tells_installed_available_and_damaged(
         "rn101-5k500": "available",
     }
     plain = geotagger("list")
-    assert "renamed\tinstalled\t0001\t11" in plain.out
+    assert "renamed\tinstalled\t\t" in plain.out
+    (best,) = (line for line in plain.out.splitlines() if line.startswith("geoclip (recommended)\t"))
+    assert best.split("\t")[1:5] == ["available", "347 MB", "552 MB", "1.00 GB"]
+    assert "34.5 % of Im2GPS3k\tMIT\t" in best
+    assert "its two addresses still answer is not known" in plain.out
     assert geotagger("show", "renamed").code == 0
     assert "model.onnx: has 0 bytes" in plain.err
 

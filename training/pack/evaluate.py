@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geotagger.cells import CellTable
+from geotagger.engine.values import Outputs
 from geotagger.errors import SourceError, UnreadablePhotoError, UsageError
 from geotagger.geo import distance_km, is_place
 from geotagger.model.manifest import Accuracy
@@ -50,9 +51,10 @@ class Labels:
 
 @dataclass(frozen=True)
 class Report:
-    """model: the name; test_set: of the labels; scores by way of choosing the place; ceilings by
-    "truth's own cell" and "nearest class position"; regions: the first score by continent; published
-    rows for this set. certainty and errors_km are kept for plots; problems name images left out."""
+    """model: the name; test_set: of the labels; scores by way of choosing the place: "place within 25 km" is
+    what `tag` would say; ceilings by "truth's own cell", "nearest class position" and, of a gallery, its
+    nearest place; regions: the first score by continent; published rows for this set. certainty and
+    errors_km are kept for plots; problems name images left out."""
 
     model: str
     test_set: str
@@ -109,42 +111,43 @@ def load_labels(path: Path) -> Labels:
 
 
 def places_of(
-    probabilities: NDArray[np.float32], table: CellTable, temperature: float, within_km: float = 25.0
+    answers: Outputs, table: CellTable, temperature: float, within_km: float = 25.0
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Latitude, longitude and certainty of the place `tag` would choose for each photo."""
-    from geotagger.estimate.cloud import gather
-    from geotagger.estimate.visual import cloud_of, posteriors
+    from geotagger.estimate import visual
 
-    gathered = [
-        gather(cloud_of(posterior, table), within_km, 1.0)
-        for posterior in posteriors(probabilities, table, temperature)
-    ]
-    return (
-        np.array([g.latitude for g in gathered]),
-        np.array([g.longitude for g in gathered]),
-        np.array([g.confidence for g in gathered]),
+    said = visual.posteriors(
+        answers.probabilities, table, temperature, answers.points, answers.point_probabilities
     )
+    found = visual.places_of(said, table, within_km, 1.0)
+    return found.latitude, found.longitude, found.confidence
 
 
 def report_of(
     pack: ModelPack,
     labels: Labels,
-    probabilities: NDArray[np.float32],
+    answers: Outputs,
     *,
     temperature: float | None = None,
     problems: tuple[tuple[str, str], ...] = (),
 ) -> Report:
-    """Every figure for probabilities (n, classes) that a pack gave for labelled photos."""
+    """Every figure for what a pack's network gave for labelled photos."""
     from geotagger.estimate.visual import tempered
     from training.pack.regions import regions_of
 
     table = pack.cells
     heat = pack.temperature if temperature is None else temperature
-    lat, lng, certainty = places_of(probabilities, table, heat)
+    probabilities = answers.probabilities
+    lat, lng, certainty = places_of(answers, table, heat)
     errors = np.asarray(distance_km(labels.lat, labels.lng, lat, lng))
     best = probabilities.argmax(axis=1)
     by_mean = distance_km(labels.lat, labels.lng, table.lat[best], table.lng[best])
     scores = {"place within 25 km": score(errors), "most probable cell": score(np.asarray(by_mean))}
+    if table.gallery is not None and answers.points is not None and answers.point_probabilities is not None:
+        first = answers.point_probabilities.argmax(axis=1)
+        row = answers.points[np.arange(len(first)), first]
+        away = distance_km(labels.lat, labels.lng, table.gallery.lat[row], table.gallery.lng[row])
+        scores["most probable place of the gallery"] = score(np.asarray(away))
     region = np.array(regions_of(labels.lat, labels.lng))
     best_possible = ceilings(table, labels.lat, labels.lng)
     classes = table.classes_of(labels.lat, labels.lng)
@@ -198,14 +201,14 @@ def evaluate_labels(
         if fit:
             raise UsageError("a temperature is fitted to images: name their folder with --images")
         return ceiling_report(pack.cells, labels, pack.name)
-    found, probabilities, problems = _probabilities(pack, labels, images, device, batch_size, progress)
+    found, answers, problems = _answers(pack, labels, images, device, batch_size, progress)
     if not len(found):
         first = f": {problems[0][0]}: {problems[0][1]}" if problems else ""
         raise SourceError(
             f"{images}: none of the {len(labels):,} photos of {labels_path} can be read there{first}"
         )
     if not fit:
-        return report_of(pack, found, probabilities, problems=problems)
+        return report_of(pack, found, answers, problems=problems)
     # every other photo, so that both halves come from everywhere
     half, rest = np.arange(0, len(found), 2), np.arange(1, len(found), 2)
     classes = pack.cells.classes_of(found.lat[half], found.lng[half])
@@ -215,9 +218,9 @@ def evaluate_labels(
             f"{labels_path}: {len(found):,} photos that can be read, {in_cells:,} of one half in a cell of "
             f"{pack.name}: too few to fit a temperature; the model was left as it is"
         )
-    temperature, before, after = fit_temperature(probabilities[half], classes, pack.cells)
+    temperature, before, after = fit_temperature(answers.probabilities[half], classes, pack.cells)
     report = report_of(
-        pack, found.chosen(rest.tolist()), probabilities[rest], temperature=temperature, problems=problems
+        pack, found.chosen(rest.tolist()), answers[1::2], temperature=temperature, problems=problems
     )
     store(pack, report, temperature, before, after, len(half))
     return report
@@ -245,14 +248,14 @@ def store(
     return save_manifest(pack, manifest)
 
 
-def _probabilities(
+def _answers(
     pack: ModelPack,
     labels: Labels,
     images: Path,
     device: str,
     batch_size: int | None,
     progress: Callable[[int, int], None] | None,
-) -> tuple[Labels, NDArray[np.float32], tuple[tuple[str, str], ...]]:
+) -> tuple[Labels, Outputs, tuple[tuple[str, str], ...]]:
     """The photos that could be read, what the network gave for them, and why others could not."""
     from concurrent.futures import ThreadPoolExecutor
 
@@ -267,7 +270,7 @@ def _probabilities(
 
     engine = open_engine(pack, device, batch_size)
     rows: list[int] = []
-    outputs: list[NDArray[np.float32]] = []
+    outputs: list[Outputs] = []
     problems: list[tuple[str, str]] = []
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         for some in _batches(range(len(labels)), engine.batch_size * engine.lanes * 4):
@@ -276,12 +279,12 @@ def _probabilities(
             good = [(row, got) for row, got in read if not isinstance(got, Exception)]
             if good:
                 rows += [row for row, _ in good]
-                outputs.append(engine.run(np.stack([got for _, got in good])).probabilities)
+                outputs.append(engine.run(np.stack([got for _, got in good])))
             if progress:
                 progress(some[-1] + 1, len(labels))
     engine.close()
-    empty = np.empty((0, len(pack.cells)), np.float32)
-    return labels.chosen(rows), np.concatenate([empty, *outputs]), tuple(problems)
+    nothing = Outputs(np.empty((0, len(pack.cells)), np.float32), None)
+    return labels.chosen(rows), Outputs.joined(outputs or [nothing]), tuple(problems)
 
 
 def _image_path(folder: Path, name: str) -> Path:

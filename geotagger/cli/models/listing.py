@@ -35,13 +35,14 @@ def list_models(catalogue: CatalogueOption = None, as_json: JsonOption = False) 
     from geotagger.model.pack import installed_packs, load_pack
 
     records: list[dict[str, Any]] = []
+    published = read_catalogue(catalogue)
     for folder in installed_packs():
         try:
-            records.append(pack_record(load_pack(folder)) | {"name": folder.name})
+            records.append(pack_record(load_pack(folder), published.get(folder.name)) | {"name": folder.name})
         except PackError as error:
             records.append(_record(folder.name, "damaged", folder=str(folder), reason=str(error)))
     have = {record["name"] for record in records}
-    records += [_published_record(m) for name, m in read_catalogue(catalogue).items() if name not in have]
+    records += [_published_record(m) for name, m in published.items() if name not in have]
     if as_json:
         for record in records:
             emit(record)
@@ -78,7 +79,8 @@ def show_model(
     else:
         if verify:
             verify_pack(pack)
-        record, accuracy = pack_record(pack, verified=verify), pack.manifest.accuracy
+        of_catalogue = read_catalogue(catalogue).get(pack.name)
+        record, accuracy = pack_record(pack, of_catalogue, verified=verify), pack.manifest.accuracy
     if as_json:
         emit(record)
     else:
@@ -96,16 +98,29 @@ def _record(name: str, status: str, **known: Any) -> dict[str, Any]:
     return dict.fromkeys(fields.split()) | {"name": name, "status": status, **known}
 
 
-def pack_record(pack: "ModelPack", verified: bool = False) -> dict[str, Any]:
+def pack_record(
+    pack: "ModelPack", published: "PublishedModel | None" = None, verified: bool = False
+) -> dict[str, Any]:
+    """published: what the catalogue says of the model of this name."""
     from dataclasses import asdict
 
     from geotagger.cells import tokens
     from geotagger.engine.speed import kept_rate
 
     manifest = pack.manifest
+    says: dict[str, Any] = {}
+    if published is not None and published.version == pack.version:
+        precision = manifest.precision if published.precisions else None
+        says = costs(published, precision if precision in (None, *published.precisions) else None)
+    precisions = [manifest.precision, *(variant.precision for variant in manifest.variants)]
+    rate = kept_rate(pack.name, *precisions)
     return _record(
         pack.name,
         "installed",
+        **{
+            key: says.get(key)
+            for key in ("purpose", "recommended", "caution", "memory_bytes", "download_bytes")
+        },
         version=pack.version,
         description=manifest.description,
         licence=pack.licence,
@@ -129,7 +144,7 @@ def pack_record(pack: "ModelPack", verified: bool = False) -> dict[str, Any]:
         kind="gallery" if manifest.gallery else "classifier",
         precision=manifest.precision,
         disk_bytes=sum(file.bytes for file in manifest.files.values()),
-        photos_per_second=kept_rate(pack.name, manifest.precision),
+        photos_per_second=says.get("photos_per_second") if rate is None else rate,
     )
 
 
@@ -188,14 +203,12 @@ def _table_of_models(records: list[dict[str, Any]]) -> None:
     if not records:
         say("no model is installed and the catalogue is empty")
         return
-    columns = ("model", "status", "version", "cells", "size", "photos/s here", "within 25 km", "licence")
+    columns = ("model", "status", "download", "disk", "memory", "photos/s here", "within 25 km", "licence")
     rows = [
         (
             printable(record["name"]) + (" (recommended)" if record["recommended"] else ""),
             record["status"],
-            printable(record["version"] or ""),
-            f"{record['classes']:,}" if record["classes"] else "",
-            size_text(size) if (size := record["bytes"] or record["download_bytes"]) else "",
+            *(size_text(size) if (size := record[f"{of}_bytes"]) else "" for of in columns[2:5]),
             f"{rate:.2g}" if (rate := record["photos_per_second"]) else "",
             _published_share(record["accuracy"]),
             printable(record["licence"] or ""),
@@ -203,8 +216,8 @@ def _table_of_models(records: list[dict[str, Any]]) -> None:
         for record in records
     ]
     if not sys.stdout.isatty():
-        for row in rows:
-            print("\t".join(row))
+        for row, record in zip(rows, records, strict=True):
+            print("\t".join([*row, *_advice(record)]))
         return
     from rich.table import Table
     from rich.text import Text
@@ -214,9 +227,13 @@ def _table_of_models(records: list[dict[str, Any]]) -> None:
         table.add_row(*map(Text, row))
     screen().print(table)
     for record in records:
-        for note in (record["purpose"], record["caution"]):
-            if note:
-                say(f"{record['name']}: {note}")
+        for line in filter(None, _advice(record)):
+            say(f"{record['name']}: {line}")
+
+
+def _advice(record: dict[str, Any]) -> tuple[str, str]:
+    """What for, and what may go wrong."""
+    return printable(record["purpose"] or ""), printable(record["caution"] or "")
 
 
 def _published_share(accuracy: list[dict[str, Any]] | None) -> str:

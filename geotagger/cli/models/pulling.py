@@ -75,7 +75,7 @@ def pull_model(
         status = "installed"
         say(f"{name} is installed in {installed}")
     if as_json:
-        emit(pack_record(pack) | {"status": status})
+        emit(pack_record(pack, model) | {"status": status})
 
 
 def _pull_text(source: str | None, as_json: bool) -> None:
@@ -106,7 +106,7 @@ def _say_costs(model: "PublishedModel", precision: str | None, places: "Places")
     if needs["memory_bytes"]:
         parts.append(f"about {size_text(needs['memory_bytes'])} of memory while it runs")
     if needs["photos_per_second"]:
-        parts.append(f"about {needs['photos_per_second']:.2g} photos a second on this machine's processor")
+        parts.append(f"about {needs['photos_per_second']:.2g} photos a second here")
     if parts:
         say(f"{model.name} in {needs['precision']}: {', '.join(parts)}")
 

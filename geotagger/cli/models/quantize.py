@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from geotagger.engine.agreement import Agreement, Places
+    from geotagger.engine.values import Outputs
     from geotagger.model.pack import ModelPack
 
 _FEWEST_PHOTOS = 8
@@ -57,11 +58,14 @@ def quantize_model(
     """
     from geotagger.engine.agreement import split
     from geotagger.engine.quantise import PRECISIONS
+    from geotagger.model.manifest import FULL_PRECISION
     from geotagger.model.pack import find_pack
 
     if precision not in PRECISIONS:
         raise UsageError(f"--precision {precision}: unknown; known are {', '.join(PRECISIONS)}")
     pack = find_pack(name)
+    if pack.manifest.precision != FULL_PRECISION:
+        raise UsageError(f"{pack.name} is in {pack.manifest.precision} already; variants are made of fp32")
     inputs = _inputs(pack, photos, calibration + checks)
     calibrating, checking = split(len(inputs), calibration, checks)
     say(f"{len(calibrating)} photos calibrate, {len(checking)} others check")
@@ -82,17 +86,18 @@ def _make(
     import dataclasses
 
     from geotagger.engine.agreement import compare
-    from geotagger.engine.opening import FULL_PRECISION, open_engine
+    from geotagger.engine.opening import open_engine
     from geotagger.engine.quantise import quantise
     from geotagger.model.manifest import Variant
     from geotagger.model.pack import save_manifest
 
     file = f"model.{precision}.onnx"
-    quantise(pack.onnx_path, pack.folder / file, precision, calibration)
-    variant = Variant(precision, file, precision, calibration={"photos": len(calibration)})
+    how = quantise(pack.onnx_path, pack.folder / file, precision, calibration)
+    made = {"kind": how, "photos": len(calibration) if how == "static" else 0}
+    variant = Variant(precision, file, precision, calibration=made)
     others = tuple(one for one in pack.manifest.variants if one.name != precision)
     pack = save_manifest(pack, dataclasses.replace(pack.manifest, variants=(*others, variant)))
-    original = open_engine(pack, device, variant=FULL_PRECISION)
+    original = open_engine(pack, device, variant=pack.manifest.precision)
     faster = open_engine(pack, device, original.batch_size, variant=precision)
     agreement = compare(original, faster, checks, _places(pack))
     checked = dataclasses.replace(variant, checks=agreement.as_table())
@@ -101,20 +106,19 @@ def _make(
 
 
 def _places(pack: "ModelPack") -> "Places":
-    """The place that `tag` would write of each row of probabilities."""
-    import numpy as np
+    """The place that `tag` would write of each answer."""
+    from geotagger.estimate.visual import places_of, posteriors
 
-    from geotagger.estimate.cloud import gather
-    from geotagger.estimate.visual import cloud_of, posteriors
-
-    def places(
-        probabilities: "NDArray[np.float32]",
-    ) -> "tuple[NDArray[np.float64], NDArray[np.float64]]":
-        found = [
-            gather(cloud_of(posterior, pack.cells), within_km=25.0, certainty=0.9)
-            for posterior in posteriors(probabilities, pack.cells, pack.temperature)
-        ]
-        return np.array([one.latitude for one in found]), np.array([one.longitude for one in found])
+    def places(answers: "Outputs") -> "tuple[NDArray[np.float64], NDArray[np.float64]]":
+        said = posteriors(
+            answers.probabilities,
+            pack.cells,
+            pack.temperature,
+            answers.points,
+            answers.point_probabilities,
+        )
+        found = places_of(said, pack.cells, 25.0, 0.9)
+        return found.latitude, found.longitude
 
     return places
 
