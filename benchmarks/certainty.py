@@ -99,14 +99,14 @@ def _offset(text: str) -> timedelta | None:
 
 
 def all_but(
-    sightings: Sequence[Sighting], known: int, contiguous: bool, seed: int
+    sightings: Sequence[Sighting], shown_photos: int, contiguous: bool, seed: int
 ) -> tuple[list[Sighting], NDArray[np.bool_]] | None:
     """Sixty photos, and which of them are hidden; None where the archive is too small to ask."""
-    rng = np.random.default_rng(1000 * seed + known)
+    rng = np.random.default_rng(1000 * seed + shown_photos)
     placed = [n for n, s in enumerate(sightings) if s.clocked.latitude is not None and s.clocked.local]
     placed.sort(key=lambda n: sightings[n].clocked.local or datetime.min)
     size = min(WINDOW, len(placed))
-    if size < 2 * known or size < 8:
+    if size < 2 * shown_photos or size < 8:
         return None
     if contiguous:
         start = int(rng.integers(len(placed) - size + 1))
@@ -114,7 +114,7 @@ def all_but(
     else:
         window = [placed[n] for n in np.sort(rng.permutation(len(placed))[:size])]
     hidden = np.ones(size, dtype=np.bool_)
-    hidden[rng.permutation(size)[:known]] = False
+    hidden[rng.permutation(size)[:shown_photos]] = False
     return [sightings[n] for n in window], hidden
 
 
@@ -302,9 +302,11 @@ def _results(archive: Archive, way: str, seed: int, options: Options) -> list[Hi
     if way in ("singles", "days"):
         setting = Setting(0.3, way == "days", options)
         return evaluate_archive(archive.sightings, setting, seed, tracks=archive.tracks)
-    asked = all_but(archive.sightings, int(way.split()[0][2:]), "contiguous" in way, seed)
+    question = all_but(archive.sightings, int(way.split()[0][2:]), "contiguous" in way, seed)
     return (
-        None if asked is None else evaluate_archive(asked[0], Setting(options=options), seed, hidden=asked[1])
+        None
+        if question is None
+        else evaluate_archive(question[0], Setting(options=options), seed, hidden=question[1])
     )
 
 
@@ -324,15 +326,15 @@ def main() -> None:
     parser.add_argument("--line", type=float, default=0.5, help="from which certainty on `tag` writes")
     parser.add_argument("--certainty", type=float, default=0.9, help="what a radius is made to hold")
     parser.add_argument("--keep", type=Path, help="a folder for the outcomes of trials")
-    asked = parser.parse_args()
-    if asked.keep is not None:
-        asked.keep.mkdir(parents=True, exist_ok=True)
-    ways = [way for way in ("singles", "days") if way in asked.only]
-    if "few" in asked.only:
-        ways += [f"K={k} {how}" for k in asked.known for how in ("thinned", "contiguous")]
+    arguments = parser.parse_args()
+    if arguments.keep is not None:
+        arguments.keep.mkdir(parents=True, exist_ok=True)
+    ways = [way for way in ("singles", "days") if way in arguments.only]
+    if "few" in arguments.only:
+        ways += [f"K={k} {how}" for k in arguments.known for how in ("thinned", "contiguous")]
     groups: dict[str, list[Archive]] = {}
-    for one in archives(asked.data, asked.people, asked.first_person):
-        if not asked.archives or any(one.group.startswith(start) for start in asked.archives):
+    for one in archives(arguments.data, arguments.people, arguments.first_person):
+        if not arguments.archives or any(one.group.startswith(start) for start in arguments.archives):
             groups.setdefault(one.group, []).append(one)
     print("| " + " | ".join(HEADINGS) + " |\n|" + "---|" * len(HEADINGS))
     rows: dict[tuple[str, str], Row] = {}
@@ -341,16 +343,16 @@ def main() -> None:
             # another person is another trial already: one seed each, unless few photos are asked for
             trials = []
             for n, member in enumerate(members):
-                seeds = [n] if group in PEOPLE and way in ("singles", "days") else range(asked.seeds)
-                trials += list(trials_of(member, way, seeds, asked.keep, asked.certainty))
+                seeds = [n] if group in PEOPLE and way in ("singles", "days") else range(arguments.seeds)
+                trials += list(trials_of(member, way, seeds, arguments.keep, arguments.certainty))
             if trials:
                 rows[group, way] = Row(trials)
-                print_row(group, way, rows[group, way], asked.line)
+                print_row(group, way, rows[group, way], arguments.line)
         pooled = [t for (_, other), row in rows.items() if other == way for t in row.trials]
         if pooled and len(groups) > 1:
-            print_row("all", way, Row(pooled), asked.line)
-    if "few" in asked.only:
-        print_few(rows, asked.line)
+            print_row("all", way, Row(pooled), arguments.line)
+    if "few" in arguments.only:
+        print_few(rows, arguments.line)
     print_curve(rows)
 
 

@@ -43,11 +43,11 @@ def main() -> None:
     facts = {}
     for entry in walk([str(given.photos)]):
         try:
-            found = read_facts(entry.path)
+            read = read_facts(entry.path)
         except UnreadablePhotoError:
             continue
-        if found.not_a_photo is None:
-            facts[entry.path] = found
+        if read.not_a_photo is None:
+            facts[entry.path] = read
     jpegs = [path for path in facts if facts[path].format == "jpeg"]
     largest = max(jpegs, key=lambda path: facts[path].width * facts[path].height)
     print("| picture | way | ms | × full |\n|---|---|---|---|")

@@ -106,8 +106,8 @@ def main() -> None:
 
 def take(results: dict[str, dict[str, Any]], name: str, done: subprocess.CompletedProcess[str]) -> None:
     if done.returncode:
-        told = (done.stderr.strip() or "failed").splitlines()[-1]
-        results[name] = {"failed": told[:100]}
+        complaint = (done.stderr.strip() or "failed").splitlines()[-1]
+        results[name] = {"failed": complaint[:100]}
         return
     now = json.loads(done.stdout.splitlines()[-1])
     best = results.setdefault(name, now)
@@ -210,13 +210,13 @@ def tell(results: dict[str, dict[str, Any]], batches: Sequence[int], per_core: b
     )
     print("|---|" + "---|" * (len(batches) + 2))
     reference = results.get("MXNet 1.9.1 fp32", {}).get("rates")
-    for name, found in results.items():
-        if "failed" in found:
-            print(f"| {name} | {found['failed']} |")
+    for name, result in results.items():
+        if "failed" in result:
+            print(f"| {name} | {result['failed']} |")
             continue
-        rates = [float(found["rates"][str(batch)]) for batch in batches]
+        rates = [float(result["rates"][str(batch)]) for batch in batches]
         ratio = f"{max(rates) / max(reference.values()):.2f}" if reference else "–"
-        print(f"| {name} | {' | '.join(f'{rate:.1f}' for rate in rates)} | {ratio} | {found['mib']:.0f} |")
+        print(f"| {name} | {' | '.join(f'{rate:.1f}' for rate in rates)} | {ratio} | {result['mib']:.0f} |")
 
 
 if __name__ == "__main__":

@@ -52,27 +52,27 @@ def compare(data: Path, name: str, photos: int, skill: tuple[float, float]) -> N
     rng = np.random.default_rng(0)
     lat, lng = places(data, name)
     usable = np.flatnonzero(table.classes_of(lat, lng) >= 0)
-    asked = rng.permutation(usable)[:photos]
+    chosen = rng.permutation(usable)[:photos]
     errors: dict[str, list[float]] = {"gathers most within 25 km": [], "argmax mean": [], "hierarchical": []}
     inside, stated = [], []
     seconds = 0.0
-    for first in range(0, len(asked), BATCH):
-        rows = asked[first : first + BATCH]
+    for first in range(0, len(chosen), BATCH):
+        rows = chosen[first : first + BATCH]
         probabilities = classifier.say(rng, table.classes_of(lat[rows], lng[rows]))
         began = time.process_time()
         said = posteriors(probabilities, table)
-        found = gather_each(clouds_of(said, table), WITHIN_KM, 0.9)
+        gathered = gather_each(clouds_of(said, table), WITHIN_KM, 0.9)
         seconds += time.process_time() - began
         for n, (row, one) in enumerate(zip(rows, said, strict=True)):
             for way, place in (
-                ("gathers most within 25 km", (found.latitude[n], found.longitude[n])),
+                ("gathers most within 25 km", (gathered.latitude[n], gathered.longitude[n])),
                 ("argmax mean", argmax_mean(one, table)),
                 ("hierarchical", hierarchical(one, table)),
             ):
                 errors[way].append(float(distance_km(*place, lat[row], lng[row])))
-            inside.append(errors["gathers most within 25 km"][-1] <= found.radius_km[n])
-            stated.append(found.confidence[n])
-    print(f"\n{name}, {len(asked):,} photos, skill {skill[0]:g} and {skill[1]:g}\n")
+            inside.append(errors["gathers most within 25 km"][-1] <= gathered.radius_km[n])
+            stated.append(gathered.confidence[n])
+    print(f"\n{name}, {len(chosen):,} photos, skill {skill[0]:g} and {skill[1]:g}\n")
     print("| way | " + " | ".join(f"{km:g} km" for km in THRESHOLDS_KM) + " | median km |")
     print("|---|" + "---|" * (len(THRESHOLDS_KM) + 1))
     for way, each in errors.items():
@@ -81,7 +81,7 @@ def compare(data: Path, name: str, photos: int, skill: tuple[float, float]) -> N
         print(f"| {way} | {shares} | {np.median(away):.0f} |")
     print(
         f"\nInside the stated radius {100 * np.mean(inside):.1f} %, stated {100 * np.mean(stated):.1f} %; "
-        f"{1e3 * seconds / len(asked):.2f} ms a photo",
+        f"{1e3 * seconds / len(chosen):.2f} ms a photo",
         flush=True,
     )
 
@@ -90,10 +90,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--photos", type=int, default=1000)
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     for name in ("im2gps3k", "yfcc26k"):
         for skill in SKILLS:
-            compare(asked.data, name, asked.photos, skill)
+            compare(arguments.data, name, arguments.photos, skill)
 
 
 if __name__ == "__main__":

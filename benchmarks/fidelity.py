@@ -170,15 +170,15 @@ def _shortened(value: Any) -> str:
 
 def differences(old: Tags, new: Tags) -> list[str]:
     """What of `old` is not in `new`, value by value, whatever number a duplicate got."""
-    found = []
+    changes = []
     for key in sorted(old.keys() - {"ExifTool:Warning", "ExifTool:Error"}):
         missing = Counter(old[key]) - Counter(new.get(key, []))
         if missing and not _ignored(key):
-            found.append(f"{key} {'changed' if key in new else 'lost'}")
+            changes.append(f"{key} {'changed' if key in new else 'lost'}")
     for key in ("ExifTool:Warning", "ExifTool:Error"):
         fresh = set(new.get(key, [])) - set(old.get(key, []))
-        found += [f"new complaint: {text}" for text in sorted(fresh) if "GPS" not in text]
-    return found
+        changes += [f"new complaint: {text}" for text in sorted(fresh) if "GPS" not in text]
+    return changes
 
 
 def additions(old: Tags, new: Tags) -> list[str]:
@@ -242,8 +242,8 @@ def write_ours(copies: list[Path]) -> dict[str, str]:
         return prepared.note
 
     with ThreadPoolExecutor(WRITERS) as pool:
-        told = zip(copies, pool.map(written, copies), strict=True)
-        return {copy.name: note for copy, note in told if note is not None}
+        notes = zip(copies, pool.map(written, copies), strict=True)
+        return {copy.name: note for copy, note in notes if note is not None}
 
 
 def write_piexif(copies: list[Path]) -> dict[str, str]:

@@ -34,10 +34,10 @@ from geotagger.model.manifest import Manifest as PackManifest
 from geotagger.model.pack import ModelPack, write_pack
 from geotagger.partition import Thresholds, partition
 from training.data.shard_writer import write_shards
-from training.data.shards import Manifest, ShardSet
+from training.data.shards import ShardManifest, ShardSet
 from training.fit.checkpoint import Identity
 from training.fit.frozen import looking
-from training.fit.loop import Labelled, Settings, fit
+from training.fit.loop import Labelled, TrainingSettings, fit
 from training.fit.networks import build
 from training.fit.objectives import Objective, class_vectors
 from training.fit.recipe import Recipe, preset
@@ -132,8 +132,8 @@ def commands(bench: Bench) -> None:
             [sys.executable, "-m", *map(str, words)], capture_output=True, text=True, timeout=150, check=False
         )
         lines = [line for line in (done.stdout + "\n" + done.stderr).splitlines() if line.strip()]
-        told = " / ".join(lines[-2:])[-300:]
-        bench.tell(f"{name}: exit code {done.returncode}, {time.monotonic() - begun:.1f} s", told)
+        ending = " / ".join(lines[-2:])[-300:]
+        bench.tell(f"{name}: exit code {done.returncode}, {time.monotonic() - begun:.1f} s", ending)
 
     call("a made-up world", "tests.training.places", world)
     photos, base = world / "photos", world / "model"
@@ -209,8 +209,8 @@ def engine(bench: Bench) -> None:
     begun = time.monotonic()
     opened = open_engine(pack, bench.device)
     took, where = time.monotonic() - begun, ", ".join(opened.devices)
-    told = f"{opened.name} on {where}, batch {opened.batch_size}, {opened.lanes} lanes"
-    bench.tell("engine", f"{told}, opened in {took:.1f} s, notes {opened.notes}")
+    name = f"{opened.name} on {where}, batch {opened.batch_size}, {opened.lanes} lanes"
+    bench.tell("engine", f"{name}, opened in {took:.1f} s, notes {opened.notes}")
     apart = float(np.abs(opened.run(photos[:8]).probabilities - plain).sum(axis=1).max() / 2)
     bench.tell("  mass that differs from the processor's", f"{apart:.1e}")
     alone, together = opened.run(photos[:1]).probabilities, opened.run(photos).probabilities[:1]
@@ -275,18 +275,18 @@ def _train(bench: Bench, mode: str) -> None:
     steps = 12 if bench.tiny else max(30, int(bench.seconds * 4000 / bench.batch))
     recipe = bench.recipe(epochs=steps * bench.batch / len(labelled.samples))
     workers = 0 if bench.tiny else max(2, len(os.sched_getaffinity(0)) - 1)
-    settings = Settings(bench.device, workers, deterministic=mode == "deterministic", log_seconds=2)
+    settings = TrainingSettings(bench.device, workers, deterministic=mode == "deterministic", log_seconds=2)
     _fit(bench, recipe, labelled, table, settings, mode)
     with (bench.folder / mode / "log.csv").open() as file:
         last = list(csv.DictReader(file))[-1]
     speed, waited = float(last["images_per_s"]), float(last["waited_for_data"])
     share = f" = {speed / bench.bare_step:.0%} of the bare step" if bench.bare_step else ""
-    told = f"{speed:,.0f} images/s{share}, waited for data {waited:.0%}"
-    bench.tell(f"training from shards, {mode}", told)
+    rate = f"{speed:,.0f} images/s{share}, waited for data {waited:.0%}"
+    bench.tell(f"training from shards, {mode}", rate)
 
 
 def _fit(
-    bench: Bench, recipe: Recipe, labelled: Labelled, table: CellTable, settings: Settings, name: str
+    bench: Bench, recipe: Recipe, labelled: Labelled, table: CellTable, settings: TrainingSettings, name: str
 ) -> torch.nn.Module:
     torch.manual_seed(recipe.seed)
     network, objective = build(recipe.network, len(table)), Objective([class_vectors(table)], [], 25.0)
@@ -309,7 +309,7 @@ def _labelled(bench: Bench, epochs_long: int) -> tuple[Labelled, CellTable]:
     rows = ({"key": str(n), "address": str(n), "latitude": float(rng.uniform(-60, 60)),
              "longitude": float(rng.uniform(-180, 180)), "user": "", "licence": "", "credit": ""}
             for n in range(count))  # fmt: skip
-    write_shards(bench.folder / "shards", {"train": rows}, Manifest("check", 256, 1024), fetch=fetch)
+    write_shards(bench.folder / "shards", {"train": rows}, ShardManifest("check", 256, 1024), fetch=fetch)
     shards = ShardSet(str(bench.folder / "shards"), "train")
     lat, lng = shards.index["latitude"].astype(float), shards.index["longitude"].astype(float)
     few = partition(lat, lng, Thresholds(4, 1))
@@ -332,14 +332,14 @@ def packing(bench: Bench) -> None:
     for name, more in (("whole", {}), ("head", {"head_only": True, "start": str(bench.folder / "whole")})):
         begun = time.monotonic()
         chosen = "head" if more else "try"
-        asked = stages.Asked(
+        request = stages.TrainingRequest(
             str(bench.folder / "world"), bench.folder / f"{name}.work", preset=chosen, changes=more or changes
         )
-        run, _ = stages.list_photos(asked, bench.on_gpu, quiet)
-        table = stages.make_cells(asked.work, run, quiet)
-        stages.make_shards(asked.work, run, 4, quiet)
-        made = fitting.train(asked, run, table, Settings(bench.device), quiet)
-        _, report = make_pack(asked, run, table, made, bench.folder / name, False, bench.device, quiet)
+        run, _ = stages.list_photos(request, bench.on_gpu, quiet)
+        table = stages.make_cells(request.work, run, quiet)
+        stages.make_shards(request.work, run, 4, quiet)
+        made = fitting.train(request, run, table, TrainingSettings(bench.device), quiet)
+        _, report = make_pack(request, run, table, made, bench.folder / name, False, bench.device, quiet)
         assert report is not None
         percent = next(iter(report.scores.values())).percent
         took = time.monotonic() - begun
@@ -352,7 +352,7 @@ def memory(bench: Bench) -> None:
     size = 16_384 if bench.on_gpu else bench.batch
     recipe = bench.recipe(batch=size, micro_batch=size, compiled=False, epochs=size / len(labelled.samples))
     try:
-        _fit(bench, recipe, labelled, table, Settings(bench.device), "memory")
+        _fit(bench, recipe, labelled, table, TrainingSettings(bench.device), "memory")
         bench.tell(f"micro-batch {size}", "fits")
     except Exception as error:
         bench.tell(f"micro-batch {size}", str(error))
@@ -364,7 +364,9 @@ def seeds(bench: Bench) -> None:
     recipe = bench.recipe(compiled=False, epochs=4 * bench.batch / len(labelled.samples))
     weights = []
     for name in ("one", "other"):
-        network = _fit(bench, recipe, labelled, table, Settings(bench.device, deterministic=True), name)
+        network = _fit(
+            bench, recipe, labelled, table, TrainingSettings(bench.device, deterministic=True), name
+        )
         weights.append(torch.cat([p.detach().flatten() for p in network.parameters()]))
     bench.tell("--deterministic: equal seeds, equal bits", str(bool(torch.equal(*weights))))
 
@@ -412,14 +414,14 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4)
     parser.add_argument("--stop", type=float, default=380)
     parser.add_argument("--tiny", action="store_true")
-    asked = parser.parse_args()
-    device = "cuda:0" if asked.device == "cuda" else asked.device
+    arguments = parser.parse_args()
+    device = "cuda:0" if arguments.device == "cuda" else arguments.device
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(device, 1 if asked.tiny else asked.seconds, asked.tiny, Path(folder))
+        bench = Bench(device, 1 if arguments.tiny else arguments.seconds, arguments.tiny, Path(folder))
         for part in PARTS:
-            if part.__name__ not in asked.parts.split(","):
+            if part.__name__ not in arguments.parts.split(","):
                 continue
-            if time.monotonic() - bench.began > asked.stop:
+            if time.monotonic() - bench.began > arguments.stop:
                 bench.tell(part.__name__, "left out: out of time")
                 continue
             try:

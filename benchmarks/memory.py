@@ -44,14 +44,14 @@ def main() -> None:
     parser.add_argument("--photos", type=int, nargs="+", default=[10_000, 50_000, 200_000])
     parser.add_argument("--share", type=float, default=0.5, help="of the photos that have a place")
     parser.add_argument("--folder", type=Path, help="where to make them; the temporary folder unless told")
-    told = parser.parse_args()
+    arguments = parser.parse_args()
     print(
         "| photos | first run, MiB | CPU s | second run, MiB | CPU s | index, MB |\n|---|---|---|---|---|---|"
     )
-    for photos in told.photos:
-        with tempfile.TemporaryDirectory(dir=told.folder) as folder:
+    for photos in arguments.photos:
+        with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
             archive, index = Path(folder) / "archive", Path(folder) / "index.db"
-            make_archive(archive, photos, told.share)
+            make_archive(archive, photos, arguments.share)
             first, second = peak(archive, index), peak(archive, index)
             size = index.stat().st_size / 1e6
             print(
@@ -118,9 +118,9 @@ def peak(archive: Path, index: Path, *more: str) -> tuple[float, float]:
     """MiB at the highest and seconds of processor time of one run, with more options."""
     words = ["tag", str(archive), "--model", "none", "--write", "none", "--index", str(index), *more]
     done = subprocess.run([sys.executable, "-c", TAG, *words], capture_output=True, text=True, check=True)
-    told = re.search(r"peak (\d+) kB, ([\d.]+) s", done.stderr)
-    assert told, done.stderr
-    return int(told[1]) / 1024, float(told[2])
+    match = re.search(r"peak (\d+) kB, ([\d.]+) s", done.stderr)
+    assert match, done.stderr
+    return int(match[1]) / 1024, float(match[2])
 
 
 if __name__ == "__main__":

@@ -51,11 +51,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--photos", type=int, default=10_000_000)
     parser.add_argument("--keep", type=Path, help="a folder for the index, kept for another round")
-    told = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        folder = told.keep or Path(temporary)
-        path = folder / f"near-{told.photos}.db"
-        lat, lng = distribution(told.photos)
+        folder = arguments.keep or Path(temporary)
+        path = folder / f"near-{arguments.photos}.db"
+        lat, lng = distribution(arguments.photos)
         if not path.exists():
             begun = time.perf_counter()
             with open_index(path) as index:

@@ -79,12 +79,12 @@ def _print_rows(
 ) -> None:
     lat, lng = places(data)
     classes = table.classes_of(lat, lng)
-    known = np.flatnonzero((classes >= 0) & ~table.suspect[classes])
+    usable = np.flatnonzero((classes >= 0) & ~table.suspect[classes])
     among, rng = photographed(data), np.random.default_rng(length)
     errors: dict[str, list[np.ndarray]] = {way: [] for way in ways}
     inside: dict[str, list[float]] = {way: [] for way in ways}
     stated: dict[str, list[float]] = {way: [] for way in ways}
-    for start in rng.choice(known, outings):
+    for start in rng.choice(usable, outings):
         utc, la, ln = walk(rng, float(lat[start]), float(lng[start]), length, among)
         truth = table.classes_of(la, ln)
         truth = np.where(truth >= 0, truth, classes[start])
@@ -92,18 +92,18 @@ def _print_rows(
         said = posteriors(classifier.say(rng, truth, likeness), table)
         offset_s = None
         if zones:
-            shown = rng.choice(known) if rng.random() < NEVER_SET else start
+            shown = rng.choice(usable) if rng.random() < NEVER_SET else start
             legal = offset_at(float(lat[shown]), float(lng[shown]), float(utc[0]))
             offset_s = legal.total_seconds() if legal else None
         photos = [
             Observation(n, float(utc[n]), posterior=said[n], utc_offset_s=offset_s) for n in range(length)
         ]
         for way, options in ways.items():
-            found = [e for e in estimate_stream(photos, Movement(), table, options) if e is not None]
-            away = distance_km([e.latitude for e in found], [e.longitude for e in found], la, ln)
+            estimates = [e for e in estimate_stream(photos, Movement(), table, options) if e is not None]
+            away = distance_km([e.latitude for e in estimates], [e.longitude for e in estimates], la, ln)
             errors[way].append(away)
-            inside[way].append(float(np.mean(away <= [e.radius_km for e in found])))
-            stated[way].append(float(np.mean([e.confidence for e in found])))
+            inside[way].append(float(np.mean(away <= [e.radius_km for e in estimates])))
+            stated[way].append(float(np.mean([e.confidence for e in estimates])))
     for way in ways:
         away = np.concatenate(errors[way])
         shares = " | ".join(f"{100 * np.mean(away <= km):.1f}" for km in THRESHOLDS_KM)
@@ -140,18 +140,18 @@ def _stream(data: Path, photos: int, every: int) -> tuple[CellTable, list[Observ
     table = published_cells(data)
     lat, lng = places(data)
     rng = np.random.default_rng(0)
-    found: list[Observation] = []
+    stream: list[Observation] = []
     utc = 0.0
-    while len(found) < photos:
+    while len(stream) < photos:
         length, start = int(rng.integers(5, 60)), int(rng.integers(len(lat)))
         t, la, ln = walk(rng, lat[start], lng[start], length)
         for n in range(length):
-            photo = Observation(len(found), utc + float(t[n]), posterior=_guess(rng, table))
-            if every and len(found) % every == 0:
+            photo = Observation(len(stream), utc + float(t[n]), posterior=_guess(rng, table))
+            if every and len(stream) % every == 0:
                 photo = replace(photo, fix=Fix(float(la[n]), float(ln[n]), 0.01, "camera"))
-            found.append(photo)
+            stream.append(photo)
         utc += float(t[-1]) + 12 * 3600.0
-    return table, found[:photos]
+    return table, stream[:photos]
 
 
 def _guess(rng: np.random.Generator, table: CellTable) -> Posterior:
@@ -166,13 +166,13 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--photos", type=int, default=100_000)
     parser.add_argument("--share", type=float, default=1.0)
-    asked = parser.parse_args()
-    if "gain" in asked.only:
-        gain_over_length(asked.data, asked.share)
-    if "zone" in asked.only:
-        gain_of_zone(asked.data, asked.share)
-    if "speed" in asked.only:
-        speed(asked.data, asked.photos)
+    arguments = parser.parse_args()
+    if "gain" in arguments.only:
+        gain_over_length(arguments.data, arguments.share)
+    if "zone" in arguments.only:
+        gain_of_zone(arguments.data, arguments.share)
+    if "speed" in arguments.only:
+        speed(arguments.data, arguments.photos)
 
 
 if __name__ == "__main__":

@@ -58,8 +58,8 @@ def timed(lat: np.ndarray, lng: np.ndarray, thresholds: Thresholds) -> tuple[Cel
 
 def tell(points: int, thresholds: Thresholds, cells: int, seconds: float, core: float, note: str) -> None:
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    told = f"{points:,} | {thresholds.t1:,} | {thresholds.t2:,} | {cells:,}"
-    print(f"| {told} | {seconds:.2f} | {core:.2f} | {memory:.2f} GB | {note} |", flush=True)
+    columns = f"{points:,} | {thresholds.t1:,} | {thresholds.t2:,} | {cells:,}"
+    print(f"| {columns} | {seconds:.2f} | {core:.2f} | {memory:.2f} GB | {note} |", flush=True)
 
 
 if __name__ == "__main__":

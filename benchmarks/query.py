@@ -30,12 +30,12 @@ PROGRAM = "from geotagger.cli import main; main()"
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--photos", type=int, default=1_000_000)
-    told = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "index.db"
         with open_index(path) as index:
-            fill(index, told.photos)
-        print(f"{told.photos} photos, {path.stat().st_size / 1e6:.0f} MB, best of {ROUNDS}")
+            fill(index, arguments.photos)
+        print(f"{arguments.photos} photos, {path.stat().st_size / 1e6:.0f} MB, best of {ROUNDS}")
         with open_index(path, mode="read") as index:
             for radius in (1.0, 25.0, 250.0, 2500.0):
                 compare(index, radius)
@@ -68,16 +68,16 @@ def fill(index: Index, photos: int) -> None:
 def compare(index: Index, radius: float) -> None:
     near = Near(48.8584, 2.2945, radius)
     store = index.store
-    by_index, found = best(lambda: sum(1 for _ in search(store, Query(near=near))))
+    by_index, hits = best(lambda: sum(1 for _ in search(store, Query(near=near))))
     distance = distance_sql(store.connection, near.latitude, near.longitude)
     plain = (
         "select count(*) from estimates join photos on photos.id = photo_id"
         f" where current = 1 and missing_since is null and {distance} <= ?"
     )
     by_scan, same = best(lambda: int(store.row(plain, (radius,))[0]))
-    assert found == same
+    assert hits == same
     print(
-        f"within {radius:6.0f} km: {found:7d} photos, {1e3 * by_index:8.1f} ms; "
+        f"within {radius:6.0f} km: {hits:7d} photos, {1e3 * by_index:8.1f} ms; "
         f"looking at every photo {1e3 * by_scan:7.0f} ms: {by_scan / by_index:6.1f} ×"
     )
 

@@ -47,24 +47,31 @@ def main() -> None:
     )
     parser.add_argument("--whole", action="store_true", help="measure `geotagger tag` too")
     parser.add_argument("--pack", type=Path, help="a model with which to measure it, besides without")
-    told = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=told.folder) as folder:
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
         archive, index = Path(folder) / "archive", Path(folder) / "index.db"
-        make_archive(archive, told.files)
+        make_archive(archive, arguments.files)
         remember(archive, index)
         ways = {
             "find": ["find", str(archive), "-printf", "%s %T@ %p\n"],
-            "walk and compare": [sys.executable, "-c", RESCAN, str(index), str(archive), str(told.files)],
+            "walk and compare": [
+                sys.executable,
+                "-c",
+                RESCAN,
+                str(index),
+                str(archive),
+                str(arguments.files),
+            ],
         }
-        if told.whole:
+        if arguments.whole:
             tag = [sys.executable, "-c", "from geotagger.cli import main; main()", "tag", str(archive)]
-            for number, model in enumerate(["none", *([told.pack] if told.pack else [])]):
+            for number, model in enumerate(["none", *([arguments.pack] if arguments.pack else [])]):
                 index_file = f"{folder}/tagged-{number}.db"
                 way = [*tag, "--model", str(model), "--write", "none", "--index", index_file]
                 subprocess.run(way, check=True, capture_output=True)
                 ways["tag --model none" if model == "none" else "tag with a model"] = way
         kind = subprocess.run(["stat", "-f", "-c", "%T", folder], capture_output=True, text=True, check=True)
-        print(f"{told.files} unchanged files on {kind.stdout.strip()}, best of {ROUNDS}")
+        print(f"{arguments.files} unchanged files on {kind.stdout.strip()}, best of {ROUNDS}")
         taken = measured(ways)
         clock_of_find, processor_of_find = taken["find"]
         for name, (clock, processor) in taken.items():

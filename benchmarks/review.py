@@ -27,11 +27,11 @@ def main() -> None:
     )
     parser.add_argument("--photos", type=int, default=100_000)
     parser.add_argument("--one-place", action="store_true", help="all photos within a few metres")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "index.db"
         with open_index(path) as index:
-            fill(index, asked.photos, one_place=asked.one_place)
+            fill(index, arguments.photos, one_place=arguments.one_place)
         _look(path, folder)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks.simulated import Classifier, published_cells
 from geotagger.cells import CellTable
-from geotagger.estimate.movement import Correction, Motion, Movement
+from geotagger.estimate.movement import CertaintyCorrection, Motion, Movement
 from geotagger.estimate.outing import Options
 from geotagger.estimate.tracks import Tracks
 from geotagger.estimate.visual import posteriors
@@ -80,9 +80,12 @@ PRIORS: dict[str, tuple[Options, Callable[[Movement], Movement]]] = {
     "no sequence": (Options(sequence=False), lambda learned: learned),
     "documented prior of movement": (
         Options(),
-        lambda learned: replace(learned, motion=Motion(), correction=Correction()),
+        lambda learned: replace(learned, motion=Motion(), correction=CertaintyCorrection()),
     ),
-    "no correction of certainties": (Options(), lambda learned: replace(learned, correction=Correction())),
+    "no correction of certainties": (
+        Options(),
+        lambda learned: replace(learned, correction=CertaintyCorrection()),
+    ),
 }
 
 
@@ -107,8 +110,8 @@ def _print_priors(trials: Sequence[Trial], table: CellTable | None) -> None:
             continue
         results: list[Hidden] = []
         for trial in trials:
-            asked = replace(trial, setting=replace(trial.setting, options=options))
-            results += predicted(asked, table=table, movement=changed(trial.movement))
+            changed_trial = replace(trial, setting=replace(trial.setting, options=options))
+            results += predicted(changed_trial, table=table, movement=changed(trial.movement))
         one = score(results, OURS)
         print(
             f"| {name} | {100 * one.accuracy[25.0]:.1f} | {100 * one.accuracy[200.0]:.1f} |"
@@ -150,8 +153,8 @@ def print_scores(results: Sequence[Hidden]) -> None:
         rows.append(("fused, the surest as many", score(surest[: len(answered)], OURS)))
     for name, one in rows:
         shares = " | ".join(f"{100 * one.accuracy[km]:.1f}" for km in THRESHOLDS_KM)
-        told = "– | –" if np.isnan(one.stated) else f"{100 * one.inside:.1f} | {100 * one.stated:.1f}"
-        print(f"| {name} | {shares} | {one.median_km:.2f} | {one.answered} of {one.hidden} | {told} |")
+        certainty = "– | –" if np.isnan(one.stated) else f"{100 * one.inside:.1f} | {100 * one.stated:.1f}"
+        print(f"| {name} | {shares} | {one.median_km:.2f} | {one.answered} of {one.hidden} | {certainty} |")
 
 
 def main() -> None:
@@ -162,13 +165,13 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--only", nargs="+", choices=parts, default=parts)
     parser.add_argument("--seeds", type=int, default=3)
-    asked = parser.parse_args()
-    if "archives" in asked.only:
-        archives(asked.data, asked.seeds)
-    if "people" in asked.only:
-        people(asked.seeds)
-    if "priors" in asked.only:
-        priors(asked.data, asked.seeds)
+    arguments = parser.parse_args()
+    if "archives" in arguments.only:
+        archives(arguments.data, arguments.seeds)
+    if "people" in arguments.only:
+        people(arguments.seeds)
+    if "priors" in arguments.only:
+        priors(arguments.data, arguments.seeds)
 
 
 if __name__ == "__main__":

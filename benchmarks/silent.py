@@ -39,10 +39,10 @@ def seen(sightings: list[Sighting], table: CellTable, part: float) -> list[Sight
 
 
 def row(name: str, results: list[Hidden]) -> str:
-    told = [one for one in results if OURS in one.said]
+    answered = [one for one in results if OURS in one.said]
     away = np.array([one.error_km(OURS) for one in results])
-    stated = np.mean([one.said[OURS].confidence for one in told])
-    inside = np.mean([one.error_km(OURS) <= one.said[OURS].radius_km for one in told])
+    stated = np.mean([one.said[OURS].confidence for one in answered])
+    inside = np.mean([one.error_km(OURS) <= one.said[OURS].radius_km for one in answered])
     shares = " | ".join(f"{100 * np.mean(away <= km):.1f}" for km in THRESHOLDS_KM)
     return f"| {name} | {shares} | {np.median(away):.2f} | {100 * inside:.1f} | {100 * stated:.1f} |"
 
@@ -62,21 +62,21 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--archive", default="photos/dog-signs")
     parser.add_argument("--seeds", type=int, default=3)
-    told = parser.parse_args()
-    table = published_cells(told.data)
-    sightings = read_sightings([str(told.data / told.archive)], None, print)
+    arguments = parser.parse_args()
+    table = published_cells(arguments.data)
+    sightings = read_sightings([str(arguments.data / arguments.archive)], None, print)
     for whole_days in (False, True):
         setting = Setting(whole_days=whole_days)
-        print(f"\n{'Whole days' if whole_days else 'Single photos'} of {told.archive}\n")
+        print(f"\n{'Whole days' if whole_days else 'Single photos'} of {arguments.archive}\n")
         print("| ε | 1 km | 25 km | 200 km | median km | inside | stated |")
         print("|---|---|---|---|---|---|---|")
-        plain = [one for seed in range(told.seeds) for one in evaluate_archive(sightings, setting, seed)]
+        plain = [one for seed in range(arguments.seeds) for one in evaluate_archive(sightings, setting, seed)]
         print(row("no pictures", plain), flush=True)
         for part in PARTS:
             looked_at = seen(sightings, table, part)
             results = [
                 one
-                for seed in range(told.seeds)
+                for seed in range(arguments.seeds)
                 for one in evaluate_archive(looked_at, setting, seed, table=table)
             ]
             print(row(f"{part:g}", results), flush=True)

@@ -153,9 +153,9 @@ def _photos(pack: ModelPack, source: Path, folder: Path, count: int) -> list[Pat
         path = folder / f"IMG_{n:06d}.jpg"
         path.write_bytes(band[n // len(bands) % len(band)])
         paths.append(path)
-    told = " + ".join(str(len(band)) for band in bands)
+    sizes = " + ".join(str(len(band)) for band in bands)
     mb = sum(path.stat().st_size for path in paths) / count / 1e6
-    print(f"{count} photos in {folder.name}, of {told} different ones, {mb:.2f} MB each in the mean")
+    print(f"{count} photos in {folder.name}, of {sizes} different ones, {mb:.2f} MB each in the mean")
     return paths
 
 

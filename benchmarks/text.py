@@ -70,7 +70,9 @@ def main() -> None:
     photos = list(_read(asked.data, sightings))
     ratios = {trust: {one.name: ratios_of(one.lines, trust) for one in photos} for trust in [*TRUSTS, FITTED]}
     folds = sorted({one.country for one in photos})
-    by_country = {country: fitted([one for one in photos if one.country != country], ratios) for country in folds}
+    by_country = {
+        country: fitted([one for one in photos if one.country != country], ratios) for country in folds
+    }
     print("\nfitted without the photos of a country, and to all:")
     for country in folds:
         if any(one.country == country and ratios[FITTED][one.name] for one in photos):
@@ -158,10 +160,14 @@ def _countries(photos: Sequence[Photo], told: Mapping[str, tuple[PlaceRatios, fl
         here = factors.at(np.array([one.latitude]), np.array([one.longitude]))[0]
         stated.append((one.corpus, float(share[leading]), names[leading] == one.country, float(np.log(here))))
     print("\n| the country by the text alone | photos | with evidence | nats to the place | worst |", end="")
-    print(" p ≥ 0.5: right | wrong | silent | p ≥ 0.8: right | wrong |\n|---|---|---|---|---|---|---|---|---|---|")
+    print(
+        " p ≥ 0.5: right | wrong | silent | p ≥ 0.8: right | wrong |\n|---|---|---|---|---|---|---|---|---|---|"
+    )
     for corpus in ("dog-signs", "streets-71", "others"):
         mine = [s for s in stated if s[0] == corpus or (corpus == "others" and s[0] in CORPORA[1:])]
-        total = sum(one.corpus == corpus or (corpus == "others" and one.corpus in CORPORA[1:]) for one in photos)
+        total = sum(
+            one.corpus == corpus or (corpus == "others" and one.corpus in CORPORA[1:]) for one in photos
+        )
         nats = np.array([s[3] for s in mine])
         half, most = [s for s in mine if s[1] >= 0.5], [s for s in mine if s[1] >= 0.8]
         right, sure = sum(s[2] for s in half), sum(s[2] for s in most)
@@ -176,9 +182,7 @@ def _countries(photos: Sequence[Photo], told: Mapping[str, tuple[PlaceRatios, fl
             print(f"| {low} to {min(high, 1):.2f} | {len(part)} | {mean:.0%} | {right_share:.0%} |")
 
 
-def _places(
-    sightings: Sequence[Sighting], told: Mapping[str, tuple[PlaceRatios, float]], seeds: int
-) -> None:
+def _places(sightings: Sequence[Sighting], told: Mapping[str, tuple[PlaceRatios, float]], seeds: int) -> None:
     """dog-signs with some places hidden, by what `evaluate` does, with text and without."""
     texts = {name: ratios for name, (ratios, _) in told.items()}
     archive = in_order([replace(one, text=texts.get(one.name)) for one in sightings], {})
@@ -188,7 +192,9 @@ def _places(
         if one.text is not None and (place := one.own_place) is not None
     ]
     print(f"\nthe archive's own exponent, from all of its photos: {learned_exponent(lessons):.2f}")
-    print("\n| dog-signs | photos hidden | | within 1 km | 25 km | 200 km | median | inside | stated |", end="")
+    print(
+        "\n| dog-signs | photos hidden | | within 1 km | 25 km | 200 km | median | inside | stated |", end=""
+    )
     print(" stated ≥ 0.8: photos | inside | stated |\n|---|---|---|---|---|---|---|---|---|---|---|---|")
     for words, share, whole_days, is_counted in (
         ("single photos, 30 %", 0.3, False, lambda _: True),

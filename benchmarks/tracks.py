@@ -23,10 +23,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--megabytes", type=int, nargs="+", default=[100, 2000])
     parser.add_argument("--folder", type=Path, help="where to make it; the temporary folder unless told")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     print("| Records.json, MB | points | CPU s | peak, MiB |\n|---|---|---|---|")
-    for megabytes in asked.megabytes:
-        with tempfile.TemporaryDirectory(dir=asked.folder) as folder:
+    for megabytes in arguments.megabytes:
+        with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
             archive, history = Path(folder) / "archive", Path(folder) / "Records.json"
             archive.mkdir()
             points = make_history(history, megabytes * 1_000_000)

@@ -29,10 +29,10 @@ from geotagger.geo import unit_vectors
 from geotagger.partition import Thresholds, partition
 from training.data.images import training_jpeg
 from training.data.shard_writer import write_shards
-from training.data.shards import Manifest, ShardSet
+from training.data.shards import ShardManifest, ShardSet
 from training.fit.checkpoint import Identity
-from training.fit.feeding import MicroBatches, Pictures, Plan, loader
-from training.fit.loop import Labelled, Settings, fit
+from training.fit.feeding import MicroBatches, Plan, ShardPictures, loader
+from training.fit.loop import Labelled, TrainingSettings, fit
 from training.fit.networks import build
 from training.fit.objectives import Objective, class_vectors
 from training.fit.recipe import Recipe, preset
@@ -52,24 +52,24 @@ def main() -> None:
     words.add_argument("--workers", type=int, default=0)
     words.add_argument("--seconds", type=float, default=20)
     words.add_argument("--timm-benchmark", type=Path)
-    asked = words.parse_args()
+    args = words.parse_args()
     recipe = preset(
-        "own", network=asked.network, input_size=asked.size, short_side=256 if asked.size > 96 else 96,
-        batch=asked.micro_batch, micro_batch=asked.micro_batch, precision=asked.precision, tau_km=0.0,
+        "own", network=args.network, input_size=args.size, short_side=256 if args.size > 96 else 96,
+        batch=args.micro_batch, micro_batch=args.micro_batch, precision=args.precision, tau_km=0.0,
         ema=0.0,
-        compiled=asked.device.startswith("cuda"),
+        compiled=args.device.startswith("cuda"),
     )  # fmt: skip
-    name = torch.cuda.get_device_name() if asked.device.startswith("cuda") else "CPU"
-    print(f"{asked.network}, {CLASSES:,} classes, {asked.size} px, {asked.precision}, "
-          f"micro-batch {asked.micro_batch}, {name}, PyTorch {torch.__version__}\n")  # fmt: skip
+    name = torch.cuda.get_device_name() if args.device.startswith("cuda") else "CPU"
+    print(f"{args.network}, {CLASSES:,} classes, {args.size} px, {args.precision}, "
+          f"micro-batch {args.micro_batch}, {name}, PyTorch {torch.__version__}\n")  # fmt: skip
     print("| what | images/s |\n|---|---|")
-    blank = tell("training, blank images", blank_images(recipe, asked.device, asked.seconds))
+    blank = tell("training, blank images", blank_images(recipe, args.device, args.seconds))
     with tempfile.TemporaryDirectory() as folder:
         shards = made_shards(Path(folder) / "shards", recipe)
-        tell(f"data path alone, {asked.workers or 'no'} loader processes", data_path(shards, recipe, asked))
-        real, waited = from_shards(shards, recipe, asked, Path(folder), blank)
+        tell(f"data path alone, {args.workers or 'no'} loader processes", data_path(shards, recipe, args))
+        real, waited = from_shards(shards, recipe, args, Path(folder), blank)
     tell(f"training, shard images ({waited:.1%} of the time waiting for them)", real)
-    timm_speed(asked, recipe)
+    timm_speed(args, recipe)
     print(f"\nat {real:,.0f} images/s, {PHOTOS / 1e6:.1f} M photos × {EPOCHS} epochs take", end=" ")
     print(
         ", ".join(f"{PHOTOS * EPOCHS / real / n / 3600:,.0f} hours on {n}" for n in (1, 8, 16)),
@@ -146,24 +146,24 @@ def made_shards(folder: Path, recipe: Recipe) -> ShardSet:
          "longitude": rng.uniform(-180, 180), "user": "", "licence": "", "credit": ""}
         for n in range(_IMAGES)
     )  # fmt: skip
-    write_shards(folder, {"train": rows}, Manifest("benchmark", edge, 1024), fetch=fetch)
+    write_shards(folder, {"train": rows}, ShardManifest("benchmark", edge, 1024), fetch=fetch)
     mean = np.mean([len(training_jpeg(fetch(str(n)), edge)) for n in range(20)])
     shards = ShardSet(str(folder), "train")
     print(f"| (shard images are {mean / 1000:.0f} KB at short side {edge}) | |")
     return shards
 
 
-def data_path(shards: ShardSet, recipe: Recipe, asked: argparse.Namespace) -> float:
+def data_path(shards: ShardSet, recipe: Recipe, arguments: argparse.Namespace) -> float:
     plan = Plan(np.arange(len(shards)), shards.first, recipe.batch, recipe.micro_batch, 0)
     batches = loader(
-        Pictures(shards, recipe.input_size, 0), MicroBatches(plan, 0, 10_000), asked.workers,
-        asked.device.startswith("cuda"),
+        ShardPictures(shards, recipe.input_size, 0), MicroBatches(plan, 0, 10_000), arguments.workers,
+        arguments.device.startswith("cuda"),
     )  # fmt: skip
-    return timed(lambda: next(batches), recipe.micro_batch, "cpu", asked.seconds)
+    return timed(lambda: next(batches), recipe.micro_batch, "cpu", arguments.seconds)
 
 
 def from_shards(
-    shards: ShardSet, recipe: Recipe, asked: argparse.Namespace, folder: Path, blank: float
+    shards: ShardSet, recipe: Recipe, arguments: argparse.Namespace, folder: Path, blank: float
 ) -> tuple[float, float]:
     """The training loop itself, with everything it does."""
     lat, lng = shards.index["latitude"].astype(float), shards.index["longitude"].astype(float)
@@ -175,9 +175,9 @@ def from_shards(
         torch.from_numpy(unit_vectors(lat, lng).astype(np.float32)),
     )
     # as many steps as take about the time asked for
-    epochs = max(2 * recipe.batch / _IMAGES, asked.seconds * blank / _IMAGES)
+    epochs = max(2 * recipe.batch / _IMAGES, arguments.seconds * blank / _IMAGES)
     timed_recipe = replace(recipe, epochs=epochs)
-    settings = Settings(asked.device, asked.workers, checkpoint_seconds=1e9)
+    settings = TrainingSettings(arguments.device, arguments.workers, checkpoint_seconds=1e9)
     fitted = fit(
         build(recipe.network, CLASSES), Objective([class_vectors(table)], [], None), labelled, None,
         timed_recipe, settings, Identity("benchmark", CLASSES, "", ""), folder / "work", lambda _: None,
@@ -191,28 +191,29 @@ def with_classes(table: CellTable, classes: int) -> CellTable:
     return CellTable(table.ids[rows], table.lat[rows], table.lng[rows])
 
 
-def timm_speed(asked: argparse.Namespace, recipe: Recipe) -> None:
-    if asked.timm_benchmark:
+def timm_speed(arguments: argparse.Namespace, recipe: Recipe) -> None:
+    if arguments.timm_benchmark:
         command = [
-            sys.executable, str(asked.timm_benchmark), "--bench", "train", "--model", asked.network,
-            "--batch-size", str(asked.micro_batch), "--img-size", str(asked.size),
+            sys.executable, str(arguments.timm_benchmark), "--bench", "train", "--model", arguments.network,
+            "--batch-size", str(arguments.micro_batch), "--img-size", str(arguments.size),
             "--num-classes", str(CLASSES),
-            "--channels-last", "--device", asked.device,
-            *(["--amp", "--amp-dtype", "bfloat16"] if asked.precision == "bf16" else []),
+            "--channels-last", "--device", arguments.device,
+            *(["--amp", "--amp-dtype", "bfloat16"] if arguments.precision == "bf16" else []),
             *(["--torchcompile"] if recipe.compiled else []),
         ]  # fmt: skip
         done = subprocess.run(command, capture_output=True, text=True, check=False)
-        told = json.loads(done.stdout[done.stdout.index("{") : done.stdout.rindex("}") + 1])
-        tell("timm's own training benchmark, blank images", float(told["train_samples_per_sec"]))
+        report = json.loads(done.stdout[done.stdout.index("{") : done.stdout.rindex("}") + 1])
+        tell("timm's own training benchmark, blank images", float(report["train_samples_per_sec"]))
         return
     try:
         import timm
     except (ImportError, RuntimeError) as error:
         print(f"| timm: not here ({str(error).splitlines()[0]}) | |")
         return
-    network = timm.create_model(asked.network, num_classes=CLASSES)
+    network = timm.create_model(arguments.network, num_classes=CLASSES)
     tell(
-        "timm's network in our loop, blank images", blank_images(recipe, asked.device, asked.seconds, network)
+        "timm's network in our loop, blank images",
+        blank_images(recipe, arguments.device, arguments.seconds, network),
     )
 
 

@@ -115,10 +115,10 @@ def read_iso6709(text: str) -> tuple[float, float] | None:
     text = text.strip(" \0")
     if not any(digit in text for digit in "123456789"):
         return None
-    found = _ISO_6709.match(text)
-    if found is None:
+    match = _ISO_6709.match(text)
+    if match is None:
         raise UnreadableCoordinatesError(f"its location “{text[:40]}” cannot be understood")
-    latitude, longitude = _iso_parts(found[1], 2), _iso_parts(found[2], 3)
+    latitude, longitude = _iso_parts(match[1], 2), _iso_parts(match[2], 3)
     return read_position(latitude, "", longitude, "", signed=True)
 
 

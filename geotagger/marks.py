@@ -47,8 +47,8 @@ class Mark:
 
 def processing_method(mark: Mark, latitude: float, longitude: float) -> str:
     """The text of GPSProcessingMethod beside this place, ASCII."""
-    kind, _, told = text_of(mark).partition("; ")
-    return f"{kind}; at={place_text(latitude, longitude)}; {told}"
+    kind, _, rest = text_of(mark).partition("; ")
+    return f"{kind}; at={place_text(latitude, longitude)}; {rest}"
 
 
 def place_text(latitude: float, longitude: float) -> str:
@@ -68,8 +68,8 @@ def text_of(mark: Mark) -> str:
         "cell": mark.cell,
     }
     kind = "estimate" if mark.is_estimate else "place"
-    told = "; ".join(f"{name}={_plain(value)}" for name, value in fields.items() if value is not None)
-    return f"geotagger {kind}; {told}"
+    fields_text = "; ".join(f"{name}={_plain(value)}" for name, value in fields.items() if value is not None)
+    return f"geotagger {kind}; {fields_text}"
 
 
 def mark_of(method: str, latitude: float, longitude: float) -> Mark | None:

@@ -213,5 +213,5 @@ def _chunks(n: int) -> Iterator[slice]:
 
 def level_counts(table: CellTable) -> dict[int, int]:
     """How many classes each S2 level has, coarsest first."""
-    found, counts = np.unique(levels(table.ids), return_counts=True)
-    return dict(zip(found.tolist(), counts.tolist(), strict=True))
+    levels_used, counts = np.unique(levels(table.ids), return_counts=True)
+    return dict(zip(levels_used.tolist(), counts.tolist(), strict=True))

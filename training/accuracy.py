@@ -47,7 +47,7 @@ PUBLISHED: dict[str, dict[str, tuple[float, ...]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
+class AccuracyScore:
     """percent within THRESHOLDS_KM, their 95 % intervals, median error with its own, mean GeoScore."""
 
     photos: int
@@ -68,7 +68,7 @@ def published_for(name: str) -> dict[str, tuple[float, ...]]:
     return PUBLISHED["placing2016"] if "placing" in plain else {}
 
 
-def score(errors_km: FloatArray, seed: int = 0) -> Score:
+def score(errors_km: FloatArray, seed: int = 0) -> AccuracyScore:
     """The standard figures of errors in km, float64 (n,); photos without a guess have infinity."""
     n = len(errors_km)
     share = np.array([(errors_km <= km).mean() for km in THRESHOLDS_KM])
@@ -82,7 +82,7 @@ def score(errors_km: FloatArray, seed: int = 0) -> Score:
     medians = ordered[np.minimum((ranks * n).astype(np.int64), n - 1)]
     # nearest: between two infinities nothing can be interpolated
     median_low, median_high = np.percentile(medians, [2.5, 97.5], method="nearest")
-    return Score(
+    return AccuracyScore(
         n,
         tuple(float(p) for p in 100 * share),
         tuple((float(a), float(b)) for a, b in zip(low, high, strict=True)),
@@ -126,9 +126,9 @@ def fit_temperature(
     when photos are placed (estimate/visual.py); without a table all classes are as frequent. Photos
     of class −1 are left out. Few photos that are all right would drive it to 0: its logarithm has a
     prior, normal about 0 with _TEMPERATURE_PRIOR, that thousands of photos overrule."""
-    known = classes >= 0
-    logs = np.log(np.maximum(probabilities[known].astype(np.float64), 1e-30))
-    truth = np.arange(len(logs)), classes[known]
+    has_class = classes >= 0
+    logs = np.log(np.maximum(probabilities[has_class].astype(np.float64), 1e-30))
+    truth = np.arange(len(logs)), classes[has_class]
     if not len(logs):
         return 1.0, float("nan"), float("nan")
     prior = np.zeros(probabilities.shape[1]) if table is None else np.log(class_prior(table))

@@ -19,14 +19,14 @@ from training.fit import checkpoint
 from training.fit.checkpoint import Identity
 from training.fit.from_pack import classifier_of, with_classes
 from training.fit.head import features_of, fit_head
-from training.fit.loop import Settings, fit
+from training.fit.loop import TrainingSettings, fit
 from training.fit.networks import Classifier, build
 from training.fit.objectives import Objective, cell_vectors, class_vectors
 from training.fit.processes import world_size
 from training.fit.recipe import Recipe
 from training.fit.runlog import Say
 from training.pack.export import Writer, head_writer, network_writer, pixel_statistics
-from training.stages import Asked, Run, address_of_shards, labelled
+from training.stages import TrainingRequest, TrainingRun, address_of_shards, labelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +36,20 @@ class Trained:
 
     writer: Writer
     recipe: Recipe
-    told: dict[str, Any]
+    summary: dict[str, Any]
     network: Classifier | None
     base: ModelPack | None = None
 
 
-def train(asked: Asked, run: Run, table: CellTable, settings: Settings, say: Say) -> Trained:
+def train(
+    request: TrainingRequest, run: TrainingRun, table: CellTable, settings: TrainingSettings, say: Say
+) -> Trained:
     """The weights for this run: trained now, or as far as the checkpoints in the work folder are whole."""
     if run.recipe.head_only:
-        return _train_head(asked, run, table, settings, say)
+        return _train_head(request, run, table, settings, say)
     network, recipe, parents, coarse = _network(run.recipe, table)
-    cache = asked.work / "cache"
-    address = address_of_shards(asked)
+    cache = request.work / "cache"
+    address = address_of_shards(request)
     objective = Objective([class_vectors(table), *coarse], parents, recipe.tau_km or None)
     examples = labelled(address, "train", table, cache)
     # a batch of more images than there are would show some of them twice in a step
@@ -62,31 +64,31 @@ def train(asked: Asked, run: Run, table: CellTable, settings: Settings, say: Say
         recipe,
         settings,
         _identity(run.recipe, table, settings.mode),
-        asked.work,
+        request.work,
         say,
     )
-    told: dict[str, Any] = {"steps": fitted.steps, "photos": len(examples.samples)}
+    summary: dict[str, Any] = {"steps": fitted.steps, "photos": len(examples.samples)}
     if fitted.images_per_s:
-        told |= {
+        summary |= {
             "images_per_s": round(fitted.images_per_s, 1),
             "waited_for_data": round(fitted.waited_for_data, 3),
         }
-    return Trained(network_writer(fitted.network, recipe.input_size), recipe, told, fitted.network)
+    return Trained(network_writer(fitted.network, recipe.input_size), recipe, summary, fitted.network)
 
 
-def trained(asked: Asked, run: Run, table: CellTable) -> Trained:
+def trained(request: TrainingRequest, run: TrainingRun, table: CellTable) -> Trained:
     """The weights that an earlier `fit` left in the work folder; TrainingError when there are none."""
     if run.recipe.head_only:
-        path = asked.work / "head.npz"
+        path = request.work / "head.npz"
         if not path.exists():
-            raise TrainingError(f"{path}: not there; run `geotagger train fit --work {asked.work}` first")
+            raise TrainingError(f"{path}: not there; run `geotagger train fit --work {request.work}` first")
         return _with_head(run.recipe, *_load_head(path, run.recipe, table))
     network, recipe, _, _ = _network(run.recipe, table)
-    state = checkpoint.load_latest(asked.work / "checkpoints", _identity(run.recipe, table))
+    state = checkpoint.load_latest(request.work / "checkpoints", _identity(run.recipe, table))
     if state is None:
         raise TrainingError(
-            f"{asked.work / 'checkpoints'}: no whole checkpoint; "
-            f"run `geotagger train fit --work {asked.work}` first"
+            f"{request.work / 'checkpoints'}: no whole checkpoint; "
+            f"run `geotagger train fit --work {request.work}` first"
         )
     network.load_state_dict(state["ema"] or state["model"])
     return Trained(network_writer(network, recipe.input_size), recipe, {"steps": state["step"]}, network)
@@ -149,15 +151,17 @@ def _identity(recipe: Recipe, table: CellTable, mode: str = "") -> Identity:
     return Identity(name, len(table), cells, recipe.digest, mode)
 
 
-def _train_head(asked: Asked, run: Run, table: CellTable, settings: Settings, say: Say) -> Trained:
-    path = asked.work / "head.npz"
+def _train_head(
+    request: TrainingRequest, run: TrainingRun, table: CellTable, settings: TrainingSettings, say: Say
+) -> Trained:
+    path = request.work / "head.npz"
     if path.exists():
-        held = _load_head(path, run.recipe, table)
+        head = _load_head(path, run.recipe, table)
         say("head: fitted before (kept)")
-        return _with_head(run.recipe, *held)
+        return _with_head(run.recipe, *head)
     pack = _base(run.recipe)
-    examples = labelled(address_of_shards(asked), "train", table, asked.work / "cache")
-    features = features_of(pack, examples.shards, asked.work / "features", settings.device, say)
+    examples = labelled(address_of_shards(request), "train", table, request.work / "cache")
+    features = features_of(pack, examples.shards, request.work / "features", settings.device, say)
     objective = Objective([class_vectors(table)], [], run.recipe.tau_km or None)
     weight, bias = fit_head(features, examples, objective, run.recipe, say)
     unfinished = path.with_suffix(".part")
@@ -171,8 +175,8 @@ def _load_head(
     path: Path, recipe: Recipe, table: CellTable
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     try:
-        with np.load(path) as held:
-            weight, bias, key = held["weight"], held["bias"], str(held["key"])
+        with np.load(path) as arrays:
+            weight, bias, key = arrays["weight"], arrays["bias"], str(arrays["key"])
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise TrainingError(f"{path}: damaged ({error}); delete it and run again") from None
     if key != _head_key(recipe, table):

@@ -24,7 +24,7 @@ from training.fit.runlog import Say
 from training.fitting import Trained
 from training.pack import evaluate
 from training.pack.export import preprocessing_of
-from training.stages import Asked, Run, address_of_shards
+from training.stages import TrainingRequest, TrainingRun, address_of_shards
 
 _MEASURED_PHOTOS = 10_000
 _AT_ONCE = 64
@@ -35,10 +35,17 @@ _MOST_APART = 0.02
 
 
 def make_pack(
-    asked: Asked, run: Run, table: CellTable, made: Trained, out: Path, replaced: bool, device: str, say: Say
-) -> tuple[ModelPack, evaluate.Report | None]:
+    request: TrainingRequest,
+    run: TrainingRun,
+    table: CellTable,
+    made: Trained,
+    out: Path,
+    replaced: bool,
+    device: str,
+    say: Say,
+) -> tuple[ModelPack, evaluate.AccuracyReport | None]:
     """Write the pack, then measure it the way `tag` will run it, and store what was measured."""
-    summary = rows.load_summary(asked.work)
+    summary = rows.load_summary(request.work)
     preprocessing = made.base.preprocessing if made.base else preprocessing_of(made.recipe)
     training: dict[str, Any] = {
         "source": Path(run.source).name,
@@ -48,7 +55,7 @@ def make_pack(
         "listed": summary.kept,
         "photo_licences": summary.licences,
         "recipe": {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(made.recipe).items()},
-        **made.told,
+        **made.summary,
     }
     if made.base:
         training["base"] = f"{made.base.name} {made.base.version} (licence: {made.base.licence})"
@@ -65,16 +72,18 @@ def make_pack(
     # measured before it has its name: a pack that is there is a whole one
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".unfinished-") as scratch:
         pack = write_pack(Path(scratch) / out.name, manifest, table, made.writer)
-        report = _measure(asked, pack, made, device, say)
+        report = _measure(request, pack, made, device, say)
         if replaced and out.exists():
             out.rename(Path(scratch) / "replaced")
         pack.folder.rename(out)
     return find_pack(out), report
 
 
-def _measure(asked: Asked, pack: ModelPack, made: Trained, device: str, say: Say) -> evaluate.Report | None:
+def _measure(
+    request: TrainingRequest, pack: ModelPack, made: Trained, device: str, say: Say
+) -> evaluate.AccuracyReport | None:
     """Temperature from the validation photos, accuracy from the test photos."""
-    address, cache = address_of_shards(asked), asked.work / "cache"
+    address, cache = address_of_shards(request), request.work / "cache"
     sets = {split: ShardSet(address, split, cache=cache) for split in ("val", "test")}
     fit_on = "val" if len(sets["val"]) else "test"
     told_on = "test" if len(sets["test"]) else "val"
@@ -109,12 +118,12 @@ def _outputs(
     look: Looks, images: ShardSet, some: NDArray[np.integer], pack: ModelPack, say: Say
 ) -> NDArray[np.float32]:
     """Probabilities for some images, float32 (n, classes); progress every few seconds."""
-    outputs, told = [], time.monotonic()
+    outputs, last_said = [], time.monotonic()
     for start in range(0, len(some), _AT_ONCE):
         batch = np.stack([network_input(images.jpeg(int(i)), pack) for i in some[start : start + _AT_ONCE]])
         outputs.append(look(batch).probabilities)
-        if time.monotonic() - told > _TOLD_EVERY_S:
-            told = time.monotonic()
+        if time.monotonic() - last_said > _TOLD_EVERY_S:
+            last_said = time.monotonic()
             say(f"measuring the pack: {start + len(batch):,} of {len(some):,} {images.split} photos")
     return np.concatenate(outputs)
 

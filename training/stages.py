@@ -26,13 +26,13 @@ from geotagger.model.cells_csv import read_cells, write_cells
 from geotagger.partition import classes_of, level_counts, partition
 from training.data import remote, rows, shards
 from training.data.shard_writer import write_shards
-from training.data.sources import Source, index_source, open_source
+from training.data.sources import PhotoSource, index_source, open_source
 from training.fit.recipe import Recipe, chosen, preset, recipe_of
 from training.fit.runlog import Say
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class TrainingRequest:
     """What the user asked for. source None with `from_index`. changes: of the preset, None where
     not given. shards: an address of shards to train on in place of work/shards."""
 
@@ -51,7 +51,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class TrainingRun:
     """What was decided for this work folder; stored in run.json and in the pack."""
 
     recipe: Recipe
@@ -62,48 +62,48 @@ class Run:
     licence: str
 
 
-def list_photos(asked: Asked, has_gpu: bool, say: Say) -> tuple[Run, rows.Summary]:
+def list_photos(request: TrainingRequest, has_gpu: bool, say: Say) -> tuple[TrainingRun, rows.RowsSummary]:
     """The list of photos and the recipe for them, from work where they are already there."""
-    source = _source(asked, say)
-    key = _key(asked, source)
-    work = asked.work
-    held = _read_json(work / "photos.key")
-    if held == key and not source.changes and (work / "photos.parquet").exists():
+    source = _source(request, say)
+    key = _key(request, source)
+    work = request.work
+    key_before = _read_json(work / "photos.key")
+    if key_before == key and not source.changes and (work / "photos.parquet").exists():
         summary = rows.load_summary(work)
-        say(f"list of photos: {_told(summary)} (kept)")
+        say(f"list of photos: {_summary_line(summary)} (kept)")
     else:
         dropped: Counter[str] = Counter()
         summary = rows.prepare(
             source.batches(dropped),
             work,
             dropped=dropped,
-            shares=asked.shares,
-            excluded=rows.excluded_ids(asked.exclude),
+            shares=request.shares,
+            excluded=rows.excluded_ids(request.exclude),
             expected_rows=source.expected_rows,
             name=source.name,
         )
         _write_json(work / "photos.key", key)
-        say(f"list of photos: {_told(summary)}")
-    recipe = _recipe(asked, summary.kept["train"], has_gpu)
+        say(f"list of photos: {_summary_line(summary)}")
+    recipe = _recipe(request, summary.kept["train"], has_gpu)
     with (work / "photos.parquet").open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()[:16]
-    licence = asked.licence or _licence(source, summary)
-    run = Run(recipe, source.name, source.kind, asked.fetch or source.base, digest, licence)
+    licence = request.licence or _licence(source, summary)
+    run = TrainingRun(recipe, source.name, source.kind, request.fetch or source.base, digest, licence)
     _write_json(work / "run.json", asdict(run))
     return run, summary
 
 
-def load_run(work: Path) -> Run:
+def load_run(work: Path) -> TrainingRun:
     """What an earlier stage decided; TrainingError when none ran here."""
-    told = _read_json(work / "run.json")
-    if told is None:
+    values = _read_json(work / "run.json")
+    if values is None:
         raise TrainingError(
             f"{work}: no stage has run here yet; begin with `geotagger train cells SOURCE --work {work}`"
         )
-    return Run(**{**told, "recipe": recipe_of(told["recipe"])})
+    return TrainingRun(**{**values, "recipe": recipe_of(values["recipe"])})
 
 
-def make_cells(work: Path, run: Run, say: Say, draw: bool = True) -> CellTable:
+def make_cells(work: Path, run: TrainingRun, say: Say, draw: bool = True) -> CellTable:
     """The partition of the training photos, with a picture of it on a map of the world unless not wanted."""
     from training.pack.plots import picture_of_cells
 
@@ -146,9 +146,9 @@ def make_cells(work: Path, run: Run, say: Say, draw: bool = True) -> CellTable:
     return table
 
 
-def make_shards(work: Path, run: Run, threads: int, say: Say) -> shards.Manifest:
+def make_shards(work: Path, run: TrainingRun, threads: int, say: Say) -> shards.ShardManifest:
     """The images of the list at training size."""
-    plan = shards.Manifest(run.list_digest, run.recipe.short_side, shards.ROWS_A_SHARD)
+    plan = shards.ShardManifest(run.list_digest, run.recipe.short_side, shards.ROWS_A_SHARD)
     folder = work / "shards"
     if (folder / shards.MANIFEST).exists():
         made = shards.read_manifest(str(folder))
@@ -170,11 +170,11 @@ def make_shards(work: Path, run: Run, threads: int, say: Say) -> shards.Manifest
         ),
     )
     left_out = ", ".join(f"{n:,} {reason}" for reason, n in made.skipped.items())
-    told = f"; left out: {left_out} (named in {folder / 'missing.csv'})" if left_out else ""
-    say(f"shards: {len(made.shards):,} with {sum(s.samples for s in made.shards):,} images{told}")
+    note = f"; left out: {left_out} (named in {folder / 'missing.csv'})" if left_out else ""
+    say(f"shards: {len(made.shards):,} with {sum(s.samples for s in made.shards):,} images{note}")
     if not made.samples("train"):
         raise TrainingError(
-            f"none of the images could be had{told}; is {run.base or run.source} the right place?"
+            f"none of the images could be had{note}; is {run.base or run.source} the right place?"
         )
     return made
 
@@ -186,32 +186,32 @@ def labelled(address: str, split: str, table: CellTable, cache: Path) -> Any:
     from geotagger.geo import unit_vectors
     from training.fit.loop import Labelled
 
-    found = shards.ShardSet(address, split, cache=cache)
-    lat, lng = found.index["latitude"].astype(np.float64), found.index["longitude"].astype(np.float64)
+    shard_set = shards.ShardSet(address, split, cache=cache)
+    lat, lng = shard_set.index["latitude"].astype(np.float64), shard_set.index["longitude"].astype(np.float64)
     classes = classes_of(table, lat, lng)
     return Labelled(
-        found,
+        shard_set,
         np.flatnonzero(classes >= 0),
         torch.from_numpy(classes.astype(np.int64)),
         torch.from_numpy(unit_vectors(lat, lng).astype(np.float32)),
     )
 
 
-def address_of_shards(asked: Asked) -> str:
-    return asked.shards or str(asked.work / "shards")
+def address_of_shards(request: TrainingRequest) -> str:
+    return request.shards or str(request.work / "shards")
 
 
-def _source(asked: Asked, say: Say) -> Source:
-    if asked.from_index:
-        return index_source(asked.index)
-    if asked.source is None:
+def _source(request: TrainingRequest, say: Say) -> PhotoSource:
+    if request.from_index:
+        return index_source(request.index)
+    if request.source is None:
         raise UsageError("name a SOURCE (a folder of photos, a list, YFCC100M metadata) or add --from-index")
     source = open_source(
-        asked.source,
-        min_accuracy=asked.min_accuracy,
+        request.source,
+        min_accuracy=request.min_accuracy,
         problem=lambda left: say(f"{left}; left out"),
     )
-    if source.kind.startswith("YFCC100M") and not asked.fetch:
+    if source.kind.startswith("YFCC100M") and not request.fetch:
         say(
             "YFCC100M metadata names images on Flickr or below data/images; "
             "--fetch ADDRESS says where they lie"
@@ -219,9 +219,9 @@ def _source(asked: Asked, say: Say) -> Source:
     return source
 
 
-def _recipe(asked: Asked, photos: int, has_gpu: bool) -> Recipe:
-    name = asked.preset or ("head" if asked.changes.get("head_only") else chosen(photos, has_gpu))
-    changes = dict(asked.changes)
+def _recipe(request: TrainingRequest, photos: int, has_gpu: bool) -> Recipe:
+    name = request.preset or ("head" if request.changes.get("head_only") else chosen(photos, has_gpu))
+    changes = dict(request.changes)
     if changes.get("start") and "network" not in {k for k, v in changes.items() if v is not None}:
         is_checkpoint = str(changes["start"]).endswith(".pt")
         changes["network"] = None if is_checkpoint else "pack"
@@ -235,33 +235,33 @@ def _fetch_below(base: str) -> Callable[[str], bytes]:
     return lambda address: remote.read(remote.joined(base, address))
 
 
-def _licence(source: Source, summary: rows.Summary) -> str:
+def _licence(source: PhotoSource, summary: rows.RowsSummary) -> str:
     if source.kind.startswith("YFCC100M"):
         return f"made from photos under {len(summary.licences)} Creative Commons licences, see [training]"
     return "made from private photos, none stated"
 
 
-def _key(asked: Asked, source: Source) -> dict[str, Any]:
+def _key(request: TrainingRequest, source: PhotoSource) -> dict[str, Any]:
     """What decides the list of photos. Of a folder only the name is looked at, so that a second
     run starts at once; photos added later are found with a new work folder."""
     stamp = None
-    path = Path(asked.source) if asked.source else None
+    path = Path(request.source) if request.source else None
     if path is not None and path.is_file():
         stamp = [path.stat().st_size, path.stat().st_mtime_ns]
     excluded = [
-        hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else "" for file in asked.exclude
+        hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else "" for file in request.exclude
     ]
     return {
-        "source": str(path.absolute()) if path else str(asked.index),
+        "source": str(path.absolute()) if path else str(request.index),
         "kind": source.kind,
         "stamp": stamp,
-        "min_accuracy": asked.min_accuracy,
+        "min_accuracy": request.min_accuracy,
         "exclude": excluded,
-        "shares": asdict(asked.shares),
+        "shares": asdict(request.shares),
     }
 
 
-def _told(summary: rows.Summary) -> str:
+def _summary_line(summary: rows.RowsSummary) -> str:
     kept = ", ".join(f"{n:,} {split}" for split, n in summary.kept.items())
     dropped = ", ".join(f"{n:,} {reason}" for reason, n in summary.dropped.items())
     return f"{summary.read:,} read, {kept}" + (f"; left out: {dropped}" if dropped else "")

@@ -11,7 +11,7 @@ from geotagger.index import Index, open_index
 from geotagger.index.search import Box, Near, PhotoPlace, Query, Sort, search
 
 
-def query(asked: Query = Query(), *, index: StrPath | Index | None = None) -> Iterator[PhotoPlace]:
+def query(filters: Query = Query(), *, index: StrPath | Index | None = None) -> Iterator[PhotoPlace]:
     """The photos of the index that answer a query, with their places, as the last `tag` left them.
 
     `index`: the file of an index, or one that is open; unless told, the user's own. Photos come as they are
@@ -20,8 +20,8 @@ def query(asked: Query = Query(), *, index: StrPath | Index | None = None) -> It
 
     Raises IndexUnusableError, also where there is no index yet; UsageError for a cell that is none.
     """
-    _check(asked)
-    answer = _answer(asked, index)
+    _check(filters)
+    answer = _answer(filters, index)
     next(answer)  # what is wrong with index or query is said now
     return answer
 
@@ -30,25 +30,25 @@ _NUMBERS = 2**63 - 1
 """The largest number that an index counts to."""
 
 
-def _check(asked: Query) -> None:
+def _check(filters: Query) -> None:
     """TypeError and UsageError for what no index can answer."""
-    _check_kind(asked, Query)
-    for value, kind in ((asked.near, Near), (asked.box, Box)):
+    _check_kind(filters, Query)
+    for value, kind in ((filters.near, Near), (filters.box, Box)):
         if value is not None:
             _check_kind(value, kind)
-    for moment in (asked.since, asked.until):
+    for moment in (filters.since, filters.until):
         if moment is not None:
             _check_kind(moment, datetime)
-    if asked.near is not None:
-        if not (abs(asked.near.latitude) <= 90 and abs(asked.near.longitude) <= 180):
-            raise UsageError(f"{asked.near.latitude}, {asked.near.longitude} is not a place on the Earth")
-        if not asked.near.radius_km >= 0:
-            raise UsageError(f"radius_km is {asked.near.radius_km}; a distance of 0 km or more is wanted")
-    for name, number in (("nearest", asked.nearest), ("limit", asked.limit)):
+    if filters.near is not None:
+        if not (abs(filters.near.latitude) <= 90 and abs(filters.near.longitude) <= 180):
+            raise UsageError(f"{filters.near.latitude}, {filters.near.longitude} is not a place on the Earth")
+        if not filters.near.radius_km >= 0:
+            raise UsageError(f"radius_km is {filters.near.radius_km}; a distance of 0 km or more is wanted")
+    for name, number in (("nearest", filters.nearest), ("limit", filters.limit)):
         if number is not None and not 1 <= number <= _NUMBERS:
             raise UsageError(f"{name} is {number}; a number of photos is wanted")
-    if asked.sort is not None and asked.sort not in get_args(Sort):
-        raise UsageError(f"{asked.sort!r} is no order; there are: {', '.join(get_args(Sort))}")
+    if filters.sort is not None and filters.sort not in get_args(Sort):
+        raise UsageError(f"{filters.sort!r} is no order; there are: {', '.join(get_args(Sort))}")
 
 
 def _check_kind(value: object, kind: type) -> None:
@@ -56,14 +56,14 @@ def _check_kind(value: object, kind: type) -> None:
         raise TypeError(f"a {kind.__name__} is wanted, not {value!r}")
 
 
-def _answer(asked: Query, index: StrPath | Index | None) -> Iterator[Any]:
+def _answer(filters: Query, index: StrPath | Index | None) -> Iterator[Any]:
     """The photos, after a first step that opens the index and finds the first."""
     with (
         nullcontext(index)
         if isinstance(index, Index)
         else open_index(index_file(index), mode="read") as opened
     ):
-        photos = search(opened.store, asked)
+        photos = search(opened.store, filters)
         first = next(photos, None)
         yield None
         if first is not None:

@@ -13,7 +13,7 @@ from geotagger.metadata import Edit, Position, Restoration
 from geotagger.writing import Writing
 
 if TYPE_CHECKING:
-    from geotagger.metadata import Prepared
+    from geotagger.metadata import PreparedWrite
 
 Edits = tuple[Edit, ...]
 
@@ -79,7 +79,7 @@ def _check(mark: Mark) -> None:
         check_radius("radius_km", mark.radius_km)
 
 
-def _prepared(path: str, position: Position, writing: Writing) -> "list[Prepared]":
+def _prepared(path: str, position: Position, writing: Writing) -> "list[PreparedWrite]":
     """The finished files, the one that was chosen last, as a run takes them."""
     chosen = metadata.prepare(path, position, writing)
     try:

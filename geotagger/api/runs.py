@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from geotagger.index.runs import Run
     from geotagger.tag.profile import Profile
 
-Told = Callable[[Progress], None]
+ProgressCallback = Callable[[Progress], None]
 _USUAL = TagOptions(paths=())
 _NO_MODEL = "none"
 
@@ -51,7 +51,7 @@ def tag(
     processes: int = 0,
     index: StrPath | None = None,
     wait: bool = False,
-    progress: Told | None = None,
+    progress: ProgressCallback | None = None,
     stop: Event | None = None,
     every: bool = False,
     count: bool = False,
@@ -137,7 +137,7 @@ def place(
     writing: Writing = Writing(),
     index: StrPath | None = None,
     wait: bool = False,
-    progress: Told | None = None,
+    progress: ProgressCallback | None = None,
 ) -> RunResult:
     """Gives photos a place that their owner knows: it stands above every estimate, and `tag` never replaces
     it. `paths` are photos, not folders. `radius_km`: how exactly the place is meant, 100 m unless told.
@@ -170,7 +170,7 @@ def undo(
     agree: "Callable[[Run], bool] | None" = None,
     index: StrPath | None = None,
     wait: bool = False,
-    progress: Told | None = None,
+    progress: ProgressCallback | None = None,
 ) -> UndoResult:
     """Puts back the exact bytes that a run changed: the run of that number or name, or the newest that wrote.
 
@@ -227,7 +227,7 @@ def forget(
     dry_run: bool = False,
     index: StrPath | None = None,
     wait: bool = False,
-    progress: Told | None = None,
+    progress: ProgressCallback | None = None,
 ) -> RunResult:
     """Takes every estimate that geotagger ever wrote out of the photos and sidecars at or below `paths`.
 

@@ -304,7 +304,7 @@ def _scanned(path: str) -> "Iterator[os._ScandirIterator[str]]":
 
 def _sorted_out(paths: Sequence[str], report: Problem) -> tuple[list[str], dict[str, list[str]]]:
     """Folders, none inside another, and single files by their folder."""
-    found: list[str] = []
+    roots: list[str] = []
     single: dict[str, list[str]] = {}
     for path in map(_real, paths):
         try:
@@ -313,13 +313,13 @@ def _sorted_out(paths: Sequence[str], report: Problem) -> tuple[list[str], dict[
             report(PassedOver(path, _reason(error)))
             continue
         if stat.S_ISDIR(mode):
-            found.append(path)
+            roots.append(path)
         elif stat.S_ISREG(mode):
             single.setdefault(os.path.dirname(path), []).append(os.path.basename(path))
         else:
             report(PassedOver(path, "neither a file nor a folder; it was passed over", "special"))
-    found = sorted(set(found))
-    outer = [p for p in found if not is_at_or_below(p, [q for q in found if q != p])]
+    roots = sorted(set(roots))
+    outer = [p for p in roots if not is_at_or_below(p, [q for q in roots if q != p])]
     return outer, single
 
 

@@ -55,24 +55,24 @@ def lock(
     """
     wanted = [os.path.realpath(root) for root in ([roots] if isinstance(roots, str) else roots)]
     folder = state_folder or _state_folder()
-    held: contextlib.ExitStack | None = None
-    told = False
-    while held is None:
+    stack: contextlib.ExitStack | None = None
+    has_said = False
+    while stack is None:
         try:
-            held = _take(wanted, folder)
+            stack = _take(wanted, folder)
         except ArchiveBusyError as busy:
             if not wait:
                 raise
-            if not told and waiting is not None:
+            if not has_said and waiting is not None:
                 waiting(f"{busy}; waiting until it ends")
-            told = True
+            has_said = True
             time.sleep(_POLL_S)
         except OSError as error:
             raise ArchiveError(
                 f"{folder}: the archive cannot be locked here ({error.strerror or error}); nothing was "
                 "changed; make the folder writable or set XDG_STATE_HOME to one that is"
             ) from error
-    with held:
+    with stack:
         yield
 
 
@@ -117,12 +117,12 @@ def _take_in_state_folder(stack: contextlib.ExitStack, folder: Path, root: str) 
     from filelock import FileLock, Timeout
 
     name = hashlib.sha256(os.fsencode(root)).hexdigest()[:24]
-    held = FileLock(folder / f"{name}.lock")
+    file_lock = FileLock(folder / f"{name}.lock")
     try:
-        held.acquire(timeout=0)
+        file_lock.acquire(timeout=0)
     except Timeout:
         raise ArchiveBusyError(_busy(root, {})) from None
-    stack.callback(held.release)
+    stack.callback(file_lock.release)
     note = folder / f"{name}.json"
     stack.callback(note.unlink, missing_ok=True)
     # a file of its own: some versions of filelock empty the lock file of the holder when another asks
@@ -156,15 +156,15 @@ def _take_in_archive(stack: contextlib.ExitStack, root: str) -> None:
         except OSError:
             pass  # a file system without locks: the state folder's lock has to do
     if is_on_network(root) and os.access(root, os.W_OK):
-        held = FileLock(Path(root, NETWORK_LOCK_NAME))
+        file_lock = FileLock(Path(root, NETWORK_LOCK_NAME))
         try:
-            held.acquire(timeout=0)
+            file_lock.acquire(timeout=0)
         except Timeout:
             raise ArchiveBusyError(_busy(root, {})) from None
         except OSError:
             return  # the server gives no locks
         stack.callback(Path(root, NETWORK_LOCK_NAME).unlink, missing_ok=True)
-        stack.callback(held.release)
+        stack.callback(file_lock.release)
 
 
 def _busy(root: str, holder: dict[str, object]) -> str:

@@ -44,7 +44,7 @@ def newest_sidecar_ns(photo: str, sidecar_folders: Sequence[str] = ()) -> int:
 def sidecars_in(folder: str) -> tuple[dict[str, int], bool]:
     """The sidecars directly inside a folder, which need not be there: their names without extension, case
     folded, with their mtime_ns; and whether temporary files of ours are there."""
-    found: dict[str, int] = {}
+    mtimes: dict[str, int] = {}
     has_leftovers = False
     try:
         with os.scandir(folder) as entries:
@@ -52,10 +52,10 @@ def sidecars_in(folder: str) -> tuple[dict[str, int], bool]:
                 if entry.name.startswith(TEMPORARY_PREFIX):
                     has_leftovers = True
                 elif is_sidecar_name(entry.name):
-                    found[os.path.splitext(entry.name)[0].casefold()] = mtime_ns(entry.stat())
+                    mtimes[os.path.splitext(entry.name)[0].casefold()] = mtime_ns(entry.stat())
     except OSError:
         pass
-    return found, has_leftovers
+    return mtimes, has_leftovers
 
 
 def sidecar_files(places: Sequence[str]) -> Iterator[str]:

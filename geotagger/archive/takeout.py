@@ -97,8 +97,8 @@ def takeout_file(photo: str, max_age_s: float = 0.1) -> str | None:
         if len(_seen) > _MOST_SEEN:
             _seen.clear()
         seen = _seen[folder] = (changed_ns, now, _names_in(folder))
-    found = seen[2].of(name) if seen[2] is not None else None
-    return None if found is None else os.path.join(folder, found)
+    name_beside = seen[2].of(name) if seen[2] is not None else None
+    return None if name_beside is None else os.path.join(folder, name_beside)
 
 
 _seen: dict[str, tuple[int, float, TakeoutNames | None]] = {}

@@ -35,17 +35,17 @@ def clocks(
     with open_to_ask(index) as opened:
         if opened is None:
             return
-        told = [
+        rows = [
             (root.path, camera, shift_s)
             for root in opened.roots.all()
             for camera, shift_s in (opened.learned.get(root.id, CLOCKS) or {}).items()
         ]
-    for archive, camera, shift_s in told:
+    for archive, camera, shift_s in rows:
         if as_json:
             emit({"archive": archive, "camera": camera, "shift_s": shift_s})
         else:
             print(f"{shift_in_words(shift_s)}\t{printable(camera)}\t{printable(archive)}")
-    if not told:
+    if not rows:
         say("no correction of a clock is remembered")
 
 
@@ -58,13 +58,13 @@ def _forget(camera: str, index: Path | None) -> None:
         return name.casefold() == camera.casefold()
 
     with open_index(index) as opened:
-        told = {root: opened.learned.get(root.id, CLOCKS) or {} for root in opened.roots.all()}
-        concerned = [root for root, clocks in told.items() if any(map(is_meant, clocks))]
+        corrections = {root: opened.learned.get(root.id, CLOCKS) or {} for root in opened.roots.all()}
+        concerned = [root for root, clocks in corrections.items() if any(map(is_meant, clocks))]
         if not concerned:
             raise UsageError(f"nothing is remembered of {camera}; `geotagger clocks` lists what is")
         with lock([root.path for root in concerned if os.path.isdir(root.path)], wait=True, waiting=say):
             for root in concerned:
-                left = {name: shift for name, shift in told[root].items() if not is_meant(name)}
+                left = {name: shift for name, shift in corrections[root].items() if not is_meant(name)}
                 opened.learned.put(root.id, CLOCKS, left)
                 opened.learned.forget(root.id, SETTLED)
 

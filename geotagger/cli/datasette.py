@@ -56,7 +56,7 @@ def _metadata(database: str) -> dict[str, Any]:
         "title": "Photos and where they were taken",
         "databases": {
             database: {
-                "tables": {name: {"description": told} for name, told in _TABLES.items()},
+                "tables": {name: {"description": description} for name, description in _TABLES.items()},
                 "queries": {name: {"title": title, "sql": sql} for name, title, sql in QUESTIONS},
             }
         },

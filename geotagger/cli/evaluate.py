@@ -94,7 +94,7 @@ def evaluate(
     if not paths:
         raise UsageError("say which photos to hide (PATH), or which labelled set to use (--labels)")
     from geotagger.api.trying import evaluate as evaluated
-    from geotagger.cli.evaluation import Report
+    from geotagger.cli.evaluation import EvaluationReport
     from geotagger.cli.report import Reporter
 
     heard = listening(context, evidence, model)
@@ -114,7 +114,7 @@ def evaluate(
         index=index,
         progress=Reporter(as_json=as_json).progress,
     ):
-        report = Report(evaluation)
+        report = EvaluationReport(evaluation)
         if plots is not None:
             report.draw(plots)
         report.emit() if as_json else report.show()

@@ -16,7 +16,7 @@ from geotagger.evaluate.plots import draw_reliability, draw_risk_coverage, text_
 from geotagger.evaluate.predictions import OURS, Hidden
 from geotagger.evaluate.scores import (
     THRESHOLDS_KM,
-    Score,
+    EstimateScore,
     least_confidence_for,
     methods_of,
     reliability,
@@ -39,7 +39,7 @@ _MEANING = {
 
 
 @dataclass(frozen=True)
-class Report:
+class EvaluationReport:
     """What was found for one way of hiding."""
 
     evaluation: Evaluation
@@ -53,29 +53,29 @@ class Report:
         return f"{self.evaluation.what} {self.evaluation.drawn}"
 
     @cached_property
-    def scores(self) -> list[Score]:
+    def scores(self) -> list[EstimateScore]:
         return [score(self.results, method) for method in methods_of(self.results)]
 
     @cached_property
-    def _told(self) -> tuple[Any, Any, Any]:
-        told = [h for h in self.results if OURS in h.said and np.isfinite(h.said[OURS].radius_km)]
-        stated = np.array([h.said[OURS].confidence for h in told])
-        radius = np.array([h.said[OURS].radius_km for h in told])
-        return stated, radius, np.array([h.error_km(OURS) for h in told]) <= radius
+    def _answered_by_us(self) -> tuple[Any, Any, Any]:
+        answered = [h for h in self.results if OURS in h.said and np.isfinite(h.said[OURS].radius_km)]
+        stated = np.array([h.said[OURS].confidence for h in answered])
+        radius = np.array([h.said[OURS].radius_km for h in answered])
+        return stated, radius, np.array([h.error_km(OURS) for h in answered]) <= radius
 
     @cached_property
     def bins(self) -> list[tuple[float, float, int]]:
-        stated, _, inside = self._told
+        stated, _, inside = self._answered_by_us
         return reliability(stated, inside)
 
     @cached_property
     def curve(self) -> list[tuple[float, float, float]]:
-        return risk_coverage(*self._told)
+        return risk_coverage(*self._answered_by_us)
 
     def sentence(self, line: float) -> str:
         """What an owner needs to know: what would be written from this certainty on, how much of it would
         be wrong, and from which certainty on 95 % are right."""
-        stated, _, inside = self._told
+        stated, _, inside = self._answered_by_us
         written = stated >= line
         wrong = int((written & ~inside).sum())
         strict = least_confidence_for(stated, inside, _RIGHT)
@@ -139,8 +139,8 @@ class Report:
         console.print("Reliability (%): stated certainty along, share inside the radius up")
         for line in text_plot([(stated, inside) for stated, inside, _ in self.bins], diagonal=True):
             console.print(line, highlight=False)
-        told = ", ".join(f"{100 * stated:.0f}: {count}" for stated, _, count in self.bins)
-        console.print(f"      photos at each certainty: {told}\n", highlight=False)
+        counts = ", ".join(f"{100 * stated:.0f}: {count}" for stated, _, count in self.bins)
+        console.print(f"      photos at each certainty: {counts}\n", highlight=False)
         console.print("Risk and coverage (%): share kept, surest first, along; share of those wrong up")
         for line in text_plot(
             [(kept, wrong) for kept, wrong, _ in self.curve],
@@ -160,8 +160,8 @@ class Report:
                 f"{one.answered} of {one.hidden} answered, "
                 f"inside the radius {_share(one.inside)}, stated {_share(one.stated)}"
             )
-        told = ", ".join(f"{stated:.2f} → {inside:.2f} ({count})" for stated, inside, count in self.bins)
-        print(f"reliability, stated → inside (photos): {told}")
+        pairs = ", ".join(f"{stated:.2f} → {inside:.2f} ({count})" for stated, inside, count in self.bins)
+        print(f"reliability, stated → inside (photos): {pairs}")
         print(self.sentence(_DEFAULT_LINE))
 
 

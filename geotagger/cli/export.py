@@ -129,8 +129,8 @@ def _answer(opened: "Index | None", filters: Filters) -> "list[PhotoPlace] | Cou
 
 
 def _side_km(text: str) -> float:
-    told = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(km|m|)\s*", text, re.I)
-    side = 0.0 if told is None else float(told[1]) / (1000 if told[2].lower() == "m" else 1)
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(km|m|)\s*", text, re.I)
+    side = 0.0 if match is None else float(match[1]) / (1000 if match[2].lower() == "m" else 1)
     if not 0.1 <= side <= 5000:
         raise UsageError(f"--coarsen {text}: wanted is a length from 100m to 5000km, as in 5km")
     return side

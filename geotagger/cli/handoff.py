@@ -10,7 +10,7 @@ from geotagger.cli.common import IndexOption, JsonOption, emit, ends_cleanly, ph
 from geotagger.errors import UsageError
 
 if TYPE_CHECKING:
-    from geotagger.handoff.giving import Given
+    from geotagger.handoff.giving import GivenPlace
     from geotagger.handoff.others import Manager
 
 _KEY = "GEOTAGGER_IMMICH_KEY"
@@ -65,7 +65,7 @@ def immich(
         say(f"{address}: http, so the key goes over the network as it is")
     failed = 0
 
-    def tell(given: "Given") -> None:
+    def tell(given: "GivenPlace") -> None:
         nonlocal failed
         failed += given.status == "failed"
         _show(as_json, given.path, given.status, given.reason, given.latitude, given.longitude)
@@ -75,18 +75,18 @@ def immich(
         if undo:
             say(f"{take_back(opened, server, None, tell)} places were taken away again")
             raise typer.Exit(1 if failed else 0)
-        found = plan(opened, server.assets(), [os.path.realpath(path) for path in paths or ()], prefixes)
-        for left in found.left:
+        offer = plan(opened, server.assets(), [os.path.realpath(path) for path in paths or ()], prefixes)
+        for left in offer.left:
             _show(as_json, left.path, "kept", left.reason)
-        if apply and found.gifts:
-            run = give(opened, server, found, tell)
-            calls = len(found.by_place())
-            say(f"run {run}: {len(found.gifts)} places given in {calls} calls; --undo takes them back")
+        if apply and offer.gifts:
+            run = give(opened, server, offer, tell)
+            calls = len(offer.by_place())
+            say(f"run {run}: {len(offer.gifts)} places given in {calls} calls; --undo takes them back")
             return
-    for gift in found.gifts:
+    for gift in offer.gifts:
         reason = f"dry run: would be given, known by its {gift.how}"
         _show(as_json, gift.path, "planned", reason, gift.latitude, gift.longitude)
-    say(f"dry run: {len(found.gifts)} places would be given, {len(found.left)} photos left; --apply does it")
+    say(f"dry run: {len(offer.gifts)} places would be given, {len(offer.left)} photos left; --apply does it")
 
 
 @ends_cleanly

@@ -11,7 +11,7 @@ from geotagger.cli.options import ChoiceOptions, ModelOption, NetworkOptions, gr
 from geotagger.errors import INTERRUPTED_EXIT_CODE, UsageError
 
 if TYPE_CHECKING:
-    from geotagger.look.looking import Looked
+    from geotagger.look.looking import LookTally
 
 _PART = re.compile(r"(\d+)/(\d+)")
 
@@ -65,12 +65,12 @@ def look(
         batch_size=network.batch_size,
         readers=network.readers,
     )
-    told = 0
+    announced = 0
 
-    def advance(so_far: "Looked") -> None:
-        nonlocal told
-        if so_far.listed - told >= 10_000:
-            told = so_far.listed
+    def advance(so_far: "LookTally") -> None:
+        nonlocal announced
+        if so_far.listed - announced >= 10_000:
+            announced = so_far.listed
             say(_words(so_far))
 
     with stop_on_signal(Reporter(as_json=as_json)) as stop:
@@ -83,7 +83,7 @@ def look(
     raise typer.Exit(1 if looked.unreadable else 0)
 
 
-def _words(looked: "Looked") -> str:
+def _words(looked: "LookTally") -> str:
     return (
         f"{looked.listed:,} photos: {looked.seen:,} looked at, {looked.kept:,} looked at before, "
         f"{looked.left_alone:,} left alone, {looked.unreadable:,} cannot be read"

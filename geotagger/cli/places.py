@@ -82,12 +82,12 @@ def _sexagesimal(text: str) -> tuple[float, float] | None:
 def numbers(asked_by: str, text: str, count: int, wanted: str) -> list[float]:
     """So many numbers between commas or semicolons; `wanted` says in a UsageError what is wanted."""
     try:
-        found = [float(part) for part in text.replace(";", ",").split(",")]
+        values = [float(part) for part in text.replace(";", ",").split(",")]
     except ValueError:
-        found = []
-    if len(found) != count:
+        values = []
+    if len(values) != count:
         raise UsageError(f"{asked_by} {text.strip()}: cannot be read; wanted is {wanted}")
-    return found
+    return values
 
 
 def check_on_earth(asked_by: str, latitude: float, longitude: float) -> None:

@@ -114,8 +114,8 @@ def _like(photo: Path, index_file: Path | None) -> Spot:
     path = os.path.realpath(photo)
     if index_exists(index_file):
         with open_index(index_file, mode="read") as index:
-            known = index.photos.find(path)
-            kept = None if known is None else index.estimates.current(known.id)
+            like = index.photos.find(path)
+            kept = None if like is None else index.estimates.current(like.id)
         if kept is not None:
             estimate = kept.estimate
             error_km = max(MANUAL_ERROR_KM, estimate.radius_km)

@@ -34,19 +34,19 @@ def roots(
     with open_to_ask(index) as opened:
         if opened is None:
             return
-        known = opened.roots.all()
-        photos = {root.id: opened.photos.count(root.id) for root in known}
-        joined = {root.id: opened.roots.company_of([root.id])[1:] for root in known}
-    paths = {root.id: root.path for root in known}
-    for root in known:
+        all_roots = opened.roots.all()
+        photos = {root.id: opened.photos.count(root.id) for root in all_roots}
+        joined = {root.id: opened.roots.company_of([root.id])[1:] for root in all_roots}
+    paths = {root.id: root.path for root in all_roots}
+    for root in all_roots:
         others = [paths[other] for other in joined[root.id]]
         if as_json:
             there = os.path.isdir(root.path)
             emit({"archive": root.path, "photos": photos[root.id], "mounted": there, "joined_with": others})
         else:
-            told = f"\tjoined with {', '.join(map(printable, others))}" if others else ""
-            print(f"{photos[root.id]:,} photos\t{printable(root.path)}{told}")
-    if not known:
+            company = f"\tjoined with {', '.join(map(printable, others))}" if others else ""
+            print(f"{photos[root.id]:,} photos\t{printable(root.path)}{company}")
+    if not all_roots:
         say("no archive is known yet")
 
 

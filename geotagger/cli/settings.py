@@ -24,7 +24,7 @@ from geotagger.errors import UsageError
 FILE_NAME = "geotagger.toml"
 CONFIG_VARIABLE = "GEOTAGGER_CONFIG"
 
-Told = dict[str, tuple[str, Any]]
+StatedSetting = dict[str, tuple[str, Any]]
 """What a file says: an option's flag, with underscores → the key that said it and the value."""
 
 
@@ -79,7 +79,7 @@ def _keys(table: Mapping[str, Any], prefix: str = "") -> set[str]:
     return keys
 
 
-def _told_by(table: Mapping[str, Any], trail: tuple[str, ...]) -> Told:
+def _setting_from(table: Mapping[str, Any], trail: tuple[str, ...]) -> StatedSetting:
     return {
         key.replace("-", "_"): (".".join((*trail, key)), value)
         for key, value in table.items()
@@ -88,24 +88,28 @@ def _told_by(table: Mapping[str, Any], trail: tuple[str, ...]) -> Told:
 
 
 def _for_group(
-    group: TyperGroup, settings: Settings, table: Mapping[str, Any], outer: Told, trail: tuple[str, ...]
+    group: TyperGroup,
+    settings: Settings,
+    table: Mapping[str, Any],
+    outer: StatedSetting,
+    trail: tuple[str, ...],
 ) -> dict[str, Any]:
-    told = outer | _told_by(table, trail)
+    values = outer | _setting_from(table, trail)
     defaults: dict[str, Any] = {}
     for name, command in group.commands.items():
         own = table.get(name)
         own = own if isinstance(own, dict) else {}
         here = (*trail, name)
         if isinstance(command, TyperGroup):
-            defaults[name] = _for_group(command, settings, own, told, here)
+            defaults[name] = _for_group(command, settings, own, values, here)
         else:
             assert isinstance(command, TyperCommand)
-            defaults[name] = _for_command(command, settings, told | _told_by(own, here), here)
+            defaults[name] = _for_command(command, settings, values | _setting_from(own, here), here)
     return defaults
 
 
 def _for_command(
-    command: TyperCommand, settings: Settings, told: Told, trail: tuple[str, ...]
+    command: TyperCommand, settings: Settings, values: StatedSetting, trail: tuple[str, ...]
 ) -> dict[str, Any]:
     defaults: dict[str, Any] = {}
     context = typer.Context(command)
@@ -115,8 +119,8 @@ def _for_command(
             continue
         several = getattr(parameter, "multiple", False)
         source = ""
-        if flag in told:
-            key, value = told[flag]
+        if flag in values:
+            key, value = values[flag]
             settings.used.add(key)
             source = f"{settings.path}: {key}"
             defaults[parameter.name] = [value] if several and isinstance(value, str) else value

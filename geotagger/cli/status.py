@@ -10,7 +10,7 @@ from geotagger.cli.asking import open_to_ask
 from geotagger.cli.common import IndexOption, JsonOption, emit, ends_cleanly, printable, say
 
 if TYPE_CHECKING:
-    from geotagger.index.summary import Share, Summary
+    from geotagger.index.summary import ArchiveSummary, PlacedShare
 
 _MOST_LINES = 12
 
@@ -53,35 +53,35 @@ def status(
             print("\n".join(drawn(spots(opened.store, below))))
 
 
-def lines(summary: "Summary") -> list[str]:
+def lines(summary: "ArchiveSummary") -> list[str]:
     """All but the map, no wider than 80 columns but for names of folders."""
     total = summary.photos
-    told = [f"{summary.placed:,} of {total:,} photo{'' if total == 1 else 's'} have a place"]
-    told += [f"{photos:>9,}  from {_FROM_WHOM[kind]}" for kind, photos in summary.own.most_common()]
-    told += [f"{photos:>9,}  estimated by {rung}" for rung, photos in summary.estimates.most_common()]
+    page = [f"{summary.placed:,} of {total:,} photo{'' if total == 1 else 's'} have a place"]
+    page += [f"{photos:>9,}  from {_FROM_WHOM[kind]}" for kind, photos in summary.own.most_common()]
+    page += [f"{photos:>9,}  estimated by {rung}" for rung, photos in summary.estimates.most_common()]
     if summary.estimates:
-        told += ["", f"Certainty of the estimates ({summary.written:,} written into photos or sidecars)"]
-        told += [
+        page += ["", f"Certainty of the estimates ({summary.written:,} written into photos or sidecars)"]
+        page += [
             f"{photos:>9,}  {band}" for band, photos in sorted(summary.certainties.items(), reverse=True)
         ]
     if summary.left:
-        told += ["", f"{summary.left.total():,} without a place"]
-        told += [f"{photos:>9,}  {why}" for why, photos in summary.left.most_common()]
-    told += ["", *_bars("Year", summary.years)]
+        page += ["", f"{summary.left.total():,} without a place"]
+        page += [f"{photos:>9,}  {why}" for why, photos in summary.left.most_common()]
+    page += ["", *_bars("Year", summary.years)]
     if len(summary.cameras) > 1:
-        told += ["", *_bars("Camera", _largest(summary.cameras))]
+        page += ["", *_bars("Camera", _largest(summary.cameras))]
     if len(summary.folders) > 1:
-        told += ["", *_bars("Folder", _below_common(_largest(summary.folders)))]
+        page += ["", *_bars("Folder", _below_common(_largest(summary.folders)))]
     if summary.countries:
         from geotagger.gazetteer.words import country_name
 
         named = [f"{country_name(code)} {photos:,}" for code, photos in summary.countries.items()]
         more = f" and {len(named) - _MOST_LINES} more" if len(named) > _MOST_LINES else ""
-        told += ["", "Countries: " + ", ".join(named[:_MOST_LINES]) + more]
-    return told
+        page += ["", "Countries: " + ", ".join(named[:_MOST_LINES]) + more]
+    return page
 
 
-def _record(summary: "Summary") -> dict[str, Any]:
+def _record(summary: "ArchiveSummary") -> dict[str, Any]:
     shares = ("years", "cameras", "folders")
     plain = ("photos", "placed", "own", "estimates", "certainties", "written", "left", "countries")
     return {name: getattr(summary, name) for name in plain} | {
@@ -93,26 +93,26 @@ _FROM_WHOM = {"camera": "cameras", "sidecar": "sidecars", "you": "you"}
 _BAR = 30
 
 
-def _bars(title: str, shares: "dict[str, Share]") -> list[str]:
+def _bars(title: str, shares: "dict[str, PlacedShare]") -> list[str]:
     """A line each: the dark part of the bar has a place, the light part has none."""
     most = max(share.photos for share in shares.values())
     width = min(30, max(len(title), *(len(name) for name in shares)))
-    told = [f"{title:{width}}  placed of photos"]
+    page = [f"{title:{width}}  placed of photos"]
     for name, share in shares.items():
         whole = max(1, round(_BAR * share.photos / most))
         dark = round(whole * share.placed / share.photos)
         dark = min(max(dark, 1 if share.placed else 0), whole - (1 if share.placed < share.photos else 0))
         bar = "█" * max(dark, 0) + "░" * (whole - max(dark, 0))
-        told.append(f"{name:{width}}  {share.placed:>7,} of {share.photos:>7,}  {bar}")
-    return told
+        page.append(f"{name:{width}}  {share.placed:>7,} of {share.photos:>7,}  {bar}")
+    return page
 
 
-def _largest(shares: "dict[str, Share]") -> "dict[str, Share]":
+def _largest(shares: "dict[str, PlacedShare]") -> "dict[str, PlacedShare]":
     ordered = sorted(shares.items(), key=lambda item: -item[1].photos)
     return dict(ordered[:_MOST_LINES])
 
 
-def _below_common(shares: "dict[str, Share]") -> "dict[str, Share]":
+def _below_common(shares: "dict[str, PlacedShare]") -> "dict[str, PlacedShare]":
     base = os.path.commonpath(shares)
     return {os.path.relpath(name, base): share for name, share in shares.items()}
 

@@ -192,11 +192,13 @@ def tag(
 
 
 def _seconds(text: str) -> float:
-    told = re.fullmatch(r"\s*(?:(\d+)h)?\s*(?:(\d+)m)?\s*(?:(\d+(?:\.\d+)?)s)?\s*", text.lower())
+    match = re.fullmatch(r"\s*(?:(\d+)h)?\s*(?:(\d+)m)?\s*(?:(\d+(?:\.\d+)?)s)?\s*", text.lower())
     seconds = (
         0.0
-        if told is None
-        else sum(float(number or 0) * unit for number, unit in zip(told.groups(), (3600, 60, 1), strict=True))
+        if match is None
+        else sum(
+            float(number or 0) * unit for number, unit in zip(match.groups(), (3600, 60, 1), strict=True)
+        )
     )
     if not 0 < seconds <= _LONGEST_S:
         raise UsageError(f"--max-time {text}: wanted is a time up to 1000h, as in 2h, 90m or 1h30m")

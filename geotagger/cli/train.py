@@ -23,16 +23,16 @@ from geotagger.cli.train_options import (
     ShardsOption,
     ThreadsOption,
     WorkOption,
-    asked_for,
+    request_of,
 )
 from geotagger.errors import TrainingError, UsageError
 
 if TYPE_CHECKING:
     from geotagger.cells import CellTable
-    from training.fit.loop import Settings
+    from training.fit.loop import TrainingSettings
     from training.fit.recipe import Recipe
     from training.fitting import Trained
-    from training.stages import Asked, Run
+    from training.stages import TrainingRequest, TrainingRun
 
 
 class _WithDefaultCommand(TyperGroup):
@@ -89,27 +89,27 @@ def run(
     from training import fitting, stages
     from training.fit import processes
 
-    asked = asked_for(photos, recipe, work or out.with_name(out.name + ".work"))
+    request = request_of(photos, recipe, work or out.with_name(out.name + ".work"))
     settings = _settings(machine)
     if dry_run:
-        _estimate(asked, settings.device, as_json)
+        _estimate(request, settings.device, as_json)
         return
     _check_free(out, force)
     processes.join_processes(settings.device)
 
-    def prepared() -> "tuple[Run, CellTable]":
-        decided, _ = stages.list_photos(asked, settings.device.startswith("cuda"), say)
+    def prepared() -> "tuple[TrainingRun, CellTable]":
+        decided, _ = stages.list_photos(request, settings.device.startswith("cuda"), say)
         _tell_recipe(decided.recipe)
-        table = stages.make_cells(asked.work, decided, say)
+        table = stages.make_cells(request.work, decided, say)
         _check_machine(decided.recipe, settings.device)
-        stages.make_shards(asked.work, decided, threads, say)
+        stages.make_shards(request.work, decided, threads, say)
         return decided, table
 
     decided, table = processes.first_does(prepared)
-    made = fitting.train(asked, decided, table, settings, say)
+    made = fitting.train(request, decided, table, settings, say)
     processes.leave_processes()
     if processes.is_first():
-        _write_pack(asked, decided, table, made, out, force, settings.device, as_json)
+        _write_pack(request, decided, table, made, out, force, settings.device, as_json)
 
 
 def cells(
@@ -125,7 +125,7 @@ def cells(
     _need("pyarrow")
     from training import stages
 
-    decided, summary = stages.list_photos(asked_for(photos, recipe, work), _has_gpu(), say)
+    decided, summary = stages.list_photos(request_of(photos, recipe, work), _has_gpu(), say)
     table = stages.make_cells(work, decided, say)
     _tell_recipe(decided.recipe)
     if as_json:
@@ -173,16 +173,16 @@ def fit(
     from training.fit import processes
     from training.fit.runlog import quiet
 
-    asked = stages.Asked(source=None, work=work, shards=shards_at)
+    request = stages.TrainingRequest(source=None, work=work, shards=shards_at)
     decided = stages.load_run(work)
     settings = _settings(machine)
     processes.join_processes(settings.device)
     _check_machine(decided.recipe, settings.device)
     table = stages.make_cells(work, decided, say if processes.is_first() else quiet)
-    made = fitting.train(asked, decided, table, settings, say)
+    made = fitting.train(request, decided, table, settings, say)
     processes.leave_processes()
     if as_json and processes.is_first():
-        emit({"stage": "fit", "work": str(work), **made.told})
+        emit({"stage": "fit", "work": str(work), **made.summary})
 
 
 def pack(
@@ -202,16 +202,16 @@ def pack(
     from training.fit import processes
 
     _check_free(out, force)
-    asked = stages.Asked(source=None, work=work, shards=shards_at)
+    request = stages.TrainingRequest(source=None, work=work, shards=shards_at)
     decided = stages.load_run(work)
     table = stages.make_cells(work, decided, say)
-    made = fitting.trained(asked, decided, table)
-    _write_pack(asked, decided, table, made, out, force, processes.device_of(device), as_json)
+    made = fitting.trained(request, decided, table)
+    _write_pack(request, decided, table, made, out, force, processes.device_of(device), as_json)
 
 
 def _write_pack(
-    asked: "Asked",
-    decided: "Run",
+    request: "TrainingRequest",
+    decided: "TrainingRun",
     table: "CellTable",
     made: "Trained",
     out: Path,
@@ -222,16 +222,16 @@ def _write_pack(
     from training import packing
     from training.pack.rendering import record_of, show
 
-    written, report = packing.make_pack(asked, decided, table, made, out, force, device, say)
+    written, report = packing.make_pack(request, decided, table, made, out, force, device, say)
     say(f"pack: {out} ({len(table):,} cells); try it: geotagger tag PHOTOS --model {out} --dry-run")
     if as_json:
         emit({"stage": "pack", "pack": str(out), "cells": len(table), "temperature": written.temperature,
-              **made.told, **(record_of(report) if report else {})})  # fmt: skip
+              **made.summary, **(record_of(report) if report else {})})  # fmt: skip
     elif report:
         show(report)
 
 
-def _estimate(asked: "Asked", device: str, as_json: bool) -> None:
+def _estimate(request: "TrainingRequest", device: str, as_json: bool) -> None:
     """`--dry-run`: the list and the cells are really made, in a folder that goes away."""
     import tempfile
     from dataclasses import replace
@@ -241,7 +241,7 @@ def _estimate(asked: "Asked", device: str, as_json: bool) -> None:
     from training.pack import rendering
 
     with tempfile.TemporaryDirectory() as folder:
-        trial = replace(asked, work=Path(folder))
+        trial = replace(request, work=Path(folder))
         decided, summary = stages.list_photos(trial, device.startswith("cuda"), say)
         table = stages.make_cells(trial.work, decided, say, draw=False)
     _tell_recipe(decided.recipe)
@@ -256,13 +256,13 @@ def _estimate(asked: "Asked", device: str, as_json: bool) -> None:
 def _tell_recipe(recipe: "Recipe") -> None:
     from dataclasses import asdict
 
-    told = ", ".join(f"{key} {value}" for key, value in asdict(recipe).items() if value not in ("", ()))
-    say(f"recipe: {told}")
+    values = ", ".join(f"{key} {value}" for key, value in asdict(recipe).items() if value not in ("", ()))
+    say(f"recipe: {values}")
 
 
-def _settings(machine: MachineOptions) -> "Settings":
+def _settings(machine: MachineOptions) -> "TrainingSettings":
     from geotagger.engine.cores import usable_cores
-    from training.fit.loop import Settings
+    from training.fit.loop import TrainingSettings
     from training.fit.processes import device_of
 
     device, workers = device_of(machine.device), machine.workers
@@ -270,7 +270,7 @@ def _settings(machine: MachineOptions) -> "Settings":
         share = usable_cores() // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
         # on a CPU they would fight the network
         workers = max(2, share - 1) if device.startswith("cuda") else 0
-    return Settings(
+    return TrainingSettings(
         device=device,
         workers=workers,
         checkpoint_seconds=60 * machine.checkpoint_minutes,

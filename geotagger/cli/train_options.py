@@ -13,7 +13,7 @@ from geotagger.cli.common import IndexOption
 from geotagger.errors import UsageError
 
 if TYPE_CHECKING:
-    from training.stages import Asked
+    from training.stages import TrainingRequest
 
 WorkOption = Annotated[Path, typer.Option("--work", metavar="DIR", help="Where stages keep what they made.")]
 OutOption = Annotated[
@@ -167,10 +167,10 @@ class MachineOptions:
     ] = 15.0
 
 
-def asked_for(photos: PhotoOptions, recipe: RecipeOptions, work: Path) -> "Asked":
+def request_of(photos: PhotoOptions, recipe: RecipeOptions, work: Path) -> "TrainingRequest":
     """What the stages are to do; UsageError when no share is left to train on."""
     from training.data.rows import Shares
-    from training.stages import Asked
+    from training.stages import TrainingRequest
 
     val, test = photos.val, photos.test
     if not (0 <= val < 1 and 0 <= test < 1 and val + test < 1):
@@ -179,7 +179,7 @@ def asked_for(photos: PhotoOptions, recipe: RecipeOptions, work: Path) -> "Asked
         recipe = _personal(recipe)
     changes = asdict(recipe)
     preset, hierarchy = changes.pop("preset"), changes.pop("hierarchy")
-    return Asked(
+    return TrainingRequest(
         source=photos.source,
         work=work,
         preset=preset,

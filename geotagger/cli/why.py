@@ -24,7 +24,7 @@ from geotagger.errors import UsageError
 from geotagger.estimate.kinds.table import KINDS
 
 if TYPE_CHECKING:
-    from geotagger.estimate.explain import Source
+    from geotagger.estimate.explain import EvidenceSource
     from geotagger.estimate.values import Candidate, Estimate
     from geotagger.tag.why import Why
 
@@ -73,75 +73,77 @@ def why(
     path = os.path.realpath(photo)
     with open_index(index, mode="read") as opened:
         say_cut_off(opened)
-        known = opened.photos.find(path)
-        if known is None:
+        record = opened.photos.find(path)
+        if record is None:
             raise UsageError(f"{photo}: the index does not know it; run `geotagger tag` on its folder first")
-        told = weighed_again(
-            opened, known, say, model=model, within_km=within, tracks=evidence.track or [], choose=choose
+        answer = weighed_again(
+            opened, record, say, model=model, within_km=within, tracks=evidence.track or [], choose=choose
         )
     if as_json:
-        emit(_record(told))
+        emit(_record(answer))
         return
-    _print(told)
+    _print(answer)
 
 
-def _record(told: "Why") -> dict[str, Any]:
+def _record(answer: "Why") -> dict[str, Any]:
     from geotagger.tag.why_record import record_of_why
 
-    is_placed = told.explanation.estimate is not None
-    reason = _unreadable(told) or (None if is_placed else "nothing tells where")
-    return photo_record(told.known.path, "indexed" if is_placed else "skipped", reason, **record_of_why(told))
+    is_placed = answer.explanation.estimate is not None
+    reason = _unreadable(answer) or (None if is_placed else "nothing tells where")
+    return photo_record(
+        answer.photo.path, "indexed" if is_placed else "skipped", reason, **record_of_why(answer)
+    )
 
 
-def _text_lines(told: "Why") -> list[str]:
+def _text_lines(answer: "Why") -> list[str]:
     """What stands in the picture and what it says, a line each; kept nowhere."""
-    if not told.lines:
-        return [] if told.lines is None else ["In the picture stands nothing that can be read."]
-    words = [f"In the picture stands: {' / '.join(told.lines)}"]
-    if told.text is None:
+    if not answer.lines:
+        return [] if answer.lines is None else ["In the picture stands nothing that can be read."]
+    words = [f"In the picture stands: {' / '.join(answer.lines)}"]
+    if answer.text is None:
         return [*words, "  it tells nothing of the place"]
-    best = sorted(told.text.countries, key=lambda one: -one[1])[:3]
+    best = sorted(answer.text.countries, key=lambda one: -one[1])[:3]
     named = ", ".join(f"{code} ×{factor:.2g}" for code, factor in best)
-    towns = told.text.towns[:3]
+    towns = answer.text.towns[:3]
     places = "".join(
         f", towns near {t.latitude:.2f}, {t.longitude:.2f} ×{1 + t.inside + t.near:.2g}" for t in towns
     )
-    return [*words, f"  as probable as without it: {named}, others ×{told.text.elsewhere:.2g}{places}"]
+    return [*words, f"  as probable as without it: {named}, others ×{answer.text.elsewhere:.2g}{places}"]
 
 
-def _unreadable(told: "Why") -> str | None:
-    return None if told.known.error is None else f"could not be read: {told.known.error}"
+def _unreadable(answer: "Why") -> str | None:
+    return None if answer.photo.error is None else f"could not be read: {answer.photo.error}"
 
 
-def _print(told: "Why") -> None:
+def _print(answer: "Why") -> None:
     from rich.markup import escape
     from rich.table import Table
 
     from geotagger.gazetteer.words import country_name
     from geotagger.tag.why_record import lines_on_fixes, names_in, unreadable_position
 
-    known, explanation = told.known, told.explanation
+    photo, explanation = answer.photo, answer.explanation
     console = screen()
-    console.print(escape(printable(known.path)))
-    if told.run is not None:
-        tracks = f", {len(told.tracks)} tracks" if told.tracks else ""
-        console.print(f"As run {told.run.name} weighed it (model {told.run.model or 'none'}{tracks}):")
-    silent = [kind.name for kind in KINDS if kind.name not in told.kinds]
+    console.print(escape(printable(photo.path)))
+    if answer.run is not None:
+        tracks = f", {len(answer.tracks)} tracks" if answer.tracks else ""
+        console.print(f"As run {answer.run.name} weighed it (model {answer.run.model or 'none'}{tracks}):")
+    silent = [kind.name for kind in KINDS if kind.name not in answer.kinds]
     left_out = f"; left out: {', '.join(silent)}" if silent else ""
-    console.print(f"Kinds of evidence listened to: {', '.join(told.kinds)}{left_out}")
-    if known.rung in ("camera", "manual", "sidecar"):
-        console.print(f"Its own place stands ({known.rung}). What would be said without it:")
-    for line in told.disagreements:
+    console.print(f"Kinds of evidence listened to: {', '.join(answer.kinds)}{left_out}")
+    if photo.rung in ("camera", "manual", "sidecar"):
+        console.print(f"Its own place stands ({photo.rung}). What would be said without it:")
+    for line in answer.disagreements:
         console.print(escape(f"Disagreement: {printable(line)}"))
-    if unreadable := _unreadable(told):
+    if unreadable := _unreadable(answer):
         console.print(
             escape(
                 f"It {printable(unreadable)}; `tag` places it nowhere. What would be said of it all the same:"
             )
         )
-    if cannot := unreadable_position(told):
+    if cannot := unreadable_position(answer):
         console.print(escape(f"It names a place that cannot be read ({printable(cannot)}); {_NOT_TAGGED}"))
-    for line in _text_lines(told):
+    for line in _text_lines(answer):
         console.print(escape(printable(line)))
     e = explanation.estimate
     if e is None:
@@ -150,7 +152,7 @@ def _print(told: "Why") -> None:
             "at it, and no track covers it."
         )
         return
-    called = names_in(told)
+    called = names_in(answer)
     degrees = f"{e.latitude:.5f}, {e.longitude:.5f}"
     where = called[e.latitude, e.longitude]
     place = f"{where} ({degrees})" if where else degrees
@@ -159,9 +161,9 @@ def _print(told: "Why") -> None:
     )
     for line in e.evidence:
         console.print(escape(f"  {line}"))
-    for line in lines_on_fixes(told):
+    for line in lines_on_fixes(answer):
         console.print(escape(f"  fix: {printable(line)}"))
-    for like in told.alike[:3]:
+    for like in answer.alike[:3]:
         name = os.path.basename(like.path) if like.path else "a photo of yours"
         spot = called[like.latitude, like.longitude] or f"{like.latitude:.4f}, {like.longitude:.4f}"
         console.print(escape(f"  alike: {printable(name)}, {spot}: {like.share:.0%}"))
@@ -209,7 +211,7 @@ def _print(told: "Why") -> None:
         console.print(escape(line))
 
 
-def _place(called: Mapping[Spot, str], at: "Estimate | Source | Candidate") -> str:
+def _place(called: Mapping[Spot, str], at: "Estimate | EvidenceSource | Candidate") -> str:
     """ "near Sitges, Catalonia (41.2345, 1.8123)", or the degrees alone where nothing near has a name."""
     degrees = f"{at.latitude:.4f}, {at.longitude:.4f}"
     words = called[at.latitude, at.longitude]

@@ -26,10 +26,10 @@ class PlainGroup(TyperGroup):
 def what_is_wrong(error: typer.BadParameter) -> str:
     """In plain words: by the kind of error that pydantic found (its documentation, "Validation
     Errors"); what typer found itself it says well enough."""
-    found: list[dict[str, Any]] = getattr(error.__cause__, "errors", list)()
-    if not found:
+    errors: list[dict[str, Any]] = getattr(error.__cause__, "errors", list)()
+    if not errors:
         return error.message.rstrip(".")
-    kind, value, limits = found[0]["type"], found[0]["input"], found[0].get("ctx", {})
+    kind, value, limits = errors[0]["type"], errors[0]["input"], errors[0].get("ctx", {})
     if kind == "value_error":
         return str(limits["error"]).rstrip(".")
     if kind == "greater_than_equal":

@@ -62,7 +62,7 @@ def nvidia_gpus() -> int:
     if listed.is_dir():
         return sum(1 for _ in listed.iterdir())
     try:
-        told = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=10)
+        listing = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=10)
     except (OSError, subprocess.TimeoutExpired):
         return 0
-    return told.stdout.count("GPU ") if told.returncode == 0 else 0
+    return listing.stdout.count("GPU ") if listing.returncode == 0 else 0

@@ -68,10 +68,10 @@ class MxnetRunner:
 
     def _bind(self, batch_size: int) -> Any:
         shape = (batch_size, 3, self._edge, self._edge)
-        known = {"data": shape}
+        shapes = {"data": shape}
         labels = [name for name in self._symbol.list_arguments() if name.endswith("label")]
-        known.update(dict.fromkeys(labels, (batch_size,)))
-        executor = self._symbol.simple_bind(ctx=self._context, grad_req="null", **known)
+        shapes.update(dict.fromkeys(labels, (batch_size,)))
+        executor = self._symbol.simple_bind(ctx=self._context, grad_req="null", **shapes)
         executor.copy_params_from(self._arguments, self._states, allow_extra_params=True)
         self._executors = {batch_size: executor}  # one size is in use; the memory of others is wanted
         return executor
@@ -119,14 +119,14 @@ def _context(mx: Any, device: Device) -> Any:
     try:
         mx.nd.zeros(1, ctx=mx.gpu(device.number)).wait_to_read()
     except Exception as error:
-        told = _first_line(error)
-        if "no kernel image" in told or "PTX" in told:
-            told = f"this GPU is newer than MXNet's last kernels (sm_{_NEWEST_GPU}, Ampere)"
-        raise EngineError(f"--engine mxnet: {device} cannot be used: {told}; {_INSTEAD}") from None
+        reason = _first_line(error)
+        if "no kernel image" in reason or "PTX" in reason:
+            reason = f"this GPU is newer than MXNet's last kernels (sm_{_NEWEST_GPU}, Ampere)"
+        raise EngineError(f"--engine mxnet: {device} cannot be used: {reason}; {_INSTEAD}") from None
     return mx.gpu(device.number)
 
 
 def _first_line(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    told = next((line for line in lines if "rror" in line), lines[0] if lines else type(error).__name__)
-    return told[:300]
+    said_line = next((line for line in lines if "rror" in line), lines[0] if lines else type(error).__name__)
+    return said_line[:300]

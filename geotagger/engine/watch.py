@@ -26,15 +26,15 @@ _BATCHES_REMEMBERED = 64
 _TO_STOP_S = 10
 
 
-def fault_of(outputs: Outputs, pictures: int, asked: int, classes: int) -> tuple[str, str] | None:
+def fault_of(outputs: Outputs, pictures: int, rows: int, classes: int) -> tuple[str, str] | None:
     """What is wrong with the answers for a batch of `asked`, of which the first `pictures` count, and what an
     importer of the network may do about it; None where nothing is."""
     p = outputs.probabilities
-    if p.shape != (asked, classes) or p.dtype.kind != "f":
-        return f"answers {p.dtype} {p.shape} for {asked} pictures and {classes} places", ""
+    if p.shape != (rows, classes) or p.dtype.kind != "f":
+        return f"answers {p.dtype} {p.shape} for {rows} pictures and {classes} places", ""
     others = (outputs.features, outputs.points, outputs.point_probabilities)
-    if any(other is not None and other.shape[:1] != (asked,) for other in others):
-        return f"answers other than one row a picture for {asked} pictures", ""
+    if any(other is not None and other.shape[:1] != (rows,) for other in others):
+        return f"answers other than one row a picture for {rows} pictures", ""
     p = p[:pictures]
     if not np.isfinite(p).all():
         return "answers with numbers that are not finite", ""

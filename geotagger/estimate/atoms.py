@@ -220,15 +220,15 @@ def _class_samples(table: CellTable) -> tuple[IntArray, FloatArray, FloatArray, 
     lat, lng = table.lat[owner], table.lng[owner]
     share, size = np.empty(len(owner)), np.empty(len(owner))
     for n, (_, about, grid) in enumerate(_SPREADS):
-        for disc, (held, part) in enumerate(about):
+        for disc, (disc_share, part) in enumerate(about):
             rows = (kind[owner] == n) & (place == disc)
-            share[rows], size[rows] = held, part * radius[rows]
+            share[rows], size[rows] = disc_share, part * radius[rows]
         rows = (kind[owner] == n) & (place >= len(about))
         if rows.any():
             at = place[rows] - len(about)
             s, t = (at % grid + 0.5) / grid, (at // grid + 0.5) / grid
             lat[rows], lng[rows] = points_within(table.ids[owner[rows]], s, t)
-            share[rows] = (1 - sum(held for held, _ in about)) / grid**2
+            share[rows] = (1 - sum(disc_share for disc_share, _ in about)) / grid**2
             size[rows] = radius[rows] / grid
     return counts, unit_vectors(lat, lng), size, share
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from geotagger.estimate.movement import Correction, Movement
+from geotagger.estimate.movement import CertaintyCorrection, Movement
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Calibration:
     precision the lowest confidence that keeps it in every way of hiding, 1.01 where none did. photos: how
     many taught it."""
 
-    pictured: Correction
+    pictured: CertaintyCorrection
     least_confidence: tuple[tuple[float, float], ...]
     photos: int
 
@@ -31,7 +31,7 @@ class Calibration:
     @staticmethod
     def from_dict(stored: dict[str, Any]) -> "Calibration":
         return Calibration(
-            Correction(**stored["pictured"]),
+            CertaintyCorrection(**stored["pictured"]),
             tuple((float(p), float(c)) for p, c in stored["least_confidence"]),
             int(stored["photos"]),
         )
@@ -48,8 +48,8 @@ def least_confidence(precision: float, calibration: Calibration | None) -> float
     """
     if calibration is None or not calibration.least_confidence:
         return precision
-    asked, needed = np.array(calibration.least_confidence).T
-    if precision > asked[-1]:
+    precisions, needed = np.array(calibration.least_confidence).T
+    if precision > precisions[-1]:
         return max(precision, float(needed[-1]))
     # between two precisions that were measured the stricter counts
-    return float(needed[int(np.searchsorted(asked, precision - 1e-9))])
+    return float(needed[int(np.searchsorted(precisions, precision - 1e-9))])

@@ -119,7 +119,7 @@ def rows_by_photo(photos: int, photo: IntArray) -> IntArray:
 @dataclass(frozen=True, slots=True)
 class Gathered:
     """The places that gather most of n clouds, (n,) each; see `Estimate` for radius and confidence.
-    leading (n, 5): points of the cloud that gather most, then most of the rest, and so on; held, how
+    leading (n, 5): points of the cloud that gather most, then most of the rest, and so on; mass, how
     much, 0 where there is nothing left to tell."""
 
     latitude: FloatArray
@@ -127,7 +127,7 @@ class Gathered:
     radius_km: FloatArray
     confidence: FloatArray
     leading: IntArray
-    held: FloatArray
+    mass: FloatArray
 
     @staticmethod
     def joined(parts: Sequence["Gathered"]) -> "Gathered":
@@ -156,12 +156,12 @@ def gather_each(
 
 def gather(cloud: Cloud, within_km: float, certainty: float) -> Gathered:
     """The same of one cloud: numbers in place of arrays."""
-    found = gather_each(Clouds.of([cloud]), within_km, certainty)
-    return Gathered(*(getattr(found, name)[0] for name in Gathered.__slots__))
+    gathered = gather_each(Clouds.of([cloud]), within_km, certainty)
+    return Gathered(*(getattr(gathered, name)[0] for name in Gathered.__slots__))
 
 
 def _from(corrected: Corrected, first: int) -> Corrected:
-    return lambda rows, held, radii, before: corrected(first + rows, held, radii, before)
+    return lambda rows, inside, radii, before: corrected(first + rows, inside, radii, before)
 
 
 def _gather(clouds: Clouds, within_km: float, certainty: float, corrected: Corrected | None) -> Gathered:
@@ -174,7 +174,7 @@ def _gather(clouds: Clouds, within_km: float, certainty: float, corrected: Corre
     share = disc.shares(distance)
     chooses = disc.most * weight.astype(np.float32)
     inside = _weighed(share, chooses)
-    leading, held = _leading(centres, distance, share, disc, within_km)
+    leading, leading_mass = _leading(centres, distance, share, disc, within_km)
     # the best point drawn need not be the middle of what it gathers: step to the mean
     best = np.argmax(inside, axis=1)
     near = weight * (distance[n, best] <= within_km)
@@ -192,7 +192,7 @@ def _gather(clouds: Clouds, within_km: float, certainty: float, corrected: Corre
     chosen = np.argmin(expected, axis=1)
     radius, confidence = _radius(distance[n, chosen], clouds, within_km, certainty, corrected)
     lat, lng = lat_lng_of(tried[n, chosen])
-    return Gathered(lat, lng, radius, confidence, leading, held)
+    return Gathered(lat, lng, radius, confidence, leading, leading_mass)
 
 
 class _Discs:
@@ -225,13 +225,13 @@ def _leading(
 ) -> tuple[IntArray, FloatArray]:
     n, mass = np.arange(len(centres)), discs.mass
     leading = np.zeros((len(mass), _LEADING), dtype=np.int64)
-    held = np.zeros((len(mass), _LEADING))
-    for found in range(_LEADING):
+    leading_mass = np.zeros((len(mass), _LEADING))
+    for place in range(_LEADING):
         inside = _weighed(share, mass)
         best = np.argmax(inside, axis=1)
-        leading[:, found], held[:, found] = centres[n, best], inside[n, best]
+        leading[:, place], leading_mass[:, place] = centres[n, best], inside[n, best]
         mass = mass * np.where(distance[n, best] < 2 * within_km, 0.0, 1 - discs.most * share[n, best])
-    return leading, np.where(np.minimum.accumulate(held, axis=1) >= _LEAST_TOLD, held, 0.0)
+    return leading, np.where(np.minimum.accumulate(leading_mass, axis=1) >= _LEAST_TOLD, leading_mass, 0.0)
 
 
 def _centres(clouds: Clouds, within_km: float) -> IntArray:
@@ -259,20 +259,20 @@ def probability_within(
 
 
 def candidates(
-    clouds: Clouds, found: Gathered, leaves: cells.CellIds, within_km: float
+    clouds: Clouds, gathered: Gathered, leaves: cells.CellIds, within_km: float
 ) -> list[tuple[Candidate, ...]]:
     """The leading places, with the S2 cells about as wide as `within_km` that they lie in. `leaves`
     (n, p) are the leaf cells of the clouds' points."""
     level = int(np.clip(np.floor(np.log2(_LEVEL_ZERO_EDGE_KM / within_km)), 0, cells.MAX_LEVEL))
-    photo, place = np.nonzero(found.held > 0)
-    points = found.leading[photo, place]
+    photo, place = np.nonzero(gathered.mass > 0)
+    points = gathered.leading[photo, place]
     lat, lng = lat_lng_of(clouds.vectors[photo, points])
     tokens = cells.tokens(cells.parents(leaves[photo, points], level))
-    told: list[list[Candidate]] = [[] for _ in range(len(clouds))]
-    held = found.held[photo, place]
-    for n, *one in zip(photo.tolist(), lat.tolist(), lng.tolist(), held.tolist(), tokens, strict=True):
-        told[n].append(Candidate(*one))
-    return [tuple(one) for one in told]
+    candidates_of: list[list[Candidate]] = [[] for _ in range(len(clouds))]
+    mass = gathered.mass[photo, place]
+    for n, *one in zip(photo.tolist(), lat.tolist(), lng.tolist(), mass.tolist(), tokens, strict=True):
+        candidates_of[n].append(Candidate(*one))
+    return [tuple(one) for one in candidates_of]
 
 
 def deepest_cells(clouds: Clouds, leaves: cells.CellIds, certainty: float) -> list[str]:
@@ -300,8 +300,8 @@ def deepest_cells(clouds: Clouds, leaves: cells.CellIds, certainty: float) -> li
         keys = (n[:, None] * (cells.MAX_LEVEL + 2) + shared + 1).ravel()
         by_level = np.bincount(keys, mass.ravel(), minlength=len(clouds) * (cells.MAX_LEVEL + 2))
         by_level = by_level.reshape(len(clouds), -1)[:, 1:]
-        held = np.cumsum(by_level[:, ::-1], axis=1)[:, ::-1]
-        level = np.sum(held >= certainty, axis=1) - 1
+        mass_above = np.cumsum(by_level[:, ::-1], axis=1)[:, ::-1]
+        level = np.sum(mass_above >= certainty, axis=1) - 1
         deeper = level > at_level
         best = np.where(deeper, cells.parents(leaf, np.maximum(level, 0)), best)
         at_level = np.where(deeper, level, at_level)
@@ -376,16 +376,16 @@ def _radius(
     confidence = held_by(rows, radius[:, None])[:, 0]
     if corrected is None:  # otherwise a smaller circle may be thought to hold more
         rows = rows[confidence >= certainty]
-    held = held_by(rows, np.broadcast_to(grid, (len(rows), _RADII)))
-    confidence[rows] = held[:, -1]
-    reached = held[:, -1] >= certainty
-    rows, at = rows[reached], np.argmax(held[reached] >= certainty, axis=1)
+    certainty_at = held_by(rows, np.broadcast_to(grid, (len(rows), _RADII)))
+    confidence[rows] = certainty_at[:, -1]
+    reached = certainty_at[:, -1] >= certainty
+    rows, at = rows[reached], np.argmax(certainty_at[reached] >= certainty, axis=1)
     low, high = grid[np.maximum(at - 1, 0)], grid[at]
     finer = np.linspace(low, high, _FINER + 1, axis=1)[:, 1:]
-    held = held_by(rows, finer)
-    first = np.argmax(held >= certainty, axis=1)[:, None]
+    certainty_at = held_by(rows, finer)
+    first = np.argmax(certainty_at >= certainty, axis=1)[:, None]
     radius[rows] = np.take_along_axis(finer, first, axis=1)[:, 0]
-    confidence[rows] = np.take_along_axis(held, first, axis=1)[:, 0]
+    confidence[rows] = np.take_along_axis(certainty_at, first, axis=1)[:, 0]
     return radius, confidence
 
 

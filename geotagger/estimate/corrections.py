@@ -58,12 +58,12 @@ def shift_in_words(shift_s: float) -> str:
     minutes, s = divmod(seconds, 60)
     hours, m = divmod(int(minutes), 60)
     days, h = divmod(hours, 24)
-    told = (f"{days}d" if days else "") + (f"{h}h" if h else "")
+    words = (f"{days}d" if days else "") + (f"{h}h" if h else "")
     if m:
-        told += f"{m:02}m" if h else f"{m}m"
-    if s or not told:
-        told += f"{s:g}s"
-    return ("-" if shift_s < 0 else "+") + told
+        words += f"{m:02}m" if h else f"{m}m"
+    if s or not words:
+        words += f"{s:g}s"
+    return ("-" if shift_s < 0 else "+") + words
 
 
 def clock_shift(camera: str | None, clocks: Mapping[str, float] | None) -> float | None:

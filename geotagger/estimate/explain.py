@@ -31,7 +31,7 @@ _BETWEEN = "between the fixes before and after"
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class EvidenceSource:
     """One source of the prior: what it is, where, what share of the probability it brought."""
 
     name: str
@@ -63,25 +63,25 @@ class Explanation:
 
     estimate: Estimate | None
     alone: dict[str, Estimate]
-    sources: tuple[Source, ...]
+    sources: tuple[EvidenceSource, ...]
     fixes: tuple[NearFix, ...]
     words: tuple[NamedArea, ...]
     countries: tuple[tuple[str | None, float], ...]
     map: tuple[str, ...]
 
 
-def explain(evidence: Evidence, outing: Sequence[PhotoRecord], asked: int) -> Explanation:
+def explain(evidence: Evidence, outing: Sequence[PhotoRecord], row_asked: int) -> Explanation:
     """About `outing[asked]`. A place of its own that stands above every estimate is passed over, so that one
     can see what would have been said without it."""
     records = list(outing)
-    records[asked] = replace(records[asked], place=_estimated(records[asked].place))
+    records[row_asked] = replace(records[row_asked], place=_estimated(records[row_asked].place))
     around = surrounded(evidence, records)
     weighing = weighed(evidence, around)
-    row = weighing.asked.index(asked)
+    row = weighing.rows.index(row_asked)
     drawn = weighing.cloud(row)
     estimate = conclude(weighing, evidence.movement, evidence.options)[row]
     alone: dict[str, Estimate] = {}
-    for name, knows, part, at in _voices(evidence, around, asked):
+    for name, knows, part, at in _voices(evidence, around, row_asked):
         said = estimated(knows, part)[at]
         if said is not None:
             alone[name] = said
@@ -90,19 +90,19 @@ def explain(evidence: Evidence, outing: Sequence[PhotoRecord], asked: int) -> Ex
         estimate,
         alone,
         tuple(_sources(weighing.sides, weighing.mix, row)),
-        tuple(_nearest_fixes(around, asked)),
-        around.photos[asked].named,
+        tuple(_nearest_fixes(around, row_asked)),
+        around.photos[row_asked].named,
         () if drawn is None else _countries(drawn),
         chart,
     )
 
 
-def _nearest_fixes(around: Surrounded, asked: int) -> list[NearFix]:
+def _nearest_fixes(around: Surrounded, photo: int) -> list[NearFix]:
     """Those nearest in time on either side, in the order of time."""
-    utc = around.photos[asked].utc
+    utc = around.photos[photo].utc
     if utc is None:
         return []
-    others = [o for n, o in enumerate(around.photos) if n != asked]
+    others = [o for n, o in enumerate(around.photos) if n != photo]
     fixes = [
         NearFix(
             None if o.fix.rung == "track" else o.key,
@@ -133,27 +133,27 @@ def _countries(drawn: Cloud) -> tuple[tuple[str | None, float], ...]:
 
 
 def _voices(
-    evidence: Evidence, around: Surrounded, asked: int
+    evidence: Evidence, around: Surrounded, at: int
 ) -> Iterator[tuple[str, Evidence, Surrounded, int]]:
     """Each kind of evidence alone: what it is, what it knows, of which outing, and where the photo is in
     it."""
-    photos, bare = list(around.photos), around.photos[asked]
+    photos, bare = list(around.photos), around.photos[at]
     blind = [replace(photo, posterior=None, text=None) for photo in photos]
-    blind[asked] = replace(bare, posterior=None, text=None, fix=None)
-    yield "neighbours", evidence, replace(around, photos=tuple(blind)), asked
+    blind[at] = replace(bare, posterior=None, text=None, fix=None)
+    yield "neighbours", evidence, replace(around, photos=tuple(blind)), at
     ignorant = replace(evidence, movement=Movement())
     if bare.posterior is not None and evidence.table is not None:
         yield "visual", ignorant, Surrounded((replace(bare, utc=None, fix=None),), None, None, ()), 0
         if sum(photo.posterior is not None for photo in photos) > 1:
             moving = replace(evidence, movement=replace(Movement(), motion=evidence.movement.motion))
             unfixed = tuple(replace(photo, fix=None) for photo in photos)
-            yield "pictures of the outing", moving, Surrounded(unfixed, None, None, ()), asked
+            yield "pictures of the outing", moving, Surrounded(unfixed, None, None, ()), at
     if bare.text is not None:
         alone = replace(bare, utc=None, fix=None, posterior=None)
         yield "text", ignorant, Surrounded((alone,), None, None, ()), 0
     if any(photo.text is not None for photo in photos):
         wordless = tuple(replace(photo, text=None) for photo in photos)
-        yield "all but text", evidence, replace(around, photos=wordless), asked
+        yield "all but text", evidence, replace(around, photos=wordless), at
     if bare.fix is not None:
         yield bare.fix.rung, ignorant, Surrounded((replace(bare, posterior=None),), None, None, ()), 0
 
@@ -173,7 +173,7 @@ def _of_fixes(around: Surroundings, row: int) -> tuple[str, ...]:
     )
 
 
-def _sources(sides: Sequence[Surroundings], mix: Mixture, row: int) -> list[Source]:
+def _sources(sides: Sequence[Surroundings], mix: Mixture, row: int) -> list[EvidenceSource]:
     shares: dict[tuple[str, float, float], list[tuple[float, int]]] = {}
     for column in np.flatnonzero(mix.weight[row] > 0).tolist():
         visit = column - mix.about
@@ -191,12 +191,12 @@ def _sources(sides: Sequence[Surroundings], mix: Mixture, row: int) -> list[Sour
         at = (name, float(mix.lat[row, column]), float(mix.lng[row, column]))
         place = at if name != _BETWEEN else (name, 0.0, 0.0)
         shares.setdefault(place, []).append((float(mix.weight[row, column]), column))
-    found = []
+    sources = []
     for (name, _, _), parts in shares.items():
         share, column = sum(weight for weight, _ in parts), max(parts)[1]
         if share >= 0.01:
-            found.append(
-                Source(
+            sources.append(
+                EvidenceSource(
                     name,
                     float(mix.lat[row, column]),
                     float(mix.lng[row, column]),
@@ -204,7 +204,7 @@ def _sources(sides: Sequence[Surroundings], mix: Mixture, row: int) -> list[Sour
                     share,
                 )
             )
-    return sorted(found, key=lambda source: -source.share)
+    return sorted(sources, key=lambda source: -source.share)
 
 
 def terminal_map(drawn: Cloud, estimate: Estimate, weighing: Weighed, row: int) -> list[str]:
@@ -227,8 +227,8 @@ def terminal_map(drawn: Cloud, estimate: Estimate, weighing: Weighed, row: int) 
     for letter, at in marks:
         if at < 0:
             continue
-        up = (around.known.lat[at] - estimate.latitude) * _KM_A_DEGREE
-        right = ((around.known.lng[at] - estimate.longitude + 180) % 360 - 180) * _KM_A_DEGREE * shrunk
+        up = (around.fixes.lat[at] - estimate.latitude) * _KM_A_DEGREE
+        right = ((around.fixes.lng[at] - estimate.longitude + 180) % 360 - 180) * _KM_A_DEGREE * shrunk
         if abs(up) <= half_km and abs(right) <= half_km:
             grid[round((1 - up / half_km) / 2 * (_MAP_ROWS - 1))][
                 round((1 + right / half_km) / 2 * (_MAP_COLUMNS - 1))

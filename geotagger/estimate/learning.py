@@ -25,7 +25,7 @@ from geotagger.estimate.movement import (
     PRIOR_SPREAD,
     ZONE_TRUST,
     CameraClock,
-    Correction,
+    CertaintyCorrection,
     FloatArray,
     IntArray,
     Motion,
@@ -38,7 +38,7 @@ from geotagger.estimate.movement import (
     scaled,
 )
 from geotagger.estimate.prior import averaged, cloud, mixture
-from geotagger.estimate.surroundings import VISITS, Known, Surroundings, chosen, surroundings
+from geotagger.estimate.surroundings import VISITS, FixTable, Surroundings, chosen, surroundings
 from geotagger.estimate.together import learned_pairs, speaking_to
 from geotagger.geo import distance_km
 from geotagger.zones import offset_at
@@ -71,49 +71,49 @@ _ZONE_PRIOR, _CLOCK_PRIOR, _ZONES_ASKED = 20.0, 5.0, 500
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """Fixes that are hidden and predicted. asked: rows of Known (n,). fold: int (n,), thirds of the
+    """Fixes that are hidden and predicted. rows: of the fixes (n,). fold: int (n,), thirds of the
     archive in turns of some outings. ways: surroundings under each way of hiding, with weights (n,)."""
 
-    known: Known
-    asked: IntArray
+    fixes: FixTable
+    rows: IntArray
     fold: IntArray
     ways: tuple[tuple[Surroundings, FloatArray], ...]
 
 
-def lesson_of(known: Known, pairs: Pairs | None = None) -> Lesson:
+def lesson_of(fixes: FixTable, pairs: Pairs | None = None) -> Lesson:
     """Each fix hidden alone; with the end of its outing, or the beginning, so that half of what lay on the
     other side of it stays; with its outing; and with the outing before, the one after, or both, in turn."""
-    total = len(known.utc)
-    asked = np.unique(np.linspace(0, total - 1, min(total, MOST_TAUGHT)).round().astype(np.int64))
-    starts = np.concatenate([[True], np.diff(known.utc) > OUTING_GAP_S])
+    total = len(fixes.utc)
+    rows = np.unique(np.linspace(0, total - 1, min(total, MOST_TAUGHT)).round().astype(np.int64))
+    starts = np.concatenate([[True], np.diff(fixes.utc) > OUTING_GAP_S])
     outing = np.cumsum(starts) - 1
     edges = np.append(np.flatnonzero(starts), total)
-    mine = outing[asked]
-    turn = np.arange(len(asked)) % 3
+    mine = outing[rows]
+    turn = np.arange(len(rows)) % 3
     first = np.where(turn == 0, mine, np.maximum(mine - 1, 0))
     last = np.where(turn == 1, mine, np.minimum(mine + 1, len(edges) - 2))
     start, end = edges[mine], edges[mine + 1]
-    to_the_end = np.arange(len(asked)) % 2 == 0
-    torn_from = np.where(to_the_end, asked - (asked - start) // 2, start)
-    torn_to = np.where(to_the_end, end, end - (end - asked) // 2)
+    to_the_end = np.arange(len(rows)) % 2 == 0
+    torn_from = np.where(to_the_end, rows - (rows - start) // 2, start)
+    torn_to = np.where(to_the_end, end, end - (end - rows) // 2)
     hidden = (
-        (0.0, asked, asked + 1),
+        (0.0, rows, rows + 1),
         (_TORN_LAG_S, torn_from, torn_to),
         (0.0, start, end),
         (0.0, edges[first], edges[last + 1]),
     )
-    utc, camera = known.utc[asked], known.camera[asked]
+    utc, camera = fixes.utc[rows], fixes.camera[rows]
     ways = []
     near = np.zeros(total + 1)
     np.add.at(near, np.maximum(edges[first] - VISITS, 0), 1)
     np.add.at(near, np.minimum(edges[last + 1] + VISITS, total), -1)
-    speaking = speaking_to(known, camera, Motion(), pairs or Pairs(), np.cumsum(near)[:-1] > 0)
+    speaking = speaking_to(fixes, camera, Motion(), pairs or Pairs(), np.cumsum(near)[:-1] > 0)
     for least_lag_s, low, high in hidden:
-        around = surroundings(known, utc, camera, low, high, speaking)
+        around = surroundings(fixes, utc, camera, low, high, speaking)
         lag = around.nearest_lag
         teaches = np.isfinite(lag) & (lag >= least_lag_s)
         ways.append((around, np.where(teaches, 1 / len(hidden), 0.0)))
-    return Lesson(known, asked, mine // _TURN_OUTINGS % FOLDS, tuple(ways))
+    return Lesson(fixes, rows, mine // _TURN_OUTINGS % FOLDS, tuple(ways))
 
 
 def fit_motion(lesson: Lesson, without: int | None = None) -> tuple[Motion, tuple[Motion, ...]]:
@@ -126,17 +126,17 @@ def fit_motion(lesson: Lesson, without: int | None = None) -> tuple[Motion, tupl
     used = np.flatnonzero(lesson.fold != (FOLDS if without is None else without))
     if len(used) < _FEWEST:
         return motion, PRIOR_DRAWS
-    lat, lng = lesson.known.lat[lesson.asked[used]], lesson.known.lng[lesson.asked[used]]
+    lat, lng = lesson.fixes.lat[lesson.rows[used]], lesson.fixes.lng[lesson.rows[used]]
     ways = [(chosen(around, used), weight[used]) for around, weight in lesson.ways]
 
     def seen(tried: Motion) -> float:
         return sum(float(w @ np.log(mixture(around, tried).density(lat, lng))) for around, w in ways)
 
     def score(tried: Motion) -> float:
-        held = sum(
+        penalty = sum(
             ((scaled(tried, name) - scaled(prior, name)) / PRIOR_SPREAD[name]) ** 2 for name in PRIOR_SPREAD
         )
-        return seen(tried) - 0.5 * held
+        return seen(tried) - 0.5 * penalty
 
     best = score(motion)
     step = {name: 0.5 * spread for name, spread in PRIOR_SPREAD.items()}
@@ -163,29 +163,31 @@ def fit_motion(lesson: Lesson, without: int | None = None) -> tuple[Motion, tupl
     return motion, drawn_about(motion, left)
 
 
-def fit_correction(lesson: Lesson, without: Sequence[Sequence[Motion]]) -> Correction:
+def fit_correction(lesson: Lesson, without: Sequence[Sequence[Motion]]) -> CertaintyCorrection:
     """Logistic regression of "the truth lay inside this radius" on the probability stated for it, with
     a ridge towards leaving the probabilities as they are. Each fold of the archive is predicted with
     what the others taught (`without[n]`): a model is always too sure of what it has learned from."""
-    if len(lesson.asked) < _FEWEST:
-        return Correction()
-    known, asked = lesson.known, lesson.asked
+    if len(lesson.rows) < _FEWEST:
+        return CertaintyCorrection()
+    fixes, rows = lesson.fixes, lesson.rows
     stated, inside, radii, lags, weights = [], [], [], [], []
     for around, weight in lesson.ways:
         mixes = [averaged(around, draws) for draws in without]
         for row in np.flatnonzero(weight > 0):
             drawn = cloud(mixes[int(lesson.fold[row])], int(row), fine=24)
-            found = gather(drawn, _RADII_KM[-1], 0.9)
-            held = probability_within(drawn, found.latitude, found.longitude, _GRID_KM)
-            radius = np.concatenate([np.interp(_LEVELS, held, _GRID_KM), _RADII_KM])
-            away = distance_km(found.latitude, found.longitude, known.lat[asked[row]], known.lng[asked[row]])
-            stated.append(np.interp(radius, _GRID_KM, held))
+            gathered = gather(drawn, _RADII_KM[-1], 0.9)
+            certainty_at = probability_within(drawn, gathered.latitude, gathered.longitude, _GRID_KM)
+            radius = np.concatenate([np.interp(_LEVELS, certainty_at, _GRID_KM), _RADII_KM])
+            away = distance_km(
+                gathered.latitude, gathered.longitude, fixes.lat[rows[row]], fixes.lng[rows[row]]
+            )
+            stated.append(np.interp(radius, _GRID_KM, certainty_at))
             inside.append(away <= radius)
             radii.append(radius)
             lags.append(around.nearest_lag[row])
             weights.append(weight[row])
     if not stated:
-        return Correction()
+        return CertaintyCorrection()
     return fit_logistic(
         np.array(stated), np.array(inside), np.array(radii), np.array(lags), np.array(weights)
     )
@@ -197,7 +199,7 @@ def fit_logistic(
     radius_km: FloatArray,
     lag_s: FloatArray,
     weights: FloatArray | None = None,
-) -> Correction:
+) -> CertaintyCorrection:
     """stated, inside, radius_km: (n, radii); lag_s, weights: (n,). A photo counts by its weight."""
     p = np.clip(stated, 1e-5, 1 - 1e-5)
     logit, lag = np.log(p / (1 - p)), np.broadcast_to(lag_feature(lag_s)[:, None], p.shape)
@@ -209,9 +211,9 @@ def fit_logistic(
     start = np.array([0.0, 1.0, 0.0, 0.0, 0.0])
     # as much as so many photos with features of the usual size would
     few = 1 + (_FEW / max(len(p), 1)) ** 2 if weights is not None else 1.0
-    held = 0.25 * _PRIOR_COUNT * few * _USUAL_SQUARES
-    fitted = fit_held_logistic(features, truth, share, start, held)
-    return Correction(*(float(value) for value in fitted))
+    ridge = 0.25 * _PRIOR_COUNT * few * _USUAL_SQUARES
+    fitted = fit_held_logistic(features, truth, share, start, ridge)
+    return CertaintyCorrection(*(float(value) for value in fitted))
 
 
 def learn_movement(
@@ -233,14 +235,14 @@ def learn_movement(
     codes = np.array([code_of.get(names[n] or "", -1) for n in order], dtype=np.int64)
     t, la, ln = t[order], la[order], ln[order]
     kept = distinct_visits(t, la, ln)
-    known = Known(t, la, ln, np.full(len(t), GPS_ERROR_KM), codes, kept)
-    motion, draws, correction, pairs = Motion(), PRIOR_DRAWS, Correction(), Pairs()
+    fixes = FixTable(t, la, ln, np.full(len(t), GPS_ERROR_KM), codes, kept)
+    motion, draws, correction, pairs = Motion(), PRIOR_DRAWS, CertaintyCorrection(), Pairs()
     if len(t) >= FEWEST_TO_LEARN_FROM:
-        pairs = learned_pairs(known, motion)
-        lesson = lesson_of(known, pairs)
+        pairs = learned_pairs(fixes, motion)
+        lesson = lesson_of(fixes, pairs)
         motion, draws = fit_motion(lesson)
         correction = fit_correction(lesson, [fit_motion(lesson, fold)[1] for fold in range(FOLDS)])
-    trust, clocks = _clocks(known, offsets[order], len(cameras))
+    trust, clocks = _clocks(fixes, offsets[order], len(cameras))
     return Movement(
         motion=motion,
         draws=draws,
@@ -257,24 +259,24 @@ def learn_movement(
     )
 
 
-def _clocks(known: Known, offset_s: FloatArray, cameras: int) -> tuple[float, tuple[CameraClock, ...]]:
+def _clocks(fixes: FixTable, offset_s: FloatArray, cameras: int) -> tuple[float, tuple[CameraClock, ...]]:
     """How often a stated offset was the legal one, over visits, with a prior worth `_ZONE_PRIOR` of
     them at `ZONE_TRUST`; and the same of each camera, held to that by `_CLOCK_PRIOR` visits at home and as
     many away: one whose owner never sets it on journeys is right at home."""
-    stated = known.visits[np.isfinite(offset_s[known.visits])]
+    stated = fixes.visits[np.isfinite(offset_s[fixes.visits])]
     stated = stated[:: max(1, len(stated) // _ZONES_ASKED)]
-    places = zip(*(one[stated].tolist() for one in (known.lat, known.lng, known.utc)), strict=True)
+    places = zip(*(one[stated].tolist() for one in (fixes.lat, fixes.lng, fixes.utc)), strict=True)
     zones = [offset_at(*place) for place in places]
     legal = np.array([np.nan if zone is None else zone.total_seconds() for zone in zones], dtype=np.float64)
-    told, right = np.isfinite(legal), legal == offset_s[stated]
-    trust = float((ZONE_TRUST * _ZONE_PRIOR + right.sum()) / (_ZONE_PRIOR + told.sum()))
+    has_zone, right = np.isfinite(legal), legal == offset_s[stated]
+    trust = float((ZONE_TRUST * _ZONE_PRIOR + right.sum()) / (_ZONE_PRIOR + has_zone.sum()))
 
     def share(of: NDArray[np.bool_]) -> float:
         return float((trust * _CLOCK_PRIOR + right[of].sum()) / (_CLOCK_PRIOR + of.sum()))
 
     clocks = []
     for code in range(cameras):
-        own = told & (known.camera[stated] == code)
+        own = has_zone & (fixes.camera[stated] == code)
         offsets, counts = np.unique(offset_s[stated[own]], return_counts=True)
         home = float(offsets[counts.argmax()]) if len(offsets) else None
         clocks.append(CameraClock(share(own & (legal == home)), share(own & (legal != home)), home))

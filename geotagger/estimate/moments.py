@@ -30,7 +30,7 @@ Rows = Callable[[], Iterable[Clocked]]
 class Clocks:
     """What the owner said (seconds to add, by camera) and the tracks that were recorded."""
 
-    told: Mapping[str, float]
+    corrections: Mapping[str, float]
     tracks: Tracks
 
 
@@ -39,8 +39,8 @@ def read_clocks(
 ) -> Callable[[Clocked], tuple[float, float]]:
     """What reads the time of one photo of the archive: POSIX seconds (NaN where unknown) and their standard
     deviation. Clocks that were found wrong are told in a line each."""
-    reader = ClockReader(chain(rows(), clocks.tracks.clocked()), clocks=clocks.told)
-    shifts = {**clocks.told, **_wrong_clocks(rows(), clocks, reader, note)}
+    reader = ClockReader(chain(rows(), clocks.tracks.clocked()), clocks=clocks.corrections)
+    shifts = {**clocks.corrections, **_wrong_clocks(rows(), clocks, reader, note)}
 
     def read(row: Clocked) -> tuple[float, float]:
         utc, error_s, _ = reader.read(row, shifts)
@@ -50,10 +50,10 @@ def read_clocks(
 
 
 def times_of(
-    rows: Sequence[Clocked], told: Mapping[str, float], tracks: Tracks
+    rows: Sequence[Clocked], corrections: Mapping[str, float], tracks: Tracks
 ) -> Iterator[tuple[float, float]]:
     """The times of all rows, in their order."""
-    return map(read_clocks(lambda: rows, Clocks(told, tracks), lambda _: None), rows)
+    return map(read_clocks(lambda: rows, Clocks(corrections, tracks), lambda _: None), rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def _wrong_clocks(
     shifts = {}
     for number in np.unique(placed.camera[placed.doubtful]).tolist():
         camera = placed.cameras[number]
-        if not camera or clock_shift(camera, clocks.told) is not None:
+        if not camera or clock_shift(camera, clocks.corrections) is not None:
             continue
         own = np.flatnonzero(placed.doubtful & (placed.camera == number))
         own = own[np.argsort(placed.utc[own], kind="stable")]

@@ -151,7 +151,7 @@ def stacked(draws: Sequence[Motion]) -> Motion:
 
 
 @dataclass(frozen=True, slots=True)
-class Correction:
+class CertaintyCorrection:
     """Calibration of stated probabilities, learned where the truth is known (Platt 1999):
     logit p' = offset + (slope + slope_by_lag · l) · logit p + by_lag · l + by_radius · (log₁₀ km − 1)
     with l = log₁₀(hours + 0.01) − 1."""
@@ -174,8 +174,8 @@ class Correction:
         """By how much the logarithm of the odds moves; of what is hardly possible no farther than at 2 %, for
         no correction was learned there."""
         p = np.clip(probability, _HARDLY, 1 - 1e-5)
-        told = self.apply(p, radius_km, lag_s)
-        return np.asarray(np.log(told / (1 - told)) - np.log(p / (1 - p)))
+        corrected = self.apply(p, radius_km, lag_s)
+        return np.asarray(np.log(corrected / (1 - corrected)) - np.log(p / (1 - p)))
 
 
 def moved_by(probability: FloatArray, log_odds: FloatArray) -> FloatArray:
@@ -233,8 +233,8 @@ class Movement:
 
     motion: Motion = field(default_factory=Motion)
     draws: tuple[Motion, ...] = field(default_factory=lambda: PRIOR_DRAWS)
-    correction: Correction = field(default_factory=Correction)
-    pictured: Correction = field(default_factory=Correction)
+    correction: CertaintyCorrection = field(default_factory=CertaintyCorrection)
+    pictured: CertaintyCorrection = field(default_factory=CertaintyCorrection)
     utc: FloatArray = field(default_factory=lambda: np.empty(0))
     lat: FloatArray = field(default_factory=lambda: np.empty(0))
     lng: FloatArray = field(default_factory=lambda: np.empty(0))
@@ -270,8 +270,8 @@ class Movement:
         return Movement(
             motion=Motion(**stored["motion"]),
             draws=tuple(Motion(**draw) for draw in stored["draws"]),
-            correction=Correction(**stored["correction"]),
-            pictured=Correction(**stored["pictured"]),
+            correction=CertaintyCorrection(**stored["correction"]),
+            pictured=CertaintyCorrection(**stored["pictured"]),
             utc=np.array(stored["utc"], dtype=np.float64),
             lat=np.array(stored["lat"], dtype=np.float64),
             lng=np.array(stored["lng"], dtype=np.float64),

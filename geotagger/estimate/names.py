@@ -117,13 +117,13 @@ def with_names(mix: Mixture, named: Sequence[tuple[NamedArea, ...]]) -> Mixture:
         if not areas:
             continue
         inside = _inside(mix, row, areas)
-        held = float(np.clip((old[row] * inside).sum(), 0.0, 1.0))
+        mass = float(np.clip((old[row] * inside).sum(), 0.0, 1.0))
         if not old[row].any():  # nothing else is known: where it is if the names are wrong
             lat[row, -1], lng[row, -1], weight[row, -1] = areas[0].latitude, areas[0].longitude, DOUBT
         old[row] *= DOUBT + (1 - DOUBT) * inside
         for column, area in enumerate(areas):
             lat[row, column], lng[row, column] = area.latitude, area.longitude
-            weight[row, column] = (1 - DOUBT) * area.share * (1 - held)
+            weight[row, column] = (1 - DOUBT) * area.share * (1 - mass)
             scale[row, column] = area.radius_km / _PER_RADIUS
         anywhere[row] = ANYWHERE
         normal = (1 - ANYWHERE) / max(float(old[row].sum() + weight[row].sum()), 1e-300)

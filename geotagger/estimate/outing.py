@@ -24,7 +24,7 @@ from geotagger.estimate.cloud import (
     leaves_of,
     probability_within,
 )
-from geotagger.estimate.movement import Correction, FloatArray, IntArray, Movement, moved_by
+from geotagger.estimate.movement import CertaintyCorrection, FloatArray, IntArray, Movement, moved_by
 from geotagger.estimate.names import with_names
 from geotagger.estimate.overlays import with_alike, with_fix, with_habits_only
 from geotagger.estimate.prior import Mixture, averaged, mixed
@@ -38,11 +38,11 @@ from geotagger.estimate.states import (
     states_of_prior,
     with_choice,
 )
-from geotagger.estimate.surroundings import VISITS, Known, Surroundings, surroundings
+from geotagger.estimate.surroundings import VISITS, FixTable, Surroundings, surroundings
 from geotagger.estimate.text_evidence import listeners, texts_of, with_texts
 from geotagger.estimate.together import SPEAKS, together
 from geotagger.estimate.values import RUNGS, Estimate, Fix, Observation
-from geotagger.estimate.words import Told, words_of
+from geotagger.estimate.words import OutingStory, words_of
 from geotagger.estimate.zone_evidence import atom_priors, weighed_by_zone
 
 _OWN_VISITS = 8
@@ -92,7 +92,7 @@ def estimates_of(
 ) -> list[Estimate | None]:
     """The estimates of all photos of a weighed outing, None where one stands or nothing is known."""
     estimates: list[Estimate | None] = [None] * photos
-    for n, estimate in zip(weighed.asked, conclude(weighed, movement, options), strict=True):
+    for n, estimate in zip(weighed.rows, conclude(weighed, movement, options), strict=True):
         estimates[n] = estimate
     return estimates
 
@@ -102,19 +102,19 @@ def certainty_inside(
 ) -> float | None:
     """How certain it is that the photo of that number was taken inside a circle (degrees, degrees, km);
     None where nothing is known of it."""
-    row = weighed.asked.index(photo)
+    row = weighed.rows.index(photo)
     for group in weighed.groups:
         for at in np.flatnonzero(group.rows == row):
             radius, drawn = np.array([circle[2]]), group.clouds[int(at)]
-            held = probability_within(drawn, circle[0], circle[1], radius)
+            inside = probability_within(drawn, circle[0], circle[1], radius)
             corrected = _corrected(weighed, group, movement)
             if corrected is not None:
-                before = held
+                before = inside
                 if group.clouds.prior is not None:
                     drawn = replace(drawn, mass=group.clouds.prior[at])
                     before = probability_within(drawn, circle[0], circle[1], radius)
-                held = corrected(np.array([at]), held[None], radius[None], before[None])[0]
-            return float(held[0])
+                inside = corrected(np.array([at]), inside[None], radius[None], before[None])[0]
+            return float(inside[0])
     return None
 
 
@@ -130,12 +130,12 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
-    """An outing with its evidence weighed. asked: rows of the observations that want an estimate; the
+    """An outing with its evidence weighed. rows: of the observations that want an estimate; the
     other fields are of those. around: with the other cameras' fixes; alone: with the own ones only, where
     both were weighed. fixes: which row of the known places is which fix at hand. classes: how
     many the model has."""
 
-    asked: tuple[int, ...]
+    rows: tuple[int, ...]
     photos: tuple[Observation, ...]
     around: Surroundings
     alone: Surroundings | None
@@ -167,11 +167,11 @@ def weigh_outing(
     inside: Sequence[Observation] = (),
 ) -> Weighed:
     """Each photo's probability over places."""
-    asked = [n for n, o in enumerate(observations) if not stands(o)]
-    photos = [observations[n] for n in asked]
-    known, fixes = _known([before, *observations, *inside, after], photos, movement, options)
+    rows = [n for n, o in enumerate(observations) if not stands(o)]
+    photos = [observations[n] for n in rows]
+    nearest, fixes = _fix_table([before, *observations, *inside, after], photos, movement, options)
     utc = np.array([np.nan if o.utc is None else o.utc for o in photos], dtype=np.float64)
-    around, alone, mix = _prior(photos, utc, known, movement, options)
+    around, alone, mix = _prior(photos, utc, nearest, movement, options)
     has_prior = mix.weight.sum(axis=1) > 0
     pictured = np.array([table is not None and _says_anything(o) for o in photos], dtype=np.bool_)
     worded = np.array([o.text is not None and o.fix is None for o in photos], dtype=np.bool_)
@@ -185,7 +185,7 @@ def weigh_outing(
     by_others = listeners(utc, bare, mix, texts)
     masses = by_picture.points.mass, by_others.points.mass
     if options.sequence:
-        masses = join(by_picture, by_others, movement.motion, known.utc[sorted(fixes)])
+        masses = join(by_picture, by_others, movement.motion, nearest.utc[sorted(fixes)])
     seen, read = np.flatnonzero(pictured[shown]), np.flatnonzero(~pictured[shown])
     speakers = with_choice(by_picture, masses[0], ~has_prior[shown], table)
     groups = (
@@ -193,7 +193,7 @@ def weigh_outing(
         Group(shown[read], replace(speakers, prior=None, choosing=None).part(read), False),
         Group(bare, by_others.points.weighed(masses[1]), False),
     )
-    return Weighed(tuple(asked), tuple(photos), around, alone, mix, groups, fixes, len(table or ()))
+    return Weighed(tuple(rows), tuple(photos), around, alone, mix, groups, fixes, len(table or ()))
 
 
 def _pictured(
@@ -233,12 +233,12 @@ def stands(observation: Observation) -> bool:
     return observation.fix is not None and RUNGS.index(observation.fix.rung) >= _TRUSTED
 
 
-def _known(
+def _fix_table(
     at_hand: Sequence[Observation | None],
     photos: Sequence[Observation],
     movement: Movement,
     options: Options,
-) -> tuple[Known, dict[int, Fix]]:
+) -> tuple[FixTable, dict[int, Fix]]:
     """The fixes at hand and the archive's visits, ordered by time, and which row is which fix."""
     fixed = [o for o in at_hand if o is not None and o.fix is not None and o.utc is not None]
     utc = np.array([o.utc for o in fixed], dtype=np.float64)
@@ -256,7 +256,7 @@ def _known(
     visits = np.flatnonzero(order >= len(fixed)) if options.habits else np.empty(0, dtype=np.int64)
     rows = {int(row): fixed[int(n)].fix for row, n in enumerate(order) if n < len(fixed)}
     return (
-        Known(utc[order], lat[order], lng[order], error[order], camera[order], visits),
+        FixTable(utc[order], lat[order], lng[order], error[order], camera[order], visits),
         {row: fix for row, fix in rows.items() if fix is not None},
     )
 
@@ -277,12 +277,12 @@ def _visits_near(photos: Sequence[Observation], movement: Movement) -> IntArray:
 
 
 def _prior(
-    photos: Sequence[Observation], utc: FloatArray, known: Known, movement: Movement, options: Options
+    photos: Sequence[Observation], utc: FloatArray, nearest: FixTable, movement: Movement, options: Options
 ) -> tuple[Surroundings, Surroundings | None, Mixture]:
     camera = np.array([movement.camera_code(o.camera) for o in photos], dtype=np.int64)
     # NaN sorts behind everything: a photo without a time sees no fix after it, and none before
-    at = np.searchsorted(known.utc, np.where(np.isnan(utc), -np.inf, utc))
-    around, alone, mix = _by_camera(known, utc, camera, at, movement)
+    at = np.searchsorted(nearest.utc, np.where(np.isnan(utc), -np.inf, utc))
+    around, alone, mix = _by_camera(nearest, utc, camera, at, movement)
     timeless = np.isnan(utc)
     if timeless.any():
         mix = with_habits_only(mix, timeless, movement.lat, movement.lng) if options.habits else mix
@@ -301,24 +301,24 @@ def _prior(
 
 
 def _by_camera(
-    known: Known, utc: FloatArray, camera: IntArray, at: IntArray, movement: Movement
+    fixes: FixTable, utc: FloatArray, camera: IntArray, at: IntArray, movement: Movement
 ) -> tuple[Surroundings, Surroundings | None, Mixture]:
     """What lies around the photos in time, and where they may be. Another camera's fix speaks as far as the
     two were together; as far as they were not, the own camera's speak alone."""
     motion, pairs = movement.motion, movement.pairs
     shares = {
-        int(code): together(known, int(code), motion, pairs)
+        int(code): together(fixes, int(code), motion, pairs)
         for code in np.unique(camera[camera >= 0])
-        if np.any((known.camera >= 0) & (known.camera != code))
+        if np.any((fixes.camera >= 0) & (fixes.camera != code))
     }
     speaking = {code: share >= SPEAKS for code, share in shares.items()}
-    around = surroundings(known, utc, camera, at, at, speaking)
+    around = surroundings(fixes, utc, camera, at, at, speaking)
     mix = averaged(around, movement.draws)
     share = _with_strangers(around, camera, shares)
     if share.min(initial=1.0) == 1.0:
         return around, None, mix
-    own = {code: (known.camera == code) | (known.camera < 0) for code in shares}
-    alone = surroundings(known, utc, camera, at, at, own)
+    own = {code: (fixes.camera == code) | (fixes.camera < 0) for code in shares}
+    alone = surroundings(fixes, utc, camera, at, at, own)
     return around, alone, mixed(mix, averaged(alone, movement.draws), share)
 
 
@@ -345,19 +345,19 @@ def _says_anything(photo: Observation) -> bool:
 
 def conclude(weighed: Weighed, movement: Movement, options: Options) -> list[Estimate | None]:
     """The estimates of the photos that were asked for; None where nothing is known."""
-    estimates: list[Estimate | None] = [None] * len(weighed.asked)
+    estimates: list[Estimate | None] = [None] * len(weighed.rows)
     pictures, texts = (len(group.rows) for group in weighed.groups[:2])
     for group in weighed.groups:
         if not len(group.rows):
             continue
         clouds = group.clouds
-        found = gather_each(
+        gathered = gather_each(
             clouds, options.within_km, options.certainty, _corrected(weighed, group, movement)
         )
         leaves = leaves_of(clouds)
         cells = deepest_cells(clouds, leaves, options.certainty)
-        leading = candidates(clouds, found, leaves, options.within_km)
-        told = Told(
+        leading = candidates(clouds, gathered, leaves, options.within_km)
+        story = OutingStory(
             weighed.around,
             weighed.fixes,
             movement,
@@ -368,9 +368,9 @@ def conclude(weighed: Weighed, movement: Movement, options: Options) -> list[Est
             options.habits,
             options.time_zone,
         )
-        lat, lng = found.latitude.tolist(), found.longitude.tolist()
-        words = words_of(told, weighed.photos, group.rows, found, group.pictured)
-        radius, confidence = found.radius_km.tolist(), found.confidence.tolist()
+        lat, lng = gathered.latitude.tolist(), gathered.longitude.tolist()
+        words = words_of(story, weighed.photos, group.rows, gathered, group.pictured)
+        radius, confidence = gathered.radius_km.tolist(), gathered.confidence.tolist()
         for n, row in enumerate(group.rows.tolist()):
             rungs, evidence = words[n]
             estimates[row] = Estimate(
@@ -383,18 +383,18 @@ def _corrected(weighed: Weighed, group: Group, movement: Movement) -> Corrected 
     """Where the truth of other photos told how true the probabilities are; not for a place of its own. Of a
     pictured photo the prior is corrected, and what its picture makes of that is as it was: the odds of any
     circle move as the prior's do."""
-    correction, pictured = movement.correction, movement.pictured if group.pictured else Correction()
-    if correction == pictured == Correction():
+    correction, pictured = movement.correction, movement.pictured if group.pictured else CertaintyCorrection()
+    if correction == pictured == CertaintyCorrection():
         return None
     lag = weighed.around.nearest_lag[group.rows, None]
     own = np.array([[weighed.photos[row].fix is not None] for row in group.rows])
-    told = ~own & np.isfinite(lag)
+    has_lag = ~own & np.isfinite(lag)
 
-    def corrected(rows: IntArray, held: FloatArray, radii: FloatArray, before: FloatArray) -> FloatArray:
+    def corrected(rows: IntArray, inside: FloatArray, radii: FloatArray, before: FloatArray) -> FloatArray:
         if group.pictured:
             odds = correction.moves(before, radii, lag[rows])
-            known = np.where(told[rows], moved_by(held, odds), held)
-            return np.where(own[rows], held, pictured.apply(known, radii, lag[rows]))
-        return np.where(told[rows], correction.apply(held, radii, lag[rows]), held)
+            certainty = np.where(has_lag[rows], moved_by(inside, odds), inside)
+            return np.where(own[rows], inside, pictured.apply(certainty, radii, lag[rows]))
+        return np.where(has_lag[rows], correction.apply(inside, radii, lag[rows]), inside)
 
     return corrected

@@ -141,11 +141,11 @@ def averaged(around: Surroundings, draws: Sequence[Motion]) -> Mixture:
 def _joined(
     around: Surroundings, parts: Sequence[_Parts], visited: FloatArray, haunt_km: float, haunt_tail: float
 ) -> Mixture:
-    known, rows = around.known, around.visit
+    fixes, rows = around.fixes, around.visit
     columns = [[getattr(one, name) for one in parts] for name in ("lat", "lng", "weight", "scale_km", "tail")]
     visits = (
-        values_at(known.lat, rows, 0.0),
-        values_at(known.lng, rows, 0.0),
+        values_at(fixes.lat, rows, 0.0),
+        values_at(fixes.lng, rows, 0.0),
         visited,
         np.full(rows.shape, haunt_km),
         np.full(rows.shape, haunt_tail),
@@ -229,11 +229,11 @@ def _five(like: FloatArray, *columns: FloatArray) -> FloatArray:
 
 
 def _sides(around: Surroundings, motion: Motion) -> _Sides:
-    known, b, a = around.known, around.before, around.after
+    fixes, b, a = around.fixes, around.before, around.after
     has_b, has_a = b >= 0, a >= 0
     at_b, at_a = (
-        (values_at(known.lat, b, 0.0), values_at(known.lng, b, 0.0)),
-        (values_at(known.lat, a, 0.0), values_at(known.lng, a, 0.0)),
+        (values_at(fixes.lat, b, 0.0), values_at(fixes.lng, b, 0.0)),
+        (values_at(fixes.lat, a, 0.0), values_at(fixes.lng, a, 0.0)),
     )
     lag_b = around.lag_before * np.where(around.strange_before, motion.stranger, 1.0)
     lag_a = around.lag_after * np.where(around.strange_after, motion.stranger, 1.0)
@@ -244,19 +244,19 @@ def _sides(around: Surroundings, motion: Motion) -> _Sides:
         at_a,
         lag_b,
         lag_a,
-        np.hypot(motion.scale_km(lag_b), values_at(known.error_km, b, 0.0)),
-        np.hypot(motion.scale_km(lag_a), values_at(known.error_km, a, 0.0)),
+        np.hypot(motion.scale_km(lag_b), values_at(fixes.error_km, b, 0.0)),
+        np.hypot(motion.scale_km(lag_a), values_at(fixes.error_km, a, 0.0)),
         np.where(has_b & has_a, distance_km(*at_b, *at_a), 0.0),
     )
 
 
 def _visits(around: Surroundings, motion: Motion) -> _Visits:
-    known, rows = around.known, around.visit
+    fixes, rows = around.fixes, around.visit
     there = rows >= 0
-    lat, lng = values_at(known.lat, rows, 0.0), values_at(known.lng, rows, 0.0)
+    lat, lng = values_at(fixes.lat, rows, 0.0), values_at(fixes.lng, rows, 0.0)
 
     def beside(fix: IntArray) -> FloatArray:
-        near = _same_region(values_at(known.lat, fix, 0.0), values_at(known.lng, fix, 0.0), lat, lng)
+        near = _same_region(values_at(fixes.lat, fix, 0.0), values_at(fixes.lng, fix, 0.0), lat, lng)
         return near * (there & (fix >= 0)[:, None])
 
     stranger, fade, recall_days, recall = (

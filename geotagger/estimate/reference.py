@@ -64,8 +64,8 @@ class References:
         """Where the references are, as unit vectors (p, 3) of the blocks that hold any, and the share of
         them in each, float64 (p,)."""
         blocks = np.round(np.stack([self.lat, self.lng], axis=1) / _BLOCK_DEG)
-        held, count = np.unique(blocks, axis=0, return_counts=True)
-        return unit_vectors(*(held * _BLOCK_DEG).T), count / len(self.lat)
+        blocks_used, count = np.unique(blocks, axis=0, return_counts=True)
+        return unit_vectors(*(blocks_used * _BLOCK_DEG).T), count / len(self.lat)
 
     def save(self, folder: Path) -> None:
         """Writes one file into the folder, whole or not at all; IndexUnusableError when it cannot."""
@@ -115,58 +115,63 @@ def references(
     are numbered in order unless told."""
     names = np.arange(len(features), dtype=np.uint64) if ids is None else ids
     normal = _normalised(features)
-    known = References(normal, lat, lng, utc, names, graph=_graph_of(normal))
-    return replace(known, trust=_fit_trust(known))
+    gallery = References(normal, lat, lng, utc, names, graph=_graph_of(normal))
+    return replace(gallery, trust=_fit_trust(gallery))
 
 
-def search(known: References, features: Features, count: int) -> tuple[NDArray[np.int64], FloatArray]:
+def search(gallery: References, features: Features, count: int) -> tuple[NDArray[np.int64], FloatArray]:
     """The rows most alike and their likeness (cosine), (m, count), the most alike first."""
-    asked = _normalised(features)
-    count = min(count, len(known.features))
-    if known.graph is not None:
-        return _search_graph(known, asked, count)
-    likeness = asked @ known.features.T
+    normal = _normalised(features)
+    count = min(count, len(gallery.features))
+    if gallery.graph is not None:
+        return _search_graph(gallery, normal, count)
+    likeness = normal @ gallery.features.T
     rows = np.argpartition(-likeness, count - 1, axis=1)[:, :count]
-    held = np.take_along_axis(likeness, rows, axis=1)
-    order = np.argsort(-held, axis=1, kind="stable")
+    top = np.take_along_axis(likeness, rows, axis=1)
+    order = np.argsort(-top, axis=1, kind="stable")
     return (
         np.take_along_axis(rows, order, axis=1).astype(np.int64),
-        np.take_along_axis(held, order, axis=1).astype(np.float64),
+        np.take_along_axis(top, order, axis=1).astype(np.float64),
     )
 
 
-def alike(known: References, features: Features) -> list[Alike]:
+def alike(gallery: References, features: Features) -> list[Alike]:
     """For each picture (m, d) where those that look like it were taken, and how much that tells."""
-    rows, likeness = search(known, features, NEIGHBOURS)
-    return [_alike(known, near, how) for near, how in zip(rows, likeness, strict=True)]
+    rows, likeness = search(gallery, features, NEIGHBOURS)
+    return [_alike(gallery, near, how) for near, how in zip(rows, likeness, strict=True)]
 
 
-def _alike(known: References, rows: NDArray[np.int64], likeness: FloatArray) -> Alike:
-    offset, slope = known.trust
-    told = 1 / (1 + np.exp(-(offset + slope * likeness[0])))
+def _alike(gallery: References, rows: NDArray[np.int64], likeness: FloatArray) -> Alike:
+    offset, slope = gallery.trust
+    trust = 1 / (1 + np.exp(-(offset + slope * likeness[0])))
     kernel = np.exp((likeness - likeness[0]) / KERNEL)
-    everywhere, share = known.places
-    away = distances_km(unit_vectors(known.lat[rows], known.lng[rows]), everywhere)
+    everywhere, share = gallery.places
+    away = distances_km(unit_vectors(gallery.lat[rows], gallery.lng[rows]), everywhere)
     usual = radial_density(away, USUAL_KM, USUAL_TAIL) @ share
-    return Alike(known.lat[rows], known.lng[rows], told * kernel / kernel.sum(), usual)
+    return Alike(gallery.lat[rows], gallery.lng[rows], trust * kernel / kernel.sum(), usual)
 
 
-def _fit_trust(known: References) -> tuple[float, float]:
+def _fit_trust(gallery: References) -> tuple[float, float]:
     """Logistic regression, by Newton's method, of "within a kilometre" on the likeness of the photo
     most alike that is not of the same outing."""
-    total = len(known.features)
+    total = len(gallery.features)
     if total < FEWEST_REFERENCES:
         return _PRIOR_FIT
-    asked = np.unique(np.linspace(0, total - 1, min(total, _TAUGHT)).round().astype(np.int64))
-    rows, likeness = search(known, known.features[asked], min(total, 64))
-    apart = np.abs(known.utc[rows] - known.utc[asked][:, None]) > OUTING_GAP_S
-    apart |= np.isnan(known.utc[rows]) & (rows != asked[:, None])
-    found = np.flatnonzero(apart.any(axis=1))
-    if not len(found):
+    rows_asked = np.unique(np.linspace(0, total - 1, min(total, _TAUGHT)).round().astype(np.int64))
+    rows, likeness = search(gallery, gallery.features[rows_asked], min(total, 64))
+    apart = np.abs(gallery.utc[rows] - gallery.utc[rows_asked][:, None]) > OUTING_GAP_S
+    apart |= np.isnan(gallery.utc[rows]) & (rows != rows_asked[:, None])
+    answered = np.flatnonzero(apart.any(axis=1))
+    if not len(answered):
         return _PRIOR_FIT
-    first = np.argmax(apart[found], axis=1)
-    near, how = rows[found, first], likeness[found, first]
-    away = distance_km(known.lat[asked[found]], known.lng[asked[found]], known.lat[near], known.lng[near])
+    first = np.argmax(apart[answered], axis=1)
+    near, how = rows[answered, first], likeness[answered, first]
+    away = distance_km(
+        gallery.lat[rows_asked[answered]],
+        gallery.lng[rows_asked[answered]],
+        gallery.lat[near],
+        gallery.lng[near],
+    )
     truth = (away <= SAME_PLACE_KM).astype(np.float64)
     features = np.stack([np.ones(len(how)), how], axis=1)
     start = np.array(_PRIOR_FIT)
@@ -195,13 +200,13 @@ def _graph_of(features: Features) -> Any:
     return graph
 
 
-def _search_graph(known: References, asked: Features, count: int) -> tuple[NDArray[np.int64], FloatArray]:
-    rows = np.full((len(asked), count), 0, dtype=np.int64)
-    likeness = np.full((len(asked), count), -1.0)
-    for n, one in enumerate(asked):
-        found = known.graph.search(one, count)
-        rows[n, : len(found)] = np.asarray(found.keys, dtype=np.int64)
-        likeness[n, : len(found)] = known.features[rows[n, : len(found)]] @ one
+def _search_graph(gallery: References, normal: Features, count: int) -> tuple[NDArray[np.int64], FloatArray]:
+    rows = np.full((len(normal), count), 0, dtype=np.int64)
+    likeness = np.full((len(normal), count), -1.0)
+    for n, one in enumerate(normal):
+        matches = gallery.graph.search(one, count)
+        rows[n, : len(matches)] = np.asarray(matches.keys, dtype=np.int64)
+        likeness[n, : len(matches)] = gallery.features[rows[n, : len(matches)]] @ one
     return rows, likeness
 
 

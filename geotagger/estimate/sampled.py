@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from geotagger.estimate.logistic import fit_held_logistic
-from geotagger.estimate.movement import Correction, Movement
+from geotagger.estimate.movement import CertaintyCorrection, Movement
 
 FEWEST = 20
 """So many verdicts before anything is corrected."""
@@ -44,9 +44,9 @@ class SampleCorrection:
             movement, correction=self._after(movement.correction), pictured=self._after(movement.pictured)
         )
 
-    def _after(self, first: Correction) -> Correction:
+    def _after(self, first: CertaintyCorrection) -> CertaintyCorrection:
         """Both in one: this of what the first gives."""
-        return Correction(
+        return CertaintyCorrection(
             self.offset + self.slope * first.offset,
             self.slope * first.slope,
             self.slope * first.by_lag,

@@ -80,12 +80,12 @@ def join(
     listeners = np.flatnonzero(np.isfinite(others.utc))
     at = np.searchsorted(utc, others.utc[listeners], side="right")
     heard = _with_elsewhere(others.points.mass[listeners], 0.0)
-    for speaker, told in ((at - 1, own * before), (at, own * after)):
+    for speaker, message in ((at - 1, own * before), (at, own * after)):
         there = (speaker >= 0) & (speaker < len(utc))
         there[there] = stretch[speaker[there]] == np.searchsorted(fixed_utc, others.utc[listeners[there]])
-        asked = np.flatnonzero(there)
-        link = potentials(pictured, speakers[speaker[asked]], others, listeners[asked], motion)
-        heard[asked] *= _scaled((told[speaker[asked], None] @ link)[:, 0])
+        listening = np.flatnonzero(there)
+        link = potentials(pictured, speakers[speaker[listening]], others, listeners[listening], motion)
+        heard[listening] *= _scaled((message[speaker[listening], None] @ link)[:, 0])
     listened = others.points.mass.copy()
     listened[listeners] = _believed(heard)
     return mass, listened
@@ -101,7 +101,7 @@ def potentials(
     square_s, tail = np.square(motion.scale_km(lag)), motion.tail_at(lag)[:, None].astype(np.float32)
     lost = motion.away_share(lag).astype(np.float32)
     p, q = left.prior.shape[1], right.prior.shape[1]
-    found = np.empty((len(lag), p + 1, q + 1), dtype=np.float32)
+    links = np.empty((len(lag), p + 1, q + 1), dtype=np.float32)
     step = max(1, _AT_ONCE // (p * q))
     for first in range(0, len(lag), step):
         rows = slice(first, first + step)
@@ -111,13 +111,13 @@ def potentials(
         of_x = square_s[rows, None].astype(np.float32) + of_a
         square = 2 * EARTH_RADIUS_KM**2 * (1.0 - a.vectors @ b.vectors.swapaxes(1, 2))
         near = _density(square.astype(np.float32), of_x[:, :, None] + of_b[:, None], tail[rows, None])
-        found[rows] = _balanced(
+        links[rows] = _balanced(
             near,
             _Side.of(x, of_x + of_a, tail[rows]),
             _Side.of(y, 2 * of_b + square_s[rows, None], tail[rows]),
             lost[rows],
         )
-    return found
+    return links
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,12 +162,12 @@ def _balanced(near: Floats, x: _Side, y: _Side, lost: Floats) -> Single:
     stays = np.maximum(x.elsewhere - np.sum(y.prior * into, axis=1), 0.0)
     keep = (1 - lost)[:, None]
     p, q = near.shape[1:]
-    found = np.empty((len(near), p + 1, q + 1), dtype=np.float32)
-    found[:, :p, :q] = near * (keep * u)[:, :, None] * v[:, None]
-    found[:, :p, q] = keep * out / y.elsewhere[:, None]
-    found[:, p, :q] = keep * into / x.elsewhere[:, None]
-    found[:, p, q] = keep[:, 0] * stays / (x.elsewhere * y.elsewhere)
-    return found + lost[:, None, None]
+    balanced = np.empty((len(near), p + 1, q + 1), dtype=np.float32)
+    balanced[:, :p, :q] = near * (keep * u)[:, :, None] * v[:, None]
+    balanced[:, :p, q] = keep * out / y.elsewhere[:, None]
+    balanced[:, p, :q] = keep * into / x.elsewhere[:, None]
+    balanced[:, p, q] = keep[:, 0] * stays / (x.elsewhere * y.elsewhere)
+    return balanced + lost[:, None, None]
 
 
 def _root(covered: Floats, bare: Floats) -> Floats:
@@ -189,5 +189,5 @@ def _scaled(message: Floats) -> Floats:
 
 
 def _believed(weights: Floats) -> FloatArray:
-    held = weights.astype(np.float64)
-    return np.asarray(held[:, :-1] / np.maximum(held.sum(axis=1, keepdims=True), 1e-300))
+    mass = weights.astype(np.float64)
+    return np.asarray(mass[:, :-1] / np.maximum(mass.sum(axis=1, keepdims=True), 1e-300))

@@ -128,12 +128,12 @@ def _shared(
         around = beside[max(first - _BLOCK, 0) : first + 2 * _BLOCK]
         a, b = np.searchsorted(photo, [around[0], around[-1] + 1])
         among = np.isin(photo[a:b], around)
-        found, at = np.unique(classes[a:b][among], return_inverse=True)
+        distinct, at = np.unique(classes[a:b][among], return_inverse=True)
         mean = np.bincount(at, p[a:b][among]) / len(around)
         most = np.argsort(-mean)[:SHARED_CLASSES]
         photos = beside[first : first + _BLOCK]
         to.append(np.repeat(photos, len(most)))
-        leading.append(np.tile(found[most], len(photos)))
+        leading.append(np.tile(distinct[most], len(photos)))
         means.append(np.tile(mean[most], len(photos)))
     return np.concatenate(to), np.concatenate(leading), np.concatenate(means)
 
@@ -174,10 +174,10 @@ def states_of_both(utc: FloatArray, offers: Offers, table: CellTable, mix: Mixtu
     beside = offers.photo[owner]
     area = atoms.area_km2[offers.atoms][owner]
     density = _densities(mix, at, beside, atoms.vectors[rows])
-    held = density * area * atoms.share[rows]
+    class_mass = density * area * atoms.share[rows]
     # what the pictures beside it show gets points too, though its own may not know of it
     shown = np.maximum(offers.emission, offers.drawn / np.maximum(offers.prior, 1e-12))
-    more = held * np.maximum(shown[owner] / usual[beside] - 1.0, 0.0)
+    more = class_mass * np.maximum(shown[owner] / usual[beside] - 1.0, 0.0)
     kept = _most(n, beside, more)
     rows, owner, beside = rows[kept], owner[kept], beside[kept]
     area, density, more = area[kept], density[kept], more[kept]
@@ -201,15 +201,15 @@ def _densities(
     mix: Mixture, at: IntArray, photo: IntArray, vectors: FloatArray, wanted: NDArray[np.bool_] | None = None
 ) -> FloatArray:
     """Per km² under each photo's own row of the mixture, (k,); 1 where it is not wanted."""
-    found = np.ones(len(photo))
+    density = np.ones(len(photo))
     edges = np.searchsorted(photo, np.arange(len(at) + 1))
     for row, a, b in zip(at.tolist(), edges[:-1].tolist(), edges[1:].tolist(), strict=True):
         if wanted is None:
             if b > a:
-                found[a:b] = mix.density_at(row, vectors[a:b])
+                density[a:b] = mix.density_at(row, vectors[a:b])
         elif (some := np.flatnonzero(wanted[a:b])).size:
-            found[a + some] = mix.density_at(row, vectors[a + some])
-    return found
+            density[a + some] = mix.density_at(row, vectors[a + some])
+    return density
 
 
 def _most(photos: int, photo: IntArray, worth: FloatArray) -> IntArray:

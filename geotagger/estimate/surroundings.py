@@ -23,7 +23,7 @@ SOON_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class FixTable:
     """Places known at times, ordered by time: float64 (n,) each; error_km at 68 %; camera codes, −1
     unknown; visits: rows that count as visited places (one a place and day)."""
 
@@ -37,10 +37,10 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """For n photos what lies around them in time. before, after: rows of Known, −1 where none; lags in
+    """For n photos what lies around them in time. before, after: rows of fixes, −1 where none; lags in
     seconds, infinite where none; strange: whether the fix is another camera's. visit: rows (n, VISITS)."""
 
-    known: Known
+    fixes: FixTable
     before: IntArray
     after: IntArray
     lag_before: FloatArray
@@ -57,33 +57,33 @@ class Surroundings:
 
 
 def surroundings(
-    known: Known,
+    fixes: FixTable,
     utc: FloatArray,
     camera: IntArray,
     first: IntArray,
     last: IntArray,
     speaking: Mapping[int, NDArray[np.bool_]] | None = None,
 ) -> Surroundings:
-    """`first` and `last` (n,): the rows of Known from `first` up to but not including `last` are
-    hidden from the photo; equal where nothing is. `speaking`: by the code of a camera, which rows of Known
+    """`first` and `last` (n,): the rows of fixes from `first` up to but not including `last` are
+    hidden from the photo; equal where nothing is. `speaking`: by the code of a camera, which rows of fixes
     speak for its photos, bool; of any other all do."""
     parts = []
     listening = np.isin(camera, list(speaking or {}))
     if not listening.all() or not len(camera):
-        parts.append((~listening, _surroundings(known, utc, camera, first, last, ~listening)))
+        parts.append((~listening, _surroundings(fixes, utc, camera, first, last, ~listening)))
     for code, heard in (speaking or {}).items():
         mine = listening & (camera == code)
         if mine.any():
-            parts.append((mine, _among(known, utc, camera, first, last, mine, heard)))
+            parts.append((mine, _among(fixes, utc, camera, first, last, mine, heard)))
     if len(parts) == 1:
         return parts[0][1]
     order = np.argsort(np.concatenate([np.flatnonzero(mine) for mine, _ in parts]))
     columns = [np.concatenate([getattr(around, name) for _, around in parts])[order] for name in _COLUMNS]
-    return Surroundings(known, *columns)
+    return Surroundings(fixes, *columns)
 
 
 def _among(
-    known: Known,
+    fixes: FixTable,
     utc: FloatArray,
     camera: IntArray,
     first: IntArray,
@@ -91,22 +91,22 @@ def _among(
     mine: NDArray[np.bool_],
     heard: NDArray[np.bool_],
 ) -> Surroundings:
-    """As if only some rows of Known were there, of which the others' numbers are told."""
+    """As if only some rows of fixes were there, of which the others' numbers are told."""
     rows = np.flatnonzero(heard)
     number = np.concatenate([[0], np.cumsum(heard)])
-    part = Known(
-        known.utc[rows],
-        known.lat[rows],
-        known.lng[rows],
-        known.error_km[rows],
-        known.camera[rows],
-        number[known.visits[heard[known.visits]]],
+    part = FixTable(
+        fixes.utc[rows],
+        fixes.lat[rows],
+        fixes.lng[rows],
+        fixes.error_km[rows],
+        fixes.camera[rows],
+        number[fixes.visits[heard[fixes.visits]]],
     )
     around = _surroundings(part, utc, camera, number[first], number[last], mine)
     of_all = np.append(rows, -1)
     return replace(
         around,
-        known=known,
+        fixes=fixes,
         before=of_all[around.before],
         after=of_all[around.after],
         visit=of_all[around.visit],
@@ -114,7 +114,7 @@ def _among(
 
 
 def _surroundings(
-    known: Known,
+    fixes: FixTable,
     utc: FloatArray,
     camera: IntArray,
     first: IntArray,
@@ -123,66 +123,66 @@ def _surroundings(
 ) -> Surroundings:
     utc, camera, first, last = utc[mine], camera[mine], first[mine], last[mine]
     n = len(utc)
-    before, strange_before = _nearest(known, utc, camera, first - 1, -1)
-    after, strange_after = _nearest(known, utc, camera, last, +1)
+    before, strange_before = _nearest(fixes, utc, camera, first - 1, -1)
+    after, strange_after = _nearest(fixes, utc, camera, last, +1)
     timeless = np.isnan(utc)
     before, after = np.where(timeless, -1, before), np.where(timeless, -1, after)
-    known_utc = np.append(known.utc, np.nan)
+    known_utc = np.append(fixes.utc, np.nan)
     lag_before = np.where(before >= 0, np.abs(utc - known_utc[before]), np.inf)
     lag_after = np.where(after >= 0, np.abs(known_utc[after] - utc), np.inf)
     # visits nearest in time: as many on either side, then the nearest of both
-    left = np.searchsorted(known.visits, first)[:, None] - 1 - np.arange(VISITS)[None, :]
-    right = np.searchsorted(known.visits, last)[:, None] + np.arange(VISITS)[None, :]
+    left = np.searchsorted(fixes.visits, first)[:, None] - 1 - np.arange(VISITS)[None, :]
+    right = np.searchsorted(fixes.visits, last)[:, None] + np.arange(VISITS)[None, :]
     slots = np.concatenate([left, right], axis=1)
-    there = (slots >= 0) & (slots < len(known.visits))
-    rows = np.where(there, np.append(known.visits, -1)[np.where(there, slots, -1)], -1)
+    there = (slots >= 0) & (slots < len(fixes.visits))
+    rows = np.where(there, np.append(fixes.visits, -1)[np.where(there, slots, -1)], -1)
     rows = np.where(timeless[:, None], -1, rows)
     lag = np.where(rows >= 0, np.abs(known_utc[rows] - utc[:, None]), np.inf)
     nearest = np.argsort(lag, axis=1, kind="stable")[:, :VISITS]
     rows, lag = np.take_along_axis(rows, nearest, axis=1), np.take_along_axis(lag, nearest, axis=1)
-    visit_camera = np.append(known.camera, -1)[rows]
+    visit_camera = np.append(fixes.camera, -1)[rows]
     strange = (camera[:, None] >= 0) & (visit_camera != camera[:, None])
     return Surroundings(
-        known, before, after, lag_before, lag_after, strange_before, strange_after,
+        fixes, before, after, lag_before, lag_after, strange_before, strange_after,
         rows.reshape(n, -1), lag, strange,
     )  # fmt: skip
 
 
-_COLUMNS = tuple(name for name in Surroundings.__slots__ if name != "known")
+_COLUMNS = tuple(name for name in Surroundings.__slots__ if name != "fixes")
 
 
 def chosen(around: Surroundings, rows: IntArray) -> Surroundings:
     """Those of some photos only."""
     return Surroundings(
-        around.known, around.before[rows], around.after[rows], around.lag_before[rows],
+        around.fixes, around.before[rows], around.after[rows], around.lag_before[rows],
         around.lag_after[rows], around.strange_before[rows], around.strange_after[rows],
         around.visit[rows], around.visit_lag[rows], around.visit_strange[rows],
     )  # fmt: skip
 
 
 def _nearest(
-    known: Known, utc: FloatArray, camera: IntArray, start: IntArray, step: int
+    fixes: FixTable, utc: FloatArray, camera: IntArray, start: IntArray, step: int
 ) -> tuple[IntArray, NDArray[np.bool_]]:
     """The nearest fix on one side, the own camera's where that is not much farther in time."""
-    total = len(known.utc)
+    total = len(fixes.utc)
     any_row = np.where((start >= 0) & (start < total), start, -1)
     own_row = np.full(len(utc), -1, dtype=np.int64)
     for code in np.unique(camera[camera >= 0]):
-        mine = np.flatnonzero(known.camera == code)
+        mine = np.flatnonzero(fixes.camera == code)
         if not len(mine):
             continue
-        asked = np.flatnonzero(camera == code)
+        rows = np.flatnonzero(camera == code)
         if step < 0:
-            at = np.searchsorted(mine, start[asked], side="right") - 1
+            at = np.searchsorted(mine, start[rows], side="right") - 1
         else:
-            at = np.searchsorted(mine, start[asked], side="left")
+            at = np.searchsorted(mine, start[rows], side="left")
         there = (at >= 0) & (at < len(mine))
-        own_row[asked] = np.where(there, mine[np.where(there, at, 0)], -1)
-    own_lag = np.abs(values_at(known.utc, own_row, np.inf) - utc)
-    any_lag = np.abs(values_at(known.utc, any_row, np.inf) - utc)
+        own_row[rows] = np.where(there, mine[np.where(there, at, 0)], -1)
+    own_lag = np.abs(values_at(fixes.utc, own_row, np.inf) - utc)
+    any_lag = np.abs(values_at(fixes.utc, any_row, np.inf) - utc)
     own = (own_row >= 0) & (own_lag <= OWN_CAMERA_REACH * any_lag + SOON_S)
     row = np.where(own, own_row, any_row)
-    strange = (row >= 0) & (camera >= 0) & (values_at(known.camera, row, -1) != camera)
+    strange = (row >= 0) & (camera >= 0) & (values_at(fixes.camera, row, -1) != camera)
     return row, strange
 
 

@@ -210,8 +210,8 @@ def _parted(mix: Mixture, row: int, usual: FloatArray) -> tuple[Cloud, FloatArra
         in_towns = in_towns + moved * near / max(float(near.sum()), 1e-300)
         weight[row, column] -= moved
     drawn = cloud(replace(mix, weight=weight), row)
-    held = float(weight[row].sum())
-    return replace(drawn, mass=drawn.mass * (held / max(float(drawn.mass.sum()), 1e-300))), in_towns
+    total = float(weight[row].sum())
+    return replace(drawn, mass=drawn.mass * (total / max(float(drawn.mass.sum()), 1e-300))), in_towns
 
 
 def spoken(states: States, texts: Sequence[TextFactors | None]) -> States:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from geotagger.estimate.movement import DAY_S, HOUR_S, FloatArray, IntArray, Motion, Pairs
 from geotagger.estimate.prior import mixture
-from geotagger.estimate.surroundings import Known, Surroundings, surroundings, values_at
+from geotagger.estimate.surroundings import FixTable, Surroundings, surroundings, values_at
 from geotagger.geo import distance_km
 
 SPEAKS = 0.5
@@ -41,36 +41,36 @@ class _Meeting:
 
 
 def together(
-    known: Known, code: int, motion: Motion, pairs: Pairs, near: NDArray[np.bool_] | None = None
+    fixes: FixTable, code: int, motion: Motion, pairs: Pairs, near: NDArray[np.bool_] | None = None
 ) -> FloatArray:
-    """For each row of Known (n,), the probability that the camera of this code was with the one whose fix
+    """For each row of fixes (n,), the probability that the camera of this code was with the one whose fix
     that is: 1 for its own and for those of no camera, such as a track's. `near`: which rows are looked at;
     of the others the pair's share is told."""
-    share = np.ones(len(known.utc))
-    strangers = (known.camera >= 0) & (known.camera != code)
-    for other in np.unique(known.camera[strangers]).tolist():
-        share[known.camera == other] = pairs.share(code, other)
+    share = np.ones(len(fixes.utc))
+    strangers = (fixes.camera >= 0) & (fixes.camera != code)
+    for other in np.unique(fixes.camera[strangers]).tolist():
+        share[fixes.camera == other] = pairs.share(code, other)
     strange = np.flatnonzero(strangers if near is None else strangers & near)
     if not len(strange):
         return share
-    ratio = _ratio(known, known.camera == code, strange, code, motion)
+    ratio = _ratio(fixes, fixes.camera == code, strange, code, motion)
     usual = share[strange]
     share[strange] = usual * ratio / (usual * ratio + 1 - usual)
     return share
 
 
-def _ratio(known: Known, own: NDArray[np.bool_], asked: IntArray, code: int, motion: Motion) -> FloatArray:
+def _ratio(fixes: FixTable, own: NDArray[np.bool_], rows: IntArray, code: int, motion: Motion) -> FloatArray:
     """How much more probable the places of the rows asked for are by the own fixes near in time than by the
     own places at any time."""
-    camera = np.full(len(asked), code)
-    around = surroundings(known, known.utc[asked], camera, asked, asked + 1, {code: own})
+    camera = np.full(len(rows), code)
+    around = surroundings(fixes, fixes.utc[rows], camera, rows, rows + 1, {code: own})
     if not own.any():
-        return np.ones(len(asked))
-    lat, lng = known.lat[asked], known.lng[asked]
+        return np.ones(len(rows))
+    lat, lng = fixes.lat[rows], fixes.lng[rows]
     far = replace(
         around,
-        lag_before=np.full(len(asked), _FAR_S),
-        lag_after=np.full(len(asked), _FAR_S),
+        lag_before=np.full(len(rows), _FAR_S),
+        lag_after=np.full(len(rows), _FAR_S),
         visit_lag=np.full(around.visit.shape, _FAR_S),
     )
     near = mixture(around, motion).density(lat, lng)
@@ -79,14 +79,14 @@ def _ratio(known: Known, own: NDArray[np.bool_], asked: IntArray, code: int, mot
 
 
 def speaking_to(
-    known: Known, codes: IntArray, motion: Motion, pairs: Pairs, near: NDArray[np.bool_] | None = None
+    fixes: FixTable, codes: IntArray, motion: Motion, pairs: Pairs, near: NDArray[np.bool_] | None = None
 ) -> dict[int, NDArray[np.bool_]]:
-    """For each of these cameras, which rows of Known speak for its photos: not those of cameras that were
+    """For each of these cameras, which rows of fixes speak for its photos: not those of cameras that were
     more probably elsewhere."""
     return {
-        int(code): together(known, int(code), motion, pairs, near) >= SPEAKS
+        int(code): together(fixes, int(code), motion, pairs, near) >= SPEAKS
         for code in np.unique(codes[codes >= 0])
-        if np.any((known.camera >= 0) & (known.camera != code))
+        if np.any((fixes.camera >= 0) & (fixes.camera != code))
     }
 
 
@@ -94,16 +94,16 @@ def _reachable(around: Surroundings, lat: FloatArray, lng: FloatArray) -> NDArra
     possible = np.ones(len(lat), dtype=np.bool_)
     for row, lag in ((around.before, around.lag_before), (around.after, around.lag_after)):
         apart = distance_km(
-            values_at(around.known.lat, row, 0.0), values_at(around.known.lng, row, 0.0), lat, lng
+            values_at(around.fixes.lat, row, 0.0), values_at(around.fixes.lng, row, 0.0), lat, lng
         )
         possible &= (row < 0) | (apart <= FASTEST_KM_H * (lag + _SLACK_S) / HOUR_S)
     return possible
 
 
-def learned_pairs(known: Known, motion: Motion) -> Pairs:
+def learned_pairs(fixes: FixTable, motion: Motion) -> Pairs:
     """How often the cameras of an archive are together when both take photos: for each pair the share under
     which what was seen is most probable, held to the archive's mean, and that to what is usual."""
-    meetings = _meetings(known, motion)
+    meetings = _meetings(fixes, motion)
     if not meetings:
         return Pairs()
     usual, ratio = Pairs(), np.array([meeting.ratio for meeting in meetings])
@@ -119,31 +119,31 @@ def learned_pairs(known: Known, motion: Motion) -> Pairs:
     return Pairs(mean, tuple((*pair, float(one)) for pair, one in zip(names, share, strict=True)))
 
 
-def _meetings(known: Known, motion: Motion) -> list[_Meeting]:
+def _meetings(fixes: FixTable, motion: Motion) -> list[_Meeting]:
     """One a pair and day: the fixes of both that are nearest in time to each other."""
     meetings = []
-    codes = np.unique(known.camera[known.camera >= 0]).tolist()
+    codes = np.unique(fixes.camera[fixes.camera >= 0]).tolist()
     for code in codes:
-        own = known.camera == code
-        rows = _nearest_a_day(known, own, [other for other in codes if other > code])
+        own = fixes.camera == code
+        rows = _nearest_a_day(fixes, own, [other for other in codes if other > code])
         if len(rows):
-            ratios = _ratio(known, own, rows, code, motion).tolist()
-            pairs = [(code, other) for other in known.camera[rows].tolist()]
+            ratios = _ratio(fixes, own, rows, code, motion).tolist()
+            pairs = [(code, other) for other in fixes.camera[rows].tolist()]
             meetings += [_Meeting(*one) for one in zip(pairs, ratios, strict=True)]
     return meetings
 
 
-def _nearest_a_day(known: Known, own: NDArray[np.bool_], others: Sequence[int]) -> IntArray:
+def _nearest_a_day(fixes: FixTable, own: NDArray[np.bool_], others: Sequence[int]) -> IntArray:
     """Rows of the other cameras, one a day each, that lie next to an own fix in time."""
-    times = known.utc[own]
+    times = fixes.utc[own]
     rows: list[IntArray] = [np.empty(0, dtype=np.int64)]
     for other in others:
-        mine = np.flatnonzero(known.camera == other)
-        at = np.clip(np.searchsorted(times, known.utc[mine]), 1, max(len(times) - 1, 1))
+        mine = np.flatnonzero(fixes.camera == other)
+        at = np.clip(np.searchsorted(times, fixes.utc[mine]), 1, max(len(times) - 1, 1))
         beside = np.stack([times[np.minimum(at, len(times) - 1)], times[at - 1]])
-        lag = np.abs(beside - known.utc[mine]).min(axis=0)
+        lag = np.abs(beside - fixes.utc[mine]).min(axis=0)
         order = mine[np.argsort(lag, kind="stable")]
         order = order[np.sort(lag) <= _AT_ONCE_S]
-        _, first = np.unique(known.utc[order] // DAY_S, return_index=True)
+        _, first = np.unique(fixes.utc[order] // DAY_S, return_index=True)
         rows.append(order[np.sort(first)][:_MOST_MEETINGS])
     return np.concatenate(rows)

@@ -61,8 +61,8 @@ class Tracks:
             else:
                 speaking.append((part, places))
                 surer = places[2] < least[part]
-            for kept, told in zip((lat, lng, error, least), (*places, places[2]), strict=True):
-                kept[part][surer] = told[surer]
+            for kept, better in zip((lat, lng, error, least), (*places, places[2]), strict=True):
+                kept[part][surer] = better[surer]
         for part, (other_lat, other_lng, other_error) in speaking:
             # a second device that was elsewhere makes the first less sure, unless it is vague itself
             rivals = other_error < 3 * least[part]
@@ -79,21 +79,21 @@ class Tracks:
         met = [track for track in self._within(first_utc, last_utc) if not track.momentary]
         momentary = np.array([track.momentary for track in self.tracks], dtype=np.bool_)
         starts, ends = np.where(momentary, np.nan, starts), np.where(momentary, np.nan, ends)
-        found = []
+        anchors_found = []
         for track in met:
             last = -np.inf
             for n in range(*np.searchsorted(track.utc, (first_utc, last_utc))):
                 if track.utc[n] - last >= _ANCHOR_EVERY_S:
                     last = track.utc[n]
-                    found.append(_anchor(track, n))
+                    anchors_found.append(_anchor(track, n))
         before = [_anchor(t, int(np.searchsorted(t.utc, first_utc)) - 1) for t in met if t.utc[0] < first_utc]
         after = [_anchor(t, int(np.searchsorted(t.utc, last_utc))) for t in met if t.utc[-1] >= last_utc]
         if (ends < first_utc).any():
             before.append(_anchor(self.tracks[int(np.where(ends < first_utc, ends, -np.inf).argmax())], -1))
         if (starts > last_utc).any():
             after.append(_anchor(self.tracks[int(np.where(starts > last_utc, starts, np.inf).argmin())], 0))
-        found += sorted(before, key=_moment)[-1:] + sorted(after, key=_moment)[:1]
-        return sorted(found, key=_moment)
+        anchors_found += sorted(before, key=_moment)[-1:] + sorted(after, key=_moment)[:1]
+        return sorted(anchors_found, key=_moment)
 
     def _within(self, first_utc: float, last_utc: float, reach_s: float = 0.0) -> list[Track]:
         """The tracks whose time meets this span, or comes as near to it as the reach."""
@@ -115,7 +115,7 @@ class Tracks:
 def _clocked(track: Track) -> Iterator[Clocked]:
     """A point in ten minutes; of those between which the offset stays the same, the first and the last and
     one in three hours: a location history of ten years has half a million."""
-    last, told, waiting = -np.inf, -np.inf, None
+    last, said_at, waiting = -np.inf, -np.inf, None
     offset_before: timedelta | None = None
     for n, utc in enumerate(map(float, track.utc)):
         if utc - last < _ANCHOR_EVERY_S:
@@ -127,13 +127,13 @@ def _clocked(track: Track) -> Iterator[Clocked]:
             continue
         moment = datetime.fromtimestamp(utc, UTC).replace(tzinfo=None)
         clocked = Clocked(moment + offset, offset, latitude=place[0], longitude=place[1])
-        if offset == offset_before and utc - told < _CLOCKED_EVERY_S:
+        if offset == offset_before and utc - said_at < _CLOCKED_EVERY_S:
             waiting = clocked
             continue
         if waiting is not None:
             yield waiting
         yield clocked
-        offset_before, told, waiting = offset, utc, None
+        offset_before, said_at, waiting = offset, utc, None
     if waiting is not None:
         yield waiting
 

@@ -163,7 +163,7 @@ class FixSeries:
             tuple(cameras),
             np.array(offsets, dtype=np.float64),
             np.array([teaches(key) for _, key, *_ in rows], dtype=np.bool_),
-        ).told_apart(lambda asked: [rows[n][-1] for n in asked.tolist()])
+        ).told_apart(lambda numbers: [rows[n][-1] for n in numbers.tolist()])
 
     def told_apart(self, paths: Callable[[NDArray[np.int64]], Sequence[str]]) -> "FixSeries":
         """With cameras of one name that are several named apart. `paths` gives those of some rows' photos."""

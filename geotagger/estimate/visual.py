@@ -39,8 +39,8 @@ def tempered(probabilities: NDArray[np.floating], table: CellTable, temperature:
     p = np.maximum(np.asarray(probabilities, dtype=np.float64), 1e-30)
     said = np.log(p / p.sum(axis=1, keepdims=True) / frequency(table))
     said = np.sign(said) * np.maximum(np.abs(said) - _ROUNDED, 0.0) / temperature
-    told = class_prior(table) * np.exp(said - np.maximum(said.max(axis=1, keepdims=True), 0.0))
-    return np.asarray(told / told.sum(axis=1, keepdims=True))
+    emission = class_prior(table) * np.exp(said - np.maximum(said.max(axis=1, keepdims=True), 0.0))
+    return np.asarray(emission / emission.sum(axis=1, keepdims=True))
 
 
 def posteriors(
@@ -58,11 +58,11 @@ def posteriors(
     """
     atoms = atoms_of(table)
     p = tempered(probabilities, table, temperature)
-    leading, held, counts = _leading(p, KEPT_CLASSES)
+    leading, p_leading, counts = _leading(p, KEPT_CLASSES)
     by_region = np.add.reduceat(p[:, atoms.by_region], atoms.region_starts, axis=1)
-    found = []
+    clouds = []
     for n, count in enumerate(counts.tolist()):
-        classes, mass = leading[n, :count], held[n, :count]
+        classes, mass = leading[n, :count], p_leading[n, :count]
         regions, left = _regions(atoms, by_region[n], classes, mass)
         codes = [classes, -1 - regions]
         masses = [mass, left]
@@ -72,18 +72,21 @@ def posteriors(
             )
             codes.append(len(table) + rows)
             masses.append(share)
-        found.append(_that_say(atoms, np.concatenate(codes), np.concatenate(masses)))
-    return found
+        clouds.append(_that_say(atoms, np.concatenate(codes), np.concatenate(masses)))
+    return clouds
 
 
 def _leading(p: FloatArray, most: int) -> tuple[IntArray, FloatArray, IntArray]:
     kept = min(most, p.shape[1])
     leading = np.argpartition(-p, kept - 1, axis=1)[:, :kept]
-    held = np.take_along_axis(p, leading, axis=1)
-    order = np.argsort(-held, axis=1)
-    leading, held = np.take_along_axis(leading, order, axis=1), np.take_along_axis(held, order, axis=1)
-    counts = np.sum(np.cumsum(held, axis=1) - held < KEPT_MASS, axis=1)
-    return leading.astype(np.int64), held, counts
+    p_leading = np.take_along_axis(p, leading, axis=1)
+    order = np.argsort(-p_leading, axis=1)
+    leading, p_leading = (
+        np.take_along_axis(leading, order, axis=1),
+        np.take_along_axis(p_leading, order, axis=1),
+    )
+    counts = np.sum(np.cumsum(p_leading, axis=1) - p_leading < KEPT_MASS, axis=1)
+    return leading.astype(np.int64), p_leading, counts
 
 
 def _regions(
@@ -95,9 +98,9 @@ def _regions(
         return np.empty(0, np.int64), np.empty(0)
     left = np.maximum(by_region - np.bincount(atoms.region_of[classes], mass, len(by_region)), 0.0)
     order = np.argsort(-left)[:KEPT_REGIONS]
-    held = left[order]
-    count = int(np.sum(np.cumsum(held) - held < lacking - (1.0 - KEPT_MASS)))
-    return order[:count], held[:count]
+    sorted_mass = left[order]
+    count = int(np.sum(np.cumsum(sorted_mass) - sorted_mass < lacking - (1.0 - KEPT_MASS)))
+    return order[:count], sorted_mass[:count]
 
 
 def _of_gallery(

@@ -20,7 +20,7 @@ _SAYS_LITTLE = 1.5
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class OutingStory:
     """What is said about a whole outing: the places around it and which of them are fixes at hand, how
     many pictures there are, and whether they, the archive's habits and the time zones that cameras state
     were listened to."""
@@ -37,26 +37,29 @@ class Told:
 
 
 def words_of(
-    told: Told, photos: Sequence[Observation], rows: IntArray, found: Gathered, pictured: bool
+    story: OutingStory, photos: Sequence[Observation], rows: IntArray, gathered: Gathered, pictured: bool
 ) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
     """Of the photos in `rows`, whose places are `found` in the same order: the rungs that spoke, lowest
     first, and what each said."""
-    around = told.around
+    around = story.around
     at = np.stack([around.before[rows], around.after[rows]], axis=1)
     lag = np.stack([around.lag_before[rows], around.lag_after[rows]], axis=1)
     away: FloatArray = np.zeros(at.shape)
-    if len(around.known.lat):
+    if len(around.fixes.lat):
         away = distance_km(
-            found.latitude[:, None], found.longitude[:, None], around.known.lat[at], around.known.lng[at]
+            gathered.latitude[:, None],
+            gathered.longitude[:, None],
+            around.fixes.lat[at],
+            around.fixes.lng[at],
         )
     return [
-        _words(told, photos[row], pictured, *sides)
+        _words(story, photos[row], pictured, *sides)
         for row, *sides in zip(rows.tolist(), at.tolist(), lag.tolist(), away.tolist(), strict=True)
     ]
 
 
 def _words(
-    told: Told, photo: Observation, pictured: bool, at: list[int], lag: list[float], away: list[float]
+    story: OutingStory, photo: Observation, pictured: bool, at: list[int], lag: list[float], away: list[float]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     rungs: set[str] = set()
     words: list[str] = []
@@ -66,19 +69,19 @@ def _words(
     if pictured and photo.posterior is not None:
         rungs.add("visual")
         posterior = photo.posterior
-        cells = (posterior.classes >= 0) & (posterior.classes < told.classes)
+        cells = (posterior.classes >= 0) & (posterior.classes < story.classes)
         most = float(posterior.probabilities[cells].max(initial=0.0))
         words.append(f"visual: the leading cell holds {most:.0%} of the picture")
-    if told.sequence and photo.utc is not None and photo.fix is None and told.pictures > pictured:
+    if story.sequence and photo.utc is not None and photo.fix is None and story.pictures > pictured:
         rungs.add("visual")
-        words.append(f"visual: {told.pictures} pictures of this outing were weighed together")
+        words.append(f"visual: {story.pictures} pictures of this outing were weighed together")
     has_text = photo.text is not None and photo.fix is None
     if photo.text is not None and photo.fix is None:
         rungs.add("visual")
         words.append(f"text: {what_text_says(photo.text)}")
-    if told.sequence and photo.utc is not None and photo.fix is None and told.texts > has_text:
+    if story.sequence and photo.utc is not None and photo.fix is None and story.texts > has_text:
         rungs.add("visual")
-        words.append(f"text: signs in {told.texts} pictures of this outing were weighed together")
+        words.append(f"text: signs in {story.texts} pictures of this outing were weighed together")
     if photo.alike is not None and photo.fix is None:
         rungs.add("visual")
         share = float(photo.alike.weight.sum())
@@ -87,22 +90,22 @@ def _words(
         rungs.add("visual")
         words.append(f"names: its metadata says {' or '.join(area.words for area in photo.named[:2])}")
     for row, seconds, km, side in zip(at, lag, away, ("before", "after"), strict=True):
-        fix = told.fixes.get(row)
+        fix = story.fixes.get(row)
         if row < 0 or (fix is not None and fix is photo.fix):
             continue
         rungs.add("neighbours")
         source = "a point of a track" if fix is not None and fix.rung == "track" else "a photo with a place"
         words.append(f"neighbours: {source} {span(seconds)} {side}, {length(km)} from the estimate")
-    if told.time_zone and photo.utc_offset_s is not None and photo.utc is not None and photo.fix is None:
+    if story.time_zone and photo.utc_offset_s is not None and photo.utc is not None and photo.fix is None:
         words.append(f"time zone: the camera's clock is set to {offset(photo.utc_offset_s)}")
     if photo.utc is None:
         words.append("no time is known: neither neighbours nor tracks can speak")
-        if len(told.movement.utc) and photo.fix is None and told.habits:
+        if len(story.movement.utc) and photo.fix is None and story.habits:
             rungs.add("neighbours")
             words.append("neighbours: the places that this archive visits most")
     elif max(at) < 0:
         words.append("no geotagged photo with a time: neighbours cannot speak")
-    if told.movement.learned_from == 0 and "neighbours" in rungs:
+    if story.movement.learned_from == 0 and "neighbours" in rungs:
         words.append("how far this archive moves is not learned yet: the built-in prior was used")
     return tuple(sorted(rungs, key=RUNGS.index)), tuple(words)
 

@@ -74,8 +74,8 @@ def find_wrong_clock(
         return None
     shifts = np.arange(-WIDEST_S, WIDEST_S + 1, _STEPS_S[0])
     near = _nearness(witnesses, shifts, _STEPS_S[0], reference)
-    known = np.isfinite(near).sum(axis=0)
-    usual = np.where(known > 0, np.nansum(near, axis=0) / np.maximum(known, 1), np.nan)
+    neighbours = np.isfinite(near).sum(axis=0)
+    usual = np.where(neighbours > 0, np.nansum(near, axis=0) / np.maximum(neighbours, 1), np.nan)
     tried = _log_ratio(near, usual).sum(axis=1)
     shift = _refined(witnesses, usual, float(shifts[tried.argmax()]), reference)
     won, unshifted = _log_ratio(_nearness(witnesses, np.array([shift, 0.0]), 0.0, reference), usual)
@@ -134,5 +134,5 @@ def _refined(photos: FloatArray, usual: FloatArray, shift: float, reference: Ref
 def _median_km(photos: FloatArray, shift: float, reference: Reference) -> float:
     lat, lng, _ = reference(photos[0] + shift)
     away = distance_km(photos[1], photos[2], lat, lng)
-    known = away[np.isfinite(away)]
-    return float(np.median(known)) if len(known) else float("inf")
+    finite = away[np.isfinite(away)]
+    return float(np.median(finite)) if len(finite) else float("inf")

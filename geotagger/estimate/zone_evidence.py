@@ -58,10 +58,10 @@ def weighed_by_zone(
                 weight[row, column] *= clock.stating(offset, legal) * (1 - in_zone)
         in_zone = share_of_earth(time, offset)
         away += anywhere[row] * (right * in_zone + wrong * (1 - in_zone))
-        held = float(weight[row].sum())
+        total = float(weight[row].sum())
         # what is spread over the Earth stands for doubt in all of this, too
-        anywhere[row] = max(away / max(held + away, 1e-300), ANYWHERE)
-        weight[row] *= (1 - anywhere[row]) / max(held, 1e-300)
+        anywhere[row] = max(away / max(total + away, 1e-300), ANYWHERE)
+        weight[row] *= (1 - anywhere[row]) / max(total, 1e-300)
     return replace(mix, weight=weight, anywhere=anywhere)
 
 

@@ -15,7 +15,7 @@ from geotagger.errors import UsageError
 from geotagger.estimate.calibration import Calibration
 from geotagger.estimate.corrections import doubts, parse_clocks
 from geotagger.estimate.kinds.table import BY_DEFAULT
-from geotagger.estimate.movement import Correction
+from geotagger.estimate.movement import CertaintyCorrection
 from geotagger.estimate.outing import Options
 from geotagger.evaluate.calibrating import calibrate
 from geotagger.evaluate.predictions import Hidden
@@ -120,7 +120,7 @@ def evaluate(
     weighing = Options(options.within_km, options.certainty, sequence=options.sequence)
     # what is learned now is learned from certainties that nothing has corrected yet
     is_corrected = before.calibration is not None and not options.calibrate
-    pictured = before.calibration.pictured if is_corrected and before.calibration else Correction()
+    pictured = before.calibration.pictured if is_corrected and before.calibration else CertaintyCorrection()
     sampled = None if options.calibrate else before.sampled
     table = None if pack is None else pack.cells
     evaluations = []

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from geotagger.estimate.calibration import Calibration
 from geotagger.estimate.learning import fit_logistic
-from geotagger.estimate.movement import Correction, FloatArray
+from geotagger.estimate.movement import CertaintyCorrection, FloatArray
 from geotagger.evaluate.predictions import OURS, Hidden
 from geotagger.evaluate.scores import least_confidence_for
 
@@ -17,30 +17,32 @@ PRECISIONS = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.99)
 def calibrate(ways: Sequence[Sequence[Hidden]]) -> Calibration:
     """From hidden photos of several seeds, for each way of hiding. The strictest way draws the line: nobody
     knows which of them the photos to come are like, and what single photos gain would pay for whole days."""
-    told = [[h for h in way if OURS in h.said and np.isfinite(h.said[OURS].radius_km)] for way in ways]
-    correction = _picture_correction([h for way in told for h in way if h.pictured])
-    outcomes = [_outcomes(way, correction) for way in told if way]
+    answered = [[h for h in way if OURS in h.said and np.isfinite(h.said[OURS].radius_km)] for way in ways]
+    correction = _picture_correction([h for way in answered for h in way if h.pictured])
+    outcomes = [_outcomes(way, correction) for way in answered if way]
     lines = []
     for precision in PRECISIONS:
         drawn = [least_confidence_for(stated, inside, precision) for stated, inside in outcomes]
         lines.append((precision, max((1.01 if line is None else line for line in drawn), default=1.01)))
-    return Calibration(correction, tuple(lines), sum(map(len, told)))
+    return Calibration(correction, tuple(lines), sum(map(len, answered)))
 
 
-def _picture_correction(pictured: Sequence[Hidden]) -> Correction:
+def _picture_correction(pictured: Sequence[Hidden]) -> CertaintyCorrection:
     if not pictured:
-        return Correction()
-    stated, inside = _outcomes(pictured, Correction())
+        return CertaintyCorrection()
+    stated, inside = _outcomes(pictured, CertaintyCorrection())
     radius = np.array([h.said[OURS].radius_km for h in pictured])
     lag = np.array([h.lag_s for h in pictured])
     return fit_logistic(stated[:, None], inside[:, None], radius[:, None], lag)
 
 
-def _outcomes(way: Sequence[Hidden], pictured: Correction) -> tuple[FloatArray, NDArray[np.bool_]]:
+def _outcomes(way: Sequence[Hidden], pictured: CertaintyCorrection) -> tuple[FloatArray, NDArray[np.bool_]]:
     """The confidences as they would be told with the correction, and which places lay inside."""
     stated = []
     for one in way:
         said = one.said[OURS]
-        told, radius = np.array([said.confidence]), np.array([said.radius_km])
-        stated.append(float(pictured.apply(told, radius, one.lag_s)[0]) if one.pictured else said.confidence)
+        stated_one, radius = np.array([said.confidence]), np.array([said.radius_km])
+        stated.append(
+            float(pictured.apply(stated_one, radius, one.lag_s)[0]) if one.pictured else said.confidence
+        )
     return np.array(stated), np.array([h.error_km(OURS) <= h.said[OURS].radius_km for h in way])

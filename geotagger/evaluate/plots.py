@@ -29,7 +29,7 @@ _SMALLEST = 6
 
 Bin = tuple[float, float, int]
 """Mean stated certainty, share inside, photos."""
-Kept = tuple[float, float, float]
+CurvePoint = tuple[float, float, float]
 """Share of photos kept, share of those outside their radius, and what was stated for that."""
 
 
@@ -60,10 +60,10 @@ def draw_reliability(path: Path, bins: Sequence[Bin], title: str = "") -> None:
     _save(image, path)
 
 
-def draw_risk_coverage(path: Path, curve: Sequence[Kept], title: str = "") -> None:
+def draw_risk_coverage(path: Path, curve: Sequence[CurvePoint], title: str = "") -> None:
     """The share of photos kept, surest first, against the share of those outside their radius, and
     beside it what the certainties promised."""
-    top = top_of([max(risk, told) for _, risk, told in curve])
+    top = top_of([max(risk, stated) for _, risk, stated in curve])
     image, pen = _canvas(
         f"Risk and coverage: {title}" if title else "Risk and coverage",
         "line: how often they were wrong; dashes: how often their certainties said they would be",
@@ -71,7 +71,7 @@ def draw_risk_coverage(path: Path, curve: Sequence[Kept], title: str = "") -> No
         "share of those outside their radius",
         top,
     )
-    promised = [_at(kept, told / top) for kept, _, told in curve]
+    promised = [_at(kept, stated / top) for kept, _, stated in curve]
     for n in range(len(promised) - 1):
         if int(promised[n][0] / (7 * _FINE)) % 2 == 0:
             pen.line([promised[n], promised[n + 1]], fill=_FAINT, width=2 * _FINE)
@@ -105,7 +105,7 @@ def _row(y: float) -> int:
     return round((1 - min(max(y, 0.0), 1.0)) * (_ROWS - 1))
 
 
-def _canvas(title: str, told: str, along: str, up: str, top: float) -> tuple["Image", "ImageDraw"]:
+def _canvas(title: str, subtitle: str, along: str, up: str, top: float) -> tuple["Image", "ImageDraw"]:
     from PIL import Image as images
     from PIL import ImageDraw as pens
 
@@ -121,7 +121,7 @@ def _canvas(title: str, told: str, along: str, up: str, top: float) -> tuple["Im
         pen.text((x - 8 * _FINE, y), f"{10 * n * top:.3g} %", fill=_INK, font=_font(11), anchor="rm")
     pen.line([_at(0, 1), _at(0, 0), _at(1, 0)], fill=_INK, width=_FINE)
     pen.text((16 * _FINE, 16 * _FINE), title, fill=_INK, font=_fitting(pen, title, 15, width - 32))
-    pen.text((16 * _FINE, 38 * _FINE), told, fill=_FAINT, font=_fitting(pen, told, 11, width - 32))
+    pen.text((16 * _FINE, 38 * _FINE), subtitle, fill=_FAINT, font=_fitting(pen, subtitle, 11, width - 32))
     pen.text((_LEFT * _FINE, 76 * _FINE), up, fill=_INK, font=_font(12), anchor="lm")
     pen.text(
         ((_LEFT + _SIDE) * _FINE, (_TOP + _SIDE + 36) * _FINE), along, fill=_INK, font=_font(12), anchor="rm"

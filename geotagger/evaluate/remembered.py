@@ -15,7 +15,7 @@ from geotagger.evaluate.sightings import companion
 from geotagger.evaluate.trial import Sighting
 from geotagger.index import index_exists, open_index
 from geotagger.index.learned import CALIBRATION, CLOCKS
-from geotagger.index.photos import Known
+from geotagger.index.photos import IndexedPhoto
 from geotagger.tag.corridor import by_root
 from geotagger.tag.recorded import tracks_in_force
 from geotagger.tag.sampling import correction_of
@@ -60,17 +60,17 @@ def remembered(
         companions = [
             sighting
             for root_id in company[len(named) :]
-            for known in index.photos.in_time(root_id)
-            if (sighting := companion(known)) is not None
+            for photo in index.photos.in_time(root_id)
+            if (sighting := companion(photo)) is not None
         ]
         for root in (one for one in index.roots.all() if one.id in company):
             earlier = joined(earlier, index.learned.get(root.id, CLOCKS) or {})
             folders += index.learned.sidecar_folders(root.path)
             in_force = tracks_in_force(index, [root.id], in_force.tracks)
-            for known in index.photos.in_time(root.id):
-                numbers[known.path] = known.id
-                if (place := _given(known)) is not None:
-                    manual[known.path] = place
+            for photo in index.photos.in_time(root.id):
+                numbers[photo.path] = photo.id
+                if (place := _given(photo)) is not None:
+                    manual[photo.path] = place
             if root in named and (stored := index.learned.get(root.id, CALIBRATION)):
                 calibration = Calibration.from_dict(stored)
     return Remembered(
@@ -85,8 +85,8 @@ def remembered(
     )
 
 
-def _given(known: Known) -> Fix | None:
-    is_given = known.rung == "manual" or known.is_confirmed
-    if not is_given or known.rung is None or known.latitude is None or known.longitude is None:
+def _given(photo: IndexedPhoto) -> Fix | None:
+    is_given = photo.rung == "manual" or photo.is_confirmed
+    if not is_given or photo.rung is None or photo.latitude is None or photo.longitude is None:
         return None
-    return Fix(known.latitude, known.longitude, stated_error_km(known.radius_km), known.rung)
+    return Fix(photo.latitude, photo.longitude, stated_error_km(photo.radius_km), photo.rung)

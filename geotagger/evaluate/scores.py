@@ -15,7 +15,7 @@ THRESHOLDS_KM = (1.0, 25.0, 200.0, 750.0, 2500.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
+class EstimateScore:
     """accuracy: share of all hidden photos within each threshold. median_km, inside, stated: over those
     answered; inside the share whose truth lay within the stated radius, stated the mean confidence."""
 
@@ -42,20 +42,22 @@ class Score:
         }
 
 
-def score(results: Sequence[Hidden], method: str) -> Score:
+def score(results: Sequence[Hidden], method: str) -> EstimateScore:
     errors = np.array([hidden.error_km(method) for hidden in results])
     answered = np.isfinite(errors)
     radius = np.array([h.said[method].radius_km for h in results if method in h.said])
     stated = np.array([h.said[method].confidence for h in results if method in h.said])
-    told = np.isfinite(radius)
-    return Score(
+    answered_rows = np.isfinite(radius)
+    return EstimateScore(
         method,
         len(results),
         int(answered.sum()),
         {km: float(np.mean(errors <= km)) if len(errors) else np.nan for km in THRESHOLDS_KM},
         float(np.median(errors[answered])) if answered.any() else np.nan,
-        float(np.mean(errors[answered][told] <= radius[told])) if told.any() else np.nan,
-        float(np.mean(stated[told])) if told.any() else np.nan,
+        float(np.mean(errors[answered][answered_rows] <= radius[answered_rows]))
+        if answered_rows.any()
+        else np.nan,
+        float(np.mean(stated[answered_rows])) if answered_rows.any() else np.nan,
     )
 
 
@@ -87,14 +89,14 @@ def risk_coverage(
     curve = np.stack(
         [count / len(order), np.cumsum(~inside[order]) / count, np.cumsum(1 - stated[order]) / count], axis=1
     )
-    return [(float(kept), float(wrong), float(told)) for kept, wrong, told in curve]
+    return [(float(kept), float(wrong), float(confidence)) for kept, wrong, confidence in curve]
 
 
 def least_confidence_for(stated: FloatArray, inside: NDArray[np.bool_], precision: float) -> float | None:
     """The lowest stated confidence from which on at least `precision` of the photos lay inside; None
     when even the surest do not reach it. Ties fall together."""
     order = np.argsort(-stated, kind="stable")
-    held = np.cumsum(inside[order]) / np.arange(1, len(order) + 1)
+    precision_above = np.cumsum(inside[order]) / np.arange(1, len(order) + 1)
     last_of_tie = np.append(np.diff(stated[order]) != 0, True)
-    enough = np.flatnonzero((held >= precision) & last_of_tie)
+    enough = np.flatnonzero((precision_above >= precision) & last_of_tie)
     return float(stated[order[enough[-1]]]) if len(enough) else None

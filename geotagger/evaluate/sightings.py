@@ -16,7 +16,7 @@ from geotagger.estimate.timeline import stated_error_km
 from geotagger.estimate.values import OWN_FIXES, Fix
 from geotagger.evaluate.trial import Sighting
 from geotagger.index.fixes import VAGUE_KM
-from geotagger.index.photos import Known
+from geotagger.index.photos import IndexedPhoto
 from geotagger.metadata import FoundPosition
 from geotagger.photo.values import Facts
 from geotagger.tag.file_facts import read_with_sidecars
@@ -62,21 +62,21 @@ def in_order(sightings: Sequence[Sighting], numbers: Mapping[str, int]) -> list[
     return sorted(sightings, key=lambda one: numbers.get(os.path.realpath(one.name), math.inf))
 
 
-def companion(known: Known) -> Sighting | None:
+def companion(photo: IndexedPhoto) -> Sighting | None:
     """A photo of an archive that only helps, as the index has it, whether its disk is there or not: it
     teaches, and tests nothing."""
-    if known.facts is None:
+    if photo.facts is None:
         return None
-    sighting = _sighting(known.path, known.facts, ())
+    sighting = _sighting(photo.path, photo.facts, ())
     place = None
     if (
-        not known.facts.is_scan
-        and known.is_placed_for_good
-        and known.latitude is not None
-        and known.longitude is not None
+        not photo.facts.is_scan
+        and photo.is_placed_for_good
+        and photo.latitude is not None
+        and photo.longitude is not None
     ):
-        error_km = stated_error_km(known.radius_km)
-        place = Fix(known.latitude, known.longitude, error_km, known.rung or "camera")
+        error_km = stated_error_km(photo.radius_km)
+        place = Fix(photo.latitude, photo.longitude, error_km, photo.rung or "camera")
     return replace(sighting, place=place, is_companion=True)
 
 

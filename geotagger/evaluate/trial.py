@@ -15,7 +15,7 @@ from geotagger.cells import CellTable
 from geotagger.estimate.clock import Clocked
 from geotagger.estimate.kinds.table import BY_DEFAULT, listening_to
 from geotagger.estimate.moments import times_of
-from geotagger.estimate.movement import OUTING_GAP_S, Correction, FloatArray, Movement
+from geotagger.estimate.movement import OUTING_GAP_S, CertaintyCorrection, FloatArray, Movement
 from geotagger.estimate.outing import Options
 from geotagger.estimate.reference import FEWEST_REFERENCES, alike, references
 from geotagger.estimate.sampled import SampleCorrection
@@ -74,7 +74,7 @@ class Setting:
     clocks: Mapping[str, float] = field(default_factory=dict)
     reference: bool = False
     kinds: tuple[str, ...] = BY_DEFAULT
-    pictured: Correction = field(default_factory=Correction)
+    pictured: CertaintyCorrection = field(default_factory=CertaintyCorrection)
     sampled: SampleCorrection | None = None
 
 
@@ -86,8 +86,8 @@ def hide(sightings: Sequence[Sighting], setting: Setting, seed: int) -> NDArray[
     hidden = np.zeros(len(sightings), dtype=np.bool_)
     if setting.whole_days:
         days = [s.clocked.local.date() if s.clocked.local is not None else None for s in sightings]
-        known = sorted({day for n in placed if (day := days[n]) is not None})
-        taken = {known[n] for n in rng.permutation(len(known))[: max(1, round(setting.share * len(known)))]}
+        dated = sorted({day for n in placed if (day := days[n]) is not None})
+        taken = {dated[n] for n in rng.permutation(len(dated))[: max(1, round(setting.share * len(dated)))]}
         hidden[[n for n in placed if days[n] in taken]] = True
     else:
         chosen = rng.permutation(len(placed))[: max(1, round(setting.share * len(placed)))]
@@ -253,7 +253,7 @@ def _alike(trial: Trial) -> dict[int, Alike]:
     hidden, what is left of an outing that ran past midnight is no reference: its pictures would
     be next to copies."""
     sightings, records = trial.sightings, trial.records
-    asked = [n for n in map(int, np.flatnonzero(trial.hidden)) if sightings[n].features is not None]
+    rows = [n for n in map(int, np.flatnonzero(trial.hidden)) if sightings[n].features is not None]
     shown = [
         n
         for n in map(int, trial.evidence.fixes.keys)
@@ -264,17 +264,17 @@ def _alike(trial: Trial) -> dict[int, Alike]:
             [records[n].utc for n in map(int, np.flatnonzero(trial.hidden)) if records[n].utc is not None]
         )
         shown = [n for n in shown if _is_apart(records[n], when)]
-    if not trial.setting.reference or not asked or len(shown) < FEWEST_REFERENCES:
+    if not trial.setting.reference or not rows or len(shown) < FEWEST_REFERENCES:
         return {}
     places = [place for n in shown if (place := sightings[n].own_place) is not None]
-    known = references(
+    gallery = references(
         np.stack([features for n in shown if (features := sightings[n].features) is not None]),
         np.array([place.latitude for place in places], dtype=np.float64),
         np.array([place.longitude for place in places], dtype=np.float64),
         np.array([records[n].utc for n in shown], dtype=np.float64),
     )
-    pictures = np.stack([features for n in asked if (features := sightings[n].features) is not None])
-    return dict(zip(asked, alike(known, pictures), strict=True))
+    pictures = np.stack([features for n in rows if (features := sightings[n].features) is not None])
+    return dict(zip(rows, alike(gallery, pictures), strict=True))
 
 
 def _is_apart(record: PhotoRecord, when: FloatArray) -> bool:

@@ -104,15 +104,15 @@ def _picture(path: str, facts: Facts) -> bytes:
 
 
 def _exif(facts: Facts, orientation: int) -> bytes:
-    told: dict[str, dict[int, object]] = {"0th": {piexif.ImageIFD.Orientation: orientation}, "Exif": {}}
+    tags: dict[str, dict[int, object]] = {"0th": {piexif.ImageIFD.Orientation: orientation}, "Exif": {}}
     if facts.taken is not None:
-        told["Exif"][piexif.ExifIFD.DateTimeOriginal] = f"{facts.taken.local:%Y:%m:%d %H:%M:%S}".encode()
+        tags["Exif"][piexif.ExifIFD.DateTimeOriginal] = f"{facts.taken.local:%Y:%m:%d %H:%M:%S}".encode()
         if facts.taken.offset is not None:
             minutes = round(facts.taken.offset.total_seconds() / 60)
             sign = "-" if minutes < 0 else "+"
             offset = f"{sign}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
-            told["Exif"][piexif.ExifIFD.OffsetTimeOriginal] = offset.encode()
-    block: bytes = piexif.dump(told)
+            tags["Exif"][piexif.ExifIFD.OffsetTimeOriginal] = offset.encode()
+    block: bytes = piexif.dump(tags)
     return block
 
 

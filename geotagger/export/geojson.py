@@ -7,11 +7,11 @@ from geotagger.export.words import NAMES
 from geotagger.index.search import PhotoPlace
 
 
-def geojson(found: Iterable[PhotoPlace]) -> Iterator[str]:
+def geojson(places: Iterable[PhotoPlace]) -> Iterator[str]:
     """One FeatureCollection, a feature a line."""
     yield '{"type": "FeatureCollection", "features": ['
     separator = "\n"
-    for photo in found:
+    for photo in places:
         feature = {
             "type": "Feature",
             "geometry": {"type": "Point", "coordinates": [photo.longitude, photo.latitude]},

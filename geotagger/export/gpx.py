@@ -8,13 +8,13 @@ from geotagger.export.words import decimal, in_words, utc_text, xml
 from geotagger.index.search import PhotoPlace
 
 
-def gpx(found: Iterable[PhotoPlace]) -> Iterator[str]:
+def gpx(places: Iterable[PhotoPlace]) -> Iterator[str]:
     """Waypoints; their time is UTC and left out where only the camera's clock is known."""
     yield (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f'<gpx version="1.1" creator="geotagger {__version__}" xmlns="http://www.topografix.com/GPX/1/1">\n'
     )
-    for photo in found:
+    for photo in places:
         time = "" if photo.utc is None else f"<time>{utc_text(photo.utc)}</time>"
         # GPX longitudes end before 180, which is the same meridian as −180
         longitude = decimal(photo.longitude)

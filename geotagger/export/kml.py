@@ -11,14 +11,14 @@ from geotagger.index.search import PhotoPlace
 
 
 def kml(
-    found: Iterable[PhotoPlace], picture: Callable[[PhotoPlace], str | None] = lambda _: None
+    places: Iterable[PhotoPlace], picture: Callable[[PhotoPlace], str | None] = lambda _: None
 ) -> Iterator[str]:
     """`picture` names a small picture of a photo beside the document; None where there is none."""
     yield (
         '<?xml version="1.0" encoding="UTF-8"?>\n<kml xmlns="http://www.opengis.net/kml/2.2"><Document>\n'
         f"<!-- {MAKER} {__version__} -->\n<name>Photos</name>\n"
     )
-    for photo in found:
+    for photo in places:
         # a time without a zone would be read as UTC, so the camera's clock alone is no time
         moment = photo.taken if photo.utc is None else utc_text(photo.utc)
         has_zone = photo.utc is not None or re.search(r"[+-]\d\d:\d\d$", photo.taken or "")

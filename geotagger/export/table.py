@@ -29,7 +29,7 @@ _BEGINS_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What makes a cell of text a formula to a spreadsheet."""
 
 
-def as_csv(found: Iterable[PhotoPlace]) -> Iterator[str]:
+def as_csv(places: Iterable[PhotoPlace]) -> Iterator[str]:
     """A header and a line a photo, CRLF as the RFC has it."""
     line = io.StringIO()
     writer = csv.writer(line)
@@ -42,7 +42,7 @@ def as_csv(found: Iterable[PhotoPlace]) -> Iterator[str]:
         return text
 
     yield written(CSV_COLUMNS)
-    for photo in found:
+    for photo in places:
         yield written(_cell(column, getattr(photo, column)) for column in CSV_COLUMNS)
 
 

@@ -58,10 +58,10 @@ def the_place(text: str) -> tuple[Place, list[Place]]:
     """The most populous place of that name, and the others, those that bear it as their first
     name before those that are called so in another language. Raises UsageError, with names that
     look alike, when there is none."""
-    found = find(text)
-    if not found and any(fold(text) in words for words in country_words().values()):
+    matches = find(text)
+    if not matches and any(fold(text) in words for words in country_words().values()):
         raise UsageError(f"{text.strip()} is a country, not a town; --country finds what lies in one")
-    if not found:
+    if not matches:
         alike = similar(text)
         hint = f"did you mean {' or '.join(alike)}? " if alike else ""
         raise UsageError(
@@ -69,7 +69,7 @@ def the_place(text: str) -> tuple[Place, list[Place]]:
             "Coordinates always work, as in 48.8584,2.2945"
         )
     key = fold(text.partition(",")[0])
-    return found[0], sorted(found[1:], key=lambda place: fold(place.name) != key)
+    return matches[0], sorted(matches[1:], key=lambda place: fold(place.name) != key)
 
 
 def similar(text: str, count: int = 3) -> list[str]:
@@ -114,13 +114,13 @@ def fold(text: str) -> str:
 
 
 def _matches(key: str) -> list[Place]:
-    text, sought, found = _text(), f"|{key}|", []
+    text, sought, matches = _text(), f"|{key}|", []
     at = text.find(sought) if key else -1
     while at >= 0:
         start, end = text.rfind("\n", 0, at) + 1, text.find("\n", at)
-        found.append(_place(text[start : end if end >= 0 else None]))
+        matches.append(_place(text[start : end if end >= 0 else None]))
         at = -1 if end < 0 else text.find(sought, end)
-    return found
+    return matches
 
 
 def _is_in(place: Place, where: str) -> bool:

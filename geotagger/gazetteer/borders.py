@@ -160,18 +160,18 @@ def _stored(content: bytes) -> _Stored:
     """A line of JSON, then little-endian int32: lengths, left and right of each line, x and y of its
     points as differences along all lines."""
     head, _, body = content.partition(b"\n")
-    told = json.loads(head)
+    header = json.loads(head)
     numbers = np.frombuffer(body, dtype="<i4").astype(np.int64)
-    count, points = told["lines"], told["points"]
+    count, points = header["lines"], header["points"]
     length, left, right = numbers[: 3 * count].reshape(3, count)
     x, y = np.cumsum(numbers[3 * count :].reshape(2, points), axis=1)
     return _Stored(
-        tuple(told["codes"]),
+        tuple(header["codes"]),
         length,
         left,
         right,
-        x * told["scale"][0] + told["translate"][0],
-        y * told["scale"][1] + told["translate"][1],
+        x * header["scale"][0] + header["translate"][0],
+        y * header["scale"][1] + header["translate"][1],
     )
 
 

@@ -53,12 +53,12 @@ def saved_places() -> dict[str, SavedPlace]:
         table = tomllib.loads(content.decode())
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: your places cannot be read ({error})") from None
-    return {fold(name): _place(path, name, told) for name, told in table.items()}
+    return {fold(name): _place(path, name, value) for name, value in table.items()}
 
 
-def _place(path: Path, name: str, told: object) -> SavedPlace:
-    if isinstance(told, Mapping):
-        numbers = [told.get(key, default) for key, default in
+def _place(path: Path, name: str, value: object) -> SavedPlace:
+    if isinstance(value, Mapping):
+        numbers = [value.get(key, default) for key, default in
                    (("latitude", None), ("longitude", None), ("radius_km", _MEANT_KM))]  # fmt: skip
         if all(type(number) in (int, float) for number in numbers):
             latitude, longitude, radius_km = (float(number) for number in numbers)

@@ -9,7 +9,7 @@ from itertools import islice
 
 from geotagger.errors import HandoffError, UsageError
 from geotagger.handoff.immich import AT_ONCE, Immich
-from geotagger.handoff.matching import Gift, Plan
+from geotagger.handoff.matching import Gift, HandoffPlan
 from geotagger.index import Index
 from geotagger.index.handoffs import Handed
 from geotagger.index.runs import Status
@@ -19,7 +19,7 @@ _SAME_DEG = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class GivenPlace:
     path: str
     status: str
     reason: str
@@ -27,10 +27,10 @@ class Given:
     longitude: float | None = None
 
 
-Tell = Callable[[Given], None]
+Tell = Callable[[GivenPlace], None]
 
 
-def give(index: Index, immich: Immich, plan: Plan, tell: Tell) -> int:
+def give(index: Index, immich: Immich, plan: HandoffPlan, tell: Tell) -> int:
     """One call for each place; the number of the run. Raises HandoffError; what was given until then is
     remembered."""
     run = index.runs.begin("handoff", {"server": immich.address, "photos": len(plan.gifts)})
@@ -45,7 +45,7 @@ def give(index: Index, immich: Immich, plan: Plan, tell: Tell) -> int:
                 )
                 given += len(part)
                 for gift in part:
-                    tell(Given(gift.path, "written", f"given to Immich, known by its {gift.how}",
+                    tell(GivenPlace(gift.path, "written", f"given to Immich, known by its {gift.how}",
                                latitude, longitude))  # fmt: skip
         ended = "done"
     finally:
@@ -66,7 +66,7 @@ def take_back(index: Index, immich: Immich, run_id: int | None, tell: Tell) -> i
         try:
             asset = immich.asset(one.asset)
         except HandoffError as error:
-            tell(Given(path, "failed", str(error)))
+            tell(GivenPlace(path, "failed", str(error)))
             continue
         near = (
             asset.latitude is not None
@@ -77,14 +77,14 @@ def take_back(index: Index, immich: Immich, run_id: int | None, tell: Tell) -> i
         if near:
             ours.append(one)
         else:
-            tell(Given(path, "kept", "its place in Immich is no longer the one it was given"))
+            tell(GivenPlace(path, "kept", "its place in Immich is no longer the one it was given"))
             index.handoffs.taken_back([one.id])
     for start in range(0, len(ours), AT_ONCE):
         part = ours[start : start + AT_ONCE]
         immich.take_away([one.asset for one in part])
         index.handoffs.taken_back([one.id for one in part])
         for one in part:
-            tell(Given(paths.get(one.photo_id, one.asset), "restored", "has no place in Immich again"))
+            tell(GivenPlace(paths.get(one.photo_id, one.asset), "restored", "has no place in Immich again"))
     return len(ours)
 
 

@@ -62,9 +62,9 @@ class Immich:
         self._opener = urllib.request.build_opener(_NoRedirect, urllib.request.ProxyHandler({}))
 
     def version(self) -> str:
-        told = self._asked("GET", "/server/version")
+        version = self._request("GET", "/server/version")
         try:
-            return f"{int(told['major'])}.{int(told['minor'])}.{int(told['patch'])}"
+            return f"{int(version['major'])}.{int(version['minor'])}.{int(version['patch'])}"
         except (KeyError, TypeError, ValueError):
             raise HandoffError(f"{self.address}: this does not answer as Immich does") from None
 
@@ -72,12 +72,12 @@ class Immich:
         """All photos and videos of the key's owner, page by page."""
         page: int | None = 1
         while page is not None:
-            told = self._asked("POST", "/search/metadata", {"withExif": True, "size": PAGE, "page": page})
+            answer = self._request("POST", "/search/metadata", {"withExif": True, "size": PAGE, "page": page})
             try:
-                found = told["assets"]
-                for item in found["items"]:
+                page_of_assets = answer["assets"]
+                for item in page_of_assets["items"]:
                     yield _asset(item)
-                following = found["nextPage"]
+                following = page_of_assets["nextPage"]
                 after = None if following is None else int(following)
             except (KeyError, TypeError, ValueError):
                 raise HandoffError(f"{self.address}: its list of assets cannot be read") from None
@@ -87,22 +87,22 @@ class Immich:
 
     def asset(self, asset_id: str) -> Asset:
         try:
-            return _asset(self._asked("GET", f"/assets/{quote(asset_id, safe='')}"))
+            return _asset(self._request("GET", f"/assets/{quote(asset_id, safe='')}"))
         except (KeyError, TypeError, ValueError):
             raise HandoffError(f"{self.address}: asset {asset_id} cannot be read") from None
 
     def give(self, ids: Sequence[str], latitude: float, longitude: float) -> None:
         """One call for all assets of one place."""
-        self._asked("PUT", "/assets", {"ids": list(ids), "latitude": latitude, "longitude": longitude})
+        self._request("PUT", "/assets", {"ids": list(ids), "latitude": latitude, "longitude": longitude})
 
     def take_away(self, ids: Sequence[str]) -> None:
         """Immich's API cannot clear a place (`latitude?: number`); it takes 0,0 for none."""
         self.give(ids, 0.0, 0.0)
 
-    def _asked(self, method: str, path: str, told: dict[str, Any] | None = None) -> Any:
+    def _request(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         request = urllib.request.Request(
             f"{self.address}/api{path}",
-            data=None if told is None else json.dumps(told).encode(),
+            data=None if body is None else json.dumps(body).encode(),
             method=method,
             headers={
                 "x-api-key": self._key,

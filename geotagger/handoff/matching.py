@@ -39,7 +39,7 @@ class Left:
 
 
 @dataclass(frozen=True)
-class Plan:
+class HandoffPlan:
     gifts: tuple[Gift, ...]
     left: tuple[Left, ...]
 
@@ -53,7 +53,7 @@ class Plan:
 
 def plan(
     index: Index, assets: Iterable[Asset], paths: Sequence[str], prefixes: Sequence[tuple[str, str]]
-) -> Plan:
+) -> HandoffPlan:
     """Of the photos at or below `paths` (absolute; all without any) that have a place which counts.
     `prefixes`: how a folder here is called there."""
     by_path: dict[str, Asset] = {}
@@ -67,7 +67,7 @@ def plan(
         asset = by_path.get(there(photo.path, prefixes))
         how = "path"
         if asset is None:
-            same = [found for sha1 in checksums(index, photo) for found in by_checksum.get(sha1, ())]
+            same = [match for sha1 in checksums(index, photo) for match in by_checksum.get(sha1, ())]
             how = "checksum"
             asset = same[0] if same else None
         if asset is None:
@@ -76,7 +76,7 @@ def plan(
             left.append(Left(photo.path, "has a place in Immich already"))
         else:
             gifts.append(Gift(photo.photo_id, photo.path, asset.id, photo.latitude, photo.longitude, how))
-    return Plan(tuple(gifts), tuple(left))
+    return HandoffPlan(tuple(gifts), tuple(left))
 
 
 def there(path: str, prefixes: Sequence[tuple[str, str]]) -> str:
@@ -98,7 +98,7 @@ def checksums(index: Index, photo: PhotoPlace) -> list[str]:
             data = file.read()
     except OSError:
         return []
-    found = [_sha1(data)]
+    sums = [_sha1(data)]
     for entry in index.journal.done_in(photo.photo_id):
         try:
             edit = edit_of(entry)
@@ -109,8 +109,8 @@ def checksums(index: Index, photo: PhotoPlace) -> list[str]:
         if len(data) != edit.new_size:
             break  # another program changed it since: what was before cannot be told
         data = spliced(data, edit.undoing())
-        found.append(_sha1(data))
-    return found
+        sums.append(_sha1(data))
+    return sums
 
 
 def _sha1(data: bytes) -> str:

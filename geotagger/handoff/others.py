@@ -28,7 +28,7 @@ MEMORIES = Manager("Memories", ("occ files:scan --all", "occ memories:index --fo
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Visibility:
     """Whether a manager sees the place of a photo, or its newer releases do; `reason` says why, or why not."""
 
     path: str
@@ -39,9 +39,9 @@ class Seen:
     longitude: float
 
 
-def seen_by(index: Index, manager: Manager, paths: Sequence[str]) -> list[Seen]:
+def seen_by(index: Index, manager: Manager, paths: Sequence[str]) -> list[Visibility]:
     """The photos at or below `paths` that have a place which counts."""
-    found = []
+    views = []
     for photo in search(index.store, Query(paths=tuple(paths), is_sure=True)):
         in_file = photo.written == "exif" or (photo.written == "camera" and photo.rung != "sidecar")
         if in_file:
@@ -53,5 +53,5 @@ def seen_by(index: Index, manager: Manager, paths: Sequence[str]) -> list[Seen]:
         else:
             reason = "only the index has its place; `geotagger tag` or `review` writes it"
         by_newer = in_file or (photo.written is not None and manager.sidecars is not None)
-        found.append(Seen(photo.path, in_file, by_newer, reason, photo.latitude, photo.longitude))
-    return found
+        views.append(Visibility(photo.path, in_file, by_newer, reason, photo.latitude, photo.longitude))
+    return views

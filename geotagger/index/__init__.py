@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from geotagger.index.estimates import Estimates
     from geotagger.index.handoffs import Handoffs
     from geotagger.index.journal import Journal
-    from geotagger.index.learned import Learned
+    from geotagger.index.learned import LearnedValues
     from geotagger.index.photos import Photos
     from geotagger.index.roots import Root, Roots
     from geotagger.index.runs import Runs
@@ -137,10 +137,10 @@ class Index:
         return Journal(self._store)
 
     @cached_property
-    def learned(self) -> "Learned":
-        from geotagger.index.learned import Learned
+    def learned(self) -> "LearnedValues":
+        from geotagger.index.learned import LearnedValues
 
-        return Learned(self._store)
+        return LearnedValues(self._store)
 
     @cached_property
     def texts(self) -> "Texts":

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geotagger.estimate.values import FixSeries
-from geotagger.index.photos import Known, Photos, Timed
+from geotagger.index.photos import IndexedPhoto, Photos, Timed
 
 
 class Company:
@@ -20,7 +20,7 @@ class Company:
     def __init__(self, photos: Photos, root_ids: Sequence[int]) -> None:
         self._photos, self._root_ids = photos, tuple(root_ids)
 
-    def in_time(self, model_id: int | None = None) -> Iterator[Known]:
+    def in_time(self, model_id: int | None = None) -> Iterator[IndexedPhoto]:
         """As `Photos.in_time`."""
         several = [self._photos.in_time(root_id, model_id) for root_id in self._root_ids]
         return heapq.merge(*several, key=lambda photo: (photo.utc is None, photo.utc or 0.0, photo.id))

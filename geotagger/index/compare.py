@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class FileChange:
     """A file that needs a look. `sidecar`: only the sidecar beside it changed. A `moved` photo has
     its record already at its new path and needs nothing. `photo_id` is None for a new one."""
 
@@ -82,7 +82,7 @@ class Comparison:
 
         return Photos(self._store)
 
-    def __iter__(self) -> Iterator[Change]:
+    def __iter__(self) -> Iterator[FileChange]:
         digests: dict[str | bytes, tuple[int, int | None]] = {
             path: (folder_id, digest)
             for path, folder_id, digest in self._store.rows(
@@ -107,17 +107,19 @@ class Comparison:
             yield from self._by_file(folder, below, folder_id, now_digest)
         self._finish()
 
-    def _by_file(self, folder: Folder, below: str, folder_id: int | None, digest: int | None) -> list[Change]:
+    def _by_file(
+        self, folder: Folder, below: str, folder_id: int | None, digest: int | None
+    ) -> list[FileChange]:
         prefix = below + "/" if below else ""
         recorded = {} if folder_id is None else self._recorded(folder_id)
-        changes: list[Change] = []
+        changes: list[FileChange] = []
         returned: list[int] = []
         differs = False
         for listed in folder.files:
-            known = recorded.pop(prefix + listed[0], None)
-            if known is not None and known.missing:
-                returned.append(known.id)
-            if known is not None and known.stat == listed[1:] and not self._anew:
+            record = recorded.pop(prefix + listed[0], None)
+            if record is not None and record.missing:
+                returned.append(record.id)
+            if record is not None and record.stat == listed[1:] and not self._anew:
                 self.unchanged += 1
                 continue
             differs = True
@@ -125,15 +127,15 @@ class Comparison:
                 entry = folder.entry(listed)
             except OSError:
                 continue  # gone since it was listed; the next run settles it
-            if known is not None:
-                same_file = known.stat[:2] == listed[1:3]
-                changes.append(Change("sidecar" if same_file else "changed", entry, known.id))
+            if record is not None:
+                same_file = record.stat[:2] == listed[1:3]
+                changes.append(FileChange("sidecar" if same_file else "changed", entry, record.id))
             elif (moved := self._moved(entry, changes)) is not None:
-                changes.append(Change("moved", entry, moved))
+                changes.append(FileChange("moved", entry, moved))
             else:
-                changes.append(Change("new", entry, None))
+                changes.append(FileChange("new", entry, None))
         left = (
-            [(known.id, path) for path, known in recorded.items() if not known.missing]
+            [(record.id, path) for path, record in recorded.items() if not record.missing]
             if folder.whole
             else []
         )
@@ -159,7 +161,7 @@ class Comparison:
         )
         return {path_of(row[0]): _Recorded(row[1], row[2:5], row[5] is not None) for row in rows}
 
-    def _moved(self, entry: FileEntry, changes: list[Change]) -> int | None:
+    def _moved(self, entry: FileEntry, changes: list[FileChange]) -> int | None:
         """The record of a photo that was elsewhere and is not there any more."""
         rows = self._store.rows(
             "select photos.id, roots.path, photos.path, device, inode, fingerprint from photos"
@@ -182,7 +184,7 @@ class Comparison:
                     return int(photo_id)
         return None
 
-    def _move(self, change: Change, below: str, prefix: str) -> None:
+    def _move(self, change: FileChange, below: str, prefix: str) -> None:
         self.moved += 1
         if change.photo_id in self._gone_now:
             self.gone -= 1  # its old folder was compared before its new one

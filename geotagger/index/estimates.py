@@ -24,7 +24,7 @@ _RANK = "case rung " + " ".join(f"when '{rung}' then {rank}" for rank, rung in e
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class PhotoEstimate:
     """An estimate of a photo. A fix is one too: rung `camera`, `sidecar` or `manual`. `written`:
     "exif" or "sidecar" when we wrote it there, "camera" when it stands in the file anyway. `support`: what
     the estimate rests on."""
@@ -37,7 +37,7 @@ class Placed:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredEstimate:
     """An estimate in the index."""
 
     id: int
@@ -55,7 +55,7 @@ class Estimates:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def put(self, run_id: int | None, placed: Sequence[Placed]) -> list[bool]:
+    def put(self, run_id: int | None, placed: Sequence[PhotoEstimate]) -> list[bool]:
         """Keeps estimates; for each, whether it is now the photo's current one."""
         if not placed:
             return []
@@ -64,7 +64,7 @@ class Estimates:
         with self._store.batch():
             return [self._put(run_id, *row) for row in zip(placed, leaves, names_of(lat, lng), strict=True)]
 
-    def _put(self, run_id: int | None, placed: Placed, leaf: int, names: PlaceNames) -> bool:
+    def _put(self, run_id: int | None, placed: PhotoEstimate, leaf: int, names: PlaceNames) -> bool:
         estimate = placed.estimate
         self._delete(
             "photo_id = ? and rung = ? and written is null and withdrawn_by is null",
@@ -111,11 +111,11 @@ class Estimates:
         )
         return self._settle_current(placed.photo_id) == estimate_id
 
-    def current(self, photo_id: int) -> Kept | None:
-        found = self._of("photo_id = ? and current = 1", (photo_id,))
-        return found[0] if found else None
+    def current(self, photo_id: int) -> StoredEstimate | None:
+        rows = self._of("photo_id = ? and current = 1", (photo_id,))
+        return rows[0] if rows else None
 
-    def of_photo(self, photo_id: int) -> list[Kept]:
+    def of_photo(self, photo_id: int) -> list[StoredEstimate]:
         """All estimates of a photo, highest rung and newest first."""
         return self._of(f"photo_id = ? order by {_RANK} desc, id desc", (photo_id,))
 
@@ -194,11 +194,11 @@ class Estimates:
                 [(run_id, photo_id) for photo_id in photo_ids],
             )
 
-    def weighed_again(self, found: Iterable[tuple[int, Support | None, str | None]]) -> None:
+    def weighed_again(self, rows: Iterable[tuple[int, Support | None, str | None]]) -> None:
         """What was found about the current estimates of photos: (photo id, what it rests on today, None where
         that is not to be remembered, why it would not be written today, None where it would)."""
         with self._store.batch():
-            for photo_id, support, doubt in found:
+            for photo_id, support, doubt in rows:
                 if support is not None:
                     self._store.execute(
                         "update estimates set rests_on = ?, weighed = ? where photo_id = ? and current = 1",
@@ -254,14 +254,14 @@ class Estimates:
         )
         self._store.execute(f"delete from estimates where {condition}", values)
 
-    def _of(self, condition: str, values: Sequence[Any]) -> list[Kept]:
+    def _of(self, condition: str, values: Sequence[Any]) -> list[StoredEstimate]:
         rows = self._store.rows(
             "select id, photo_id, current, model_id, run_id, written, latitude, longitude, radius_km,"
             f" confidence, rung, rungs, cell, evidence, rests_on, doubt from estimates where {condition}",
             values,
         )
         return [
-            Kept(
+            StoredEstimate(
                 id=row[0],
                 photo_id=row[1],
                 current=bool(row[2]),
@@ -297,10 +297,10 @@ class Estimates:
 def _lines(text: object) -> tuple[str, ...]:
     """A JSON list of words; empty where the row is damaged."""
     try:
-        told = json.loads(text) if isinstance(text, str) and text else []
+        lines = json.loads(text) if isinstance(text, str) and text else []
     except (ValueError, RecursionError):
         return ()
-    return tuple(map(str, told)) if isinstance(told, list) else ()
+    return tuple(map(str, lines)) if isinstance(lines, list) else ()
 
 
 def _level(token: str) -> int | None:

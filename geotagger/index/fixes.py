@@ -44,16 +44,16 @@ def fixes_of(store: Store, root_ids: Sequence[int], *, gone: bool) -> FixSeries:
     stated = np.where(error_km > 0, error_km, GPS_ERROR_KM)
     series = FixSeries(photo_ids, utc, lat, lng, stated, camera, tuple(cameras), offset_s, vague == 0)
 
-    def paths(asked: NDArray[np.int64]) -> list[str]:
+    def paths(wanted_rows: NDArray[np.int64]) -> list[str]:
         files = {
             number: os.path.join(path_of(root), path_of(path))
-            for first in range(0, len(asked), _AT_ONCE)
+            for first in range(0, len(wanted_rows), _AT_ONCE)
             for number, root, path in store.stream(
                 "select photos.id, roots.path, photos.path from photos join roots on roots.id = root_id"
                 " where photos.id in (select value from json_each(?))",
-                (json.dumps(photo_ids[asked[first : first + _AT_ONCE]].tolist()),),
+                (json.dumps(photo_ids[wanted_rows[first : first + _AT_ONCE]].tolist()),),
             )
         }
-        return [files[number] for number in photo_ids[asked].tolist()]
+        return [files[number] for number in photo_ids[wanted_rows].tolist()]
 
     return series.told_apart(paths)

@@ -37,7 +37,7 @@ class Intent:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class JournalEntry:
     """`path` is where the photo is now, as far as the index knows. `covered` is True when another, later
     run wrote the same photo and was not undone: its bytes are no longer this entry's."""
 
@@ -79,17 +79,17 @@ class Journal:
                     ids,
                 )
 
-    def pending(self) -> list[Entry]:
+    def pending(self) -> list[JournalEntry]:
         """What runs that did not end properly left between intent and outcome, oldest first."""
         return self._of("journal.state = 'intended' order by journal.id")
 
-    def pending_of(self, run_id: int) -> list[Entry]:
+    def pending_of(self, run_id: int) -> list[JournalEntry]:
         """Those of one run, newest first."""
         return self._of(
             "journal.run_id = ? and journal.state = 'intended' order by journal.id desc", (run_id,)
         )
 
-    def done_by(self, run_id: int, only: Chosen = (), chunk: int = 500) -> Iterator[Entry]:
+    def done_by(self, run_id: int, only: Chosen = (), chunk: int = 500) -> Iterator[JournalEntry]:
         """What a run wrote and nobody undid, newest first; `only` these files or what is below
         these folders. Entries may be settled while this goes on."""
         wanted = only if isinstance(only, frozenset) else [os.path.abspath(path) for path in only]
@@ -107,7 +107,7 @@ class Journal:
                     yield entry
             before = entries[-1].id
 
-    def done_in(self, photo_id: int) -> list[Entry]:
+    def done_in(self, photo_id: int) -> list[JournalEntry]:
         """What was written into a photo or beside it and nobody undid, newest first."""
         return self._of(
             "journal.photo_id = ? and journal.state = 'done' order by journal.id desc", (photo_id,)
@@ -128,7 +128,7 @@ class Journal:
         entries = self._of("journal.run_id = ? and journal.state = 'forgotten'", (run_id,))
         return len({entry.path for entry in entries if is_chosen(entry.path, wanted)})
 
-    def _of(self, condition: str, values: tuple[object, ...] = ()) -> list[Entry]:
+    def _of(self, condition: str, values: tuple[object, ...] = ()) -> list[JournalEntry]:
         rows = self._store.rows(
             "select journal.id, journal.run_id, journal.photo_id, journal.path, journal.edit, journal.state,"
             " roots.path, photos.path, exists (select 1 from journal as later where later.photo_id ="
@@ -138,7 +138,7 @@ class Journal:
             values,
         )
         return [
-            Entry(
+            JournalEntry(
                 id=row[0],
                 run_id=row[1],
                 photo_id=row[2],

@@ -49,7 +49,7 @@ def _is_path(value: object) -> bool:
     return isinstance(value, str) and os.path.isabs(value) and "\0" not in value
 
 
-class Learned:
+class LearnedValues:
     """The values by root and key."""
 
     def __init__(self, store: Store) -> None:

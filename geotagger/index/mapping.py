@@ -34,7 +34,7 @@ class Cluster:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ListedPhoto:
     """A photo as lists show it. `estimate_id` and what follows belong to the position that counts, None
     without one. `taken` is the camera's clock; `utc` POSIX seconds."""
 
@@ -150,7 +150,7 @@ def _conditions(box: Box, rungs: Sequence[str], is_open: bool) -> tuple[str, lis
     return sql, values
 
 
-def in_cell(store: Store, cell: int, level: int, *, offset: int, limit: int) -> list[Shown]:
+def in_cell(store: Store, cell: int, level: int, *, offset: int, limit: int) -> list[ListedPhoto]:
     """Photos whose position lies in a cell, in the order of time."""
     half = (1 << 2 * (30 - level)) - 1
     return _shown(
@@ -160,7 +160,7 @@ def in_cell(store: Store, cell: int, level: int, *, offset: int, limit: int) -> 
     )
 
 
-def without_place(store: Store, *, offset: int, limit: int) -> list[Shown]:
+def without_place(store: Store, *, offset: int, limit: int) -> list[ListedPhoto]:
     """Photos without a position that counts, in the order of time, the rejected ones with them."""
     return _shown(
         store,
@@ -190,7 +190,7 @@ def count_without_place(store: Store) -> int:
     return count
 
 
-def in_span(store: Store, root_id: int, first: int, last: int, *, limit: int) -> list[Shown]:
+def in_span(store: Store, root_id: int, first: int, last: int, *, limit: int) -> list[ListedPhoto]:
     """The photos of a root from one to another in the order of time, both with it."""
     return _shown(
         store,
@@ -201,9 +201,9 @@ def in_span(store: Store, root_id: int, first: int, last: int, *, limit: int) ->
     )
 
 
-def by_ids(store: Store, ids: Sequence[int]) -> list[Shown]:
+def by_ids(store: Store, ids: Sequence[int]) -> list[ListedPhoto]:
     """In the order of the ids; those that are gone are left out."""
-    shown: dict[int, Shown] = {}
+    shown: dict[int, ListedPhoto] = {}
     for start in range(0, len(ids), 500):
         part = list(ids[start : start + 500])
         for photo in _shown(store, f"photos.id in ({','.join('?' * len(part))})", part):
@@ -225,10 +225,10 @@ def moments(store: Store) -> Iterator[Moment]:
         yield Moment(*fields)
 
 
-def _shown(store: Store, condition: str, values: Sequence[Any]) -> list[Shown]:
+def _shown(store: Store, condition: str, values: Sequence[Any]) -> list[ListedPhoto]:
     photos = []
     for row in store.rows(_SHOWN + condition, values):
         root, path, is_confirmed = path_of(row[2]), path_of(row[3]), bool(row[17])
         fields = [*row[:2], root, os.path.join(root, path), *row[4:17], is_confirmed, *row[18:]]
-        photos.append(Shown(*fields))
+        photos.append(ListedPhoto(*fields))
     return photos

@@ -59,7 +59,7 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class IndexedPhoto:
     """One photo as the index knows it. `rung` is that of its current estimate, and the place,
     `confidence`, `estimate_model_id` belong to it; None without one; `weighed` stands for the evidence
     that it was last held against, `doubt` says why it would not be written today. `is_confirmed`: the owner
@@ -201,7 +201,7 @@ class Photos:
         """The photo could not be handled; it is not tried again until it changes."""
         self._store.execute("update photos set error = ? where id = ?", (plain_text(reason), photo_id))
 
-    def find(self, path: str, model_id: int | None = None) -> Known | None:
+    def find(self, path: str, model_id: int | None = None) -> IndexedPhoto | None:
         """The photo at this path, if the index knows it."""
         absolute = os.path.join(
             os.path.realpath(os.path.dirname(os.path.abspath(path))), os.path.basename(path)
@@ -210,32 +210,34 @@ class Photos:
             root = path_of(column).rstrip(os.sep) + os.sep
             if absolute.startswith(root):
                 below = absolute[len(root) :]
-                found = self._known(
+                photos = self._photos_where(
                     "photos.folder_id = (select id from folders where root_id = ? and path = ?)"
                     " and photos.path = ?",
                     (model_id, root_id, path_column(os.path.dirname(below)), path_column(below)),
                 )
-                if found:
-                    return found[0]
+                if photos:
+                    return photos[0]
         return None
 
-    def get(self, photo_ids: Sequence[int], model_id: int | None = None) -> list[Known]:
+    def get(self, photo_ids: Sequence[int], model_id: int | None = None) -> list[IndexedPhoto]:
         """Photos by id, in the order of the ids; unknown ids are left out."""
-        found: dict[int, Known] = {}
+        by_id: dict[int, IndexedPhoto] = {}
         for start in range(0, len(photo_ids), 500):
             part = list(photo_ids[start : start + 500])
             marks = ",".join("?" * len(part))
-            for known in self._known(f"photos.id in ({marks})", (model_id, *part)):
-                found[known.id] = known
-        return [found[i] for i in photo_ids if i in found]
+            for photo in self._photos_where(f"photos.id in ({marks})", (model_id, *part)):
+                by_id[photo.id] = photo
+        return [by_id[i] for i in photo_ids if i in by_id]
 
-    def in_time(self, root_id: int, model_id: int | None = None, *, chunk: int = 1000) -> Iterator[Known]:
+    def in_time(
+        self, root_id: int, model_id: int | None = None, *, chunk: int = 1000
+    ) -> Iterator[IndexedPhoto]:
         """The photos of a root that are there, by time, those without a time last. With the
         posterior of `model_id` where there is one. Reads a chunk at a time, so the index may be
         written meanwhile."""
         utc, last = -float("inf"), 0
         while True:
-            part = self._known(
+            part = self._photos_where(
                 "photos.root_id = ? and photos.missing_since is null and (photos.utc, photos.id) > (?, ?)"
                 " order by photos.utc, photos.id limit ?",
                 (model_id, root_id, utc, last, chunk),
@@ -246,7 +248,7 @@ class Photos:
             utc, last = part[-1].utc or 0.0, part[-1].id
         last = 0
         while True:
-            part = self._known(
+            part = self._photos_where(
                 "photos.root_id = ? and photos.missing_since is null and photos.utc is null and photos.id > ?"
                 " order by photos.id limit ?",
                 (model_id, root_id, last, chunk),
@@ -342,21 +344,21 @@ class Photos:
 
     def folder_id(self, root: Root, below: str) -> int:
         """The number of a folder of a root ("" is the root itself), made when new."""
-        found = self._folder_ids.get((root.id, below))
-        if found is None:
+        folder = self._folder_ids.get((root.id, below))
+        if folder is None:
             column = path_column(below)
             self._store.execute(
                 "insert into folders (root_id, path) values (?, ?) on conflict do nothing", (root.id, column)
             )
-            found = int(
+            folder = int(
                 self._store.row("select id from folders where root_id = ? and path = ?", (root.id, column))[0]
             )
-            self._folder_ids = {(root.id, below): found}  # files come folder by folder
-        return found
+            self._folder_ids = {(root.id, below): folder}  # files come folder by folder
+        return folder
 
-    def _known(self, condition: str, values: Sequence[Any]) -> list[Known]:
+    def _photos_where(self, condition: str, values: Sequence[Any]) -> list[IndexedPhoto]:
         return [
-            Known(
+            IndexedPhoto(
                 id=row[0],
                 root_id=row[1],
                 path=os.path.join(path_of(row[2]), path_of(row[3])),

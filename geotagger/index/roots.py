@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from geotagger.archive import is_at_or_below
-from geotagger.index.learned import Learned
+from geotagger.index.learned import LearnedValues
 from geotagger.index.store import Store, now, path_column, path_of
 from geotagger.index.tracks import RememberedTracks
 
@@ -55,13 +55,13 @@ class Roots:
 
     def company_of(self, root_ids: Sequence[int]) -> tuple[int, ...]:
         """These roots, and after them those that they are joined with, directly or through others."""
-        known = {root.id for root in self.all()}
+        existing = {root.id for root in self.all()}
         pairs = self._store.rows("select root_id, with_root_id from joined_roots order by 1, 2")
         company = list(dict.fromkeys(root_ids))
         for root_id in company:
             for pair in pairs:
                 if root_id in pair:
-                    company += [other for other in pair if other not in company and other in known]
+                    company += [other for other in pair if other not in company and other in existing]
         return tuple(company)
 
     def state_of(self, root_id: int) -> list[float]:
@@ -130,7 +130,7 @@ class Roots:
             return
         largest_first = sorted(children, key=self._photos_in, reverse=True)
         ids = [child.id for child in largest_first]
-        Learned(self._store).inherit(root.id, ids)
+        LearnedValues(self._store).inherit(root.id, ids)
         RememberedTracks(self._store).inherit(root.id, ids)
         self._inherit_joined(root.id, ids)
         for child in children:

@@ -93,19 +93,19 @@ class Runs:
         """The run of that number, name, or unique beginning of a name; raises UsageError."""
         is_number = text.isascii() and text.isdigit() and len(text) <= _LONGEST_NUMBER
         by_number = self._of("runs.id = ?", (int(text),)) if is_number else []
-        found = by_number or self._of("substr(runs.name, 1, ?) = ?", (len(text), text))
-        if not found:
+        matching = by_number or self._of("substr(runs.name, 1, ?) = ?", (len(text), text))
+        if not matching:
             raise UsageError(f"there is no run {text}; `geotagger runs` lists them")
-        if len(found) > 1:
-            raise UsageError(f"{text} begins the names of {len(found)} runs; `geotagger runs` lists them")
-        return found[0]
+        if len(matching) > 1:
+            raise UsageError(f"{text} begins the names of {len(matching)} runs; `geotagger runs` lists them")
+        return matching[0]
 
     def latest_undoable(self) -> Run | None:
         """The newest run of which something is written in photos."""
-        found = self._of(
+        runs = self._of(
             "runs.id = (select max(run_id) from journal where state = 'done')",
         )
-        return found[0] if found else None
+        return runs[0] if runs else None
 
     def cut_off(self) -> list[Run]:
         """Runs that ended between intent and outcome, newest first."""
@@ -160,10 +160,10 @@ def _run(row: Sequence[Any]) -> Run:
 def _table(text: object) -> dict[str, Any]:
     """A JSON object; empty where the row is damaged."""
     try:
-        told = json.loads(text) if isinstance(text, str) else {}
+        values = json.loads(text) if isinstance(text, str) else {}
     except (ValueError, RecursionError):
         return {}
-    return told if isinstance(told, dict) else {}
+    return values if isinstance(values, dict) else {}
 
 
 def _process(pid: int) -> str:

@@ -69,8 +69,8 @@ class Samples:
         return [photo_id for (photo_id,) in rows]
 
     def of(self, photo_id: int) -> Sample | None:
-        found = self._of("photo_id = ?", (photo_id,))
-        return found[0] if found else None
+        samples = self._of("photo_id = ?", (photo_id,))
+        return samples[0] if samples else None
 
     def judged(self) -> list[Sample]:
         return self._of("inside is not null order by photo_id")

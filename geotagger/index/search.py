@@ -316,8 +316,11 @@ def _conditions(query: Query) -> tuple[str, list[Any]]:
     if query.camera is not None:
         also("instr(lower(photos.camera), ?) > 0", query.camera.lower())
     if query.paths:
-        told = [path_condition(path) for path in query.paths]
-        also(f"({' or '.join(sql for sql, _ in told)})", *(value for _, values in told for value in values))
+        conditions = [path_condition(path) for path in query.paths]
+        also(
+            f"({' or '.join(sql for sql, _ in conditions)})",
+            *(value for _, values in conditions for value in values),
+        )
     if query.run_id is not None:
         also("estimates.run_id = ?", query.run_id)
     if query.is_written:
@@ -356,8 +359,8 @@ def _box_around(polygons: Polygons | None) -> Box | None:
 def _iso(taken: str | None, offset_s: float | None) -> str | None:
     if taken is None:
         return None
-    told = taken.replace(" ", "T")
+    iso = taken.replace(" ", "T")
     if offset_s is None:
-        return told
+        return iso
     sign, minutes = ("-" if offset_s < 0 else "+"), round(abs(offset_s) / 60)
-    return f"{told}{sign}{minutes // 60:02d}:{minutes % 60:02d}"
+    return f"{iso}{sign}{minutes // 60:02d}:{minutes % 60:02d}"

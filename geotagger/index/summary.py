@@ -17,7 +17,7 @@ BANDS = ((0.9, "90 % and more"), (0.7, "70 to 90 %"), (SURE, "50 to 70 %"), (0.0
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class PlacedShare:
     """Of so many photos so many have a place."""
 
     photos: int
@@ -25,7 +25,7 @@ class Share:
 
 
 @dataclass(frozen=True)
-class Summary:
+class ArchiveSummary:
     """`own`: places by camera, sidecar and owner. `estimates`: those that count, by kind of evidence;
     `certainties`: the same by `BANDS`; `written` of them stand in a file. `left`: the others by why. The
     shares are by year ("no time" last), camera, folder, and the placed by country."""
@@ -36,9 +36,9 @@ class Summary:
     certainties: Counter[str] = field(default_factory=Counter)
     written: int = 0
     left: Counter[str] = field(default_factory=Counter)
-    years: dict[str, Share] = field(default_factory=dict)
-    cameras: dict[str, Share] = field(default_factory=dict)
-    folders: dict[str, Share] = field(default_factory=dict)
+    years: dict[str, PlacedShare] = field(default_factory=dict)
+    cameras: dict[str, PlacedShare] = field(default_factory=dict)
+    folders: dict[str, PlacedShare] = field(default_factory=dict)
     countries: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -62,11 +62,11 @@ _FROM = (
 )
 
 
-def summarise(store: Store, paths: Sequence[str] = ()) -> Summary:
+def summarise(store: Store, paths: Sequence[str] = ()) -> ArchiveSummary:
     """Of all photos, or of those at or below some absolute paths."""
-    told = [path_condition(path) for path in paths]
-    below = f" and ({' or '.join(sql for sql, _ in told)})" if told else ""
-    values = [value for _, more in told for value in more]
+    conditions = [path_condition(path) for path in paths]
+    below = f" and ({' or '.join(sql for sql, _ in conditions)})" if conditions else ""
+    values = [value for _, more in conditions for value in more]
     source = _FROM + below
     own: Counter[str] = Counter()
     estimates: Counter[str] = Counter()
@@ -90,7 +90,7 @@ def summarise(store: Store, paths: Sequence[str] = ()) -> Summary:
         " group by folders.id order by 3 desc",
         values,
     )
-    return Summary(
+    return ArchiveSummary(
         photos=store.row(f"select count(*){source}", values)[0],
         own=own,
         estimates=estimates,
@@ -102,7 +102,7 @@ def summarise(store: Store, paths: Sequence[str] = ()) -> Summary:
         years=_shares(store, year, source, values),
         cameras=_shares(store, "coalesce(photos.camera, 'no camera named')", source, values),
         folders={
-            os.path.join(path_of(root), path_of(folder)).rstrip("/"): Share(photos, placed)
+            os.path.join(path_of(root), path_of(folder)).rstrip("/"): PlacedShare(photos, placed)
             for root, folder, photos, placed in by_folder
         },
         countries=dict(
@@ -115,17 +115,17 @@ def summarise(store: Store, paths: Sequence[str] = ()) -> Summary:
     )
 
 
-def share_of(store: Store, paths: Sequence[str]) -> Share:
+def share_of(store: Store, paths: Sequence[str]) -> PlacedShare:
     """How many of the photos at or below some absolute paths have a place. Where a thousand of them do, no
     more are counted: an archive of millions is not read through for a hint."""
-    told = [path_condition(path) for path in paths]
-    below = f" and ({' or '.join(sql for sql, _ in told)})" if told else ""
-    values = [value for _, more in told for value in more]
+    conditions = [path_condition(path) for path in paths]
+    below = f" and ({' or '.join(sql for sql, _ in conditions)})" if conditions else ""
+    values = [value for _, more in conditions for value in more]
     plenty = f"select count(*) from (select 1{_FROM}{below} and {_COUNTS} limit {_PLENTY})"
     placed: int = store.row(plenty, values)[0]
     if placed == _PLENTY:
-        return Share(placed, placed)
-    return Share(store.row(f"select count(*){_FROM}{below}", values)[0], placed)
+        return PlacedShare(placed, placed)
+    return PlacedShare(store.row(f"select count(*){_FROM}{below}", values)[0], placed)
 
 
 _PLENTY = 1000
@@ -133,14 +133,14 @@ _PLENTY = 1000
 
 def spots(store: Store, paths: Sequence[str] = ()) -> list[tuple[float, float, int]]:
     """Where the photos lie, gathered by whole degrees: latitude, longitude, photos."""
-    told = [path_condition(path) for path in paths]
-    below = f" and ({' or '.join(sql for sql, _ in told)})" if told else ""
+    conditions = [path_condition(path) for path in paths]
+    below = f" and ({' or '.join(sql for sql, _ in conditions)})" if conditions else ""
     return store.rows(
         f"select round(e.latitude), round(e.longitude), count(*){_FROM}{below} and {_COUNTS} group by 1, 2",
-        [value for _, more in told for value in more],
+        [value for _, more in conditions for value in more],
     )
 
 
-def _shares(store: Store, key: str, source: str, values: Sequence[bytes | str]) -> dict[str, Share]:
+def _shares(store: Store, key: str, source: str, values: Sequence[bytes | str]) -> dict[str, PlacedShare]:
     rows = store.rows(f"select {key}, count(*), sum({_COUNTS}){source} group by 1 order by 1", values)
-    return {name: Share(photos, placed) for name, photos, placed in rows}
+    return {name: PlacedShare(photos, placed) for name, photos, placed in rows}

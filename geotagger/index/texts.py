@@ -18,12 +18,12 @@ class Texts:
 
     def is_read(self, photo_id: int, reader: str) -> bool:
         """Whether this reader has read the photo as it is now."""
-        found = self._store.row("select 1 from texts where photo_id = ? and reader = ?", (photo_id, reader))
-        return found is not None
+        row = self._store.row("select 1 from texts where photo_id = ? and reader = ?", (photo_id, reader))
+        return row is not None
 
     def of(self, photo_ids: Sequence[int], reader: str) -> dict[int, PlaceRatios]:
         """By photo, of those whose text tells something. What is no such record counts as not there."""
-        told: dict[int, PlaceRatios] = {}
+        ratios_of_photos: dict[int, PlaceRatios] = {}
         for first in range(0, len(photo_ids), _AT_ONCE):
             part = list(photo_ids[first : first + _AT_ONCE])
             marks = ",".join("?" * len(part))
@@ -34,10 +34,10 @@ class Texts:
             )
             for photo_id, ratios in rows:
                 try:
-                    told[photo_id] = PlaceRatios.from_json(ratios)
+                    ratios_of_photos[photo_id] = PlaceRatios.from_json(ratios)
                 except ValueError:
                     continue
-        return told
+        return ratios_of_photos
 
     def forget(self, places: Sequence[str]) -> None:
         """What was read in the photos at or below these absolute paths."""
@@ -53,5 +53,8 @@ class Texts:
         with self._store.batch():
             self._store.execute_many(
                 "insert or replace into texts (photo_id, reader, ratios) values (?, ?, ?)",
-                ((number, reader, None if told is None else told.to_json()) for number, told in texts),
+                (
+                    (number, reader, None if place_ratios is None else place_ratios.to_json())
+                    for number, place_ratios in texts
+                ),
             )

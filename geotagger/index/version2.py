@@ -212,14 +212,14 @@ def _fill(db: "Database") -> None:
         "update estimates set rests_on = '{\"clock_s\": 0.0}'"
         " where written in ('exif', 'sidecar') and rung in ('visual', 'neighbours', 'track')"
     )
-    told = db.execute("select root_id, value from learned where key = 'clocks'").fetchall()
-    if not told:
+    clocks = db.execute("select root_id, value from learned where key = 'clocks'").fetchall()
+    if not clocks:
         return
     import json
 
     from geotagger.estimate.corrections import clock_shift
 
-    for root_id, value in told:
+    for root_id, value in clocks:
         corrections = json.loads(value)
         cameras = db.execute(
             "select distinct camera from photos where root_id = ? and camera is not null", (root_id,)

@@ -53,7 +53,7 @@ class LookOptions:
 
 
 @dataclass
-class Looked:
+class LookTally:
     """How many photos: listed in this part, kept from earlier, looked at, not to be looked at, unreadable."""
 
     listed: int = 0
@@ -70,9 +70,9 @@ def look(
     options: LookOptions,
     *,
     note: Callable[[str], None],
-    advance: Callable[[Looked], None],
+    advance: Callable[[LookTally], None],
     stop: Event,
-) -> Looked:
+) -> LookTally:
     """Writes rows for this part of the photos below `root` to files in `out`; asked to stop, it keeps what
     it has.
 
@@ -81,7 +81,7 @@ def look(
     if not os.path.isdir(top):
         raise ArchiveError(f"{root}: there is no such folder")
     out.mkdir(parents=True, exist_ok=True)
-    tally = Looked()
+    tally = LookTally()
     digest = model_digest(pack)
     done = _finished(out, digest, len(pack.cells))
     name = f"part-{options.part}-of-{options.parts}"
@@ -156,7 +156,7 @@ def _rows_of(
     engine: "Engine",
     readers: ThreadPoolExecutor,
     options: LookOptions,
-    tally: Looked,
+    tally: LookTally,
 ) -> list[Look]:
     def pixels_of(entry: FileEntry) -> "Pixels | PhotoError | None":
         try:

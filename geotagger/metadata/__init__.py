@@ -38,7 +38,7 @@ from geotagger.metadata.values import (
     Position,
 )
 from geotagger.metadata.withdraw import prepare_withdrawal
-from geotagger.metadata.write import Prepared, abandon, commit, prepare
+from geotagger.metadata.write import PreparedWrite, abandon, commit, prepare
 from geotagger.writing import SidecarStyle, WriteMode, Writing
 
 __all__ = [
@@ -47,7 +47,7 @@ __all__ = [
     "Edit",
     "FoundPosition",
     "Position",
-    "Prepared",
+    "PreparedWrite",
     "Restoration",
     "SidecarStyle",
     "WriteMode",

@@ -13,13 +13,13 @@ from geotagger.metadata.layout import RefusedError
 from geotagger.metadata.sidecar import Sidecars
 from geotagger.metadata.values import Position
 from geotagger.metadata.verify import positions_in
-from geotagger.metadata.write import Prepared, prepare_merge, prepare_photo
+from geotagger.metadata.write import PreparedWrite, prepare_merge, prepare_photo
 from geotagger.writing import Writing
 
 
 def prepare_companion(
-    prepared: Prepared, position: Position, writing: Writing = Writing()
-) -> Prepared | None:
+    prepared: PreparedWrite, position: Position, writing: Writing = Writing()
+) -> PreparedWrite | None:
     """Makes the sidecar of a photo that was prepared, or the photo of a sidecar, say the same
     `position`. None when that is not due: a sidecar without a position stays so, and so does a photo
     without one of ours, since whoever chooses sidecars wants his photos left alone.
@@ -40,6 +40,6 @@ def prepare_companion(
 def _holds_ours(photo: str) -> bool:
     """Whether a photo holds a position, and none but ours."""
     with contextlib.suppress(RefusedError), replace.opened(photo) as source:
-        marks = [found.mark for found in positions_in(layout_of(source, photo))]
+        marks = [position.mark for position in positions_in(layout_of(source, photo))]
         return bool(marks) and None not in marks
     return False

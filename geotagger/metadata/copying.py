@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 
 import xxhash
 
-from geotagger.metadata.source import Source
-from geotagger.metadata.splice import Kept, Splice, added, kept_ranges
+from geotagger.metadata.source import ByteSource
+from geotagger.metadata.splice import CopiedRange, Splice, added, kept_ranges
 
 _CHUNK = 1 << 19
 _SHORT = 1 << 16
@@ -49,7 +49,7 @@ def clone(source: int, target: int) -> bool:
     return True
 
 
-def pieces_of(source: Source, splices: Sequence[Splice]) -> list[tuple[int, bytearray]]:
+def pieces_of(source: ByteSource, splices: Sequence[Splice]) -> list[tuple[int, bytearray]]:
     """What is written from memory, each piece with its offset in the new file: the data of the
     ordered splices, and the short runs that are kept before, between and behind them."""
     runs = kept_ranges(splices, source.size)
@@ -63,7 +63,9 @@ def pieces_of(source: Source, splices: Sequence[Splice]) -> list[tuple[int, byte
     return pieces
 
 
-def copy_hashed(source: Source, target: int, runs: Sequence[Kept], copied: bool = False) -> tuple[str, str]:
+def copy_hashed(
+    source: ByteSource, target: int, runs: Sequence[CopiedRange], copied: bool = False
+) -> tuple[str, str]:
     """Copies the runs (unless a clone has `copied` them already); the XXH3 of what was read from
     the source and of what the target then gives back. Short runs are in pieces, which are to be
     compared whole. Raises OSError, also when the source ends early."""

@@ -15,7 +15,7 @@ import xxhash
 
 from geotagger.marks import mark_anywhere
 from geotagger.metadata.source import read_fully
-from geotagger.metadata.splice import Kept, Splice, kept_ranges
+from geotagger.metadata.splice import CopiedRange, Splice, kept_ranges
 
 EditKind = Literal["exif", "sidecar"]
 State = Literal["old", "new", "other", "missing"]
@@ -98,7 +98,7 @@ class Edit:
         """Splices that turn the new file into the old one."""
         return [Splice(p.new_offset, p.new_length, p.old) for p in self.patches]
 
-    def kept(self) -> list[Kept]:
+    def kept(self) -> list[CopiedRange]:
         """The shared bytes: `old_offset` in the new file, `new_offset` in the old one."""
         return kept_ranges(self.undoing(), self.new_size)
 

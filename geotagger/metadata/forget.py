@@ -15,14 +15,14 @@ from geotagger.marks import text_of
 from geotagger.metadata import gps, replace, sidecar, verify, xmp
 from geotagger.metadata.containers import layout_of
 from geotagger.metadata.edit import Edit, EditKind
-from geotagger.metadata.layout import Change, Layout, RefusedError
+from geotagger.metadata.layout import Layout, LayoutChange, RefusedError
 from geotagger.metadata.rdf import XmpError
 from geotagger.metadata.sidecar import Sidecars
-from geotagger.metadata.source import Source
+from geotagger.metadata.source import ByteSource
 from geotagger.metadata.splice import Splice
-from geotagger.metadata.tiff import Entry, Tiff, TiffError, ungraft
+from geotagger.metadata.tiff import TagEntry, Tiff, TiffError, ungraft
 from geotagger.metadata.values import FoundPosition
-from geotagger.metadata.write import Prepared, difference, edit_of, refusals
+from geotagger.metadata.write import PreparedWrite, difference, edit_of, refusals
 
 _SAME_PLACE_DEG = 1e-6
 """Ten centimetres: another program may have rounded the position when it wrote it again."""
@@ -49,14 +49,14 @@ def forget(path: str, sidecar_folders: Sequence[str] = (), *, durable: bool = Tr
 
 def would_forget(path: str, sidecar_folders: Sequence[str] = ()) -> list[str]:
     """The files that `forget` would change; nothing is written. Raises WriteError, WriteRefusedError."""
-    found = []
+    targets = []
     for target in targets_of(path, sidecar_folders):
         with replace.opened(os.path.realpath(target)) as source, refusals(target):
             replace.check_replaceable(target, source)
             splices, _ = _splices_of(target, source, None)
         if splices or (is_sidecar_name(target) and holds_nothing_else(target)):
-            found.append(target)
-    return found
+            targets.append(target)
+    return targets
 
 
 def targets_of(path: str, sidecar_folders: Sequence[str]) -> list[str]:
@@ -67,7 +67,7 @@ def targets_of(path: str, sidecar_folders: Sequence[str]) -> list[str]:
     return [path, *(sidecar for sidecar in beside if sidecar is not None)]
 
 
-def prepare_removal(path: str, *, only: Edit | None = None, durable: bool = True) -> Prepared | None:
+def prepare_removal(path: str, *, only: Edit | None = None, durable: bool = True) -> PreparedWrite | None:
     """Makes the photo or sidecar at `path` without the estimates in it, or without the position
     that the edit `only` wrote; None when there is no such position, or nothing else in it.
     Raises WriteError."""
@@ -79,17 +79,17 @@ def prepare_removal(path: str, *, only: Edit | None = None, durable: bool = True
             return None
         removed = [source.read(s.offset, s.length) for s in splices]
 
-        def check(written: Source) -> None:
+        def check(written: ByteSource) -> None:
             # a sidecar is written whole; that its bytes read back is check enough
             if layout is not None:
                 check_removed(layout, layout_of(written, target), only)
 
         temporary = replace.write_changed(target, source, splices, check, durable)
         kind: EditKind = "sidecar" if layout is None else "exif"
-        return Prepared(edit_of(path, source, splices, removed, temporary, None, kind), temporary)
+        return PreparedWrite(edit_of(path, source, splices, removed, temporary, None, kind), temporary)
 
 
-def _splices_of(path: str, source: Source, only: Edit | None) -> tuple[list[Splice], Layout | None]:
+def _splices_of(path: str, source: ByteSource, only: Edit | None) -> tuple[list[Splice], Layout | None]:
     """What must go from a file, and how a photo is laid out; None of a sidecar, and of a file that we do
     not write into, from which nothing goes."""
     target = os.path.realpath(path)
@@ -103,7 +103,7 @@ def _splices_of(path: str, source: Source, only: Edit | None) -> tuple[list[Spli
     return layout.splices(removal(layout, only)), layout
 
 
-def removal(layout: Layout, only: Edit | None) -> Change:
+def removal(layout: Layout, only: Edit | None) -> LayoutChange:
     """What must change in a photo so that it holds no position of ours, nor what one of ours says of
     itself beside a place that somebody else put there since."""
     exif: dict[int, list[Splice]] = {}
@@ -125,8 +125,8 @@ def removal(layout: Layout, only: Edit | None) -> Change:
         except TiffError as error:
             raise RefusedError(str(error)) from None
     # undoing one edit: our fields beside a position in EXIF that is not meant may be of another one
-    held = any(verify.position_in(block) for block in layout.blocks)
-    mark_alone = not held or bool(exif or dropped_exif)
+    has_position = any(verify.position_in(block) for block in layout.blocks)
+    mark_alone = not has_position or bool(exif or dropped_exif)
     changed_xmp: dict[int, list[Splice]] = {}
     dropped_xmp: set[int] = set()
     for number, packet in enumerate(layout.packets):
@@ -138,7 +138,7 @@ def removal(layout: Layout, only: Edit | None) -> Change:
             dropped_xmp.add(number)
         elif splices:
             changed_xmp[number] = splices
-    return Change(
+    return LayoutChange(
         exif=exif,
         xmp=changed_xmp,
         dropped_exif=frozenset(dropped_exif),
@@ -151,14 +151,14 @@ def check_removed(old: Layout, new: Layout, only: Edit | None) -> None:
     verify.check_the_rest(old, new)
     if list(verify.positions_in(new)) != [p for p in verify.positions_in(old) if not _is_meant(p, only)]:
         raise verify.MismatchError("the position is still in it, or another one is not")
-    if removal(new, only) != Change():
+    if removal(new, only) != LayoutChange():
         raise verify.MismatchError("what the estimate says of itself is still in it")
 
 
-def _entries_left(entries: Sequence[Entry], order: str, only: Edit | None) -> list[Entry]:
+def _entries_left(entries: Sequence[TagEntry], order: str, only: Edit | None) -> list[TagEntry]:
     """The removal from a GPS directory: what stays of it."""
-    found = gps.read(entries, order)
-    if found is not None and _is_meant(found, only):
+    position = gps.read(entries, order)
+    if position is not None and _is_meant(position, only):
         return gps.without_position(entries)
     return gps.without_estimate(entries, order) if only is None else list(entries)
 
@@ -166,15 +166,15 @@ def _entries_left(entries: Sequence[Entry], order: str, only: Edit | None) -> li
 def _packet_splices(packet: bytes, only: Edit | None, mark_alone: bool) -> list[Splice] | None:
     """The removal from a packet of XMP; None when all of it goes. With `only`, what stands there without
     a position goes if `mark_alone`. XmpError when the packet cannot be read."""
-    found = xmp.position_of(packet)
-    if found is not None and _is_meant(found, only):
+    position = xmp.position_of(packet)
+    if position is not None and _is_meant(position, only):
         return xmp.without_position(packet)
-    if only is None or (found is None and mark_alone):
+    if only is None or (position is None and mark_alone):
         return xmp.without_estimate(packet)
     return []
 
 
-def _sidecar_splices(path: str, source: Source, only: Edit | None) -> list[Splice]:
+def _sidecar_splices(path: str, source: ByteSource, only: Edit | None) -> list[Splice]:
     old = source.read(0, sidecar.LARGEST_SIDECAR_BYTES + 1)
     try:
         splices = _packet_splices(sidecar.in_utf8(old), only, mark_alone=False)
@@ -194,15 +194,15 @@ def holds_nothing_else(path: str, only: Edit | None = None) -> bool:
         return False
 
 
-def _is_meant(found: FoundPosition, only: Edit | None) -> bool:
-    if found.mark is None:
+def _is_meant(position: FoundPosition, only: Edit | None) -> bool:
+    if position.mark is None:
         return False
     if only is None:
-        return found.mark.is_estimate
+        return position.mark.is_estimate
     return (
         only.latitude is not None
         and only.longitude is not None
-        and math.isclose(found.latitude, only.latitude, rel_tol=0, abs_tol=_SAME_PLACE_DEG)
-        and math.isclose(found.longitude, only.longitude, rel_tol=0, abs_tol=_SAME_PLACE_DEG)
-        and text_of(found.mark) == only.method
+        and math.isclose(position.latitude, only.latitude, rel_tol=0, abs_tol=_SAME_PLACE_DEG)
+        and math.isclose(position.longitude, only.longitude, rel_tol=0, abs_tol=_SAME_PLACE_DEG)
+        and text_of(position.mark) == only.method
     )

@@ -16,7 +16,7 @@ import piexif  # type: ignore[import-untyped]
 
 from geotagger.coordinates import Spelling, UnreadableCoordinatesError, read_position
 from geotagger.marks import mark_anywhere, mark_of, processing_method
-from geotagger.metadata.tiff import Entry, pointing_block
+from geotagger.metadata.tiff import TagEntry, pointing_block
 from geotagger.metadata.values import FoundPosition, Position
 
 (VERSION, LATITUDE_REF, LATITUDE, LONGITUDE_REF, LONGITUDE, ALTITUDE_REF, ALTITUDE) = range(7)
@@ -41,7 +41,7 @@ _NUMBER_CODES = {
 """struct codes of the types of TIFF 6.0 that are numbers, a ratio as its two."""
 
 
-def built(position: Position, order: str) -> list[Entry]:
+def built(position: Position, order: str) -> list[TagEntry]:
     """The directory of a position by ascending tag, values in the byte order."""
     entries = []
     for tag, value in sorted(fields_of(position).items()):
@@ -53,7 +53,7 @@ def built(position: Position, order: str) -> list[Entry]:
         else:
             data = value + b"\0" if kind == _ASCII else bytes(value)
             count = len(data)
-        entries.append(Entry(tag, kind, count, bytes(4), data))
+        entries.append(TagEntry(tag, kind, count, bytes(4), data))
     return entries
 
 
@@ -82,15 +82,15 @@ def _method(position: Position) -> str:
     return processing_method(position.mark, position.latitude, position.longitude)
 
 
-def merged(old: Sequence[Entry], position: Position, order: str) -> list[Entry]:
+def merged(old: Sequence[TagEntry], position: Position, order: str) -> list[TagEntry]:
     """The directory to write where `old` (values in `order`) stands: ours, and of theirs what
     tells of something else."""
     new = {e.tag: e for e in built(position, order)}
     dropped = set(_OF_THE_POSITION)
-    found = read(old, order)
-    if found is not None and found.mark is None:
+    there = read(old, order)
+    if there is not None and there.mark is None:
         dropped |= _OF_THE_FIX
-    theirs: dict[int, Entry] = {}
+    theirs: dict[int, TagEntry] = {}
     for entry in old:
         void = entry.tag == STATUS and (entry.data or b"")[:1] == b"V"  # would call ours invalid
         if not void and entry.tag not in dropped:
@@ -101,46 +101,46 @@ def merged(old: Sequence[Entry], position: Position, order: str) -> list[Entry]:
     return [merged[tag] for tag in sorted(merged)]
 
 
-def without_position(old: Sequence[Entry]) -> list[Entry]:
+def without_position(old: Sequence[TagEntry]) -> list[TagEntry]:
     """What is left of a directory when a position that we wrote is taken out."""
     left = [e for e in old if e.tag not in _OF_THE_POSITION]
     return left if any(e.tag != VERSION for e in left) else []
 
 
-def without_estimate(old: Sequence[Entry], order: str) -> list[Entry]:
+def without_estimate(old: Sequence[TagEntry], order: str) -> list[TagEntry]:
     """What is left of a directory when what an estimate of ours says of itself is taken out from beside a
     position that is no longer ours: its mark, and its radius."""
-    found = {e.tag: e for e in old if e.data is not None}
-    method = found.get(METHOD)
+    by_tag = {e.tag: e for e in old if e.data is not None}
+    method = by_tag.get(METHOD)
     mark = mark_anywhere(_text(method.data or b"")) if method else None
     if mark is None or not mark.is_estimate:
         return list(old)
     if not {LATITUDE, LONGITUDE} & {e.tag for e in old}:
         return without_position(old)
-    error_m = _rational(found.get(ERROR), order)
+    error_m = _rational(by_tag.get(ERROR), order)
     gone = {METHOD, ERROR} if error_m and mark.states_error(error_m) else {METHOD}
     return [e for e in old if e.tag not in gone]
 
 
-def read(entries: Sequence[Entry], order: str) -> FoundPosition | None:
+def read(entries: Sequence[TagEntry], order: str) -> FoundPosition | None:
     """The position in a directory; None when there is none, or one that is not to be believed: the
     photo room, which finds photos that lack a place, and this one must agree."""
     with contextlib.suppress(UnreadableCoordinatesError):
-        return told(entries, order)
+        return stated_position(entries, order)
     return None
 
 
-def told(entries: Sequence[Entry], order: str) -> FoundPosition | None:
+def stated_position(entries: Sequence[TagEntry], order: str) -> FoundPosition | None:
     """As `read`. UnreadableCoordinatesError where a position is named that cannot be read."""
-    found = {e.tag: e for e in entries if e.data is not None}
-    if (found[STATUS].data or b"")[:1].upper() == b"V" if STATUS in found else False:
+    by_tag = {e.tag: e for e in entries if e.data is not None}
+    if (by_tag[STATUS].data or b"")[:1].upper() == b"V" if STATUS in by_tag else False:
         return None
-    latitude, longitude = _spelling(found.get(LATITUDE), order), _spelling(found.get(LONGITUDE), order)
-    refs = _ref(found.get(LATITUDE_REF)), _ref(found.get(LONGITUDE_REF))
+    latitude, longitude = _spelling(by_tag.get(LATITUDE), order), _spelling(by_tag.get(LONGITUDE), order)
+    refs = _ref(by_tag.get(LATITUDE_REF)), _ref(by_tag.get(LONGITUDE_REF))
     place = read_position(latitude, refs[0], longitude, refs[1], signed=False)
     if place is None:
         return None
-    method = found.get(METHOD)
+    method = by_tag.get(METHOD)
     return FoundPosition(*place, mark_of(_text(method.data or b""), *place) if method else None)
 
 
@@ -150,7 +150,7 @@ def _degrees(angle: float) -> tuple[tuple[int, int], tuple[int, int], tuple[int,
     return ((minutes // 60, 1), (minutes % 60, 1), (seconds, SECOND_PARTS))
 
 
-def _spelling(entry: Entry | None, order: str) -> Spelling:
+def _spelling(entry: TagEntry | None, order: str) -> Spelling:
     """What stands in an entry, whatever its type: numbers, or a text."""
     if entry is None or entry.data is None:
         return None
@@ -159,11 +159,11 @@ def _spelling(entry: Entry | None, order: str) -> Spelling:
     return _numbers(entry, order)
 
 
-def _ref(entry: Entry | None) -> str:
+def _ref(entry: TagEntry | None) -> str:
     return "" if entry is None else (entry.data or b"").partition(b"\0")[0].decode("latin-1")
 
 
-def _numbers(entry: Entry, order: str) -> list[float]:
+def _numbers(entry: TagEntry, order: str) -> list[float]:
     """The numbers of an entry, NaN for a ratio without value; 0/0 behind the first stands for "not given",
     as the seconds of a camera that writes decimal minutes, and counts as 0."""
     code = _NUMBER_CODES.get(entry.type)
@@ -180,7 +180,7 @@ def _numbers(entry: Entry, order: str) -> list[float]:
     ]
 
 
-def _rational(entry: Entry | None, order: str) -> float | None:
+def _rational(entry: TagEntry | None, order: str) -> float | None:
     """The first number of a RATIONAL entry, None where it has none."""
     numbers = _numbers(entry, order) if entry is not None and entry.type in _RATIONALS else []
     return numbers[0] if numbers and math.isfinite(numbers[0]) else None

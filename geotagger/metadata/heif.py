@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from geotagger.metadata import xmp
-from geotagger.metadata.layout import Change, RefusedError
-from geotagger.metadata.source import Held, Window
+from geotagger.metadata.layout import LayoutChange, RefusedError
+from geotagger.metadata.source import MemorySource, Window
 from geotagger.metadata.splice import Splice, gaps, ordered, spliced
 
 BRANDS = {b"heic", b"heix", b"heim", b"heis", b"mif1", b"mif2", b"avif", b"msf1", b"hevc", b"avis"}
@@ -40,7 +40,7 @@ class _Field:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _ItemPlace:
     """Where an item lies. `offset` counts from `base`; None for both when it has several parts or
     lies in another box than `mdat`."""
 
@@ -81,16 +81,16 @@ class Heif:
             self._places = {p.number: p for p in _places(window, inner[b"iloc"])}
         except (struct.error, IndexError):
             raise RefusedError("its list of items is damaged") from None
-        self._exif = self._found(n for n, kind in kinds.items() if kind == b"Exif")
+        self._exif = self._items_of(n for n, kind in kinds.items() if kind == b"Exif")
         self._prefixes = [_prefix(window.read(p.start, min(p.size, 64))) for p in self._exif]
         self.blocks = [
-            Held(window.read(p.start + skip, p.size - skip))
+            MemorySource(window.read(p.start + skip, p.size - skip))
             for p, skip in zip(self._exif, self._prefixes, strict=True)
         ]
-        self._xmp = self._found(n for n, kind in kinds.items() if kind == b"mime")
+        self._xmp = self._items_of(n for n, kind in kinds.items() if kind == b"mime")
         self.packets = [window.read(p.start, p.size) for p in self._xmp]
 
-    def splices(self, change: Change) -> list[Splice]:
+    def splices(self, change: LayoutChange) -> list[Splice]:
         if change.dropped_exif or change.dropped_xmp:
             raise RefusedError("its items cannot be taken away")
         if change.new_exif is not None:
@@ -117,7 +117,7 @@ class Heif:
         boxes = [(b.kind, b.start, b.end) for b in self._boxes if not self._is_exif_box(b)]
         return [boxes, [p for n, p in self._places.items() if n not in exif]]
 
-    def _found(self, numbers: Iterator[int]) -> list[_Place]:
+    def _items_of(self, numbers: Iterator[int]) -> list[_ItemPlace]:
         places = [self._places[n] for n in numbers if n in self._places]
         return [
             p
@@ -207,7 +207,7 @@ def _items(window: Window, box: _Box) -> Iterator[tuple[int, bytes]]:
             yield int.from_bytes(data[4 : 4 + wide], "big"), kind
 
 
-def _places(window: Window, box: _Box) -> Iterator[_Place]:
+def _places(window: Window, box: _Box) -> Iterator[_ItemPlace]:
     data = window.read(box.data, box.end - box.data)
     version = data[0]
     offset_size, length_size, base_size = data[4] >> 4, data[4] & 15, data[5] >> 4
@@ -232,4 +232,4 @@ def _places(window: Window, box: _Box) -> Iterator[_Place]:
         if at > len(data):
             raise IndexError
         whole = parts == 1 and method == 0 and reference == 0 and offset_size and length_size
-        yield _Place(number, base, offset if whole else None, length if whole else None)
+        yield _ItemPlace(number, base, offset if whole else None, length if whole else None)

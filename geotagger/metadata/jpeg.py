@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import xxhash
 
-from geotagger.metadata.layout import Change, RefusedError, check_amount, listed
+from geotagger.metadata.layout import LayoutChange, RefusedError, check_amount, listed
 from geotagger.metadata.pointers import Pointer, mpf_pointers, outlying_pointers, redirected
-from geotagger.metadata.source import Held, Window
+from geotagger.metadata.source import MemorySource, Window
 from geotagger.metadata.splice import Splice, ordered
 
 SOI, EOI, SOS, APP0, APP1, APP2 = 0xD8, 0xD9, 0xDA, 0xE0, 0xE1, 0xE2
@@ -77,7 +77,7 @@ class Jpeg:
         self._xmp: list[Segment] = []
         self._extended_xmp: list[Segment] = []
         self._mpf: list[Segment] = []
-        self.blocks: list[Held] = []
+        self.blocks: list[MemorySource] = []
         self._sort_out()
         self.packets = [window.read(s.payload + len(XMP_HEADER), s.size - len(XMP_HEADER)) for s in self._xmp]
         self.takes_new_xmp = not self._extended_xmp
@@ -95,10 +95,10 @@ class Jpeg:
                     if previous is not None and not name[1] and data[:4] not in _TIFF_HEADERS:
                         parts, block = self._exif[-1], self.blocks[-1]
                         parts.append(_Part(block.size, segment, start))
-                        self.blocks[-1] = Held(block.data + data)
+                        self.blocks[-1] = MemorySource(block.data + data)
                     else:
                         self._exif.append([_Part(0, segment, start)])
-                        self.blocks.append(Held(data))
+                        self.blocks.append(MemorySource(data))
                     previous = segment
                     continue
                 if head.startswith(XMP_HEADER):
@@ -114,7 +114,7 @@ class Jpeg:
         """The bytes of all extended XMP segments, for a look whether they speak of GPS."""
         return b"".join(self._window.read(s.payload + 75, s.size - 75) for s in self._extended_xmp)
 
-    def splices(self, change: Change) -> list[Splice]:
+    def splices(self, change: LayoutChange) -> list[Splice]:
         result: list[Splice] = []
         for number, block_splices in change.exif.items():
             result += self._exif_splices(self._exif[number], self.blocks[number].size, block_splices)
@@ -151,16 +151,16 @@ class Jpeg:
                 yield Splice(part.file_offset + start - first, end - start, data)
         yield from _resized(parts[-1].segment, growth, "EXIF")
 
-    def _new_segments(self, change: Change) -> Iterator[Splice]:
+    def _new_segments(self, change: LayoutChange) -> Iterator[Splice]:
         data = b""
         # behind EXIF that is damaged but begins as it should: who reads the first block only goes
         # on finding what is left of it, an orientation perhaps
-        known = [
+        places = [
             parts[-1].segment.end
             for parts, block in zip(self._exif, self.blocks, strict=True)
             if change.new_exif is None or block.data[:4] in _TIFF_HEADERS
         ]
-        at = max(known, default=self._first_place())
+        at = max(places, default=self._first_place())
         if change.new_exif is not None:
             data += _segment(EXIF_HEADER + change.new_exif, "EXIF")
         if change.new_xmp is not None:
@@ -185,7 +185,7 @@ class Jpeg:
         for segment in self._mpf:
             if any(s.growth and s.offset > segment.start for s in changes):
                 base = segment.payload + 4
-                pointers += mpf_pointers(Held(self._window.read(base, segment.end - base)), base)
+                pointers += mpf_pointers(MemorySource(self._window.read(base, segment.end - base)), base)
         for parts, block in zip(self._exif, self.blocks, strict=True):
             if len(parts) == 1:
                 pointers += outlying_pointers(block, parts[0].file_offset, self._window)
@@ -197,7 +197,7 @@ class Jpeg:
         if segment not in self._mpf:
             return payload
         blanked = bytearray(payload)
-        for pointer in mpf_pointers(Held(payload[4:]), 4):
+        for pointer in mpf_pointers(MemorySource(payload[4:]), 4):
             blanked[pointer.position : pointer.position + 4] = bytes(4)
         return bytes(blanked)
 

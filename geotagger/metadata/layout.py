@@ -14,7 +14,7 @@ from geotagger.metadata.splice import Splice
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class LayoutChange:
     """`exif` and `xmp` hold splices within the block or packet of that number; `new_exif` is a
     TIFF block and `new_xmp` a packet for a file that has none. A block in `dropped_exif`, a
     packet in `dropped_xmp`, goes away with the segment or chunk that holds it."""
@@ -49,7 +49,7 @@ class Layout(Protocol):
     @property
     def takes_new_xmp(self) -> bool: ...
 
-    def splices(self, change: Change) -> list[Splice]:
+    def splices(self, change: LayoutChange) -> list[Splice]:
         """The change as ordered splices of the file; RefusedError when there is no room."""
         ...
 
@@ -71,10 +71,10 @@ Part = TypeVar("Part")
 
 def listed(parts: Iterable[Part]) -> list[Part]:
     """All of them; RefusedError where they are more than any file has."""
-    found = list(islice(parts, MOST_PARTS + 1))
-    if len(found) > MOST_PARTS:
+    listing = list(islice(parts, MOST_PARTS + 1))
+    if len(listing) > MOST_PARTS:
         raise RefusedError(f"it is made of more than {MOST_PARTS} parts")
-    return found
+    return listing
 
 
 def check_amount(sizes: Iterable[int]) -> None:

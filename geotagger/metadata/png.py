@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from geotagger.metadata import verify
-from geotagger.metadata.layout import Change, RefusedError, check_amount, listed
-from geotagger.metadata.source import Held, Window
+from geotagger.metadata.layout import LayoutChange, RefusedError, check_amount, listed
+from geotagger.metadata.source import MemorySource, Window
 from geotagger.metadata.splice import Splice, ordered, spliced
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -23,7 +23,7 @@ _LONGEST_CHUNK = 0x7FFFFFFF
 
 
 @dataclass(frozen=True, slots=True)
-class _Chunk:
+class _PngChunk:
     """`start` is the offset of its length field, `size` that of its data."""
 
     kind: bytes
@@ -55,17 +55,17 @@ class Png:
         check_amount(c.size for c in (*self._exif, *(c for c in self._chunks if c.kind in _TEXTS)))
         self._prefixes = [_prefix_of(window.read(c.data, 6)) for c in self._exif]
         self.blocks = [
-            Held(window.read(c.data + len(p), c.size - len(p)))
+            MemorySource(window.read(c.data + len(p), c.size - len(p)))
             for c, p in zip(self._exif, self._prefixes, strict=True)
         ]
-        self._xmp: list[_Chunk] = []
+        self._xmp: list[_PngChunk] = []
         self.packets: list[bytes] = []
         for chunk in self._chunks:
             if chunk.kind == b"iTXt" and window.read(chunk.data, 18) == _XMP_KEYWORD:
                 self._xmp.append(chunk)
                 self.packets.append(self._text(chunk)[1])
 
-    def splices(self, change: Change) -> list[Splice]:
+    def splices(self, change: LayoutChange) -> list[Splice]:
         result: list[Splice] = []
         for number, splices in change.exif.items():
             chunk, prefix = self._exif[number], self._prefixes[number]
@@ -97,7 +97,7 @@ class Png:
             (c.kind, c.size, self._window.read(c.end - 4, 4)) for c in self._chunks if c.start not in ours
         ]
 
-    def _rewritten(self, chunk: _Chunk, data: bytes, splices: list[Splice]) -> list[Splice]:
+    def _rewritten(self, chunk: _PngChunk, data: bytes, splices: list[Splice]) -> list[Splice]:
         """A chunk's new data with length and checksum to match."""
         if len(data) > _LONGEST_CHUNK:
             raise RefusedError("its EXIF would be too large for a PNG chunk")
@@ -117,7 +117,7 @@ class Png:
     def _behind_header(self) -> int:
         return next((c.end for c in self._chunks if c.kind == b"IHDR"), len(SIGNATURE))
 
-    def _text(self, chunk: _Chunk) -> tuple[bytes, bytes, bool]:
+    def _text(self, chunk: _PngChunk) -> tuple[bytes, bytes, bool]:
         """What stands before the text of an iTXt chunk, the text, and whether it was compressed."""
         data = self._window.read(chunk.data, min(chunk.size, _LARGEST_TEXT))
         match = re.match(rb"[^\0]*\0(.)(.)[^\0]*\0[^\0]*\0", data, re.DOTALL)
@@ -143,18 +143,18 @@ class Png:
             if match is not None:
                 digits = re.sub(rb"\s", b"", match[1])
                 block = bytes.fromhex(digits[: len(digits) & ~1].decode())
-                if verify.position_in(Held(block.removeprefix(b"Exif\0\0"))) is not None:
+                if verify.position_in(MemorySource(block.removeprefix(b"Exif\0\0"))) is not None:
                     raise RefusedError("its EXIF with a position is kept as text")
 
 
-def _chunks(window: Window) -> Iterator[_Chunk]:
+def _chunks(window: Window) -> Iterator[_PngChunk]:
     position = len(SIGNATURE)
     while True:
         head = window.read(position, 8)
         if len(head) < 8:
             return
         size = struct.unpack(">I", head[:4])[0]
-        chunk = _Chunk(head[4:], position, size)
+        chunk = _PngChunk(head[4:], position, size)
         if chunk.end > window.size:
             if chunk.kind == b"IDAT":  # an image cut off in its data still has its metadata
                 yield chunk

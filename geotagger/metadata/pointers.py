@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from geotagger.metadata.source import Held, Window
+from geotagger.metadata.source import MemorySource, Window
 from geotagger.metadata.splice import Splice, moved_by
 from geotagger.metadata.tiff import (
     EXIF_POINTER,
@@ -41,7 +41,7 @@ class Pointer(NamedTuple):
     order: str
 
 
-def mpf_pointers(block: Held, base: int) -> list[Pointer]:
+def mpf_pointers(block: MemorySource, base: int) -> list[Pointer]:
     """The image offsets of a Multi-Picture index whose TIFF header stands at `base`."""
     pointers = []
     try:
@@ -61,7 +61,7 @@ def mpf_pointers(block: Held, base: int) -> list[Pointer]:
     return pointers
 
 
-def outlying_pointers(block: Held, base: int, file: Window) -> list[Pointer]:
+def outlying_pointers(block: MemorySource, base: int, file: Window) -> list[Pointer]:
     """Pointers that lead from an EXIF block at file offset `base` to what lies behind it: the
     thumbnail, a preview told by a maker note, or a whole maker note (Leica)."""
     try:
@@ -90,7 +90,7 @@ def outlying_pointers(block: Held, base: int, file: Window) -> list[Pointer]:
     return pointers
 
 
-def _of_maker_note(block: Held, base: int, file: Window, note: int, order: str) -> list[Pointer]:
+def _of_maker_note(block: MemorySource, base: int, file: Window, note: int, order: str) -> list[Pointer]:
     """Numbers of a maker note that, counted as makers count, lead exactly to a JPEG behind the
     block. No maker's tags need to be known for that: a number does so by chance once in a billion."""
     for start in _MAKER_DIRECTORIES:
@@ -112,16 +112,21 @@ def _maker_bases(note: int) -> tuple[int, int, int]:
 
 
 def _behind(
-    block: Held, base: int, file: Window, maker_base: int, order: str, numbers: Iterable[tuple[int, int]]
+    block: MemorySource,
+    base: int,
+    file: Window,
+    maker_base: int,
+    order: str,
+    numbers: Iterable[tuple[int, int]],
 ) -> list[Pointer]:
     """The numbers (position in the block, value) that lead to a JPEG behind the block."""
-    found = []
+    pointers = []
     for position, value in numbers:
         target = base + maker_base + value
         # Minolta and Olympus spoil the first byte of their previews
         if block.size <= maker_base + value and file.read(target, 3)[1:] == b"\xd8\xff":
-            found.append(Pointer(base + position, base + maker_base, value, order))
-    return found
+            pointers.append(Pointer(base + position, base + maker_base, value, order))
+    return pointers
 
 
 def _numbers(
@@ -137,19 +142,19 @@ def _numbers(
     table = list(struct.iter_unpack(order + "HHII", data[start + 2 : start + 2 + 12 * count]))
     if any(kind not in TYPE_SIZES for _, kind, _, _ in table):
         return None
-    found = []
+    numbers = []
     for index, (tag, kind, number, value) in enumerate(table):
-        found.append((start + 2 + 12 * index + 8, value))
+        numbers.append((start + 2 + 12 * index + 8, value))
         if kind == LONG and 1 < number <= _MOST_NUMBERS:
             for at in range(value, value + 4 * number, 4):
                 if at + 4 <= len(data):
-                    found.append((at, struct.unpack_from(order + "I", data, at)[0]))
+                    numbers.append((at, struct.unpack_from(order + "I", data, at)[0]))
         if tag in _SUB_DIRECTORIES and not depth:
             for base in bases:
                 below = _numbers(data, base + value, order, bases, depth + 1)
                 if below is not None:
-                    found += below
-    return found
+                    numbers += below
+    return numbers
 
 
 def redirected(pointers: Iterable[Pointer], changes: Sequence[Splice], file_size: int) -> list[Splice]:

@@ -20,7 +20,7 @@ from geotagger.metadata import sidecar, verify, xmp
 from geotagger.metadata.containers import layout_of
 from geotagger.metadata.layout import Layout, RefusedError
 from geotagger.metadata.rdf import XmpError
-from geotagger.metadata.source import Source, Window
+from geotagger.metadata.source import ByteSource, Window
 from geotagger.metadata.tiff import Tiff, TiffError, places_of_values
 
 _PIECE = 1 << 20
@@ -30,7 +30,7 @@ _FAR = 1 << 24
 """Behind any block of EXIF, and below what four letters amount to."""
 
 
-def check_undo(path: str, current: Source, restored: Source, *, is_removal: bool) -> None:
+def check_undo(path: str, current: ByteSource, restored: ByteSource, *, is_removal: bool) -> None:
     """Raises unless putting `restored` in the place of `current` takes back a write of ours."""
     try:
         if is_sidecar_name(path) or current.read(0, 16).lstrip(b"\xef\xbb\xbf \r\n").startswith(b"<"):
@@ -60,8 +60,8 @@ def check_unlink(path: str) -> None:
 
 def holds_nothing_but_ours(path: str) -> bool:
     """Whether a sidecar says nothing but a position that carries our mark."""
-    told = sidecar.position_in(path)
-    if told is None or told.mark is None:
+    position = sidecar.position_in(path)
+    if position is None or position.mark is None:
         return False
     try:
         with open(path, "rb") as file:
@@ -71,15 +71,15 @@ def holds_nothing_but_ours(path: str) -> bool:
         return False
 
 
-def _packet(path: str, source: Source) -> bytes:
+def _packet(path: str, source: ByteSource) -> bytes:
     if not is_sidecar_name(path):
         raise XmpError("neither a photo nor a sidecar")
     return sidecar.in_utf8(source.read(0, sidecar.LARGEST_SIDECAR_BYTES + 1))
 
 
 def _check_packets(marked: bytes, other: bytes) -> None:
-    told = xmp.position_of(marked)
-    if told is None or told.mark is None:
+    position = xmp.position_of(marked)
+    if position is None or position.mark is None:
         raise verify.MismatchError("it does not carry our mark")
     if not verify.says_the_same(other, marked):
         raise verify.MismatchError("fields other than GPS would change")
@@ -95,7 +95,7 @@ def _check_photos(current: _Open, restored: _Open, is_removal: bool) -> None:
     marked, other = current.layout, restored.layout
     if is_removal:
         marked, other = other, marked
-    if not any(told.mark is not None for told in verify.positions_in(marked)):
+    if not any(position.mark is not None for position in verify.positions_in(marked)):
         raise verify.MismatchError("it does not carry our mark")
     verify.check_the_rest(other, marked)
     _check_pictures(current, restored)

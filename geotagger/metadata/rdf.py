@@ -41,7 +41,7 @@ class Property:
 
 
 @dataclass(slots=True)
-class Node:
+class XmlNode:
     """An rdf:Description (or typed node) directly below rdf:RDF."""
 
     span: Span
@@ -55,7 +55,7 @@ class Packet:
     empty element `end` is None and `empty_rdf` its span. `prefix` is the one of RDF, with its colon."""
 
     data: bytes
-    nodes: list[Node]
+    nodes: list[XmlNode]
     prefix: bytes
     end: int | None
     empty_rdf: Span | None
@@ -80,7 +80,7 @@ def parsed(data: bytes) -> Packet:
 
 
 def _read(data: bytes) -> Packet:
-    reader = _Reader(data)
+    reader = _RdfReader(data)
     try:
         reader.parser.Parse(data.rstrip(b"\0 \t\r\n"), True)
     except expat.ExpatError as error:
@@ -93,7 +93,7 @@ def _read(data: bytes) -> Packet:
 _remembered = functools.lru_cache(maxsize=8)(_read)
 
 
-class _Reader:
+class _RdfReader:
     """Follows expat through the packet. `level` is the depth below rdf:RDF: 1 a node, 2 a property."""
 
     def __init__(self, data: bytes) -> None:
@@ -127,7 +127,7 @@ class _Reader:
         assert self.packet is not None
         if self.level == 1:
             tag = self._tag(at)
-            node = Node((at, tag.end()), None)
+            node = XmlNode((at, tag.end()), None)
             resolved = attributes[0::2]
             for raw, attribute, value in zip(self._raw(tag), resolved, attributes[1::2], strict=True):
                 if _name(attribute)[1] == "about" and _name(attribute)[0] in (RDF, ""):
@@ -175,12 +175,12 @@ class _Reader:
             self.text = []
         self.level -= 1
 
-    def _take_fields(self, told: list[str]) -> None:
+    def _take_fields(self, attributes: list[str]) -> None:
         """Names and values by turns, of the structure in hand."""
         assert self.packet is not None
         if self.items <= 1:
             fields = self.packet.nodes[-1].properties[-1].fields
-            for name, value in zip(told[0::2], told[1::2], strict=True):
+            for name, value in zip(attributes[0::2], attributes[1::2], strict=True):
                 fields.setdefault(_name(name), value)
 
     def _start_rdf(self, at: int) -> None:

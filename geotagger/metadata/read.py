@@ -10,7 +10,7 @@ from geotagger.metadata.containers import layout_of
 from geotagger.metadata.layout import RefusedError
 from geotagger.metadata.rdf import XmpError
 from geotagger.metadata.sidecar import Sidecars
-from geotagger.metadata.source import Source
+from geotagger.metadata.source import ByteSource
 from geotagger.metadata.takeout import TakeoutRecord, read_takeout
 from geotagger.metadata.values import FoundPosition
 from geotagger.photo.values import NamedPlace
@@ -22,15 +22,15 @@ def sidecar_positions(path: str, sidecar_folders: Sequence[str] = ()) -> list[Fo
 
     `mark` tells ours from others'. What cannot be read holds none.
     """
-    found = []
+    positions = []
     for folder in (None, *sidecar_folders):
         existing = Sidecars(folder=folder).existing(path)
-        if existing is not None and (told := sidecar.position_in(existing)) is not None:
-            found.append(told)
-    if not found and (embedded := _embedded_position(path)) is not None:
-        found.append(embedded)
+        if existing is not None and (position := sidecar.position_in(existing)) is not None:
+            positions.append(position)
+    if not positions and (embedded := _embedded_position(path)) is not None:
+        positions.append(embedded)
     takeout = takeout_record(path).position
-    return found if takeout is None else [*found, takeout]
+    return positions if takeout is None else [*positions, takeout]
 
 
 def sidecar_names(path: str, sidecar_folders: Sequence[str] = ()) -> NamedPlace:
@@ -64,11 +64,11 @@ def _embedded_position(path: str) -> FoundPosition | None:
     except OSError:
         return None
     try:
-        for packet in layout_of(Source(descriptor), path).packets:
+        for packet in layout_of(ByteSource(descriptor), path).packets:
             with contextlib.suppress(XmpError):
-                found = xmp.position_of(packet)
-                if found is not None:
-                    return found
+                position = xmp.position_of(packet)
+                if position is not None:
+                    return position
     except (OSError, RefusedError):
         pass
     finally:

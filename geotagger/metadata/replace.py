@@ -22,7 +22,7 @@ import xxhash
 from geotagger.errors import NotCarriedOverError, WriteError, WriteRefusedError
 from geotagger.metadata.attributes import belong_like, carry_over, is_frozen
 from geotagger.metadata.copying import clone, copy_hashed, pieces_of, write_fully
-from geotagger.metadata.source import Source, read_fully
+from geotagger.metadata.source import ByteSource, read_fully
 from geotagger.metadata.splice import Splice, kept_ranges
 from geotagger.metadata.values import TEMPORARY_PATTERN, TEMPORARY_PREFIX, TEMPORARY_SUFFIX
 
@@ -45,7 +45,7 @@ _REASONS = {
 _NO_FOLDER_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES, errno.EISDIR, errno.EPERM}
 
 Identity = tuple[int, int, int, int, int]
-Check = Callable[[Source], None]
+Check = Callable[[ByteSource], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def identity(status: os.stat_result) -> Identity:
 
 
 @contextlib.contextmanager
-def opened(path: str) -> Iterator[Source]:
+def opened(path: str) -> Iterator[ByteSource]:
     """A regular file to be read and replaced. WriteError when it is none or cannot be opened."""
     with as_write_error(path):
         # a FIFO named like a photo must not make the run wait for ever
@@ -77,7 +77,7 @@ def opened(path: str) -> Iterator[Source]:
         with as_write_error(path):
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise WriteError(path, "it is not a regular file", "left alone")
-            source = Source(descriptor)
+            source = ByteSource(descriptor)
         yield source
     finally:
         os.close(descriptor)
@@ -96,7 +96,7 @@ def _reason(error: OSError) -> str:
     return _REASONS.get(error.errno or 0, error.strerror or str(error))
 
 
-def check_replaceable(path: str, source: Source) -> None:
+def check_replaceable(path: str, source: ByteSource) -> None:
     """WriteRefusedError for a file that must not be replaced, whoever may."""
     if source.status.st_nlink > 1:
         names = f"it has {source.status.st_nlink} names (hard links), and replacing it would part them"
@@ -106,7 +106,7 @@ def check_replaceable(path: str, source: Source) -> None:
 
 
 def write_changed(
-    path: str, source: Source, splices: Sequence[Splice], check: Check, durable: bool
+    path: str, source: ByteSource, splices: Sequence[Splice], check: Check, durable: bool
 ) -> Temporary:
     """The file with the ordered splices, complete and checked, beside `path`.
 
@@ -130,7 +130,7 @@ def write_changed(
             why = "this user may not give a new file its owner, group, rights or attributes"
             raise NotCarriedOverError(path, why, "not written, the file is as it was") from error
         _check_pieces(path, descriptor, pieces)
-        written = Source(descriptor)
+        written = ByteSource(descriptor)
         if old_hash != new_hash or written.size != new_size:
             raise WriteError(path, "what was written reads back differently", "the file is as it was")
         check(written)

@@ -100,7 +100,7 @@ def unreadable_position_in(path: str) -> str | None:
     except OSError:
         return None
     try:
-        xmp.told_position(in_utf8(data))
+        xmp.stated_position_in(in_utf8(data))
     except UnreadableCoordinatesError as error:
         return str(error)
     except XmpError as error:
@@ -160,11 +160,11 @@ def _belongs(sidecar: str, photo: str) -> bool:
     try:
         with open(sidecar, "rb") as file:
             packet = in_utf8(file.read(LARGEST_SIDECAR_BYTES + 1))
-        told = parsed(packet).values().get(_FOR_EXTENSION)
+        named_extension = parsed(packet).values().get(_FOR_EXTENSION)
     except (OSError, XmpError):
-        told = None
-    if told:
-        return told.lower() == extension
+        named_extension = None
+    if named_extension:
+        return named_extension.lower() == extension
     if extension in _RAW_EXTENSIONS:
         return True
     return not any(

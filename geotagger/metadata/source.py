@@ -21,7 +21,7 @@ class Window(Protocol):
         ...
 
 
-class Held:
+class MemorySource:
     """A window on bytes in memory."""
 
     def __init__(self, data: bytes) -> None:
@@ -35,7 +35,7 @@ class Held:
         return self.data[offset : offset + length]
 
 
-class Source:
+class ByteSource:
     """A window on an open file; its head is read once and kept."""
 
     def __init__(self, descriptor: int) -> None:

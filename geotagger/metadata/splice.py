@@ -19,7 +19,7 @@ class Splice(NamedTuple):
         return len(self.data) - self.length
 
 
-class Kept(NamedTuple):
+class CopiedRange(NamedTuple):
     """A run of bytes that both files have, at different places perhaps."""
 
     old_offset: int
@@ -36,17 +36,17 @@ def ordered(splices: Iterable[Splice]) -> list[Splice]:
     return result
 
 
-def kept_ranges(splices: Sequence[Splice], old_size: int) -> list[Kept]:
+def kept_ranges(splices: Sequence[Splice], old_size: int) -> list[CopiedRange]:
     """What the ordered splices leave alone, in order, empty runs left out."""
-    kept: list[Kept] = []
+    kept: list[CopiedRange] = []
     old = new = 0
     for splice in splices:
         if splice.offset > old:
-            kept.append(Kept(old, new, splice.offset - old))
+            kept.append(CopiedRange(old, new, splice.offset - old))
         new += splice.offset - old + len(splice.data)
         old = splice.offset + splice.length
     if old < old_size:
-        kept.append(Kept(old, new, old_size - old))
+        kept.append(CopiedRange(old, new, old_size - old))
     return kept
 
 

@@ -38,16 +38,16 @@ def read_takeout(path: str) -> TakeoutRecord:
     try:
         with open(path, "rb") as file:
             data = file.read(LARGEST_TAKEOUT_BYTES + 1)
-        told = json.loads(data) if len(data) <= LARGEST_TAKEOUT_BYTES else None
+        record = json.loads(data) if len(data) <= LARGEST_TAKEOUT_BYTES else None
     except (OSError, ValueError, RecursionError):
         return TakeoutRecord()
-    if not isinstance(told, dict) or not {"photoTakenTime", "geoData"} & told.keys():
+    if not isinstance(record, dict) or not {"photoTakenTime", "geoData"} & record.keys():
         return TakeoutRecord()
-    return TakeoutRecord(_position(told), _moment(told.get("photoTakenTime")))
+    return TakeoutRecord(_position(record), _moment(record.get("photoTakenTime")))
 
 
-def _position(told: dict[str, Any]) -> FoundPosition | None:
-    shown, own = _place(told.get("geoData")), _place(told.get("geoDataExif"))
+def _position(record: dict[str, Any]) -> FoundPosition | None:
+    shown, own = _place(record.get("geoData")), _place(record.get("geoDataExif"))
     if shown is None:
         return None if own is None else FoundPosition(*own)
     is_cameras = own is not None and all(
@@ -56,17 +56,17 @@ def _position(told: dict[str, Any]) -> FoundPosition | None:
     return FoundPosition(*shown, error_km=None if is_cameras else ESTIMATED_ERROR_KM)
 
 
-def _place(told: Any) -> tuple[float, float] | None:
-    if not isinstance(told, dict):
+def _place(value: Any) -> tuple[float, float] | None:
+    if not isinstance(value, dict):
         return None
-    latitude, longitude = _number(told.get("latitude")), _number(told.get("longitude"))
+    latitude, longitude = _number(value.get("latitude")), _number(value.get("longitude"))
     if latitude is None or longitude is None or not is_believable(latitude, longitude):
         return None
     return latitude, longitude
 
 
-def _moment(told: Any) -> datetime | None:
-    seconds = _number(told.get("timestamp")) if isinstance(told, dict) else None
+def _moment(value: Any) -> datetime | None:
+    seconds = _number(value.get("timestamp")) if isinstance(value, dict) else None
     if not seconds:  # 0 is a time that was never set
         return None
     try:
@@ -76,11 +76,11 @@ def _moment(told: Any) -> datetime | None:
     return moment if _FIRST <= moment < _LAST else None
 
 
-def _number(told: Any) -> float | None:
-    if isinstance(told, bool) or not isinstance(told, int | float | str):
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
-        number = float(told)
+        number = float(value)
     except (ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None

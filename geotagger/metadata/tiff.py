@@ -39,7 +39,7 @@ class TiffError(Exception):
     """The block cannot be read, or cannot be grafted upon; the text says why."""
 
 
-class Entry(NamedTuple):
+class TagEntry(NamedTuple):
     """One directory entry. `field` are its last four bytes: the value where it fits, otherwise an
     offset. `data` is the value, None when its type is unknown, or it lies outside the block, or is
     larger than any that we would look into."""
@@ -52,14 +52,14 @@ class Entry(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Directory:
+class DirectoryLayout:
     """`next_offset` is that of the following directory, 0 when it is the last or the block ends."""
 
     offset: int
-    entries: tuple[Entry, ...]
+    entries: tuple[TagEntry, ...]
     next_offset: int
 
-    def find(self, tag: int) -> Entry | None:
+    def find(self, tag: int) -> TagEntry | None:
         return next((e for e in self.entries if e.tag == tag), None)
 
     def position(self, index: int) -> int:
@@ -87,15 +87,15 @@ class Tiff:
         self.window = window
         self.order = order
         self.first = int(first)
-        self._directories: dict[int, Directory] = {}
+        self._directories: dict[int, DirectoryLayout] = {}
 
-    def directory(self, offset: int) -> Directory:
+    def directory(self, offset: int) -> DirectoryLayout:
         """The directory at `offset`, without the values that lie elsewhere in the block."""
         directory = self._directories.get(offset)
         if directory is None:
             _, raw, following = self._table(offset)
-            entries = tuple(starmap(Entry, struct.iter_unpack(self.order + "HHI4s", raw)))
-            directory = self._directories[offset] = Directory(offset, entries, following)
+            entries = tuple(starmap(TagEntry, struct.iter_unpack(self.order + "HHI4s", raw)))
+            directory = self._directories[offset] = DirectoryLayout(offset, entries, following)
         return directory
 
     def raw_directory(self, offset: int, limit: int) -> tuple[tuple[bytes, ...], dict[int, int], int]:
@@ -135,7 +135,7 @@ class Tiff:
         following = struct.unpack(self.order + "I", tail)[0] if len(tail) == 4 else 0
         return count, raw[: 12 * count], following
 
-    def data(self, entry: Entry) -> bytes | None:
+    def data(self, entry: TagEntry) -> bytes | None:
         """The value of an entry in the block's byte order, None when it cannot be had."""
         unit = TYPE_SIZES.get(entry.type)
         if unit is None:
@@ -148,20 +148,20 @@ class Tiff:
             return None
         return self.window.read(offset, length)
 
-    def pointer(self, entry: Entry) -> int:
+    def pointer(self, entry: TagEntry) -> int:
         """The offset that a pointer entry holds; 0 when it holds none."""
         if entry.type not in (LONG, IFD) or entry.number != 1:
             return 0
         return int(struct.unpack(self.order + "I", entry.field)[0])
 
-    def filled(self, directory: Directory) -> Directory:
+    def filled(self, directory: DirectoryLayout) -> DirectoryLayout:
         """The same directory with every value that can be had."""
         if sum(TYPE_SIZES.get(e.type, 0) * e.number for e in directory.entries) > _LARGEST_VALUE:
             raise TiffError("a directory of the EXIF lists more than it can hold")
-        entries = tuple(Entry(*e[:4], self.data(e)) for e in directory.entries)
-        return Directory(directory.offset, entries, directory.next_offset)
+        entries = tuple(TagEntry(*e[:4], self.data(e)) for e in directory.entries)
+        return DirectoryLayout(directory.offset, entries, directory.next_offset)
 
-    def gps_directory(self) -> Directory | None:
+    def gps_directory(self) -> DirectoryLayout | None:
         """The GPS directory with its values; None when there is none or it cannot be read."""
         entry = self.directory(self.first).find(GPS_POINTER)
         if entry is None:
@@ -171,7 +171,7 @@ class Tiff:
         except TiffError:
             return None
 
-    def chain(self) -> Iterator[Directory]:
+    def chain(self) -> Iterator[DirectoryLayout]:
         """IFD0 and those that follow it, each once, however the pointers run; stops at damage."""
         seen: set[int] = set()
         offset = self.first
@@ -185,7 +185,7 @@ class Tiff:
             offset = directory.next_offset
 
 
-def serialised(entries: Sequence[Entry], offset: int, order: str, next_offset: int = 0) -> bytes:
+def serialised(entries: Sequence[TagEntry], offset: int, order: str, next_offset: int = 0) -> bytes:
     """A directory and its values as they stand at `offset` (even) of a block.
 
     An entry with `data` is written with it; one without keeps its four bytes as they are.
@@ -207,14 +207,14 @@ def serialised(entries: Sequence[Entry], offset: int, order: str, next_offset: i
     return bytes(table + values)
 
 
-def pointing_block(gps: Sequence[Entry]) -> bytes:
+def pointing_block(gps: Sequence[TagEntry]) -> bytes:
     """A big-endian block with a GPS directory and nothing else."""
     start = 8 + 2 + 12 + 4
-    pointer = Entry(GPS_POINTER, LONG, 1, struct.pack(">I", start))
+    pointer = TagEntry(GPS_POINTER, LONG, 1, struct.pack(">I", start))
     return b"MM\0*" + struct.pack(">I", 8) + serialised([pointer], 8, ">") + serialised(gps, start, ">")
 
 
-def graft(tiff: Tiff, gps: Sequence[Entry]) -> list[Splice]:
+def graft(tiff: Tiff, gps: Sequence[TagEntry]) -> list[Splice]:
     """Gives the block the GPS directory `gps` (values in the block's byte order).
 
     Raises TiffError when IFD0 is damaged or the block would pass 4 GB.
@@ -232,7 +232,7 @@ def graft(tiff: Tiff, gps: Sequence[Entry]) -> list[Splice]:
     start = tiff.window.size + (tiff.window.size & 1)
     gps_start = start + 2 + 12 * (len(ifd0.entries) + 1) + 4
     _check_reach(gps_start)
-    entry = Entry(GPS_POINTER, LONG, 1, struct.pack(tiff.order + "I", gps_start))
+    entry = TagEntry(GPS_POINTER, LONG, 1, struct.pack(tiff.order + "I", gps_start))
     before = next((i for i, e in enumerate(ifd0.entries) if e.tag > GPS_POINTER), len(ifd0.entries))
     entries = (*ifd0.entries[:before], entry, *ifd0.entries[before:])
     if len(entries) > 0xFFFF:
@@ -249,7 +249,7 @@ def graft(tiff: Tiff, gps: Sequence[Entry]) -> list[Splice]:
     ]
 
 
-def _end_to_write_at(tiff: Tiff, ifd0: Directory) -> tuple[int, int]:
+def _end_to_write_at(tiff: Tiff, ifd0: DirectoryLayout) -> tuple[int, int]:
     """Where a new GPS directory starts, and how many of the block's last bytes it replaces: the
     old GPS directory when it stands last in the block as we write them, so that a photo which is
     estimated again does not grow each time."""
@@ -274,7 +274,7 @@ def _check_reach(end: int) -> None:
         raise TiffError("it has no room below 4 GB")
 
 
-def ungraft(tiff: Tiff, left: Sequence[Entry]) -> list[Splice]:
+def ungraft(tiff: Tiff, left: Sequence[TagEntry]) -> list[Splice]:
     """Leaves only `left` of the GPS directory (entries of it), or takes it away when nothing is
     left. In place, the block keeps its length; what the values held is overwritten with zeros
     where nothing else lies there. Raises TiffError when there is no GPS directory to be read."""
@@ -317,7 +317,7 @@ def places_of_values(tiff: Tiff) -> list[tuple[int, int]]:
     return places
 
 
-def _own_values(tiff: Tiff, entries: Sequence[Entry]) -> list[tuple[int, int]]:
+def _own_values(tiff: Tiff, entries: Sequence[TagEntry]) -> list[tuple[int, int]]:
     """Where the values of GPS entries lie, when none of them overlaps another or anything else."""
     own = [e for entry in entries if (e := _extent(tiff, entry)) is not None]
     others: list[tuple[int, int]] = [(0, 8)]
@@ -337,7 +337,7 @@ def _own_values(tiff: Tiff, entries: Sequence[Entry]) -> list[tuple[int, int]]:
     return apart
 
 
-def _sub_directories(tiff: Tiff) -> Iterator[Directory]:
+def _sub_directories(tiff: Tiff) -> Iterator[DirectoryLayout]:
     gps = tiff.gps_directory()
     if gps is not None:
         yield gps
@@ -353,7 +353,7 @@ def _sub_directories(tiff: Tiff) -> Iterator[Directory]:
             return
 
 
-def _extent(tiff: Tiff, entry: Entry) -> tuple[int, int] | None:
+def _extent(tiff: Tiff, entry: TagEntry) -> tuple[int, int] | None:
     length = TYPE_SIZES.get(entry.type, 0) * entry.number
     if length <= 4:
         return None

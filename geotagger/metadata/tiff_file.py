@@ -11,10 +11,10 @@ from collections.abc import Sequence
 import xxhash
 
 from geotagger.metadata import xmp
-from geotagger.metadata.layout import Change, RefusedError
+from geotagger.metadata.layout import LayoutChange, RefusedError
 from geotagger.metadata.source import Window
 from geotagger.metadata.splice import Splice, gaps, ordered
-from geotagger.metadata.tiff import XMP_TAG, Directory, Entry, Tiff, TiffError, places_of_gps
+from geotagger.metadata.tiff import XMP_TAG, DirectoryLayout, TagEntry, Tiff, TiffError, places_of_gps
 
 _NEW_SUBFILE_TYPE, _PHOTOMETRIC, _SUB_IFDS, _DNG_VERSION = 0x00FE, 0x0106, 0x014A, 0xC612
 _REDUCED_IMAGE, _COLOUR_FILTER_ARRAY = 1, 32803
@@ -44,7 +44,7 @@ class TiffFile:
         self._xmp = [e for e in first.entries if e.tag == XMP_TAG and e.type in (1, 7) and e.number > 4]
         self.packets = [tiff.data(e) or b"" for e in self._xmp]
 
-    def splices(self, change: Change) -> list[Splice]:
+    def splices(self, change: LayoutChange) -> list[Splice]:
         if change.new_exif is not None or change.dropped_exif or change.dropped_xmp:
             raise RefusedError("its directories cannot be changed")
         result = list(change.exif.get(0, ()))
@@ -74,14 +74,14 @@ class TiffFile:
         return [first.next_offset, xxhash.xxh3_64_intdigest(data or b"")]
 
 
-def _is_raw(tiff: Tiff, first: Directory) -> bool:
+def _is_raw(tiff: Tiff, first: DirectoryLayout) -> bool:
     """A reduced image first and the real one in a sub-directory, or sensor data: no plain TIFF."""
     reduced = _number(tiff, first.find(_NEW_SUBFILE_TYPE)) == _REDUCED_IMAGE
     sensor = _number(tiff, first.find(_PHOTOMETRIC)) == _COLOUR_FILTER_ARRAY
     return (reduced and first.find(_SUB_IFDS) is not None) or sensor
 
 
-def _number(tiff: Tiff, entry: Entry | None) -> int | None:
+def _number(tiff: Tiff, entry: TagEntry | None) -> int | None:
     if entry is None or entry.type not in (3, 4) or entry.number != 1:
         return None
     data = tiff.data(entry) or b""

@@ -12,7 +12,7 @@ from geotagger.metadata import replace
 from geotagger.metadata.edit import Edit, State, is_old, state_of
 from geotagger.metadata.forget import holds_nothing_else, prepare_removal
 from geotagger.metadata.proof import check_undo, check_unlink
-from geotagger.metadata.source import Source
+from geotagger.metadata.source import ByteSource
 from geotagger.metadata.splice import ordered
 
 
@@ -68,7 +68,7 @@ def restore(
     with replace.opened(path) as source:
         replace.check_replaceable(path, source)
 
-        def check(written: Source) -> None:
+        def check(written: ByteSource) -> None:
             if not is_old(edit, written.descriptor):
                 raise WriteError(path, "the old bytes could not be put back", "the file is as it was")
             check_undo(path, source, written, is_removal=edit.is_removal)

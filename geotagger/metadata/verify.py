@@ -50,14 +50,14 @@ def says_the_same(packet: bytes, changed: bytes) -> bool:
 def positions_in(layout: Layout) -> Iterator[FoundPosition]:
     """Every position that a photo's metadata holds."""
     for block in layout.blocks:
-        found = position_in(block)
-        if found is not None:
-            yield found
+        position = position_in(block)
+        if position is not None:
+            yield position
     for packet in filter(xmp.speaks_of_gps, layout.packets):
         with contextlib.suppress(XmpError):
-            told = xmp.position_of(packet)
-            if told is not None:
-                yield told
+            packet_position = xmp.position_of(packet)
+            if packet_position is not None:
+                yield packet_position
 
 
 def position_in(block: Window) -> FoundPosition | None:
@@ -79,10 +79,10 @@ def check_readable(path: str, layout: Layout) -> None:
             directory = tiff.gps_directory()
             if directory is not None:
                 with unreadable_is_taken(path):
-                    gps.told(directory.entries, tiff.order)
+                    gps.stated_position(directory.entries, tiff.order)
     for packet in filter(xmp.speaks_of_gps, layout.packets):
         with contextlib.suppress(XmpError), unreadable_is_taken(path):
-            xmp.told_position(packet)
+            xmp.stated_position_in(packet)
 
 
 @contextlib.contextmanager
@@ -155,20 +155,20 @@ def _sub_directories(tiff: Tiff, pointers: dict[int, int], limit: int) -> Tags:
     return result
 
 
-def _check_position(found: FoundPosition, asked: Position) -> None:
+def _check_position(there: FoundPosition, position: Position) -> None:
     same = (
-        math.isclose(found.latitude, asked.latitude, rel_tol=0, abs_tol=_TOLERANCE_DEG)
-        and math.isclose(found.longitude, asked.longitude, rel_tol=0, abs_tol=_TOLERANCE_DEG)
-        and found.mark is not None
-        and text_of(found.mark) == text_of(asked.mark)
+        math.isclose(there.latitude, position.latitude, rel_tol=0, abs_tol=_TOLERANCE_DEG)
+        and math.isclose(there.longitude, position.longitude, rel_tol=0, abs_tol=_TOLERANCE_DEG)
+        and there.mark is not None
+        and text_of(there.mark) == text_of(position.mark)
     )
     if not same:
-        raise MismatchError(f"it holds {found.latitude}, {found.longitude} instead of what was asked")
+        raise MismatchError(f"it holds {there.latitude}, {there.longitude} instead of what was asked")
 
 
-def check_packet(packet: bytes, asked: Position) -> None:
+def check_packet(packet: bytes, position: Position) -> None:
     """MismatchError unless the XMP packet says what was asked."""
-    found = xmp.position_of(packet)
-    if found is None:
+    there = xmp.position_of(packet)
+    if there is None:
         raise MismatchError("the position is not in its XMP")
-    _check_position(found, asked)
+    _check_position(there, position)

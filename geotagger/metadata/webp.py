@@ -9,15 +9,15 @@ import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from geotagger.metadata.layout import Change, RefusedError, check_amount, listed
-from geotagger.metadata.source import Held, Window
+from geotagger.metadata.layout import LayoutChange, RefusedError, check_amount, listed
+from geotagger.metadata.source import MemorySource, Window
 from geotagger.metadata.splice import Splice, ordered
 
 _EXIF_FLAG, _XMP_FLAG, _ALPHA_FLAG = 0x08, 0x04, 0x10
 
 
 @dataclass(frozen=True, slots=True)
-class _Chunk:
+class _WebpChunk:
     """`start` is the offset of its four letters, `size` that of its data without padding."""
 
     kind: bytes
@@ -54,12 +54,13 @@ class Webp:
         check_amount(c.size for c in (*self._exif, *self._xmp))
         self._prefixes = [6 if window.read(c.data, 6) == b"Exif\0\0" else 0 for c in self._exif]
         self.blocks = [
-            Held(window.read(c.data + p, c.size - p)) for c, p in zip(self._exif, self._prefixes, strict=True)
+            MemorySource(window.read(c.data + p, c.size - p))
+            for c, p in zip(self._exif, self._prefixes, strict=True)
         ]
         self.packets = [window.read(c.data, c.size) for c in self._xmp]
         self._extended = next((c for c in self._chunks if c.kind == b"VP8X" and c.size >= 10), None)
 
-    def splices(self, change: Change) -> list[Splice]:
+    def splices(self, change: LayoutChange) -> list[Splice]:
         result: list[Splice] = []
         for number, splices in change.exif.items():
             result += self._resized(self._exif[number], self._prefixes[number], splices)
@@ -97,7 +98,7 @@ class Webp:
         chunks = [(c.kind, c.size) for c in self._chunks if c.kind not in (b"EXIF", b"XMP ", b"VP8X")]
         return [*chunks, self._canvas(), self._flags() & ~(_EXIF_FLAG | _XMP_FLAG)]
 
-    def _resized(self, chunk: _Chunk, prefix: int, splices: Sequence[Splice]) -> list[Splice]:
+    def _resized(self, chunk: _WebpChunk, prefix: int, splices: Sequence[Splice]) -> list[Splice]:
         size = chunk.size + sum(s.growth for s in splices)
         result = [Splice(chunk.data + prefix + s.offset, s.length, s.data) for s in splices]
         if size == chunk.size:
@@ -143,11 +144,11 @@ class Webp:
         raise RefusedError("its image data is not understood")
 
 
-def _chunks(window: Window, end: int) -> Iterator[_Chunk]:
+def _chunks(window: Window, end: int) -> Iterator[_WebpChunk]:
     position = 12
     while position + 8 <= end:
         kind, size = struct.unpack("<4sI", window.read(position, 8))
-        chunk = _Chunk(kind, position, size)
+        chunk = _WebpChunk(kind, position, size)
         if chunk.end > end:
             return
         yield chunk

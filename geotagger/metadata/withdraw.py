@@ -14,16 +14,16 @@ from geotagger.errors import WriteError
 from geotagger.metadata import replace, xmp
 from geotagger.metadata.forget import holds_nothing_else, prepare_removal, targets_of
 from geotagger.metadata.sidecar import LARGEST_SIDECAR_BYTES
-from geotagger.metadata.write import Prepared, abandon, difference, edit_of
+from geotagger.metadata.write import PreparedWrite, abandon, difference, edit_of
 
 
 def prepare_withdrawal(
     path: str, sidecar_folders: Sequence[str] = (), *, durable: bool = True
-) -> list[Prepared]:
+) -> list[PreparedWrite]:
     """Makes the photo, and the sidecars that it has beside it and in these folders, without the estimates in
     them; none where there is none. Places that the owner gave stay. Raises WriteError, WriteRefusedError;
     then nothing is left of what was made."""
-    made: list[Prepared] = []
+    made: list[PreparedWrite] = []
     try:
         for target in targets_of(path, sidecar_folders):
             prepared = prepare_removal(target, durable=durable)
@@ -38,11 +38,11 @@ def prepare_withdrawal(
     return made
 
 
-def _emptied(path: str, durable: bool) -> Prepared:
+def _emptied(path: str, durable: bool) -> PreparedWrite:
     target = os.path.realpath(path)
     with replace.opened(target) as source:
         replace.check_replaceable(path, source)
         splices = difference(source.read(0, LARGEST_SIDECAR_BYTES + 1), xmp.empty_packet())
         removed = [source.read(s.offset, s.length) for s in splices]
         temporary = replace.write_changed(target, source, splices, lambda _: None, durable)
-        return Prepared(edit_of(path, source, splices, removed, temporary, None, "sidecar"), temporary)
+        return PreparedWrite(edit_of(path, source, splices, removed, temporary, None, "sidecar"), temporary)

@@ -15,11 +15,11 @@ from geotagger.marks import text_of
 from geotagger.metadata import gps, replace, sidecar, verify, xmp
 from geotagger.metadata.containers import layout_of
 from geotagger.metadata.edit import Edit, EditKind, patches_of
-from geotagger.metadata.layout import Change, Layout, RefusedError
+from geotagger.metadata.layout import Layout, LayoutChange, RefusedError
 from geotagger.metadata.rdf import XmpError
 from geotagger.metadata.replace import Temporary
 from geotagger.metadata.sidecar import Sidecars
-from geotagger.metadata.source import Source
+from geotagger.metadata.source import ByteSource
 from geotagger.metadata.splice import Splice, ordered
 from geotagger.metadata.tiff import Tiff, TiffError, graft
 from geotagger.metadata.values import FoundPosition, Position
@@ -27,7 +27,7 @@ from geotagger.writing import Writing
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedWrite:
     """A finished file beside the one it will replace. `edit` belongs into the journal before
     `commit`. `note` says why a sidecar was chosen where the photo itself would have been better;
     None otherwise."""
@@ -42,7 +42,7 @@ class Prepared:
         return os.path.dirname(self.temporary.target)
 
 
-def prepare(path: str, position: Position, writing: Writing = Writing()) -> Prepared:
+def prepare(path: str, position: Position, writing: Writing = Writing()) -> PreparedWrite:
     """Makes the file that will hold `position`, beside the one it replaces; nothing else changes.
 
     A position that geotagger did not write is a PlaceTakenError unless `writing.overwrite` allows to
@@ -72,19 +72,19 @@ def prepare(path: str, position: Position, writing: Writing = Writing()) -> Prep
         return _prepare_sidecar(path, position, sidecars, writing, error.reason)
 
 
-def commit(prepared: Prepared) -> None:
+def commit(prepared: PreparedWrite) -> None:
     """Gives the finished file its name, in one step of the file system. The name is durable after
     `sync_folders([prepared.folder])`. WriteError when another program changed the old file
     meanwhile, or it cannot be replaced; then all is as it was."""
     replace.take_place(prepared.temporary)
 
 
-def abandon(prepared: Prepared) -> None:
+def abandon(prepared: PreparedWrite) -> None:
     """Throws the finished file away."""
     replace.drop(prepared.temporary)
 
 
-def prepare_photo(path: str, position: Position, writing: Writing) -> Prepared:
+def prepare_photo(path: str, position: Position, writing: Writing) -> PreparedWrite:
     """The photo itself with the position; as `prepare`."""
     target = os.path.realpath(path)
     with replace.opened(target) as source, refusals(path):
@@ -99,15 +99,15 @@ def prepare_photo(path: str, position: Position, writing: Writing) -> Prepared:
             splices = layout.splices(change_to(layout, position, mark_xmp=False))
         removed = [source.read(s.offset, s.length) for s in splices]
 
-        def check(written: Source) -> None:
+        def check(written: ByteSource) -> None:
             verify.check_added(layout, layout_of(written, target), position)
 
         temporary = replace.write_changed(target, source, splices, check, writing.durable)
         edit = edit_of(path, source, splices, removed, temporary, position)
-    return Prepared(edit, temporary)
+    return PreparedWrite(edit, temporary)
 
 
-def change_to(layout: Layout, position: Position, mark_xmp: bool) -> Change:
+def change_to(layout: Layout, position: Position, mark_xmp: bool) -> LayoutChange:
     """What must change in a photo so that it says `position`, and nothing in it contradicts.
 
     With `mark_xmp` an estimate's model, run and cell also go into the XMP of a JPEG, in fields of
@@ -141,7 +141,7 @@ def change_to(layout: Layout, position: Position, mark_xmp: bool) -> Change:
                 raise RefusedError(f"its XMP holds a position, and {error}") from None
     if xmp.speaks_of_gps(layout.extended_xmp):
         raise RefusedError("its extended XMP holds a position, which would contradict")
-    return Change(
+    return LayoutChange(
         exif=exif,
         xmp=changed_xmp,
         new_exif=None if exif else gps.standalone(position),
@@ -149,9 +149,9 @@ def change_to(layout: Layout, position: Position, mark_xmp: bool) -> Change:
     )
 
 
-def check_free(path: str, found: Iterable[FoundPosition], position: Position) -> None:
+def check_free(path: str, positions: Iterable[FoundPosition], position: Position) -> None:
     """PlaceTakenError unless every position that is there may be replaced unasked."""
-    for one in found:
+    for one in positions:
         if one.mark is None:
             there = f"{one.latitude:.5f}, {one.longitude:.5f}"
             raise PlaceTakenError(
@@ -171,8 +171,8 @@ def _check_sidecar_free(beside: str, position: Position) -> None:
             f"it has a position that cannot be read ({unreadable})",
             "left alone, --overwrite replaces it",
         )
-    told = sidecar.position_in(beside)
-    check_free(beside, [] if told is None else [told], position)
+    there = sidecar.position_in(beside)
+    check_free(beside, [] if there is None else [there], position)
 
 
 @contextlib.contextmanager
@@ -193,7 +193,7 @@ def refusals(path: str) -> Iterator[None]:
 
 def edit_of(
     path: str,
-    source: Source,
+    source: ByteSource,
     splices: list[Splice],
     removed: list[bytes],
     temporary: Temporary,
@@ -220,7 +220,7 @@ def edit_of(
 
 def _prepare_sidecar(
     path: str, position: Position, sidecars: Sidecars, writing: Writing, note: str | None
-) -> Prepared:
+) -> PreparedWrite:
     if is_sidecar_name(path):
         raise WriteRefusedError(path, "it is a sidecar itself", "left alone, name its photo instead")
     with replace.opened(path) as photo:
@@ -251,7 +251,7 @@ def _prepare_sidecar(
             longitude=position.longitude,
             method=text_of(position.mark),
         )
-        return Prepared(edit, temporary, note)
+        return PreparedWrite(edit, temporary, note)
     return prepare_merge(path, os.path.realpath(existing), position, writing, note)
 
 
@@ -268,7 +268,9 @@ def _make_folder(path: str, folder: str, durable: bool) -> None:
         replace.sync_folders(holding)
 
 
-def prepare_merge(path: str, target: str, position: Position, writing: Writing, note: str | None) -> Prepared:
+def prepare_merge(
+    path: str, target: str, position: Position, writing: Writing, note: str | None
+) -> PreparedWrite:
     """The sidecar `target` of a photo with the position; as `prepare`."""
     with replace.opened(target) as source, refusals(path):
         replace.check_replaceable(target, source)
@@ -276,8 +278,8 @@ def prepare_merge(path: str, target: str, position: Position, writing: Writing, 
         try:
             if not writing.overwrite:
                 with verify.unreadable_is_taken(target):
-                    told = xmp.told_position(sidecar.in_utf8(old))
-                check_free(target, [] if told is None else [told], position)
+                    there = xmp.stated_position_in(sidecar.in_utf8(old))
+                check_free(target, [] if there is None else [there], position)
             new = sidecar.merged(old, position)
             verify.check_packet(sidecar.in_utf8(new), position)
         except XmpError as error:
@@ -288,7 +290,7 @@ def prepare_merge(path: str, target: str, position: Position, writing: Writing, 
         removed = [source.read(s.offset, s.length) for s in splices]
         temporary = replace.write_changed(target, source, splices, lambda _: None, writing.durable)
         edit = edit_of(path, source, splices, removed, temporary, position, "sidecar")
-    return Prepared(edit, temporary, note)
+    return PreparedWrite(edit, temporary, note)
 
 
 def difference(old: bytes, new: bytes) -> list[Splice]:

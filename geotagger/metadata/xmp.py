@@ -79,11 +79,11 @@ def speaks_of_gps(data: bytes) -> bool:
 def position_of(data: bytes) -> FoundPosition | None:
     """The position in a packet. XmpError when it cannot be read; one whose coordinates cannot is none."""
     with contextlib.suppress(UnreadableCoordinatesError):
-        return told_position(data)
+        return stated_position_in(data)
     return None
 
 
-def told_position(data: bytes) -> FoundPosition | None:
+def stated_position_in(data: bytes) -> FoundPosition | None:
     """The position in a packet: its own, or where LocationCreated says that the camera stood. XmpError when
     the packet cannot be read, UnreadableCoordinatesError when coordinates in it cannot."""
     packet = parsed(data)
@@ -170,8 +170,8 @@ def new_mark_packet(position: Position) -> bytes:
 def with_position(data: bytes, position: Position) -> list[Splice]:
     """Splices that make the packet say `position`, and nothing that would contradict it."""
     packet = parsed(data)
-    found = position_of(data)
-    of_theirs = _OF_THE_FIX if found is not None and found.mark is None else ()
+    there = position_of(data)
+    of_theirs = _OF_THE_FIX if there is not None and there.mark is None else ()
     stale = {(EXIF, local) for local in _OF_THE_POSITION + of_theirs}
     stale |= {(EXIF, "GPSLatitudeRef"), (EXIF, "GPSLongitudeRef")}
     return _changed(packet, _position_fields(position), _mark_fields(position), stale)

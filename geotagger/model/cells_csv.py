@@ -51,7 +51,7 @@ _NAMED_LINES = 5
 
 
 @dataclass
-class _Rows:
+class _CellRows:
     """The columns as read, and the line of each row."""
 
     lines: list[int] = field(default_factory=list)
@@ -68,22 +68,22 @@ class _Faults:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.found: dict[int, str] = {}
+        self.by_line: dict[int, str] = {}
         self.by_spreadsheet = False
 
     def add(self, line: int, what: str, *, by_spreadsheet: bool = False) -> None:
-        self.found.setdefault(line, what)
+        self.by_line.setdefault(line, what)
         self.by_spreadsheet |= by_spreadsheet
 
     def raise_if_any(self, advice: str = "the list was not used; mend it or fetch it again") -> None:
-        if not self.found:
+        if not self.by_line:
             return
         if self.by_spreadsheet:
             advice = (
                 "a spreadsheet has saved this list and its tokens cannot be restored: "
                 "fetch it again and do not open it in a spreadsheet"
             )
-        ordered = sorted(self.found.items())
+        ordered = sorted(self.by_line.items())
         named = "; ".join(f"line {line}: {what}" for line, what in ordered[:_NAMED_LINES])
         more = len(ordered) - _NAMED_LINES
         tail = f"; and {more} more lines" if more > 1 else "; and 1 more line" if more == 1 else ""
@@ -105,7 +105,7 @@ def read_cells(path: Path) -> CellTable:
     spread_km = _numbers_of(rows.spread_km, rows.lines, "a spread in km", faults)
     if not rows.tokens:
         raise PackError(f"{path}: the list of cells has a header but no cells; fetch it again")
-    sound = [row for row, line in enumerate(rows.lines) if line not in faults.found]
+    sound = [row for row, line in enumerate(rows.lines) if line not in faults.by_line]
     table = CellTable(
         ids=_ids_of(rows.tokens[row] for row in sound),
         lat=np.array([rows.lat[row] for row in sound]),
@@ -177,8 +177,8 @@ def text_of(path: Path, what: str = "list of cells") -> str:
     return text
 
 
-def _read_blank_separated(text: str, faults: _Faults) -> _Rows:
-    rows = _Rows()
+def _read_blank_separated(text: str, faults: _Faults) -> _CellRows:
+    rows = _CellRows()
     for line, content in enumerate(text.rstrip().split("\n"), start=1):
         fields = content.split()
         if len(fields) != 3:
@@ -188,10 +188,10 @@ def _read_blank_separated(text: str, faults: _Faults) -> _Rows:
     return rows
 
 
-def _read_csv(text: str, path: Path, faults: _Faults) -> _Rows:
+def _read_csv(text: str, path: Path, faults: _Faults) -> _CellRows:
     delimiter = ";" if ";" in text.split("\n", 1)[0] else ","
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    rows = _Rows()
+    rows = _CellRows()
     try:
         header = [_COLUMNS.get(name.strip().lower(), "") for name in next(reader)]
         missing = [name for name in _NEEDED if name not in header]
@@ -210,7 +210,7 @@ def _read_csv(text: str, path: Path, faults: _Faults) -> _Rows:
 
 
 def _take_csv_row(
-    rows: _Rows, line: int, fields: list[str], at: dict[str, int], width: int, faults: _Faults
+    rows: _CellRows, line: int, fields: list[str], at: dict[str, int], width: int, faults: _Faults
 ) -> None:
     if len(fields) != width:
         faults.add(line, f"{len(fields)} fields where the header has {width}")
@@ -241,7 +241,7 @@ def _numbers_of(values: list[str], lines: list[int], what: str, faults: _Faults)
     return numbers
 
 
-def _take_place(rows: _Rows, line: int, token: str, lat: str, lng: str, faults: _Faults) -> None:
+def _take_place(rows: _CellRows, line: int, token: str, lat: str, lng: str, faults: _Faults) -> None:
     """Always appends a row, so that classes keep counting behind a fault."""
     if _SCIENTIFIC.fullmatch(token):
         faults.add(line, f"{shown(token)} is a number, not an S2 token", by_spreadsheet=True)

@@ -74,7 +74,7 @@ def fetch(
     transfer = _Transfer(address, folder, expected_bytes, progress, token)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _held(transfer):
+        with _locked(transfer):
             if not transfer.whole.exists():
                 _persist(transfer)
             received = transfer.checked(expected_sha256)
@@ -91,7 +91,7 @@ def fetch(
 
 
 @contextmanager
-def _held(transfer: "_Transfer") -> Iterator[None]:
+def _locked(transfer: "_Transfer") -> Iterator[None]:
     """Keeps another geotagger from the same file. The lock's own file goes with it: removed while
     held, so that nobody finds it free and gone."""
     lock = FileLock(transfer.path("lock"), timeout=0)

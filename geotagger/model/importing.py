@@ -22,7 +22,7 @@ from geotagger.model.classifiers import import_classifier
 from geotagger.model.embedders import EmbedderFiles, import_embedder
 from geotagger.model.fetching import FileHere, Places, discard, gather
 from geotagger.model.gallery import Gallery, read_gallery
-from geotagger.model.manifest import FULL_PRECISION, Manifest, Source
+from geotagger.model.manifest import FULL_PRECISION, Manifest, ModelSource
 from geotagger.model.mxnet.convert import convert
 from geotagger.model.mxnet.params import read_params
 from geotagger.model.mxnet.symbol import read_symbol
@@ -58,7 +58,9 @@ def import_checkpoint(
     graph, weights, table = read_symbol(symbol), read_params(params), read_cells(cells)
     if not manifest.sources:
         files = zip(ROLES["mxnet"], (symbol, params, cells), strict=True)
-        sources = tuple(Source(role, path.name, path.stat().st_size, _sha256(path)) for role, path in files)
+        sources = tuple(
+            ModelSource(role, path.name, path.stat().st_size, _sha256(path)) for role, path in files
+        )
         manifest = dataclasses.replace(manifest, sources=sources)
 
     def write_network(target: Path) -> None:
@@ -185,9 +187,9 @@ def version_of(params: Path) -> str:
     return epoch[1] if epoch else "1"
 
 
-def _source(file: PublishedFile, here: FileHere) -> Source:
+def _source(file: PublishedFile, here: FileHere) -> ModelSource:
     checked = "as received" if file.sha256 is None else (file.checksum or "published")
-    return Source(file.role, here.origin, here.bytes, here.sha256, checked)
+    return ModelSource(file.role, here.origin, here.bytes, here.sha256, checked)
 
 
 def _named_by_address(

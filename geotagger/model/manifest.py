@@ -33,7 +33,7 @@ class FileRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ModelSource:
     """A file that the pack was made from. `checksum` says whose word `sha256` is: "published"
     when it was compared with what the publisher states, "as received" when nothing is published."""
 
@@ -103,7 +103,7 @@ class Manifest:
     suspect: int = 0
     features: int | None = None
     files: Mapping[str, FileRecord] = field(default_factory=dict)
-    sources: tuple[Source, ...] = ()
+    sources: tuple[ModelSource, ...] = ()
     accuracy: tuple[Accuracy, ...] = ()
     variants: tuple[Variant, ...] = ()
     training: Mapping[str, Any] = field(default_factory=dict)
@@ -183,7 +183,7 @@ def read_manifest(path: Path) -> Manifest:
         features=take(output, "features", int, "a whole number above 0", lambda v: v > 0, default=None),
         precision=take(output, "precision", str, "a text", default=FULL_PRECISION),
         files={name: _file_record(reading, name, record) for name, record in files.items()},
-        sources=reading.rows(Source, table, "source"),
+        sources=reading.rows(ModelSource, table, "source"),
         accuracy=accuracy_rows(reading, table),
         variants=reading.rows(Variant, table, "variant"),
         training=take(table, "training", dict, "a table", default={}),

@@ -17,20 +17,20 @@ def check_network(path: Path, manifest: Manifest) -> None:
     wanted = TensorInfo("data", FLOAT, (None, 3, edge, edge))
     if graph.inputs != (wanted,):
         raise PackError(
-            f"{path}: its input is {_told(graph.inputs)}, not float32 data (n, 3, {edge}, {edge})"
+            f"{path}: its input is {_described(graph.inputs)}, not float32 data (n, 3, {edge}, {edge})"
         )
     probabilities = graph.output("probabilities")
     classes = manifest.classes
     if probabilities != TensorInfo("probabilities", FLOAT, (None, classes)):
         raise PackError(
-            f"{path}: there are {classes:,} cells, but the network gives {_told(graph.outputs)}; "
+            f"{path}: there are {classes:,} cells, but the network gives {_described(graph.outputs)}; "
             f"it must give float32 probabilities (n, {classes}), one for each cell"
         )
     features = graph.output("features")
     if features is not None and (
         features.element != FLOAT or len(features.shape) != 2 or not features.shape[1]
     ):
-        raise PackError(f"{path}: its features are {_told((features,))}, not float32 (n, d)")
+        raise PackError(f"{path}: its features are {_described((features,))}, not float32 (n, d)")
     _check_points(path, graph, manifest)
 
 
@@ -46,11 +46,11 @@ def _check_points(path: Path, graph: GraphInfo, manifest: Manifest) -> None:
         if record is None and given is not None:
             raise PackError(f"{path}: gives {name}, but pack.toml has no [gallery] that they are rows of")
         if record is not None and given != tensor:
-            said = _told((given,)) if given else "missing"
+            said = _described((given,)) if given else "missing"
             raise PackError(f"{path}: its {name} are {said}, where pack.toml says (n, {count})")
 
 
-def _told(tensors: tuple[TensorInfo, ...]) -> str:
+def _described(tensors: tuple[TensorInfo, ...]) -> str:
     return " and ".join(
         f"{t.name} ({', '.join('n' if d is None else str(d) for d in t.shape)})"
         + ("" if t.element == FLOAT else f" of ONNX type {t.element}")

@@ -54,12 +54,12 @@ class Preprocessing:
             "size",
             f"must be a whole number of pixels from 1 to 8192, not {self.input_size!r}",
         )
-        for key, value, known in (
+        for key, value, choices in (
             ("crop", self.crop, get_args(Crop)),
             ("channels", self.channels, get_args(Channels)),
             ("resampling", self.resampling, get_args(Resampling)),
         ):
-            _require(value in known, key, f"must be one of {', '.join(known)}, not {value!r}")
+            _require(value in choices, key, f"must be one of {', '.join(choices)}, not {value!r}")
         _require(_is_positive(self.scale), "scale", f"must be above 0, not {self.scale!r}")
         for key, values in (("mean", self.mean), ("std", self.std)):
             _require(

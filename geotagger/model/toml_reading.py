@@ -87,12 +87,12 @@ class TomlReading:
         """A dataclass from a table, field by field."""
         if not isinstance(value, dict):
             raise self.wrong(section, f"{section} must be a table")
-        known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
+        choices = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
         ready: dict[str, Any] = {}
         for key in value:
-            if key not in known:
-                raise self.wrong(key, f"{section}.{key} is not known; known are {', '.join(known)}")
-            accepts, wanted = _FIELD_KINDS[known[key].type]
+            if key not in choices:
+                raise self.wrong(key, f"{section}.{key} is not known; known are {', '.join(choices)}")
+            accepts, wanted = _FIELD_KINDS[choices[key].type]
             if not accepts(value[key]):
                 raise self.wrong(key, f"{section}.{key} must be {wanted}, not {_shown(value[key])}")
             ready[key] = tuple(value[key]) if isinstance(value[key], list) else value[key]

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from geotagger.errors import TooLargeToSeeError, UnreadablePhotoError
-from geotagger.photo.prepare import Pixels, Preprocessing
+from geotagger.photo.prepare import PixelRecipe, Pixels
 
 _START = (
     "import sys, json; sys.path[:] = json.loads(sys.argv[1]); "
@@ -29,7 +29,7 @@ _FIELDS = ("input_size", "crop", "channels", "scale", "mean", "std", "resampling
 _idle: "queue.SimpleQueue[subprocess.Popen[bytes]]" = queue.SimpleQueue()
 
 
-def read_apart(path: str, size: tuple[str, int, int], preprocessing: Preprocessing, previews: str) -> Pixels:
+def read_apart(path: str, size: tuple[str, int, int], preprocessing: PixelRecipe, previews: str) -> Pixels:
     """`size`: format, width and height that the file had a moment ago. TooLargeToSeeError where a bound was
     met, UnreadablePhotoError for what is no whole picture, and where its decoder crashed."""
     wish = {name: getattr(preprocessing, name) for name in _FIELDS}

@@ -9,7 +9,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from geotagger.photo.source import ByteSource
+from geotagger.photo.source import PhotoSourceFile
 from geotagger.photo.values import CaptureTime
 
 _LOOKED_AT = 1 << 20
@@ -29,7 +29,7 @@ class Avchd:
     place: tuple[tuple[float, ...], str, tuple[float, ...], str] | None = None
 
 
-def read_avchd(source: ByteSource) -> Avchd:
+def read_avchd(source: PhotoSourceFile) -> Avchd:
     """What the first pictures of the stream say; nothing where they say nothing."""
     for stream in _streams(source.read(0, _LOOKED_AT)):
         at = stream.find(b"MDPM")

@@ -13,7 +13,7 @@ from geotagger.photo.formats import NAMES, PLAIN_FORMATS, RAW_FORMATS, TIFF_FAMI
 from geotagger.photo.plain_formats import read_plain_head
 from geotagger.photo.png import read_png_head
 from geotagger.photo.quicktime import QuickTime, read_quicktime
-from geotagger.photo.source import ByteSource
+from geotagger.photo.source import PhotoSourceFile
 from geotagger.photo.tags import NO_TAGS, Tags, joined, read_tags
 
 _MAX_CHUNKS = 2000
@@ -56,7 +56,7 @@ _LARGEST_EDGE = (1 << 31) - 1
 """No format that we read holds a longer one."""
 
 
-def read_container(source: ByteSource, kind: str) -> Container:
+def read_container(source: PhotoSourceFile, kind: str) -> Container:
     """Everything but the pixels. UnreadablePhotoError where not even the size can be told."""
     read = _READERS.get(kind, _read_tiff)
     container = read(source, kind)
@@ -79,7 +79,7 @@ def _orientation_of(tags: Tags) -> int:
     return int(value) if value is not None and 1 <= value <= 8 else 1
 
 
-def _read_jpeg(source: ByteSource, kind: str) -> Container:
+def _read_jpeg(source: PhotoSourceFile, kind: str) -> Container:
     head = jpeg.read_jpeg_head(source)
     if not head.scan_offset:
         raise source.refusal("truncated JPEG: the file ends before the picture begins")
@@ -98,7 +98,7 @@ def _read_jpeg(source: ByteSource, kind: str) -> Container:
     )
 
 
-def _read_png(source: ByteSource, kind: str) -> Container:
+def _read_png(source: PhotoSourceFile, kind: str) -> Container:
     head = read_png_head(source)
     tags = joined(*map(read_tags, head.exif)) if head.exif else NO_TAGS
     return Container(
@@ -125,8 +125,8 @@ def _png_traits(depth: int, colour: int) -> frozenset[str]:
     return frozenset(traits)
 
 
-def _read_webp(source: ByteSource, kind: str) -> Container:
-    found = Container(kind)
+def _read_webp(source: PhotoSourceFile, kind: str) -> Container:
+    container = Container(kind)
     at = 12
     for _ in range(_MAX_CHUNKS):
         header = source.read(at, 8)
@@ -135,24 +135,24 @@ def _read_webp(source: ByteSource, kind: str) -> Container:
         name, length = header[:4], int.from_bytes(header[4:], "little")
         data = source.read(at + 8, min(length, 16))
         if name == b"VP8X" and len(data) >= 10:
-            found.width = 1 + int.from_bytes(data[4:7], "little")
-            found.height = 1 + int.from_bytes(data[7:10], "little")
-        elif name == b"VP8 " and len(data) >= 10 and not found.width:
-            found.width = int.from_bytes(data[6:8], "little") & 0x3FFF
-            found.height = int.from_bytes(data[8:10], "little") & 0x3FFF
-        elif name == b"VP8L" and len(data) >= 5 and not found.width:
+            container.width = 1 + int.from_bytes(data[4:7], "little")
+            container.height = 1 + int.from_bytes(data[7:10], "little")
+        elif name == b"VP8 " and len(data) >= 10 and not container.width:
+            container.width = int.from_bytes(data[6:8], "little") & 0x3FFF
+            container.height = int.from_bytes(data[8:10], "little") & 0x3FFF
+        elif name == b"VP8L" and len(data) >= 5 and not container.width:
             bits = int.from_bytes(data[1:5], "little")
-            found.width, found.height = 1 + (bits & 0x3FFF), 1 + ((bits >> 14) & 0x3FFF)
+            container.width, container.height = 1 + (bits & 0x3FFF), 1 + ((bits >> 14) & 0x3FFF)
         elif name == b"EXIF" and length <= _MAX_EXIF_CHUNK:
-            found.tags = read_tags(source.read(at + 8, length).removeprefix(b"Exif\0\0"))
+            container.tags = read_tags(source.read(at + 8, length).removeprefix(b"Exif\0\0"))
         elif name == b"XMP " and length <= _MAX_EXIF_CHUNK:
-            found.xmp = source.read(at + 8, length)
+            container.xmp = source.read(at + 8, length)
         at += 8 + length + (length & 1)
-    found.orientation = _orientation_of(found.tags)
-    return found
+    container.orientation = _orientation_of(container.tags)
+    return container
 
 
-def _read_heif(source: ByteSource, kind: str) -> Container:
+def _read_heif(source: PhotoSourceFile, kind: str) -> Container:
     table = isobmff.read_items(source)
     primary = table.items.get(table.primary)
     width, height = primary.size if primary else (0, 0)
@@ -168,7 +168,7 @@ def _read_heif(source: ByteSource, kind: str) -> Container:
     )
 
 
-def _read_plain(source: ByteSource, kind: str) -> Container:
+def _read_plain(source: PhotoSourceFile, kind: str) -> Container:
     head = read_plain_head(source, kind)
     tags = read_tags(head.exif) if head.exif else NO_TAGS
     return Container(
@@ -184,7 +184,7 @@ def _read_plain(source: ByteSource, kind: str) -> Container:
     )
 
 
-def _read_video(source: ByteSource, kind: str) -> Container:
+def _read_video(source: PhotoSourceFile, kind: str) -> Container:
     if kind == "mts":
         return Container(kind, video=QuickTime(), avchd=read_avchd(source))
     video = read_quicktime(source)
@@ -192,7 +192,7 @@ def _read_video(source: ByteSource, kind: str) -> Container:
     return Container(kind, video.width, video.height, tags=tags, xmp=video.xmp, video=video)
 
 
-def _read_cr3(source: ByteSource, kind: str) -> Container:
+def _read_cr3(source: PhotoSourceFile, kind: str) -> Container:
     blocks = isobmff.read_canon(source)
     tags = joined(
         *(
@@ -211,7 +211,7 @@ def _read_cr3(source: ByteSource, kind: str) -> Container:
     )
 
 
-def _read_raf(source: ByteSource, kind: str) -> Container:
+def _read_raf(source: PhotoSourceFile, kind: str) -> Container:
     offset, length = raf_preview(source)
     preview = source.read(offset, min(length, 1 << 20))
     if preview[:2] != b"\xff\xd8":
@@ -221,36 +221,36 @@ def _read_raf(source: ByteSource, kind: str) -> Container:
     return Container(kind, head.width, head.height, _orientation_of(tags), tags, xmp=head.xmp)
 
 
-def raf_preview(source: ByteSource) -> tuple[int, int]:
+def raf_preview(source: PhotoSourceFile) -> tuple[int, int]:
     """Offset and length of the JPEG in a RAF (its header, big-endian, bytes 84 to 91)."""
     return int.from_bytes(source.read(84, 4), "big"), int.from_bytes(source.read(88, 4), "big")
 
 
-def _read_tiff(source: ByteSource, kind: str) -> Container:
+def _read_tiff(source: PhotoSourceFile, kind: str) -> Container:
     directories = tiff.read_directories(source)
     first = directories[0] if directories else tiff.Directory({})
     if kind == "tiff":
         kind = tiff_kind(first.text(tiff.MAKE), set(first.entries), bool(first.number(tiff.SUBFILE) & 1))
-    found = Container(kind, directories=directories)
+    container = Container(kind, directories=directories)
     if tiff.is_big_tiff(source):
-        found.problems.append("metadata of a BigTIFF is not read")
-        told = first.number(tiff.ORIENTATION, 1)
-        found.orientation = told if 1 <= told <= 8 else 1
+        container.problems.append("metadata of a BigTIFF is not read")
+        orientation = first.number(tiff.ORIENTATION, 1)
+        container.orientation = orientation if 1 <= orientation <= 8 else 1
     else:
-        found.tags = read_tags(source)
-        found.orientation = _orientation_of(found.tags)
+        container.tags = read_tags(source)
+        container.orientation = _orientation_of(container.tags)
     if kind in RAW_FORMATS:
         sizes = [(d.number(tiff.WIDTH), d.number(tiff.HEIGHT)) for d in directories]
-        sizes.append((int(found.tags.number(*_PIXEL_X) or 0), int(found.tags.number(*_PIXEL_Y) or 0)))
+        sizes.append((int(container.tags.number(*_PIXEL_X) or 0), int(container.tags.number(*_PIXEL_Y) or 0)))
         if kind == "rw2":  # Panasonic's own tags: sensor width and height less its borders
             sizes.append((first.number(0x0002), first.number(0x0003)))
-        found.width, found.height = max(sizes, key=lambda size: size[0] * size[1])
+        container.width, container.height = max(sizes, key=lambda size: size[0] * size[1])
     else:
-        found.width, found.height = first.number(tiff.WIDTH), first.number(tiff.HEIGHT)
-        found.traits = _tiff_traits(first)
-    found.xmp = _opaque(first, tiff.XMP)
-    found.iptc = _opaque(first, tiff.PHOTOSHOP) or _opaque(first, tiff.IPTC)
-    return found
+        container.width, container.height = first.number(tiff.WIDTH), first.number(tiff.HEIGHT)
+        container.traits = _tiff_traits(first)
+    container.xmp = _opaque(first, tiff.XMP)
+    container.iptc = _opaque(first, tiff.PHOTOSHOP) or _opaque(first, tiff.IPTC)
+    return container
 
 
 def _tiff_traits(first: tiff.Directory) -> frozenset[str]:

@@ -28,7 +28,7 @@ from geotagger.errors import TooLargeToSeeError, UnreadablePhotoError
 from geotagger.photo.containers import Container
 from geotagger.photo.formats import NAMES, NOT_LOOKED_AT
 from geotagger.photo.jpeg import JpegHead, read_jpeg_head
-from geotagger.photo.source import ByteSource
+from geotagger.photo.source import PhotoSourceFile
 from geotagger.photo.strips import read_by_strips
 from geotagger.photo.whole import load_jpeg, load_whole_jpeg
 
@@ -69,7 +69,7 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 _large = threading.Lock()
 
 
-def may_be_decoded_here(source: ByteSource, container: Container, edge: int | None) -> bool:
+def may_be_decoded_here(source: PhotoSourceFile, container: Container, edge: int | None) -> bool:
     """Whether this process can decode it within a quarter of what one file may take, by headers that cannot
     lie about it. What libheif, libavif, LibRaw and the readers of TIFF take is in their own hands."""
     if container.format in NOT_LOOKED_AT:
@@ -109,7 +109,7 @@ class Picture:
 
 
 def decode(
-    source: ByteSource, container: Container, edge: int | None, edge_if_large: int | None = None
+    source: PhotoSourceFile, container: Container, edge: int | None, edge_if_large: int | None = None
 ) -> Picture:
     """The main picture of an image file that is not RAW. A JPEG is decoded at the smallest DCT scale whose
     both edges keep at least `edge` pixels; None asks for full size, but what is too large for that is
@@ -131,7 +131,9 @@ def decode(
                 return _decode_by_pillow(source, container, file, edge or edge_if_large)
 
 
-def _decode_by_pillow(source: ByteSource, container: Container, file: BinaryIO, edge: int | None) -> Picture:
+def _decode_by_pillow(
+    source: PhotoSourceFile, container: Container, file: BinaryIO, edge: int | None
+) -> Picture:
     """`edge` is only heeded for pictures too large to be converted whole."""
     pixels = container.width * container.height
     if container.format == "tiff" and 4 * pixels > MOST_HERE:
@@ -174,14 +176,14 @@ def _scale_within(room: int) -> int:
     return next((scale for scale in (8, 4, 2) if room >= scale), 1)
 
 
-def _decode_jpeg(source: ByteSource, head: JpegHead, scale: int) -> Image.Image:
+def _decode_jpeg(source: PhotoSourceFile, head: JpegHead, scale: int) -> Image.Image:
     if source.size <= _IN_MEMORY_BYTES:
         return load_whole_jpeg(source.read_all(), head.scan_offset, scale)
     with source.open_file() as file:
         return load_jpeg(file, scale)
 
 
-def _decode_heic(source: ByteSource) -> Image.Image:
+def _decode_heic(source: PhotoSourceFile) -> Image.Image:
     if source.size > _LARGEST_READ_WHOLE:
         raise MemoryError
     image: Image.Image = pi_heif.open_heif(source.read_all(), convert_hdr_to_8bit=True).to_pillow()
@@ -194,7 +196,7 @@ def _check_size(image: Image.Image, container: Container) -> None:
         raise ValueError("the picture is larger than its header says")
 
 
-def _scale_to_convert(source: ByteSource, image: Image.Image, edge: int | None) -> int:
+def _scale_to_convert(source: PhotoSourceFile, image: Image.Image, edge: int | None) -> int:
     """By how much a large picture that is not RGB is reduced as it is converted, strip by strip, so that both
     never stand in memory at full size. Numbers of 32 bits are converted by the largest of all of them."""
     pixels = image.width * image.height
@@ -219,7 +221,7 @@ def _converted(image: Image.Image, scale: int) -> Image.Image:
     return whole
 
 
-def _too_large(source: ByteSource, width: int, height: int) -> TooLargeToSeeError:
+def _too_large(source: PhotoSourceFile, width: int, height: int) -> TooLargeToSeeError:
     what = f"{width}×{height} pixels are too many to decode"
     return TooLargeToSeeError(source.path, what, "left untouched")
 
@@ -264,7 +266,7 @@ def _room_for(pixels: int) -> Iterator[None]:
 
 
 @contextmanager
-def _decoder_errors(source: ByteSource, kind: str) -> Iterator[None]:
+def _decoder_errors(source: PhotoSourceFile, kind: str) -> Iterator[None]:
     """Decoders fed with arbitrary bytes raise nearly anything; the user needs one sentence."""
     try:
         yield

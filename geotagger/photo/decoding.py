@@ -87,8 +87,10 @@ def _answer(wish: dict[str, Any], answers: BinaryIO) -> None:
 
 
 def _pixels(wish: dict[str, Any]) -> Pixels:
-    told = wish["preprocessing"]
-    preprocessing = ToldPreprocessing(**{**told, "mean": tuple(told["mean"]), "std": tuple(told["std"])})
+    fields = wish["preprocessing"]
+    preprocessing = ToldPreprocessing(
+        **{**fields, "mean": tuple(fields["mean"]), "std": tuple(fields["std"])}
+    )
     return read_pixels_here(wish["path"], tuple(wish["size"]), preprocessing, wish["previews"])
 
 

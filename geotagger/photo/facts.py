@@ -17,9 +17,9 @@ from geotagger.photo.formats import sniff
 from geotagger.photo.iptc import iptc_place
 from geotagger.photo.kind import why_not_a_photo
 from geotagger.photo.moment import capture_time, gps_moment
-from geotagger.photo.position import told_position
+from geotagger.photo.position import stated_position
 from geotagger.photo.quicktime import QuickTime
-from geotagger.photo.source import ByteSource
+from geotagger.photo.source import PhotoSourceFile
 from geotagger.photo.tags import Tags
 from geotagger.photo.values import CaptureTime, Facts, NamedPlace
 from geotagger.photo.video import VideoTime, makers, numbered_beside, video_fix, video_time
@@ -33,11 +33,11 @@ _SERIALS = (("exif", 0xA431), ("image", 0xC62F))
 def read_facts(path: str | os.PathLike[str]) -> Facts:
     """The facts of the photo at `path`. UnreadablePhotoError when it is no image of a known
     format, cannot be opened, or ends before its size is told."""
-    with ByteSource(path) as source:
+    with PhotoSourceFile(path) as source:
         return facts_of(container_of(source))
 
 
-def container_of(source: ByteSource) -> Container:
+def container_of(source: PhotoSourceFile) -> Container:
     kind = sniff(source.head)
     if kind is None:
         raise source.refusal("not an image of a known format")
@@ -50,7 +50,7 @@ def facts_of(container: Container) -> Facts:
     if container.video is not None:
         return _facts_of_video(container, container.video, now)
     taken, time_problems = capture_time(container.tags, container.xmp, container.iptc, now)
-    position = told_position(container.tags, container.xmp)
+    position = stated_position(container.tags, container.xmp)
     return Facts(
         container.format,
         container.width,
@@ -69,8 +69,8 @@ def facts_of(container: Container) -> Facts:
 
 def _facts_of_video(container: Container, video: QuickTime, now: datetime) -> Facts:
     """By its own boxes first, then by its XMP and the EXIF of its thumbnail."""
-    told = told_position(container.tags, container.xmp)
-    fix, unreadable = told.fix, told.unreadable
+    position = stated_position(container.tags, container.xmp)
+    fix, unreadable = position.fix, position.unreadable
     try:
         fix = video_fix(video, container.avchd) or fix
     except UnreadableCoordinatesError as error:

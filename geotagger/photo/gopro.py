@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from geotagger.photo.isobmff import file_boxes
-from geotagger.photo.source import ByteSource
+from geotagger.photo.source import PhotoSourceFile
 from geotagger.photo.values import GpsFix
 
 _MOST_SAMPLES = 600
@@ -31,7 +31,7 @@ Record = tuple[bytes, bytes, int, int, bytes]
 """Key, type, size of one value, how many, the bytes."""
 
 
-def first_fix(source: ByteSource, start: int, end: int) -> GpsFix | None:
+def first_fix(source: PhotoSourceFile, start: int, end: int) -> GpsFix | None:
     """Where the camera stood when its receiver first was sure; None where the track (the content of an
     `mdia` box) is no GoPro's, or its receiver never was."""
     with contextlib.suppress(struct.error):  # of a box or a record that lies about its length
@@ -51,7 +51,7 @@ def fix_in(sample: bytes) -> GpsFix | None:
     return None
 
 
-def _samples(source: ByteSource, start: int, end: int) -> Iterator[tuple[int, int]]:
+def _samples(source: PhotoSourceFile, start: int, end: int) -> Iterator[tuple[int, int]]:
     """Offsets and sizes of the samples of a track whose samples are GPMF."""
     boxes = {kind: (at, at + length) for kind, at, length in file_boxes(source, start, end)}
     for path in (b"minf", b"stbl"):

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from geotagger.photo.source import ByteSource
+from geotagger.photo.source import PhotoSourceFile
 
 _MAX_META = 4 << 20
 _MAX_ITEM = 16 << 20
@@ -80,7 +80,7 @@ class ItemTable:
             if name == kind and target in targets and source in self.items
         ]
 
-    def data(self, source: ByteSource, item: Item) -> bytes:
+    def data(self, source: PhotoSourceFile, item: Item) -> bytes:
         """The item's bytes; empty when they are not within the file or absurdly many."""
         whole = len(self.idat) if item.method == 1 else 0  # what an extent without a length stands for
         if sum(length or whole for _, length in item.extents) > _MAX_ITEM:
@@ -102,7 +102,7 @@ class CanonBlocks:
     preview: tuple[int, int] = (0, 0)
 
 
-def read_items(source: ByteSource) -> ItemTable:
+def read_items(source: PhotoSourceFile) -> ItemTable:
     """The `meta` box of a HEIF or AVIF file; an empty table where there is none to be read."""
     for kind, start, length in file_boxes(source):
         if kind == b"meta":
@@ -110,7 +110,7 @@ def read_items(source: ByteSource) -> ItemTable:
     return ItemTable()
 
 
-def exif_block(table: ItemTable, source: ByteSource) -> bytes | None:
+def exif_block(table: ItemTable, source: PhotoSourceFile) -> bytes | None:
     """The TIFF block of the EXIF item (ISO/IEC 23008-12 annex A.2.1), of the primary image if told."""
     described = [item for item in table.pointing_at(b"cdsc", table.primary) if item.kind == b"Exif"]
     for item in described or [item for item in table.items.values() if item.kind == b"Exif"]:
@@ -120,19 +120,19 @@ def exif_block(table: ItemTable, source: ByteSource) -> bytes | None:
             block = data[skip:]
             if block[:2] in (b"II", b"MM"):
                 return block
-            found = data.find(b"Exif\0\0")  # writers that count from elsewhere
-            return data[found + 6 :] if found >= 0 else data[4:]
+            at = data.find(b"Exif\0\0")  # writers that count from elsewhere
+            return data[at + 6 :] if at >= 0 else data[4:]
     return None
 
 
-def xmp_packet(table: ItemTable, source: ByteSource) -> bytes | None:
+def xmp_packet(table: ItemTable, source: PhotoSourceFile) -> bytes | None:
     for item in table.items.values():
         if item.kind == b"mime" and b"rdf+xml" in item.content_type:
             return table.data(source, item) or None
     return None
 
 
-def read_canon(source: ByteSource) -> CanonBlocks:
+def read_canon(source: PhotoSourceFile) -> CanonBlocks:
     """The metadata of a CR3 (layout: lclevy/canon_cr3)."""
     blocks: dict[bytes, bytes] = {}
     preview = (0, 0)
@@ -151,7 +151,9 @@ def read_canon(source: ByteSource) -> CanonBlocks:
     return CanonBlocks(blocks.get(b"CMT1", b""), blocks.get(b"CMT2", b""), blocks.get(b"CMT4", b""), preview)
 
 
-def file_boxes(source: ByteSource, at: int = 0, end: int | None = None) -> Iterator[tuple[bytes, int, int]]:
+def file_boxes(
+    source: PhotoSourceFile, at: int = 0, end: int | None = None
+) -> Iterator[tuple[bytes, int, int]]:
     """The boxes between two places of the file, all of it unless told: kind, start of the payload, length of
     the payload."""
     end = source.size if end is None else min(end, source.size)
@@ -263,11 +265,11 @@ def _item_places(payload: bytes) -> Iterator[tuple[int, tuple[int, tuple[tuple[i
 
 
 def _item_properties(payload: bytes) -> dict[int, tuple[tuple[bytes, bytes], ...]]:
-    known: list[tuple[bytes, bytes]] = []
+    properties: list[tuple[bytes, bytes]] = []
     owned: dict[int, tuple[tuple[bytes, bytes], ...]] = {}
     for kind, at, length in _boxes(payload, 0, len(payload)):
         if kind == b"ipco":
-            known = [(name, payload[b : b + n]) for name, b, n in _boxes(payload, at, at + length)]
+            properties = [(name, payload[b : b + n]) for name, b, n in _boxes(payload, at, at + length)]
         elif kind == b"ipma":
             version, flags = payload[at], payload[at + 3]
             (count,) = struct.unpack_from(">I", payload, at + 4)
@@ -284,7 +286,7 @@ def _item_properties(payload: bytes) -> dict[int, tuple[tuple[bytes, bytes], ...
                     else:
                         indices.append(payload[at] & 0x7F)
                         at += 1
-                owned[number] = tuple(known[i - 1] for i in indices if 0 < i <= len(known))
+                owned[number] = tuple(properties[i - 1] for i in indices if 0 < i <= len(properties))
     return owned
 
 

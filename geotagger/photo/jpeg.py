@@ -6,7 +6,7 @@ multi-picture index and the frame's size. Decodes nothing.
 
 from dataclasses import dataclass, field
 
-from geotagger.photo.source import ByteSource
+from geotagger.photo.source import PhotoSourceFile
 
 _MAX_SEGMENTS = 2000
 _WINDOW = 1 << 16
@@ -45,10 +45,10 @@ class JpegHead:
     scan_offset: int = 0
 
 
-def read_jpeg_head(source: ByteSource | bytes) -> JpegHead:
+def read_jpeg_head(source: PhotoSourceFile | bytes) -> JpegHead:
     """Walks the segments up to the first scan. Stops quietly where the file makes no sense."""
     head = JpegHead()
-    reader = _Reader(source)
+    reader = _JpegReader(source)
     at = 2
     for _ in range(_MAX_SEGMENTS):
         start = reader.read(at, 4)
@@ -81,7 +81,7 @@ def read_jpeg_head(source: ByteSource | bytes) -> JpegHead:
     return head
 
 
-def _take(head: JpegHead, code: int, reader: "_Reader", at: int, length: int) -> None:
+def _take(head: JpegHead, code: int, reader: "_JpegReader", at: int, length: int) -> None:
     if code in _FRAMES:
         _take_frame(head, code, reader.read(at, min(length, 6 + 3 * 255)))
     elif code == 0xE1:
@@ -112,10 +112,10 @@ def _take_frame(head: JpegHead, code: int, frame: bytes) -> None:
     head.samples = sum(across * down for across, down in factors) / max(1, most)
 
 
-class _Reader:
+class _JpegReader:
     """Reads by position, a window at a time, so that many small segments cost few reads."""
 
-    def __init__(self, source: ByteSource | bytes) -> None:
+    def __init__(self, source: PhotoSourceFile | bytes) -> None:
         self._source = source
         self._window = source if isinstance(source, bytes) else source.head
         self._start = 0
@@ -131,5 +131,5 @@ class _Reader:
 
     def find_marker(self, at: int) -> int:
         """The next 0xFF within a window, −1 when there is none: some writers pad segments."""
-        found = self.read(at, _WINDOW).find(b"\xff")
-        return -1 if found < 0 else at + found
+        offset = self.read(at, _WINDOW).find(b"\xff")
+        return -1 if offset < 0 else at + offset

@@ -117,12 +117,12 @@ def offset_of(text: str) -> timedelta | None:
     """`+02:00` → two hours; None for anything that is no offset that a clock on Earth has."""
     if text.strip() == "Z":
         return timedelta(0)
-    found = _OFFSET.match(text)
-    if found is None:
+    match = _OFFSET.match(text)
+    if match is None:
         return None
-    sign = 1 if found[1] == "+" else -1
-    offset = sign * timedelta(hours=int(found[2]), minutes=int(found[3]))
-    return offset if abs(offset) <= timedelta(hours=14) and int(found[3]) < 60 else None
+    sign = 1 if match[1] == "+" else -1
+    offset = sign * timedelta(hours=int(match[2]), minutes=int(match[3]))
+    return offset if abs(offset) <= timedelta(hours=14) and int(match[3]) < 60 else None
 
 
 def _of_tags(
@@ -142,11 +142,11 @@ def _is_believable(local: datetime, now: datetime) -> bool:
 
 
 def _moment(text: str, sub_seconds: str, now: datetime) -> tuple[datetime | None, str | None]:
-    found = _DATE.match(text)
-    if found is None:
+    match = _DATE.match(text)
+    if match is None:
         blank = not text.strip(" :-/")
         return None, None if blank else f"the date “{text[:32]}” is no date"
-    year, month, day, hour, minute, second = (int(part or 0) for part in found.groups()[:6])
+    year, month, day, hour, minute, second = (int(part or 0) for part in match.groups()[:6])
     try:
         # a leap second is the last second of its minute to everybody else
         local = datetime(year, month, day, hour, minute, min(second, 59) if second == 60 else second)
@@ -154,7 +154,7 @@ def _moment(text: str, sub_seconds: str, now: datetime) -> tuple[datetime | None
         return None, f"the date “{text[:32]}” is no date"
     if not _is_believable(local, now):
         return None, f"the date “{text[:32]}” is absurd"
-    digits = "".join(c for c in (found[7] or sub_seconds.strip()) if c.isdigit())[:6]
+    digits = "".join(c for c in (match[7] or sub_seconds.strip()) if c.isdigit())[:6]
     if digits:
         local = local.replace(microsecond=int(digits.ljust(6, "0")))
     if local.replace(microsecond=0) in _EPOCHS:

@@ -12,18 +12,18 @@ from geotagger.photo.containers import Container
 from geotagger.photo.decode import Picture, decode, may_be_decoded_here
 from geotagger.photo.facts import container_of, facts_of
 from geotagger.photo.formats import NAMES, NOT_LOOKED_AT, RAW_FORMATS
-from geotagger.photo.prepare import Pixels, Preprocessing, edge_if_large, edge_needed, prepare
+from geotagger.photo.prepare import PixelRecipe, Pixels, edge_if_large, edge_needed, prepare
 from geotagger.photo.previews import Previews, find_preview, raw_preview
-from geotagger.photo.source import ByteSource
+from geotagger.photo.source import PhotoSourceFile
 from geotagger.photo.values import Facts
 
 
 def read_photo(
-    path: str | os.PathLike[str], preprocessing: Preprocessing, *, previews: Previews = "faithful"
+    path: str | os.PathLike[str], preprocessing: PixelRecipe, *, previews: Previews = "faithful"
 ) -> tuple[Facts, Pixels]:
     """Facts and pixels; the file is opened once and hardly a byte of it read twice. `previews`:
     see `read_pixels`."""
-    with ByteSource(path) as source:
+    with PhotoSourceFile(path) as source:
         container = container_of(source)
         facts = facts_of(container)
         return facts, _pixels_somewhere(source, container, preprocessing, previews)
@@ -31,7 +31,7 @@ def read_photo(
 
 def read_pixels(
     path: str | os.PathLike[str],
-    preprocessing: Preprocessing,
+    preprocessing: PixelRecipe,
     facts: Facts | None = None,
     *,
     previews: Previews = "faithful",
@@ -39,7 +39,7 @@ def read_pixels(
     """The pixels alone. `facts`, where given, must still describe the file. `previews` says which
     smaller pictures of the same scene may stand for the main one; a RAW file is only ever seen
     through its preview."""
-    with ByteSource(path) as source:
+    with PhotoSourceFile(path) as source:
         container = container_of(source)
         if facts is not None and (facts.format, facts.width, facts.height) != (
             container.format,
@@ -51,10 +51,10 @@ def read_pixels(
 
 
 def read_pixels_here(
-    path: str, size: tuple[str, int, int], preprocessing: Preprocessing, previews: Previews
+    path: str, size: tuple[str, int, int], preprocessing: PixelRecipe, previews: Previews
 ) -> Pixels:
     """As `read_pixels`, decoded in this very process, whatever it takes."""
-    with ByteSource(path) as source:
+    with PhotoSourceFile(path) as source:
         container = container_of(source)
         if size != (container.format, container.width, container.height):
             raise source.refusal("the file changed while it was being read")
@@ -62,7 +62,7 @@ def read_pixels_here(
 
 
 def _pixels_somewhere(
-    source: ByteSource, container: Container, preprocessing: Preprocessing, previews: Previews
+    source: PhotoSourceFile, container: Container, preprocessing: PixelRecipe, previews: Previews
 ) -> Pixels:
     if may_be_decoded_here(source, container, edge_needed(preprocessing)):
         return _pixels(source, container, preprocessing, previews)
@@ -71,7 +71,7 @@ def _pixels_somewhere(
 
 
 def _pixels(
-    source: ByteSource, container: Container, preprocessing: Preprocessing, previews: Previews
+    source: PhotoSourceFile, container: Container, preprocessing: PixelRecipe, previews: Previews
 ) -> Pixels:
     if container.format in NOT_LOOKED_AT:
         raise source.refusal(f"the picture of a {NAMES[container.format]} is not looked at")

@@ -9,7 +9,7 @@ import struct
 from dataclasses import dataclass, field
 
 from geotagger.photo.isobmff import file_boxes
-from geotagger.photo.source import ByteSource
+from geotagger.photo.source import PhotoSourceFile
 
 _LARGEST_BLOCK = 16 << 20
 _MAX_PARTS = 2000
@@ -29,7 +29,7 @@ class PlainHead:
     problems: list[str] = field(default_factory=list)
 
 
-def read_plain_head(source: ByteSource, kind: str) -> PlainHead:
+def read_plain_head(source: PhotoSourceFile, kind: str) -> PlainHead:
     """Stops quietly where the file makes no sense."""
     head = PlainHead()
     with contextlib.suppress(struct.error, IndexError):  # of a part that lies about its length
@@ -37,7 +37,7 @@ def read_plain_head(source: ByteSource, kind: str) -> PlainHead:
     return head
 
 
-def _read_gif(source: ByteSource, head: PlainHead) -> None:
+def _read_gif(source: PhotoSourceFile, head: PlainHead) -> None:
     head.width, head.height = struct.unpack_from("<HH", source.head, 6)
     head.traits = frozenset({"palette"})
     at = source.head.find(_GIF_XMP)
@@ -48,7 +48,7 @@ def _read_gif(source: ByteSource, head: PlainHead) -> None:
         head.xmp = data[: data.find(b"?>", end) + 2] if end >= 0 else None
 
 
-def _read_bmp(source: ByteSource, head: PlainHead) -> None:
+def _read_bmp(source: PhotoSourceFile, head: PlainHead) -> None:
     if struct.unpack_from("<I", source.head, 14)[0] == 12:
         head.width, head.height = struct.unpack_from("<HH", source.head, 18)
     else:
@@ -56,7 +56,7 @@ def _read_bmp(source: ByteSource, head: PlainHead) -> None:
         head.height = abs(height)
 
 
-def _read_psd(source: ByteSource, head: PlainHead) -> None:
+def _read_psd(source: PhotoSourceFile, head: PlainHead) -> None:
     head.height, head.width = struct.unpack_from(">II", source.head, 14)
     (colours,) = struct.unpack_from(">I", source.read(26, 4))
     (length,) = struct.unpack_from(">I", source.read(30 + colours, 4))
@@ -77,15 +77,15 @@ def _read_psd(source: ByteSource, head: PlainHead) -> None:
         at = start + 4 + (size + 1) // 2 * 2
 
 
-def _read_jp2(source: ByteSource, head: PlainHead) -> None:
+def _read_jp2(source: PhotoSourceFile, head: PlainHead) -> None:
     if source.head[:4] == b"\xff\x4f\xff\x51":
         _read_codestream(source.head, head)
         return
     for kind, at, length in file_boxes(source):
         if kind == b"jp2h":
             data = source.read(at, min(length, 4096))
-            found = data.find(b"ihdr")
-            head.height, head.width = struct.unpack_from(">II", data, found + 4) if found >= 0 else (0, 0)
+            ihdr = data.find(b"ihdr")
+            head.height, head.width = struct.unpack_from(">II", data, ihdr + 4) if ihdr >= 0 else (0, 0)
         elif kind == b"uuid" and length <= _LARGEST_BLOCK:
             data = source.read(at, length)
             if data[:16] == _JP2_EXIF_UUID:
@@ -99,7 +99,7 @@ def _read_codestream(data: bytes, head: PlainHead) -> None:
     head.width, head.height = right - left, below - above
 
 
-def _read_jxl(source: ByteSource, head: PlainHead) -> None:
+def _read_jxl(source: PhotoSourceFile, head: PlainHead) -> None:
     if source.head[:2] == b"\xff\x0a":
         head.width, head.height = _jxl_size(source.head[2:16])
         return

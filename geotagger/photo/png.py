@@ -8,7 +8,7 @@ import re
 import zlib
 from dataclasses import dataclass, field
 
-from geotagger.photo.source import ByteSource
+from geotagger.photo.source import PhotoSourceFile
 
 _MAX_CHUNKS = 2000
 _LARGEST_CHUNK = 16 << 20
@@ -35,7 +35,7 @@ class PngHead:
     texts: list[str] = field(default_factory=list)
 
 
-def read_png_head(source: ByteSource) -> PngHead:
+def read_png_head(source: PhotoSourceFile) -> PngHead:
     """Walks all chunks. Stops quietly where the file makes no sense."""
     head = PngHead()
     profiles: list[bytes] = []
@@ -62,7 +62,7 @@ def read_png_head(source: ByteSource) -> PngHead:
 
 
 def _take_text(
-    head: PngHead, profiles: list[bytes], name: bytes, source: ByteSource, at: int, length: int
+    head: PngHead, profiles: list[bytes], name: bytes, source: PhotoSourceFile, at: int, length: int
 ) -> None:
     start = source.read(at, min(length, 80))
     keyword = start.partition(b"\0")[0]

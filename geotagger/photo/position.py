@@ -24,7 +24,7 @@ _EARTH_HALF_M = 20_037_508.0
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class StatedPosition:
     """What a photo says of its place: a fix, or why the one it names cannot be read, or neither."""
 
     fix: GpsFix | None = None
@@ -32,7 +32,7 @@ class Told:
     problems: tuple[str, ...] = ()
 
 
-def told_position(tags: Tags, xmp: bytes | None) -> Told:
+def stated_position(tags: Tags, xmp: bytes | None) -> StatedPosition:
     """The position in the GPS directory or, without one that can be read, in the XMP packet."""
     problems: list[str] = []
     fix, unreadable = None, None
@@ -45,7 +45,7 @@ def told_position(tags: Tags, xmp: bytes | None) -> Told:
             fix = _of_xmp(xmp, problems)
         except UnreadableCoordinatesError as error:
             unreadable = unreadable or f"XMP: {error}"
-    return Told(fix, None if fix is not None else unreadable, tuple(problems))
+    return StatedPosition(fix, None if fix is not None else unreadable, tuple(problems))
 
 
 def _of_tags(tags: Tags, problems: list[str]) -> GpsFix | None:

@@ -15,7 +15,7 @@ from geotagger.photo.decode import Picture
 Pixels = NDArray[np.float32]
 
 
-class Preprocessing(Protocol):
+class PixelRecipe(Protocol):
     """What a pack says of its input: `(p / 255 * scale - mean) / std` for a pixel value p, channel by
     channel in the order of `channels` ("RGB" or "BGR"); `crop` "centre" or "squash"; `resampling`
     a key of _FILTERS or "bilinear-unfiltered"."""
@@ -49,7 +49,7 @@ DECODE_HEADROOM = 2
 something to average; benchmarks/decode.py shows what less would change."""
 
 
-def edge_needed(preprocessing: Preprocessing) -> int | None:
+def edge_needed(preprocessing: PixelRecipe) -> int | None:
     """How many pixels of either edge a scaled decode must keep; None when none may be lost:
     interpolation between four pixels needs the very four."""
     if preprocessing.resampling == "bilinear-unfiltered":
@@ -57,15 +57,13 @@ def edge_needed(preprocessing: Preprocessing) -> int | None:
     return edge_if_large(preprocessing)
 
 
-def edge_if_large(preprocessing: Preprocessing) -> int:
+def edge_if_large(preprocessing: PixelRecipe) -> int:
     """How many pixels of either edge are kept of a picture too large to be decoded at full size, also where
     all were wanted."""
     return max(16, preprocessing.input_size * DECODE_HEADROOM)
 
 
-def prepare(
-    picture: Picture, size: tuple[int, int], orientation: int, preprocessing: Preprocessing
-) -> Pixels:
+def prepare(picture: Picture, size: tuple[int, int], orientation: int, preprocessing: PixelRecipe) -> Pixels:
     """`size`: width and height of the full picture as stored, which the crop is measured in."""
     box = _crop_box(size, orientation, preprocessing.crop)
     edge = preprocessing.input_size
@@ -131,7 +129,7 @@ def _samples(length: int, edge: int) -> tuple[tuple[NDArray[np.intp], NDArray[np
     return (low, np.minimum(low + 1, length - 1)), at - low
 
 
-def _normalised(values: NDArray[Any], preprocessing: Preprocessing) -> Pixels:
+def _normalised(values: NDArray[Any], preprocessing: PixelRecipe) -> Pixels:
     if preprocessing.channels == "BGR":
         values = values[:, :, ::-1]
     scale = preprocessing.scale / 255.0

@@ -16,8 +16,8 @@ from geotagger.photo.containers import Container, raf_preview
 from geotagger.photo.decode import Picture, decode_heic_bytes, decode_jpeg_bytes, decoder_complaint
 from geotagger.photo.heic_item import standalone
 from geotagger.photo.jpeg import read_jpeg_head
-from geotagger.photo.prepare import Preprocessing, edge_needed
-from geotagger.photo.source import ByteSource
+from geotagger.photo.prepare import PixelRecipe, edge_needed
+from geotagger.photo.source import PhotoSourceFile
 
 Previews = Literal["faithful", "any", "none"]
 """`faithful`: with twice the pixels that the input needs, like a scaled decode. `any`: with as many as the
@@ -33,7 +33,7 @@ _SAME_SHAPE = 0.03
 4:3 against 3:2 (a letterboxed thumbnail) differs by 0.12."""
 
 
-def raw_preview(source: ByteSource, container: Container, preprocessing: Preprocessing) -> Picture:
+def raw_preview(source: PhotoSourceFile, container: Container, preprocessing: PixelRecipe) -> Picture:
     """The preview of a RAW file; UnreadablePhotoError when nothing in it can be shown."""
     edge = edge_needed(preprocessing)
     for offset, length in _best_first(source, container, edge or preprocessing.input_size):
@@ -49,7 +49,7 @@ def raw_preview(source: ByteSource, container: Container, preprocessing: Preproc
 
 
 def find_preview(
-    source: ByteSource, container: Container, preprocessing: Preprocessing, previews: Previews
+    source: PhotoSourceFile, container: Container, preprocessing: PixelRecipe, previews: Previews
 ) -> Picture | None:
     """A preview to use instead of the main picture; None when there is none that will do."""
     edge = edge_needed(preprocessing)
@@ -69,7 +69,7 @@ def find_preview(
 
 
 def _of_index(
-    source: ByteSource, container: Container, places: list[tuple[int, int]], edge: int
+    source: PhotoSourceFile, container: Container, places: list[tuple[int, int]], edge: int
 ) -> Picture | None:
     for offset, length in places:
         if offset + length > source.size or length > _LONGEST_PREVIEW:
@@ -84,7 +84,7 @@ def _of_index(
 
 
 def _thumbnail(
-    source: ByteSource, container: Container, items: isobmff.ItemTable, edge: int
+    source: PhotoSourceFile, container: Container, items: isobmff.ItemTable, edge: int
 ) -> Picture | None:
     """Thumbnails of phones are 240 pixels high: enough for an input of 224 only without headroom, but
     eighty times faster to decode than the picture."""
@@ -99,7 +99,7 @@ def _fits(width: int, height: int, container: Container, edge: int) -> bool:
     return min(width, height) >= edge and _same_shape(width, height, container)
 
 
-def _best_first(source: ByteSource, container: Container, edge: int) -> list[tuple[int, int]]:
+def _best_first(source: PhotoSourceFile, container: Container, edge: int) -> list[tuple[int, int]]:
     """Offset and length of the lossy JPEGs in a RAW. First those of the picture's shape that are large
     enough, smallest first; then what is left, largest first."""
     ranked = []
@@ -112,21 +112,21 @@ def _best_first(source: ByteSource, container: Container, edge: int) -> list[tup
     return [place for _, _, place in sorted(ranked)]
 
 
-def _jpeg_places(source: ByteSource, container: Container) -> list[tuple[int, int]]:
-    found = []
+def _jpeg_places(source: PhotoSourceFile, container: Container) -> list[tuple[int, int]]:
+    places = []
     for directory in container.directories:
-        found.append((directory.number(tiff.JPEG_OFFSET), directory.number(tiff.JPEG_LENGTH)))
+        places.append((directory.number(tiff.JPEG_OFFSET), directory.number(tiff.JPEG_LENGTH)))
         strips, counts = directory.numbers(tiff.STRIP_OFFSETS), directory.numbers(tiff.STRIP_COUNTS)
         if directory.number(tiff.COMPRESSION) in _JPEG_COMPRESSIONS and len(strips) == len(counts) == 1:
-            found.append((strips[0], counts[0]))
+            places.append((strips[0], counts[0]))
     if container.format == "raf":
-        found.append(raf_preview(source))
+        places.append(raf_preview(source))
     elif container.format == "cr3":
-        found.append(isobmff.read_canon(source).preview)
-    return [(at, length) for at, length in found if at > 0 and 0 < length <= _LONGEST_PREVIEW]
+        places.append(isobmff.read_canon(source).preview)
+    return [(at, length) for at, length in places if at > 0 and 0 < length <= _LONGEST_PREVIEW]
 
 
-def _by_libraw(source: ByteSource, container: Container, edge: int | None) -> Picture:
+def _by_libraw(source: PhotoSourceFile, container: Container, edge: int | None) -> Picture:
     """The preview that LibRaw knows of; without one, the RAW itself at half size."""
     with source.open_file() as file, rawpy.imread(file) as raw:
         try:

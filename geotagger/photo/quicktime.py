@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from geotagger.photo import gopro, jpeg
 from geotagger.photo.isobmff import file_boxes
-from geotagger.photo.source import ByteSource
+from geotagger.photo.source import PhotoSourceFile
 from geotagger.photo.values import GpsFix
 
 _MAX_BOXES = 2000
@@ -65,7 +65,7 @@ class QuickTime:
     telemetry: GpsFix | None = None
 
 
-def read_quicktime(source: ByteSource) -> QuickTime:
+def read_quicktime(source: PhotoSourceFile) -> QuickTime:
     """Stops quietly where the file makes no sense."""
     video = QuickTime()
     with contextlib.suppress(struct.error):  # of a box that lies about its length
@@ -76,7 +76,7 @@ def read_quicktime(source: ByteSource) -> QuickTime:
 _CONTAINERS = {(b"moov",), (b"moov", b"trak"), (b"moov", b"udta"), (b"moov", b"udta", b"CNTH")}
 
 
-def _walk(source: ByteSource, video: QuickTime, at: int, end: int, path: tuple[bytes, ...]) -> None:
+def _walk(source: PhotoSourceFile, video: QuickTime, at: int, end: int, path: tuple[bytes, ...]) -> None:
     for kind, start, length in file_boxes(source, at, end):
         here = (*path, kind)
         if here in _CONTAINERS:
@@ -145,7 +145,7 @@ def _loci(data: bytes) -> tuple[float, float] | None:
     return latitude / 65536, longitude / 65536
 
 
-def _read_meta(source: ByteSource, video: QuickTime, at: int, end: int) -> None:
+def _read_meta(source: PhotoSourceFile, video: QuickTime, at: int, end: int) -> None:
     if source.read(at + 4, 4) != b"hdlr":
         at += 4  # a full box, with version and flags
     keys: list[str] = []
@@ -164,7 +164,7 @@ def _read_meta(source: ByteSource, video: QuickTime, at: int, end: int) -> None:
                     _take_item(source, video, _KEYS[name], item_start, item_start + item_length)
 
 
-def _take_item(source: ByteSource, video: QuickTime, name: str, at: int, end: int) -> None:
+def _take_item(source: PhotoSourceFile, video: QuickTime, name: str, at: int, end: int) -> None:
     for kind, start, length in file_boxes(source, at, end):
         if kind == b"data" and 8 < length <= _LARGEST_VALUE:
             data = source.read(start, length)
@@ -192,5 +192,5 @@ def _key_names(data: bytes) -> list[str]:
 
 def sony_text(xml: bytes | None, pattern: str) -> str:
     """The first group of `pattern` in the XML of a Sony; "" when it is not there."""
-    found = re.search(pattern.encode(), xml or b"")
-    return found[1].decode("utf-8", "replace") if found else ""
+    match = re.search(pattern.encode(), xml or b"")
+    return match[1].decode("utf-8", "replace") if match else ""

@@ -13,13 +13,13 @@ from geotagger.photo.decode import Picture, decode
 from geotagger.photo.facts import container_of
 from geotagger.photo.formats import NAMES, NOT_LOOKED_AT, RAW_FORMATS
 from geotagger.photo.previews import find_preview, raw_preview
-from geotagger.photo.source import ByteSource
+from geotagger.photo.source import PhotoSourceFile
 from geotagger.photo.upright import WholePicture, turned
 
 
 def shown(path: str | os.PathLike[str], edge: int) -> Image.Image:
     """At most `edge` pixels wide and high. Raises UnreadablePhotoError."""
-    with ByteSource(path) as source:
+    with PhotoSourceFile(path) as source:
         container = container_of(source)
         if container.format in NOT_LOOKED_AT:
             raise source.refusal(f"the picture of a {NAMES[container.format]} is not looked at")

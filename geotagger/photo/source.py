@@ -22,7 +22,7 @@ _OPEN_FLAGS = (
 )
 
 
-class ByteSource:
+class PhotoSourceFile:
     """`path` may hold undecodable bytes (surrogateescape). `size` in bytes. A context manager."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:

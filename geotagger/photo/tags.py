@@ -14,7 +14,7 @@ from typing import Any
 
 from exifread.core.exif_header import ExifHeader
 
-from geotagger.photo.source import ByteSource
+from geotagger.photo.source import PhotoSourceFile
 
 # what it makes of a damaged block is told by us; its own lines go nowhere, unless somebody listens to them
 logging.getLogger("exifread").addHandler(logging.NullHandler())
@@ -75,8 +75,8 @@ class Tags:
 
     def number(self, directory: str, tag: int) -> float | None:
         """The first value, None when missing or not finite."""
-        found = self.numbers(directory, tag)
-        return found[0] if found and found[0] == found[0] else None
+        numbers = self.numbers(directory, tag)
+        return numbers[0] if numbers and numbers[0] == numbers[0] else None
 
     def __contains__(self, key: tuple[str, int]) -> bool:
         return key in self.values
@@ -87,7 +87,7 @@ NO_TAGS = Tags()
 _DIRECTORIES = {"Image": "image", "EXIF": "exif", "GPS": "gps"}
 
 
-def read_tags(block: bytes | ByteSource, directory: str = "image") -> Tags:
+def read_tags(block: bytes | PhotoSourceFile, directory: str = "image") -> Tags:
     """The tags of a TIFF block, or of a file that is one. `directory` names what its first
     directory is: a CR3 keeps its EXIF and GPS directories as blocks of their own."""
     if isinstance(block, bytes) and block[:4] not in (b"II*\0", b"MM\0*"):
@@ -129,9 +129,9 @@ class _BudgetSpentError(Exception):
 class _Bounded(io.RawIOBase):
     """A block or a file for exifread, with a budget of reads."""
 
-    def __init__(self, block: bytes | ByteSource) -> None:
-        self._source = block if isinstance(block, ByteSource) else None
-        self._window = block.head if isinstance(block, ByteSource) else block
+    def __init__(self, block: bytes | PhotoSourceFile) -> None:
+        self._source = block if isinstance(block, PhotoSourceFile) else None
+        self._window = block.head if isinstance(block, PhotoSourceFile) else block
         self._start = 0
         self._at = 0
         self._left = _READS
@@ -155,8 +155,8 @@ class _Bounded(io.RawIOBase):
         offset = self._within(at, length)
         if offset < 0 or offset + length > len(self._window):
             return 0
-        found: int = code.unpack_from(self._window, offset)[0]
-        return found
+        number: int = code.unpack_from(self._window, offset)[0]
+        return number
 
     def _within(self, at: int, length: int) -> int:
         """Where in the window `at` is, the window moved if need be; costs one read of the budget."""

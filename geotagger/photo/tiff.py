@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from geotagger.photo.source import ByteSource
+from geotagger.photo.source import PhotoSourceFile
 
 _MAX_DIRECTORIES = 64
 _MAX_ENTRIES = 1000
@@ -48,16 +48,16 @@ class Directory:
         return value.split(b"\0")[0].decode("latin-1") if isinstance(value, bytes) else ""
 
 
-def is_big_tiff(source: ByteSource) -> bool:
+def is_big_tiff(source: PhotoSourceFile) -> bool:
     return source.head[:4] in (b"II+\0", b"MM\0+")
 
 
-def read_directories(source: ByteSource) -> list[Directory]:
+def read_directories(source: PhotoSourceFile) -> list[Directory]:
     """The chain of directories and the sub-directories of each, in the order they are met."""
     return list(_walk(source))
 
 
-def _walk(source: ByteSource) -> Iterator[Directory]:
+def _walk(source: PhotoSourceFile) -> Iterator[Directory]:
     order = "<" if source.head[:1] == b"I" else ">"
     big = is_big_tiff(source)
     first = source.read(8, 8) if big else source.read(4, 4)
@@ -79,7 +79,9 @@ def _walk(source: ByteSource) -> Iterator[Directory]:
         yield directory
 
 
-def _read_directory(source: ByteSource, offset: int, order: str, big: bool) -> tuple[Directory, int] | None:
+def _read_directory(
+    source: PhotoSourceFile, offset: int, order: str, big: bool
+) -> tuple[Directory, int] | None:
     count_code, entry_code, entry_size = ("Q", "HHQQ", 20) if big else ("H", "HHII", 12)
     inline = 8 if big else 4
     raw_count = source.read(offset, struct.calcsize(count_code))

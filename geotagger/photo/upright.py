@@ -16,7 +16,7 @@ from geotagger.photo.containers import Container
 from geotagger.photo.decode import Picture, decode, may_be_decoded_here
 from geotagger.photo.facts import container_of
 from geotagger.photo.formats import NAMES, NOT_LOOKED_AT
-from geotagger.photo.source import ByteSource
+from geotagger.photo.source import PhotoSourceFile
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -52,7 +52,7 @@ def turned(picture: Picture, image: Image.Image, orientation: int) -> Image.Imag
 def read_upright(path: str | os.PathLike[str], longest: int) -> Image.Image:
     """RGB, of at most `longest` pixels a side. UnreadablePhotoError or TooLargeToSeeError where it cannot be
     decoded whole."""
-    with ByteSource(path) as source:
+    with PhotoSourceFile(path) as source:
         container = container_of(source)
         if container.format in NOT_LOOKED_AT:
             raise source.refusal(f"the picture of a {NAMES[container.format]} is not looked at")

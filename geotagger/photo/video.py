@@ -58,11 +58,11 @@ def video_fix(video: QuickTime, avchd: Avchd) -> GpsFix | None:
     if place is None and avchd.place is not None:
         place = read_position(*avchd.place, signed=False)
     if place is None:
-        told = [
+        values = [
             sony_text(video.xml, rf'name="{name}"\s+value="([^"]*)"')
             for name in ("Latitude", "LatitudeRef", "Longitude", "LongitudeRef")
         ]
-        place = read_position(told[0], told[1], told[2], told[3], signed=False)
+        place = read_position(values[0], values[1], values[2], values[3], signed=False)
     if place is None:
         return video.telemetry
     return GpsFix(*place, error_m=_accuracy(video))
@@ -156,29 +156,29 @@ def _by_photos(created: datetime, beside: Iterable[CaptureTime]) -> VideoTime:
 
 
 def _dated(text: str, now: datetime) -> CaptureTime | None:
-    found = _DATE.match(text)
-    if found is None:
+    match = _DATE.match(text)
+    if match is None:
         return None
     try:
-        local = datetime(*(int(part) for part in found.groups()[:6]))  # type: ignore[arg-type]
+        local = datetime(*(int(part) for part in match.groups()[:6]))  # type: ignore[arg-type]
     except ValueError:
         return None
     if not _FIRST <= local <= now + timedelta(days=2):
         return None
-    if found[7]:
+    if match[7]:
         return CaptureTime(local, timedelta(0))
-    if found[8] is None:
+    if match[8] is None:
         return CaptureTime(local)
-    offset = timedelta(hours=int(found[9]), minutes=int(found[10])) * (-1 if found[8] == "-" else 1)
+    offset = timedelta(hours=int(match[9]), minutes=int(match[10])) * (-1 if match[8] == "-" else 1)
     return CaptureTime(local, offset) if abs(offset) <= _FARTHEST_ZONE else CaptureTime(local)
 
 
 def _named(name: str, now: datetime) -> datetime | None:
-    found = _NAMED_TIME.search(name)
-    if found is None:
+    match = _NAMED_TIME.search(name)
+    if match is None:
         return None
     try:
-        moment = datetime(*(int(part) for part in found.groups()))  # type: ignore[arg-type]
+        moment = datetime(*(int(part) for part in match.groups()))  # type: ignore[arg-type]
     except ValueError:
         return None
     return moment if _FIRST <= moment <= now + timedelta(days=2) else None
@@ -212,4 +212,4 @@ def numbered_beside(path: str) -> list[str]:
                         beside.append((apart, entry.path))
     except OSError:
         return []
-    return [found for _, found in sorted(beside)][: 2 * _NEXT]
+    return [neighbour for _, neighbour in sorted(beside)][: 2 * _NEXT]

@@ -53,11 +53,11 @@ def xmp_position(packet: bytes | None) -> tuple[float, float] | None:
         return None
     values = _values(packet)
     for where in ("", CREATED):
-        told = [
+        spelling = [
             values.get(f"{where}exif:GPS{field}")
             for field in ("Latitude", "LatitudeRef", "Longitude", "LongitudeRef")
         ]
-        place = read_position(told[0], told[1] or "", told[2], told[3] or "", signed=True)
+        place = read_position(spelling[0], spelling[1] or "", spelling[2], spelling[3] or "", signed=True)
         if place is not None:
             return place
     if _BROKEN in values and b"GPSLatitude" in packet[int(values[_BROKEN]) :]:
@@ -82,20 +82,20 @@ def xmp_place(packet: bytes | None) -> NamedPlace:
 
 def xmp_moment(text: str) -> CaptureTime | None:
     """An XMP date with a time of day (XMP specification part 1, §8.2.1.2); None for anything less."""
-    found = _DATE.match(text)
-    if found is None:
+    match = _DATE.match(text)
+    if match is None:
         return None
-    year, month, day, hour, minute, second = (int(part or 0) for part in found.groups()[:6])
+    year, month, day, hour, minute, second = (int(part or 0) for part in match.groups()[:6])
     try:
-        local = datetime(year, month, day, hour, minute, second, int((found[7] or "").ljust(6, "0")))
+        local = datetime(year, month, day, hour, minute, second, int((match[7] or "").ljust(6, "0")))
     except ValueError:
         return None
     offset = None
-    if found[8]:
+    if match[8]:
         offset = timedelta(0)
-    elif found[9]:
-        size = timedelta(hours=int(found[10]), minutes=int(found[11]))
-        offset = -size if found[9] == "-" else size
+    elif match[9]:
+        size = timedelta(hours=int(match[10]), minutes=int(match[11]))
+        offset = -size if match[9] == "-" else size
     return CaptureTime(local, offset)
 
 
@@ -103,7 +103,7 @@ def xmp_moment(text: str) -> CaptureTime | None:
 def _values(packet: bytes) -> Mapping[str, str]:
     """The simple values of a packet by customary name; those of a structure behind its name and a slash.
     `_BROKEN` is where the reading ended, when that is not the packet's end."""
-    reader = _Reader()
+    reader = _XmpReader()
     is_whole = len(packet) <= _LONGEST
     try:
         reader.parser.Parse(packet[:_LONGEST].lstrip(b"\0").rstrip(b"\0 \t\r\n"), is_whole)
@@ -119,7 +119,7 @@ class _DoctypeError(Exception):
     """A packet with a document type: entities would be expanded."""
 
 
-class _Reader:
+class _XmpReader:
     """Follows expat through a packet. Depths count open elements, 0 for none: `_node` is that of the
     description in hand, `_muted` that of a second item of a list, which counts for nothing. `_path` are the
     elements below the description that are not RDF's own."""
@@ -190,5 +190,5 @@ class _Reader:
     def _customary(self, raw: str) -> str:
         prefix, colon, local = raw.rpartition(":")
         uri = self._uris[-1].get(prefix)
-        known = _PREFIXES.get(uri) if uri else None
-        return f"{known}:{local}" if known else f"{prefix}{colon}{local}"
+        prefix_known = _PREFIXES.get(uri) if uri else None
+        return f"{prefix_known}:{local}" if prefix_known else f"{prefix}{colon}{local}"

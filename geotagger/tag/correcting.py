@@ -9,18 +9,18 @@ from dataclasses import replace
 
 from geotagger.estimate.holding import must_be_asked
 from geotagger.geo import distance_km
-from geotagger.index.estimates import Placed
+from geotagger.index.estimates import PhotoEstimate
 from geotagger.tag.deciding import as_it_is, outcome_of
 from geotagger.tag.outcome import Outcome
 from geotagger.tag.rootrun import RootRun
-from geotagger.tag.standing import UNCERTAIN, WAITING, Correction
+from geotagger.tag.standing import UNCERTAIN, WAITING, StandingCorrection
 from geotagger.tag.writing import Job
 
 _WITHDRAWN = "withdrawn"
 _MOVED = "moved"
 
 
-def jobs_of(run: RootRun, corrections: Sequence[Correction]) -> list[Job]:
+def jobs_of(run: RootRun, corrections: Sequence[StandingCorrection]) -> list[Job]:
     """What is to be done about the corrections of an archive. Those that wait for the owner's word, or are
     not to be written, are recorded as doubted and reported."""
     photos = run.index.company(run.root_ids).count()
@@ -40,30 +40,30 @@ def jobs_of(run: RootRun, corrections: Sequence[Correction]) -> list[Job]:
     return jobs
 
 
-def _leave(run: RootRun, corrections: Sequence[Correction], why: str) -> None:
-    run.index.estimates.weighed_again([(correction.known.id, None, WAITING) for correction in corrections])
+def _leave(run: RootRun, corrections: Sequence[StandingCorrection], why: str) -> None:
+    run.index.estimates.weighed_again([(correction.photo.id, None, WAITING) for correction in corrections])
     for correction in corrections:
-        run.report(as_it_is(correction.known, "kept", f"{_reason(correction)}; {why}", f"{WAITING}: {why}"))
+        run.report(as_it_is(correction.photo, "kept", f"{_reason(correction)}; {why}", f"{WAITING}: {why}"))
 
 
-def _job(correction: Correction, model: str | None) -> Job:
-    known, today, guess = correction.known, correction.today, correction.guess
+def _job(correction: StandingCorrection, model: str | None) -> Job:
+    photo, today, guess = correction.photo, correction.today, correction.guess
     placed = today or guess
     instead = None
     if placed is not None:
         model_id = correction.model_id if "visual" in placed.rungs else None
-        instead = Placed(known.id, placed, model_id, support=correction.support)
+        instead = PhotoEstimate(photo.id, placed, model_id, support=correction.support)
     if today is None:
-        outcome = Outcome(known.path, "restored", f"{_WITHDRAWN}: {_reason(correction)}", _WITHDRAWN)
-        return Job(known.id, None, outcome, instead)
+        outcome = Outcome(photo.path, "restored", f"{_WITHDRAWN}: {_reason(correction)}", _WITHDRAWN)
+        return Job(photo.id, None, outcome, instead)
     old = correction.kept.estimate
     away_km = float(distance_km(old.latitude, old.longitude, today.latitude, today.longitude))
     reason = "; ".join([f"{_MOVED} {away_km:.3g} km: {_reason(correction)}", *today.evidence])
-    outcome = outcome_of(known.path, "written", today, model if "visual" in today.rungs else None)
-    return Job(known.id, today, replace(outcome, reason=reason), instead)
+    outcome = outcome_of(photo.path, "written", today, model if "visual" in today.rungs else None)
+    return Job(photo.id, today, replace(outcome, reason=reason), instead)
 
 
-def _reason(correction: Correction) -> str:
+def _reason(correction: StandingCorrection) -> str:
     stated = correction.kept.estimate.confidence
     if correction.inside is None:
         return "nothing that is known today tells where"

@@ -122,18 +122,18 @@ def _walk(
     with whole.profile.timed("listing, facts and times"):
         surveys = [_surveyed(run) for run in runs]
         read_along = [_read_along(run, whole.listener) for run in helping]
-        here = [run for run, found in zip(runs, surveys, strict=True) if not found.away]
+        here = [run for run, survey_result in zip(runs, surveys, strict=True) if not survey_result.away]
         if whole.is_stopped or not here:
             return
         surveyed = _joined_surveys(surveys)
-        for found in read_along:
-            surveyed.touch(found.touched_ids)
+        for survey_result in read_along:
+            surveyed.touch(survey_result.touched_ids)
         if not same or any(surveyed.touched):
             _set_times([*here, *helping], recorded, surveyed)
     for run in here:
         if tracks:
             run.index.tracks.remember(run.root.id, tracks)
-    asked = whole
+    whole_run = whole
     whole = replace(
         whole,
         roots=[root for run in here for root in run.roots],
@@ -158,7 +158,7 @@ def _walk(
             whole.index.seal(root)
         if whole.tally.failures == failures_before:
             # anew: what was read along may have changed what others know
-            remember_settled(whole, settings_of(asked, recorded))
+            remember_settled(whole, settings_of(whole_run, recorded))
 
 
 def _settle_what_was_cut_off(run: RootRun) -> None:
@@ -190,15 +190,15 @@ def _read_along(run: RootRun, listener: Listener) -> Survey:
     settled = run.index.learned.get(run.root.id, SETTLED)
     forget_settled(run)
     failures_before = run.tally.failures
-    found = survey(run, run.index.learned.sidecar_folders(run.root.path))
-    if settled and not any(found.touched) and not run.is_stopped:
+    survey_result = survey(run, run.index.learned.sidecar_folders(run.root.path))
+    if settled and not any(survey_result.touched) and not run.is_stopped:
         run.index.learned.put(run.root.id, SETTLED, settled)
     if failed := run.tally.failures - failures_before:
         photos = f"{failed} photo" + ("" if failed == 1 else "s")
         listener.note(
             f"{', '.join(run.places)}: {photos} could not be read; what cannot be read does not help"
         )
-    return found
+    return survey_result
 
 
 def _joined_surveys(surveys: Sequence[Survey]) -> Survey:
@@ -226,11 +226,11 @@ def _join(index: Index, paths: Sequence[str], options: TagOptions, listener: Lis
         if os.path.isdir(real):
             folders.append(real)
             continue
-        known = next((root for root in index.roots.all() if root.path == real), None)
-        if known is None:
+        joined = next((root for root in index.roots.all() if root.path == real), None)
+        if joined is None:
             raise UsageError(f"--with-root {folder}: there is no such folder, and the index knows none")
         listener.note(f"{folder}: not there; what the index knows of its photos speaks")
-        away.append(known)
+        away.append(joined)
     # only together: a folder above others takes their roots over
     others = [*away, *(root for root, _ in by_root(index, [*paths, *folders]))]
     for root, _ in by_root(index, paths) if options.with_roots else ():
@@ -306,16 +306,16 @@ def _existing(path: str) -> str:
 
 def _places_held(paths: Sequence[str], options: TagOptions) -> list[str]:
     """What this run alone may work on: the archive, and the folder that its sidecars go to."""
-    held = [path if os.path.isdir(path) else os.path.dirname(path) for path in paths]
-    held += [os.path.realpath(folder) for folder in options.with_roots if os.path.isdir(folder)]
+    folders = [path if os.path.isdir(path) else os.path.dirname(path) for path in paths]
+    folders += [os.path.realpath(folder) for folder in options.with_roots if os.path.isdir(folder)]
     beside = options.writing.sidecar_folder
     if beside is not None and not options.dry_run:
         try:
             beside.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UsageError(f"{beside}: sidecars cannot go there ({error.strerror})") from error
-        held.append(os.path.realpath(beside))
-    return list(dict.fromkeys(held))
+        folders.append(os.path.realpath(beside))
+    return list(dict.fromkeys(folders))
 
 
 def by_root(index: Index, paths: Sequence[str]) -> list[tuple[Root, list[str]]]:

@@ -14,9 +14,9 @@ from geotagger.errors import PhotoError
 from geotagger.estimate.values import OWN_FIXES
 from geotagger.index import Index, open_index
 from geotagger.index.decisions import Decision
-from geotagger.index.estimates import Kept, Placed
+from geotagger.index.estimates import PhotoEstimate, StoredEstimate
 from geotagger.index.learned import CLOCKS, SETTLED
-from geotagger.index.photos import Known
+from geotagger.index.photos import IndexedPhoto
 from geotagger.index.roots import Root
 from geotagger.index.runs import Run, Status
 from geotagger.tag.deciding import as_it_is, outcome_of
@@ -34,7 +34,7 @@ AWAY = "its archive is not there now; the decision waits until it is"
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class CarriedOut:
     """`run` is None where nothing was to be done. `lesson`: what a sample taught, in a line."""
 
     run: Run | None
@@ -42,7 +42,7 @@ class Written:
     lesson: str | None = None
 
 
-def carry_out(index_path: Path | None, writing: Writing, report: Report, *, wait: bool = False) -> Written:
+def carry_out(index_path: Path | None, writing: Writing, report: Report, *, wait: bool = False) -> CarriedOut:
     """All that waits. Raises ArchiveBusyError when another run holds an archive; everything then waits on."""
     tally = Tally()
 
@@ -53,7 +53,7 @@ def carry_out(index_path: Path | None, writing: Writing, report: Report, *, wait
     with open_index(index_path) as index:
         pending = index.decisions.pending()
         if not pending:
-            return Written(None, tally)
+            return CarriedOut(None, tally)
         by_root = _by_root(index, pending)
         there = [root.path for root in by_root if os.path.isdir(root.path)]
         stands = correction_of(index)
@@ -75,13 +75,13 @@ def carry_out(index_path: Path | None, writing: Writing, report: Report, *, wait
                 index.runs.end(run.id, ended, dict(tally.statuses))
             judge(index, index.decisions.of_run(run.id))
             lesson = learn(index, run)
-        return Written(index.runs.find(str(run.id)), tally, lesson)
+        return CarriedOut(index.runs.find(str(run.id)), tally, lesson)
 
 
 def _by_root(index: Index, decisions: Sequence[Decision]) -> dict[Root, list[Decision]]:
     roots = {root.id: root for root in index.roots.all()}
     ids = [d.wish.photo_id for d in decisions if d.wish.photo_id is not None]
-    root_of = {known.id: known.root_id for known in index.photos.get(ids)}
+    root_of = {photo.id: photo.root_id for photo in index.photos.get(ids)}
     by_root: dict[Root, list[Decision]] = {}
     for decision in decisions:
         wish = decision.wish
@@ -124,7 +124,7 @@ class _Room:
         if not about_photos:
             return
         paths = {
-            known.id: known.path for known in index.photos.get([d.wish.photo_id or 0 for d in about_photos])
+            photo.id: photo.path for photo in index.photos.get([d.wish.photo_id or 0 for d in about_photos])
         }
         if is_away(index, os.path.join(self._root.path, "photo")):
             for decision in about_photos:
@@ -180,59 +180,59 @@ class _Room:
             index.decisions.drop([decision.id])
             return None
         try:
-            known = known_now(index, self._root, path)
+            photo = known_now(index, self._root, path)
         except PhotoError as error:
             self._tell(Outcome(path, "failed", str(error), "could not be read"))
             return None
-        current = index.estimates.current(known.id)
+        current = index.estimates.current(photo.id)
         if (None if current is None else current.id) != wish.seen_estimate:
-            self._tell(as_it_is(known, "kept", STALE))
+            self._tell(as_it_is(photo, "kept", STALE))
             index.decisions.drop([decision.id])
             return None
         if wish.action in ("aside", "reopen"):
             word = "set aside" if wish.action == "aside" else "open again"
-            return _Step(decision, as_it_is(known, "indexed", word))
-        if known.rung in OWN_FIXES and (wish.action != "move" or known.rung != "manual"):
-            self._tell(as_it_is(known, "kept", OWN_PLACE))
+            return _Step(decision, as_it_is(photo, "indexed", word))
+        if photo.rung in OWN_FIXES and (wish.action != "move" or photo.rung != "manual"):
+            self._tell(as_it_is(photo, "kept", OWN_PLACE))
             index.decisions.drop([decision.id])
             return None
         if wish.action == "confirm" and current is not None:
-            return self._confirm(decision, known, current)
+            return self._confirm(decision, photo, current)
         if wish.action == "reject":
-            return self._reject(decision, known, current)
-        return self._move(decision, known)
+            return self._reject(decision, photo, current)
+        return self._move(decision, photo)
 
-    def _confirm(self, decision: Decision, known: Known, current: Kept) -> _Step:
+    def _confirm(self, decision: Decision, photo: IndexedPhoto, current: StoredEstimate) -> _Step:
         """The circle stays as it is; from now on it is a fix of its radius."""
         index, run = self._index, self._run
-        outcome = outcome_of(known.path, "written", current.estimate)
+        outcome = outcome_of(photo.path, "written", current.estimate)
         outcome = replace(outcome, reason="confirmed", model=None)
         if current.written is not None or self._writing.mode == "none":
-            index.estimates.confirm(run.id, [known.id])
+            index.estimates.confirm(run.id, [photo.id])
             where = "it holds the place already" if current.written else "nothing is written into photos"
             return _Step(decision, replace(outcome, status="indexed", reason=f"confirmed; {where}"))
-        index.estimates.set_aside(run.id, [known.id])
-        placed = Placed(known.id, current.estimate, current.model_id, support=current.support)
+        index.estimates.set_aside(run.id, [photo.id])
+        placed = PhotoEstimate(photo.id, current.estimate, current.model_id, support=current.support)
         index.estimates.put(run.id, [placed])
-        index.estimates.confirm(run.id, [known.id])
-        return _Step(decision, outcome, Job(known.id, current.estimate, outcome))
+        index.estimates.confirm(run.id, [photo.id])
+        return _Step(decision, outcome, Job(photo.id, current.estimate, outcome))
 
-    def _reject(self, decision: Decision, known: Known, current: Kept | None) -> _Step:
-        outcome = Outcome(known.path, "restored", "rejected", "rejected")
+    def _reject(self, decision: Decision, photo: IndexedPhoto, current: StoredEstimate | None) -> _Step:
+        outcome = Outcome(photo.path, "restored", "rejected", "rejected")
         if current is not None and current.written in ("exif", "sidecar"):
             if self._writing.mode != "none":
-                self._index.estimates.set_aside(self._run.id, [known.id])
-                return _Step(decision, outcome, Job(known.id, None, outcome))
+                self._index.estimates.set_aside(self._run.id, [photo.id])
+                return _Step(decision, outcome, Job(photo.id, None, outcome))
             why = "rejected; nothing is written into photos, so its place still stands there"
-            return _Step(decision, as_it_is(known, "indexed", why))
-        self._index.estimates.set_aside(self._run.id, [known.id])
-        return _Step(decision, Outcome(known.path, "indexed", "rejected; only the index had its place"))
+            return _Step(decision, as_it_is(photo, "indexed", why))
+        self._index.estimates.set_aside(self._run.id, [photo.id])
+        return _Step(decision, Outcome(photo.path, "indexed", "rejected; only the index had its place"))
 
-    def _move(self, decision: Decision, known: Known) -> _Step:
+    def _move(self, decision: Decision, photo: IndexedPhoto) -> _Step:
         wish = decision.wish
         place = known_place(wish.latitude or 0.0, wish.longitude or 0.0, "manual", wish.radius_km or 0.1)
-        self._index.estimates.put(self._run.id, [Placed(known.id, place)])
-        outcome = replace(outcome_of(known.path, "written", place), reason="placed by you")
+        self._index.estimates.put(self._run.id, [PhotoEstimate(photo.id, place)])
+        outcome = replace(outcome_of(photo.path, "written", place), reason="placed by you")
         if self._writing.mode == "none":
             return _Step(decision, replace(outcome, status="indexed"))
-        return _Step(decision, outcome, Job(known.id, place, outcome))
+        return _Step(decision, outcome, Job(photo.id, place, outcome))

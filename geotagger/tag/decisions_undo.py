@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from geotagger.index import Index
 from geotagger.index.journal import Chosen, is_chosen
 from geotagger.index.learned import CLOCKS, SETTLED
-from geotagger.index.photos import Known
+from geotagger.index.photos import IndexedPhoto
 from geotagger.index.runs import Run
 from geotagger.tag.outcome import Outcome, Report
 from geotagger.tag.sampling import take_back
@@ -17,7 +17,7 @@ CLOCKS_BEFORE = "clocks_before"
 """Argument of a run of `review`: by root and camera the corrections that it replaced, null for none."""
 
 
-def decided_in_index(index: Index, run: Run, wanted: Chosen) -> list[Known]:
+def decided_in_index(index: Index, run: Run, wanted: Chosen) -> list[IndexedPhoto]:
     """The photos about which a run decided something that stands, and into which it wrote nothing that does;
     at or below `wanted`, where that says anything."""
     ids = [d.wish.photo_id for d in index.decisions.of_run(run.id) if d.wish.photo_id is not None]

@@ -8,35 +8,35 @@ import os
 from geotagger.errors import PhotoError
 from geotagger.estimate.holding import HALF
 from geotagger.index import Index
-from geotagger.index.photos import Known
+from geotagger.index.photos import IndexedPhoto
 from geotagger.tag.reading import position_in
 from geotagger.tag.standing import is_written_estimate
 
 _SAME_DEG = 1e-5
 
 
-def disagreements(index: Index, known: Known, inside: float | None) -> tuple[str, ...]:
+def disagreements(index: Index, photo: IndexedPhoto, inside: float | None) -> tuple[str, ...]:
     """`inside`: how certain it is today that the photo was taken in the circle that is written."""
-    lines = [_of_the_file(index, known)]
-    if is_written_estimate(known) and known.confidence is not None:
+    lines = [_of_the_file(index, photo)]
+    if is_written_estimate(photo) and photo.confidence is not None:
         certain = inside or 0.0
-        if certain < HALF * known.confidence:
+        if certain < HALF * photo.confidence:
             lines.append(
                 f"what is known today gives the place that is written {certain:.2g}, and not"
-                f" {known.confidence:.2g}; `geotagger tag` corrects it, or `tag --reconsider` where evidence"
+                f" {photo.confidence:.2g}; `geotagger tag` corrects it, or `tag --reconsider` where evidence"
                 " is lacking"
             )
     return tuple(line for line in lines if line is not None)
 
 
-def _of_the_file(index: Index, known: Known) -> str | None:
-    if known.error is not None or not os.path.isfile(known.path):
+def _of_the_file(index: Index, photo: IndexedPhoto) -> str | None:
+    if photo.error is not None or not os.path.isfile(photo.path):
         return None
     try:
-        there = position_in(known.path, index.learned.sidecar_folders(known.path))
+        there = position_in(photo.path, index.learned.sidecar_folders(photo.path))
     except (PhotoError, OSError) as error:
         return str(error)
-    in_index = None if known.written is None else (known.latitude or 0.0, known.longitude or 0.0)
+    in_index = None if photo.written is None else (photo.latitude or 0.0, photo.longitude or 0.0)
     in_file = None if there is None else (there[0].latitude, there[0].longitude)
     if in_file is None:
         return (

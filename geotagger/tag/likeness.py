@@ -13,7 +13,7 @@ from geotagger.errors import PhotoError
 from geotagger.estimate.reference import References
 from geotagger.estimate.values import Alike
 from geotagger.index import Index
-from geotagger.index.photos import Known
+from geotagger.index.photos import IndexedPhoto
 from geotagger.index.store import path_of
 from geotagger.tag.network import Network
 from geotagger.tag.options import TagOptions
@@ -34,17 +34,17 @@ class LikePhoto:
 
 
 def alike_of(
-    index: Index, asked: Known, pack: "ModelPack", note: Callable[[str], None]
+    index: Index, photo: IndexedPhoto, pack: "ModelPack", note: Callable[[str], None]
 ) -> tuple[Alike | None, tuple[LikePhoto, ...]]:
     """None where nothing was kept to compare with, or the photo cannot be looked at, which is noted."""
-    kept = References.load(index.features_folder / f"{asked.root_id}-{pack.digest}")
+    kept = References.load(index.features_folder / f"{photo.root_id}-{pack.digest}")
     if kept is None:
         note("the run compared pictures with your geotagged ones (--reference), but kept nothing of them")
         return None, ()
     network = Network(pack, TagOptions(paths=()), note)
     network.references = kept
     try:
-        (said,) = network.say(network.read(asked.path)[None])
+        (said,) = network.say(network.read(photo.path)[None])
     except PhotoError as error:
         note(f"{error}; what is alike is left out")
         return None, ()

@@ -68,7 +68,7 @@ def take_in(
     merged = Merged()
     for path in files:
         for rows in chunks(read_rows(path, len(pack.cells)), _AT_A_TIME):
-            found: list[tuple[int, Look]] = []
+            looks: list[tuple[int, Look]] = []
             for row in rows:
                 if row.error is not None:
                     merged.unreadable += 1
@@ -80,12 +80,12 @@ def take_in(
                 elif (photo.size, photo.mtime_ns) != (row.size, row.mtime_ns):
                     merged.changed += 1
                 else:
-                    found.append((photo.id, row))
-            if found:
-                dense = np.stack([row.whole(len(pack.cells)) for _, row in found])
+                    looks.append((photo.id, row))
+            if looks:
+                dense = np.stack([row.whole(len(pack.cells)) for _, row in looks])
                 said = posteriors(dense, pack.cells, pack.temperature)
                 index.photos.put_posteriors(
-                    model_id, [(photo_id, one) for (photo_id, _), one in zip(found, said, strict=True)]
+                    model_id, [(photo_id, one) for (photo_id, _), one in zip(looks, said, strict=True)]
                 )
-                merged.taken_in += len(found)
+                merged.taken_in += len(looks)
     return merged

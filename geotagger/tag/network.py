@@ -56,7 +56,7 @@ def _how_to_get_one() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class PictureEvidence:
     """What was made of one picture. `features`, float32 (d,): what the network's last layer sees, None
     where it tells none. `alike` is None unless the owner's photos are the reference."""
 
@@ -112,13 +112,13 @@ class Network:
             why = f"it cannot be looked at ({type(error).__name__}: {error})"
             raise UnreadablePhotoError(path, why, "left untouched") from error
 
-    def say(self, batch: "Pixels") -> "list[Said]":
+    def say(self, batch: "Pixels") -> "list[PictureEvidence]":
         """What is to be known of each photo of a batch, float32 (n, 3, S, S)."""
         from geotagger.estimate.reference import alike
         from geotagger.estimate.visual import posteriors
 
         outputs = self._engine.run(batch)
-        found = posteriors(
+        clouds = posteriors(
             outputs.probabilities,
             self._pack.cells,
             self._pack.temperature,
@@ -126,11 +126,14 @@ class Network:
             outputs.point_probabilities,
         )
         if outputs.features is None:
-            return [Said(posterior) for posterior in found]
+            return [PictureEvidence(posterior) for posterior in clouds]
         seen = list(outputs.features)
         if self.references is None:
-            return [Said(*one) for one in zip(found, seen, strict=True)]
-        return [Said(*one) for one in zip(found, seen, alike(self.references, outputs.features), strict=True)]
+            return [PictureEvidence(*one) for one in zip(clouds, seen, strict=True)]
+        return [
+            PictureEvidence(*one)
+            for one in zip(clouds, seen, alike(self.references, outputs.features), strict=True)
+        ]
 
     def features(self, batch: "Pixels") -> "list[NDArray[np.float32]]":
         """What the network's last layer sees of each photo of a batch, float32 (d,)."""

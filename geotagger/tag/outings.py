@@ -12,18 +12,18 @@ from geotagger.errors import PhotoError, TooLargeToSeeError
 from geotagger.estimate.outing import Weighed, certainty_inside, estimates_of, stands
 from geotagger.estimate.timeline import Evidence, surrounded, weighed
 from geotagger.estimate.values import Alike, Estimate, Fix, Posterior
-from geotagger.index.photos import Known
+from geotagger.index.photos import IndexedPhoto
 from geotagger.photo.formats import NOT_LOOKED_AT
 from geotagger.tag.deciding import could_not_be_read, decide, would_be_written
 from geotagger.tag.evidence import ArchiveEvidence
-from geotagger.tag.network import Said
+from geotagger.tag.network import PictureEvidence
 from geotagger.tag.records import record_of
 from geotagger.tag.rootrun import RootRun
 from geotagger.tag.standing import is_written_estimate
 from geotagger.tag.texts import texts_of
 from geotagger.tag.writing import Job
 
-Seen = tuple[Known, Said | PhotoError | None]
+PhotoWithPicture = tuple[IndexedPhoto, PictureEvidence | PhotoError | None]
 
 
 @dataclass
@@ -32,43 +32,43 @@ class Member:
     its picture or its text was looked at in this run;
     `failure` why its pixels could not be read."""
 
-    known: Known
+    photo: IndexedPhoto
     posterior: Posterior | None
     is_new: bool
     failure: str | None = None
     alike: Alike | None = None
 
 
-def wants_a_look(run: RootRun, evidence: ArchiveEvidence, known: Known) -> bool:
+def wants_a_look(run: RootRun, evidence: ArchiveEvidence, photo: IndexedPhoto) -> bool:
     """Whether the network should see this photo."""
-    if evidence.weighing.table is None or known.facts is None or known.error is not None:
+    if evidence.weighing.table is None or photo.facts is None or photo.error is not None:
         return False
-    if known.facts.format in NOT_LOOKED_AT:
+    if photo.facts.format in NOT_LOOKED_AT:
         return False
-    remembered = known.posterior is not None and not run.options.reference
-    if remembered or not run.in_scope(known.path):
+    remembered = photo.posterior is not None and not run.options.reference
+    if remembered or not run.in_scope(photo.path):
         return False
-    if known.is_placed_for_good or known.verdict == "rejected":
+    if photo.is_placed_for_good or photo.verdict == "rejected":
         return False
-    if known.facts.not_a_photo and not run.options.all_images:
+    if photo.facts.not_a_photo and not run.options.all_images:
         return False
-    placed = known.written is not None or (known.confidence or 0.0) >= evidence.min_confidence
-    return not placed or run.options.again or evidence.survey.touches(known.id)
+    placed = photo.written is not None or (photo.confidence or 0.0) >= evidence.min_confidence
+    return not placed or run.options.again or evidence.survey.touches(photo.id)
 
 
-def settle_outing(run: RootRun, evidence: ArchiveEvidence, seen: Sequence[Seen]) -> list[Job]:
+def settle_outing(run: RootRun, evidence: ArchiveEvidence, seen: Sequence[PhotoWithPicture]) -> list[Job]:
     """Estimates and records all that one outing needs, and gives what is to be written."""
     members = [_member(*one) for one in seen]
     for member in members:
-        member.is_new = member.is_new or member.known.id in evidence.read_now
+        member.is_new = member.is_new or member.photo.id in evidence.read_now
     for _, said in seen:
         if isinstance(said, TooLargeToSeeError):
             run.listener.note(f"{said.path}: not looked at, {said.reason}; all else still places it")
     if run.model_id is not None:
-        new = [(m.known.id, m.posterior) for m in members if m.is_new and m.posterior is not None]
+        new = [(m.photo.id, m.posterior) for m in members if m.is_new and m.posterior is not None]
         run.index.photos.put_posteriors(run.model_id, new)
-    standing = [member.known for member in members if _stands_written(run, member)]
-    in_doubt = {known.id for known in standing if evidence.standing.wants(known)}
+    standing = [member.photo for member in members if _stands_written(run, member)]
+    in_doubt = {photo.id for photo in standing if evidence.standing.wants(photo)}
     is_open = bool(in_doubt) or any(_needs_thought(evidence, member) for member in members)
     outing = _weighed(evidence.weighing, run, members) if is_open else None
     estimates: Sequence[Estimate | None] = [None] * len(members)
@@ -76,27 +76,27 @@ def settle_outing(run: RootRun, evidence: ArchiveEvidence, seen: Sequence[Seen])
         movement, asked_for = evidence.weighing.movement, evidence.weighing.options
         estimates = estimates_of(outing, len(members), movement, asked_for)
         _judge(run, evidence, members, outing, estimates, in_doubt)
-    for known in standing:
-        if known.id not in in_doubt:
-            evidence.standing.adopt(known)
-    has_news = any(member.is_new or evidence.survey.touches(member.known.id) for member in members)
+    for photo in standing:
+        if photo.id not in in_doubt:
+            evidence.standing.adopt(photo)
+    has_news = any(member.is_new or evidence.survey.touches(member.photo.id) for member in members)
     jobs = [
         _decided(run, evidence, member, estimate, is_open, has_news)
         for member, estimate in zip(members, estimates, strict=True)
-        if run.in_scope(member.known.path) and member.known.id not in evidence.standing.corrections
+        if run.in_scope(member.photo.path) and member.photo.id not in evidence.standing.corrections
     ]
     return [job for job in jobs if job is not None]
 
 
 def _stands_written(run: RootRun, member: Member) -> bool:
     """Whether this run may correct what is written in a photo."""
-    known = member.known
-    facts = known.facts
-    if facts is None or known.error is not None or member.failure is not None:
+    photo = member.photo
+    facts = photo.facts
+    if facts is None or photo.error is not None or member.failure is not None:
         return False
     is_photo = run.options.all_images or not facts.not_a_photo
-    is_ours = is_written_estimate(known) and facts.unreadable_position is None
-    return is_photo and is_ours and run.in_scope(known.path)
+    is_ours = is_written_estimate(photo) and facts.unreadable_position is None
+    return is_photo and is_ours and run.in_scope(photo.path)
 
 
 def _judge(
@@ -112,13 +112,13 @@ def _judge(
         return
     outing = _with_what_is_gone(run, evidence, members) or outing
     for n, (member, estimate) in enumerate(zip(members, estimates, strict=True)):
-        known = member.known
-        if known.id not in in_doubt or known.latitude is None or known.longitude is None:
+        photo = member.photo
+        if photo.id not in in_doubt or photo.latitude is None or photo.longitude is None:
             continue
-        circle = known.latitude, known.longitude, known.radius_km or 0.0
+        circle = photo.latitude, photo.longitude, photo.radius_km or 0.0
         inside = certainty_inside(outing, n, evidence.weighing.movement, circle)
         evidence.standing.judge(
-            known, inside, estimate, would_be_written(evidence, known, estimate), run.model_id
+            photo, inside, estimate, would_be_written(evidence, photo, estimate), run.model_id
         )
 
 
@@ -134,36 +134,36 @@ def _with_what_is_gone(run: RootRun, evidence: ArchiveEvidence, members: Sequenc
 def _needs_thought(evidence: ArchiveEvidence, member: Member) -> bool:
     """Whether the last word about this photo may not be the last: new evidence, a guess that was
     written nowhere (the owner may ask for another radius now), or none so far."""
-    known = member.known
-    if member.is_new or evidence.survey.touches(known.id):
+    photo = member.photo
+    if member.is_new or evidence.survey.touches(photo.id):
         return True
-    if known.error is not None or known.is_placed_for_good or known.verdict == "rejected":
+    if photo.error is not None or photo.is_placed_for_good or photo.verdict == "rejected":
         return False
-    if known.written is None:
-        return evidence.rethink or known.rung is None
-    return known.rung != "track" and _tracked(evidence, known) is not None
+    if photo.written is None:
+        return evidence.rethink or photo.rung is None
+    return photo.rung != "track" and _tracked(evidence, photo) is not None
 
 
-def _tracked(evidence: ArchiveEvidence, known: Known) -> Fix | None:
-    return None if known.utc is None else evidence.weighing.tracks.fix_at(known.utc, known.utc_error_s)
+def _tracked(evidence: ArchiveEvidence, photo: IndexedPhoto) -> Fix | None:
+    return None if photo.utc is None else evidence.weighing.tracks.fix_at(photo.utc, photo.utc_error_s)
 
 
-def _member(known: Known, said: Said | PhotoError | None) -> Member:
+def _member(photo: IndexedPhoto, said: PictureEvidence | PhotoError | None) -> Member:
     if isinstance(said, TooLargeToSeeError):  # times and tracks place it all the same
-        return Member(known, known.posterior, False)
+        return Member(photo, photo.posterior, False)
     if isinstance(said, PhotoError):
-        return Member(known, None, True, str(said))
+        return Member(photo, None, True, str(said))
     if said is not None:
-        return Member(known, said.posterior, True, alike=said.alike)
-    return Member(known, known.posterior, False)
+        return Member(photo, said.posterior, True, alike=said.alike)
+    return Member(photo, photo.posterior, False)
 
 
 def _weighed(evidence: Evidence, run: RootRun, members: Sequence[Member]) -> Weighed | None:
     """None where every photo has a place of its own."""
     all_images = run.options.all_images
-    texts = texts_of(run.index, [member.known for member in members], run.options)
+    texts = texts_of(run.index, [member.photo for member in members], run.options)
     photos = [
-        record_of(m.known, m.posterior, m.alike, texts.get(m.known.id), all_images=all_images)
+        record_of(m.photo, m.posterior, m.alike, texts.get(m.photo.id), all_images=all_images)
         for m in members
     ]
     outing = surrounded(evidence, photos)
@@ -179,6 +179,6 @@ def _decided(
     has_news: bool,
 ) -> Job | None:
     if member.failure is not None:
-        could_not_be_read(run, member.known, member.failure)
+        could_not_be_read(run, member.photo, member.failure)
         return None
-    return decide(run, evidence, member.known, estimate, is_open=is_open, has_news=has_news)
+    return decide(run, evidence, member.photo, estimate, is_open=is_open, has_news=has_news)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from geotagger.errors import PhotoError
 
 Photo = TypeVar("Photo")
-Said = TypeVar("Said")
+Answer = TypeVar("Answer")
 Pixels = NDArray[np.float32]
 
 BATCHES_AHEAD = 2
@@ -35,12 +35,12 @@ def overlapped(
     photos: Iterable[Photo],
     wanted: Callable[[Photo], bool],
     read: Callable[[Photo], Pixels],
-    say_of_batch: Callable[[Pixels], Sequence[Said]],
+    say_of_batch: Callable[[Pixels], Sequence[Answer]],
     *,
     batch_size: Callable[[], int],
     lanes: Callable[[], int],
     readers: int,
-) -> Iterator[tuple[Photo, Said | PhotoError | None]]:
+) -> Iterator[tuple[Photo, Answer | PhotoError | None]]:
     """Yields every photo, in the order given, with what `say_of_batch` said of its pixels, with
     the PhotoError that `read` raised, or with None where it was not `wanted`. `read` returns
     float32 (3, S, S); `say_of_batch` takes (n, 3, S, S), n ≤ batch_size(), returns n values, and is
@@ -48,7 +48,7 @@ def overlapped(
     `photos` and `wanted` are only used on the thread that asks for results."""
     line = _Line(read, say_of_batch, batch_size, lanes, readers)
     batches = _batches(photos, wanted, line)
-    under_way: deque[tuple[int, Future[_Results[Photo, Said]]]] = deque()
+    under_way: deque[tuple[int, Future[_Results[Photo, Answer]]]] = deque()
     taken = 0
     try:
         while True:
@@ -65,17 +65,17 @@ def overlapped(
 
 
 _Batch = list[tuple[Photo, Future[Pixels] | None]]
-_Results = list[tuple[Photo, Said | PhotoError | None]]
+_Results = list[tuple[Photo, Answer | PhotoError | None]]
 
 
-class _Line(Generic[Photo, Said]):
+class _Line(Generic[Photo, Answer]):
     """The threads. Pixels are made in the order of the stream, and only while there is room for
     them: the batch that comes next never waits for room that later ones hold."""
 
     def __init__(
         self,
         read: Callable[[Photo], Pixels],
-        say_of_batch: Callable[[Pixels], Sequence[Said]],
+        say_of_batch: Callable[[Pixels], Sequence[Answer]],
         batch_size: Callable[[], int],
         lanes: Callable[[], int],
         readers: int,
@@ -101,7 +101,7 @@ class _Line(Generic[Photo, Said]):
             self._let_in(0)
         return pixels
 
-    def run(self, batch: _Batch[Photo]) -> "Future[_Results[Photo, Said]]":
+    def run(self, batch: _Batch[Photo]) -> "Future[_Results[Photo, Answer]]":
         """Has the network look at a batch, when its pixels are there."""
         return (self._network or self._reading).submit(self._results, batch)
 
@@ -132,7 +132,7 @@ class _Line(Generic[Photo, Said]):
         except BaseException as error:
             pixels.set_exception(error)
 
-    def _results(self, batch: _Batch[Photo]) -> _Results[Photo, Said]:
+    def _results(self, batch: _Batch[Photo]) -> _Results[Photo, Answer]:
         readable: list[Pixels] = []
         outcomes: list[int | PhotoError | None] = []
         try:
@@ -153,7 +153,7 @@ class _Line(Generic[Photo, Said]):
 
 
 def _batches(
-    photos: Iterable[Photo], wanted: Callable[[Photo], bool], line: "_Line[Photo, Said]"
+    photos: Iterable[Photo], wanted: Callable[[Photo], bool], line: "_Line[Photo, Answer]"
 ) -> Iterator[_Batch[Photo]]:
     batch: _Batch[Photo] = []
     pictures = 0

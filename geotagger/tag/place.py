@@ -8,10 +8,10 @@ from pathlib import Path
 from geotagger.archive import file_entry, lock
 from geotagger.errors import PhotoError
 from geotagger.index import Index, open_index
-from geotagger.index.compare import Change
-from geotagger.index.estimates import Placed
+from geotagger.index.compare import FileChange
+from geotagger.index.estimates import PhotoEstimate
 from geotagger.index.learned import SETTLED
-from geotagger.index.photos import Known
+from geotagger.index.photos import IndexedPhoto
 from geotagger.index.roots import Root
 from geotagger.index.runs import Run, Status
 from geotagger.tag.corridor import by_root
@@ -96,19 +96,19 @@ def _place_in_root(
 def _job(index: Index, run: Run, root: Root, path: str, placing: Placing, tell: Report) -> Job | None:
     """Records the place of one photo; the job of writing it, if it is to be written."""
     try:
-        known = known_now(index, root, path)
+        photo = known_now(index, root, path)
     except PhotoError as error:
         tell(Outcome(path, "failed", str(error), "could not be read"))
         return None
-    if known.rung in ("camera", "sidecar") and not placing.writing.overwrite:
+    if photo.rung in ("camera", "sidecar") and not placing.writing.overwrite:
         reason = "has a position of its own; --overwrite replaces it"
-        tell(as_it_is(known, "kept", reason))
+        tell(as_it_is(photo, "kept", reason))
         return None
     estimate = known_place(placing.latitude, placing.longitude, "manual", placing.error_km)
-    index.estimates.put(run.id, [Placed(known.id, estimate)])
+    index.estimates.put(run.id, [PhotoEstimate(photo.id, estimate)])
     outcome = outcome_of(path, "written", estimate)
     if placing.writing.mode != "none":
-        return Job(known.id, estimate, outcome)
+        return Job(photo.id, estimate, outcome)
     tell(replace(outcome, status="indexed", reason="nothing is written into photos (--write none)"))
     return None
 
@@ -127,16 +127,16 @@ def _resolved(path: str) -> str:
     return os.path.join(os.path.realpath(folder), name)
 
 
-def known_now(index: Index, root: Root, path: str) -> Known:
+def known_now(index: Index, root: Root, path: str) -> IndexedPhoto:
     """The photo as the index knows it, read and recorded first when it is new or has changed."""
-    known = index.photos.find(path)
+    photo = index.photos.find(path)
     elsewhere = index.learned.sidecar_folders(path)
     entry = file_entry(path, elsewhere)
     now = (entry.size, entry.mtime_ns, entry.sidecar_mtime_ns)
-    if known is None or known.facts is None:
-        photo_id = take_in(index, root, Change("new", entry, None), elsewhere)
-    elif (known.size, known.mtime_ns, known.sidecar_mtime_ns) != now:
-        photo_id = take_in(index, root, Change("changed", entry, known.id), elsewhere)
+    if photo is None or photo.facts is None:
+        photo_id = take_in(index, root, FileChange("new", entry, None), elsewhere)
+    elif (photo.size, photo.mtime_ns, photo.sidecar_mtime_ns) != now:
+        photo_id = take_in(index, root, FileChange("changed", entry, photo.id), elsewhere)
     else:
-        return known
+        return photo
     return index.photos.get([photo_id])[0]

@@ -7,11 +7,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from geotagger.estimate.timeline import outings
-from geotagger.index.photos import Known
+from geotagger.index.photos import IndexedPhoto
 from geotagger.tag.correcting import jobs_of
 from geotagger.tag.evidence import ArchiveEvidence, min_confidence, weighing
-from geotagger.tag.network import Network, Said
-from geotagger.tag.outings import Seen, settle_outing, wants_a_look
+from geotagger.tag.network import Network, PictureEvidence
+from geotagger.tag.outings import PhotoWithPicture, settle_outing, wants_a_look
 from geotagger.tag.overlap import Pixels, overlapped
 from geotagger.tag.recorded import Recorded
 from geotagger.tag.references import gather_references
@@ -45,7 +45,7 @@ def place_photos(
                 jobs += _settled(run, evidence, outing)
         with run.profile.timed("writing"):
             writer.write(jobs)
-        settled = (known for outing in group for known, _ in outing if run.in_scope(known.path))
+        settled = (photo for outing in group for photo, _ in outing if run.in_scope(photo.path))
         run.listener.advance(sum(1 for _ in settled))
     if not run.is_stopped:
         _correct(run, evidence.standing, writer)
@@ -73,14 +73,14 @@ def _gathered(
     )
 
 
-def _settled(run: RootRun, evidence: ArchiveEvidence, outing: list[Seen]) -> list[Job]:
+def _settled(run: RootRun, evidence: ArchiveEvidence, outing: list[PhotoWithPicture]) -> list[Job]:
     """The outing settled; what becomes of its photos says when it began."""
     begun = _beginning(outing[0][0])
     jobs = settle_outing(replace(run, outing=begun), evidence, outing)
     return [replace(job, outcome=replace(job.outcome, outing=begun)) for job in jobs]
 
 
-def _beginning(first: Known) -> str | None:
+def _beginning(first: IndexedPhoto) -> str | None:
     """By the camera's clock, and in UTC where only that is known."""
     if first.facts is not None and first.facts.taken is not None:
         return first.facts.taken.local.isoformat(timespec="seconds")
@@ -102,17 +102,17 @@ def _correct(run: RootRun, standing: Standing, writer: Writer) -> None:
             )
 
 
-def _seen(run: RootRun, evidence: ArchiveEvidence) -> Iterator[Seen]:
+def _seen(run: RootRun, evidence: ArchiveEvidence) -> Iterator[PhotoWithPicture]:
     """All photos of the company by time, each with what the network says of it."""
     photos = run.index.company(run.company).in_time(run.model_id)
     if run.onlooker is None:
-        seen: Iterable[Seen] = ((known, None) for known in photos)
+        seen: Iterable[PhotoWithPicture] = ((photo, None) for photo in photos)
     else:
         network = run.onlooker.network
         seen = overlapped(
             photos,
-            lambda known: wants_a_look(run, evidence, known),
-            lambda known: _read(run, network, known),
+            lambda photo: wants_a_look(run, evidence, photo),
+            lambda photo: _read(run, network, photo),
             lambda batch: _say(run, network, batch),
             batch_size=network.batch_size,
             lanes=network.lanes,
@@ -124,18 +124,18 @@ def _seen(run: RootRun, evidence: ArchiveEvidence) -> Iterator[Seen]:
         yield one
 
 
-def _read(run: RootRun, network: Network, known: Known) -> Pixels:
+def _read(run: RootRun, network: Network, photo: IndexedPhoto) -> Pixels:
     with run.profile.timed("reading and decoding", run.readers):
-        return network.read(known.path)
+        return network.read(photo.path)
 
 
-def _say(run: RootRun, network: Network, batch: Pixels) -> list[Said]:
+def _say(run: RootRun, network: Network, batch: Pixels) -> list[PictureEvidence]:
     with run.profile.timed("network", network.lanes()):
         return network.say(batch)
 
 
-def _in_groups(cut: Iterable[list[Seen]]) -> Iterator[list[list[Seen]]]:
-    group: list[list[Seen]] = []
+def _in_groups(cut: Iterable[list[PhotoWithPicture]]) -> Iterator[list[list[PhotoWithPicture]]]:
+    group: list[list[PhotoWithPicture]] = []
     photos, begun = 0, time.monotonic()
     for outing in cut:
         group.append(outing)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class TimeShare:
     """`seconds` that the stage worked, summed over its `threads`; `busy` is how much of the run each
     of these was at work, 0…1."""
 
@@ -39,14 +39,14 @@ class Profile:
                 self._seconds[stage] = self._seconds.get(stage, 0.0) + spent
                 self._threads[stage] = threads
 
-    def shares(self) -> list[Share]:
+    def shares(self) -> list[TimeShare]:
         """The stages in the order in which they first ended."""
         wall = max(time.perf_counter() - self._began, 1e-9)
         return [
-            Share(stage, seconds, self._threads[stage], seconds / self._threads[stage] / wall)
+            TimeShare(stage, seconds, self._threads[stage], seconds / self._threads[stage] / wall)
             for stage, seconds in self._seconds.items()
         ]
 
-    def limit(self) -> Share | None:
+    def limit(self) -> TimeShare | None:
         """The stage that was busiest: making it faster makes the run faster."""
         return max(self.shares(), key=lambda share: share.busy, default=None)

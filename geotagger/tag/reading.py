@@ -18,8 +18,8 @@ from geotagger.errors import ArchiveError
 from geotagger.estimate.timeline import own_place
 from geotagger.estimate.values import GPS_ERROR_KM, Estimate
 from geotagger.index import Index
-from geotagger.index.compare import Change
-from geotagger.index.estimates import Placed, Written
+from geotagger.index.compare import FileChange
+from geotagger.index.estimates import PhotoEstimate, Written
 from geotagger.index.photos import Record
 from geotagger.index.roots import Root
 from geotagger.marks import Mark
@@ -29,7 +29,7 @@ from geotagger.photo.values import Facts, GpsFix
 from geotagger.tag.file_facts import FileFacts, facts_of_file
 from geotagger.tag.outcome import VANISHED, Outcome, Report
 
-_Chunk = tuple[Sequence[Change], Iterable[FileFacts]]
+_Chunk = tuple[Sequence[FileChange], Iterable[FileFacts]]
 
 _ENOUGH = 1000
 """Below so many photos threads are through before processes have started."""
@@ -61,7 +61,7 @@ class Reader:
         self._begun: _Chunk = ((), ())
         self._count = 0
 
-    def take_in(self, changes: Sequence[Change]) -> list[int]:
+    def take_in(self, changes: Sequence[FileChange]) -> list[int]:
         """Begins to read these, and records those that were begun before: the numbers of the photos whose
         record is new. ArchiveError when the archive is gone."""
         chunk, self._begun = self._begun, (changes, self._begin(changes))
@@ -72,7 +72,7 @@ class Reader:
         chunk, self._begun = self._begun, ((), ())
         return self._recorded(chunk)
 
-    def _begin(self, changes: Sequence[Change]) -> Iterable[FileFacts]:
+    def _begin(self, changes: Sequence[FileChange]) -> Iterable[FileFacts]:
         self._count += len(changes)
         if self._processes > 1 and self._count > _ENOUGH:
             if self._several is None:
@@ -117,7 +117,7 @@ def _leave_signals_to_the_run() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _entries(changes: Sequence[Change]) -> list[FileEntry]:
+def _entries(changes: Sequence[FileChange]) -> list[FileEntry]:
     return [change.entry for change in changes]
 
 
@@ -137,7 +137,7 @@ def is_lasting(path: str) -> bool:
     return True
 
 
-def take_in(index: Index, root: Root, change: Change, sidecar_folders: Sequence[str]) -> int:
+def take_in(index: Index, root: Root, change: FileChange, sidecar_folders: Sequence[str]) -> int:
     """Reads one file and records it; its number. PhotoError when it cannot be read."""
     file = facts_of_file(change.entry, sidecar_folders)
     if file.failure is not None:
@@ -145,10 +145,10 @@ def take_in(index: Index, root: Root, change: Change, sidecar_folders: Sequence[
     return _record(index, root, [change], [file])[0]
 
 
-def _record(index: Index, root: Root, changes: Sequence[Change], files: Sequence[FileFacts]) -> list[int]:
+def _record(index: Index, root: Root, changes: Sequence[FileChange], files: Sequence[FileFacts]) -> list[int]:
     """Records what was read, and what cannot be read for good; the numbers of these photos."""
     ids: list[int] = []
-    news: list[Placed] = []
+    news: list[PhotoEstimate] = []
     pairs = zip(changes, files, strict=True)
     kept = [(c, file) for c, file in pairs if file.failure is None or is_lasting(file.entry.path)]
     with index.batch():
@@ -159,7 +159,7 @@ def _record(index: Index, root: Root, changes: Sequence[Change], files: Sequence
             for photo_id, file in zip(part_ids, part, strict=True):
                 fix = None if file.facts is None else position_of(file.facts, file.beside)
                 if _is_news(index, photo_id, fix) and fix is not None:
-                    news.append(Placed(photo_id, fix[0], written=fix[1]))
+                    news.append(PhotoEstimate(photo_id, fix[0], written=fix[1]))
             ids += part_ids
         index.estimates.put(None, _with_cells(news))  # together: their cells and names are found in arrays
     return ids
@@ -183,7 +183,7 @@ def _is_news(index: Index, photo_id: int, fix: tuple[Estimate, Written] | None) 
     return True
 
 
-def _with_cells(places: Sequence[Placed]) -> list[Placed]:
+def _with_cells(places: Sequence[PhotoEstimate]) -> list[PhotoEstimate]:
     lat, lng = ([getattr(one.estimate, name) for one in places] for name in ("latitude", "longitude"))
     return [
         replace(one, estimate=replace(one.estimate, cell=one.estimate.cell or cell))
@@ -207,11 +207,11 @@ def _report_unreadable(root: Root, files: Sequence[FileFacts], report: Report) -
 def position_of(facts: Facts, beside: Sequence[FoundPosition]) -> tuple[Estimate, Written] | None:
     """The best position that the file and its sidecars hold: a camera's before a sidecar's before
     an estimate of ours, and the owner's word before all. Its cell is "" where no mark states it."""
-    held: list[tuple[Estimate, Written]] = []
+    positions: list[tuple[Estimate, Written]] = []
     if facts.fix is not None:
-        held.append(_from_exif(facts.fix))
-    held += [_from_sidecar(found) for found in beside]
-    return own_place(held, lambda one: one[0].rung)
+        positions.append(_from_exif(facts.fix))
+    positions += [_from_sidecar(position) for position in beside]
+    return own_place(positions, lambda one: one[0].rung)
 
 
 def _from_exif(fix: GpsFix) -> tuple[Estimate, Written]:
@@ -221,11 +221,11 @@ def _from_exif(fix: GpsFix) -> tuple[Estimate, Written]:
     return _certain(fix.latitude, fix.longitude, "camera", radius_km), "camera"
 
 
-def _from_sidecar(found: FoundPosition) -> tuple[Estimate, Written]:
-    if found.mark is not None:
-        return _from_mark(found.latitude, found.longitude, found.mark), "sidecar"
-    radius_km = GPS_ERROR_KM if found.error_km is None else found.error_km
-    return _certain(found.latitude, found.longitude, "sidecar", radius_km), "camera"
+def _from_sidecar(position: FoundPosition) -> tuple[Estimate, Written]:
+    if position.mark is not None:
+        return _from_mark(position.latitude, position.longitude, position.mark), "sidecar"
+    radius_km = GPS_ERROR_KM if position.error_km is None else position.error_km
+    return _certain(position.latitude, position.longitude, "sidecar", radius_km), "camera"
 
 
 def _from_mark(latitude: float, longitude: float, mark: Mark) -> Estimate:

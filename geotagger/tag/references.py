@@ -9,7 +9,7 @@ from xxhash import xxh3_64_intdigest
 from geotagger.errors import PhotoError
 from geotagger.estimate.reference import FEWEST_REFERENCES, References, references
 from geotagger.estimate.values import OWN_FIXES
-from geotagger.index.photos import Known
+from geotagger.index.photos import IndexedPhoto
 from geotagger.photo.formats import NOT_LOOKED_AT
 from geotagger.tag.network import Network
 from geotagger.tag.overlap import overlapped
@@ -26,53 +26,53 @@ def gather_references(run: RootRun, network: Network) -> References | None:
     folder = run.index.features_folder / f"{run.root.id}-{run.pack.digest}"
     kept = References.load(folder)
     looked_at = {} if kept is None else dict(zip(kept.ids.tolist(), kept.features, strict=True))
-    placed = [known for known in run.index.company(run.root_ids).in_time() if _is_reference(known)]
-    new = [known for known in placed if _name(known) not in looked_at]
+    placed = [photo for photo in run.index.company(run.root_ids).in_time() if _is_reference(photo)]
+    new = [photo for photo in placed if _name(photo) not in looked_at]
     run.listener.phase("Looking at references", len(new))
     looked_at.update(_features(run, network, new))
-    chosen = [known for known in placed if _name(known) in looked_at]
+    chosen = [photo for photo in placed if _name(photo) in looked_at]
     if len(chosen) < FEWEST_REFERENCES:
         run.listener.note("--reference: too few photos know where they were taken, so it is left out")
         return None
-    found = references(
-        np.stack([looked_at[_name(known)] for known in chosen]),
-        np.array([known.latitude for known in chosen], dtype=np.float64),
-        np.array([known.longitude for known in chosen], dtype=np.float64),
-        np.array([np.nan if known.utc is None else known.utc for known in chosen]),
-        np.array([_name(known) for known in chosen], dtype=np.uint64),
+    gallery = references(
+        np.stack([looked_at[_name(photo)] for photo in chosen]),
+        np.array([photo.latitude for photo in chosen], dtype=np.float64),
+        np.array([photo.longitude for photo in chosen], dtype=np.float64),
+        np.array([np.nan if photo.utc is None else photo.utc for photo in chosen]),
+        np.array([_name(photo) for photo in chosen], dtype=np.uint64),
     )
     if not run.options.dry_run:
-        found.save(folder)
-    return found
+        gallery.save(folder)
+    return gallery
 
 
-def _is_reference(known: Known) -> bool:
-    if known.facts is None or known.facts.not_a_photo or known.facts.format in NOT_LOOKED_AT:
+def _is_reference(photo: IndexedPhoto) -> bool:
+    if photo.facts is None or photo.facts.not_a_photo or photo.facts.format in NOT_LOOKED_AT:
         return False
-    return known.rung in OWN_FIXES
+    return photo.rung in OWN_FIXES
 
 
-def _name(known: Known) -> int:
+def _name(photo: IndexedPhoto) -> int:
     """Of a photo as it was looked at. Its number in the index will not do: an index that is made anew counts
     from one again."""
-    return xxh3_64_intdigest(f"{known.path}\0{known.size}\0{known.mtime_ns}".encode(errors="surrogateescape"))
+    return xxh3_64_intdigest(f"{photo.path}\0{photo.size}\0{photo.mtime_ns}".encode(errors="surrogateescape"))
 
 
 def _features(
-    run: RootRun, network: Network, photos: list[Known]
+    run: RootRun, network: Network, photos: list[IndexedPhoto]
 ) -> Iterator[tuple[int, np.ndarray[tuple[int], np.dtype[np.float32]]]]:
     seen = overlapped(
         photos,
         lambda _: True,
-        lambda known: network.read(known.path),
+        lambda photo: network.read(photo.path),
         network.features,
         batch_size=network.batch_size,
         lanes=network.lanes,
         readers=run.readers,
     )
-    for known, said in seen:
+    for photo, said in seen:
         run.listener.advance(1)
         if said is not None and not isinstance(said, PhotoError):
-            yield _name(known), said
+            yield _name(photo), said
         if run.is_stopped:
             return

@@ -28,8 +28,8 @@ from geotagger.estimate.movement import OUTING_GAP_S
 from geotagger.estimate.tracks import Tracks
 from geotagger.estimate.values import Estimate, FixSeries
 from geotagger.index import Index
-from geotagger.index.estimates import Kept
-from geotagger.index.photos import Known
+from geotagger.index.estimates import StoredEstimate
+from geotagger.index.photos import IndexedPhoto
 from geotagger.tag.options import TagOptions
 
 LACKING = "evidence that it rests on is not there"
@@ -45,9 +45,9 @@ def switched_off(options: TagOptions) -> tuple[str, ...]:
     return tuple(silent if options.sequence else [*silent, "sequence"])
 
 
-def is_written_estimate(known: Known) -> bool:
+def is_written_estimate(photo: IndexedPhoto) -> bool:
     """Whether a place of ours, which nobody confirmed, stands in the photo or its sidecar."""
-    return known.written in ("exif", "sidecar") and not known.is_placed_for_good
+    return photo.written in ("exif", "sidecar") and not photo.is_placed_for_good
 
 
 @dataclass(frozen=True)
@@ -61,21 +61,21 @@ class EvidenceToday:
     model: str | None
     without: tuple[str, ...]
 
-    def support_of(self, known: Known, rungs: Sequence[str] = ()) -> Support:
+    def support_of(self, photo: IndexedPhoto, rungs: Sequence[str] = ()) -> Support:
         """What the estimate of a photo rests on if it is made today, by these rungs."""
-        camera = None if known.facts is None else known.facts.camera
+        camera = None if photo.facts is None else photo.facts.camera
         fixes, tracks = {}, {}
-        if known.utc is not None:
-            after = int(np.searchsorted(self.fixes.utc, known.utc, side="left"))
+        if photo.utc is not None:
+            after = int(np.searchsorted(self.fixes.utc, photo.utc, side="left"))
             for at in (after - 1, after):
                 if 0 <= at < len(self.fixes.utc):
                     fixes[int(self.fixes.keys[at])] = self._digest(at)
             starts, ends = self._spans
-            near = (starts - OUTING_GAP_S <= known.utc) & (known.utc <= ends + OUTING_GAP_S)
+            near = (starts - OUTING_GAP_S <= photo.utc) & (photo.utc <= ends + OUTING_GAP_S)
             about = [self.tracks.tracks[int(n)] for n in np.flatnonzero(near)]
             tracks = {track.digest: track.path for track in about}
         return Support(
-            known.utc,
+            photo.utc,
             clock_shift(camera, self.corrections) or 0.0,
             fixes,
             tracks,
@@ -104,12 +104,12 @@ class EvidenceToday:
 
 
 @dataclass(frozen=True)
-class Correction:
+class StandingCorrection:
     """A written estimate that does not hold. `today`: the estimate to write in its place, None where no
     place is certain enough; `guess`: then the best there is."""
 
-    known: Known
-    kept: Kept
+    photo: IndexedPhoto
+    kept: StoredEstimate
     inside: float | None
     is_inside: bool
     today: Estimate | None
@@ -127,45 +127,45 @@ class Standing:
     today: EvidenceToday
     reconsider: bool
     all_of_them: bool
-    corrections: dict[int, Correction] = field(default_factory=dict)
+    corrections: dict[int, StandingCorrection] = field(default_factory=dict)
     """Of estimates, by photo."""
 
-    def wants(self, known: Known) -> bool:
+    def wants(self, photo: IndexedPhoto) -> bool:
         """Whether a written estimate must be weighed again."""
         if self.all_of_them:
             return True
-        if known.doubt in (LACKING, WAITING, UNSUPPORTED):
+        if photo.doubt in (LACKING, WAITING, UNSUPPORTED):
             return True  # what was missing may be back, what contradicted gone
-        if known.weighed is not None:
-            return known.weighed != self.today.support_of(known).digest
-        kept = self.index.estimates.current(known.id)
-        return kept is not None and is_to_be_weighed(kept.support, self.today.support_of(known))
+        if photo.weighed is not None:
+            return photo.weighed != self.today.support_of(photo).digest
+        kept = self.index.estimates.current(photo.id)
+        return kept is not None and is_to_be_weighed(kept.support, self.today.support_of(photo))
 
     def judge(
         self,
-        known: Known,
+        photo: IndexedPhoto,
         inside: float | None,
         estimate: Estimate | None,
         would_be_written: bool,
         model_id: int | None,
     ) -> Verdict:
         """About one that was weighed: how certain its circle is today, and the estimate of today."""
-        kept = self.index.estimates.current(known.id)
+        kept = self.index.estimates.current(photo.id)
         assert kept is not None
-        now = self.today.support_of(known, () if estimate is None else estimate.rungs)
+        now = self.today.support_of(photo, () if estimate is None else estimate.rungs)
         today = estimate if would_be_written else None
         question = Question(kept.estimate.confidence, inside, today, kept.support, now)
-        found = verdict(question, self.today.present, reconsider=self.reconsider)
-        if found is Verdict.CONTRADICTED:
-            self.corrections[known.id] = Correction(
-                known, kept, inside, question.is_inside, today, estimate, now, model_id
+        answer = verdict(question, self.today.present, reconsider=self.reconsider)
+        if answer is Verdict.CONTRADICTED:
+            self.corrections[photo.id] = StandingCorrection(
+                photo, kept, inside, question.is_inside, today, estimate, now, model_id
             )
-        elif found is Verdict.HOLDS:
-            self.index.estimates.weighed_again([(known.id, now, None)])
+        elif answer is Verdict.HOLDS:
+            self.index.estimates.weighed_again([(photo.id, now, None)])
         else:
             why = self._doubt(question)
-            self.index.estimates.weighed_again([(known.id, now if why == UNCERTAIN else None, why)])
-        return found
+            self.index.estimates.weighed_again([(photo.id, now if why == UNCERTAIN else None, why)])
+        return answer
 
     def _doubt(self, question: Question) -> str:
         if question.before is not None and lacks_by_choice(question.before, self.today.present):
@@ -174,10 +174,10 @@ class Standing:
             return LACKING
         return UNCERTAIN if question.is_inside else UNSUPPORTED
 
-    def adopt(self, known: Known) -> None:
+    def adopt(self, photo: IndexedPhoto) -> None:
         """One without a memory of what it rests on counts as supported by what is there now."""
-        if known.weighed is None:
-            kept = self.index.estimates.current(known.id)
+        if photo.weighed is None:
+            kept = self.index.estimates.current(photo.id)
             if kept is not None:
-                now = self.today.support_of(known, kept.estimate.rungs)
-                self.index.estimates.weighed_again([(known.id, now, kept.doubt)])
+                now = self.today.support_of(photo, kept.estimate.rungs)
+                self.index.estimates.weighed_again([(photo.id, now, kept.doubt)])

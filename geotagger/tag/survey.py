@@ -89,28 +89,28 @@ def survey(run: RootRun, sidecar_folders: Sequence[str]) -> Survey:
         problem=problem,
         anew=_was_read_otherwise(run),
     )
-    found = Survey()
+    result = Survey()
     with ExitStack() as stack:
         reader: Reader | None = None
         changed = through = 0
         for changes in chunks(comparison, CHUNK):
-            found.touch([c.photo_id for c in changes if c.kind == "moved" and c.photo_id is not None])
+            result.touch([c.photo_id for c in changes if c.kind == "moved" and c.photo_id is not None])
             if new := [c for c in changes if c.kind != "moved"]:
                 if reader is None:
                     reader = stack.enter_context(_reader(run, sidecar_folders))
                     stack.enter_context(_counted(run))
-                found.touch(reader.take_in(new))
+                result.touch(reader.take_in(new))
             changed += len(changes)
             run.listener.advance(comparison.unchanged + changed - through)
             through = comparison.unchanged + changed
             if run.is_stopped:
                 break
         if reader is not None:
-            found.touch(reader.rest())
-    found.unchanged, found.away = comparison.unchanged, comparison.away
-    if not found.away and not run.is_stopped:
+            result.touch(reader.rest())
+    result.unchanged, result.away = comparison.unchanged, comparison.away
+    if not result.away and not run.is_stopped:
         _remember_reading(run)
-    return found
+    return result
 
 
 def _was_read_otherwise(run: RootRun) -> bool:

@@ -14,7 +14,7 @@ from geotagger.errors import PhotoError, UnreadablePhotoError
 from geotagger.estimate.text_evidence import learned_exponent, lessons_of, teaching
 from geotagger.estimate.values import OWN_FIXES, FixSeries
 from geotagger.index import Index
-from geotagger.index.photos import Known
+from geotagger.index.photos import IndexedPhoto
 from geotagger.photo.formats import NOT_LOOKED_AT
 from geotagger.tag.options import TagOptions
 from geotagger.tag.overlap import overlapped
@@ -77,10 +77,10 @@ def read_texts(run: RootRun, fixes: FixSeries) -> Set[int]:
     from geotagger.text.ratios import ratios_of
 
     teachers = set(fixes.keys[teaching(len(fixes))].tolist()) if len(fixes) else set()
-    known = run.index.photos.in_time(run.root.id)
+    in_time = run.index.photos.in_time(run.root.id)
     reader: TextReader | None = None
 
-    def wanted(photo: Known) -> bool:
+    def wanted(photo: IndexedPhoto) -> bool:
         return is_to_be_read(run, photo, teachers) and not run.index.texts.is_read(photo.id, READER)
 
     def opened() -> int:
@@ -93,10 +93,10 @@ def read_texts(run: RootRun, fixes: FixSeries) -> Set[int]:
         with run.profile.timed("reading text", usable_cores()):
             return [(ratios_of(reader.read(_image(pixels))),) for pixels in batch]
 
-    told: set[int] = set()
+    with_text: set[int] = set()
     new: list[tuple[int, PlaceRatios | None]] = []
     seen = overlapped(
-        known,
+        in_time,
         wanted,
         lambda photo: _pixels(photo.path),
         said,
@@ -116,7 +116,7 @@ def read_texts(run: RootRun, fixes: FixSeries) -> Set[int]:
                 (ratios,) = answer
                 new.append((photo.id, ratios))
                 if ratios is not None:
-                    told.add(photo.id)
+                    with_text.add(photo.id)
             if len(new) >= _KEPT_AT_ONCE:
                 run.index.texts.put(READER, new)
                 new.clear()
@@ -124,15 +124,15 @@ def read_texts(run: RootRun, fixes: FixSeries) -> Set[int]:
         if reader is not None and run.is_stopped:
             reader.stop()
         run.index.texts.put(READER, new)
-    return told
+    return with_text
 
 
-def texts_of(index: Index, photos: Sequence[Known], options: TagOptions) -> dict[int, PlaceRatios]:
+def texts_of(index: Index, photos: Sequence[IndexedPhoto], options: TagOptions) -> dict[int, PlaceRatios]:
     """What the texts of photos say, by their numbers; nothing where texts are not listened to."""
-    return index.texts.of([known.id for known in photos], READER) if "text" in options.kinds else {}
+    return index.texts.of([photo.id for photo in photos], READER) if "text" in options.kinds else {}
 
 
-def is_to_be_read(run: RootRun, photo: Known, teachers: Set[int]) -> bool:
+def is_to_be_read(run: RootRun, photo: IndexedPhoto, teachers: Set[int]) -> bool:
     """A photograph without a place of its own, in the scope of the run, or one to learn from."""
     facts = photo.facts
     if facts is None or photo.error is not None or facts.format in NOT_LOOKED_AT:

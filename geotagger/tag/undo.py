@@ -13,9 +13,9 @@ from geotagger.archive import PassedOver, file_entry, is_at_or_below, lock, mirr
 from geotagger.errors import ArchiveBusyError, ArchiveError, UsageError, WriteError
 from geotagger.estimate.values import OWN_FIXES, RUNGS
 from geotagger.index import Index, index_exists, open_index
-from geotagger.index.journal import Chosen, Entry, is_chosen
+from geotagger.index.journal import Chosen, JournalEntry, is_chosen
 from geotagger.index.learned import SETTLED
-from geotagger.index.photos import Known
+from geotagger.index.photos import IndexedPhoto
 from geotagger.index.runs import Run
 from geotagger.index.store import Mode
 from geotagger.metadata import Edit, restore, settle, sweep_temporaries, sync_folders
@@ -134,7 +134,7 @@ def foresee_undo(index: Index, run: Run, only: Chosen, report: Report) -> Tally:
     return tally
 
 
-def _foreseen(entry: Entry) -> Outcome:
+def _foreseen(entry: JournalEntry) -> Outcome:
     if entry.covered:
         return Outcome(entry.path, "kept", _COVERED)
     try:
@@ -148,8 +148,8 @@ def _foreseen(entry: Entry) -> Outcome:
     return Outcome(entry.path, status, f"dry run: {_FORESEEN[state]}", _FORESEEN[state])
 
 
-def _undo_group(index: Index, run: Run, entries: Sequence[Entry], tell: Report) -> None:
-    undone: list[Entry] = []
+def _undo_group(index: Index, run: Run, entries: Sequence[JournalEntry], tell: Report) -> None:
+    undone: list[JournalEntry] = []
     touched: list[str] = []
     outcomes: dict[str, Outcome] = {}
     photos = index.photos.get([entry.photo_id for entry in entries if entry.photo_id is not None])
@@ -159,8 +159,8 @@ def _undo_group(index: Index, run: Run, entries: Sequence[Entry], tell: Report) 
         outcome = _put_back(entry, touched)
         if _is_back(outcome):
             undone.append(entry)
-        told = outcomes.get(entry.path)
-        if told is None or told.group == _ALREADY or not _is_back(outcome):
+        outcome_there = outcomes.get(entry.path)
+        if outcome_there is None or outcome_there.group == _ALREADY or not _is_back(outcome):
             outcomes[entry.path] = outcome  # of a photo and its sidecar, the one that went wrong
     for outcome in outcomes.values():
         tell(outcome)
@@ -178,7 +178,7 @@ def _is_back(outcome: Outcome) -> bool:
     return outcome.status == "restored" or outcome.group == _ALREADY
 
 
-def _put_back(entry: Entry, touched: list[str]) -> Outcome:
+def _put_back(entry: JournalEntry, touched: list[str]) -> Outcome:
     """Undoes one edit. What is not done stays in the journal as it was: the file still holds it."""
     if entry.covered:
         return Outcome(entry.path, "kept", _COVERED)
@@ -222,9 +222,9 @@ def forget_estimates(
     places = [os.path.realpath(path) for path in paths]
     folders = [place if os.path.isdir(place) else os.path.dirname(place) for place in places]
     locked = nullcontext() if dry_run else lock(_outermost(folders), wait=wait)
-    known = index_exists(index_path)
+    has_index = index_exists(index_path)
     mode: Mode = "read" if dry_run else "write"
-    with locked, open_index(index_path, mode=mode) if known else nullcontext() as index:
+    with locked, open_index(index_path, mode=mode) if has_index else nullcontext() as index:
         take_out = partial(_foreseen_without, set()) if dry_run else partial(_forgotten, index)
         if index is not None and not dry_run:
             repair(index, places, tell)
@@ -297,8 +297,8 @@ class _Remembered:
     """What the index knows of a photo that is to lose its estimates: what the journal has of them, newest
     first, without those that a place of the owner was written over; and whether the file is as recorded."""
 
-    photo: Known
-    estimates: list[tuple[Entry, Edit]]
+    photo: IndexedPhoto
+    estimates: list[tuple[JournalEntry, Edit]]
     is_as_recorded: bool
 
 
@@ -306,7 +306,7 @@ def _remembered(index: Index, path: str, sidecar_folders: Sequence[str]) -> _Rem
     photo = index.photos.find(path)
     if photo is None:
         return None
-    estimates: list[tuple[Entry, Edit]] = []
+    estimates: list[tuple[JournalEntry, Edit]] = []
     of_the_owner: set[str] = set()
     for entry in index.journal.done_in(photo.id):
         edit = edit_of(entry)
@@ -318,7 +318,7 @@ def _remembered(index: Index, path: str, sidecar_folders: Sequence[str]) -> _Rem
     return _Remembered(photo, estimates, _is_as_recorded(photo, sidecar_folders))
 
 
-def _is_as_recorded(photo: Known, sidecar_folders: Sequence[str]) -> bool:
+def _is_as_recorded(photo: IndexedPhoto, sidecar_folders: Sequence[str]) -> bool:
     try:
         now = file_entry(photo.path, sidecar_folders)
     except OSError:
@@ -346,22 +346,22 @@ def _forget_in_index(index: Index, remembered: _Remembered, is_changed: bool) ->
 
 
 def _foreseen_without(
-    told: set[str], paths: Sequence[str], sidecar_folders: Sequence[str]
+    named_already: set[str], paths: Sequence[str], sidecar_folders: Sequence[str]
 ) -> dict[str, Outcome | None]:
     """What would become of some photos or sidecars, but of those `told` before with their photos."""
     outcomes: dict[str, Outcome | None] = {}
     for path in paths:
-        if os.path.realpath(path) in told:
+        if os.path.realpath(path) in named_already:
             continue
         try:
-            found = metadata.would_forget(path, sidecar_folders)
+            targets = metadata.would_forget(path, sidecar_folders)
         except WriteError as error:
             outcomes[path] = Outcome(path, "failed", str(error), COULD_NOT_WRITE)
             continue
-        told.update(map(os.path.realpath, found))
+        named_already.update(map(os.path.realpath, targets))
         outcomes[path] = (
             Outcome(path, "planned", "dry run: the estimate would be taken out", "it would be taken out")
-            if found
+            if targets
             else None
         )
     return outcomes

@@ -19,7 +19,7 @@ from geotagger.estimate.timeline import outings, surrounded, weighed
 from geotagger.estimate.tracks import Tracks
 from geotagger.estimate.values import Alike
 from geotagger.index import Index
-from geotagger.index.photos import Known
+from geotagger.index.photos import IndexedPhoto
 from geotagger.index.runs import Run
 from geotagger.tag.disagreements import disagreements
 from geotagger.tag.evidence import weighing
@@ -47,7 +47,7 @@ class Why:
     first; of a run that compared pictures. `lines`: what stands in the picture, None where text was not
     listened to; `text`: what that says of places."""
 
-    known: Known
+    photo: IndexedPhoto
     explanation: Explanation
     run: Run | None
     tracks: tuple[str, ...]
@@ -62,7 +62,7 @@ class Why:
 
 def why(
     index: Index,
-    asked: Known,
+    photo_asked: IndexedPhoto,
     note: Callable[[str], None],
     *,
     model: str | None = None,
@@ -72,7 +72,7 @@ def why(
 ) -> Why:
     """What is not said is as it was in the run that placed the photo; `choose` gives the kinds of evidence to
     listen to and the model for them, from those of the run. Raises UsageError, ModelError, SourceError."""
-    run = _run_of(index, asked)
+    run = _run_of(index, photo_asked)
     arguments: dict[str, Any] = {} if run is None else run.arguments
     options = TagOptions(paths=(), **{k: arguments[k] for k in _REMEMBERED if k in arguments})
     kinds = kinds_of(arguments)
@@ -87,66 +87,66 @@ def why(
     if pack is not None and met is None:
         note(f"{pack.name} has not looked at this archive yet; `geotagger tag --model {pack.name}` lets it")
     model_id = None if met is None else int(met[0])
-    root_ids = _company(index, asked, arguments)
+    root_ids = _company(index, photo_asked, arguments)
     company = index.company(root_ids)
     spoke = _tracks(index, root_ids, [*map(Path, arguments.get("tracks") or ()), *tracks], run, note)
     options = replace(options, within_km=within_km or options.within_km, model=model, kinds=kinds)
     table = None if pack is None else pack.cells
-    evidence = weighing(index, [asked.root_id], company.fixes(), options, spoke, table, keep=False)
+    evidence = weighing(index, [photo_asked.root_id], company.fixes(), options, spoke, table, keep=False)
     photos = company.in_time(model_id)
-    cut = outings(photos, lambda known: known.utc)
-    outing = next((o for o in cut if any(known.id == asked.id for known in o)), None)
+    cut = outings(photos, lambda member: member.utc)
+    outing = next((o for o in cut if any(member.id == photo_asked.id for member in o)), None)
     if outing is None:
         raise UsageError(
-            f"{asked.path}: the photo was gone when `tag` last looked; there is nothing to weigh"
+            f"{photo_asked.path}: the photo was gone when `tag` last looked; there is nothing to weigh"
         )
-    at = next(n for n, known in enumerate(outing) if known.id == asked.id)
+    at = next(n for n, member in enumerate(outing) if member.id == photo_asked.id)
     texts = texts_of(index, outing, options)
-    lines = _text_in(asked, note) if "text" in options.kinds else None
-    if lines is not None and asked.id not in texts and (told := ratios_of(lines)) is not None:
-        texts[asked.id] = told
+    lines = _text_in(photo_asked, note) if "text" in options.kinds else None
+    if lines is not None and photo_asked.id not in texts and (ratios := ratios_of(lines)) is not None:
+        texts[photo_asked.id] = ratios
     records = [
-        record_of(known, known.posterior, text=texts.get(known.id), all_images=options.all_images)
-        for known in outing
+        record_of(member, member.posterior, text=texts.get(member.id), all_images=options.all_images)
+        for member in outing
     ]
     alike: Alike | None = None
     like: tuple[LikePhoto, ...] = ()
     if "reference" in kinds and pack is not None:
-        alike, like = alike_of(index, asked, pack, note)
+        alike, like = alike_of(index, photo_asked, pack, note)
         records[at] = replace(records[at], alike=alike)
     explanation = explain(evidence, records, at)
     inside = None
-    if is_written_estimate(asked):
-        circle = asked.latitude or 0.0, asked.longitude or 0.0, asked.radius_km or 0.0
+    if is_written_estimate(photo_asked):
+        circle = photo_asked.latitude or 0.0, photo_asked.longitude or 0.0, photo_asked.radius_km or 0.0
         whole = weighed(evidence, surrounded(evidence, records))
         inside = certainty_inside(whole, at, evidence.movement, circle)
     keys = [fix.key for fix in explanation.fixes if fix.key is not None]
     beside, roots = index.photos.get(keys), {root.id: root.path for root in index.roots.all()}
     return Why(
-        asked,
+        photo_asked,
         explanation,
         run,
         tuple(track.name for track in spoke.tracks),
-        disagreements(index, asked, inside),
+        disagreements(index, photo_asked, inside),
         options.kinds,
         {photo.id: photo.path for photo in beside},
         {photo.id: roots[photo.root_id] for photo in beside},
         like,
         None if lines is None else tuple(line.text for line in lines),
-        texts.get(asked.id),
+        texts.get(photo_asked.id),
     )
 
 
-def _text_in(asked: Known, note: Callable[[str], None]) -> tuple[Line, ...] | None:
+def _text_in(photo: IndexedPhoto, note: Callable[[str], None]) -> tuple[Line, ...] | None:
     """Read now, for it is kept nowhere; None where it cannot be."""
     try:
-        return lines_in(asked.path, open_reader(usable_cores()))
+        return lines_in(photo.path, open_reader(usable_cores()))
     except (ModelError, PhotoError) as error:
         note(str(error))
         return None
 
 
-def _company(index: Index, asked: Known, arguments: Mapping[str, Any]) -> tuple[int, ...]:
+def _company(index: Index, photo: IndexedPhoto, arguments: Mapping[str, Any]) -> tuple[int, ...]:
     """The archives that helped in the run that placed the photo: its own, those that were named with it, and
     those that the owner joined with them."""
     named = [
@@ -154,13 +154,13 @@ def _company(index: Index, asked: Known, arguments: Mapping[str, Any]) -> tuple[
         for root in index.roots.all()
         if any(is_at_or_below(os.path.realpath(path), [root.path]) for path in arguments.get("paths", ()))
     ]
-    together = named if asked.root_id in named else []
-    return index.roots.company_of([asked.root_id, *together])
+    together = named if photo.root_id in named else []
+    return index.roots.company_of([photo.root_id, *together])
 
 
-def _run_of(index: Index, asked: Known) -> Run | None:
+def _run_of(index: Index, photo: IndexedPhoto) -> Run | None:
     """The tagging run that the photo's place is from; where it has one of its own, the latest."""
-    kept = index.estimates.current(asked.id)
+    kept = index.estimates.current(photo.id)
     tagging = [run for run in index.runs.latest() if run.command == "tag"]
     if kept is not None:
         own = [run for run in tagging if run.id == kept.run_id]

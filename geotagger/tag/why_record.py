@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from geotagger.archive import is_at_or_below
-from geotagger.estimate.explain import NearFix, Source
+from geotagger.estimate.explain import EvidenceSource, NearFix
 from geotagger.estimate.values import Candidate, Estimate
 from geotagger.estimate.words import length, span
 from geotagger.gazetteer.naming import names_of
@@ -18,12 +18,12 @@ from geotagger.text.values import PlaceRatios
 Spot = tuple[float, float]
 
 
-def record_of_why(told: Why) -> dict[str, Any]:
+def record_of_why(answer: Why) -> dict[str, Any]:
     """Beside what every command says of a photo: each kind of evidence alone, what was weighed, which fixes
     and words there are, the leading places and countries."""
-    known, explanation = told.known, told.explanation
+    photo, explanation = answer.photo, answer.explanation
     e = explanation.estimate
-    called = names_in(told)
+    called = names_in(answer)
     return {
         **brief(e),
         "cell": None if e is None else e.cell or None,
@@ -39,13 +39,13 @@ def record_of_why(told: Why) -> dict[str, Any]:
         "fixes": [
             {
                 **asdict(fix),
-                "photo": told.names.get(fix.key),
-                "archive": told.archives.get(fix.key),
+                "photo": answer.names.get(fix.key),
+                "archive": answer.archives.get(fix.key),
                 "where": called[fix.latitude, fix.longitude],
             }
             for fix in explanation.fixes
         ],
-        "alike": [{**asdict(one), "where": called[one.latitude, one.longitude]} for one in told.alike],
+        "alike": [{**asdict(one), "where": called[one.latitude, one.longitude]} for one in answer.alike],
         "words": [asdict(area) for area in explanation.words],
         "countries": [
             {"country": code, "name": country_name(code) if code else "at sea", "probability": share}
@@ -56,13 +56,13 @@ def record_of_why(told: Why) -> dict[str, Any]:
             for one in (() if e is None else e.candidates)
         ],
         "where": None if e is None else called[e.latitude, e.longitude],
-        "unreadable_position": unreadable_position(told),
-        "stands": known.rung,
-        "run": None if told.run is None else told.run.name,
-        "tracks": list(told.tracks),
-        "disagreements": list(told.disagreements),
-        "kinds": list(told.kinds),
-        "text": None if told.lines is None else {"lines": list(told.lines), **_factors(told.text)},
+        "unreadable_position": unreadable_position(answer),
+        "stands": photo.rung,
+        "run": None if answer.run is None else answer.run.name,
+        "tracks": list(answer.tracks),
+        "disagreements": list(answer.disagreements),
+        "kinds": list(answer.kinds),
+        "text": None if answer.lines is None else {"lines": list(answer.lines), **_factors(answer.text)},
     }
 
 
@@ -77,12 +77,12 @@ def _factors(text: PlaceRatios | None) -> dict[str, Any]:
     return {"countries": dict(text.countries), "elsewhere": text.elsewhere, "towns": towns}
 
 
-def names_in(told: Why) -> Mapping[Spot, str]:
+def names_in(answer: Why) -> Mapping[Spot, str]:
     """What each place of an explanation is called; empty where nothing near has a name."""
-    explanation = told.explanation
+    explanation = answer.explanation
     e = explanation.estimate
-    said: list[Estimate | Source | Candidate | NearFix | LikePhoto] = [
-        *told.alike,
+    said: list[Estimate | EvidenceSource | Candidate | NearFix | LikePhoto] = [
+        *answer.alike,
         *explanation.alone.values(),
         *explanation.sources,
         *explanation.fixes,
@@ -107,17 +107,17 @@ def brief(said: Estimate | None) -> dict[str, Any]:
     }
 
 
-def unreadable_position(told: Why) -> str | None:
-    return None if told.known.facts is None else told.known.facts.unreadable_position
+def unreadable_position(answer: Why) -> str | None:
+    return None if answer.photo.facts is None else answer.photo.facts.unreadable_position
 
 
-def lines_on_fixes(told: Why) -> Iterator[str]:
+def lines_on_fixes(answer: Why) -> Iterator[str]:
     """Which fixes there are: "IMG_0002.jpg, 8.0 min before: camera, good to 10 m"."""
-    for fix in told.explanation.fixes:
-        path = told.names.get(fix.key)
+    for fix in answer.explanation.fixes:
+        path = answer.names.get(fix.key)
         what = "a point of a track" if path is None else os.path.basename(path)
-        archive = told.archives.get(fix.key)
-        if archive is not None and not is_at_or_below(told.known.path, [archive]):
+        archive = answer.archives.get(fix.key)
+        if archive is not None and not is_at_or_below(answer.photo.path, [archive]):
             what += f" of {archive}"
         side = "before" if fix.lag_s < 0 else "after"
         yield f"{what}, {span(abs(fix.lag_s))} {side}: {fix.rung}, good to {length(fix.error_km)}"

@@ -18,13 +18,13 @@ from geotagger.archive import file_entry, is_at_or_below
 from geotagger.errors import NotCarriedOverError, PlaceTakenError, WriteError
 from geotagger.estimate.values import Estimate
 from geotagger.index import Index
-from geotagger.index.estimates import Placed
-from geotagger.index.journal import Entry, Intent
+from geotagger.index.estimates import PhotoEstimate
+from geotagger.index.journal import Intent, JournalEntry
 from geotagger.marks import Mark
 from geotagger.metadata import (
     Edit,
     Position,
-    Prepared,
+    PreparedWrite,
     abandon,
     commit,
     prepare,
@@ -60,7 +60,7 @@ class Job:
     photo_id: int
     estimate: Estimate | None
     outcome: Outcome
-    instead: Placed | None = None
+    instead: PhotoEstimate | None = None
 
     @property
     def is_correction(self) -> bool:
@@ -87,18 +87,22 @@ class Writer:
         jobs = self._without_links(jobs)
         elsewhere = [self._index.learned.sidecar_folders(job.outcome.path) for job in jobs]
         tried = list(zip(jobs, pool.map(self._prepared, jobs, elsewhere), strict=True))
-        ready = [(job, file) for job, made in tried if isinstance(made, _Made) for file in made.files]
+        ready = [
+            (job, file) for job, made in tried if isinstance(made, _FinishedFiles) for file in made.files
+        ]
         intents = [Intent(j.photo_id, j.outcome.path, file.edit.to_json().encode()) for j, file in ready]
         try:
             with self._index.batch():
                 entries = self._index.journal.intend(self._run_id, intents)
-                self._correct([job for job, made in tried if isinstance(made, _Made) and job.is_correction])
+                self._correct(
+                    [job for job, made in tried if isinstance(made, _FinishedFiles) and job.is_correction]
+                )
         except BaseException:
             for _, file in ready:
                 abandon(file)
             raise
         failed = {job.photo_id: error for job, error in tried if isinstance(error, WriteError)}
-        done: list[tuple[int, Job, Prepared]] = []
+        done: list[tuple[int, Job, PreparedWrite]] = []
         undone: list[int] = []
         errors = _take_places([file for _, file in ready], pool)
         for entry, (job, file), error in zip(entries, ready, errors, strict=True):
@@ -137,7 +141,7 @@ class Writer:
         self._index.estimates.withdraw(self._run_id, [job.photo_id for job in jobs])
         self._index.estimates.put(self._run_id, [job.instead for job in jobs if job.instead is not None])
 
-    def _prepared(self, job: Job, sidecar_folders: Sequence[str]) -> "_Made | WriteError":
+    def _prepared(self, job: Job, sidecar_folders: Sequence[str]) -> "_FinishedFiles | WriteError":
         if job.estimate is not None:
             return self._with(job, job.estimate)
         path = job.outcome.path
@@ -145,9 +149,11 @@ class Writer:
             files = prepare_withdrawal(path, sidecar_folders)
         except WriteError as error:
             return error
-        return _Made(files) if files else WriteError(path, "no estimate of ours is in it", "left alone")
+        return (
+            _FinishedFiles(files) if files else WriteError(path, "no estimate of ours is in it", "left alone")
+        )
 
-    def _with(self, job: Job, estimate: Estimate) -> "_Made | WriteError":
+    def _with(self, job: Job, estimate: Estimate) -> "_FinishedFiles | WriteError":
         mark = Mark(
             rung=estimate.rung,
             confidence=estimate.confidence if estimate.rung != "manual" else None,
@@ -167,10 +173,10 @@ class Writer:
         try:
             companion = prepare_companion(chosen, position, self._writing)
         except WriteError as error:
-            return _Made([chosen], f"the old place is still in the other file: {error}")
-        return _Made([chosen] if companion is None else [companion, chosen])
+            return _FinishedFiles([chosen], f"the old place is still in the other file: {error}")
+        return _FinishedFiles([chosen] if companion is None else [companion, chosen])
 
-    def _synced(self, done: Sequence[tuple[int, Job, Prepared]]) -> dict[int, WriteError]:
+    def _synced(self, done: Sequence[tuple[int, Job, PreparedWrite]]) -> dict[int, WriteError]:
         """Makes the new names durable; what a disk that reports errors may still lose is told."""
         lost: dict[int, WriteError] = {}
         for folder in {made.folder for _, _, made in done}:
@@ -180,32 +186,32 @@ class Writer:
                 lost |= {job.photo_id: error for _, job, made in done if made.folder == folder}
         return lost
 
-    def _record(self, done: Sequence[tuple[int, Job, Prepared]]) -> None:
+    def _record(self, done: Sequence[tuple[int, Job, PreparedWrite]]) -> None:
         self._index.journal.settle([entry for entry, _, _ in done], "done")
         for _, job, made in done:
             if not made.edit.is_removal:
                 self._index.estimates.mark_written(self._run_id, [job.photo_id], made.edit.kind)
             keep_as_unchanged(self._index, job.photo_id, job.outcome.path)
 
-    def _tell(self, job: Job, made: "_Made | WriteError", failure: WriteError | None) -> None:
+    def _tell(self, job: Job, made: "_FinishedFiles | WriteError", failure: WriteError | None) -> None:
         if isinstance(failure, PlaceTakenError):
             self._report(Outcome(job.outcome.path, "kept", str(failure), PLACE_TAKEN))
         elif failure is not None:
             self._report(replace(job.outcome, status="failed", reason=str(failure), group=_kind_of(failure)))
-        elif isinstance(made, _Made):
+        elif isinstance(made, _FinishedFiles):
             reason = job.outcome.reason if job.estimate is None else _where(made) or job.outcome.reason
             self._report(replace(job.outcome, reason=reason, group=made.files[-1].note))
 
 
 @dataclass(frozen=True, slots=True)
-class _Made:
+class _FinishedFiles:
     """The finished files of one photo, the chosen one last; `left` tells of one that could not be made."""
 
-    files: Sequence[Prepared]
+    files: Sequence[PreparedWrite]
     left: str | None = None
 
 
-def _take_places(ready: Sequence[Prepared], pool: ThreadPoolExecutor) -> list[WriteError | None]:
+def _take_places(ready: Sequence[PreparedWrite], pool: ThreadPoolExecutor) -> list[WriteError | None]:
     """Commits the finished files; the errors. Two photos that are one file, by a link, go one after the
     other, so that the second learns of the first."""
     errors: list[WriteError | None] = [None] * len(ready)
@@ -235,7 +241,7 @@ def _kind_of(failure: WriteError) -> str:
     return COULD_NOT_WRITE
 
 
-def _where(made: _Made) -> str | None:
+def _where(made: _FinishedFiles) -> str | None:
     chosen = made.files[-1]
     if chosen.edit.kind == "exif":
         return made.left
@@ -302,7 +308,7 @@ def is_away(index: Index, path: str) -> bool:
         return False
 
 
-def edit_of(entry: Entry) -> Edit:
+def edit_of(entry: JournalEntry) -> Edit:
     """What an entry of the journal says; WriteError when the row is damaged."""
     try:
         return Edit.from_json(entry.edit.decode())

@@ -140,11 +140,11 @@ def _endings(text: str) -> list[str]:
 
 
 def _prefixes(text: str) -> list[str]:
-    known = countries().prefixes
+    all_prefixes = countries().prefixes
     prefixes = []
     for digits in _TELEPHONE.findall(text):
         # the longest that is one: no prefix begins with another
-        prefix = next((digits[:n] for n in (3, 2, 1) if digits[:n] in known), None)
+        prefix = next((digits[:n] for n in (3, 2, 1) if digits[:n] in all_prefixes), None)
         if prefix is not None:
             prefixes.append(prefix)
     return prefixes

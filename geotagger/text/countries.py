@@ -82,13 +82,13 @@ def countries() -> Countries:
 def _weights(listed: str) -> list[tuple[str, float]]:
     weights = []
     for item in listed.split(","):
-        name, _, told = item.partition("=")
+        name, _, weight = item.partition("=")
         if name not in LATIN:
             continue
-        share = float(told.rstrip("or")) / 100
-        if told.endswith("r"):
+        share = float(weight.rstrip("or")) / 100
+        if weight.endswith("r"):
             share = min(_MOST_REGIONAL, _REGIONAL * share)
-        elif not told.endswith("o"):
+        elif not weight.endswith("o"):
             share *= _UNOFFICIAL
         weights.append((_ALIASES.get(name, name), min(1.0, share)))
     return weights

@@ -30,7 +30,7 @@ _LONG = 4.0
 
 
 @dataclass(frozen=True, slots=True)
-class Box:
+class TextBox:
     """A rectangle, however turned: its corners (4, 2) as x and y of the upper left, lower left, lower right
     and upper right, the length of its lines and their height, all in pixels of the picture."""
 
@@ -51,7 +51,7 @@ def network_input(image: Image.Image, size: tuple[int, int]) -> NDArray[np.float
     return np.ascontiguousarray((values / 127.5 - 1.0).transpose(2, 0, 1)[None])
 
 
-def boxes_of(probabilities: NDArray[np.float32], image_size: tuple[int, int]) -> list[Box]:
+def boxes_of(probabilities: NDArray[np.float32], image_size: tuple[int, int]) -> list[TextBox]:
     """The boxes in a map of probabilities (h, w) of a picture of that size, from above to below."""
     height, width = probabilities.shape
     # half the resolution is enough to place a line
@@ -112,7 +112,7 @@ def _pixels(row: Ints, start: Ints, end: Ints) -> tuple[Ints, Ints]:
     return ys, np.arange(len(ys)) - np.repeat(np.cumsum(count) - count, count) + np.repeat(start, count)
 
 
-def _rectangle(xs: Ints, ys: Ints, scale: Floats) -> Box | None:
+def _rectangle(xs: Ints, ys: Ints, scale: Floats) -> TextBox | None:
     points = np.stack([xs, ys], axis=1) + 0.5
     middle = points.mean(axis=0)
     away = points - middle
@@ -127,7 +127,7 @@ def _rectangle(xs: Ints, ys: Ints, scale: Floats) -> Box | None:
     ways = ((low_a, low_b), (low_a, high_b), (high_a, high_b), (high_a, low_b))
     corners = np.array([middle + i * along + j * across for i, j in ways]) * scale
     edge: Any = np.linalg.norm
-    return Box(corners, float(edge(corners[3] - corners[0])), float(edge(corners[1] - corners[0])))
+    return TextBox(corners, float(edge(corners[3] - corners[0])), float(edge(corners[1] - corners[0])))
 
 
 def _axes(away: Floats) -> tuple[Floats, Floats]:

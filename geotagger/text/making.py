@@ -58,9 +58,9 @@ def make(photos: Path, target: Path = FILE) -> int:
     for area in sorted({*country_words(), *_LANGUAGES_OF}):
         code = area.partition(".")[0]
         spoken = []
-        for name, told in languages.get(code, {}).items():
-            if (percent := told["population_percent"]) >= _LEAST_PERCENT:
-                status = _STATUS.get(told["official_status"] or "", "")
+        for name, speakers in languages.get(code, {}).items():
+            if (percent := speakers["population_percent"]) >= _LEAST_PERCENT:
+                status = _STATUS.get(speakers["official_status"] or "", "")
                 spoken.append(f"{name.split('_')[0]}={percent:.3g}{status}")
         (currency, *_) = get_territory_currencies(code) or ("",)
         written = _LANGUAGES_OF.get(area) or ",".join(spoken)
@@ -74,10 +74,10 @@ def _photos_by_area(path: Path) -> Counter[str]:
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file))[1:]
     lat, lng = ([float(row[n]) for row in rows] for n in (0, 1))
-    found, _ = countries_of(lat, lng)
+    codes, _ = countries_of(lat, lng)
     split = {area.partition(".")[0] for area in _LANGUAGES_OF if "." in area}
     counted: Counter[str] = Counter()
-    for code, *at in zip(found, lat, lng, strict=True):
+    for code, *at in zip(codes, lat, lng, strict=True):
         town = nearest(*at) if code in split else None
         area = f"{code}.{town.region}" if town is not None and town.country == code else code
         if code is not None:

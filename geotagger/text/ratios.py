@@ -117,10 +117,10 @@ def _normalised(factors: Floats, named: Sequence[NamedTowns], table: Countries) 
             towns.append(TownRatio(place.latitude, place.longitude, place.radius_km, inside, near))
     factors = factors * growth
     mean = mean_of(PlaceRatios(tuple(zip(table.codes, factors.tolist(), strict=True)), 1.0, tuple(towns)))
-    return _told(factors / mean, towns, table)
+    return _place_ratios(factors / mean, towns, table)
 
 
-def _told(factors: Floats, towns: Sequence[TownRatio], table: Countries) -> PlaceRatios:
+def _place_ratios(factors: Floats, towns: Sequence[TownRatio], table: Countries) -> PlaceRatios:
     """Countries that hardly differ from most others are left out."""
     middle = float(np.exp(np.median(np.log(factors))))
     differ = np.flatnonzero(np.abs(np.log(factors / middle)) >= _LEAST_TOLD)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from geotagger.text.detecting import Box
+from geotagger.text.detecting import TextBox
 from geotagger.text.values import Line
 
 HEIGHT = 48
@@ -19,12 +19,12 @@ _NARROWEST, _WIDEST = 32, 1200
 _UPRIGHT_COLUMN = 1.6
 
 
-def is_readable(box: Box) -> bool:
+def is_readable(box: TextBox) -> bool:
     """Text in upright columns is left out: the network reads along lines."""
     return box.height <= _UPRIGHT_COLUMN * box.length
 
 
-def network_input(image: Image.Image, box: Box) -> NDArray[np.float32]:
+def network_input(image: Image.Image, box: TextBox) -> NDArray[np.float32]:
     """float32 (1, 3, 48, width), BGR in −1…1."""
     width = int(np.clip(round(HEIGHT * box.length / max(box.height, 1.0)), _NARROWEST, _WIDEST))
     quad = tuple(float(value) for value in box.corners.reshape(-1))

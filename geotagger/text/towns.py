@@ -72,7 +72,7 @@ def named_towns(
     clues."""
     likely = likelihood >= ALLOWED * float(likelihood.max())
     least = WITH_CLEAR_LANGUAGE if is_clear else WITH_LANGUAGE if has_language else LARGE
-    found: dict[str, NamedTowns] = {}
+    towns_of_names: dict[str, NamedTowns] = {}
     taken: set[int] = set()
     for count in range(_MOST_WORDS, 0, -1):
         for at in range(len(words) - count + 1):
@@ -80,7 +80,7 @@ def named_towns(
             if not all(several) or taken.intersection(range(at, at + count)):
                 continue
             key = _key(several)
-            if key is None or key in found:
+            if key is None or key in towns_of_names:
                 continue
             towns = [
                 place
@@ -92,9 +92,9 @@ def named_towns(
             if towns:
                 weight = np.array([place.population**_SIZE_COUNTS for place in towns])
                 own = np.array([1.0 if key == fold(place.name) else OTHER_NAME for place in towns])
-                found[key] = NamedTowns(tuple(towns), tuple((own * weight / weight.sum()).tolist()))
+                towns_of_names[key] = NamedTowns(tuple(towns), tuple((own * weight / weight.sum()).tolist()))
                 taken.update(range(at, at + count))
-    return list(found.values())[:MOST_NAMES]
+    return list(towns_of_names.values())[:MOST_NAMES]
 
 
 def _key(words: Sequence[str]) -> str | None:

@@ -63,12 +63,12 @@ class PlaceRatios:
     @staticmethod
     def from_json(text: str) -> "PlaceRatios":
         """Raises ValueError for what `to_json` did not write."""
-        told: Any = json.loads(text)
+        fields: Any = json.loads(text)
         try:
             read = PlaceRatios(
-                tuple((str(code), float(factor)) for code, factor in told["countries"].items()),
-                float(told["elsewhere"]),
-                tuple(TownRatio(*map(float, town)) for town in told["towns"]),
+                tuple((str(code), float(factor)) for code, factor in fields["countries"].items()),
+                float(fields["elsewhere"]),
+                tuple(TownRatio(*map(float, town)) for town in fields["towns"]),
             )
         except (TypeError, KeyError, AttributeError) as error:
             raise ValueError(f"not the ratios of places: {error}") from None

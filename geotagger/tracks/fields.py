@@ -89,14 +89,14 @@ def epoch_or_utc(
 
 def kilometres(metres: Any, least_km: float) -> float:
     """An error in metres, `least_km` where none is told; nobody is believed to be three times better."""
-    told = number(metres)
-    return least_km if told is None or told != told else max(told / 1000.0, least_km / 3)
+    value = number(metres)
+    return least_km if value is None or value != value else max(value / 1000.0, least_km / 3)
 
 
 def diluted(dilution: Any) -> float:
     """The error in km of a receiver that tells its dilution of precision, or does not."""
-    told = number(dilution)
-    return RECEIVER_ERROR_KM if told is None else max(RECEIVER_ERROR_KM, _RANGE_ERROR_KM * told)
+    value = number(dilution)
+    return RECEIVER_ERROR_KM if value is None else max(RECEIVER_ERROR_KM, _RANGE_ERROR_KM * value)
 
 
 def number(value: Any) -> float | None:

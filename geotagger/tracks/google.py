@@ -162,8 +162,8 @@ def _timeline_path(segment: dict[str, Any], zone_minutes: float | None) -> Itera
             if start <= utc <= (utc if end is None else end + _MOST_LATER_S):
                 minutes.append((utc, place))
     yield from _cut_to_minutes(minutes)
-    told = any("time" in point or "durationMinutesOffsetFromStartTime" in point for point, _ in path)
-    if not told and start is not None and end is not None:
+    has_times = any("time" in point or "durationMinutesOffsetFromStartTime" in point for point, _ in path)
+    if not has_times and start is not None and end is not None:
         yield from spread([place for _, place in path], start, end, _ERROR_KM)
 
 
@@ -237,23 +237,23 @@ def _point(
         yield Point(utc, *place, error_km)
 
 
-def _place(told: Any) -> Place | None:
+def _place(value: Any) -> Place | None:
     """ "48.8584°, 2.2945°" on Android, "geo:48.8584,2.2945" on iOS, integers of 10⁻⁷ degrees in Takeout;
     None for what is none of them."""
-    if isinstance(told, str):
-        match = _DEGREES.fullmatch(told.strip())
+    if isinstance(value, str):
+        match = _DEGREES.fullmatch(value.strip())
         if match is None:
             return None
         latitude, longitude = float(match[1]), float(match[2])
-        if not is_place(latitude, longitude) and "." not in told:
+        if not is_place(latitude, longitude) and "." not in value:
             latitude, longitude = _degrees(match[1]), _degrees(match[2])
-    elif isinstance(told, dict):
-        inner = told.get("latLng") or told.get("LatLng")
+    elif isinstance(value, dict):
+        inner = value.get("latLng") or value.get("LatLng")
         if inner:
             return _place(inner)
         for lat, lng in _E7:
-            if told.get(lat) is not None and told.get(lng) is not None:
-                latitude, longitude = _degrees(told[lat]), _degrees(told[lng])
+            if value.get(lat) is not None and value.get(lng) is not None:
+                latitude, longitude = _degrees(value[lat]), _degrees(value[lng])
                 break
         else:
             return None

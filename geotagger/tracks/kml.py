@@ -15,7 +15,7 @@ from geotagger.tracks.bounds import Bounded
 from geotagger.tracks.fields import number, spread, utc_of
 from geotagger.tracks.gpx import MARK_ERROR_KM
 from geotagger.tracks.markup import Event, elements
-from geotagger.tracks.values import RECEIVER_ERROR_KM, Mark, Piece, Point, Stay
+from geotagger.tracks.values import RECEIVER_ERROR_KM, Piece, Point, Stay, WayPoint
 
 _NAMES = frozenset(
     (
@@ -100,7 +100,7 @@ def _pieces(placemark: _Placemark, is_mark: bool) -> Iterator[Piece]:
         ends = list(_timed(placemark.end, place)) if placemark.begin and placemark.end else []
         for point in points:
             if is_mark:
-                yield Mark(*point[:3], MARK_ERROR_KM)
+                yield WayPoint(*point[:3], MARK_ERROR_KM)
             elif ends and not placemark.whens and ends[0].utc > point.utc:
                 yield Stay(point.utc, ends[0].utc, *point[1:3], _VISIT_ERROR_KM)
             else:

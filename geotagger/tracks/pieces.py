@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geotagger.geo import is_place
-from geotagger.tracks.values import BoolArray, FloatArray, Mark, Piece, Stay, Track, clean_track
+from geotagger.tracks.values import BoolArray, FloatArray, Piece, Stay, Track, WayPoint, clean_track
 
 _MOST = 20_000_000
 """560 MB of numbers."""
@@ -20,7 +20,7 @@ _UNSET_DAYS = ((1970, 1, 1, 2), (1980, 1, 1, 7), (1999, 8, 22, 1))
 first rollover (IS-GPS-200, 20.3.3.5.2.4: ten bits count the weeks from 1980-01-06)."""
 
 
-class _Rows:
+class _PieceRows:
     """Points of one device, 28 bytes each: POSIX seconds, degrees, error in km."""
 
     def __init__(self) -> None:
@@ -51,9 +51,9 @@ class Pieces:
     """Points and stays by device, and marks."""
 
     def __init__(self) -> None:
-        self._rows: dict[int, _Rows] = {}
+        self._rows: dict[int, _PieceRows] = {}
         self._stays: dict[int, list[Stay]] = {}
-        self._marks = _Rows()
+        self._marks = _PieceRows()
         self._count = 0
 
     def __len__(self) -> int:
@@ -66,12 +66,12 @@ class Pieces:
                 continue
             if isinstance(piece, Stay):
                 self._stays.setdefault(piece.device, []).append(piece)
-            elif isinstance(piece, Mark):
+            elif isinstance(piece, WayPoint):
                 self._marks.add(*piece)
             else:
                 rows = self._rows.get(piece.device)
                 if rows is None:
-                    rows = self._rows.setdefault(piece.device, _Rows())
+                    rows = self._rows.setdefault(piece.device, _PieceRows())
                 rows.add(*piece[:4])
             self._count += 1
             if self._count >= _MOST:
@@ -106,7 +106,7 @@ class Pieces:
         """One for each device that has points of use, then the marks."""
         made = []
         for device in sorted({*self._rows, *self._stays}):
-            columns = self._rows.pop(device, _Rows()).columns()
+            columns = self._rows.pop(device, _PieceRows()).columns()
             made.append(clean_track(name, *columns, self._stays.get(device, ())))
         marks = clean_track(name, *self._marks.columns())
         if marks is not None:

@@ -14,19 +14,22 @@ _NAMES = ("Trackpoint", "Course", "Time", "LatitudeDegrees", "LongitudeDegrees")
 
 
 def read_tcx(file: IO[bytes]) -> Iterator[Point]:
-    told: dict[str, str] = {}
+    fields: dict[str, str] = {}
     courses = 0
     for event in elements(file, _NAMES):
         if event.name == "Course":
             courses += 1 if event.opens else -1
         elif event.opens:
             if event.name == "Trackpoint":
-                told = {}
+                fields = {}
         elif event.name != "Trackpoint":
-            told.setdefault(event.name, event.text)
+            fields.setdefault(event.name, event.text)
         elif not courses:
-            latitude, longitude = number(told.get("LatitudeDegrees")), number(told.get("LongitudeDegrees"))
+            latitude, longitude = (
+                number(fields.get("LatitudeDegrees")),
+                number(fields.get("LongitudeDegrees")),
+            )
             if latitude is not None and longitude is not None:
-                utc = utc_of(told.get("Time", ""), latitude, longitude)
+                utc = utc_of(fields.get("Time", ""), latitude, longitude)
                 if utc is not None:
                     yield Point(utc, latitude, longitude, RECEIVER_ERROR_KM)

@@ -50,7 +50,7 @@ class Stay(NamedTuple):
     device: int = 0
 
 
-class Mark(NamedTuple):
+class WayPoint(NamedTuple):
     """Somebody marked the place then (a way point, a point of a route): it says when it was made, and no more
     than perhaps that somebody was there in those minutes."""
 
@@ -60,7 +60,7 @@ class Mark(NamedTuple):
     error_km: float
 
 
-Piece = Point | Stay | Mark
+Piece = Point | Stay | WayPoint
 
 
 @dataclass(frozen=True, slots=True)

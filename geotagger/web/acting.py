@@ -40,12 +40,12 @@ class Acting:
 
     def decide(self, request: Request) -> Response:
         """{action, photos: [[id, estimate seen, decision seen], …], latitude, longitude, radius_km}"""
-        told = _body(request)
-        action = told.get("action")
+        order = _body(request)
+        action = order.get("action")
         if action not in _ABOUT_PHOTOS:
             raise UsageError("action: there is no such decision")
-        latitude, longitude, radius_km = _place(told) if action == "move" else (None, None, None)
-        seen = _seen(told.get("photos"))
+        latitude, longitude, radius_km = _place(order) if action == "move" else (None, None, None)
+        seen = _seen(order.get("photos"))
         with self._house.index("write") as index, index.batch():
             accepted, refused = _sorted_out(index, action, seen)
             before = [d for d in index.decisions.pending() if d.wish.photo_id in accepted]
@@ -64,9 +64,9 @@ class Acting:
 
     def clock(self, request: Request) -> Response:
         """{root, camera, shift_s}: seconds to add to the camera's clock, instead of what was told before."""
-        told = _body(request)
-        camera, shift_s = told.get("camera"), _number("shift_s", told, -_LONGEST_CLOCK_S, _LONGEST_CLOCK_S)
-        root_id = whole_number("root", told.get("root"))
+        order = _body(request)
+        camera, shift_s = order.get("camera"), _number("shift_s", order, -_LONGEST_CLOCK_S, _LONGEST_CLOCK_S)
+        root_id = whole_number("root", order.get("root"))
         with self._house.index("write") as index:
             if not isinstance(camera, str) or camera not in index.photos.cameras(root_id):
                 raise UsageError("camera: no photo of this archive was taken with it")
@@ -75,11 +75,13 @@ class Acting:
 
     def retract(self, request: Request) -> Response:
         """{ids: […]} of decisions that wait; all of them without."""
-        told = _body(request)
+        order = _body(request)
         with self._house.index("write") as index:
             waiting = {decision.id for decision in index.decisions.pending()}
             ids = (
-                waiting if "ids" not in told else {whole_number("ids", n) for n in _list(told["ids"], "ids")}
+                waiting
+                if "ids" not in order
+                else {whole_number("ids", n) for n in _list(order["ids"], "ids")}
             )
             index.decisions.drop(ids & waiting)
             return answer({"pending": [pending_as_json(d) for d in index.decisions.pending()]})
@@ -123,21 +125,21 @@ class Acting:
         )
 
 
-Seen = tuple[int, int | None, int | None]
+ShownState = tuple[int, int | None, int | None]
 """A photo, the estimate and the decision that the page saw of it."""
 
 
 def _sorted_out(
-    index: Index, action: Action, seen: Sequence[Seen]
+    index: Index, action: Action, seen: Sequence[ShownState]
 ) -> tuple[dict[int, int | None], list[dict[str, Any]]]:
     """The photos of which the page saw what is so, with their estimates, and the others, with why."""
     ids = [photo_id for photo_id, _, _ in seen]
-    known = {photo.id: photo for photo in index.photos.get(ids)}
+    by_id = {photo.id: photo for photo in index.photos.get(ids)}
     waiting = {d.wish.photo_id: d.id for d in index.decisions.pending()}
     accepted: dict[int, int | None] = {}
     refused: list[dict[str, Any]] = []
     for photo_id, estimate_id, decision_id in seen:
-        photo, current = known.get(photo_id), index.estimates.current(photo_id)
+        photo, current = by_id.get(photo_id), index.estimates.current(photo_id)
         why = None
         if photo is None:
             why = "the index does not know it any more"
@@ -158,12 +160,12 @@ def _sorted_out(
 
 def _body(request: Request) -> Mapping[str, Any]:
     try:
-        told = json.loads(anyio.from_thread.run(request.body))
+        body = json.loads(anyio.from_thread.run(request.body))
     except (ValueError, RecursionError):
         raise UsageError("the question is not JSON") from None
-    if not isinstance(told, dict):
+    if not isinstance(body, dict):
         raise UsageError("the question is not a JSON object")
-    return told
+    return body
 
 
 def _list(value: object, name: str) -> list[Any]:
@@ -172,7 +174,7 @@ def _list(value: object, name: str) -> list[Any]:
     return value
 
 
-def _seen(value: object) -> list[Seen]:
+def _seen(value: object) -> list[ShownState]:
     seen = []
     for one in _list(value, "photos"):
         if not isinstance(one, list) or len(one) != 3:
@@ -190,18 +192,18 @@ def _seen(value: object) -> list[Seen]:
     return seen
 
 
-def _place(told: Mapping[str, Any]) -> tuple[float, float, float]:
-    latitude, longitude = _number("latitude", told, -90, 90), _number("longitude", told, -720, 720)
+def _place(order: Mapping[str, Any]) -> tuple[float, float, float]:
+    latitude, longitude = _number("latitude", order, -90, 90), _number("longitude", order, -720, 720)
     if not -180 <= longitude <= 180:
         longitude = (longitude + 180) % 360 - 180
     if not is_believable(latitude, longitude):
         raise UsageError("0,0 is what cameras write that do not know where they are; nobody believes it")
-    radius_km = _number("radius_km", told, _LEAST_RADIUS_KM, _LARGEST_RADIUS_KM)
+    radius_km = _number("radius_km", order, _LEAST_RADIUS_KM, _LARGEST_RADIUS_KM)
     return latitude, longitude, radius_km
 
 
-def _number(name: str, told: Mapping[str, Any], low: float, high: float) -> float:
-    value = told.get(name)
+def _number(name: str, order: Mapping[str, Any], low: float, high: float) -> float:
+    value = order.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise UsageError(f"{name}: a number is wanted")
     if not low <= value <= high:

@@ -81,7 +81,7 @@ def whole_number(name: str, value: object, *, low: int = 0) -> int:
         isinstance(value, str) and len(value) <= 20 and value.lstrip("-").isdecimal() and value.isascii()
     )
     if is_text or (isinstance(value, int) and not isinstance(value, bool)):
-        found = int(value)  # type: ignore[call-overload]
-        if low <= found < 1 << 63:
-            return int(found)
+        number = int(value)  # type: ignore[call-overload]
+        if low <= number < 1 << 63:
+            return int(number)
     raise UsageError(f"{name}: a whole number is wanted")

@@ -55,8 +55,8 @@ def page_for(house: House, token: str, port: int) -> ASGIApp:
         questions["/api/tiles"] = lambda _: answer(tiles.head)
         questions["/tiles/{zoom:int}/{x:int}/{y:int}"] = _tile_of(tiles)
     routes: list[Route | Mount] = [Route("/", lambda _: FileResponse(STATIC / "index.html"), methods=["GET"])]
-    routes += [Route(path, in_one_line(asked), methods=["GET"]) for path, asked in questions.items()]
-    routes += [Route(path, in_one_line(asked), methods=["POST"]) for path, asked in orders.items()]
+    routes += [Route(path, in_one_line(endpoint), methods=["GET"]) for path, endpoint in questions.items()]
+    routes += [Route(path, in_one_line(endpoint), methods=["POST"]) for path, endpoint in orders.items()]
     routes += [
         Mount("/static", StaticFiles(directory=STATIC)),
         Mount("/leaflet", StaticFiles(packages=[("js_lib_leaflet", "static/js_lib_leaflet")])),

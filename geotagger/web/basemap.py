@@ -57,13 +57,13 @@ def outlines() -> bytes:
 
 def _read(content: bytes) -> tuple[list[Points], list[tuple[int, int]], list[float], list[float]]:
     head, _, body = content.partition(b"\n")
-    told = json.loads(head)
+    header = json.loads(head)
     numbers = np.frombuffer(body, dtype="<i4").astype(np.int64)
-    count = told["lines"]
+    count = header["lines"]
     length, left, right = numbers[: 3 * count].reshape(3, count)
-    points = np.cumsum(numbers[3 * count :].reshape(2, told["points"]), axis=1).T
+    points = np.cumsum(numbers[3 * count :].reshape(2, header["points"]), axis=1).T
     lines = np.split(points, np.cumsum(length)[:-1])
-    return lines, list(zip(left.tolist(), right.tolist(), strict=True)), told["scale"], told["translate"]
+    return lines, list(zip(left.tolist(), right.tolist(), strict=True)), header["scale"], header["translate"]
 
 
 def unwrapped(line: Points, turn: int) -> Points:

@@ -27,8 +27,8 @@ class Explaining:
         notes: list[str] = []
         with self._one_at_a_time, self._house.index() as index:
             photos = by_ids(index.store, [photo_id])
-            known = index.photos.find(photos[0].path) if photos else None
-            if known is None:
+            photo = index.photos.find(photos[0].path) if photos else None
+            if photo is None:
                 raise UnreadablePhotoError(f"photo {photo_id}", "the index does not know it, or it is gone")
-            told = why(index, known, notes.append)
-        return answer({**record_of_why(told), "notes": notes})
+            explained = why(index, photo, notes.append)
+        return answer({**record_of_why(explained), "notes": notes})

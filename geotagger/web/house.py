@@ -11,7 +11,7 @@ from pathlib import Path
 from geotagger.index import Index, open_index
 from geotagger.index.store import Mode
 from geotagger.web.days import Days
-from geotagger.web.pictures import Pictures
+from geotagger.web.pictures import Thumbnails
 from geotagger.writing import Writing
 
 
@@ -24,7 +24,7 @@ class House:
     writing: Writing
     basemap: Path | None = None
     days: Days = field(default_factory=Days)
-    pictures: Pictures = field(default_factory=Pictures)
+    pictures: Thumbnails = field(default_factory=Thumbnails)
     hand: threading.Lock = field(default_factory=threading.Lock)
 
     def index(self, mode: Mode = "read") -> Index:

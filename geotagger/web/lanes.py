@@ -10,7 +10,7 @@ import numpy as np
 
 from geotagger.index import Index
 from geotagger.index.learned import CLOCKS
-from geotagger.index.mapping import Shown
+from geotagger.index.mapping import ListedPhoto
 from geotagger.tag.recorded import tracks_in_force
 
 AROUND_S = 14 * 3600.0
@@ -19,16 +19,16 @@ AROUND_S = 14 * 3600.0
 MOST_POINTS = 4000
 
 
-def lanes_of(index: Index, root_id: int, photos: Sequence[Shown]) -> dict[str, Any]:
+def lanes_of(index: Index, root_id: int, photos: Sequence[ListedPhoto]) -> dict[str, Any]:
     times = [photo.utc for photo in photos if photo.utc is not None]
-    told = index.learned.get(root_id, CLOCKS) or {}
+    shifts = index.learned.get(root_id, CLOCKS) or {}
     if not times:
-        return {"tracks": [], "fixes": [], "clocks": told}
+        return {"tracks": [], "fixes": [], "clocks": shifts}
     first, last = min(times), max(times)
     return {
         "tracks": _tracks(index, root_id, first - AROUND_S, last + AROUND_S),
         "fixes": _fixes(index, root_id, first, last),
-        "clocks": told,
+        "clocks": shifts,
     }
 
 

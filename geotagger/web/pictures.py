@@ -11,7 +11,7 @@ from collections import OrderedDict
 from geotagger.archive import is_at_or_below
 from geotagger.errors import PhotoError, UnreadablePhotoError
 from geotagger.index import Index
-from geotagger.index.mapping import Shown, by_ids
+from geotagger.index.mapping import ListedPhoto, by_ids
 from geotagger.photo.upright import read_upright
 
 THUMBNAIL, PICTURE = 256, 1280
@@ -25,7 +25,7 @@ class OutsideError(PhotoError):
     """A photo that the index places outside its own archive."""
 
 
-class Pictures:
+class Thumbnails:
     """Remembers the thumbnails that were asked for last."""
 
     def __init__(self) -> None:
@@ -59,7 +59,7 @@ class Pictures:
         return data
 
 
-def inside(photo: Shown) -> str:
+def inside(photo: ListedPhoto) -> str:
     """The real path of a photo, which lies in its archive. Raises OutsideError where it does not."""
     if "\0" in photo.path:
         raise OutsideError(photo.path.replace("\0", "?"), "is no path")

@@ -18,7 +18,7 @@ from geotagger.index import Index
 from geotagger.index.decisions import Decision
 from geotagger.index.mapping import (
     COUNTED_RUNGS,
-    Shown,
+    ListedPhoto,
     by_ids,
     clusters,
     count_all,
@@ -80,8 +80,8 @@ class Reading:
             raise UsageError("rungs: there is no such kind")
         is_open = request.query_params.get("open") == "1"
         with self._house.index() as index:
-            found = clusters(index.store, box, level, rungs=rungs, is_open=is_open)
-        return answer({"level": level, "clusters": [{**asdict(c), "cell": str(c.cell)} for c in found]})
+            in_box = clusters(index.store, box, level, rungs=rungs, is_open=is_open)
+        return answer({"level": level, "clusters": [{**asdict(c), "cell": str(c.cell)} for c in in_box]})
 
     def cell(self, request: Request) -> Response:
         """A page of the photos of one cluster."""
@@ -165,7 +165,7 @@ def whole_in_path(request: Request) -> int:
     return number
 
 
-def as_json(photo: Shown, waiting: Decision | None) -> dict[str, Any]:
+def as_json(photo: ListedPhoto, waiting: Decision | None) -> dict[str, Any]:
     """A photo as the page takes it; its path is below its archive."""
     fields = asdict(photo)
     fields["path"] = os.path.relpath(photo.path, photo.root)
@@ -180,7 +180,7 @@ def pending_as_json(decision: Decision) -> dict[str, Any]:
     return {"id": decision.id, **asdict(decision.wish), "decided": decision.decided}
 
 
-def _page(index: Index, photos: list[Shown], offset: int, limit: int = PAGE) -> dict[str, Any]:
+def _page(index: Index, photos: list[ListedPhoto], offset: int, limit: int = PAGE) -> dict[str, Any]:
     waiting = {d.wish.photo_id: d for d in index.decisions.pending()}
     return {
         "photos": [as_json(photo, waiting.get(photo.id)) for photo in photos[:limit]],

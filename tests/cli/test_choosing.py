@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from geotagger.archive import FileEntry
 from geotagger.estimate.values import Candidate, Estimate
 from geotagger.index import open_index
-from geotagger.index.estimates import Placed
+from geotagger.index.estimates import PhotoEstimate
 from geotagger.index.inside import share_inside
 from geotagger.index.photos import Record
 from geotagger.photo.facts import read_facts
@@ -156,7 +156,7 @@ def test_photos_are_chosen_by_how_probably_they_are_inside(geotagger: Geotagger)
             Estimate(52.5, 13.4, 25.0, 0.6, "visual", ("visual",), "", (there,)),
             Estimate(52.5, 13.4, 25.0, 0.9, "visual", ("visual",), ""),
         ]
-        index.estimates.put(None, [Placed(i, shape) for i, shape in zip(ids, shapes, strict=True)])
+        index.estimates.put(None, [PhotoEstimate(i, shape) for i, shape in zip(ids, shapes, strict=True)])
 
     def answer(probability: float) -> list[str]:
         words = ("--near", "48,11", "--radius", "10", "--probability", probability)

@@ -19,7 +19,7 @@ from geotagger.cli import main
 from geotagger.cli.asking import Rung
 from geotagger.estimate.values import RUNGS, Estimate
 from geotagger.index import open_index
-from geotagger.index.estimates import Placed, Written
+from geotagger.index.estimates import PhotoEstimate, Written
 from geotagger.index.photos import Record
 from geotagger.photo.values import CaptureTime, Facts
 
@@ -63,7 +63,7 @@ def index_file(tmp_path: Path) -> Path:
             (photo_id,) = index.photos.record(root, [Record(entry, facts, utc=1.7e9 if taken else None)])
             estimate = Estimate(lat, lng, 2.0, 0.5 + number / 10, rung, (rung,), "")
             index.estimates.put(
-                run.id, [Placed(photo_id, estimate, 1 if rung == "visual" else None, written)]
+                run.id, [PhotoEstimate(photo_id, estimate, 1 if rung == "visual" else None, written)]
             )
         index.runs.end(run.id, "done", {"written": 2, "indexed": 1})
     return path
@@ -245,7 +245,7 @@ def test_a_name_that_is_not_utf8_can_be_shown_and_comes_back_exactly(ask: Ask, i
             index.roots.all()[0], [Record(FileEntry(path, 1, 1, 99, 1), Facts("jpeg", 1, 1))]
         )
         index.estimates.put(
-            None, [Placed(photo_id, Estimate(10.0, 10.0, 1.0, 0.5, "visual", ("visual",), ""))]
+            None, [PhotoEstimate(photo_id, Estimate(10.0, 10.0, 1.0, 0.5, "visual", ("visual",), ""))]
         )
     code, table, _ = ask("query", "--near", "10,10")
     assert code == 0
@@ -391,7 +391,7 @@ def test_uncertain_guesses_answer_only_when_asked(ask: Ask, index_file: Path) ->
         entry = FileEntry("/archive/guess.jpg", 1, 1, 98, 1)
         (photo_id,) = index.photos.record(index.roots.all()[0], [Record(entry, Facts("jpeg", 1, 1))])
         guess = Estimate(10.0, 10.0, 25.0, 0.03, "visual", ("visual",), "")
-        index.estimates.put(None, [Placed(photo_id, guess)])
+        index.estimates.put(None, [PhotoEstimate(photo_id, guess)])
     assert ask_names(ask, "--near", "10,10") == []
     assert ask_names(ask, "--near", "10,10", "--all") == ["guess"]
     assert ask_names(ask, "--near", "10,10", "--min-confidence", "0.02") == ["guess"]

@@ -11,7 +11,7 @@ import pytest
 from geotagger.archive import FileEntry
 from geotagger.estimate.values import Estimate
 from geotagger.index import open_index
-from geotagger.index.estimates import Placed, Written
+from geotagger.index.estimates import PhotoEstimate, Written
 from geotagger.index.photos import Record
 from geotagger.photo.values import CaptureTime, Facts
 
@@ -40,7 +40,7 @@ def index_file(tmp_path: Path) -> Path:
             (photo_id,) = index.photos.record(root, [Record(entry, facts, utc=1.7e9 + number)])
             if rung is not None:
                 estimate = Estimate(48.8584, 2.2945, 1.0, confidence, rung, (rung,), "")
-                index.estimates.put(None, [Placed(photo_id, estimate, None, written)])
+                index.estimates.put(None, [PhotoEstimate(photo_id, estimate, None, written)])
     return path
 
 

@@ -235,10 +235,10 @@ def test_quantize_makes_checks_and_keeps_a_variant(
 
 def test_the_verdict_is_told(tiny: ModelPack) -> None:
     told = Agreement(200, 0.985, 0.01, 0.2, 0.3, 12.0, 0.005, 50.0, 14.0, "openvino int8")
-    lines = "\n".join(quantize._told(tiny, "int8", told))
+    lines = "\n".join(quantize._report_lines(tiny, "int8", told))
     assert "98.5% of 200 photos" in lines
     assert "× 3.57" in lines
     assert "uses int8 from now on" in lines
     for worse in ({"moved_far": 0.02}, {"rate": 10.0}):
-        lines = "\n".join(quantize._told(tiny, "int8", dataclasses.replace(told, **worse)))
+        lines = "\n".join(quantize._report_lines(tiny, "int8", dataclasses.replace(told, **worse)))
         assert "only when asked for" in lines

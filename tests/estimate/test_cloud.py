@@ -99,7 +99,7 @@ def test_no_point_of_a_cloud_gathers_more_than_what_is_told() -> None:
         found = gather(cloud, WITHIN, 2.0)
         assert found.radius_km == WITHIN
         assert 0.84 * most <= found.confidence <= cloud.mass.sum() + 1e-6
-        assert found.held[0] >= 0.9 * most
+        assert found.mass[0] >= 0.9 * most
 
 
 def test_cells_of_many_clouds_are_the_deepest_that_hold_the_certainty() -> None:

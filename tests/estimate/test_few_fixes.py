@@ -8,7 +8,7 @@ import pytest
 from geotagger.estimate.learning import learn_movement
 from geotagger.estimate.movement import DAY_S, PRIOR_SPREAD, Motion, Movement, scaled
 from geotagger.estimate.prior import averaged, mixture
-from geotagger.estimate.surroundings import Known, surroundings
+from geotagger.estimate.surroundings import FixTable, surroundings
 from geotagger.estimate.timeline import estimate_stream
 from geotagger.estimate.values import Estimate, Fix, Observation
 from tests.estimate.archives import columns, life
@@ -49,7 +49,7 @@ def test_more_visits_leave_less_for_places_never_visited() -> None:
 
 
 def test_draws_that_agree_are_one_motion() -> None:
-    known = Known(
+    known = FixTable(
         np.array([0.0, 5e4, 9e4]), np.array([50.0, 50.1, 51.0]), np.array([7.0, 7.0, 8.0]),
         np.full(3, 0.01), np.full(3, -1), np.array([0, 1, 2]),
     )  # fmt: skip
@@ -62,7 +62,7 @@ def test_draws_that_agree_are_one_motion() -> None:
 
 def test_what_is_not_known_of_an_archive_is_averaged_over() -> None:
     """The mean density of the draws, to what thirds of them leave out of it."""
-    known = Known(
+    known = FixTable(
         np.array([0.0]), np.array([50.0]), np.array([7.0]), np.full(1, 0.01), _NO_CAMERA, np.array([0])
     )
     around = surroundings(known, np.array([7200.0]), _NO_CAMERA, np.array([1]), np.array([1]))

@@ -14,7 +14,7 @@ from geotagger.estimate.explain import explain
 from geotagger.estimate.learning import learn_movement, lesson_of
 from geotagger.estimate.movement import Movement
 from geotagger.estimate.outing import Options, estimate_outing
-from geotagger.estimate.surroundings import Known
+from geotagger.estimate.surroundings import FixTable
 from geotagger.estimate.timeline import Evidence, PhotoRecord, estimate_stream
 from geotagger.estimate.values import RUNGS, Estimate, Fix, FixSeries, Observation, Posterior
 from geotagger.estimate.zone_evidence import atom_priors
@@ -201,7 +201,7 @@ def test_a_torn_outing_teaches_what_a_fix_on_one_side_is_worth() -> None:
     """Two outings of nine fixes, half an hour between fixes."""
     utc = np.concatenate([np.arange(9) * HOUR / 2, 2 * DAY + np.arange(9) * HOUR / 2])
     same = np.zeros(18)
-    lesson = lesson_of(Known(utc, same, same, same, np.full(18, -1), np.arange(0)))
+    lesson = lesson_of(FixTable(utc, same, same, same, np.full(18, -1), np.arange(0)))
     torn, weight = lesson.ways[1]
     outing = np.repeat([0, 1], 9)
     near_before = (torn.before >= 0) & (outing[torn.before] == outing)

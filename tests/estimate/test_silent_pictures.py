@@ -5,14 +5,16 @@ import pytest
 
 from geotagger.cells import CellTable, GalleryPoints, centres, leaf_ids, parents
 from geotagger.estimate.atoms import REGION_LEVEL, atoms_of, class_prior
-from geotagger.estimate.movement import Correction, Movement
+from geotagger.estimate.movement import CertaintyCorrection, Movement
 from geotagger.estimate.outing import Options
 from geotagger.estimate.timeline import estimate_stream
 from geotagger.estimate.values import Estimate, Fix, Observation, Posterior
 from geotagger.estimate.visual import KEPT_CLASSES, cloud_of, listed_of, posteriors, tempered
 from geotagger.geo import distance_km
 
-LEARNED = Movement(correction=Correction(offset=-0.4, slope=0.8, by_lag=-0.2, by_radius=0.1), learned_from=50)
+LEARNED = Movement(
+    correction=CertaintyCorrection(offset=-0.4, slope=0.8, by_lag=-0.2, by_radius=0.1), learned_from=50
+)
 
 
 def cell_table(cells: int = 900, seed: int = 0) -> CellTable:

@@ -5,7 +5,7 @@ import pytest
 
 from geotagger.estimate.learning import learn_movement
 from geotagger.estimate.movement import DAY_S, HOUR_S, Motion, Movement, Pairs
-from geotagger.estimate.surroundings import Known, surroundings
+from geotagger.estimate.surroundings import FixTable, surroundings
 from geotagger.estimate.timeline import estimate_stream
 from geotagger.estimate.together import together
 from geotagger.estimate.values import Estimate, Fix, Observation
@@ -116,7 +116,7 @@ def test_nobody_is_faster_than_an_airliner() -> None:
     """Of two fixes a continent away the one that can be reached may be together, the other cannot."""
     utc = NOON + np.array([0.0, 5.0, 48.0]) * HOUR_S
     lat, lng = np.array([BOSTON[0], SYDNEY[0], SYDNEY[0]]), np.array([BOSTON[1], SYDNEY[1], SYDNEY[1]])
-    known = Known(utc, lat, lng, np.full(3, 0.01), np.array([0, 1, 1]), np.array([0]))
+    known = FixTable(utc, lat, lng, np.full(3, 0.01), np.array([0, 1, 1]), np.array([0]))
     share = together(known, 0, Motion(), Pairs())
     assert share[0] == 1
     assert share[1] == 0
@@ -129,14 +129,14 @@ def test_only_some_rows_speaking_is_as_if_the_others_were_not_there() -> None:
     lat, lng = rng.uniform(50, 51, 80), rng.uniform(7, 8, 80)
     camera = rng.integers(0, 3, 80)
     visits = np.flatnonzero(rng.random(80) < 0.7)
-    known = Known(utc, lat, lng, np.full(80, 0.01), camera, visits)
+    known = FixTable(utc, lat, lng, np.full(80, 0.01), camera, visits)
     heard = camera != 1
     asked = np.sort(rng.uniform(0, 30 * DAY_S, 20))
     at = np.searchsorted(utc, asked)
     some = surroundings(known, asked, np.zeros(20, dtype=np.int64), at, at, {0: heard})
     rows = np.flatnonzero(heard)
     number = np.cumsum(heard) - 1
-    fewer = Known(
+    fewer = FixTable(
         utc[rows], lat[rows], lng[rows], np.full(len(rows), 0.01), camera[rows],
         number[visits[heard[visits]]],
     )  # fmt: skip

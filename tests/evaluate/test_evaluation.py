@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from geotagger.cli import evaluate as evaluate_command
-from geotagger.cli.evaluation import Report
+from geotagger.cli.evaluation import EvaluationReport
 from geotagger.estimate.calibration import Calibration, least_confidence
 from geotagger.estimate.learning import fit_logistic
-from geotagger.estimate.movement import Correction
+from geotagger.estimate.movement import CertaintyCorrection
 from geotagger.evaluate.archive import Evaluation
 from geotagger.evaluate.calibrating import calibrate
 from geotagger.evaluate.plots import draw_reliability, draw_risk_coverage, text_plot
@@ -131,7 +131,9 @@ def test_too_sure_a_model_is_corrected() -> None:
 
 @given(st.floats(0.01, 3), st.floats(-2, 2), st.floats(0, 1e9))
 def test_a_correction_keeps_the_order(slope: float, offset: float, lag_s: float) -> None:
-    p = Correction(offset, slope, 0.1, 0.1).apply(np.linspace(0, 1, 50), np.geomspace(0.01, 25, 50), lag_s)
+    p = CertaintyCorrection(offset, slope, 0.1, 0.1).apply(
+        np.linspace(0, 1, 50), np.geomspace(0.01, 25, 50), lag_s
+    )
     assert np.all(np.diff(p) >= 0)
     assert np.all((p >= 0) & (p <= 1))
 
@@ -231,8 +233,8 @@ def test_an_evaluation_ends_in_what_its_owner_needs_to_know() -> None:
         *(_hidden(True, 0.85) for _ in range(20)),
         *(_hidden(False, 0.2) for _ in range(3)),
     ]
-    said = Report(Evaluation("single", 0.3, (0,), len(results), results)).sentence(0.5)
+    said = EvaluationReport(Evaluation("single", 0.3, (0,), len(results), results)).sentence(0.5)
     assert "would write 30 of 33 photos; about 1 of them would lie outside" in said
     assert "for 95% right use --min-confidence 0.6." in said
-    worse = Report(Evaluation("single", 0.3, (0,), 10, results[:10])).sentence(0.5)
+    worse = EvaluationReport(Evaluation("single", 0.3, (0,), 10, results[:10])).sentence(0.5)
     assert "no certainty suffices" in worse

@@ -18,7 +18,7 @@ with atheris.instrument_imports(include=["geotagger.metadata"]):
     from geotagger.metadata.forget import check_removed, removal
     from geotagger.metadata.layout import RefusedError
     from geotagger.metadata.rdf import XmpError
-    from geotagger.metadata.source import Held
+    from geotagger.metadata.source import MemorySource
     from geotagger.metadata.splice import spliced
 
 from tests.metadata.conftest import ESTIMATE
@@ -28,12 +28,12 @@ def one_input(data: bytes) -> None:
     with contextlib.suppress(XmpError):
         xmp.with_position(data, ESTIMATE)
     try:
-        layout = layout_of(Held(data), "photo")
+        layout = layout_of(MemorySource(data), "photo")
         new = spliced(data, layout.splices(write.change_to(layout, ESTIMATE, mark_xmp=True)))
-        written = layout_of(Held(new), "photo")
+        written = layout_of(MemorySource(new), "photo")
         verify.check_added(layout, written, ESTIMATE)
         out = spliced(new, written.splices(removal(written, None)))
-        check_removed(written, layout_of(Held(out), "photo"), None)
+        check_removed(written, layout_of(MemorySource(out), "photo"), None)
     except (RefusedError, verify.MismatchError):
         return
 

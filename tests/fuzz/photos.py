@@ -26,7 +26,7 @@ from geotagger.errors import WriteError
 from geotagger.marks import Mark
 from geotagger.metadata import (
     Position,
-    Prepared,
+    PreparedWrite,
     commit,
     forget,
     prepare,
@@ -117,7 +117,7 @@ def checked(folder: Path, suffix: str, data: bytes) -> str:
         _expect(not leftovers, f"left behind: {leftovers}")
 
 
-def compare(old: bytes, new: bytes, prepared: Prepared) -> None:
+def compare(old: bytes, new: bytes, prepared: PreparedWrite) -> None:
     """That only what may change has changed."""
     removed = sum(len(p.old) for p in prepared.edit.patches)
     _expect(removed <= 70_000, f"{removed} bytes of the photo were replaced")

@@ -17,7 +17,7 @@ from geotagger.archive import FileEntry
 from geotagger.estimate.values import RUNGS, Candidate, Estimate
 from geotagger.index import Index, open_index
 from geotagger.index.compare import digest_of
-from geotagger.index.estimates import Placed
+from geotagger.index.estimates import PhotoEstimate
 from geotagger.index.journal import Intent
 from geotagger.index.photos import Record
 from geotagger.photo.values import Facts
@@ -36,7 +36,9 @@ def write_until_killed(path: Path, folder: Path, told: int) -> None:
         with index.batch():
             ids = index.photos.record(root, [_record(folder, start + n) for n in range(BATCH)])
             placed = [
-                Placed(i, Estimate(1.0, 2.0, 3.0, 0.5, rung, (rung,), "", (Candidate(1, 2, 0.5, "1"),)))
+                PhotoEstimate(
+                    i, Estimate(1.0, 2.0, 3.0, 0.5, rung, (rung,), "", (Candidate(1, 2, 0.5, "1"),))
+                )
                 for i in ids
                 for rung in chance.sample(RUNGS, 2)
             ]

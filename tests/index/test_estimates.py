@@ -8,7 +8,7 @@ from geotagger import cells
 from geotagger.archive import FileEntry
 from geotagger.estimate.values import RUNGS, Candidate, Estimate
 from geotagger.index import Index, open_index
-from geotagger.index.estimates import Placed
+from geotagger.index.estimates import PhotoEstimate
 from geotagger.index.photos import Record
 from geotagger.index.roots import Root
 from geotagger.index.search import Query, search
@@ -32,7 +32,7 @@ def test_the_current_estimate_is_the_newest_of_the_highest_rung(
         newest: dict[tuple[int, str], float] = {}
         for photo, rung, latitude in given_:
             highest = max((RUNGS.index(r) for p, r in newest if p == photo), default=-1)
-            (won,) = index.estimates.put(None, [Placed(ids[photo], estimate(rung, latitude))])
+            (won,) = index.estimates.put(None, [PhotoEstimate(ids[photo], estimate(rung, latitude))])
             assert won == (RUNGS.index(rung) >= highest)
             newest[photo, rung] = latitude
         for photo in range(2):
@@ -59,7 +59,7 @@ def test_an_estimate_comes_back_as_it_was(index: Index, recorded: Root) -> None:
     )
     run = index.runs.begin("tag", {})
     model = index.runs.model_id("m", "1", "d")
-    index.estimates.put(run.id, [Placed(photo.id, whole, model, "exif")])
+    index.estimates.put(run.id, [PhotoEstimate(photo.id, whole, model, "exif")])
     kept = index.estimates.current(photo.id)
     assert kept is not None
     assert kept.estimate == whole
@@ -76,8 +76,8 @@ def test_undoing_a_run_brings_back_the_position_that_the_file_holds_again(
 ) -> None:
     photo = next(index.photos.in_time(recorded.id))
     first, second = index.runs.begin("tag", {}), index.runs.begin("tag", {})
-    index.estimates.put(first.id, [Placed(photo.id, estimate("visual", 1.0), written="exif")])
-    index.estimates.put(second.id, [Placed(photo.id, estimate("visual", 2.0), written="exif")])
+    index.estimates.put(first.id, [PhotoEstimate(photo.id, estimate("visual", 1.0), written="exif")])
+    index.estimates.put(second.id, [PhotoEstimate(photo.id, estimate("visual", 2.0), written="exif")])
     index.estimates.undone(second.id, [photo.id])
     kept = index.estimates.current(photo.id)
     assert kept is not None
@@ -89,8 +89,8 @@ def test_undoing_a_run_brings_back_the_position_that_the_file_holds_again(
 def test_undoing_a_place_that_the_owner_gave_forgets_it(index: Index, recorded: Root) -> None:
     photo = next(index.photos.in_time(recorded.id))
     tag, place = index.runs.begin("tag", {}), index.runs.begin("place", {})
-    index.estimates.put(tag.id, [Placed(photo.id, estimate("visual"))])
-    index.estimates.put(place.id, [Placed(photo.id, estimate("manual"), written="exif")])
+    index.estimates.put(tag.id, [PhotoEstimate(photo.id, estimate("visual"))])
+    index.estimates.put(place.id, [PhotoEstimate(photo.id, estimate("manual"), written="exif")])
     assert current_rung(index, photo.id) == "manual"
     index.estimates.undone(place.id, [photo.id])
     assert current_rung(index, photo.id) == "visual"
@@ -99,15 +99,15 @@ def test_undoing_a_place_that_the_owner_gave_forgets_it(index: Index, recorded: 
 def test_marking_as_written_concerns_the_runs_own_current_estimate(index: Index, recorded: Root) -> None:
     one, other = list(index.photos.in_time(recorded.id))[:2]
     run = index.runs.begin("tag", {})
-    index.estimates.put(None, [Placed(other.id, estimate("manual"))])
-    index.estimates.put(run.id, [Placed(one.id, estimate()), Placed(other.id, estimate())])
+    index.estimates.put(None, [PhotoEstimate(other.id, estimate("manual"))])
+    index.estimates.put(run.id, [PhotoEstimate(one.id, estimate()), PhotoEstimate(other.id, estimate())])
     index.estimates.mark_written(run.id, [one.id, other.id], "sidecar")
     assert [known.written for known in index.photos.get([one.id, other.id])] == ["sidecar", None]
 
 
 def test_dropping_a_rung_lets_the_next_lower_one_speak(index: Index, recorded: Root) -> None:
     photo = next(index.photos.in_time(recorded.id))
-    index.estimates.put(None, [Placed(photo.id, estimate(rung)) for rung in ("visual", "neighbours")])
+    index.estimates.put(None, [PhotoEstimate(photo.id, estimate(rung)) for rung in ("visual", "neighbours")])
     index.estimates.drop([photo.id], ["neighbours"])
     assert current_rung(index, photo.id) == "visual"
     index.estimates.drop([photo.id])
@@ -119,7 +119,7 @@ def test_dropping_leaves_no_candidates_behind(index: Index, recorded: Root) -> N
     photo = next(index.photos.in_time(recorded.id))
     with_candidates = estimate(candidates=(Candidate(1.0, 2.0, 0.5, "1"),))
     for _ in range(3):
-        index.estimates.put(None, [Placed(photo.id, with_candidates)])
+        index.estimates.put(None, [PhotoEstimate(photo.id, with_candidates)])
     assert index.store.row("select count(*) from candidates")[0] == 1
     index.estimates.drop([photo.id])
     assert index.store.row("select count(*) from candidates")[0] == 0
@@ -127,6 +127,6 @@ def test_dropping_leaves_no_candidates_behind(index: Index, recorded: Root) -> N
 
 def test_missing_photos_do_not_answer(index: Index, recorded: Root) -> None:
     photo = next(index.photos.in_time(recorded.id))
-    index.estimates.put(None, [Placed(photo.id, estimate())])
+    index.estimates.put(None, [PhotoEstimate(photo.id, estimate())])
     index.photos.mark_missing([photo.id])
     assert list(search(index.store, Query())) == []

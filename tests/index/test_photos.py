@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from geotagger.archive import FileEntry, walk
 from geotagger.estimate.values import GPS_ERROR_KM, Estimate, Posterior
 from geotagger.index import Index, open_index
-from geotagger.index.estimates import Placed
+from geotagger.index.estimates import PhotoEstimate
 from geotagger.index.facts_columns import from_row, to_row
 from geotagger.index.photos import Record
 from geotagger.index.roots import Root
@@ -126,7 +126,7 @@ def test_posteriors_come_back_as_they_were(index: Index, recorded: Root) -> None
 def test_another_content_forgets_the_posterior_and_another_sidecar_does_not(
     index: Index, recorded: Root, archive: Path
 ) -> None:
-    from geotagger.index.estimates import Placed
+    from geotagger.index.estimates import PhotoEstimate
 
     model = index.runs.model_id("m", "1", "abc")
     entries = list(walk([str(archive)]))
@@ -138,9 +138,9 @@ def test_another_content_forgets_the_posterior_and_another_sidecar_does_not(
     index.estimates.put(
         None,
         [
-            Placed(photo.id, estimate("visual")),
-            Placed(photo.id, estimate("camera"), written="camera"),
-            Placed(photo.id, estimate("manual")),
+            PhotoEstimate(photo.id, estimate("visual")),
+            PhotoEstimate(photo.id, estimate("camera"), written="camera"),
+            PhotoEstimate(photo.id, estimate("manual")),
         ],
     )
     index.photos.record(recorded, [Record(entries[0], FACTS)], same_pixels=True)
@@ -195,7 +195,7 @@ def test_places_of_sidecars_and_of_the_owner_are_fixes_too(index: Index, archive
     index.estimates.put(
         None,
         [
-            Placed(photo_id, Estimate(10.0 * n, 20.0, 0.25, 1.0, rung, (rung,), ""))
+            PhotoEstimate(photo_id, Estimate(10.0 * n, 20.0, 0.25, 1.0, rung, (rung,), ""))
             for n, (photo_id, rung) in enumerate(zip(ids, rungs, strict=True))
         ],
     )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from geotagger.archive import FileEntry
 from geotagger.geo import distance_km
 from geotagger.index import Index, open_index, rectangles
-from geotagger.index.estimates import Placed
+from geotagger.index.estimates import PhotoEstimate
 from geotagger.index.photos import Record
 from geotagger.index.rectangles import rectangles_around
 from geotagger.index.search import Near, Query, search
@@ -26,7 +26,7 @@ def fill(path: Path, photos: int = 20) -> list[int]:
         ids = index.photos.record(root, [Record(entry, Facts("jpeg", 1, 1)) for entry in entries])
         run = index.runs.begin("tag", {})
         index.estimates.put(
-            run.id, [Placed(id_, estimate(latitude=n, longitude=2 * n)) for n, id_ in enumerate(ids)]
+            run.id, [PhotoEstimate(id_, estimate(latitude=n, longitude=2 * n)) for n, id_ in enumerate(ids)]
         )
     return ids
 
@@ -44,8 +44,10 @@ def test_the_tree_follows_every_change_of_the_estimates(tmp_path: Path) -> None:
     ids = fill(tmp_path / "index.db")
     with open_index(tmp_path / "index.db") as index:
         assert is_true(index)
-        index.estimates.put(None, [Placed(ids[0], estimate(latitude=1.0, longitude=1.0, rung="track"))])
-        index.estimates.put(None, [Placed(ids[1], estimate(latitude=2.0, longitude=2.0))])
+        index.estimates.put(
+            None, [PhotoEstimate(ids[0], estimate(latitude=1.0, longitude=1.0, rung="track"))]
+        )
+        index.estimates.put(None, [PhotoEstimate(ids[1], estimate(latitude=2.0, longitude=2.0))])
         index.estimates.mark_written(1, ids[2:5], "exif")
         index.estimates.undone(1, ids[2:4])
         index.estimates.withdraw(1, [ids[4]])
@@ -68,7 +70,7 @@ def test_an_sqlite_without_the_module_reads_and_writes_and_the_tree_comes_back(
         with open_index(tmp_path / "index.db", mode="read") as index:
             assert near_origin(index) == ids[:3]
         with open_index(tmp_path / "index.db") as index:
-            index.estimates.put(None, [Placed(ids[9], estimate(latitude=0.5, longitude=0.5))])
+            index.estimates.put(None, [PhotoEstimate(ids[9], estimate(latitude=0.5, longitude=0.5))])
             assert not index.store.rows(
                 "select 1 from sqlite_master where type = 'trigger' and name like 'estimates%'"
             )

@@ -3,7 +3,7 @@ from pathlib import Path
 
 from geotagger import cells
 from geotagger.index import Index
-from geotagger.index.estimates import Placed
+from geotagger.index.estimates import PhotoEstimate
 from geotagger.index.roots import Root
 
 from .conftest import estimate
@@ -37,7 +37,9 @@ def test_the_document_describes_every_table_and_column(index: Index) -> None:
 def test_the_statements_of_the_document_run_and_find(index: Index, recorded: Root) -> None:
     photo = next(index.photos.in_time(recorded.id))
     inside = cells.centres(cells.ids_of_tokens(["47e66f"]))
-    index.estimates.put(None, [Placed(photo.id, estimate(latitude=inside[0][0], longitude=inside[1][0]))])
+    index.estimates.put(
+        None, [PhotoEstimate(photo.id, estimate(latitude=inside[0][0], longitude=inside[1][0]))]
+    )
     block = re.search(r"(    select path.*?)\n\n(?=\S)", DOCUMENT.read_text(), re.S)
     assert block is not None
     for statement in block[1].split(";"):
@@ -47,7 +49,7 @@ def test_the_statements_of_the_document_run_and_find(index: Index, recorded: Roo
 
 def test_positions_shows_whole_paths(index: Index, recorded: Root) -> None:
     photo = next(index.photos.in_time(recorded.id))
-    index.estimates.put(None, [Placed(photo.id, estimate())])
+    index.estimates.put(None, [PhotoEstimate(photo.id, estimate())])
     assert index.store.rows("select photo_id, path, rung from positions") == [
         (photo.id, photo.path, "visual")
     ]

@@ -14,7 +14,7 @@ from geotagger.errors import UsageError
 from geotagger.estimate.values import Estimate
 from geotagger.geo import distance_km
 from geotagger.index import Index, open_index
-from geotagger.index.estimates import Placed
+from geotagger.index.estimates import PhotoEstimate
 from geotagger.index.photos import Record
 from geotagger.index.search import Box, Near, Query, leaf_ranges, search
 from geotagger.photo.values import CaptureTime, Facts
@@ -59,7 +59,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReque
         index.estimates.put(
             None,
             [
-                Placed(photo_id, Estimate(lat, lng, 1.0, n / COUNT, "visual", ("visual",), ""))
+                PhotoEstimate(photo_id, Estimate(lat, lng, 1.0, n / COUNT, "visual", ("visual",), ""))
                 for n, (photo_id, lat, lng) in enumerate(zip(ids, LAT.tolist(), LNG.tolist(), strict=True))
             ],
         )

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from geotagger.geo import is_believable
 from geotagger.metadata import Position, verify
-from geotagger.metadata.source import Held
+from geotagger.metadata.source import MemorySource
 from geotagger.metadata.xmp import position_of
-from geotagger.photo.position import told_position
+from geotagger.photo.position import stated_position
 from geotagger.photo.tags import read_tags
 from tests.metadata.conftest import ESTIMATE
 
@@ -35,8 +35,8 @@ directories = st.fixed_dictionaries(
 @given(directories)
 def test_both_readers_of_gps_directories_see_the_same_position(gps: dict[int, Any]) -> None:
     block = piexif.dump({"GPS": gps})[6:]
-    fix = told_position(read_tags(block), None).fix
-    found = verify.position_in(Held(block))
+    fix = stated_position(read_tags(block), None).fix
+    found = verify.position_in(MemorySource(block))
     assert (fix is None) == (found is None)
     if fix is not None and found is not None:
         assert (found.latitude, found.longitude) == pytest.approx((fix.latitude, fix.longitude), abs=1e-9)
@@ -79,13 +79,13 @@ def test_both_readers_read_every_type_of_number_as_exiftool_does(
     fields = [(1, 2, 2, b"S\0"), (2, kind, count, value), (3, 2, 2, b"W\0"), (4, kind, count, value)]
     block = gps_block(order, *fields)
     there = pytest.approx((-38.0252778, -38.0252778), abs=1e-6)
-    fix, found = told_position(read_tags(block), None).fix, verify.position_in(Held(block))
+    fix, found = stated_position(read_tags(block), None).fix, verify.position_in(MemorySource(block))
     assert fix is not None
     assert found is not None
     assert (fix.latitude, fix.longitude) == there
     assert (found.latitude, found.longitude) == there
     without_letters = gps_block(order, *(field for field in fields if field[0] in (2, 4)))
-    assert told_position(read_tags(without_letters), None).unreadable is not None
+    assert stated_position(read_tags(without_letters), None).unreadable is not None
     if shutil.which("exiftool"):
         (tmp_path / "a.tif").write_bytes(block)
         command = ["exiftool", "-j", "-n", "-Composite:GPSLatitude", str(tmp_path / "a.tif")]

@@ -12,8 +12,8 @@ from geotagger.errors import WriteRefusedError
 from geotagger.marks import Mark
 from geotagger.metadata import Position, commit, forget, prepare, restore, sidecar_positions
 from geotagger.metadata.jpeg import Jpeg
-from geotagger.metadata.source import Held
-from geotagger.metadata.tiff import Entry, serialised
+from geotagger.metadata.source import MemorySource
+from geotagger.metadata.tiff import TagEntry, serialised
 from geotagger.writing import Writing
 from tests.metadata import exiftool
 from tests.metadata.conftest import ESTIMATE, OWNERS, Copied
@@ -33,7 +33,7 @@ def segment(marker: int, payload: bytes) -> bytes:
 
 def exif(order: str = "<", size: int | None = None, **tags: bytes) -> bytes:
     """An APP1 payload with IFD0 of ASCII tags (named `t0x10f`), padded to a size."""
-    entries = [Entry(int(name[1:], 16), 2, len(v), b"\0" * 4, v) for name, v in sorted(tags.items())]
+    entries = [TagEntry(int(name[1:], 16), 2, len(v), b"\0" * 4, v) for name, v in sorted(tags.items())]
     block = (
         (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", 8) + serialised(entries, 8, order)
     )
@@ -59,14 +59,14 @@ def written(path: Path, data: bytes, position: Position = ESTIMATE, overwrite: b
 
 
 def others(data: bytes) -> list[object]:
-    return Jpeg(Held(data)).outline()
+    return Jpeg(MemorySource(data)).outline()
 
 
 def test_new_exif_follows_the_jfif_segments(plain_jpeg: Path) -> None:
     jfxx = segment(0xE0, b"JFXX\0\x10" + b"\xff\xd8\xff\xd9")
     data = with_segments(plain_jpeg, jfxx)
     new = written(plain_jpeg, data, OWNERS)
-    markers = [(s.marker, new[s.payload : s.payload + 4]) for s in Jpeg(Held(new)).segments[:3]]
+    markers = [(s.marker, new[s.payload : s.payload + 4]) for s in Jpeg(MemorySource(new)).segments[:3]]
     assert markers == [(0xE0, b"JFIF"), (0xE0, b"JFXX"), (0xE1, b"Exif")]
 
 
@@ -76,7 +76,7 @@ def test_exif_behind_other_segments_is_found_and_extended(plain_jpeg: Path) -> N
     data = with_segments(plain_jpeg, *icc, irb, segment(0xE1, exif(t0x10f=b"Maker of it\0")))
     new = written(plain_jpeg, data, OWNERS)
     assert others(new) == others(data)
-    assert len(Jpeg(Held(new)).blocks) == 1
+    assert len(Jpeg(MemorySource(new)).blocks) == 1
 
 
 def test_the_first_of_two_exif_segments_takes_the_position(plain_jpeg: Path) -> None:
@@ -93,7 +93,7 @@ def test_the_first_of_two_exif_segments_takes_the_position(plain_jpeg: Path) -> 
 def test_a_position_in_the_second_exif_segment_is_not_contradicted(plain_jpeg: Path) -> None:
     first = segment(0xE1, exif(t0x10f=b"First maker\0"))
     with_gps = written(plain_jpeg, plain_jpeg.read_bytes(), OWNERS)
-    gps = next(s for s in Jpeg(Held(with_gps)).segments if s.marker == 0xE1)
+    gps = next(s for s in Jpeg(MemorySource(with_gps)).segments if s.marker == 0xE1)
     second = with_gps[gps.start : gps.end]
     data = (
         with_segments(plain_jpeg, first)[:0] + with_gps[:20] + first + second + with_gps[20 + len(second) :]
@@ -137,7 +137,7 @@ def test_exif_that_runs_on_in_the_next_segment(plain_jpeg: Path) -> None:
     data = with_segments(plain_jpeg, segment(0xE1, one), segment(0xE1, rest))
     new = written(plain_jpeg, data, OWNERS)
     assert segment(0xE1, one)[20:] in new
-    block = Jpeg(Held(new)).blocks[0].data
+    block = Jpeg(MemorySource(new)).blocks[0].data
     assert b"x" * 70000 in block
 
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from geotagger.marks import Mark
 from geotagger.metadata import Position, gps
-from geotagger.metadata.source import Held
+from geotagger.metadata.source import MemorySource
 from geotagger.metadata.splice import Splice, kept_ranges, moved_by, ordered, spliced
-from geotagger.metadata.tiff import GPS_POINTER, Entry, Tiff, TiffError, graft, serialised, ungraft
+from geotagger.metadata.tiff import GPS_POINTER, TagEntry, Tiff, TiffError, graft, serialised, ungraft
 from tests.metadata.conftest import ESTIMATE, OWNERS
 
 orders = st.sampled_from("<>")
@@ -29,20 +29,20 @@ positions = st.builds(
 
 def _block(order: str, tags: dict[int, bytes], tail: bytes = b"", first: int = 8) -> bytes:
     """A TIFF block whose IFD0 holds the tags as UNDEFINED values."""
-    entries = [Entry(tag, 7, len(data), b"\0" * 4, data) for tag, data in sorted(tags.items())]
+    entries = [TagEntry(tag, 7, len(data), b"\0" * 4, data) for tag, data in sorted(tags.items())]
     head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", first)
     return head.ljust(first, b"\0") + serialised(entries, first, order) + tail
 
 
 def _tags(block: bytes) -> dict[int, bytes | None]:
-    tiff = Tiff(Held(block))
+    tiff = Tiff(MemorySource(block))
     entries = tiff.filled(tiff.directory(tiff.first)).entries
     return {e.tag: e.data for e in entries if e.tag != GPS_POINTER}
 
 
 @given(orders, positions)
 def test_the_directory_is_the_one_that_piexif_makes(order: str, position: Position) -> None:
-    directory = Tiff(Held(piexif.dump({"GPS": gps.fields_of(position)})[6:])).gps_directory()
+    directory = Tiff(MemorySource(piexif.dump({"GPS": gps.fields_of(position)})[6:])).gps_directory()
     assert directory is not None
     ours = gps.built(position, order)
     assert [e[:3] for e in ours] == [e[:3] for e in directory.entries]
@@ -64,11 +64,11 @@ def test_a_graft_keeps_every_tag_and_adds_the_position(
     order: str, tags: dict[int, bytes], tail: bytes, position: Position
 ) -> None:
     old = _block(order, tags, tail)
-    tiff = Tiff(Held(old))
+    tiff = Tiff(MemorySource(old))
     new = spliced(old, graft(tiff, gps.merged((), position, order)))
     assert _tags(new) == _tags(old)
     assert new[8 : len(old)] == old[8:]
-    directory = Tiff(Held(new)).gps_directory()
+    directory = Tiff(MemorySource(new)).gps_directory()
     assert directory is not None
     found = gps.read(directory.entries, order)
     assert found is not None
@@ -83,8 +83,8 @@ def test_grafting_again_does_not_grow_the_block_each_time(
     order: str, tags: dict[int, bytes], first: Position, second: Position
 ) -> None:
     old = _block(order, tags)
-    once = spliced(old, graft(Tiff(Held(old)), gps.merged((), first, order)))
-    tiff = Tiff(Held(once))
+    once = spliced(old, graft(Tiff(MemorySource(old)), gps.merged((), first, order)))
+    tiff = Tiff(MemorySource(once))
     directory = tiff.gps_directory()
     assert directory is not None
     twice = spliced(once, graft(tiff, gps.merged(directory.entries, second, order)))
@@ -95,19 +95,19 @@ def test_grafting_again_does_not_grow_the_block_each_time(
 @given(orders, st.dictionaries(st.integers(1, 0x8000), st.binary(max_size=40), min_size=1, max_size=8))
 def test_taking_the_position_out_leaves_the_other_tags(order: str, tags: dict[int, bytes]) -> None:
     old = _block(order, tags)
-    new = spliced(old, graft(Tiff(Held(old)), gps.merged((), ESTIMATE, order)))
-    out = spliced(new, ungraft(Tiff(Held(new)), []))
+    new = spliced(old, graft(Tiff(MemorySource(old)), gps.merged((), ESTIMATE, order)))
+    out = spliced(new, ungraft(Tiff(MemorySource(new)), []))
     assert len(out) == len(new)
     assert _tags(out) == _tags(old)
-    assert Tiff(Held(out)).gps_directory() is None
+    assert Tiff(MemorySource(out)).gps_directory() is None
     assert b"geotagger" not in out
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_fields_of_a_gps_directory_without_position_are_kept(order: str) -> None:
-    date = Entry(29, 2, 11, b"\0" * 4, b"2024:05:01\0")
-    version = Entry(0, 1, 4, b"\2\2\0\0", b"\2\2\0\0")
-    altitude = Entry(6, 5, 1, b"\0" * 4, struct.pack(order + "II", 1200, 10))
+    date = TagEntry(29, 2, 11, b"\0" * 4, b"2024:05:01\0")
+    version = TagEntry(0, 1, 4, b"\2\2\0\0", b"\2\2\0\0")
+    altitude = TagEntry(6, 5, 1, b"\0" * 4, struct.pack(order + "II", 1200, 10))
     theirs = [version, altitude, date]
     once = gps.merged(theirs, ESTIMATE, order)
     again = gps.merged(once, OWNERS, order)
@@ -118,8 +118,11 @@ def test_fields_of_a_gps_directory_without_position_are_kept(order: str) -> None
 
 
 def test_quality_and_altitude_of_an_overwritten_fix_go_with_it() -> None:
-    old = [*gps.built(Position(10, 20, Mark("manual")), ">"), Entry(11, 5, 1, b"", struct.pack(">II", 3, 1))]
-    old.append(Entry(6, 5, 1, b"", struct.pack(">II", 1200, 10)))
+    old = [
+        *gps.built(Position(10, 20, Mark("manual")), ">"),
+        TagEntry(11, 5, 1, b"", struct.pack(">II", 3, 1)),
+    ]
+    old.append(TagEntry(6, 5, 1, b"", struct.pack(">II", 1200, 10)))
     old = [e for e in old if e.tag != gps.METHOD]
     tags = {e.tag for e in gps.merged(old, ESTIMATE, ">")}
     assert not tags & {gps.DOP, gps.ALTITUDE}
@@ -130,8 +133,8 @@ def test_the_pointer_to_ifd1_is_kept() -> None:
     old = bytearray(_block(">", {0x10F: b"Maker of it"}, second))
     end_of_ifd0 = 8 + 2 + 12
     struct.pack_into(">I", old, end_of_ifd0, len(old) - len(second))
-    new = spliced(bytes(old), graft(Tiff(Held(bytes(old))), gps.merged((), ESTIMATE, ">")))
-    assert [d.entries[0].tag for d in Tiff(Held(new)).chain()] == [0x10F, 0x103]
+    new = spliced(bytes(old), graft(Tiff(MemorySource(bytes(old))), gps.merged((), ESTIMATE, ">")))
+    assert [d.entries[0].tag for d in Tiff(MemorySource(new)).chain()] == [0x10F, 0x103]
 
 
 @pytest.mark.parametrize(
@@ -147,13 +150,13 @@ def test_the_pointer_to_ifd1_is_kept() -> None:
 )
 def test_a_damaged_block_is_an_error_of_ours(block: bytes) -> None:
     with pytest.raises(TiffError):
-        graft(Tiff(Held(block)), [])
+        graft(Tiff(MemorySource(block)), [])
 
 
 def test_circular_directories_end() -> None:
     block = bytearray(_block("<", {0x10F: b"x"}))
     struct.pack_into("<I", block, 8 + 2 + 12, 8)
-    assert len(list(Tiff(Held(bytes(block))).chain())) == 1
+    assert len(list(Tiff(MemorySource(bytes(block))).chain())) == 1
 
 
 @given(

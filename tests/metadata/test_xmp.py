@@ -11,7 +11,7 @@ from geotagger.metadata import xmp
 from geotagger.metadata.containers import layout_of
 from geotagger.metadata.layout import RefusedError
 from geotagger.metadata.rdf import XmpError
-from geotagger.metadata.source import Held
+from geotagger.metadata.source import MemorySource
 from geotagger.metadata.splice import spliced
 from tests.metadata.conftest import ESTIMATE
 
@@ -52,7 +52,7 @@ def test_real_packets_that_gain_a_mark_are_recognised(shared_data: Path) -> None
     seen = 0
     for photo in sorted((shared_data / "photos").rglob("*.jp*g")):
         try:
-            packets = layout_of(Held(photo.read_bytes()), photo.name).packets
+            packets = layout_of(MemorySource(photo.read_bytes()), photo.name).packets
         except RefusedError:
             continue
         for packet in packets:

@@ -22,7 +22,7 @@ from geotagger.model.manifest import (
     Accuracy,
     FileRecord,
     Manifest,
-    Source,
+    ModelSource,
     Variant,
     read_manifest,
     write_manifest,
@@ -49,7 +49,7 @@ MANIFEST = Manifest(
     licence="none",
     preprocessing=Preprocessing(input_size=32),
     accuracy=(Accuracy("Im2GPS", (1, 25), (16.8, 39.2), 237, "published"),),
-    sources=(Source("symbol", "https://example.org/s", 5, "0" * 64),),
+    sources=(ModelSource("symbol", "https://example.org/s", 5, "0" * 64),),
     training={"photos": 5, "by": "us", "options": {"epochs": 3}},
     calibration={"photos": 7},
 )
@@ -435,7 +435,9 @@ manifests = st.builds(
         max_size=3,
     ),
     sources=st.lists(
-        st.builds(Source, role=st.text(), address=st.text(), bytes=st.integers(0, 2**40), sha256=st.text()),
+        st.builds(
+            ModelSource, role=st.text(), address=st.text(), bytes=st.integers(0, 2**40), sha256=st.text()
+        ),
         max_size=2,
     ).map(tuple),
     variants=st.lists(

@@ -12,7 +12,7 @@ from geotagger.photo.facts import container_of, read_facts
 from geotagger.photo.isobmff import _AFTER_MIRROR, _AFTER_QUARTER_TURN
 from geotagger.photo.pixels import read_photo, read_pixels, read_pixels_here
 from geotagger.photo.prepare import _upright
-from geotagger.photo.source import HEAD_BYTES, ByteSource
+from geotagger.photo.source import HEAD_BYTES, PhotoSourceFile
 
 from .pictures import Recipe, is_upright, jpeg, noise, quarters
 
@@ -199,14 +199,14 @@ def test_the_thumbnail_of_a_phone_shows_what_its_heic_shows(shared_data: Path) -
 def bytes_read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many bytes each read of a file brought."""
     counts: list[int] = []
-    read = ByteSource._pread
+    read = PhotoSourceFile._pread
 
-    def counted(source: ByteSource, offset: int, length: int) -> bytes:
+    def counted(source: PhotoSourceFile, offset: int, length: int) -> bytes:
         data = read(source, offset, length)
         counts.append(len(data))
         return data
 
-    monkeypatch.setattr(ByteSource, "_pread", counted)
+    monkeypatch.setattr(PhotoSourceFile, "_pread", counted)
     return counts
 
 
@@ -259,7 +259,7 @@ def test_a_heif_is_turned_once_though_its_exif_repeats_the_turn(shared_data: Pat
     path = shared_data / "photos/exif-samples/heic/mobile/iphone_13_pro_max.HEIC"
     facts = read_facts(path)
     assert (facts.width, facts.height, facts.orientation) == (4032, 3024, 6)
-    with ByteSource(path) as source:
+    with PhotoSourceFile(path) as source:
         picture = decode(source, container_of(source), None)
     assert picture.turned
     assert picture.image.size == (3024, 4032)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from geotagger.photo.isobmff import exif_block, read_items
-from geotagger.photo.source import ByteSource
+from geotagger.photo.source import PhotoSourceFile
 
 _ALLOWED_BYTES = 48 << 20
 
@@ -48,7 +48,7 @@ def test_what_a_heic_lists_is_bounded(tmp_path: Path, bomb: bytes) -> None:
     path.write_bytes(bomb)
     tracemalloc.start()
     try:
-        with ByteSource(path) as source:
+        with PhotoSourceFile(path) as source:
             exif_block(read_items(source), source)
         assert tracemalloc.get_traced_memory()[1] < _ALLOWED_BYTES
     finally:

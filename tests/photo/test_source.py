@@ -5,7 +5,7 @@ import pytest
 
 from geotagger.errors import UnreadablePhotoError
 from geotagger.photo.facts import read_facts
-from geotagger.photo.source import HEAD_BYTES, ByteSource
+from geotagger.photo.source import HEAD_BYTES, PhotoSourceFile
 
 from .pictures import jpeg, quarters
 
@@ -14,7 +14,7 @@ def test_any_part_of_a_file_is_read_as_it_stands(tmp_path: Path) -> None:
     data = os.urandom(3 * HEAD_BYTES + 17)
     path = tmp_path / "a"
     path.write_bytes(data)
-    with ByteSource(path) as source:
+    with PhotoSourceFile(path) as source:
         for offset, length in ((0, 5), (HEAD_BYTES - 3, 6), (len(data) - 4, 100), (len(data), 1), (-1, 4)):
             assert source.read(offset, length) == (data[offset : offset + length] if offset >= 0 else b"")
         assert source.read_all() == data

@@ -15,7 +15,7 @@ from geotagger.coordinates import UnreadableCoordinatesError, read_iso6709
 from geotagger.errors import UnreadablePhotoError
 from geotagger.photo.facts import read_facts
 from geotagger.photo.quicktime import read_quicktime
-from geotagger.photo.source import ByteSource
+from geotagger.photo.source import PhotoSourceFile
 from geotagger.photo.values import Facts
 
 from .pictures import exif, jpeg, quarters
@@ -224,7 +224,7 @@ def test_no_damage_makes_the_reader_fail(
     data = data[:start] + damage + data[start + len(damage) :] if which else data[:start]
     path = tmp_path_factory.mktemp("damaged") / "a.mp4"
     path.write_bytes(data)
-    with ByteSource(path) as source:
+    with PhotoSourceFile(path) as source:
         read_quicktime(source)
     read_facts(path)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from geotagger.estimate.movement import Correction, Movement
+from geotagger.estimate.movement import CertaintyCorrection, Movement
 from geotagger.estimate.sampled import SampleCorrection, corrected_by
 from geotagger.index import open_index
 from geotagger.index.decisions import Wish
@@ -93,8 +93,8 @@ def test_the_fit_finds_how_certainties_err_and_joins_the_one_before() -> None:
         pytest.approx(0.5, abs=0.06),
         8,
     )
-    applied = found.applied_to(Movement(correction=Correction(0.2, 1.1)))
+    applied = found.applied_to(Movement(correction=CertaintyCorrection(0.2, 1.1)))
     p, radius, lag = np.array([0.7]), np.array([1.0]), 0.0
-    once = Correction(0.2, 1.1).apply(p, radius, lag)
+    once = CertaintyCorrection(0.2, 1.1).apply(p, radius, lag)
     twice = 1 / (1 + np.exp(-(found.offset + found.slope * np.log(once / (1 - once)))))
     assert applied.correction.apply(p, radius, lag) == pytest.approx(twice)

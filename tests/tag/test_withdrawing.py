@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from geotagger.index import Index, open_index
-from geotagger.index.estimates import Placed
+from geotagger.index.estimates import PhotoEstimate
 from geotagger.metadata import sidecar_positions
 from geotagger.photo.facts import read_facts
 from geotagger.tag.corridor import tag
@@ -59,7 +59,9 @@ def withdraw(tagged: Tagged, said: list[Outcome]) -> None:
         Writer(index, run.id, run.name, Writing(), said.append).write(
             [
                 Job(first.id, None, Outcome(first.path, "restored", "withdrawn: a test")),
-                Job(second.id, elsewhere, Outcome(second.path, "written"), Placed(second.id, elsewhere)),
+                Job(
+                    second.id, elsewhere, Outcome(second.path, "written"), PhotoEstimate(second.id, elsewhere)
+                ),
             ]
         )
         index.runs.end(run.id, "done")

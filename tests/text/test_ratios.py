@@ -58,7 +58,12 @@ def test_a_town_of_another_language_is_not_meant() -> None:
 
 
 EVERY_CLUE = [
-    ("Velkommen til Aarhus, hunden skal føres i snor hele året", "www.aarhus.dk", "+45 86 12 34 56", "200 kr"),
+    (
+        "Velkommen til Aarhus, hunden skal føres i snor hele året",
+        "www.aarhus.dk",
+        "+45 86 12 34 56",
+        "200 kr",
+    ),
     ("Welcome to Singapore, dogs must be kept on a leash", "www.nparks.gov.sg", "+65 6123 4567"),
     ("東京都の犬のふんは持ち帰りましょう", "www.tokyo.jp", "+81 3 1234 5678", "500円"),
     ("Bienvenue à Luxembourg, Wëllkomm zu Lëtzebuerg", "www.vdl.lu", "+352 47 96 12 34"),

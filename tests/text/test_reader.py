@@ -142,7 +142,9 @@ def test_pull_fetches_them_and_goes_on_where_it_broke_off(geotagger: Geotagger) 
     assert {path.name: sha256(path) for path in folder.iterdir()} == networks.SHA256
     assert asked[0] is None
     assert asked[-1] == "bytes=2000000-"
-    assert not [path for path in geotagger.home.rglob("*") if "unfinished" in path.name or "part" in path.suffix]
+    assert not [
+        path for path in geotagger.home.rglob("*") if "unfinished" in path.name or "part" in path.suffix
+    ]
 
 
 @pytest.mark.parametrize("what", ["another file", "nothing", "refused"])

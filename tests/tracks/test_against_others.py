@@ -12,7 +12,7 @@ import pytest
 from geotagger.errors import SourceError
 from geotagger.tracks import load_tracks
 from geotagger.tracks.gpx import read_gpx
-from geotagger.tracks.values import Mark, Point
+from geotagger.tracks.values import Point, WayPoint
 
 START = datetime(2024, 6, 15, 22, 30, tzinfo=UTC)
 POINTS = 200
@@ -119,5 +119,5 @@ def test_gpx_is_read_as_gpxpy_reads_it(tmp_path: Path) -> None:
         if point.time is not None
     ]
     assert [piece[:3] for piece in pieces if isinstance(piece, Point)] == expected
-    marks = [piece[1:3] for piece in pieces if isinstance(piece, Mark)]
+    marks = [piece[1:3] for piece in pieces if isinstance(piece, WayPoint)]
     assert sorted(marks) == [(1.5, 2.5), (3.5, 4.5)]

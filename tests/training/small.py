@@ -9,10 +9,10 @@ from geotagger.cells import CellTable
 from geotagger.errors import TrainingError
 from tests.training.places import make_world
 from training import stages
-from training.fit.loop import Settings
+from training.fit.loop import TrainingSettings
 from training.fit.processes import is_first, join_processes
 from training.fitting import train
-from training.stages import Asked, Run
+from training.stages import TrainingRequest, TrainingRun
 
 RECIPE = {
     "network": "resnet10", "input_size": 64, "short_side": 72, "epochs": 4.0, "batch": 16, "micro_batch": 4,
@@ -20,25 +20,27 @@ RECIPE = {
 }  # fmt: skip
 
 
-def prepare(folder: Path, **changes: object) -> Asked:
+def prepare(folder: Path, **changes: object) -> TrainingRequest:
     """Photos, list, cells and shards in `folder`."""
     make_world(folder / "photos", photos_a_place=12, places=4)
-    asked = Asked(str(folder / "photos"), folder / "work", preset="try", changes={**RECIPE, **changes})
+    asked = TrainingRequest(
+        str(folder / "photos"), folder / "work", preset="try", changes={**RECIPE, **changes}
+    )
     run, _ = stages.list_photos(asked, False, quiet)
     stages.make_cells(asked.work, run, quiet)
     stages.make_shards(asked.work, run, 2, quiet)
     return asked
 
 
-def decided(work: Path) -> tuple[Run, CellTable]:
+def decided(work: Path) -> tuple[TrainingRun, CellTable]:
     run = stages.load_run(work)
     return run, stages.make_cells(work, run, quiet)
 
 
 def fit(work: Path, **settings: object) -> None:
     run, table = decided(work)
-    repeatable = Settings(checkpoint_steps=3, deterministic=True)
-    train(Asked(None, work), run, table, replace(repeatable, **settings), quiet)  # type: ignore[arg-type]
+    repeatable = TrainingSettings(checkpoint_steps=3, deterministic=True)
+    train(TrainingRequest(None, work), run, table, replace(repeatable, **settings), quiet)  # type: ignore[arg-type]
 
 
 def quiet(_: str) -> None:

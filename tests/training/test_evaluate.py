@@ -137,12 +137,12 @@ def test_a_model_is_evaluated_without_the_extra_train() -> None:
 
 def test_pictures_are_drawn(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="matplotlib is not installed")
-    from training.pack.evaluate import Report
+    from training.pack.evaluate import AccuracyReport
     from training.pack.plots import picture_of_report
 
     rng = np.random.default_rng(0)
     errors, lat, lng = rng.lognormal(4, 2, 200), rng.uniform(-60, 60, 200), rng.uniform(-180, 180, 200)
-    report = Report(
+    report = AccuracyReport(
         "m", "set", {"place": score(errors)}, {}, {}, published_for("im2gps"), errors, rng.uniform(0, 1, 200),
         lat, lng, 1.0, 2.0,
     )  # fmt: skip

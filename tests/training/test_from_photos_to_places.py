@@ -20,7 +20,7 @@ from geotagger.model.pack import find_pack
 from geotagger.photo.facts import read_facts
 from tests.training.places import make_unseen, make_world, picture, style_of
 from training.data.own_photos import geotagged
-from training.stages import Asked, list_photos
+from training.stages import TrainingRequest, list_photos
 
 ROOT = Path(__file__).parents[2]
 
@@ -100,7 +100,7 @@ def test_a_personal_model_from_the_index(tmp_path: Path) -> None:
 
 def test_photos_added_to_the_index_are_in_the_next_list(tmp_path: Path) -> None:
     make_world(tmp_path / "own", photos_a_place=4, seed=6, places=2)
-    asked = Asked(None, tmp_path / "work", from_index=True, index=tmp_path / "index.db")
+    asked = TrainingRequest(None, tmp_path / "work", from_index=True, index=tmp_path / "index.db")
     geotagged_index(tmp_path / "own", tmp_path / "index.db")
     first, before = list_photos(asked, False, print)
     assert (list_photos(asked, False, print)[0].list_digest, before.read) == (first.list_digest, 8)

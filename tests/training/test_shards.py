@@ -23,9 +23,9 @@ from tests.training.places import picture, style_of
 from training.data import remote
 from training.data.images import evaluation_crop, training_crop, training_jpeg
 from training.data.shard_writer import write_shards
-from training.data.shards import Manifest, ShardSet, index_of, read_manifest
+from training.data.shards import ShardManifest, ShardSet, index_of, read_manifest
 
-PLAN = Manifest("list 1", short_side=64, rows_a_shard=10)
+PLAN = ShardManifest("list 1", short_side=64, rows_a_shard=10)
 
 
 def photo(number: int, size: tuple[int, int] = (160, 120)) -> bytes:
@@ -45,7 +45,7 @@ def rows(count: int = 25) -> list[dict[str, object]]:
     ]  # fmt: skip
 
 
-def write(folder: Path, **more: object) -> Manifest:
+def write(folder: Path, **more: object) -> ShardManifest:
     splits = {"train": rows(), "val": rows(5)}
     return write_shards(folder, splits, PLAN, **{"fetch": PHOTOS.__getitem__, **more})  # type: ignore[arg-type]
 
@@ -119,7 +119,7 @@ def test_bad_images_are_skipped_and_counted(tmp_path: Path) -> None:
 def test_shards_of_another_list_are_not_mixed(tmp_path: Path) -> None:
     write(tmp_path)
     with pytest.raises(TrainingError, match="another list of photos or another size"):
-        write_shards(tmp_path, {"train": rows()}, Manifest("list 2", 64, 10), fetch=PHOTOS.__getitem__)
+        write_shards(tmp_path, {"train": rows()}, ShardManifest("list 2", 64, 10), fetch=PHOTOS.__getitem__)
 
 
 def test_a_full_disk_keeps_the_finished_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -263,7 +263,7 @@ def test_a_server_that_is_gone_stops_the_run_and_keeps_what_is_done(tmp_path: Pa
 
     long = {"train": [{**row, "key": f"{k} {row['key']}"} for k in range(3) for row in rows()]}
     with pytest.raises(TrainingError, match="20 images in a row could not be reached"):
-        write_shards(tmp_path, long, Manifest("list", 64, 40), fetch=gone)
+        write_shards(tmp_path, long, ShardManifest("list", 64, 40), fetch=gone)
     assert not (tmp_path / "manifest.json").exists()
 
 

@@ -25,7 +25,7 @@ def metadata(shared_data: Path) -> Path:
 
 def prepared(
     name: Path, folder: Path, *, min_accuracy: int = 1, excluded: frozenset[str] = frozenset()
-) -> rows.Summary:
+) -> rows.RowsSummary:
     source = open_source(str(name), min_accuracy=min_accuracy)
     dropped: Counter[str] = Counter()
     return rows.prepare(source.batches(dropped), folder, dropped=dropped, excluded=excluded)

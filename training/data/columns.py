@@ -16,10 +16,10 @@ _NAMES = {
 def columns_of(names: Iterable[str]) -> dict[str, str]:
     """Our name → theirs; empty when path, latitude or longitude is not among them."""
     theirs = {name.strip().lower(): name for name in names}
-    found = {
+    columns = {
         ours: theirs[candidate]
         for ours, candidates in _NAMES.items()
         for candidate in reversed(candidates)
         if candidate in theirs
     }
-    return found if {"address", "latitude", "longitude"} <= set(found) else {}
+    return columns if {"address", "latitude", "longitude"} <= set(columns) else {}

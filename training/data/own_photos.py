@@ -18,14 +18,14 @@ def geotagged(index_path: Path | None) -> Iterator[dict[str, Any]]:
 
     with open_index(index_path, mode="read") as index:
         for root in index.roots.all():
-            for known in index.photos.in_time(root.id):
-                if known.latitude is None or known.longitude is None or known.rung not in OWN_FIXES:
+            for photo in index.photos.in_time(root.id):
+                if photo.latitude is None or photo.longitude is None or photo.rung not in OWN_FIXES:
                     continue
-                if known.facts is None or known.facts.not_a_photo:
+                if photo.facts is None or photo.facts.not_a_photo:
                     continue
                 try:
-                    known.path.encode()
+                    photo.path.encode()
                 except UnicodeEncodeError:
                     continue  # a list of photos is UTF-8
-                taken = known.facts.taken.local if known.facts.taken else None
-                yield own_row(known.path, known.path, known.latitude, known.longitude, taken)
+                taken = photo.facts.taken.local if photo.facts.taken else None
+                yield own_row(photo.path, photo.path, photo.latitude, photo.longitude, taken)

@@ -68,7 +68,7 @@ class Shares:
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class RowsSummary:
     """What became of the rows: how many were read, kept in each split, dropped and why, under
     which licences the kept ones stand, and from when to when they were taken."""
 
@@ -88,7 +88,7 @@ def prepare(
     excluded: frozenset[str] = frozenset(),
     expected_rows: int = 0,
     name: str = "the source",
-) -> Summary:
+) -> RowsSummary:
     """Write `folder/photos.parquet` and `folder/photos.json`; whole or not at all.
 
     `dropped` counts what the source itself left out by reason, and goes on counting here.
@@ -115,8 +115,8 @@ def prepare(
     return summary
 
 
-def load_summary(folder: Path) -> Summary:
-    return Summary(**json.loads((folder / "photos.json").read_text()))
+def load_summary(folder: Path) -> RowsSummary:
+    return RowsSummary(**json.loads((folder / "photos.json").read_text()))
 
 
 def splits_of(users: Iterable[str], shares: Shares) -> list[str]:
@@ -243,7 +243,7 @@ def _scattered(tables: Iterable[pa.Table], column: str, folder: Path, parts: int
 
 def _write(
     tables: Iterable[pa.Table], folder: Path, shares: Shares, dropped: Counter[str], name: str
-) -> Summary:
+) -> RowsSummary:
     kept: Counter[str] = Counter(dict.fromkeys(SPLITS, 0))
     licences: Counter[str] = Counter()
     photographers: set[int] = set()
@@ -266,7 +266,7 @@ def _write(
         )
         raise TrainingError(f"{name}: no photo is left to train on: {why}; nothing was written")
     unfinished.replace(folder / "photos.parquet")
-    return Summary(0, dict(kept), {}, dict(licences.most_common(50)), len(photographers))
+    return RowsSummary(0, dict(kept), {}, dict(licences.most_common(50)), len(photographers))
 
 
 def _hash(text: str) -> int:

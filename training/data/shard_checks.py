@@ -16,25 +16,25 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _LARGEST_COUNT = 1 << 48
 
 
-def check_shard(told: Any) -> dict[str, Any]:
+def check_shard(entry: Any) -> dict[str, Any]:
     """The fields of one shard of a manifest, as they were told."""
-    if not isinstance(told, dict):
+    if not isinstance(entry, dict):
         raise ValueError("a shard is not a table of fields")
-    name = told.get("name")
+    name = entry.get("name")
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise ValueError(f"{name!r:.80} is no name of a shard: letters, digits, - _ and . before .tar")
-    if not isinstance(told.get("split"), str):
+    if not isinstance(entry.get("split"), str):
         raise ValueError(f"{name}: its split is not a word")
     for field in ("rows", "samples", "bytes"):
-        _check_count(name, field, told.get(field))
-    if not isinstance(told.get("sha256"), str) or not _SHA256.fullmatch(told["sha256"]):
+        _check_count(name, field, entry.get(field))
+    if not isinstance(entry.get("sha256"), str) or not _SHA256.fullmatch(entry["sha256"]):
         raise ValueError(f"{name}: its checksum is not 64 hexadecimal digits")
-    skipped = told.get("skipped")
+    skipped = entry.get("skipped")
     if not isinstance(skipped, dict):
         raise ValueError(f"{name}: what was skipped is not told by reason")
     for reason, count in skipped.items():
         _check_count(name, reason, count)
-    return told
+    return entry
 
 
 def check_index(index: NDArray[Any], layout: np.dtype[Any], shard_bytes: int) -> NDArray[np.void]:

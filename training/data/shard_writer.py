@@ -24,7 +24,7 @@ from geotagger.engine.cores import usable_cores
 from geotagger.errors import TrainingError, UnreadablePhotoError
 from training.data import remote
 from training.data.images import training_jpeg
-from training.data.shards import MANIFEST, Manifest, Shard, index_of, sha256_of, write_whole
+from training.data.shards import MANIFEST, Shard, ShardManifest, index_of, sha256_of, write_whole
 
 _JOURNAL = "shards.jsonl"
 _UNREACHABLE_IN_A_ROW = 20
@@ -36,12 +36,12 @@ Report = Callable[[Shard], None]
 def write_shards(
     folder: Path,
     splits: dict[str, Iterable[dict[str, Any]]],
-    plan: Manifest,
+    plan: ShardManifest,
     *,
     fetch: Fetch = remote.read,
     threads: int = 0,
     report: Report | None = None,
-) -> Manifest:
+) -> ShardManifest:
     """Write the shards that are not there yet, then the manifest.
 
     splits: for each split its rows in a fixed order. plan: what the shards shall be, without
@@ -88,7 +88,7 @@ def _write_shard(
     missing: Path,
 ) -> Shard:
     skipped: Counter[str] = Counter()
-    told: list[str] = []
+    lines: list[str] = []
     unfinished = folder / f"{name}.part"
     samples = in_a_row = 0
 
@@ -106,7 +106,7 @@ def _write_shard(
             if isinstance(jpeg, Exception):
                 reason = _REASONS[type(jpeg)]
                 skipped[reason] += 1
-                told.append(json.dumps([row["key"], reason, str(jpeg)]))
+                lines.append(json.dumps([row["key"], reason, str(jpeg)]))
                 in_a_row = in_a_row + 1 if isinstance(jpeg, remote.UnreachableError) else 0
                 if in_a_row >= _UNREACHABLE_IN_A_ROW:
                     raise TrainingError(
@@ -122,9 +122,9 @@ def _write_shard(
             _add(archive, f"{key}.jpg", jpeg)
             _add(archive, f"{key}.json", json.dumps(about).encode())
             samples += 1
-    if told:
+    if lines:
         with missing.open("a", encoding="utf-8") as file:
-            file.write("\n".join(told) + "\n")
+            file.write("\n".join(lines) + "\n")
     with unfinished.open("rb") as written:
         os.fsync(written.fileno())
     size, digest = unfinished.stat().st_size, sha256_of(unfinished)
@@ -146,7 +146,7 @@ def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
     archive.addfile(member, io.BytesIO(content))
 
 
-def _finished(folder: Path, plan: Manifest) -> dict[str, Shard]:
+def _finished(folder: Path, plan: ShardManifest) -> dict[str, Shard]:
     """The shards of this plan that are whole. The journal's first line is the plan."""
     journal = folder / _JOURNAL
     head = json.dumps({**asdict(plan), "shards": None})

@@ -55,7 +55,7 @@ class Shard:
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class ShardManifest:
     """`source` is a checksum of the list of photos that the shards were made from."""
 
     source: str
@@ -77,12 +77,14 @@ class Manifest:
         return total
 
 
-def read_manifest(address: str) -> Manifest:
+def read_manifest(address: str) -> ShardManifest:
     """The manifest of a folder of shards, local or remote."""
     where = remote.joined(address, MANIFEST)
     try:
-        told = json.loads(remote.read(where))
-        return Manifest(**{**told, "shards": tuple(Shard(**check_shard(shard)) for shard in told["shards"])})
+        values = json.loads(remote.read(where))
+        return ShardManifest(
+            **{**values, "shards": tuple(Shard(**check_shard(shard)) for shard in values["shards"])}
+        )
     except (remote.MissingError, remote.UnreachableError) as error:
         raise TrainingError(
             f"{where}: {error}; `geotagger train shards` writes it when all shards are done"

@@ -27,7 +27,7 @@ _BATCH = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class PhotoSource:
     """Rows to train on. `base` is what addresses are below when they cannot stand alone, `kind` how
     the source is told of in the pack, `expected_rows` about how many rows there are. One that `changes`
     is read at every run."""
@@ -40,11 +40,11 @@ class Source:
     changes: bool = False
 
 
-def open_source(name: str, *, min_accuracy: int = 1, problem: Problem | None = None) -> Source:
+def open_source(name: str, *, min_accuracy: int = 1, problem: Problem | None = None) -> PhotoSource:
     """The source of that name; SourceError when it is nothing we know."""
     path = Path(name)
     if path.is_dir():
-        return Source(
+        return PhotoSource(
             name, "a folder of geotagged photos", "", 0, lambda dropped: _folder(path, dropped, problem)
         )
     if not path.is_file():
@@ -55,7 +55,7 @@ def open_source(name: str, *, min_accuracy: int = 1, problem: Problem | None = N
     base = str(path.absolute().parent)
     if path.suffix == ".parquet":
         rows = path.stat().st_size // 30
-        return Source(
+        return PhotoSource(
             name, "a Parquet list", base, rows, lambda dropped: _table(_parquet(path), path, dropped)
         )
     with path.open("rb") as file:
@@ -64,12 +64,12 @@ def open_source(name: str, *, min_accuracy: int = 1, problem: Problem | None = N
         return _sqlite(path, min_accuracy)
     line = yfcc.first_line(path)
     if yfcc.layout_of(line):
-        return Source(
+        return PhotoSource(
             name, "YFCC100M metadata", "", yfcc.expected_rows(path),
             lambda dropped: yfcc.batches_of(path, min_accuracy=min_accuracy, dropped=dropped),
         )  # fmt: skip
     if columns_of(next(csv.reader([line]), [])):
-        return Source(
+        return PhotoSource(
             name,
             "a CSV list",
             base,
@@ -84,11 +84,11 @@ def open_source(name: str, *, min_accuracy: int = 1, problem: Problem | None = N
     )
 
 
-def index_source(path: Path | None) -> Source:
+def index_source(path: Path | None) -> PhotoSource:
     """The owner's own photos with a position of their own, as geotagger's index remembers them."""
     from training.data.own_photos import geotagged
 
-    return Source(
+    return PhotoSource(
         str(path or "index"),
         "the owner's own photos",
         "",
@@ -98,9 +98,9 @@ def index_source(path: Path | None) -> Source:
     )
 
 
-def _sqlite(path: Path, min_accuracy: int) -> Source:
+def _sqlite(path: Path, min_accuracy: int) -> PhotoSource:
     if yfcc.is_sqlite_metadata(path):
-        return Source(
+        return PhotoSource(
             str(path), "YFCC100M metadata (SQLite)", "", yfcc.expected_rows(path),
             lambda dropped: yfcc.sqlite_batches(path, min_accuracy=min_accuracy, dropped=dropped),
         )  # fmt: skip

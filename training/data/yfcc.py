@@ -65,7 +65,7 @@ _SHRUNK = {".gz": 4, ".bz2": 5, ".zst": 4}
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class ColumnLayout:
     """How the columns stand: their names in order."""
 
     names: tuple[str, ...]
@@ -75,13 +75,13 @@ class Layout:
         return "hash" in self.names
 
 
-def layout_of(first_line: str) -> Layout | None:
+def layout_of(first_line: str) -> ColumnLayout | None:
     """The layout that a line of metadata has, None when it is no YFCC100M metadata."""
     columns = first_line.rstrip("\r\n").split("\t")
     if len(columns) == len(_COMMONS):
-        return Layout(tuple(_COMMONS))
+        return ColumnLayout(tuple(_COMMONS))
     if len(columns) == len(_ORIGINAL):
-        return Layout(tuple(_ORIGINAL))
+        return ColumnLayout(tuple(_ORIGINAL))
     return None
 
 

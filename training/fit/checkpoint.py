@@ -82,29 +82,29 @@ def load_weights(path: Path, network: str, classes: int | None = None) -> dict[s
     """The averaged weights of one checkpoint file, to start another training from."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-        found = Identity(**state["identity"])
+        saved = Identity(**state["identity"])
     except FileNotFoundError:
         raise TrainingError(f"{path}: no such checkpoint") from None
     except Exception as error:
         raise TrainingError(
             f"{path}: not a checkpoint of geotagger, or cut ({type(error).__name__})"
         ) from None
-    if found.network != network:
+    if saved.network != network:
         raise TrainingError(
-            f"{path}: is a checkpoint of {found.network}, not of {network}; add --network {found.network}"
+            f"{path}: is a checkpoint of {saved.network}, not of {network}; add --network {saved.network}"
         )
     weights: dict[str, torch.Tensor] = state["ema"] or state["model"]
-    if classes is not None and found.classes != classes:
+    if classes is not None and saved.classes != classes:
         weights = {
             name: value for name, value in weights.items() if not name.startswith(("heads.", "parents"))
         }
     return weights
 
 
-def _compare(path: Path, found: Identity, wanted: Identity) -> None:
-    for name, told in (("network", "of the network"), ("classes", "with"), ("cells", "over the cells"),
+def _compare(path: Path, saved: Identity, wanted: Identity) -> None:
+    for name, wording in (("network", "of the network"), ("classes", "with"), ("cells", "over the cells"),
                        ("recipe", "of the recipe"), ("mode", "of the mode")):  # fmt: skip
-        there, here = getattr(found, name), getattr(wanted, name)
+        there, here = getattr(saved, name), getattr(wanted, name)
         if name == "mode" and not here:
             continue
         if there != here and name == "mode":
@@ -116,7 +116,7 @@ def _compare(path: Path, found: Identity, wanted: Identity) -> None:
         if there != here:
             unit = " classes" if name == "classes" else ""
             raise TrainingError(
-                f"{path}: a checkpoint {told} {there}{unit}, where this training has {here}{unit}; "
+                f"{path}: a checkpoint {wording} {there}{unit}, where this training has {here}{unit}; "
                 f"choose another --out or --work folder, or delete {path.parent} to start anew"
             )
 

@@ -107,7 +107,7 @@ class Unanswered:
     reason: str
 
 
-class Pictures(Dataset[tuple[Tensor, Tensor] | Unanswered]):
+class ShardPictures(Dataset[tuple[Tensor, Tensor] | Unanswered]):
     """uint8 pixels (n, S, S, 3) and sample numbers (n,) for a request."""
 
     def __init__(self, shards: ShardSet, size: int, seed: int) -> None:
@@ -152,7 +152,7 @@ class Pictures(Dataset[tuple[Tensor, Tensor] | Unanswered]):
         return torch.from_numpy(pixels), torch.from_numpy(np.asarray(samples))
 
 
-def loader(pictures: Pictures, requests: Sampler[Request], workers: int, pinned: bool) -> Iterator[Any]:
+def loader(pictures: ShardPictures, requests: Sampler[Request], workers: int, pinned: bool) -> Iterator[Any]:
     """The answers to all requests, in their order; TrainingError for one that has none."""
     batches: DataLoader[Any] = DataLoader(
         pictures,

@@ -51,17 +51,17 @@ class _Node:
 class OnnxBackbone(nn.Module):
     """An ONNX graph up to its output `features`. Weights are parameters under their ONNX names."""
 
-    def __init__(self, graph: onnx.GraphProto, told: str) -> None:
+    def __init__(self, graph: onnx.GraphProto, source: str) -> None:
         super().__init__()
         if "features" not in {output.name for output in graph.output}:
             raise TrainingError(
-                f"{told}: gives no features to train a head on; import or pull the model again"
+                f"{source}: gives no features to train a head on; import or pull the model again"
             )
         nodes = nodes_for(graph, "features")
         self._nodes: list[_Node] = []
         unknown = sorted({node.op_type for node in nodes} - set(_OPERATORS))
         if unknown:
-            raise TrainingError(f"{told}: its operators {', '.join(unknown)} cannot be trained here")
+            raise TrainingError(f"{source}: its operators {', '.join(unknown)} cannot be trained here")
         constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
         constants |= {
             n.output[0]: numpy_helper.to_array(n.attribute[0].t) for n in nodes if n.op_type == "Constant"
@@ -120,7 +120,7 @@ def nodes_for(graph: onnx.GraphProto, output: str) -> list[onnx.NodeProto]:
     return [node for node in graph.node if id(node) in seen]
 
 
-def _head(graph: onnx.GraphProto, told: str) -> tuple[Tensor, Tensor]:
+def _head(graph: onnx.GraphProto, source: str) -> tuple[Tensor, Tensor]:
     """Weight (classes, d) and bias (classes,) of the linear layer behind the features."""
     constants = {tensor.name: tensor for tensor in graph.initializer}
     for node in graph.node:
@@ -132,7 +132,7 @@ def _head(graph: onnx.GraphProto, told: str) -> tuple[Tensor, Tensor]:
             if len(node.input) > 2:
                 bias = torch.from_numpy(np.array(numpy_helper.to_array(constants[node.input[2]])))
             return weight, bias
-    raise TrainingError(f"{told}: no linear layer stands behind the features")
+    raise TrainingError(f"{source}: no linear layer stands behind the features")
 
 
 _Operator = Callable[[list[Tensor], dict[str, Any], bool], Tensor]

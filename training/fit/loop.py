@@ -29,7 +29,7 @@ from training.data.shards import ShardSet
 from training.fit import checkpoint
 from training.fit.checkpoint import Identity
 from training.fit.compiling import can_compile, is_of_compiler
-from training.fit.feeding import InOrder, MicroBatches, Pictures, Plan, loader
+from training.fit.feeding import InOrder, MicroBatches, Plan, ShardPictures, loader
 from training.fit.networks import Classifier
 from training.fit.objectives import Objective
 from training.fit.processes import check_alike, check_shares, shared_state
@@ -37,7 +37,7 @@ from training.fit.recipe import Recipe
 from training.fit.runlog import RunLog, Say, quiet
 from training.fit.schedule import learning_rate, optimizer_of
 from training.fit.stopping import stop_requests
-from training.fit.tally import Tally
+from training.fit.tally import LossTally
 
 _ASK_EVERY = 8
 """Steps between the questions of several processes to each other whether one was asked to stop."""
@@ -55,7 +55,7 @@ class Labelled:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class TrainingSettings:
     """What does not change the result but in its last bits: where to compute, how many loaders, when to save.
     deterministic: equal seeds give equal bits, some 15 % slower on a GPU."""
 
@@ -89,7 +89,7 @@ def fit(
     train: Labelled,
     val: Labelled | None,
     recipe: Recipe,
-    settings: Settings,
+    settings: TrainingSettings,
     identity: Identity,
     folder: Path,
     say: Say,
@@ -112,7 +112,7 @@ class _Run:
         train: Labelled,
         val: Labelled | None,
         recipe: Recipe,
-        settings: Settings,
+        settings: TrainingSettings,
         identity: Identity,
         folder: Path,
         say: Say,
@@ -162,9 +162,9 @@ class _Run:
 
     def run(self) -> Fitted:
         log = RunLog(self.folder, self.start, self.steps, self.say) if self.rank == 0 else None
-        tally, waited, shown, began = Tally(self.device), 0.0, 0, time.monotonic()
+        tally, waited, shown, began = LossTally(self.device), 0.0, 0, time.monotonic()
         saved = logged = began
-        pictures = Pictures(self.train.shards, self.recipe.input_size, self.recipe.seed)
+        pictures = ShardPictures(self.train.shards, self.recipe.input_size, self.recipe.seed)
         requests = MicroBatches(self.plan, self.start, self.steps, self.rank, self.world)
         batches = loader(pictures, requests, self.settings.workers, self.device.type == "cuda")
         step = self.start
@@ -186,13 +186,13 @@ class _Run:
             if log and is_told:
                 speed = {"images_per_s": shown / max(now - began, 1e-9)} if shown else {}
                 share = {"waited_for_data": waited / max(now - began, 1e-9)} if shown else {}
-                log.row(step, "train", tally.told() | self._where(step) | speed | share)
+                log.row(step, "train", tally.averages() | self._where(step) | speed | share)
             if is_told:
-                tally, logged = Tally(self.device), now
+                tally, logged = LossTally(self.device), now
             if is_end and not is_last and self.val is not None and len(self.val.samples):
-                told = self._evaluate(self.val)
+                scores = self._evaluate(self.val)
                 if log:
-                    log.row(step, "val", told | self._where(step))
+                    log.row(step, "val", scores | self._where(step))
             if due or is_end or is_last:
                 if self.rank == 0:
                     checkpoint.save(self.folder / "checkpoints", step, self.identity, self._state())
@@ -220,7 +220,7 @@ class _Run:
         dist.all_reduce(wanted)
         return bool(wanted.item())
 
-    def _step_within_memory(self, step: int, batches: Iterator[Any], tally: Tally) -> float:
+    def _step_within_memory(self, step: int, batches: Iterator[Any], tally: LossTally) -> float:
         failed = ""
         try:
             return self._step(step, batches, tally)
@@ -235,7 +235,7 @@ class _Run:
             raise TrainingError(f"the network could not be compiled here ({failed}); add --no-compile")
         raise self._too_big()
 
-    def _step(self, step: int, batches: Iterator[Any], tally: Tally) -> float:
+    def _step(self, step: int, batches: Iterator[Any], tally: LossTally) -> float:
         """One step of the optimizer; gives the seconds spent waiting for images."""
         mine = self.plan.micro_batches // self.world
         self.network.train()
@@ -243,9 +243,9 @@ class _Run:
         sums = [torch.zeros_like(b) for b in self.statistics]
         waited = 0.0
         for micro in range(mine):
-            asked = time.monotonic()
+            began_waiting = time.monotonic()
             pixels, samples = next(batches)
-            waited += time.monotonic() - asked
+            waited += time.monotonic() - began_waiting
             torch.manual_seed(_seed(self.recipe.seed, step, self.rank * mine + micro))  # for dropout
             last = micro == mine - 1
             with nullcontext() if last or self.world == 1 else self.run_network.no_sync():
@@ -299,10 +299,10 @@ class _Run:
         kept = [p.detach().clone() for p in self.network.parameters()]
         self._take_averaged()
         self.network.eval()
-        tally = Tally(self.device)
+        tally = LossTally(self.device)
         label_of, truth_of = labelled.classes.to(self.device), labelled.truth.to(self.device)
         requests = InOrder(labelled.samples, self.recipe.micro_batch, self.rank, self.world)
-        pictures = Pictures(labelled.shards, self.recipe.input_size, self.recipe.seed)
+        pictures = ShardPictures(labelled.shards, self.recipe.input_size, self.recipe.seed)
         # for a few batches, starting processes takes longer than decoding
         workers = min(self.settings.workers, len(requests) // 8)
         for pixels, samples in loader(pictures, requests, workers, self.device.type == "cuda"):
@@ -314,7 +314,7 @@ class _Run:
             dist.all_reduce(tally.sums)
         for parameter, value in zip(self.network.parameters(), kept, strict=True):
             parameter.data.copy_(value)
-        return tally.told()
+        return tally.averages()
 
     def _take_averaged(self) -> None:
         for parameter, value in zip(self.network.parameters(), self.averaged, strict=False):

@@ -157,7 +157,7 @@ def check_alike(what: Mapping[str, Any]) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _ProcessPlace:
     """Where a tensor stood in a state."""
 
     shape: tuple[int, ...]
@@ -179,7 +179,7 @@ def shared_state(state: dict[str, Any] | None, device: torch.device) -> dict[str
 def _without_tensors(value: Any, tensors: list[Tensor]) -> Any:
     if isinstance(value, Tensor):
         tensors.append(value)
-        return _Place(tuple(value.shape), value.dtype)
+        return _ProcessPlace(tuple(value.shape), value.dtype)
     if isinstance(value, dict):
         return {key: _without_tensors(item, tensors) for key, item in value.items()}
     if isinstance(value, list):
@@ -188,7 +188,7 @@ def _without_tensors(value: Any, tensors: list[Tensor]) -> Any:
 
 
 def _with_tensors(value: Any, tensors: Any, device: torch.device) -> Any:
-    if isinstance(value, _Place):
+    if isinstance(value, _ProcessPlace):
         empty = torch.empty(value.shape, dtype=value.dtype, device=device)
         whole = next(tensors).to(device).contiguous() if is_first() else empty
         dist.broadcast(whole, src=0)

@@ -13,7 +13,7 @@ from training.accuracy import THRESHOLDS_KM
 from training.fit.objectives import Objective, chords, within
 
 
-class Tally:
+class LossTally:
     """Sums of loss, photos, right cells and places within the thresholds."""
 
     def __init__(self, device: torch.device) -> None:
@@ -28,7 +28,7 @@ class Tally:
         counts = torch.stack([loss.detach().double() * n, torch.full_like(right, n), right])
         self.sums += torch.cat([counts, near.double()])
 
-    def told(self) -> dict[str, float]:
+    def averages(self) -> dict[str, float]:
         loss, n, right, *near = self.sums.tolist()
         n = max(n, 1.0)
         shares = {f"within_{km:g}_km": count / n for km, count in zip(THRESHOLDS_KM, near, strict=True)}

@@ -21,8 +21,8 @@ from geotagger.model.manifest import Accuracy
 from geotagger.model.pack import ModelPack, save_manifest
 from training.accuracy import (
     THRESHOLDS_KM,
+    AccuracyScore,
     FloatArray,
-    Score,
     ceilings,
     fit_temperature,
     published_for,
@@ -50,7 +50,7 @@ class Labels:
 
 
 @dataclass(frozen=True)
-class Report:
+class AccuracyReport:
     """model: the name; test_set: of the labels; scores by way of choosing the place: "place within 25 km" is
     what `tag` would say; ceilings by "truth's own cell", "nearest class position" and, of a gallery, its
     nearest place; regions: the first score by continent; published rows for this set. certainty and
@@ -58,9 +58,9 @@ class Report:
 
     model: str
     test_set: str
-    scores: dict[str, Score]
-    ceilings: dict[str, Score]
-    regions: dict[str, Score]
+    scores: dict[str, AccuracyScore]
+    ceilings: dict[str, AccuracyScore]
+    regions: dict[str, AccuracyScore]
     published: dict[str, tuple[float, ...]]
     errors_km: FloatArray
     certainty: FloatArray
@@ -130,7 +130,7 @@ def report_of(
     *,
     temperature: float | None = None,
     problems: tuple[tuple[str, str], ...] = (),
-) -> Report:
+) -> AccuracyReport:
     """Every figure for what a pack's network gave for labelled photos."""
     from geotagger.estimate.visual import tempered
     from training.pack.regions import regions_of
@@ -152,7 +152,7 @@ def report_of(
     best_possible = ceilings(table, labels.lat, labels.lng)
     classes = table.classes_of(labels.lat, labels.lng)
     own = tempered(probabilities, table, heat)[np.arange(len(classes)), classes]
-    return Report(
+    return AccuracyReport(
         pack.name,
         labels.name,
         scores,
@@ -169,13 +169,13 @@ def report_of(
     )
 
 
-def ceiling_report(table: CellTable, labels: Labels, model: str) -> Report:
+def ceiling_report(table: CellTable, labels: Labels, model: str) -> AccuracyReport:
     """What can be told of a cell table without images: its oracle ceilings on a labelled set."""
     best_possible = ceilings(table, labels.lat, labels.lng)
     none = np.empty(0)
     scores = {name: score(km) for name, km in best_possible.items()}
     published = published_for(labels.name)
-    return Report(
+    return AccuracyReport(
         model, labels.name, {}, scores, {}, published, none, none, labels.lat, labels.lng, 1.0, float("nan")
     )
 
@@ -189,7 +189,7 @@ def evaluate_labels(
     batch_size: int | None = None,
     fit: bool = False,
     progress: Callable[[int, int], None] | None = None,
-) -> Report:
+) -> AccuracyReport:
     """The report of a pack on a labelled set whose images lie under the folder `images`; without
     images, its cell table's ceilings only. `fit` finds the temperature on one half of the photos,
     reports on the other, and stores it in the pack with the accuracy.
@@ -227,7 +227,7 @@ def evaluate_labels(
 
 
 def store(
-    pack: ModelPack, report: Report, temperature: float, before: float, after: float, fitted_on: int
+    pack: ModelPack, report: AccuracyReport, temperature: float, before: float, after: float, fitted_on: int
 ) -> ModelPack:
     """The pack with a fitted temperature and its measured accuracy written into pack.toml."""
     first = next(iter(report.scores.values()))

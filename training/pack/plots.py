@@ -10,7 +10,7 @@ import numpy as np
 
 from geotagger.cells import CellTable, levels, points_within
 from training.accuracy import THRESHOLDS_KM
-from training.pack.evaluate import Report
+from training.pack.evaluate import AccuracyReport
 from training.pack.worldmap import INK, LAND, LINES, equal_earth, world
 
 _EDGE_POINTS = 9
@@ -48,13 +48,15 @@ def picture_of_cells(table: CellTable, path: Path) -> bool:
     dots.set_clip_path(globe)
     _scale(figure, axes, dots, "training photos in a cell")
     coarsest, finest = levels(table.ids).min(), levels(table.ids).max()
-    told = f"S2 level {finest}" if coarsest == finest else f"S2 levels {coarsest} to {finest}"
-    told += f", {photos.sum():,.0f} training photos"
-    _title(axes, f"{len(table):,} cells", told + ("" if large.all() else "; dots: cells too small to draw"))
+    subtitle = f"S2 level {finest}" if coarsest == finest else f"S2 levels {coarsest} to {finest}"
+    subtitle += f", {photos.sum():,.0f} training photos"
+    _title(
+        axes, f"{len(table):,} cells", subtitle + ("" if large.all() else "; dots: cells too small to draw")
+    )
     return _save(plt, figure, path)
 
 
-def picture_of_report(report: Report, folder: Path) -> list[Path]:
+def picture_of_report(report: AccuracyReport, folder: Path) -> list[Path]:
     """accuracy.png (share of photos by error), errors.png (a map), reliability.png."""
     plt = _pyplot()
     if plt is None or not len(report.errors_km):
@@ -70,7 +72,7 @@ def picture_of_report(report: Report, folder: Path) -> list[Path]:
     return [folder / name for name in made]
 
 
-def _accuracy(plt: Any, report: Report) -> Any:
+def _accuracy(plt: Any, report: AccuracyReport) -> Any:
     figure, axes = plt.subplots(figsize=(8, 5))
     for km in THRESHOLDS_KM:
         axes.axvline(km, color=LINES, linewidth=1, zorder=0)
@@ -88,7 +90,7 @@ def _accuracy(plt: Any, report: Report) -> Any:
     return figure
 
 
-def _errors(plt: Any, report: Report) -> Any:
+def _errors(plt: Any, report: AccuracyReport) -> Any:
     from matplotlib.colors import LogNorm
 
     figure, axes, _ = world(plt)
@@ -103,20 +105,20 @@ def _errors(plt: Any, report: Report) -> Any:
     return figure
 
 
-def _reliability(plt: Any, report: Report) -> Any:
+def _reliability(plt: Any, report: AccuracyReport) -> Any:
     figure, axes = plt.subplots(figsize=(5, 5))
     slot = np.clip((report.certainty * 10).astype(int), 0, 9)
     filled = [s for s in range(10) if (slot == s).any()]
     photos = np.array([(slot == s).sum() for s in filled])
     stated = np.array([report.certainty[slot == s].mean() for s in filled])
-    found = np.array([(report.errors_km[slot == s] <= 25).mean() for s in filled])
+    shares = np.array([(report.errors_km[slot == s] <= 25).mean() for s in filled])
     # the deviation that a share has when the stated certainty is true
     chance = 1.96 * np.sqrt(stated * (1 - stated) / photos)
     axes.plot([0, 1], [0, 1], color=LAND, zorder=0)
     axes.vlines(stated, np.clip(stated - chance, 0, 1), np.clip(stated + chance, 0, 1), color=LAND,
                 linewidth=5, label="95 % of honest models")  # fmt: skip
-    axes.plot(stated, found, color=INK, linewidth=1)
-    axes.scatter(stated, found, s=15 + 150 * photos / photos.max(), color=INK, zorder=3, label="found")
+    axes.plot(stated, shares, color=INK, linewidth=1)
+    axes.scatter(stated, shares, s=15 + 150 * photos / photos.max(), color=INK, zorder=3, label="found")
     axes.set(xlabel="stated certainty within 25 km", ylabel="share that was within 25 km",
              xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal")  # fmt: skip
     axes.legend(fontsize=8, loc="upper left", labelspacing=1)

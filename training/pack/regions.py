@@ -29,8 +29,10 @@ _CHUNK = 500
 @lru_cache(maxsize=1)
 def towns() -> tuple[NDArray[np.float64], NDArray[np.float64], list[str]]:
     """Latitudes, longitudes and continents of the gazetteer's towns."""
-    known = [(p.latitude, p.longitude, _OF_COUNTRY[p.country]) for p in places() if p.country in _OF_COUNTRY]
-    lat, lng, continents = zip(*known, strict=True)
+    towns_of_regions = [
+        (p.latitude, p.longitude, _OF_COUNTRY[p.country]) for p in places() if p.country in _OF_COUNTRY
+    ]
+    lat, lng, continents = zip(*towns_of_regions, strict=True)
     return np.array(lat), np.array(lng), list(continents)
 
 

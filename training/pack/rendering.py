@@ -10,19 +10,19 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from training.accuracy import THRESHOLDS_KM, Score
-from training.pack.evaluate import Report
+from training.accuracy import THRESHOLDS_KM, AccuracyScore
+from training.pack.evaluate import AccuracyReport
 
 if TYPE_CHECKING:
     # a model is evaluated without the extra `train`, too
-    from training.data.rows import Summary
+    from training.data.rows import RowsSummary
     from training.fit.recipe import Recipe
 
 _SHARD_BYTES_A_PIXEL = 0.45
 """JPEG of quality 90, photographs; the long side is 4/3 of the short one on average."""
 
 
-def tables_of(report: Report) -> list[Table]:
+def tables_of(report: AccuracyReport) -> list[Table]:
     """The standard table beside the published rows, and the regions; 80 columns wide."""
     photos = max((score.photos for score in (report.scores | report.ceilings).values()), default=0)
     standard = _table(f"{report.model} on {report.test_set} ({photos:,} photos)")
@@ -54,7 +54,7 @@ def _table(title: str) -> Table:
     return table
 
 
-def _stacked(score: Score) -> list[str]:
+def _stacked(score: AccuracyScore) -> list[str]:
     """Each figure above its interval, the median above the GeoScore."""
     shares = [
         f"{_share(p)}\n[dim]{_share(low)}–{_share(high)}"
@@ -63,7 +63,7 @@ def _stacked(score: Score) -> list[str]:
     return [*shares, f"{_median(score)} km\n[dim]{score.geoscore:,.0f}"]
 
 
-def plain_lines(report: Report) -> list[str]:
+def plain_lines(report: AccuracyReport) -> list[str]:
     """The same as lines for a log: one each, nothing drawn."""
     titled = {
         **{f"{report.model}, {name}": score for name, score in report.scores.items()},
@@ -74,8 +74,8 @@ def plain_lines(report: Report) -> list[str]:
     lines = [f"{report.model} on {report.test_set}: % within {thresholds} km [95 % intervals]"]
     for name, score in titled.items():
         *shares, median, geoscore, photos = _cells(score)
-        told = " / ".join(shares)
-        lines.append(f"{name}: {told}; median {median} km, GeoScore {geoscore}, {photos} photos")
+        text = " / ".join(shares)
+        lines.append(f"{name}: {text}; median {median} km, GeoScore {geoscore}, {photos} photos")
     lines += [
         f"published, {name}: {' / '.join(f'{p:.1f}' for p in percent)}"
         for name, percent in report.published.items()
@@ -83,7 +83,7 @@ def plain_lines(report: Report) -> list[str]:
     return lines
 
 
-def show(report: Report) -> None:
+def show(report: AccuracyReport) -> None:
     """To standard output: tables on a terminal, plain lines elsewhere."""
     if sys.stdout.isatty():
         console = Console(highlight=False)
@@ -103,7 +103,7 @@ def show(report: Report) -> None:
         print(f"left out: {len(report.problems):,} that could not be read, the first {first}")
 
 
-def record_of(report: Report) -> dict[str, Any]:
+def record_of(report: AccuracyReport) -> dict[str, Any]:
     """One JSON object; what is infinite or unknown is null."""
     return {
         "model": report.model,
@@ -119,7 +119,9 @@ def record_of(report: Report) -> dict[str, Any]:
     }
 
 
-def save_report(report: Report, folder: Path, write: Callable[[Report, Path], list[Path]]) -> list[Path]:
+def save_report(
+    report: AccuracyReport, folder: Path, write: Callable[[AccuracyReport, Path], list[Path]]
+) -> list[Path]:
     """report.json and what `write` draws, in `folder`."""
     import json
 
@@ -129,7 +131,7 @@ def save_report(report: Report, folder: Path, write: Callable[[Report, Path], li
 
 
 def estimate_of(
-    recipe: "Recipe", summary: "Summary", classes: int, images_per_s: float, gigabytes: float, device: str
+    recipe: "Recipe", summary: "RowsSummary", classes: int, images_per_s: float, gigabytes: float, device: str
 ) -> dict[str, Any]:
     """What a training would take, from the speed of a few steps on this machine."""
     photos = summary.kept["train"]
@@ -157,7 +159,7 @@ def lines_of_estimate(record: dict[str, Any]) -> list[str]:
     ]
 
 
-def _cells(score: Score) -> list[str]:
+def _cells(score: AccuracyScore) -> list[str]:
     shares = [
         f"{_share(p)} [{_share(low)}–{_share(high)}]"
         for p, (low, high) in zip(score.percent, score.intervals, strict=True)
@@ -169,11 +171,11 @@ def _share(percent: float) -> str:
     return "100" if percent == 100 else f"{percent:.1f}"
 
 
-def _median(score: Score) -> str:
+def _median(score: AccuracyScore) -> str:
     return "–" if score.median_km == float("inf") else f"{score.median_km:,.1f}"
 
 
-def _record(score: Score) -> dict[str, Any]:
+def _record(score: AccuracyScore) -> dict[str, Any]:
     return {
         "photos": score.photos,
         "percent": list(score.percent),

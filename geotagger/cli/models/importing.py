@@ -192,8 +192,8 @@ def _pixels(
     if like is None:
         raise UsageError(f"--onnx needs --pixels, one of {', '.join(LIKE)}: wrong pixels fail silently")
     changes = {"scale": scale, "resampling": resampling}
-    told = {key: value for key, value in changes.items() if value is not None}
-    return replace(LIKE[like], input_size=input_size, crop=crop, **told)  # type: ignore[arg-type]
+    changed = {key: value for key, value in changes.items() if value is not None}
+    return replace(LIKE[like], input_size=input_size, crop=crop, **changed)  # type: ignore[arg-type]
 
 
 def _embedder(

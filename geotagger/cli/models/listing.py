@@ -87,7 +87,7 @@ def show_model(
         _page_of_model(record, accuracy)
 
 
-def _record(name: str, status: str, **known: Any) -> dict[str, Any]:
+def _record(name: str, status: str, **fields_of_model: Any) -> dict[str, Any]:
     """The same fields for every model; null where unknown."""
     fields = (
         "name status version description licence folder digest verified classes suspect suspect_cells "
@@ -95,7 +95,7 @@ def _record(name: str, status: str, **known: Any) -> dict[str, Any]:
         "calibration kind precision precisions purpose recommended caution download_bytes disk_bytes "
         "memory_bytes photos_per_second reason"
     )
-    return dict.fromkeys(fields.split()) | {"name": name, "status": status, **known}
+    return dict.fromkeys(fields.split()) | {"name": name, "status": status, **fields_of_model}
 
 
 def pack_record(
@@ -279,9 +279,9 @@ def _page_of_model(record: dict[str, Any], accuracy: "tuple[Accuracy, ...]") -> 
         photos = f" ({row.photos:,} photos)" if row.photos else ""
         shares = ", ".join(f"{p:g} % within {k:g} km" for p, k in zip(row.percent, row.km, strict=True))
         lines[f"accuracy on {row.test_set}{photos}"] = f"{shares}; {row.origin}"
-    told = {key: printable(str(value)) for key, value in lines.items() if value not in (None, "")}
+    shown_lines = {key: printable(str(value)) for key, value in lines.items() if value not in (None, "")}
     if not sys.stdout.isatty():
-        for key, value in told.items():
+        for key, value in shown_lines.items():
             print(f"{printable(key)}\t{value}")
         return
     from rich.table import Table
@@ -290,7 +290,7 @@ def _page_of_model(record: dict[str, Any], accuracy: "tuple[Accuracy, ...]") -> 
     table = Table(show_header=False, box=None)
     table.add_column()
     table.add_column(overflow="fold")
-    for key, value in told.items():
+    for key, value in shown_lines.items():
         table.add_row(Text(printable(key), style="bold"), Text(value))
     screen().print(table)
 

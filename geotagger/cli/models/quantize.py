@@ -72,7 +72,7 @@ def quantize_model(
     agreement = _make(pack, precision, device, inputs[: len(calibrating)], inputs[list(checking)])
     if as_json:
         emit({"model": pack.name, "variant": precision, **agreement.as_table()})
-    for line in _told(pack, precision, agreement):
+    for line in _report_lines(pack, precision, agreement):
         say(line) if as_json else typer.echo(line)
 
 
@@ -117,8 +117,8 @@ def _places(pack: "ModelPack") -> "Places":
             answers.points,
             answers.point_probabilities,
         )
-        found = places_of(said, pack.cells, 25.0, 0.9)
-        return found.latitude, found.longitude
+        chosen_places = places_of(said, pack.cells, 25.0, 0.9)
+        return chosen_places.latitude, chosen_places.longitude
 
     return places
 
@@ -168,7 +168,7 @@ def _readable(pack: "ModelPack", paths: Sequence[str]) -> "Iterator[NDArray[np.f
             yield from (pixels for pixels in some if pixels is not None)
 
 
-def _told(pack: "ModelPack", precision: str, agreement: "Agreement") -> list[str]:
+def _report_lines(pack: "ModelPack", precision: str, agreement: "Agreement") -> list[str]:
     ratio = agreement.rate / agreement.rate_fp32
     if not agreement.passed:
         verdict = f"{precision} is kept, but used only when asked for: 1 % may move more than 25 km"

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geotagger.errors import CheckpointError
-from geotagger.model.mxnet.symbol import Node, Symbol
+from geotagger.model.mxnet.symbol import Symbol, SymbolNode
 from geotagger.model.onnx_writer import Graph, Tensor
 
 Shape = tuple[int, ...]
@@ -28,7 +28,7 @@ class Call:
     for each that is a variable, whose values `weight` gives."""
 
     symbol: Symbol
-    node: Node
+    node: SymbolNode
     graph: Graph
     inputs: Sequence[Tensor | None]
     params: Mapping[str, NDArray[Any]]
@@ -143,8 +143,8 @@ class Call:
             raise self.wrong(f"{key} = {self.setting(key)} is not a pair of numbers from {least} up")
         return values[0], values[1]
 
-    def word(self, key: str, default: str | None, known: Sequence[str]) -> str:
+    def word(self, key: str, default: str | None, choices: Sequence[str]) -> str:
         text = self.setting(key) or default
-        if text is None or text not in known:
-            raise self.wrong(f"{key} = {text} cannot be imported (known: {', '.join(known)})")
+        if text is None or text not in choices:
+            raise self.wrong(f"{key} = {text} cannot be imported (known: {', '.join(choices)})")
         return text

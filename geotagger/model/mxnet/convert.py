@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from geotagger.errors import CheckpointError
 from geotagger.model.mxnet.call import Call
 from geotagger.model.mxnet.ops import OPERATORS, SOFTMAX_OPERATORS
-from geotagger.model.mxnet.symbol import Node, Symbol
+from geotagger.model.mxnet.symbol import Symbol, SymbolNode
 from geotagger.model.onnx_writer import Graph, Tensor, write_onnx
 
 
@@ -45,7 +45,7 @@ def build_graph(symbol: Symbol, params: dict[str, NDArray[Any]], input_size: int
 
 
 def _convert_node(
-    symbol: Symbol, node: Node, graph: Graph, made: dict[int, Tensor], params: dict[str, NDArray[Any]]
+    symbol: Symbol, node: SymbolNode, graph: Graph, made: dict[int, Tensor], params: dict[str, NDArray[Any]]
 ) -> Tensor:
     operator = OPERATORS.get(node.op)
     if operator is None:
@@ -96,7 +96,7 @@ def _is_network_input(symbol: Symbol, i: int, params: dict[str, NDArray[Any]]) -
     )
 
 
-def _take_input(symbol: Symbol, graph: Graph, node: Node, input_size: int) -> Tensor:
+def _take_input(symbol: Symbol, graph: Graph, node: SymbolNode, input_size: int) -> Tensor:
     if graph.input is not None:
         raise CheckpointError(
             f"{symbol.path}: the network has a second input, {node.name}, that the params file "

@@ -207,8 +207,8 @@ def _reshape(call: Call) -> Tensor:
         raise call.wrong(f"shape = {wanted} keeps a dimension that its input has not")
     rest = [x.shape[i] if edge == 0 else edge for i, edge in enumerate(wanted[1:])]
     if rest.count(-1) == 1 and wanted[0] == 0:
-        known = math.prod(edge for edge in rest if edge != -1)
-        rest = [size // known if edge == -1 else edge for edge in rest]
+        stated_size = math.prod(edge for edge in rest if edge != -1)
+        rest = [size // stated_size if edge == -1 else edge for edge in rest]
     if wanted[0] not in (0, -1) or -1 in rest or math.prod(rest) != size:
         raise call.wrong(f"shape = {wanted} does not keep the {size} numbers of each photo together")
     target = call.graph.constant(f"{call.name}_shape", np.array([-1, *rest], dtype=np.int64))

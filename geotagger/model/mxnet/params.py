@@ -44,10 +44,10 @@ def read_params(path: Path) -> dict[str, Array]:
         raise CheckpointError(f"{path}: no such file; give the *.params file of the checkpoint") from None
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from None
-    return _Reader(path, data).params()
+    return _ParamsReader(path, data).params()
 
 
-class _Reader:
+class _ParamsReader:
     def __init__(self, path: Path, data: mmap.mmap | bytes) -> None:
         self.path, self.data, self.at, self.end = path, data, 0, len(data)
 
@@ -62,14 +62,14 @@ class _Reader:
             raise self.wrong(f"{self.end - self.at:,} bytes follow the end of its content; fetch it again")
         if len(names) != count:
             raise self.wrong(f"it has {count:,} arrays but {len(names):,} names; fetch it again")
-        found: dict[str, Array] = {}
+        by_name: dict[str, Array] = {}
         for name, array in zip(names, arrays, strict=True):
             bare = name.removeprefix("arg:").removeprefix("aux:")
-            if bare in found:
+            if bare in by_name:
                 raise self.wrong(f"it holds {bare} twice")
             if array is not None:
-                found[bare] = array
-        return found
+                by_name[bare] = array
+        return by_name
 
     def array(self, what: str) -> Array | None:
         (magic,) = self.numbers("<I", what)
@@ -137,8 +137,8 @@ class _Reader:
         self.at += size
         return values
 
-    def damaged(self, what: str, found: str) -> CheckpointError:
-        return self.wrong(f"{what} has {found}; the file is damaged, fetch it again")
+    def damaged(self, what: str, contents: str) -> CheckpointError:
+        return self.wrong(f"{what} has {contents}; the file is damaged, fetch it again")
 
     def wrong(self, what: str) -> CheckpointError:
         return CheckpointError(f"{self.path}: {what}")

@@ -21,7 +21,7 @@ _HIDDEN = re.compile(r"__.*__")
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class SymbolNode:
     """inputs: pairs of the giving node's place in the list and which of its outputs."""
 
     op: str
@@ -39,7 +39,7 @@ class Symbol:
     """version: that of the MXNet which wrote it, 905 for 0.9.5, 10901 for 1.9.1."""
 
     path: Path
-    nodes: tuple[Node, ...]
+    nodes: tuple[SymbolNode, ...]
     heads: tuple[tuple[int, int], ...]
     version: int
 
@@ -66,12 +66,12 @@ def read_symbol(path: Path) -> Symbol:
 
 
 def _symbol_of(path: Path, graph: dict[str, Any]) -> Symbol:
-    nodes: list[Node] = []
+    nodes: list[SymbolNode] = []
     for entry in graph["nodes"]:
         settings: dict[str, Any] = {}
         for key in ("attr", "attrs", "param"):
             settings.update(entry.get(key) or {})
-        node = Node(
+        node = SymbolNode(
             op=_text(entry["op"]),
             name=_text(entry["name"]),
             attrs={key: _text(value) for key, value in settings.items() if not _HIDDEN.fullmatch(key)},
