@@ -3,15 +3,16 @@
 python -m benchmarks.text ../shared/data [--seeds 3]
 
 Reads each picture of dog-signs, streets-71 and the sample corpora once, by the product's own reader. The
-scorer's fitted constants (`text.ratios.Trust`) and the power of its factors are fitted to the photos of all
-countries but one, and counted on the photos of that one, country after country, so no figure is of photos
-that were fitted to. Then places of dog-signs are hidden and estimated by the functions of `evaluate`, with
-those same factors and without. Prints tables.
+scorer's fitted constants (`text.ratios.Trust`) are fitted to the photos of all countries but one, and counted
+on the photos of that one, country after country, so no figure is of photos that were fitted to. Then places
+of dog-signs are hidden and estimated by the functions of `evaluate`, with those same factors and without.
+Prints tables.
 """
 
 import argparse
 import csv
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -33,8 +34,9 @@ from geotagger.text.towns import world_towns
 from geotagger.text.values import Line, PlaceRatios
 
 CORPORA = ("dog-signs", "exif-samples", "pigallery2", "exifr")
-TRUSTS = [Trust(temperature, half) for temperature, half in product((0.4, 0.6, 0.8, 1.0), (3.0, 6.0, 12.0))]
-POWERS = (0.4, 0.55, 0.7, 0.85, 1.0, 1.15)
+TRUSTS = [
+    Trust(temperature, half) for temperature, half in product((0.25, 0.4, 0.5, 0.7, 1.0), (3.0, 6.0, 12.0))
+]
 BINS = (0.5, 0.65, 0.8, 1.01)
 WEEK_S = 7 * 86400.0
 
@@ -51,14 +53,6 @@ class Photo:
     country: str
 
 
-@dataclass(frozen=True, slots=True)
-class Fitted:
-    """What one fold is counted with: ratios by trust are cut out by the photos' names."""
-
-    trust: Trust
-    power: float
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -70,18 +64,13 @@ def main() -> None:
     photos = list(_read(asked.data, sightings))
     ratios = {trust: {one.name: ratios_of(one.lines, trust) for one in photos} for trust in [*TRUSTS, FITTED]}
     folds = sorted({one.country for one in photos})
-    by_country = {
-        country: fitted([one for one in photos if one.country != country], ratios) for country in folds
-    }
-    print("\nfitted without the photos of a country, and to all:")
-    for country in folds:
-        if any(one.country == country and ratios[FITTED][one.name] for one in photos):
-            print(f"  {country}: {by_country[country]}")
-    print(f"  all: {fitted(photos, ratios)}")
+    trusts = {fold: fitted([one for one in photos if one.country != fold], ratios) for fold in folds}
+    print("\nfitted without the photos of a country: the folds that came to it")
+    for trust, count in Counter(trusts.values()).most_common():
+        print(f"  {trust}: {count} of {len(folds)}")
+    print(f"  all photos: {fitted(photos, ratios)}; the product has {FITTED}")
     told = {
-        one.name: sharpened(found, by_country[one.country].power)
-        for one in photos
-        if (found := ratios[by_country[one.country].trust][one.name]) is not None
+        one.name: factors for one in photos if (factors := ratios[trusts[one.country]][one.name]) is not None
     }
     _countries(photos, told)
     _places(sightings["dog-signs"], told, asked.seeds)
@@ -116,34 +105,22 @@ def _read(data: Path, sightings: Mapping[str, Sequence[Sighting]]) -> Iterator[P
         print(f"| {corpus} | {len(took)} | {middle:.2f} | {most:.2f} |")
 
 
-def fitted(photos: Sequence[Photo], ratios: Mapping[Trust, Mapping[str, PlaceRatios | None]]) -> Fitted:
+def fitted(photos: Sequence[Photo], ratios: Mapping[Trust, Mapping[str, PlaceRatios | None]]) -> Trust:
     """Under which the true places are most probable."""
-    best, most = Fitted(FITTED, 1.0), -np.inf
-    for trust in TRUSTS:
-        speaking = [(one, told) for one in photos if (told := ratios[trust][one.name]) is not None]
-        gains = np.array([_gains(one, told) for one, told in speaking])
-        gain = gains.sum(axis=0)
-        if gain.max() > most:
-            most, best = float(gain.max()), Fitted(trust, POWERS[int(gain.argmax())])
-    return best
+    gains = {
+        trust: sum(_gain(one, told) for one in photos if (told := ratios[trust][one.name]) is not None)
+        for trust in TRUSTS
+    }
+    return max(gains, key=lambda trust: gains[trust])
 
 
-_known_gains: dict[int, list[float]] = {}
+def _gain(one: Photo, told: PlaceRatios) -> float:
+    """By how much the logarithm of the probability of its true place grows."""
+    here = float(of_places(told, np.array([one.latitude]), np.array([one.longitude]))[0])
+    return float(np.log(held(np.array(here / mean_of(told)))))
 
 
-def _gains(one: Photo, told: PlaceRatios) -> list[float]:
-    """By how much the logarithm of the probability of its true place grows, for each of the powers."""
-    if id(told) not in _known_gains:
-        here = float(of_places(told, np.array([one.latitude]), np.array([one.longitude]))[0])
-        _known_gains[id(told)] = [float(np.log(held(np.array(here**p / mean_of(told, p))))) for p in POWERS]
-    return _known_gains[id(told)]
-
-
-def sharpened(told: PlaceRatios, power: float) -> tuple[PlaceRatios, float]:
-    return told, power
-
-
-def _countries(photos: Sequence[Photo], told: Mapping[str, tuple[PlaceRatios, float]]) -> None:
+def _countries(photos: Sequence[Photo], told: Mapping[str, PlaceRatios]) -> None:
     """Right, wrong and silent by the text alone, and how true what it states is."""
     world, table = world_towns(), countries()
     usual = table.photos[world.country] * world.share
@@ -153,7 +130,7 @@ def _countries(photos: Sequence[Photo], told: Mapping[str, tuple[PlaceRatios, fl
     for one in photos:
         if one.name not in told:
             continue
-        factors = TextFactors.of(*told[one.name])
+        factors = TextFactors.of(told[one.name], 1.0)
         share = np.bincount(of_town, usual * factors.at_towns(), len(names))
         share = share / share.sum()
         leading = int(share.argmax())
@@ -164,10 +141,9 @@ def _countries(photos: Sequence[Photo], told: Mapping[str, tuple[PlaceRatios, fl
         " p ≥ 0.5: right | wrong | silent | p ≥ 0.8: right | wrong |\n|---|---|---|---|---|---|---|---|---|---|"
     )
     for corpus in ("dog-signs", "streets-71", "others"):
-        mine = [s for s in stated if s[0] == corpus or (corpus == "others" and s[0] in CORPORA[1:])]
-        total = sum(
-            one.corpus == corpus or (corpus == "others" and one.corpus in CORPORA[1:]) for one in photos
-        )
+        of_these = {corpus} if corpus != "others" else set(CORPORA[1:])
+        mine = [one for one in stated if one[0] in of_these]
+        total = sum(one.corpus in of_these for one in photos)
         nats = np.array([s[3] for s in mine])
         half, most = [s for s in mine if s[1] >= 0.5], [s for s in mine if s[1] >= 0.8]
         right, sure = sum(s[2] for s in half), sum(s[2] for s in most)
@@ -182,10 +158,9 @@ def _countries(photos: Sequence[Photo], told: Mapping[str, tuple[PlaceRatios, fl
             print(f"| {low} to {min(high, 1):.2f} | {len(part)} | {mean:.0%} | {right_share:.0%} |")
 
 
-def _places(sightings: Sequence[Sighting], told: Mapping[str, tuple[PlaceRatios, float]], seeds: int) -> None:
+def _places(sightings: Sequence[Sighting], told: Mapping[str, PlaceRatios], seeds: int) -> None:
     """dog-signs with some places hidden, by what `evaluate` does, with text and without."""
-    texts = {name: ratios for name, (ratios, _) in told.items()}
-    archive = in_order([replace(one, text=texts.get(one.name)) for one in sightings], {})
+    archive = in_order([replace(one, text=told.get(one.name)) for one in sightings], {})
     lessons = [
         (one.text, place.latitude, place.longitude)
         for one in archive

@@ -93,8 +93,8 @@ def immich(
 def photoprism(paths: PathsArgument = None, index: IndexOption = None, as_json: JsonOption = False) -> None:
     """Say which places PhotoPrism will read, which it will not and why, and the command that makes it.
 
-    PhotoPrism reads places out of the photos' own files, and since June 2026 out of sidecars; nothing is changed
-    here.
+    PhotoPrism reads places out of the photos' own files, and since June 2026 out of sidecars; nothing is
+    changed here.
 
     Example: `geotagger handoff photoprism ~/Photos`
     """

@@ -57,8 +57,8 @@ def of_places(ratios: PlaceRatios, lat: FloatArray, lng: FloatArray) -> FloatArr
 @dataclass(frozen=True, eq=False)
 class TextFactors:
     """The factors of one text to a power, at any place; their mean over the photos of the world is 1. looks:
-    how many looks at a place it is worth, 1 but where several pictures show the same; look_mean: the mean of the
-    factors to that power."""
+    how many looks at a place it is worth, 1 but where several pictures show the same; look_mean: the mean of
+    the factors to that power."""
 
     ratios: PlaceRatios
     exponent: float
@@ -94,9 +94,9 @@ def texts_of(
     exponent: float,
     joined: bool,
 ) -> list[TextFactors | None]:
-    """Of the photos that speak, None for the others. Where photos hear one another (`joined`), the pictures of
-    one moment count together as one: they may show the same sign, and what is read wrongly once is read wrongly
-    again."""
+    """Of the photos that speak, None for the others. Where photos hear one another (`joined`), the pictures
+    of one moment count together as one: they may show the same sign, and what is read wrongly once is read
+    wrongly again."""
     looks = np.ones(len(photos))
     beside = np.flatnonzero(speaks & np.isfinite(utc))
     if joined and len(beside):

@@ -1,8 +1,8 @@
 """What PhotoPrism and Memories will see of the places, and the command that makes them look.
 
 Both read the position out of the photo's own file. Out of an XMP sidecar Memories reads none, and PhotoPrism
-only in newer releases (docs/photoprism.md, docs/memories.md); so what stands only in a sidecar or in the index is
-named. Takes the index, gives lines."""
+only in newer releases (docs/photoprism.md, docs/memories.md); so what stands only in a sidecar or in the
+index is named. Takes the index, gives lines."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ MEMORIES = Manager("Memories", ("occ files:scan --all", "occ memories:index --fo
 
 @dataclass(frozen=True, slots=True)
 class Visibility:
-    """Whether a manager sees the place of a photo, or its newer releases do; `reason` says why, or why not."""
+    """Whether a manager sees the place of a photo, or its newer releases do; `reason` says why."""
 
     path: str
     is_seen: bool

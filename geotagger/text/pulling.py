@@ -1,7 +1,7 @@
 """Fetching the two networks alone (`geotagger models pull text`), without what rapidocr brings.
 
-Takes a folder or the address of one with them, or else the address of each that rapidocr publishes; leaves both
-where `find_networks` looks, checked by their SHA-256.
+Takes a folder or the address of one with them, or else the address of each that rapidocr publishes; leaves
+both where `find_networks` looks, checked by their SHA-256.
 """
 
 import shutil

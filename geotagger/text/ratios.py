@@ -43,8 +43,8 @@ _LEAST_TOLD = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """What is fitted. `temperature`: of the languages. `half`: the language of so many letters is told wrongly,
-    or is not that of the place, half of the time."""
+    """What is fitted. `temperature`: of the languages. `half`: the language of so many letters is told
+    wrongly, or is not that of the place, half of the time."""
 
     temperature: float = 0.5
     half: float = 6.0

@@ -149,7 +149,7 @@ def test_with_circles_that_were_confirmed(geotagger: Geotagger, tmp_path: Path, 
 
 @pytest.mark.parametrize("way", ["--single", "--whole-days"])
 def test_with_what_a_random_sample_taught(geotagger: Geotagger, tmp_path: Path, way: str) -> None:
-    """Half of the circles were refused: `tag` states other certainties from then on, and `evaluate` the same."""
+    """Half of the circles were refused: `tag` states other certainties from then on, as `evaluate` does."""
     scene = walk_through_town(tmp_path / "walk", 60)
     geotagger("tag", scene.folder, "--model", "none", "--write", "none")
     folder = days(tmp_path / "photos")

@@ -36,8 +36,8 @@ def pull_model(
         typer.Option(
             "--from",
             metavar="FOLDER",
-            help="Take the files from this folder; no network is used. Those of `text` also from the address of "
-            "one, http:// or https://.",
+            help="Take the files from this folder; no network is used. Those of `text` also from the "
+            "address of one, http:// or https://.",
         ),
     ] = None,
     force: ForceOption = False,
