@@ -135,7 +135,8 @@ def _countries(photos: Sequence[Photo], told: Mapping[str, PlaceRatios]) -> None
         share = share / share.sum()
         leading = int(share.argmax())
         here = factors.at(np.array([one.latitude]), np.array([one.longitude]))[0]
-        stated.append((one.corpus, float(share[leading]), names[leading] == one.country, float(np.log(here))))
+        is_right = bool(names[leading] == one.country)
+        stated.append((one.corpus, float(share[leading]), is_right, float(np.log(here))))
     print("\n| the country by the text alone | photos | with evidence | nats to the place | worst |", end="")
     print(
         " p ≥ 0.5: right | wrong | silent | p ≥ 0.8: right | wrong |\n|---|---|---|---|---|---|---|---|---|---|"
