@@ -138,9 +138,8 @@ def _countries(photos: Sequence[Photo], told: Mapping[str, PlaceRatios]) -> None
         is_right = bool(names[leading] == one.country)
         stated.append((one.corpus, float(share[leading]), is_right, float(np.log(here))))
     print("\n| the country by the text alone | photos | with evidence | nats to the place | worst |", end="")
-    print(
-        " p ≥ 0.5: right | wrong | silent | p ≥ 0.8: right | wrong |\n|---|---|---|---|---|---|---|---|---|---|"
-    )
+    print(" p ≥ 0.5: right | wrong | silent | p ≥ 0.8: right | wrong |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
     for corpus in ("dog-signs", "streets-71", "others"):
         of_these = {corpus} if corpus != "others" else set(CORPORA[1:])
         mine = [one for one in stated if one[0] in of_these]

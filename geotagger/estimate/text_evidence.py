@@ -8,6 +8,7 @@ not raised again. Such photos speak to the others of their outing like pictures 
 Takes mixtures and `PlaceRatios`, gives states. Knows nothing of letters.
 """
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -36,6 +37,9 @@ _BLOCK_KM = 0.56 * BLOCK_DEGREES * 111.2
 _WIDE_KM = 100.0
 _IN_TOWNS = 0.5
 """Of what a wide density holds so much lies in towns. Assumed."""
+_OWN_COUNTRIES = 0.8
+"""Of the places where an archive has not been so much lies in countries where it has. Of the places of ten
+people that are 50 km from all their others 99 of 106 do, on the mean over the people 0.82."""
 _LEAST_WEIGHT = 1e-4
 _TRIP_KM = 30.0
 """Nearer towns are where a trip starts from."""
@@ -141,11 +145,11 @@ def listeners(utc: FloatArray, bare: IntArray, mix: Mixture, texts: Sequence[Tex
 
 def shared_towns(mix: Mixture, texts: Sequence[TextFactors | None]) -> IntArray:
     """The likeliest towns of those whose text tells, which are states of each photo of their outing."""
-    usual = _usual()
-    likely = np.zeros(len(usual))
+    nations = _nations_of(mix)
+    likely = np.zeros(len(_usual()))
     for row, text in enumerate(texts):
         if text is not None:
-            weight = _parted(mix, row, usual)[1] * text.at_towns()
+            weight = _parted(mix, row, nations)[1] * text.at_towns()
             likely += weight / max(float(weight.sum()), 1e-300)
     return np.argpartition(-likely, SHARED)[:SHARED]
 
@@ -161,14 +165,13 @@ def states_of_texts(
 ) -> States:
     """Photos without a picture that says anything; row at[i] of `mix` is what is known of photo i, and None
     in place of a text leaves that as it is. `shared`: towns that are states of each."""
-    world = world_towns()
-    usual = _usual()
+    world, nations = world_towns(), _nations_of(mix)
     vectors = unit_vectors(world.lat, world.lng)
     parts, priors = [], []
     for row, text in zip(at.tolist(), texts, strict=True):
-        drawn, in_towns = _parted(mix, row, usual)
+        drawn, in_towns = _parted(mix, row, nations)
         if text is None:
-            factor, of_town = np.ones(len(drawn.mass)), np.ones(len(usual))
+            factor, of_town = np.ones(len(drawn.mass)), np.ones(len(world.lat))
         else:
             factor, of_town = text.at(*lat_lng_of(drawn.vectors)), text.at_towns()
         weight = in_towns * of_town
@@ -193,14 +196,43 @@ def _by_block(weight: FloatArray, without: IntArray) -> FloatArray:
     return np.asarray(np.bincount(world.block, left, len(world.blocks)), dtype=np.float64)
 
 
-def _parted(mix: Mixture, row: int, usual: FloatArray) -> tuple[Cloud, FloatArray]:
+def _nations_of(mix: Mixture) -> IntArray:
+    """In which country each part of the mixture lies, a number of `_nation_of_area`; −1 at sea."""
+    spots, at = np.unique(np.stack([mix.lat, mix.lng], axis=-1).reshape(-1, 2), axis=0, return_inverse=True)
+    areas = area_rows(spots[:, 0], spots[:, 1])
+    nations = np.where(areas < 0, -1, _nation_of_area()[areas])
+    return np.asarray(nations[at].reshape(mix.lat.shape))
+
+
+@functools.cache
+def _nation_of_area() -> IntArray:
+    """Of each row of `countries`: a region has the number of its country."""
+    table = countries()
+    return np.array([table.row_of[code.partition(".")[0]] for code in table.codes], dtype=np.int64)
+
+
+def _nowhere_in_particular(mix: Mixture, row: int, nations: IntArray) -> FloatArray:
+    """Where a photo is taken that is at none of the places of its archive: the share (t,) of each town."""
+    usual = _usual()
+    nation_of_town = _nation_of_area()[world_towns().country]
+    counted = nations[row] >= 0
+    weight = np.bincount(nations[row][counted], mix.weight[row][counted], len(_nation_of_area()))
+    in_nation = np.bincount(nation_of_town, usual, len(weight))
+    weight[in_nation <= 0] = 0.0
+    if not weight.any():
+        return usual
+    own = usual * (weight / weight.sum() / np.maximum(in_nation, 1e-300))[nation_of_town]
+    return np.asarray((1 - _OWN_COUNTRIES) * usual + _OWN_COUNTRIES * own)
+
+
+def _parted(mix: Mixture, row: int, nations: IntArray) -> tuple[Cloud, FloatArray]:
     """What is known of a photo as points, and as the share (t,) of each town of the world; 1 in all."""
-    world = world_towns()
+    world, usual = world_towns(), _usual()
     if not mix.weight[row].any():
         return Cloud(np.empty((0, 3)), np.empty(0), np.empty(0)), usual
     wide = np.flatnonzero((mix.scale_km[row] >= _WIDE_KM) & (mix.weight[row] > _LEAST_WEIGHT))
     nowhere = max(0.0, 1.0 - float(mix.weight[row].sum()))
-    in_towns = nowhere * usual
+    in_towns = nowhere * _nowhere_in_particular(mix, row, nations)
     weight = mix.weight.copy()
     for column in wide.tolist():
         away = distance_km(mix.lat[row, column], mix.lng[row, column], world.lat, world.lng)
