@@ -20,11 +20,9 @@ from geotagger.text.values import Line, PlaceRatios, TownRatio
 
 Floats = NDArray[np.float64]
 
-FLOOR = 0.25
-"""How often what stands in a picture says nothing of where it was taken. That is more often than it was so in
-any corpus, on purpose: the text of one picture gives no region more than three quarters of what the region
-lacked before, and three quarters are less than the certainty at which places are written (0.8). So one sign
-does not decide alone."""
+FLOOR = 0.1
+"""How often what stands in a picture says nothing of where it was taken: the text of one picture gives no
+region more than nine tenths of what the region lacked before."""
 _LANGUAGE_MOST = 0.95
 """The language of many letters is told wrongly, or is not that of the place, in 5 %."""
 _CLEAR = 0.6

@@ -51,13 +51,14 @@ SURE_OF_AARHUS = PlaceRatios((("DK", 400.0),), 0.01, (TownRatio(*AARHUS, 6.0, 90
 
 
 @pytest.mark.parametrize("exponent", [1.0, 1.5])
-@pytest.mark.parametrize("pictures", [1, 3, 12])
-def test_one_sign_is_not_enough_to_write_a_place(exponent: float, pictures: int) -> None:
-    """However often it was photographed in that minute, by itself or long after the last known place."""
+@pytest.mark.parametrize(("pictures", "apart_s"), [(1, 0), (3, 4), (12, 4), (2, 600), (9, 1200)])
+def test_signs_alone_are_not_enough_to_write_a_place(exponent: float, pictures: int, apart_s: float) -> None:
+    """However many, and however often they were photographed, by themselves or long after the last known
+    place."""
     options = Options(text_exponent=exponent)
     for known in ([], AT_HOME):
         photos = [
-            Observation(100 + n, START + 40 * DAY + 4 * n, "Phone", text=SURE_OF_AARHUS)
+            Observation(100 + n, START + 40 * DAY + apart_s * n, "Phone", text=SURE_OF_AARHUS)
             for n in range(pictures)
         ]
         records = [PhotoRecord(o.key, o.utc, 0.0, o.camera, None, o.fix) for o in known]

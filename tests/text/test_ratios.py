@@ -73,8 +73,8 @@ EVERY_CLUE = [
 @pytest.mark.parametrize("lines", EVERY_CLUE)
 @pytest.mark.parametrize("exponent", [0.3, 1.0, 1.5])
 def test_no_sign_makes_a_place_impossible_or_sure(lines: tuple[str, ...], exponent: float) -> None:
-    """Whatever stands there, and however much the archive's text tells: no region gains more than three
-    quarters of what it lacked, so from nothing known none comes to the certainty that is written."""
+    """Whatever stands there, and however much the archive's text tells: no region gains more than a share of
+    what it lacked."""
     ratios = ratios_of([Line(text, 0.99) for text in lines])
     assert ratios is not None
     told = TextFactors.of(ratios, exponent).at_towns()
@@ -85,7 +85,6 @@ def test_no_sign_makes_a_place_impossible_or_sure(lines: tuple[str, ...], expone
     near = distance_km(world.lat[best], world.lng[best], world.lat, world.lng) < 60
     before, after = usual[near].sum(), (usual * told)[near].sum()
     assert after <= before + (1 - FLOOR) * (1 - before) + 1e-9
-    assert after < 0.8
 
 
 @pytest.mark.parametrize(
