@@ -35,7 +35,6 @@ def tag(
     tracks: Paths = (),
     clocks: str | Iterable[str] = (),
     kinds: Collection[str] | None = None,
-    sequence: bool = True,
     model: StrPath | None = None,
     looked: Paths = (),
     again: bool = False,
@@ -69,7 +68,7 @@ def tag(
     `within_km`: the largest error radius. `tracks`: files or folders of recorded tracks, `clocks`:
     corrections such as "Canon EOS 5D=+1h03m"; both are remembered for later runs. `kinds`: the kinds of
     evidence to listen to, as `geotagger tag --help` names them; unless told, all that are by default.
-    `sequence` False looks at each picture alone. `model`: an installed model's name, a pack's folder, or
+    `model`: an installed model's name, a pack's folder, or
     "none". `looked`: folders of what `geotagger look` saw. `with_roots`: other archives whose photos help
     from now on. `processes`: how many processes read files where there are very many new ones; a program
     that asks for any must start its work under `if __name__ == "__main__"`, as `multiprocessing` wants it.
@@ -95,6 +94,9 @@ def tag(
     chosen = several(paths)
     if not chosen:
         raise UsageError("no path was given; say which folders or photos")
+    for folder in several(looked):
+        if not os.path.isdir(folder):
+            raise UsageError(f"{folder}: there is no such folder of looked-at photos")
     kinds_heard, model_heard = heard(kinds, None if model is None else path_of(model))
     options = TagOptions(
         paths=chosen,
@@ -110,7 +112,6 @@ def tag(
         tracks=tuple(map(Path, several(tracks))),
         clocks=words(clocks),
         kinds=kinds_heard,
-        sequence=sequence,
         looked=tuple(map(Path, several(looked))),
         writing=checked(writing),
         again=again,
@@ -159,7 +160,7 @@ def place(
     error_km = MANUAL_ERROR_KM if radius_km is None else radius_km
     check_radius("radius_km", error_km)
     placing = Placing(latitude, longitude, checked(writing), error_km)
-    return placed(placing, several(paths), index_file(index), Listener(progress).report, wait=wait)
+    return placed(placing, several(paths), index_file(index), Listener(progress), wait=wait)
 
 
 def undo(
@@ -184,11 +185,12 @@ def undo(
     """
     from geotagger.index import index_exists, open_index
     from geotagger.tag import undo as undoing
+    from geotagger.tag import undoable
 
     file, listener, repaired = index_file(index), Listener(progress), Tally()
     if not index_exists(file):
         raise UsageError(
-            "there is nothing to undo: nothing has been tagged yet, or --index names another file"
+            "there is nothing to undo: nothing has been tagged yet, or the index is another file"
         )
 
     def settled(outcome: Outcome) -> None:
@@ -200,13 +202,13 @@ def undo(
         if dry_run:
             lines = opened.runs.lines_on_cut_off()
         else:
-            lines = undoing.settle_cut_off(opened, settled, wait=wait)
+            lines = undoable.settle_cut_off(opened, settled, wait=wait)
         for line in lines:
             listener.note(line)
-        chosen = undoing.run_to_undo(opened, None if run is None else str(run))
+        chosen = undoable.run_to_undo(opened, None if run is None else str(run), wait=wait and not dry_run)
         if agree is not None and not agree(chosen):
             return UndoResult(None, Tally(), repaired, 0)
-        listener.phase("Undoing", chosen.written)
+        listener.phase("Undoing", opened.journal.photos_of(chosen.id, chosen_paths))
 
         def passed(outcome: Outcome) -> None:
             listener.report(outcome)

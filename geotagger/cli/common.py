@@ -8,18 +8,20 @@ import functools
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, ParamSpec, TypeVar
 
 import typer
 
-from geotagger.errors import INTERRUPTED_EXIT_CODE, GeotaggerError, UsageError
+from geotagger.errors import INTERRUPTED_EXIT_CODE, GeotaggerError, IndexUnusableError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from geotagger.index import Index
+    from geotagger.tag.listener import Progress
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -47,8 +49,24 @@ def ends_cleanly(command: Callable[P, R]) -> Callable[P, R]:
             # exit would only complain again
             stop_output()
             raise typer.Exit(0) from None
+        except (ValueError, TypeError, KeyError, AttributeError, IndexError, ArithmeticError):
+            damaged = _damaged_rows()
+            if not damaged:
+                raise
+            for line in damaged[:-1]:
+                say(line)
+            fail(f"{damaged[-1]}; nothing more could be done", IndexUnusableError.exit_code)
 
     return run
+
+
+def _damaged_rows() -> list[str]:
+    """What an index that was open holds and nobody can have meant; none where no index was open."""
+    if "geotagger.index.store" not in sys.modules:
+        return []
+    from geotagger.index.soundness import damaged_rows
+
+    return damaged_rows()
 
 
 def check_training() -> None:
@@ -89,6 +107,21 @@ def fail(message: str, exit_code: int) -> NoReturn:
 def say(message: str) -> None:
     """One plain line to standard error, whatever bytes a file name in it may hold."""
     print(f"geotagger: {printable(message)}", file=sys.stderr, flush=True)
+
+
+def say_notes(progress: "Progress") -> None:
+    """The lines for the owner, of a function that has nothing else to show."""
+    if progress.note is not None:
+        say(progress.note)
+
+
+@contextmanager
+def pointing_to(way: str) -> Iterator[None]:
+    """What a command's library says is wrong with a wish, and the command that helps on."""
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(f"{error}; {way}") from None
 
 
 def say_cut_off(index: "Index") -> None:

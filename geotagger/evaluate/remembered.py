@@ -1,7 +1,7 @@
 """What the index remembers that bears on an evaluation, so that it weighs as `tag` on these photos would."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,10 +14,10 @@ from geotagger.estimate.values import Fix
 from geotagger.evaluate.sightings import companion
 from geotagger.evaluate.trial import Sighting
 from geotagger.index import index_exists, open_index
-from geotagger.index.learned import CALIBRATION, CLOCKS
+from geotagger.index.learned import CALIBRATION
 from geotagger.index.photos import IndexedPhoto
 from geotagger.tag.corridor import by_root
-from geotagger.tag.recorded import tracks_in_force
+from geotagger.tag.recorded import told_clocks, tracks_in_force
 from geotagger.tag.sampling import correction_of
 from geotagger.tracks import Track
 
@@ -43,16 +43,19 @@ class Remembered:
 
 
 def remembered(
-    index_path: Path | None, paths: Sequence[str], clocks: Mapping[str, float], tracks: Sequence[Track]
+    index_path: Path | None,
+    paths: Sequence[str],
+    clocks: Mapping[str, float],
+    load: Callable[[Mapping[str, float]], Sequence[Track]],
 ) -> Remembered:
-    """Of the roots that hold the paths, with what is said now. The index is as it was."""
+    """Of the roots that hold the paths, with what is said now. `load` gives the tracks of this time, their
+    clocks set right by these corrections. The index is as it was."""
     if not index_exists(index_path):
-        return Remembered(clocks, Tracks(tuple(tracks)), (), {}, {}, None)
+        return Remembered(clocks, Tracks(tuple(load(clocks))), (), {}, {}, None)
     folders: list[str] = []
     manual: dict[str, Fix] = {}
     numbers: dict[str, int] = {}
-    earlier: dict[str, float] = {}
-    in_force, calibration = Tracks(tuple(tracks)), None
+    calibration = None
     with open_index(index_path, mode="snapshot") as index:
         sampled = correction_of(index)
         named = [root for root, _ in by_root(index, [os.path.realpath(path) for path in paths])]
@@ -63,8 +66,9 @@ def remembered(
             for photo in index.photos.in_time(root_id)
             if (sighting := companion(photo)) is not None
         ]
+        all_clocks = joined(told_clocks(index, company), clocks)
+        in_force = Tracks(tuple(load(all_clocks)))
         for root in (one for one in index.roots.all() if one.id in company):
-            earlier = joined(earlier, index.learned.get(root.id, CLOCKS) or {})
             folders += index.learned.sidecar_folders(root.path)
             in_force = tracks_in_force(index, [root.id], in_force.tracks)
             for photo in index.photos.in_time(root.id):
@@ -74,7 +78,7 @@ def remembered(
             if root in named and (stored := index.learned.get(root.id, CALIBRATION)):
                 calibration = Calibration.from_dict(stored)
     return Remembered(
-        joined(earlier, clocks),
+        all_clocks,
         in_force,
         tuple(dict.fromkeys(folders)),
         manual,

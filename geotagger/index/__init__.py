@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from geotagger.index.handoffs import Handoffs
     from geotagger.index.journal import Journal
     from geotagger.index.learned import LearnedValues
+    from geotagger.index.named import Named
     from geotagger.index.photos import Photos
     from geotagger.index.roots import Root, Roots
     from geotagger.index.runs import Runs
@@ -84,9 +85,9 @@ class Index:
     @cached_property
     def database(self) -> "Database":
         """The same connection as sqlite-utils gives it, for looking around."""
-        from sqlite_utils import Database
+        from geotagger.index.looking import database
 
-        return Database(self._store.connection, execute_plugins=False)
+        return database(self._store.connection)
 
     @cached_property
     def roots(self) -> "Roots":
@@ -117,6 +118,12 @@ class Index:
         from geotagger.index.handoffs import Handoffs
 
         return Handoffs(self._store)
+
+    @cached_property
+    def named(self) -> "Named":
+        from geotagger.index.named import Named
+
+        return Named(self._store)
 
     @cached_property
     def samples(self) -> "Samples":

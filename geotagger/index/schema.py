@@ -28,9 +28,9 @@ VERSION = len(MIGRATIONS)
 
 def migrate(connection: sqlite3.Connection, version: int) -> None:
     """Brings an index of `version` (0: an empty file) to VERSION, in the transaction that is open."""
-    from sqlite_utils import Database
+    from geotagger.index.looking import database
 
-    db = Database(connection, execute_plugins=False)
+    db = database(connection)
     for step in MIGRATIONS[version:]:
         step(db)
     connection.execute(f"pragma application_id = {APPLICATION_ID}")

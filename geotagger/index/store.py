@@ -21,6 +21,9 @@ from geotagger.index.schema import APPLICATION_ID, VERSION, migrate
 
 Mode = Literal["write", "read", "snapshot"]
 
+OPENED: set[str] = set()
+"""The files that this process had open: where to look when a row is not as we write them."""
+
 _BUSY_MS = 30_000
 _CACHE_KIB = 32_768
 _HEADER = b"SQLite format 3\0"
@@ -34,6 +37,7 @@ class Store:
         self.connection = connection
         self.path = path
         self._depth = 0
+        OPENED.add(path)
         self.has_rectangles = rectangles.are_kept(connection)
 
     def execute(self, sql: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
@@ -118,7 +122,7 @@ def _open_to_write(path: Path) -> Store:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise IndexUnusableError(
-            f"{path}: the index cannot be made there ({error.strerror}); choose another place with --index"
+            f"{path}: the index cannot be made there ({error.strerror}); choose another place for the index"
         ) from error
     # for its owner alone: SQLite gives its side files the rights of the index
     with contextlib.suppress(OSError):
@@ -138,7 +142,7 @@ def _open_to_write(path: Path) -> Store:
             _bring_up(connection, path)
         elif not os.access(path, os.W_OK):
             raise IndexUnusableError(
-                f"{path}: the index may not be written; give yourself the right to, or use --index"
+                f"{path}: the index may not be written; give yourself the right to, or use another index"
             )
         rectangles.keep_up(connection)
     except BaseException:
@@ -235,12 +239,12 @@ def _check(connection: sqlite3.Connection, path: Path) -> int:
     if application != APPLICATION_ID:
         raise IndexUnusableError(
             f"{path}: this is another program's database, not an index of geotagger; it was left as it is; "
-            "choose another file with --index"
+            "choose another file for the index"
         )
     if version > VERSION:
         raise IndexUnusableError(
             f"{path}: made by a newer geotagger (index version {version}, this one knows {VERSION}); "
-            "it was left as it is; install the newer geotagger or choose another file with --index"
+            "it was left as it is; install the newer geotagger or choose another file for the index"
         )
     return version
 
@@ -250,7 +254,7 @@ def _check_no_pipe(path: Path) -> None:
     with contextlib.suppress(OSError):
         if stat.S_IFMT(path.stat().st_mode) not in (stat.S_IFREG, stat.S_IFDIR):
             raise IndexUnusableError(
-                f"{path}: this is a pipe or a device, not an index; choose another file with --index"
+                f"{path}: this is a pipe or a device, not an index; choose another file for the index"
             )
 
 
@@ -263,12 +267,12 @@ def _check_header(path: Path) -> None:
         return
     except OSError as error:
         raise IndexUnusableError(
-            f"{path}: the index cannot be read ({error.strerror}); choose another file with --index"
+            f"{path}: the index cannot be read ({error.strerror}); choose another file for the index"
         ) from error
     if head and head != _HEADER:
         raise IndexUnusableError(
             f"{path}: this is not an index (not an SQLite file, or damaged); it was left as it is; "
-            "choose another file with --index, or move this one away to start anew"
+            "choose another file for the index, or move this one away to start anew"
         )
 
 
@@ -315,12 +319,12 @@ def _refusal(path: str, error: sqlite3.Error) -> IndexUnusableError:
     ):
         return IndexUnusableError(
             f"{path}: the index cannot be opened or written ({text}); look at the rights of the file and its "
-            "folder, or use --index"
+            "folder, or use another index"
         )
     if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return IndexUnusableError(
             f"{path}: the index is damaged ({text}); it was left as it is; move it away to start anew, or "
-            "choose another file with --index"
+            "choose another file for the index"
         )
     if primary in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_SCHEMA, sqlite3.SQLITE_MISUSE, sqlite3.SQLITE_RANGE):
         # a statement of ours that its tables do not fit: whoever throws the index away loses the undo journal
@@ -341,7 +345,10 @@ def path_column(path: str) -> str | bytes:
 
 
 def path_of(column: str | bytes) -> str:
-    return os.fsdecode(column) if isinstance(column, bytes) else column
+    """A path; one that no file has, where the column is damaged."""
+    if isinstance(column, bytes):
+        column = os.fsdecode(column)
+    return column.replace("\0", "\ufffd") if isinstance(column, str) else str(column)
 
 
 def plain_text(text: str | None) -> str | None:

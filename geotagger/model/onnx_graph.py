@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from geotagger.errors import PackError
+from geotagger.model.plain_files import check_plain
 from geotagger.model.protobuf import Field, MalformedError, fields, fields_of, read_varint, text
 
 FLOAT, INT64, FLOAT16 = 1, 7, 10  # TensorProto.DataType
@@ -45,15 +46,16 @@ def read_graph(path: Path) -> GraphInfo:
 @contextmanager
 def mapped(path: Path) -> Iterator[mmap.mmap]:
     """The file's bytes; PackError where it cannot be read or what is done with them finds no message."""
+    check_plain(path)
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             yield data
     except FileNotFoundError:
-        raise PackError(f"{path}: no such file; import or pull the model again") from None
+        raise PackError(path, "no such file; import or pull the model again") from None
     except OSError as error:
-        raise PackError(f"{path}: cannot be read ({error.strerror})") from None
+        raise PackError(path, f"cannot be read ({error.strerror})") from None
     except (MalformedError, ValueError):
-        raise PackError(f"{path}: not a whole ONNX file; import or pull the model again") from None
+        raise PackError(path, "not a whole ONNX file; import or pull the model again") from None
 
 
 def graph_info(data: mmap.mmap) -> GraphInfo:

@@ -13,14 +13,10 @@ import struct
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from geotagger.photo.isobmff import file_boxes
+from geotagger.photo.samples import samples
 from geotagger.photo.source import PhotoSourceFile
 from geotagger.photo.values import GpsFix
 
-_MOST_SAMPLES = 600
-"""Ten minutes: a receiver that has not found its satellites by then finds none in this film."""
-_LARGEST_SAMPLE = 1 << 18
-_LARGEST_TABLE = 1 << 22
 _DEEPEST = 4
 _LEAST_LOCK = 2
 """2: two dimensions, 3: three; 0: what it says is the last place it knew, which can be another country."""
@@ -35,7 +31,7 @@ def first_fix(source: PhotoSourceFile, start: int, end: int) -> GpsFix | None:
     """Where the camera stood when its receiver first was sure; None where the track (the content of an
     `mdia` box) is no GoPro's, or its receiver never was."""
     with contextlib.suppress(struct.error):  # of a box or a record that lies about its length
-        for offset, size in _samples(source, start, end):
+        for offset, size in samples(source, start, end, b"gpmd"):
             fix = fix_in(source.read(offset, size))
             if fix is not None:
                 return fix
@@ -49,52 +45,6 @@ def fix_in(sample: bytes) -> GpsFix | None:
         if fix is not None:
             return fix
     return None
-
-
-def _samples(source: PhotoSourceFile, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Offsets and sizes of the samples of a track whose samples are GPMF."""
-    boxes = {kind: (at, at + length) for kind, at, length in file_boxes(source, start, end)}
-    for path in (b"minf", b"stbl"):
-        if path not in boxes:
-            return
-        boxes = {kind: (at, at + length) for kind, at, length in file_boxes(source, *boxes[path])}
-    tables = {
-        kind: source.read(at, to - at)
-        for kind, (at, to) in boxes.items()
-        if kind in (b"stsd", b"stsz", b"stsc", b"stco", b"co64") and to - at <= _LARGEST_TABLE
-    }
-    if tables.get(b"stsd", b"")[12:16] != b"gpmd" or not {b"stsz", b"stsc"} <= tables.keys():
-        return
-    sizes, chunks = _sizes(tables[b"stsz"]), _chunks(tables)
-    runs = list(struct.iter_unpack(">III", _rows(tables[b"stsc"], 8, 12)))
-    sample = 0
-    for number, offset in enumerate(chunks, start=1):
-        in_chunk = next((count for first, count, _ in reversed(runs) if first <= number), 1)
-        for size in sizes[sample : min(sample + in_chunk, _MOST_SAMPLES)]:
-            if size <= _LARGEST_SAMPLE:
-                yield offset, size
-            offset += size
-        sample += in_chunk
-        if sample >= min(len(sizes), _MOST_SAMPLES):
-            return
-
-
-def _sizes(table: bytes) -> list[int]:
-    size, count = struct.unpack_from(">II", table, 4)
-    if size:
-        return [size] * min(count, _MOST_SAMPLES)
-    return [one for (one,) in struct.iter_unpack(">I", _rows(table, 12, 4))]
-
-
-def _chunks(tables: dict[bytes, bytes]) -> list[int]:
-    kind, width = (b"co64", 8) if b"co64" in tables else (b"stco", 4)
-    rows = _rows(tables.get(kind, b""), 8, width)
-    return [one for (one,) in struct.iter_unpack(">Q" if width == 8 else ">I", rows)]
-
-
-def _rows(table: bytes, start: int, width: int) -> bytes:
-    """The rows behind a table's head, as many as ten minutes have, whole ones only."""
-    return table[start : start + min((len(table) - start) // width, _MOST_SAMPLES) * width]
 
 
 def _records(data: bytes) -> Iterator[Record]:

@@ -11,7 +11,7 @@ import struct
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from geotagger.photo import gopro, jpeg
+from geotagger.photo import dji, gopro, jpeg
 from geotagger.photo.isobmff import file_boxes
 from geotagger.photo.source import PhotoSourceFile
 from geotagger.photo.values import GpsFix
@@ -51,7 +51,7 @@ class QuickTime:
     """`created_utc`: the movie's creation time read as UTC, as the standard has it (many cameras write their
     own time); None for 1904. `texts` by the values of `_KEYS`. `loci`: the place of a 3GP, degrees, when it
     is where the camera stood. `thumbnail_exif`: the EXIF of a Canon's thumbnail. `xml`: Sony's.
-    `telemetry`: the first sure position of a GoPro's receiver."""
+    `telemetry`: the first sure position that a GoPro or DJI recorded."""
 
     width: int = 0
     height: int = 0
@@ -86,7 +86,8 @@ def _walk(source: PhotoSourceFile, video: QuickTime, at: int, end: int, path: tu
         elif kind == b"uuid" and length > 16 and source.read(start, 16) == _XMP_UUID:
             video.xmp = video.xmp or source.read(start + 16, min(length - 16, _LARGEST_VALUE))
         elif here == (b"moov", b"trak", b"mdia") and video.telemetry is None:
-            video.telemetry = gopro.first_fix(source, start, start + length)
+            track = source, start, start + length
+            video.telemetry = gopro.first_fix(*track) or dji.first_fix(*track)
         elif path and length <= _LARGEST_VALUE and kind not in (b"mdia", b"mvex", b"edts"):
             _take(video, here, source.read(start, length))
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from geotagger.archive import is_at_or_below, lock
 from geotagger.engine.devices import check_engine, parse_devices
-from geotagger.errors import UsageError
+from geotagger.errors import StoppedError, UsageError
 from geotagger.index import Index, open_index
 from geotagger.index.learned import CLOCKS, SETTLED
 from geotagger.index.roots import Root
@@ -26,7 +26,7 @@ from geotagger.tag.network import Network, choose_pack
 from geotagger.tag.options import TagOptions
 from geotagger.tag.outcome import RunResult, Tally
 from geotagger.tag.profile import Profile
-from geotagger.tag.recorded import Recorded
+from geotagger.tag.recorded import Recorded, told_clocks
 from geotagger.tag.rootrun import Onlooker, RootRun
 from geotagger.tag.settled import (
     forget_settled,
@@ -57,19 +57,19 @@ def tag(
         check_reader()
     pack = choose_pack(options.model, listener.note)
     corrections = _clocks(options)
-    tracks = _tracks(options, corrections, listener)
     paths = list(dict.fromkeys(_existing(path) for path in options.paths))
     tally, timed = Tally(), profile or Profile()
     with (
         lock(_places_held(paths, options), wait=options.wait, waiting=listener.note),
         open_index(index_path, mode="snapshot" if options.dry_run else "write") as index,
     ):
+        tracks = _tracks(index, paths, options, corrections, listener)
         model_id = None if pack is None else index.runs.model_id(pack.name, pack.version, pack.digest)
         model = options.model if pack is None else str(pack.folder.absolute())
         run = index.runs.begin("tag", {**asdict(options), "model": model}, model_id)
         onlooker = None
         if pack is not None and model_id is not None:
-            onlooker = Onlooker(pack, Network(pack, options, listener.note), model_id)
+            onlooker = Onlooker(pack, Network(pack, options, listener.note, listener.stop), model_id)
         ended: Status = "failed"
         try:
             folders = _join(index, paths, options, listener)
@@ -90,6 +90,9 @@ def tag(
             if tracks and not listener.stop.is_set():
                 _name_unmet_tracks(index, roots, tracks, listener)
             ended = "interrupted" if listener.stop.is_set() else "done"
+        except StoppedError as error:
+            listener.note(str(error))
+            ended = "interrupted"
         finally:
             if onlooker is not None:
                 onlooker.network.close()
@@ -251,13 +254,10 @@ def _remembered(run: RootRun, corrections: Mapping[str, float]) -> Mapping[str, 
     """The owner's corrections of clocks, of this run and of earlier ones; kept for the next."""
     from geotagger.estimate.corrections import joined
 
-    in_force: dict[str, float] = {}
-    for root_id in run.company:
-        earlier: dict[str, float] = run.index.learned.get(root_id, CLOCKS) or {}
-        in_force = joined(in_force, earlier)
-        if corrections and root_id in run.root_ids:
-            run.index.learned.put(root_id, CLOCKS, joined(earlier, corrections))
-    return joined(in_force, corrections)
+    in_force = joined(told_clocks(run.index, run.company), corrections)
+    for root_id in run.root_ids if corrections else ():
+        run.index.learned.put(root_id, CLOCKS, joined(told_clocks(run.index, [root_id]), corrections))
+    return in_force
 
 
 def _doubt_clocks(
@@ -287,12 +287,27 @@ def _name_unmet_tracks(
         listener.note(line)
 
 
-def _tracks(options: TagOptions, corrections: Mapping[str, float], listener: Listener) -> "Sequence[Track]":
+def _tracks(
+    index: Index,
+    paths: Sequence[str],
+    options: TagOptions,
+    corrections: Mapping[str, float],
+    listener: Listener,
+) -> "Sequence[Track]":
+    """With the clocks of their receivers set right, as the owner says now or said before."""
     if not options.tracks:
         return ()
+    from geotagger.estimate.corrections import joined
     from geotagger.tracks import load_tracks
 
-    return load_tracks(options.tracks, listener.note, corrections)
+    company = index.roots.company_of(
+        [
+            root.id
+            for root in index.roots.all()
+            if any(is_at_or_below(path, [root.path]) or is_at_or_below(root.path, [path]) for path in paths)
+        ]
+    )
+    return load_tracks(options.tracks, listener.note, joined(told_clocks(index, company), corrections))
 
 
 def _existing(path: str) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from geotagger.defaults import CERTAINTY, MIN_CONFIDENCE
 from geotagger.estimate.kinds.table import BY_DEFAULT, KINDS
 from geotagger.writing import Writing
 
@@ -31,13 +32,12 @@ class TagOptions:
     readers: int | None = None
     processes: int = 0
     within_km: float = 25.0
-    min_confidence: float = 0.5
+    min_confidence: float = MIN_CONFIDENCE
     precision: float | None = None
-    certainty: float = 0.9
+    certainty: float = CERTAINTY
     tracks: tuple[Path, ...] = ()
     clocks: tuple[str, ...] = ()
     kinds: tuple[str, ...] = BY_DEFAULT
-    sequence: bool = True
     looked: tuple[Path, ...] = ()
     writing: Writing = field(default_factory=Writing)
     again: bool = False
@@ -59,10 +59,12 @@ def kinds_of(arguments: Mapping[str, Any]) -> tuple[str, ...]:
     """The kinds of evidence of a run by its recorded arguments; runs recorded some of them by fields of
     their own once."""
     if "kinds" in arguments:
-        return tuple(arguments["kinds"])
+        heard = set(arguments["kinds"]) | ({"sequence"} if arguments.get("sequence") else set())
+        return tuple(kind.name for kind in KINDS if kind.name in heard)
     once = {
         "habits": arguments.get("habits", True),
         "time-zone": arguments.get("time_zone", True),
         "reference": arguments.get("reference", False),
+        "sequence": arguments.get("sequence", True),
     }
     return tuple(kind.name for kind in KINDS if once.get(kind.name, kind.by_default))

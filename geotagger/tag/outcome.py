@@ -13,8 +13,8 @@ what was there stays. `skipped`: left alone. `failed`: something went wrong with
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`reason` is one line for the owner. `group` is the reason without the particulars of the
-    photo, for the summary. Positions are degrees, None where unknown. `outing`: when the outing that the
+    """`reason` is one line for the owner, without the path; `group` is the same without the particulars of
+    the photo, for the summary. Positions are degrees, None where unknown. `outing`: when the outing that the
     photo was weighed with began, by the camera's clock, ISO 8601. `is_photo` is False of a folder or a link
     that something is to be said of."""
 
@@ -106,6 +106,7 @@ UNCHANGED = "unchanged since the last run"
 VANISHED = "the archive vanished; what was finished is kept, run again when it is back"
 COULD_NOT_WRITE = "could not be written"
 MAY_NOT_WRITE = "in a folder that may not be written"
+GONE = "gone: deleted or moved while the run went on"
 NOT_CARRIED_OVER = "of another owner, or with rights that a new file may not have"
 PLACE_TAKEN = "has a position of its own"
 CONFIRMED = "its circle was confirmed by you"

@@ -27,7 +27,7 @@ from geotagger.metadata import FoundPosition, sidecar_positions
 from geotagger.photo.facts import read_facts
 from geotagger.photo.values import Facts, GpsFix
 from geotagger.tag.file_facts import FileFacts, facts_of_file
-from geotagger.tag.outcome import VANISHED, Outcome, Report
+from geotagger.tag.outcome import GONE, VANISHED, Outcome, Report
 
 _Chunk = tuple[Sequence[FileChange], Iterable[FileFacts]]
 
@@ -166,7 +166,7 @@ def _record(index: Index, root: Root, changes: Sequence[FileChange], files: Sequ
 
 
 def _record_of(file: FileFacts) -> Record:
-    error = None if file.failure is None else str(file.failure)
+    error = None if file.failure is None else file.failure.about(file.entry.path)
     return Record(file.entry, file.facts, fingerprint=file.fingerprint, error=error)
 
 
@@ -197,11 +197,18 @@ def _is_same(one: Estimate, other: Estimate) -> bool:
 
 
 def _report_unreadable(root: Root, files: Sequence[FileFacts], report: Report) -> None:
-    failed = [file for file in files if file.failure is not None]
+    failed = [(file.entry.path, file.failure) for file in files if file.failure is not None]
     if failed and not os.path.isdir(root.path):
         raise ArchiveError(f"{root.path}: {VANISHED}")
-    for file in failed:
-        report(Outcome(file.entry.path, "failed", str(file.failure), "could not be read"))
+    for path, failure in failed:
+        report(failure_of(path, failure.about(path), "could not be read"))
+
+
+def failure_of(path: str, reason: str, group: str) -> Outcome:
+    """What to report of a photo with which something went wrong: that it is gone, where it is."""
+    if not os.path.lexists(path):
+        return Outcome(path, "skipped", GONE, GONE)
+    return Outcome(path, "failed", reason, group)
 
 
 def position_of(facts: Facts, beside: Sequence[FoundPosition]) -> tuple[Estimate, Written] | None:

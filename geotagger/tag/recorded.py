@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from geotagger.index import Index
+from geotagger.index.learned import CLOCKS
 from geotagger.index.tracks import RememberedTrack
 
 if TYPE_CHECKING:
@@ -45,6 +46,16 @@ class Recorded:
         from geotagger.estimate.moments import Clocks
 
         return Clocks(self.corrections, self.tracks)
+
+
+def told_clocks(index: Index, root_ids: Sequence[int]) -> dict[str, float]:
+    """The owner's corrections of clocks of earlier runs, those of files of tracks too."""
+    from geotagger.estimate.corrections import joined
+
+    in_force: dict[str, float] = {}
+    for root_id in root_ids:
+        in_force = joined(in_force, index.learned.get(root_id, CLOCKS) or {})
+    return in_force
 
 
 def tracks_in_force(index: Index, root_ids: Sequence[int], given: "Sequence[Track]") -> "Tracks":

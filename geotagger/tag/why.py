@@ -26,7 +26,7 @@ from geotagger.tag.evidence import weighing
 from geotagger.tag.likeness import LikePhoto, alike_of
 from geotagger.tag.network import choose_pack
 from geotagger.tag.options import TagOptions, kinds_of
-from geotagger.tag.recorded import tracks_in_force
+from geotagger.tag.recorded import told_clocks, tracks_in_force
 from geotagger.tag.records import record_of
 from geotagger.tag.standing import is_written_estimate
 from geotagger.tag.texts import lines_in, open_reader, texts_of
@@ -34,7 +34,7 @@ from geotagger.text.ratios import ratios_of
 from geotagger.text.values import Line, PlaceRatios
 from geotagger.tracks import Track
 
-_REMEMBERED = ("within_km", "min_confidence", "precision", "certainty", "sequence", "all_images")
+_REMEMBERED = ("within_km", "min_confidence", "precision", "certainty", "all_images")
 """The options of a run that its estimates depend on; its kinds of evidence and its tracks do, too."""
 
 
@@ -186,5 +186,5 @@ def _tracks(
     if there:
         from geotagger.tracks import load_tracks
 
-        given = load_tracks(there, note)
+        given = load_tracks(there, note, told_clocks(index, root_ids))
     return tracks_in_force(index, root_ids, given)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geotagger.geo import distance_km
+from geotagger.tracks.columns import BLOCK, Columns, Degrees
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -25,7 +26,6 @@ _STAY_KM = 0.5
 """A point within a stay that is farther from its place than this, and than three of its errors, is believed:
 the device was out for a while."""
 _ROUNDS = 5
-_BLOCK = 1 << 18
 
 
 class Point(NamedTuple):
@@ -65,17 +65,17 @@ Piece = Point | Stay | WayPoint
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """One device's points, ordered by time: utc POSIX seconds, lat and lng degrees, error_km at 68 %,
-    float64 (n,) each (errors may be float32). `stays`, bool (n,): the device stayed where it was until the
-    next point. `momentary`: its points are marks; each speaks of the minutes about it, and nothing joins
-    them. `digest` is the hash of the bytes of the file that it was read from (xxh3, 128 bits, hexadecimal;
-    behind it what the owner adds to its times, and -2, -3 … for the second track and more of one file),
-    `path` where that file was, absolute; both "" where it is from no file."""
+    """One device's points (n,), ordered by time: utc POSIX seconds, lat and lng degrees, error_km at 68 %
+    (float64 or float32). `stays`, bool (n,): the device stayed where it was until the next point.
+    `momentary`: its points are marks; each speaks of the minutes about it, and nothing joins them. `digest`
+    is the hash of the bytes of the file that it was read from (xxh3, 128 bits, hexadecimal; behind it what
+    the owner adds to its times, and -2, -3 … for the second track and more of one file), `path` where that
+    file was, absolute; both "" where it is from no file."""
 
     name: str
     utc: FloatArray
-    lat: FloatArray
-    lng: FloatArray
+    lat: Degrees
+    lng: Degrees
     error_km: FloatArray | NDArray[np.float32]
     digest: str = ""
     path: str = ""
@@ -84,75 +84,85 @@ class Track:
 
     def __post_init__(self) -> None:
         if len(self.stays) != len(self.utc):
-            object.__setattr__(self, "stays", np.zeros(len(self.utc), dtype=np.bool_))
+            # one False for all points
+            object.__setattr__(self, "stays", np.broadcast_to(np.False_, len(self.utc)))
 
 
 def clean_track(
     name: str,
     utc: FloatArray,
-    lat: FloatArray,
-    lng: FloatArray,
+    lat: FloatArray | Degrees,
+    lng: FloatArray | Degrees,
     error_km: FloatArray | NDArray[np.float32],
     stays: Sequence[Stay] = (),
 ) -> Track | None:
-    """Orders the points and the ends of the stays, drops the impossible ones, and None when nothing is left.
-    A point is a leap when reaching it and leaving it both need more than FASTEST_KM_S, though its neighbours
-    do not."""
-    if stays:
-        ends = np.array([row for stay in stays for row in _ends(stay)], dtype=np.float64).T
-        utc, lat, lng, error_km = (
-            np.concatenate(pair) for pair in zip((utc, lat, lng, error_km), ends, strict=True)
-        )
-    # comparisons only, no arithmetic on whole columns: of millions of points each would be 50 MB
-    usable = (utc < _FARTHEST_S) & (utc > -_FARTHEST_S)
-    usable &= (lat <= 90) & (lat >= -90) & (lng <= 180) & (lng >= -180)
-    usable &= (lat != 0) | (lng != 0)
+    """Orders the points, drops the impossible ones, and None when nothing is left. A point is a leap when
+    reaching it and leaving it both need more than FASTEST_KM_S, though its neighbours do not. `stays`: those
+    whose ends are among the points.
+
+    The arrays become the track's own and are put in order in place: of eight million points there is no room
+    for two."""
+    usable = _usable(utc, lat, lng)
     if not usable.all():
         utc, lat, lng, error_km = utc[usable], lat[usable], lng[usable], error_km[usable]
-    if (utc[1:] < utc[:-1]).any():
-        order = np.argsort(utc, kind="stable")
-        utc, lat, lng, error_km = utc[order], lat[order], lng[order], error_km[order]
-    fresh = np.ones(len(utc), dtype=np.bool_)
-    fresh[1:] = utc[1:] > utc[:-1]
-    if not fresh.all():
-        utc, lat, lng, error_km = utc[fresh], lat[fresh], lng[fresh], error_km[fresh]
+    columns = Columns(utc, Degrees.of(lat), Degrees.of(lng), error_km)
+    columns.sort()
+    fresh = np.ones(len(columns.utc), dtype=np.bool_)
+    fresh[1:] = columns.utc[1:] > columns.utc[:-1]
+    columns.keep(fresh)
     for _ in range(_ROUNDS):
-        leap = _leaps(utc, lat, lng)
-        if not leap.any():
+        leaps = _leaps(columns.utc, columns.lat, columns.lng)
+        if not len(leaps):
             break
-        utc, lat, lng, error_km = utc[~leap], lat[~leap], lng[~leap], error_km[~leap]
-    if not len(utc):
+        kept = np.ones(len(columns.utc), dtype=np.bool_)
+        kept[leaps] = False
+        columns.keep(kept)
+    if not len(columns.utc):
         return None
-    return Track(name, utc, lat, lng, error_km, stays=_stayed(utc, lat, lng, stays))
+    stayed = _stayed(columns.utc, columns.lat, columns.lng, stays)
+    return Track(name, columns.utc, columns.lat, columns.lng, columns.error_km, stays=stayed)
 
 
-def _ends(stay: Stay) -> tuple[tuple[float, float, float, float], ...]:
-    """A second before its end, for the next stay elsewhere may begin then."""
-    first = (stay.utc, stay.latitude, stay.longitude, stay.error_km)
+def ends_of(stay: Stay) -> tuple[Point, ...]:
+    """The last a second before its end, for the next stay elsewhere may begin then."""
+    first = Point(stay.utc, stay.latitude, stay.longitude, stay.error_km, stay.device)
     length = stay.until - stay.utc
-    return (first, (stay.until - min(1.0, length / 2), *first[1:])) if length > 0 else (first,)
+    return (first, first._replace(utc=stay.until - min(1.0, length / 2))) if length > 0 else (first,)
 
 
-def _leaps(utc: FloatArray, lat: FloatArray, lng: FloatArray) -> BoolArray:
-    leap = np.zeros(len(utc), dtype=np.bool_)
+def _usable(utc: FloatArray, lat: FloatArray | Degrees, lng: FloatArray | Degrees) -> BoolArray:
+    usable = np.empty(len(utc), dtype=np.bool_)
+    for first in range(0, len(utc), BLOCK):
+        at = slice(first, first + BLOCK)
+        north, east = lat[at], lng[at]
+        usable[at] = (np.abs(utc[at]) < _FARTHEST_S) & (np.abs(north) <= 90) & (np.abs(east) <= 180)
+        usable[at] &= (north != 0) | (east != 0)
+    return usable
+
+
+def _leaps(utc: FloatArray, lat: Degrees, lng: Degrees) -> NDArray[np.intp]:
+    """The rows of the leaps, ascending."""
     if len(utc) < 3:
-        return leap
+        return np.empty(0, dtype=np.intp)
     fast = np.zeros(len(utc) - 1, dtype=np.bool_)
-    for first in range(0, len(fast), _BLOCK):  # so that millions of points need little room
-        at = slice(first, first + _BLOCK + 1)
+    for first in range(0, len(fast), BLOCK):
+        at = slice(first, first + BLOCK + 1)
         apart = distance_km(lat[at][:-1], lng[at][:-1], lat[at][1:], lng[at][1:])
-        fast[first : first + _BLOCK] = apart > FASTEST_KM_S * np.diff(utc[at])
+        fast[first : first + BLOCK] = apart > FASTEST_KM_S * np.diff(utc[at])
     n = np.flatnonzero(fast[:-1] & fast[1:]) + 1
     across = distance_km(lat[n - 1], lng[n - 1], lat[n + 1], lng[n + 1])
-    leap[n] = across <= FASTEST_KM_S * (utc[n + 1] - utc[n - 1])
-    leap[0] = fast[0] and not leap[1]
-    leap[-1] = fast[-1] and not leap[-2]
-    return leap
+    n = n[across <= FASTEST_KM_S * (utc[n + 1] - utc[n - 1])]
+    ends = []
+    if fast[0] and 1 not in n:
+        ends.append(0)
+    if fast[-1] and len(utc) - 2 not in n:
+        ends.append(len(utc) - 1)
+    return np.union1d(n, np.array(ends, dtype=np.intp))
 
 
-def _stayed(utc: FloatArray, lat: FloatArray, lng: FloatArray, stays: Sequence[Stay]) -> BoolArray:
+def _stayed(utc: FloatArray, lat: Degrees, lng: Degrees, stays: Sequence[Stay]) -> BoolArray:
     """From which points to the next the device stayed where it was."""
-    stayed = np.zeros(len(utc), dtype=np.bool_)
+    stayed = np.zeros(len(utc) if stays else 0, dtype=np.bool_)
     for stay in stays:
         at = slice(*np.searchsorted(utc, (stay.utc, stay.until)))
         beside = distance_km(lat[at], lng[at], stay.latitude, stay.longitude) <= max(

@@ -274,3 +274,14 @@ def test_what_is_forgotten_is_not_left_in_the_file(tmp_path: Path) -> None:
     with open_index(path) as index:
         index.learned.forget(root.id, "clocks")
     assert b"the secret place" not in path.read_bytes()
+
+
+def test_a_new_index_loads_no_pandas_and_hides_it_from_nobody(tmp_path: Path) -> None:
+    pytest.importorskip("pandas")
+    said = (
+        "import sys; from pathlib import Path; from geotagger.index import open_index;"
+        f"index = open_index(Path({str(tmp_path / 'i.db')!r})); print('pandas' in sys.modules);"
+        "index.database.table_names(); import pandas; print(pandas.DataFrame({'a': [1]}).shape)"
+    )
+    ran = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True)
+    assert ran.stdout.split("\n")[:2] == ["False", "(1, 1)"]

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import shutil
 import subprocess
 from datetime import datetime, timedelta
@@ -19,7 +20,7 @@ from geotagger.photo.source import PhotoSourceFile
 from geotagger.photo.values import Facts
 
 from .pictures import exif, jpeg, quarters
-from .videos import APPLE, apple_meta, box, gopro, gps5, gps9, loci, movie, text, transport_stream
+from .videos import APPLE, apple_meta, box, djmd, gopro, gps5, gps9, loci, movie, text, transport_stream
 
 UTC_MOMENT = datetime(2024, 6, 15, 10, 0)
 LOCAL = datetime(2024, 6, 15, 12, 0)
@@ -319,12 +320,53 @@ def test_the_telemetry_of_a_gopro_is_read_as_exiftool_reads_it(tmp_path: Path, n
     assert f"{fix.utc:%Y:%m:%d %H:%M:%S}" == told["GPSDateTime"][:19]
 
 
-@settings(deadline=None, max_examples=300)
-@given(st.integers(0, 900), st.binary(min_size=1, max_size=6), st.booleans())
-def test_a_damaged_film_of_a_gopro_is_read_or_passed_over(
-    tmp_path_factory: pytest.TempPathFactory, at: int, damage: bytes, cut: bool
+RADIANS = math.radians(-33.868), math.radians(151.21)
+DJIS = {
+    "Mavic 3": [djmd(RADIANS, (3, 3, 4), "dvtm_wm265e.proto")],
+    "Mini 4 Pro, unit told": [djmd(RADIANS, (3, 3, 4), "dvtm_Mini4_Pro.proto", unit=0)],
+    "Avata 2": [djmd(RADIANS, (3, 4, 4), "dvtm_AVATA2.proto")],
+    "Osmo Action 5, degrees": [djmd((-33.868, 151.21), (3, 4, 2), "dvtm_ac204.proto", unit=1)],
+    "Mavic 4": [djmd((-33.868, 151.21), (3, 3, 4), "dvtm_Mavic4.proto")],
+    "after two seconds": [
+        djmd(None, (), "dvtm_ac203.proto"),
+        *[djmd((0.0, 0.0), (3, 4, 2))] * 59,
+        *[djmd(RADIANS, (3, 4, 2))] * 31,
+    ],
+}
+
+
+@pytest.mark.parametrize("frames", DJIS.values(), ids=DJIS)
+def test_a_dji_is_where_its_receiver_first_was(tmp_path: Path, frames: list[bytes]) -> None:
+    facts = facts_of(tmp_path, gopro(*frames, kind=b"djmd"), "DJI_0058.MP4")
+    assert facts.fix is not None
+    assert (facts.fix.latitude, facts.fix.longitude) == pytest.approx((-33.868, 151.21), abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        [djmd(RADIANS, (3, 3, 4), "dvtm_of_tomorrow.proto")],
+        [djmd(RADIANS, (3, 3, 4))],
+        [djmd(RADIANS, (3, 4, 2), "dvtm_wm265e.proto")],
+        [djmd((0.0, 0.0), (3, 3, 4), "dvtm_wm265e.proto")],
+        [djmd((3.0, 9.0), (3, 3, 4), "dvtm_wm265e.proto")],
+        [djmd((float("nan"), 1.0), (3, 3, 4), "dvtm_wm265e.proto")],
+        [b"\x0a\xff\xff\xff"],
+    ],
+)
+def test_a_protocol_of_dji_that_nobody_described_is_not_guessed_at(
+    tmp_path: Path, frames: list[bytes]
 ) -> None:
-    film = GOPROS["locked in the fourth second"]
+    assert facts_of(tmp_path, gopro(*frames, kind=b"djmd")).fix is None
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.integers(0, 900), st.binary(min_size=1, max_size=6), st.booleans(), st.booleans())
+def test_a_damaged_film_with_telemetry_is_read_or_passed_over(
+    tmp_path_factory: pytest.TempPathFactory, at: int, damage: bytes, cut: bool, is_dji: bool
+) -> None:
+    dji = gopro(*DJIS["Mavic 3"], kind=b"djmd")
+    film = dji if is_dji else GOPROS["locked in the fourth second"]
     at = min(at, len(film) - 1) if at < 450 else len(film) - (at - 449)
     damaged = film[:at] + damage + (b"" if cut else film[at + len(damage) :])
     with contextlib.suppress(UnreadablePhotoError):

@@ -132,7 +132,47 @@ def gps9(latitude: float, longitude: float, moment: datetime, *, locks: tuple[in
     )
 
 
-def gopro(*samples: bytes, created: datetime | None = None, wide: bool = False) -> bytes:
+def varint(number: int) -> bytes:
+    parts = []
+    while number > 0x7F:
+        parts.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*parts, number])
+
+
+def message(fields: dict[int, int | float | bytes]) -> bytes:
+    """A message of Protocol Buffers."""
+    data = b""
+    for number, value in fields.items():
+        if isinstance(value, bytes):
+            data += varint(number << 3 | 2) + varint(len(value)) + value
+        elif isinstance(value, float):
+            data += varint(number << 3 | 1) + struct.pack("<d", value)
+        else:
+            data += varint(number << 3) + varint(value)
+    return data
+
+
+def djmd(
+    place: tuple[float, float] | None,
+    path: tuple[int, ...],
+    protocol: str = "",
+    unit: int | None = None,
+) -> bytes:
+    """What DJI writes beside a picture, beside the first one with the name of the protocol: the place as it
+    is given, with its unit, and an altitude in millimetres."""
+    fields: dict[int, int | float | bytes] = {} if unit is None else {1: unit}
+    gps = message({1: message({**fields, 2: place[0], 3: place[1]}), 2: 72_500}) if place else b""
+    for number in reversed(path):
+        gps = message({number: gps})
+    frame = gps if place else message({3: message({1: message({1: 7})})})
+    clip = message({1: protocol.encode(), 5: b"1581F4XYZ", 9: 300, 10: b"Camera"})
+    return (message({1: message({1: clip})}) if protocol else b"") + frame
+
+
+def gopro(
+    *samples: bytes, created: datetime | None = None, wide: bool = False, kind: bytes = b"gpmd"
+) -> bytes:
     """A film with a metadata track of these samples, two in each chunk; `wide`: offsets of 64 bits."""
     ftyp = box(b"ftyp", b"mp41", b"\0\0\0\0", b"mp41")
     at = len(ftyp) + 8
@@ -145,7 +185,7 @@ def gopro(*samples: bytes, created: datetime | None = None, wide: bool = False) 
     sizes = struct.pack(">III", 0, 0, len(samples)) + struct.pack(f">{len(samples)}I", *map(len, samples))
     table = box(
         b"stbl",
-        box(b"stsd", struct.pack(">II", 0, 1), box(b"gpmd", bytes(6), b"\0\1", bytes(4))),
+        box(b"stsd", struct.pack(">II", 0, 1), box(kind, bytes(6), b"\0\1", bytes(4))),
         box(b"stts", struct.pack(">IIII", 0, 1, len(samples), 1000)),
         box(b"stsc", struct.pack(">II", 0, len(runs)), *(struct.pack(">III", *run, 1) for run in runs)),
         box(b"stsz", sizes),

@@ -51,7 +51,7 @@ def read(folder: Path, content: bytes) -> list[tuple[float, float]]:
         warnings.simplefilter("error")
         (track,) = load_tracks([folder / "a.fit"])
     return [
-        (utc - T0, round(lat, 5)) for utc, lat in zip(track.utc.tolist(), track.lat.tolist(), strict=True)
+        (utc - T0, round(lat, 5)) for utc, lat in zip(track.utc.tolist(), track.lat[:].tolist(), strict=True)
     ]
 
 

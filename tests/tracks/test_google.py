@@ -40,7 +40,7 @@ def e7(lat: float, lng: float) -> dict[str, int]:
 )
 def test_records_have_seconds_or_milliseconds_or_iso_times(tmp_path: Path, time: dict[str, Any]) -> None:
     track = read(tmp_path, {"locations": [{**e7(47, 8), **time, "accuracy": 20}]}).tracks[0]
-    assert (track.utc.tolist(), track.lat.tolist(), track.lng.tolist()) == ([T0], [47], [8])
+    assert (track.utc.tolist(), track.lat[:].tolist(), track.lng[:].tolist()) == ([T0], [47], [8])
     assert track.error_km.tolist() == pytest.approx([0.02])
 
 
@@ -52,7 +52,7 @@ def test_devices_that_stand_in_one_file_are_two_tracks(tmp_path: Path) -> None:
         for device, lat in ((1, 47.0), (2, 48.0))
     ]
     tracks = read(tmp_path, {"locations": rows})
-    assert [set(track.lat.tolist()) for track in tracks.tracks] == [{47.0}, {48.0}]
+    assert [set(track.lat[:].tolist()) for track in tracks.tracks] == [{47.0}, {48.0}]
     assert len({track.digest for track in tracks.tracks}) == 2
     fix = tracks.fix_at(T0 + 600)
     assert fix is not None
@@ -62,7 +62,7 @@ def test_devices_that_stand_in_one_file_are_two_tracks(tmp_path: Path) -> None:
 def test_what_was_wrapped_in_old_exports_is_negative(tmp_path: Path) -> None:
     row = {"latitudeE7": -337000000 + 2**32, "longitudeE7": -700000000 + 2**32, "timestampMs": str(MS)}
     track = read(tmp_path, {"locations": [row]}).tracks[0]
-    assert (track.lat.tolist(), track.lng.tolist()) == ([-33.7], [-70.0])
+    assert (track.lat[:].tolist(), track.lng[:].tolist()) == ([-33.7], [-70.0])
 
 
 def span(hours: float, key: str = "Timestamp") -> dict[str, Any]:

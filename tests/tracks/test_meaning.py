@@ -209,7 +209,7 @@ def test_an_activity_of_tcx_is_read_and_a_planned_course_is_not(tmp_path: Path) 
     activity = f"<Activities><Activity><Lap>{TRACKPOINT}</Lap></Activity></Activities>"
     course = f"<Courses><Course>{TRACKPOINT}</Course></Courses>"
     track = read(tmp_path, TCX.format(activity)).tracks[0]
-    assert (track.utc.tolist(), track.lat.tolist(), track.lng.tolist()) == ([T0], [47], [8])
+    assert (track.utc.tolist(), track.lat[:].tolist(), track.lng[:].tolist()) == ([T0], [47], [8])
     with pytest.raises(SourceError, match="not one point"):
         read(tmp_path, TCX.format(course))
 
@@ -224,8 +224,8 @@ def test_a_flight_of_igc_is_read_past_midnight(tmp_path: Path) -> None:
         "B0000014730000S00830000WA0050000600005\r\n",
     ).tracks[0]
     assert (track.utc - T0).tolist() == [0, 14 * HOUR - 1, 14 * HOUR + 1]
-    assert track.lat.tolist() == [47.0, -47.5, -47.5]
-    assert track.lng.tolist() == [8.0, -8.5, -8.5]
+    assert track.lat[:].tolist() == [47.0, -47.5, -47.5]
+    assert track.lng[:].tolist() == [8.0, -8.5, -8.5]
     assert track.error_km.tolist() == pytest.approx([0.01, 0.25, 0.01])
     other = read(tmp_path, "ALXV001\r\nHFDTEDATE:150624,01\r\nB1000004700000N00800000EA0050000600\r\n")
     assert other.tracks[0].utc.tolist() == [T0]

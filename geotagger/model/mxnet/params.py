@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geotagger.errors import CheckpointError
+from geotagger.model.plain_files import check_plain
 
 _LIST_MAGIC = 0x112
 _V1, _V2, _V3 = 0xF993FAC8, 0xF993FAC9, 0xF993FACA
@@ -36,14 +37,15 @@ def read_params(path: Path) -> dict[str, Array]:
     CheckpointError for a file that is truncated, longer than it says, or contradicts itself. What
     no reader can guard against: a file that another program shortens while it is mapped.
     """
+    check_plain(path)
     try:
         with path.open("rb") as file:
             # a mapping cannot be empty; an empty file fails on its first number instead
             data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if path.stat().st_size else b""
     except FileNotFoundError:
-        raise CheckpointError(f"{path}: no such file; give the *.params file of the checkpoint") from None
+        raise CheckpointError(path, "no such file; give the *.params file of the checkpoint") from None
     except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from None
+        raise CheckpointError(path, f"cannot be read ({error.strerror})") from None
     return _ParamsReader(path, data).params()
 
 
@@ -141,4 +143,4 @@ class _ParamsReader:
         return self.wrong(f"{what} has {contents}; the file is damaged, fetch it again")
 
     def wrong(self, what: str) -> CheckpointError:
-        return CheckpointError(f"{self.path}: {what}")
+        return CheckpointError(self.path, f"{what}")
