@@ -46,8 +46,8 @@ _TRIP_KM = 30.0
 BELIEVED = 0.7
 """Of what all the texts of an outing add to the certainty of a circle so much is believed. They are wrong
 together more often than one by one: a language is read on every sign of a trip, and the place of that
-language that the archive knows best need not be the one. So they bring no circle from nothing to the certainty
-at which places are written (0.8), be they ever so many."""
+language that the archive knows best need not be the one. So, be they ever so many, they bring no circle from
+nothing to the certainty at which places are written (defaults.MIN_CONFIDENCE)."""
 ONE_SIGN_S = 120.0
 """Pictures with text that follow one another within this are of one moment."""
 _EXPONENTS = np.linspace(0.0, 1.5, 31)

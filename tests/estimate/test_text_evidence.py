@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from geotagger.defaults import MIN_CONFIDENCE
 from geotagger.estimate.outing import Options
 from geotagger.estimate.text_evidence import learned_exponent
 from geotagger.estimate.timeline import PhotoRecord, estimate_stream, learned_from
@@ -16,8 +17,6 @@ START, DAY = 1_715_930_000.0, 86400.0
 HOME, AARHUS = (48.2, 16.4), (56.157, 10.21)
 DANISH = PlaceRatios((("DK", 40.0), ("NO", 8.0), ("SE", 4.0)), 0.2)
 NAMES_AARHUS = replace(DANISH, towns=(TownRatio(*AARHUS, 6.0, 100.0, 15.0),))
-WRITTEN_FROM = 0.8
-"""The certainty at which places are written by default."""
 NOTHING = PlaceRatios((), 1.0)
 AT_HOME = [
     Observation(n, START + n * DAY, "Phone", Fix(HOME[0] + n / 1000, HOME[1], 0.01, "camera"))
@@ -66,7 +65,7 @@ def test_signs_alone_are_not_enough_to_write_a_place(exponent: float, pictures: 
         estimates = estimate_stream([*known, *photos], movement, options=options)[len(known) :]
         for estimate in estimates:
             assert estimate is not None
-            assert estimate.confidence < WRITTEN_FROM
+            assert estimate.confidence < MIN_CONFIDENCE
 
 
 def test_a_contradiction_is_not_renormalised_away() -> None:
