@@ -217,7 +217,7 @@ def _pictured(
     looks = np.ones(len(shown))
     looks[beside] = weights(utc[shown][beside], options.alike_s)
     posteriors = [posterior for n in shown if (posterior := photos[n].posterior) is not None]
-    offers = offers_of(posteriors, table, looks, beside)
+    offers = offers_of(posteriors, table, looks / movement.temperature, beside)
     both, alone = np.flatnonzero(has_prior[shown]), np.flatnonzero(~has_prior[shown])
     parts = []
     if len(both):

@@ -66,7 +66,8 @@ class Sighting:
 @dataclass(frozen=True, slots=True)
 class Setting:
     """What is hidden and what may speak. `pictured`: as an earlier calibration corrects estimates with a
-    picture; `sampled`: as the owner's verdicts on a random sample correct all of them."""
+    picture. temperature: that of this archive for what pictures say. `sampled`: as the owner's verdicts on a
+    random sample correct all estimates."""
 
     share: float = 0.3
     whole_days: bool = False
@@ -75,6 +76,7 @@ class Setting:
     reference: bool = False
     kinds: tuple[str, ...] = BY_DEFAULT
     pictured: CertaintyCorrection = field(default_factory=CertaintyCorrection)
+    temperature: float = 1.0
     sampled: SampleCorrection | None = None
 
 
@@ -158,7 +160,7 @@ def trial_of(
         for n, (row, (utc, error_s)) in enumerate(zip(rows, times, strict=True))
     ]
     fixes = FixSeries.of(records, lambda n: sightings[n].is_truth)
-    movement = replace(learned_from(fixes), pictured=setting.pictured)
+    movement = replace(learned_from(fixes), pictured=setting.pictured, temperature=setting.temperature)
     if setting.sampled is not None:
         movement = setting.sampled.applied_to(movement)
     options = setting.options
@@ -232,7 +234,7 @@ def _speaking(evidence: Evidence, voices: Sequence[str]) -> Evidence:
     if "time" not in voices:
         evidence = replace(evidence, fixes=FixSeries.of())
     if "time" not in voices and ("pictures" in voices or "text" in voices):
-        evidence = replace(evidence, movement=Movement())
+        evidence = replace(evidence, movement=Movement(temperature=evidence.movement.temperature))
     if "tracks" not in voices:
         evidence = replace(evidence, tracks=Tracks())
     return evidence if "pictures" in voices else replace(evidence, table=None)

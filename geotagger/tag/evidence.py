@@ -53,14 +53,15 @@ def weighing(
     tracks: Tracks,
     table: CellTable | None,
     *,
+    model: str | None = None,
     keep: bool = True,
 ) -> Evidence:
-    """`root_ids`: the archives that are worked on; `fixes` and `tracks` may be others' too. With `keep` what
-    had to be learned is remembered."""
+    """`root_ids`: the archives that are worked on; `fixes` and `tracks` may be others' too. `model`: the
+    digest of the one that looked at pictures. With `keep` what had to be learned is remembered."""
     calibration = _calibration(index, root_ids)
     movement = _movement(index, root_ids, fixes, keep)
     if calibration is not None:
-        movement = calibration.applied_to(movement)
+        movement = calibration.applied_to(movement, model)
     if (sampled := correction_of(index)) is not None:
         movement = sampled.applied_to(movement)
     least = min_confidence(index, root_ids, options)
