@@ -25,6 +25,8 @@ def look(
     variant: str | None = None,
     batch_size: int | None = None,
     readers: int | None = None,
+    features: bool = False,
+    look_processes: int | None = None,
     progress: Callable[[Progress], None] | None = None,
     stop: Event | None = None,
 ) -> LookTally:
@@ -33,8 +35,9 @@ def look(
 
     Writes nothing into photos and knows no index, so each machine of a cluster can do its `part` of `parts`,
     counted from 1; what lies in `out` already is not looked at again. `every`: photos that know where they
-    were taken, too. The others are as in `tag`. `progress` is told how many photos of the part were listed,
-    and lines for the owner; setting `stop` ends it soon, and what was done is kept.
+    were taken, too. `features`: keep them, for `tag` with the kind "reference". The others are as in `tag`.
+    `progress` is told how many photos of the part were listed, and lines for the owner; setting `stop` ends
+    it soon, and what was done is kept.
 
     Raises UsageError, ModelError, ArchiveError, SourceError where files of another model lie in `out`.
     """
@@ -43,7 +46,8 @@ def look(
 
     if not 1 <= part <= parts:
         raise UsageError(f"part {part} of {parts}: parts are counted from 1")
-    for name, number in (("batch_size", batch_size), ("readers", readers)):
+    counts = {"batch_size": batch_size, "readers": readers, "look_processes": look_processes}
+    for name, number in counts.items():
         if number is not None and number < 1:
             raise UsageError(f"{name} is {number}; 1 or more is wanted")
     parse_devices(device)
@@ -61,6 +65,8 @@ def look(
         variant=variant,
         batch_size=batch_size,
         readers=readers,
+        features=features,
+        look_processes=look_processes,
     )
     listener.phase("Looking", 0)
     so_far = 0

@@ -48,6 +48,7 @@ def tag(
     batch_size: int | None = None,
     readers: int | None = None,
     processes: int = 0,
+    look_processes: int | None = None,
     index: StrPath | None = None,
     wait: bool = False,
     progress: ProgressCallback | None = None,
@@ -72,8 +73,8 @@ def tag(
     "none". `looked`: folders of what `geotagger look` saw. `with_roots`: other archives whose photos help
     from now on. `processes`: how many processes read files where there are very many new ones; a program
     that asks for any must start its work under `if __name__ == "__main__"`, as `multiprocessing` wants it.
-    `again`, `reconsider`, `all_images`, `exclude`, `engine`, `device`, `variant`, `batch_size`, `readers`:
-    as the command's options. `index`: the file of the index, the user's own unless told.
+    `again`, `reconsider`, `all_images`, `exclude`, `engine`, `device`, `variant`, `batch_size`, `readers`,
+    `look_processes`: as the command's options. `index`: the file of the index, the user's own unless told.
 
     The archive is locked meanwhile: ArchiveBusyError where another run holds it, or with `wait` when it is
     free. `progress` is called in the calling thread with where the run stands, what became of each photo that
@@ -88,7 +89,11 @@ def tag(
     if precision is not None:
         _check_share("precision", precision)
     check_radius("within_km", within_km)
-    for name, number in (("batch_size", batch_size), ("readers", readers)):
+    for name, number in (
+        ("batch_size", batch_size),
+        ("readers", readers),
+        ("look_processes", look_processes),
+    ):
         if number is not None and number < 1:
             raise UsageError(f"{name} is {number}; 1 or more is wanted")
     chosen = several(paths)
@@ -121,6 +126,7 @@ def tag(
         exclude=words(exclude),
         with_roots=several(with_roots),
         processes=processes,
+        look_processes=look_processes,
         wait=wait,
     )
     from geotagger.tag import corridor

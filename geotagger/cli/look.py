@@ -29,6 +29,10 @@ def look(
     every: Annotated[
         bool, typer.Option("--all", help="Look at photos that know where they were taken, too.")
     ] = False,
+    features: Annotated[
+        bool,
+        typer.Option("--features", help="Keep what the network sees, too, for `tag --with reference`."),
+    ] = False,
     photos: ChoiceOptions,
     network: NetworkOptions,
     as_json: JsonOption = False,
@@ -71,6 +75,8 @@ def look(
             variant=network.variant,
             batch_size=network.batch_size,
             readers=network.readers,
+            features=features,
+            look_processes=network.look_processes,
             progress=show,
             stop=stop,
         )
@@ -79,13 +85,14 @@ def look(
         emit({"archive": archive, "out": str(out), "part": part, **asdict(looked)})
     if stop.is_set():
         raise typer.Exit(INTERRUPTED_EXIT_CODE)
-    raise typer.Exit(1 if looked.unreadable else 0)
+    raise typer.Exit(1 if looked.unreadable or looked.folders_unread else 0)
 
 
 def _words(looked: "LookTally") -> str:
     return (
         f"{looked.listed:,} photos: {looked.seen:,} looked at, {looked.kept:,} looked at before, "
         f"{looked.left_alone:,} left alone, {looked.unreadable:,} cannot be read"
+        + (f"; {looked.folders_unread:,} folders cannot be read" if looked.folders_unread else "")
     )
 
 

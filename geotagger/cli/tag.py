@@ -197,6 +197,7 @@ def tag(
                 batch_size=network.batch_size,
                 readers=network.readers,
                 processes=network.readers or usable_cores(),
+                look_processes=network.look_processes,
                 index=settings.index,
                 wait=settings.wait or watch,
                 progress=hear,

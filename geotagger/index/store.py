@@ -40,6 +40,19 @@ class Store:
         OPENED.add(path)
         self.has_rectangles = rectangles.are_kept(connection)
 
+    def show_only(self, photo_ids: Iterable[int]) -> None:
+        """From now on questions on this connection see these photos alone: a view stands before the table.
+        Not for a connection that writes."""
+        are_shown = "in (select id from temp.shown)"
+        lacking = "select * from main.photos_without_place"
+        self.execute("pragma query_only = off")
+        self.execute("create temp table shown (id integer primary key)")
+        self.execute(f"create temp view photos as select * from main.photos where id {are_shown}")
+        self.execute(f"create temp view photos_without_place as {lacking} where photo_id {are_shown}")
+        with self.batch():
+            self.execute_many("insert into temp.shown (id) values (?)", ((n,) for n in photo_ids))
+        self.execute("pragma query_only = on")
+
     def execute(self, sql: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
         try:
             return self.connection.execute(sql, values)

@@ -21,7 +21,8 @@ class TagOptions:
     written today is moved or taken out. `all_images`: screenshots, scans
     and graphics too. `with_roots`: other archives whose photos help, in this and every later run. `looked`:
     folders of what `look` saw before. `batch_size` and `readers` None: what suits the
-    machine. `processes`: that read files beside this one, where there are many new ones."""
+    machine. `processes`: that read files beside this one, where there are many new ones; `look_processes`:
+    that look at pictures, None for one a GPU where there are several."""
 
     paths: tuple[str, ...]
     model: str | None = None
@@ -31,6 +32,7 @@ class TagOptions:
     batch_size: int | None = None
     readers: int | None = None
     processes: int = 0
+    look_processes: int | None = None
     within_km: float = 25.0
     min_confidence: float = MIN_CONFIDENCE
     precision: float | None = None
