@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from geotagger.errors import PhotoError, TooLargeToSeeError
 from geotagger.estimate.outing import Weighed, certainty_inside, estimates_of, stands
-from geotagger.estimate.timeline import Evidence, surrounded, weighed
+from geotagger.estimate.timeline import Evidence, recorded_fix, surrounded, weighed
 from geotagger.estimate.values import Alike, Estimate, Fix, Posterior
 from geotagger.index.photos import IndexedPhoto
 from geotagger.photo.formats import NOT_LOOKED_AT
