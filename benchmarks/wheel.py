@@ -54,7 +54,7 @@ class LocationEncoder(nn.Module):
 
     def forward(self, degrees: Tensor) -> Tensor:
         a1, a2, a3, a4 = _EQUAL_EARTH
-        latitude, longitude = torch.deg2rad(degrees[:, 0]), torch.deg2rad(degrees[:, 1])
+        latitude, longitude = (degrees * (math.pi / 180)).unbind(dim=1)
         t = torch.asin(math.sqrt(3) / 2 * torch.sin(latitude))
         slope = 3 * (9 * a4 * t**8 + 7 * a3 * t**6 + 3 * a2 * t**2 + a1)
         x = 2 * math.sqrt(3) * longitude * torch.cos(t) / slope

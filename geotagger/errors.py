@@ -8,6 +8,7 @@
     │   ├── CheckpointError                 MXNet files that cannot be read or converted
     │   ├── DownloadError                   a published file could not be fetched whole
     │   └── EngineError                     an engine or a device that this machine does not have
+    │       └── StoppedError        130     its owner asked for an end, and it gave no answer
     ├── ArchiveBusyError                4   another run holds the archive
     ├── IndexUnusableError              5   the index is newer, corrupt, or cannot be opened
     ├── ArchiveError                    1   a directory vanished, or none of it can be read
@@ -26,6 +27,8 @@ An interrupted command (Ctrl-C) ends with 130; what was finished is kept.
 """
 
 from typing import ClassVar
+
+INTERRUPTED_EXIT_CODE = 130
 
 
 class GeotaggerError(Exception):
@@ -60,6 +63,10 @@ class DownloadError(ModelError):
 
 class EngineError(ModelError):
     pass
+
+
+class StoppedError(EngineError):
+    exit_code = INTERRUPTED_EXIT_CODE
 
 
 class ArchiveBusyError(GeotaggerError):
@@ -120,6 +127,3 @@ class HandoffError(GeotaggerError):
 
 class TrainingError(GeotaggerError):
     pass
-
-
-INTERRUPTED_EXIT_CODE = 130

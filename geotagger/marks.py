@@ -10,9 +10,10 @@ photo room, written by the metadata room.
 """
 
 import functools
+import json
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 XMP_NAMESPACE = "https://geotagger.dev/ns/1.0/"
 XMP_PREFIX = "geotagger"
@@ -112,6 +113,47 @@ def speaks_of(at: str | None, latitude: float, longitude: float) -> bool:
         one is not None and abs(one - other) <= _SAME_PLACE_DEG
         for one, other in zip(there, (latitude, longitude), strict=True)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class NamesMark:
+    """The names of a place that geotagger wrote beside a position of this rung, and into which fields:
+    of `NAME_FIELDS` those that were free. Names that are empty are not written."""
+
+    rung: str
+    city: str = ""
+    region: str = ""
+    country: str = ""
+    code: str = ""
+    fields: tuple[str, ...] = ()
+
+    @property
+    def is_estimate(self) -> bool:
+        """Whether the place that they name is one, so that they go with it."""
+        return self.rung not in ("camera", "sidecar", "manual")
+
+    def values(self) -> dict[str, str]:
+        """What each of the simple fields says, those left out that would say nothing."""
+        named = dict(zip(NAME_FIELDS, (self.city, self.region, self.country, self.code), strict=False))
+        return {field: name for field, name in named.items() if name}
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> "NamesMark | None":
+        """None when it is not one."""
+        try:
+            told = json.loads(text)
+            mark = cls(**{**told, "fields": tuple(told["fields"])})
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return None
+        names = (mark.rung, mark.city, mark.region, mark.country, mark.code, *mark.fields)
+        return mark if all(isinstance(name, str) for name in names) else None
+
+
+NAME_FIELDS = ("City", "State", "Country", "CountryCode", "LocationCreated")
+"""The fields of XMP that name a place, the last a structure with all of them."""
 
 
 def _plain(value: str) -> str:

@@ -21,11 +21,12 @@ SIDECAR_STYLES: tuple[str, ...] = get_args(SidecarStyle)
 @dataclass(frozen=True, slots=True)
 class Writing:
     """`sidecar_folder` takes sidecars in place of the photo's own folder. `overwrite` allows to replace a
-    position that geotagger did not write. `durable` False leaves out the fsync, for measurements and for
-    folders that can be made again."""
+    position that geotagger did not write. `names`: what the place is called is written, too. `durable` False
+    leaves out the fsync, for measurements and for folders that can be made again."""
 
     mode: WriteMode = "auto"
     sidecar_style: SidecarStyle = "full"
     sidecar_folder: Path | None = None
     overwrite: bool = False
+    names: bool = False
     durable: bool = True

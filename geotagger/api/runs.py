@@ -159,7 +159,7 @@ def place(
     error_km = MANUAL_ERROR_KM if radius_km is None else radius_km
     check_radius("radius_km", error_km)
     placing = Placing(latitude, longitude, checked(writing), error_km)
-    return placed(placing, several(paths), index_file(index), Listener(progress).report, wait=wait)
+    return placed(placing, several(paths), index_file(index), Listener(progress), wait=wait)
 
 
 def undo(
@@ -184,6 +184,7 @@ def undo(
     """
     from geotagger.index import index_exists, open_index
     from geotagger.tag import undo as undoing
+    from geotagger.tag import undoable
 
     file, listener, repaired = index_file(index), Listener(progress), Tally()
     if not index_exists(file):
@@ -200,13 +201,13 @@ def undo(
         if dry_run:
             lines = opened.runs.lines_on_cut_off()
         else:
-            lines = undoing.settle_cut_off(opened, settled, wait=wait)
+            lines = undoable.settle_cut_off(opened, settled, wait=wait)
         for line in lines:
             listener.note(line)
-        chosen = undoing.run_to_undo(opened, None if run is None else str(run))
+        chosen = undoable.run_to_undo(opened, None if run is None else str(run), wait=wait and not dry_run)
         if agree is not None and not agree(chosen):
             return UndoResult(None, Tally(), repaired, 0)
-        listener.phase("Undoing", chosen.written)
+        listener.phase("Undoing", opened.journal.photos_of(chosen.id, chosen_paths))
 
         def passed(outcome: Outcome) -> None:
             listener.report(outcome)

@@ -22,6 +22,8 @@ def evaluate(
     ways: Iterable[Way] = _USUAL.ways,
     within_km: float = _USUAL.within_km,
     certainty: float = _USUAL.certainty,
+    min_confidence: float = _USUAL.min_confidence,
+    precision: float | None = None,
     tracks: Paths = (),
     clocks: str | Iterable[str] = (),
     kinds: Collection[str] | None = None,
@@ -35,9 +37,10 @@ def evaluate(
     each way of hiding.
 
     `share`: how much to hide, with each of the `seeds`. `ways`: "single" photos, or whole "days".
-    `certainty`: what a radius should hold. The others are as in `tag`. Nothing is written into photos; with
-    `calibrate` the index keeps what was learned, for `tag(..., precision=...)` on these photos, under the
-    archive's lock, for which it waits. `progress` is given lines for the owner.
+    `certainty`: what a radius should hold. `min_confidence`, `precision`: as in `tag`; `Evaluation.line` is
+    what they come to. The others are as in `tag`. Nothing is written into photos; with `calibrate` the
+    index keeps what was learned, for `tag(..., precision=...)` on these photos, under the archive's lock,
+    for which it waits. `progress` is given lines for the owner.
 
     Raises UsageError, also where too few photos know their place; ModelError, SourceError, ArchiveError,
     IndexUnusableError.
@@ -63,6 +66,8 @@ def evaluate(
         ways=tuple(way for way in _WAYS if way in wanted_ways),
         within_km=within_km,
         certainty=certainty,
+        min_confidence=min_confidence,
+        precision=precision,
         sequence=sequence,
         kinds=kinds_heard,
         clocks=words(clocks),

@@ -19,6 +19,7 @@ from geotagger.archive.names import (
     is_at_or_below,
     is_excluded,
     is_left_out,
+    is_left_out_below,
     is_photo_name,
 )
 from geotagger.archive.passed import PassedOver, Problem
@@ -114,14 +115,16 @@ def folders(
             yield _named_files(parent, sorted(names), sidecar_folders, report)
 
 
-def count_photos(paths: Sequence[str], stopped: Callable[[], bool]) -> int:
-    """About how many photos lie at the paths, for a progress bar: names only, no links, no exclusions,
-    and folders that cannot be read count nothing. Ends early when `stopped`."""
+def count_photos(paths: Sequence[str], stopped: Callable[[], bool], exclude: Sequence[str] = ()) -> int:
+    """About how many photos lie at the paths, for a progress bar: names only, no links, and folders that
+    cannot be read count nothing. Ends early when `stopped`."""
     waiting, photos = list(paths), 0
     while waiting and not stopped():
         try:
             with os.scandir(waiting.pop()) as entries:
                 for entry in entries:
+                    if exclude and is_left_out_below(entry.path, paths, exclude):
+                        continue
                     if is_photo_name(entry.name):
                         photos += 1
                     elif entry.is_dir(follow_symlinks=False) and not is_left_out(entry.name):

@@ -7,15 +7,15 @@ Kept by three locks, each as strong as its ground:
 - a file per root in the user's state folder (`filelock`; the kernel lets go of it when the
   process ends, however it ends). Read-only archives are locked the same way, and it is here
   that roots inside one another are seen.
-- the root folder itself (`flock`, no file is made), against runs of other users and containers
-  on this machine, on the same root.
+- the root folder itself and, shared with others, the folders above it (`flock`, no file is made), against
+  runs of other users, homes and containers on this machine.
 - on a network file system that may be written, `.geotagger.lock` in the root, against other
   machines. Removed when the run ends.
 
 What this cannot do: over NFS or SMB the last one is as good as the server's locks (NFS 4, or
 NFS 3 with a lock daemon; mounts with `nolock` or `local_lock=all` lock one machine only); a
-read-only mount is not locked against other machines; another user or machine that works on a
-folder above or below is not seen.
+read-only mount is not locked against other machines; another machine that works on a folder above
+or below is not seen, nor another user where a folder in between may not be read.
 """
 
 import contextlib
@@ -87,6 +87,9 @@ def _take(wanted: list[str], folder: Path) -> contextlib.ExitStack:
         for root in wanted:
             _take_in_state_folder(stack, folder, root)
             _take_in_archive(stack, root)
+        for above in sorted({above for root in wanted for above in _above(root)} - set(wanted)):
+            if not is_at_or_below(above, wanted):
+                _share(stack, above)
         return stack.pop_all()
 
 
@@ -165,6 +168,29 @@ def _take_in_archive(stack: contextlib.ExitStack, root: str) -> None:
             return  # the server gives no locks
         stack.callback(Path(root, NETWORK_LOCK_NAME).unlink, missing_ok=True)
         stack.callback(file_lock.release)
+
+
+def _above(root: str) -> list[str]:
+    return [os.fspath(parent) for parent in Path(root).parents]
+
+
+def _share(stack: contextlib.ExitStack, folder: str) -> None:
+    """Holds a folder together with whoever works elsewhere below it; raises where one works on all of it."""
+    if sys.platform == "win32":
+        return
+    import fcntl
+
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return  # others may not list it either, so hardly work on it
+    stack.callback(os.close, descriptor)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise ArchiveBusyError(_busy(folder, {})) from None
+    except OSError:
+        pass  # a file system without locks
 
 
 def _busy(root: str, holder: dict[str, object]) -> str:

@@ -83,12 +83,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # "-33.8,151.2" is a place in the south, not an option; a leading space tells the parser so
     try:
         command([f" {word}" if _SOUTHERN_PLACE.match(word) else word for word in words], default_map=defaults)
+    except SystemExit as end:
+        _end_beside_a_runtime(end)
+        raise
     except OSError as error:
         if error.filename is not None or error.errno not in _UNWRITABLE:
             raise
         stop_output()
         say(f"standard output cannot be written ({error.strerror})")
         sys.exit(1)
+
+
+def _end_beside_a_runtime(end: SystemExit) -> None:
+    """At once, where a runtime is still at work on what was given up: it would crash in what Python does at
+    its end, and the exit code would be lost."""
+    waiting = sys.modules.get("geotagger.engine.waiting")
+    if waiting is not None and waiting.is_waited_for():
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(end.code if isinstance(end.code, int) else int(end.code is not None))
 
 
 def _say_version(wanted: bool) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, ParamSpec, TypeVar
 
 import typer
 
-from geotagger.errors import INTERRUPTED_EXIT_CODE, GeotaggerError, UsageError
+from geotagger.errors import INTERRUPTED_EXIT_CODE, GeotaggerError, IndexUnusableError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -47,8 +47,24 @@ def ends_cleanly(command: Callable[P, R]) -> Callable[P, R]:
             # exit would only complain again
             stop_output()
             raise typer.Exit(0) from None
+        except (ValueError, TypeError, KeyError, AttributeError, IndexError, ArithmeticError):
+            damaged = _damaged_rows()
+            if not damaged:
+                raise
+            for line in damaged[:-1]:
+                say(line)
+            fail(f"{damaged[-1]}; nothing more could be done", IndexUnusableError.exit_code)
 
     return run
+
+
+def _damaged_rows() -> list[str]:
+    """What an index that was open holds and nobody can have meant; none where no index was open."""
+    if "geotagger.index.store" not in sys.modules:
+        return []
+    from geotagger.index.soundness import damaged_rows
+
+    return damaged_rows()
 
 
 def check_training() -> None:

@@ -15,6 +15,7 @@ from geotagger.cli.common import (
 )
 from geotagger.cli.kinds import EvidenceOptions, listening
 from geotagger.cli.options import EVIDENCE, ModelOption, WithinOption, grouped
+from geotagger.defaults import CERTAINTY, MIN_CONFIDENCE
 from geotagger.errors import UsageError
 
 _LABELS = "A model on a labelled set"
@@ -50,7 +51,27 @@ def evaluate(
             rich_help_panel=EVIDENCE,
             help="What the radius should hold.",
         ),
-    ] = 0.9,
+    ] = CERTAINTY,
+    min_confidence: Annotated[
+        float,
+        typer.Option(
+            "--min-confidence",
+            metavar="0–1",
+            min=0,
+            max=1,
+            help="As of `tag`: what it would write is told for this certainty.",
+        ),
+    ] = MIN_CONFIDENCE,
+    precision: Annotated[
+        float | None,
+        typer.Option(
+            "--precision",
+            metavar="0–1",
+            min=0,
+            max=1,
+            help="As of `tag`, instead of --min-confidence.",
+        ),
+    ] = None,
     plots: Annotated[
         Path | None,
         typer.Option("--plots", metavar="DIR", help="Draw what was found, as PNG."),
@@ -105,6 +126,8 @@ def evaluate(
         ways=("single", "days") if whole_days is None else ("days" if whole_days else "single",),
         within_km=within,
         certainty=certainty,
+        min_confidence=min_confidence,
+        precision=precision,
         tracks=evidence.track or (),
         clocks=evidence.clock or (),
         kinds=heard.kinds,

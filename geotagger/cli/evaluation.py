@@ -23,10 +23,8 @@ from geotagger.evaluate.scores import (
     risk_coverage,
     score,
 )
-from geotagger.tag.options import TagOptions
 
 _RIGHT = 0.95
-_DEFAULT_LINE = TagOptions(paths=()).min_confidence
 _MEANING = {
     "nearest": "copies the place of the photo nearest in time",
     "photoprism": "PhotoPrism's rule: between two photos within 37 hours and 100 km",
@@ -72,20 +70,34 @@ class EvaluationReport:
     def curve(self) -> list[tuple[float, float, float]]:
         return risk_coverage(*self._answered_by_us)
 
-    def sentence(self, line: float) -> str:
-        """What an owner needs to know: what would be written from this certainty on, how much of it would
-        be wrong, and from which certainty on 95 % are right."""
+    @cached_property
+    def outlook(self) -> dict[str, Any]:
+        """What `tag` would do with the settings given: how many of the hidden photos it would write, how many
+        of these would lie outside their radius, and from which certainty on 95 % lie inside, None where
+        none suffices."""
         stated, _, inside = self._answered_by_us
-        written = stated >= line
-        wrong = int((written & ~inside).sum())
+        written = stated >= self.evaluation.line
         strict = least_confidence_for(stated, inside, _RIGHT)
-        least = "no certainty suffices"
-        if strict is not None:  # rounded upwards, so that what is typed keeps the promise
-            least = f"use --min-confidence {np.ceil(1e4 * strict) / 1e4:.4g}"
+        return {
+            "min_confidence": self.evaluation.line,
+            "hidden": len(self.results),
+            "written": int(written.sum()),
+            "outside": int((written & ~inside).sum()),
+            "right": _RIGHT,
+            # rounded upwards, so that what is typed keeps the promise
+            "min_confidence_for_right": None if strict is None else float(np.ceil(1e4 * strict) / 1e4),
+        }
+
+    @property
+    def sentence(self) -> str:
+        """The same in words."""
+        told = self.outlook
+        strict = told["min_confidence_for_right"]
+        least = "no certainty suffices" if strict is None else f"use --min-confidence {strict:.4g}"
         return (
-            f"At --min-confidence {line:g} `tag` would write {int(written.sum())} of {len(self.results)} "
-            f"photos; about {wrong} of them would lie outside their radius; "
-            f"for {_RIGHT:.0%} right {least}."
+            f"With these settings (--min-confidence {told['min_confidence']:.4g}) `tag` would write "
+            f"{told['written']} of {told['hidden']} photos; about {told['outside']} of them would lie "
+            f"outside their radius; for {_RIGHT:.0%} right {least}."
         )
 
     def draw(self, folder: Path) -> None:
@@ -95,11 +107,13 @@ class EvaluationReport:
         draw_risk_coverage(folder / f"risk-coverage-{self.evaluation.way}.png", self.curve, self.heading)
 
     def emit(self) -> None:
-        """JSON: a line a hidden photo, then a line a method."""
+        """JSON: a line a hidden photo, a line a method, and one with what `tag` would write."""
         for one in self.results:
             emit(_record(one, self.evaluation.way))
         for one_score in self.scores:
             emit({"what": self.heading, "way": self.evaluation.way, **one_score.to_dict()})
+        told = {"what": "what `tag` would write", "way": self.evaluation.way, **self.outlook}
+        emit({**told, "sentence": self.sentence})
 
     def show(self) -> None:
         if sys.stdout.isatty():
@@ -147,7 +161,7 @@ class EvaluationReport:
             top=top_of([wrong for _, wrong, _ in self.curve]),
         ):
             console.print(line, highlight=False)
-        console.print(f"\n[bold]{self.sentence(_DEFAULT_LINE)}[/bold]\n", highlight=False)
+        console.print(f"\n[bold]{self.sentence}[/bold]\n", highlight=False)
 
     def _lines(self) -> None:
         """The same for a log: nothing drawn."""
@@ -162,7 +176,7 @@ class EvaluationReport:
             )
         pairs = ", ".join(f"{stated:.2f} → {inside:.2f} ({count})" for stated, inside, count in self.bins)
         print(f"reliability, stated → inside (photos): {pairs}")
-        print(self.sentence(_DEFAULT_LINE))
+        print(self.sentence)
 
 
 def _record(hidden: Hidden, way: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import typer
 
 from geotagger.cli.common import IndexOption, JsonOption, emit, ends_cleanly, photo_record, printable, say
 from geotagger.errors import UsageError
+from geotagger.small_files import read_small
 
 if TYPE_CHECKING:
     from geotagger.handoff.giving import GivenPlace
@@ -150,13 +151,16 @@ def _show(
         print(f"{printable(path)}:{where} {status}: {reason}")
 
 
+_LONGEST_KEY = 4096
+
+
 def _key_of(file: Path | None) -> str:
     if file is None:
         key = os.environ.get(_KEY, "").strip()
     else:
         try:
-            key = file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
+            key = read_small(file, _LONGEST_KEY).decode("utf-8").strip()
+        except (OSError, ValueError) as error:
             raise UsageError(f"--key-file {file}: cannot be read ({error})") from None
     if not key or not key.isascii() or not key.isprintable():
         raise UsageError(f"an API key is wanted (Immich: Account Settings, API Keys): --key-file, or {_KEY}")

@@ -75,11 +75,18 @@ class WritingOptions:
         ),
     ] = None
 
+    write_names: Annotated[
+        bool,
+        typer.Option(
+            "--write-names", help="Write what the place is called, too: city, region and country, into XMP."
+        ),
+    ] = False
+
     @property
     def writing(self) -> "Writing":
         from geotagger.writing import Writing
 
-        return Writing(self.write, self.sidecar_style, self.sidecar_folder)
+        return Writing(self.write, self.sidecar_style, self.sidecar_folder, names=self.write_names)
 
 
 @dataclass(frozen=True)

@@ -28,10 +28,15 @@ _MOST_OUTINGS = 12
 
 
 class Reporter:
-    """Shows outcomes as they come. Failures are always named, on standard error."""
+    """Shows outcomes as they come. Failures are always named, on standard error. `is_quiet_of_unchanged`: of
+    photos that need no look nothing is to be heard, for the later ones of several runs."""
 
-    def __init__(self, *, as_json: bool, quiet: bool = False, lists_planned: bool = False) -> None:
+    def __init__(
+        self, *, as_json: bool, quiet: bool = False, verbose: bool = False, lists_planned: bool = False
+    ) -> None:
         self._as_json, self._quiet, self._lists_planned = as_json, quiet, lists_planned
+        self._verbose = verbose
+        self.is_quiet_of_unchanged = False
         self._outings: dict[str | None, Counter[str]] = {}
         self._listed: tuple[str | None, str] | None = None
         self._bar: Bar | None = None
@@ -43,29 +48,13 @@ class Reporter:
     @contextmanager
     def shown(self) -> Iterator["Reporter"]:
         """While this is open a terminal shows a progress bar."""
+        self._outings, self._listed, self._phase = {}, None, ""
         if self._as_json or self._quiet or not sys.stderr.isatty():
             yield self
             return
-        from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            SpinnerColumn,
-            TextColumn,
-            TimeRemainingColumn,
-        )
-        from rich.progress import Progress as Bar
+        from geotagger.cli.bar import progress_bar
 
-        with Bar(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=None),
-            TextColumn("{task.fields[through]}"),
-            TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            transient=True,
-            expand=True,
-        ) as self._bar:
+        with progress_bar() as self._bar:
             self._task = self._bar.add_task("Starting", total=None, rate="", through="")
             yield self
         self._bar = None
@@ -79,6 +68,10 @@ class Reporter:
             self._say(_named(outcome))
         elif outcome.status in ("written", "planned") and self._lists_planned and not self._quiet:
             self._place(outcome)
+            if self._verbose and outcome.status == "written":
+                self._say(_described(outcome))
+        elif self._verbose:
+            self._say(_described(outcome))
 
     def _place(self, outcome: "Outcome") -> None:
         """Counts which outings are placed where; in a dry run, each photo is listed."""
@@ -211,6 +204,18 @@ class Reporter:
             photos = sum(spots.total() for _, spots in left)
             rows.append([f"{len(left)} older outing{'s' * (len(left) > 1)}", str(photos), ""])
         return rows
+
+
+def _described(outcome: "Outcome") -> str:
+    """A photo, what became of it, and why."""
+    parts: list[str] = [outcome.status]
+    if outcome.latitude is not None and outcome.longitude is not None and outcome.radius_km is not None:
+        at = position(outcome.latitude, outcome.longitude, outcome.radius_km)
+        by = f", {outcome.confidence or 0.0:.0%} {radius(outcome.radius_km)} by {outcome.rung}"
+        parts.append(at + (by if outcome.rung else ""))
+    if outcome.reason:
+        parts.append(outcome.reason)
+    return f"{outcome.path}: {'; '.join(parts)}"
 
 
 def _outing(begun: str | None) -> str:

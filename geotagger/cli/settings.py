@@ -10,7 +10,6 @@ the command line before both:
 """
 
 import os
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from geotagger.cli.wording import what_is_wrong
 from geotagger.errors import UsageError
+from geotagger.small_files import LARGEST_TOML, read_small, toml_of
 
 FILE_NAME = "geotagger.toml"
 CONFIG_VARIABLE = "GEOTAGGER_CONFIG"
@@ -65,7 +65,7 @@ def _settings_file(environment: Mapping[str, str]) -> Path | None:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return toml_of(read_small(path, LARGEST_TOML))
     except OSError as error:
         raise UsageError(f"{path}: the settings cannot be read: {error.strerror}") from error
     except ValueError as error:

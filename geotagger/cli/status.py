@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -22,6 +23,10 @@ def status(
         typer.Argument(metavar="PATH", help="Only these folders or photos; everything unless told."),
     ] = None,
     as_map: Annotated[bool, typer.Option("--map/--no-map", help="With a small map of the places.")] = True,
+    png: Annotated[
+        Path | None,
+        typer.Option("--png", metavar="FILE", help="Draw map and timeline into this picture, too."),
+    ] = None,
     json_lines: JsonOption = False,
     index_file: IndexOption = None,
 ) -> None:
@@ -38,23 +43,30 @@ def status(
         if opened is None:
             return
         summary = summarise(opened.store, below)
+        if png is not None and summary.photos:
+            from geotagger.export.picture import picture
+            from geotagger.export.writing import write
+
+            write([picture(summary, spots(opened.store, below, step_deg=_FINE_DEG))], png, "png")
         if json_lines:
             emit(_record(summary))
             return
         if not summary.photos:
             say("no photo is in the index there; `geotagger tag PATH` looks at some")
             return
-        for line in lines(summary):
+        for line in [*lines(summary), *_timeline(summary)]:
             print(printable(line) if line else "")
         if as_map and summary.placed:
             from geotagger.cli.worldmap import drawn
 
             print()
             print("\n".join(drawn(spots(opened.store, below))))
+        if png is not None:
+            say(f"{png}: the same as a picture")
 
 
 def lines(summary: "ArchiveSummary") -> list[str]:
-    """All but the map, no wider than 80 columns but for names of folders."""
+    """All but timeline and map, no wider than 80 columns but for names of folders."""
     total = summary.photos
     page = [f"{summary.placed:,} of {total:,} photo{'' if total == 1 else 's'} have a place"]
     page += [f"{photos:>9,}  from {_FROM_WHOM[kind]}" for kind, photos in summary.own.most_common()]
@@ -81,13 +93,23 @@ def lines(summary: "ArchiveSummary") -> list[str]:
     return page
 
 
+def _timeline(summary: "ArchiveSummary") -> list[str]:
+    from geotagger.cli.timeline import drawn
+
+    line = drawn(summary.months)
+    return ["", *line] if line else []
+
+
 def _record(summary: "ArchiveSummary") -> dict[str, Any]:
-    shares = ("years", "cameras", "folders")
+    shares = ("years", "months", "cameras", "folders")
     plain = ("photos", "placed", "own", "estimates", "certainties", "written", "left", "countries")
     return {name: getattr(summary, name) for name in plain} | {
         name: {key: asdict(share) for key, share in getattr(summary, name).items()} for name in shares
     }
 
+
+_FINE_DEG = 0.05
+"""How finely the picture gathers photos: some five kilometres."""
 
 _FROM_WHOM = {"camera": "cameras", "sidecar": "sidecars", "you": "you"}
 _BAR = 30

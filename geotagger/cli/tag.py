@@ -25,9 +25,11 @@ from geotagger.cli.options import (
     WritingOptions,
     grouped,
 )
+from geotagger.defaults import MIN_CONFIDENCE
 from geotagger.errors import INTERRUPTED_EXIT_CODE, UsageError
 
 if TYPE_CHECKING:
+    from geotagger.tag.listener import Progress
     from geotagger.tag.outcome import Tally
 
 
@@ -43,7 +45,7 @@ def tag(
     min_confidence: Annotated[
         float,
         typer.Option("--min-confidence", metavar="0–1", min=0, max=1, help="Least certainty to write."),
-    ] = 0.5,
+    ] = MIN_CONFIDENCE,
     precision: Annotated[
         float | None,
         typer.Option(
@@ -110,6 +112,29 @@ def tag(
             help="End after the photos in hand when so much time is over: 2h, 90m, 1h30m.",
         ),
     ] = None,
+    watch: Annotated[
+        bool,
+        typer.Option(
+            "--watch",
+            rich_help_panel=RUN,
+            help="Then wait for photos that come or change, and tag them, until it is stopped.",
+        ),
+    ] = False,
+    summary: Annotated[
+        Path | None,
+        typer.Option(
+            "--summary",
+            metavar="FILE",
+            rich_help_panel=RUN,
+            help="Write what each run did into this file, as one JSON object.",
+        ),
+    ] = None,
+    verbose: Annotated[
+        bool,
+        typer.Option(
+            "--verbose", "-v", rich_help_panel=RUN, help="Say of each photo what became of it, and why."
+        ),
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Speak only of failures, for cron.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -126,69 +151,106 @@ def tag(
         raise UsageError("--precision finds the confidence to ask for; give it or --min-confidence, not both")
     from geotagger.api.runs import tag as run
     from geotagger.cli.report import Reporter, show_profile, stop_on_signal
+    from geotagger.cli.summary import RunSummary
+    from geotagger.cli.watching import Watched
     from geotagger.engine.cores import usable_cores
     from geotagger.tag.outcome import MAY_NOT_WRITE, NOT_CARRIED_OVER
     from geotagger.tag.profile import Profile
 
+    if verbose and quiet:
+        raise UsageError("--verbose says more and --quiet says less; give one of them")
+    if watch and dry_run:
+        raise UsageError("--watch writes what comes; a dry run looks once")
     heard = listening(context, evidence, model)
     time_s = None if max_time is None else _seconds(max_time)
-    reporter, spent = Reporter(as_json=as_json, quiet=quiet, lists_planned=True), Profile()
-    with reporter.shown(), stop_on_signal(reporter) as stop, _stopped_after(time_s, stop) as is_time_over:
-        result = run(
-            paths,
-            dry_run=dry_run,
-            writing=writing.writing,
-            min_confidence=min_confidence,
-            precision=precision,
-            within_km=within,
-            tracks=evidence.track or (),
-            clocks=evidence.clock or (),
-            kinds=heard.kinds,
-            sequence=not evidence.no_sequence,
-            model=heard.model,
-            looked=looked or (),
-            again=again,
-            reconsider=reconsider,
-            all_images=photos.all_images,
-            exclude=photos.exclude or (),
-            with_roots=with_root or (),
-            engine=network.engine,
-            device=network.device,
-            variant=network.variant,
-            batch_size=network.batch_size,
-            readers=network.readers,
-            processes=network.readers or usable_cores(),
-            index=settings.index,
-            wait=settings.wait,
-            progress=reporter.progress,
-            stop=stop,
-            every=as_json,
-            count=reporter.counts,
-            profile=spent,
-        )
-    tally = result.tally
-    if stop.is_set() and not is_time_over.is_set():
-        reporter.stopped(tally)
-    if tally.seen or not stop.is_set():
-        reporter.summary(tally, "Dry run, nothing was written" if dry_run else "geotagger tag")
-        if not as_json and not quiet:
-            if tally.statuses["written"] or tally.statuses["restored"]:
-                say(
-                    "`geotagger why PHOTO` says why a place was chosen, `geotagger review` shows all on a "
-                    "map; `geotagger undo` takes all back"
-                )
-            _say_what_is_lacking(paths, settings.index, tally, dry_run)
-    if writing.sidecar_folder is None and any(
-        tally.groups["failed", why] for why in (MAY_NOT_WRITE, NOT_CARRIED_OVER)
-    ):
-        say("photos that may not be written can have sidecars elsewhere: --sidecar-folder FOLDER")
-    if profile:
-        show_profile(spent)
-    if is_time_over.is_set():
-        say(f"the time of --max-time {max_time} is over; the next run goes on from here")
-    elif stop.is_set():
-        raise typer.Exit(INTERRUPTED_EXIT_CODE)
-    raise typer.Exit(1 if tally.failures or reporter.has_lost_output else 0)
+    reporter = Reporter(as_json=as_json, quiet=quiet, verbose=verbose, lists_planned=True)
+    told = RunSummary(summary, paths, dry_run=dry_run)
+
+    def hear(progress: "Progress") -> None:
+        if progress.outcome is not None:
+            told.outcome(progress.outcome)
+        reporter.progress(progress)
+
+    def once() -> None:
+        spent = Profile()
+        with reporter.shown():
+            result = run(
+                paths,
+                dry_run=dry_run,
+                writing=writing.writing,
+                min_confidence=min_confidence,
+                precision=precision,
+                within_km=within,
+                tracks=evidence.track or (),
+                clocks=evidence.clock or (),
+                kinds=heard.kinds,
+                sequence=not evidence.no_sequence,
+                model=heard.model,
+                looked=looked or (),
+                again=again,
+                reconsider=reconsider,
+                all_images=photos.all_images,
+                exclude=photos.exclude or (),
+                with_roots=with_root or (),
+                engine=network.engine,
+                device=network.device,
+                variant=network.variant,
+                batch_size=network.batch_size,
+                readers=network.readers,
+                processes=network.readers or usable_cores(),
+                index=settings.index,
+                wait=settings.wait or watch,
+                progress=hear,
+                stop=stop,
+                every=(as_json or verbose) and not reporter.is_quiet_of_unchanged,
+                count=reporter.counts,
+                profile=spent,
+            )
+        told.result(result)
+        tally = result.tally
+        if stop.is_set() and not is_time_over.is_set():
+            reporter.stopped(tally)
+        if (tally.seen or not stop.is_set()) and not (reporter.is_quiet_of_unchanged and _is_idle(tally)):
+            reporter.summary(tally, "Dry run, nothing was written" if dry_run else "geotagger tag")
+            if not as_json and not quiet:
+                if tally.statuses["written"] or tally.statuses["restored"]:
+                    say(_WHAT_NEXT)
+                _say_what_is_lacking(paths, settings.index, tally, dry_run)
+        if writing.sidecar_folder is None and any(
+            tally.groups["failed", why] for why in (MAY_NOT_WRITE, NOT_CARRIED_OVER)
+        ):
+            say("photos that may not be written can have sidecars elsewhere: --sidecar-folder FOLDER")
+        if profile:
+            show_profile(spent)
+        if is_time_over.is_set():
+            say(f"the time of --max-time {max_time} is over; the next run goes on from here")
+        elif stop.is_set():
+            raise typer.Exit(INTERRUPTED_EXIT_CODE)
+        told.exit_code = 1 if tally.failures or reporter.has_lost_output else 0
+
+    with stop_on_signal(reporter) as stop, _stopped_after(time_s, stop) as is_time_over:
+        watched = Watched(paths, [] if summary is None else [summary], stop) if watch else None
+        with told.written():
+            once()
+        while watched is not None and not stop.is_set():
+            if not reporter.is_quiet_of_unchanged:
+                reporter.note("waiting for photos that come or change; Ctrl-C ends it")
+            reporter.is_quiet_of_unchanged = True
+            if watched.wait():
+                with told.written():
+                    once()
+    raise typer.Exit(told.exit_code)
+
+
+_WHAT_NEXT = (
+    "`geotagger why PHOTO` says why a place was chosen, `geotagger review` shows all on a map; "
+    "`geotagger undo` takes all back"
+)
+
+
+def _is_idle(tally: "Tally") -> bool:
+    """Whether nothing was done, and nothing went wrong."""
+    return not any(tally.statuses[status] for status in ("written", "restored", "indexed", "failed"))
 
 
 def _seconds(text: str) -> float:

@@ -62,7 +62,13 @@ class BatchedEngine:
             return self._run_in_a_lane(parts[0])
         return _joined(list(self._pool.map(self._run_in_a_lane, parts)))
 
+    def leave(self) -> None:
+        if self._watch is not None:
+            self._watch.waiting.leave()
+
     def close(self) -> None:
+        """What still runs is given up."""
+        self.leave()
         self._pool.shutdown()
 
     def _run_in_a_lane(self, batch: Batch) -> Outputs:

@@ -12,7 +12,9 @@ import onnxruntime as ort  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from geotagger.engine.cores import usable_cores
-from geotagger.errors import PackError
+from geotagger.engine.waiting import Waiting
+from geotagger.errors import EngineError, PackError
+from geotagger.model.plain_files import check_plain
 
 _AT_ONCE = 2_000
 
@@ -21,6 +23,7 @@ class PlaceEncoder:
     """float32 (n, 2), latitude and longitude in degrees, → float32 (n, d)."""
 
     def __init__(self, network: Path) -> None:
+        check_plain(network)
         options = ort.SessionOptions()
         options.log_severity_level = 4  # what matters comes as an exception
         options.intra_op_num_threads = usable_cores()
@@ -31,6 +34,7 @@ class PlaceEncoder:
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         if len(inputs) != 1 or inputs[0].type != "tensor(float)" or len(outputs) < 1:
             raise PackError(f"{network}: takes no list of places; a location encoder takes float (n, 2)")
+        self._waiting = Waiting(network.name)
         self._network, self._input, self._output = network, inputs[0].name, outputs[0].name
 
     def embed(self, lat: NDArray[np.float64], lng: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -48,7 +52,12 @@ class PlaceEncoder:
 
     def _rows(self, places: NDArray[np.float32]) -> NDArray[np.float32]:
         try:
-            rows: Any = self._session.run([self._output], {self._input: places})[0]
+            rows: Any = self._waiting.answer(
+                lambda: self._session.run([self._output], {self._input: places})[0],
+                "it has embedded no places",
+            )[0]
+        except EngineError:
+            raise
         except Exception as error:
             raise PackError(f"{self._network}: cannot embed places: {_first_line(error)}") from None
         if rows.ndim != 2 or len(rows) != len(places) or not np.isfinite(rows).all():

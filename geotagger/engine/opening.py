@@ -1,7 +1,8 @@
 """Opens a model pack on this machine: which runtime, which devices, which precision, which batch."""
 
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from geotagger.engine.agreement import is_worth_using
@@ -12,6 +13,7 @@ from geotagger.engine.onnx_build import HOW_TO_GET_GPU, note_of_several
 from geotagger.engine.onnx_runner import OnnxRunner, available
 from geotagger.engine.openvino_runner import is_installed, open_lanes
 from geotagger.engine.values import Engine, Runner
+from geotagger.engine.waiting import Waiting
 from geotagger.engine.watch import Watch
 from geotagger.errors import EngineError, UsageError
 from geotagger.model.pack import ModelPack
@@ -38,16 +40,35 @@ def open_engine(
     engine: str = "auto",
     variant: str | None = None,
     threads: int | None = None,
+    stop: threading.Event | None = None,
+    note: Callable[[str], None] = lambda _: None,
 ) -> Engine:
     """The pack, ready to run. device: see `parse_devices`; `auto` takes all NVIDIA GPUs that ONNX
     Runtime can use, else the CPU. engine: one of ENGINES; `auto` is ONNX Runtime, or OpenVINO for
     INT8 on a CPU where it is installed. variant: "fp32" or the name of a variant in the pack; None
     takes the one that suits the device, passed its checks and was faster, else fp32. batch_size: photos a
     device, found by trial unless given. threads: of a CPU session, the cores this process may use
-    unless given. EngineError where the machine or the pack lacks what is asked for."""
+    unless given. When `stop` is set, what does not open or answer is given up (StoppedError). note: takes a
+    line when that takes long. EngineError where the machine or the pack lacks what is asked for."""
     check_engine(engine)
     if batch_size is not None and batch_size < 1:
         raise UsageError(f"--batch-size {batch_size}: must be at least 1")
+    waiting = Waiting(pack.name, stop, note)
+    opened, _ = waiting.answer(
+        lambda: _opened(pack, device, batch_size, engine, variant, threads, waiting), "it has not opened"
+    )
+    return opened
+
+
+def _opened(
+    pack: ModelPack,
+    device: str,
+    batch_size: int | None,
+    engine: str,
+    variant: str | None,
+    threads: int | None,
+    waiting: Waiting,
+) -> Engine:
     notes = [note for note in (note_of_several(),) if note]
     chosen = parse_devices(device)
     devices = chosen or _automatic(engine, notes)
@@ -67,7 +88,7 @@ def open_engine(
         size = 1
     else:
         size = batch_size or _batch_size(runners[0], pack)
-    watch = Watch(pack.name, pack.manifest.classes)
+    watch = Watch(pack.name, pack.manifest.classes, waiting)
     return BatchedEngine(f"{runtime} {precision}", runners, size, notes, watch)
 
 

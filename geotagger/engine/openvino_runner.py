@@ -67,6 +67,10 @@ class OpenVinoRunner:
             *(np.asarray(values[name]) if name in self._names else None for name in OUTPUT_NAMES)  # type: ignore[arg-type]
         )
 
+    def stop(self) -> None:
+        """After the operator that it is at."""
+        self._request.cancel()
+
     def _infer(self, batch: Batch) -> Any:
         if _is_set_up.is_set():
             return self._request.infer({0: batch}, share_inputs=True, share_outputs=False)

@@ -21,6 +21,7 @@ import onnx
 
 from geotagger.engine.tower import name_nodes, tower_of
 from geotagger.engine.values import Batch
+from geotagger.engine.waiting import Waiting
 from geotagger.errors import EngineError
 
 PRECISIONS = ("int8", "fp16")
@@ -36,14 +37,19 @@ def quantise(network: Path, target: Path, precision: str, inputs: Batch) -> str:
     try:
         with _quietly(), tempfile.TemporaryDirectory(dir=target.parent, prefix=".unfinished-") as scratch:
             finished = Path(scratch) / "finished.onnx"
-            if precision == "fp16":
-                how = _to_fp16(network, finished)
-            else:
-                how = _to_int8_as_it_comes(network, finished) or _to_int8(
+
+            def make() -> str:
+                if precision == "fp16":
+                    return _to_fp16(network, finished)
+                return _to_int8_as_it_comes(network, finished) or _to_int8(
                     network, finished, inputs, Path(scratch)
                 )
+
+            how, _ = Waiting(network.parent.name).answer(make, f"it has not become {precision}")
             shutil.move(finished, target)
             return how
+    except EngineError:
+        raise
     except OSError as error:
         raise EngineError(f"{target}: cannot be written ({error.strerror}); the pack is as it was") from None
     except Exception as error:  # the quantiser raises whatever its parts raise

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +63,10 @@ class Engine(Protocol):
         batch it is in. EngineError when the device fails."""
         ...
 
+    def leave(self) -> None:
+        """Nobody wants an answer any more: what runs is given up, with StoppedError."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -76,13 +80,6 @@ class Runner(Protocol):
     def run(self, batch: Batch) -> Outputs:
         """OutOfMemoryError when the batch does not fit, EngineError when the device fails."""
         ...
-
-
-@runtime_checkable
-class Stoppable(Protocol):
-    """A Runner whose runtime can be told to give up what it computes."""
-
-    def stop(self) -> None: ...
 
 
 class OutOfMemoryError(Exception):

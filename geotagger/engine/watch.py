@@ -1,18 +1,17 @@
-"""What every answer of a network must be, and an end to a network that gives none.
+"""What every answer of a network must be, and how long one is waited for.
 
 Takes what a Runner gives for a batch; raises EngineError in one line that names the model. A network is
 somebody else's file: an answer that is no probability would be written into photos as a certainty, and
 one that never comes would keep the archive's lock for ever. Knows no runtime.
 """
 
-import threading
 from collections import deque
-from collections.abc import Callable
 from statistics import median
 
 import numpy as np
 
-from geotagger.engine.values import Batch, Outputs, Runner, Stoppable
+from geotagger.engine.values import Batch, Outputs, Runner
+from geotagger.engine.waiting import Waiting
 from geotagger.errors import EngineError
 
 SUM_TOLERANCE = 1e-3
@@ -23,7 +22,6 @@ PATIENCE_MEDIANS = 20
 LEAST_PATIENCE_S: a machine that swaps, or that other programs are busy on, is not a broken one."""
 
 _BATCHES_REMEMBERED = 64
-_TO_STOP_S = 10
 
 
 def fault_of(outputs: Outputs, pictures: int, rows: int, classes: int) -> tuple[str, str] | None:
@@ -53,49 +51,21 @@ def fault_of(outputs: Outputs, pictures: int, rows: int, classes: int) -> tuple[
 
 
 class Watch:
-    """Watches the answers of one model. Any lane may ask at any time. `tick`: waits a second for an event;
-    time that the whole program stands still for, as a laptop asleep, is not counted."""
+    """Watches the answers of one model. Any lane may ask at any time."""
 
-    def __init__(
-        self, model: str, classes: int, tick: Callable[[threading.Event], bool] = lambda event: event.wait(1)
-    ) -> None:
-        self._model, self._classes, self._tick = model, classes, tick
+    def __init__(self, model: str, classes: int, waiting: Waiting | None = None) -> None:
+        self._model, self._classes = model, classes
+        self.waiting = waiting or Waiting(model)
         self._seconds: dict[tuple[str, int], deque[int]] = {}
 
     def answers(self, runner: Runner, batch: Batch, pictures: int) -> Outputs:
         """Those for the first `pictures` of the batch; the rest fills it up. The first batch of its size on
-        its device takes as long as it takes: some runtimes compile then."""
-        outputs = self._in_time(runner, batch)
+        its device may take an hour: some runtimes compile then. Raises EngineError, StoppedError."""
+        taken = self._seconds.setdefault((runner.device, len(batch)), deque(maxlen=_BATCHES_REMEMBERED))
+        patience = max(LEAST_PATIENCE_S, PATIENCE_MEDIANS * median(taken)) if taken else None
+        lacking = f"its network has not answered on {runner.device}"
+        outputs, seconds = self.waiting.answer(lambda: runner.run(batch), lacking, patience, runner)
+        taken.append(seconds)
         if wrong := fault_of(outputs, pictures, len(batch), self._classes):
             raise EngineError(f"model {self._model}: its network gives {wrong[0]}; nothing of it is used")
         return outputs[:pictures]
-
-    def _in_time(self, runner: Runner, batch: Batch) -> Outputs:
-        answered = threading.Event()
-        outcome: list[Outputs | BaseException] = []
-
-        def ask() -> None:
-            try:
-                outcome.append(runner.run(batch))
-            except BaseException as error:
-                outcome.append(error)
-            answered.set()
-
-        taken = self._seconds.setdefault((runner.device, len(batch)), deque(maxlen=_BATCHES_REMEMBERED))
-        # nothing in Python ends a thread inside a runtime; a daemon does not keep the program from ending
-        threading.Thread(target=ask, name="watched", daemon=True).start()
-        seconds = 0
-        while not self._tick(answered):
-            seconds += 1
-            patience = max(LEAST_PATIENCE_S, PATIENCE_MEDIANS * median(taken)) if taken else None
-            if patience is not None and seconds >= patience:
-                if isinstance(runner, Stoppable):  # a runtime at work while the program ends crashes it
-                    runner.stop()
-                    answered.wait(_TO_STOP_S)
-                raise EngineError(
-                    f"model {self._model}: its network has not answered on {runner.device} for {seconds} s"
-                )
-        if isinstance(outcome[0], BaseException):
-            raise outcome[0]
-        taken.append(seconds)
-        return outcome[0]

@@ -12,7 +12,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from types import MappingProxyType
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -31,6 +31,12 @@ NEIGHBOUR_ZONE_ERROR_S = 60.0
 """Zone taken from a neighbour of the same day: rarely wrong, and then by an hour."""
 FAR_ZONE_ERROR_S = 3600.0
 UNKNOWN_ZONE_ERROR_S = 3 * 3600.0
+REPEATED_HOUR_ERROR_S = 1800.0
+"""Of a photo in the hour that comes twice in autumn: its time is that of the first pass, and the second, an
+hour later, is as probable."""
+BARE_DATE_ERROR_S = 4 * 3600.0
+"""Of a photo that tells a date and no hour, which reads as midnight to the second: taken about noon."""
+_ABOUT_NOON_S = 13 * 3600.0
 _DAY = timedelta(days=1)
 _QUARTER = timedelta(minutes=15)
 _MAX_OFFSET = timedelta(hours=14, minutes=30)
@@ -56,8 +62,8 @@ class Clocked:
 
 class Reading(NamedTuple):
     """A clock, read: POSIX seconds (NaN where unknown), their standard deviation in seconds (infinite where
-    unknown), and in words what they were taken from. `other_utc`: as probable as `utc`, where it is one of the
-    two."""
+    unknown), and in words what they were taken from. `other_utc`: as probable as `utc`, where it is one of
+    the two."""
 
     utc: float
     error_s: float
@@ -150,6 +156,9 @@ class ClockReader:
                 return Reading(_posix(stamp), GPS_STAMP_ERROR_S, "a time that is told in UTC")
             return Reading(float("nan"), float("inf"), "no time")
         utc, error_s, source = _resolve(row, local, stamp, self._zones, self._habits, self._system_zone)
+        if row.local is not None and row.local.time() == time(0) and stamp is None:
+            utc, source = utc + _ABOUT_NOON_S, f"{source}, a date without an hour"
+            error_s = max(error_s, BARE_DATE_ERROR_S)
         if shift is not None:
             source = f"{source}, clock corrected by {shift_in_words(shift)}"
         return Reading(utc, error_s, source)
@@ -212,17 +221,16 @@ def _resolve(
         if offset is not None:
             return _posix(local - offset), GPS_STAMP_ERROR_S, "GPS time stamp"
     if zone is not None:
-        return _in_zone(local, zone), NEIGHBOUR_ZONE_ERROR_S, f"time zone {zone.key} at its own place"
+        return *_in_zone(local, zone, NEIGHBOUR_ZONE_ERROR_S), f"time zone {zone.key} at its own place"
     near = zones.nearest(row.camera, local)
     if near is not None and near[1] <= _DAY:
-        return _in_zone(local, near[0]), NEIGHBOUR_ZONE_ERROR_S, f"time zone {near[0].key} of a neighbour"
+        return *_in_zone(local, near[0], NEIGHBOUR_ZONE_ERROR_S), f"time zone {near[0].key} of a neighbour"
     if row.camera is not None and row.camera in habits:
         offset = habits[row.camera]
         return _posix(local - offset), FAR_ZONE_ERROR_S, f"offset {_named(offset)} usual for this camera"
     if near is not None:
         return (
-            _in_zone(local, near[0]),
-            FAR_ZONE_ERROR_S,
+            *_in_zone(local, near[0], FAR_ZONE_ERROR_S),
             f"time zone {near[0].key} of the nearest geotagged photo",
         )
     if system_zone is None:
@@ -296,9 +304,24 @@ def _is_fresh(local: datetime, stamp: datetime) -> bool:
     return beside <= timedelta(seconds=90) and (stamp.minute, stamp.second) != (0, 0)
 
 
-def _in_zone(local: datetime, zone: tzinfo) -> float:
+def _in_zone(local: datetime, zone: tzinfo, error_s: float) -> tuple[float, float]:
     """In the hour that the clocks repeat in autumn the first pass is taken (PEP 495, fold 0)."""
-    return local.replace(tzinfo=zone).timestamp()
+    first, second = (local.replace(tzinfo=zone, fold=fold).timestamp() for fold in (0, 1))
+    return first, REPEATED_HOUR_ERROR_S if second - first == 2 * REPEATED_HOUR_ERROR_S else error_s
+
+
+def moments_of(utc: float, error_s: float, other_utc: float | None = None) -> tuple[tuple[float, float], ...]:
+    """The times that a photo may have been taken at, POSIX seconds, and how probable each is. An error of an
+    hour and more is that of a zone that is guessed: three points with its mean and variance
+    (Gauss and Hermite). `other_utc` is as probable as all of these."""
+    if other_utc is not None:
+        return *((moment, share / 2) for moment, share in moments_of(utc, error_s)), (other_utc, 0.5)
+    if error_s == REPEATED_HOUR_ERROR_S:
+        return (utc, 0.5), (utc + 2 * REPEATED_HOUR_ERROR_S, 0.5)
+    if not FAR_ZONE_ERROR_S <= error_s < float("inf"):
+        return ((utc, 1.0),)
+    away = 3**0.5 * error_s
+    return (utc, 2 / 3), (utc - away, 1 / 6), (utc + away, 1 / 6)
 
 
 def _posix(moment: datetime) -> float:

@@ -168,7 +168,7 @@ def _of_fixes(around: Surroundings, row: int) -> tuple[str, ...]:
         _BETWEEN,
         f"near the fix {span(before)} before",
         f"near the fix {span(after)} after",
-        "on a trip from the fix before",
+        "on a trip from the fix before" if np.isfinite(before) else "a place never visited",
         "on a trip from the fix after",
     )
 

@@ -1,7 +1,7 @@
 """Whether the creation times of a camera's films are UTC, as the standard has it, or its own clock's.
 
-A camera does the same with all of its films, and its photos of the same half hour show what. Takes what photos
-and films say of their time, gives what is certain of cameras. Knows nothing of files.
+A camera does the same with all of its films, and its photos of the same half hour show what. Takes what
+photos and films say of their time, gives what is certain of cameras. Knows nothing of files.
 """
 
 from array import array
@@ -24,20 +24,27 @@ def conventions(
     `films`: the creation times that may be either. `rows`: all photos and films."""
     if not films:
         return {}
+    models = {_model(camera) for camera in films}
     by_clock: dict[str, array[float]] = defaultdict(lambda: array("d"))
     by_utc: dict[str, array[float]] = defaultdict(lambda: array("d"))
     for row in rows():
-        if row.camera in films and row.camera is not None and row.local is not None and not row.either:
-            by_clock[row.camera].append(_posix(row.local))
-            by_utc[row.camera].append(read(row).utc)
+        model = _model(row.camera or "")
+        if model in models and row.local is not None and not row.either:
+            by_clock[model].append(_posix(row.local))
+            by_utc[model].append(read(row).utc)
     told = {}
     for camera, of_camera in films.items():
-        clock, utc = sorted(by_clock[camera]), sorted(by_utc[camera])
+        clock, utc = sorted(by_clock[_model(camera)]), sorted(by_utc[_model(camera)])
         near = [(_is_near(clock, _posix(film)), _is_near(utc, _posix(film))) for film in of_camera]
         own, standard = sum(a and not b for a, b in near), sum(b and not a for a, b in near)
         if (own > 0) != (standard > 0):
             told[camera] = standard > 0
     return told
+
+
+def _model(camera: str) -> str:
+    """Films do not tell the serial number that photos tell."""
+    return camera.partition(" #")[0]
 
 
 def _is_near(times: Sequence[float], moment: float) -> bool:

@@ -76,7 +76,13 @@ class Support:
 
     @classmethod
     def from_json(cls, text: str) -> "Support":
+        """Raises ValueError, TypeError, KeyError or AttributeError for what `to_json` did not make."""
         said = json.loads(text)
+        numbers = [said["clock_s"], *([] if said.get("utc") is None else [said["utc"]])]
+        if not all(isinstance(number, int | float) for number in numbers):
+            raise ValueError("no numbers")
+        if not all(isinstance(said.get(name, {}), dict) for name in ("fixes", "tracks")):
+            raise ValueError("no table")
         return cls(
             said.get("utc"),
             said["clock_s"],

@@ -35,10 +35,8 @@ class Clocks:
     tracks: Tracks
 
 
-def read_clocks(
-    rows: Rows, clocks: Clocks, note: Callable[[str], None]
-) -> Callable[[Clocked], Reading]:
-    """What reads the time of one photo of the archive. Clocks that were found wrong are told in a line each."""
+def read_clocks(rows: Rows, clocks: Clocks, note: Callable[[str], None]) -> Callable[[Clocked], Reading]:
+    """What reads the time of one photo of the archive. A clock that was found wrong is told in a line."""
     reader = ClockReader(chain(rows(), clocks.tracks.clocked()), clocks=clocks.corrections)
     shifts = {**clocks.corrections, **_wrong_clocks(rows(), clocks, reader, note)}
 
@@ -46,9 +44,7 @@ def read_clocks(
     return lambda row: reader.read(row, shifts, films)
 
 
-def times_of(
-    rows: Sequence[Clocked], corrections: Mapping[str, float], tracks: Tracks
-) -> Iterator[Reading]:
+def times_of(rows: Sequence[Clocked], corrections: Mapping[str, float], tracks: Tracks) -> Iterator[Reading]:
     """The times of all rows, in their order."""
     return map(read_clocks(lambda: rows, Clocks(corrections, tracks), lambda _: None), rows)
 

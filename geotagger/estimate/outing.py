@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geotagger.cells import CellTable
+from geotagger.defaults import CERTAINTY
+from geotagger.estimate.circumstances import by_time
 from geotagger.estimate.cloud import (
     Cloud,
     Clouds,
@@ -27,7 +29,7 @@ from geotagger.estimate.cloud import (
 from geotagger.estimate.movement import CertaintyCorrection, FloatArray, IntArray, Movement, moved_by
 from geotagger.estimate.names import with_names
 from geotagger.estimate.overlays import with_alike, with_fix, with_habits_only
-from geotagger.estimate.prior import Mixture, averaged, mixed
+from geotagger.estimate.prior import Mixture
 from geotagger.estimate.sequence import ALIKE_S, join, weights
 from geotagger.estimate.states import (
     States,
@@ -38,9 +40,8 @@ from geotagger.estimate.states import (
     states_of_prior,
     with_choice,
 )
-from geotagger.estimate.surroundings import VISITS, FixTable, Surroundings, surroundings
+from geotagger.estimate.surroundings import VISITS, FixTable, Surroundings
 from geotagger.estimate.text_evidence import listeners, texts_of, with_texts
-from geotagger.estimate.together import SPEAKS, together
 from geotagger.estimate.values import RUNGS, Estimate, Fix, Observation
 from geotagger.estimate.words import OutingStory, words_of
 from geotagger.estimate.zone_evidence import atom_priors, weighed_by_zone
@@ -58,7 +59,7 @@ class Options:
     pictures of this archive counts."""
 
     within_km: float = 25.0
-    certainty: float = 0.9
+    certainty: float = CERTAINTY
     habits: bool = True
     time_zone: bool = True
     sequence: bool = True
@@ -131,23 +132,21 @@ class Group:
 @dataclass(frozen=True, slots=True)
 class Weighed:
     """An outing with its evidence weighed. rows: of the observations that want an estimate; the
-    other fields are of those. around: with the other cameras' fixes; alone: with the own ones only, where
-    both were weighed. fixes: which row of the known places is which fix at hand. classes: how
-    many the model has."""
+    other fields are of those. sides: what the parts of the mixture were made of, the most probable time
+    first, for each with the fixes of other cameras and, where that was weighed, without. fixes: which row
+    of the known places is which fix at hand. classes: how many the model has."""
 
     rows: tuple[int, ...]
     photos: tuple[Observation, ...]
-    around: Surroundings
-    alone: Surroundings | None
+    sides: tuple[Surroundings, ...]
     mix: Mixture
     groups: tuple[Group, ...]
     fixes: Mapping[int, Fix]
     classes: int = 0
 
     @property
-    def sides(self) -> tuple[Surroundings, ...]:
-        """What the parts of the mixture were made of."""
-        return (self.around,) if self.alone is None else (self.around, self.alone)
+    def around(self) -> Surroundings:
+        return self.sides[0]
 
     def cloud(self, row: int) -> Cloud | None:
         """The probability over places of one photo, None where nothing is known of it."""
@@ -171,7 +170,7 @@ def weigh_outing(
     photos = [observations[n] for n in rows]
     nearest, fixes = _fix_table([before, *observations, *inside, after], photos, movement, options)
     utc = np.array([np.nan if o.utc is None else o.utc for o in photos], dtype=np.float64)
-    around, alone, mix = _prior(photos, utc, nearest, movement, options)
+    sides, mix = _prior(photos, utc, nearest, movement, options)
     has_prior = mix.weight.sum(axis=1) > 0
     pictured = np.array([table is not None and _says_anything(o) for o in photos], dtype=np.bool_)
     worded = np.array([o.text is not None and o.fix is None for o in photos], dtype=np.bool_)
@@ -193,7 +192,7 @@ def weigh_outing(
         Group(shown[read], replace(speakers, prior=None, choosing=None).part(read), False),
         Group(bare, by_others.points.weighed(masses[1]), False),
     )
-    return Weighed(tuple(rows), tuple(photos), around, alone, mix, groups, fixes, len(table or ()))
+    return Weighed(tuple(rows), tuple(photos), sides, mix, groups, fixes, len(table or ()))
 
 
 def _pictured(
@@ -264,7 +263,7 @@ def _fix_table(
 def _visits_near(photos: Sequence[Observation], movement: Movement) -> IntArray:
     """The stored visits that can be among the nearest in time to any of the photos, of all cameras or of
     their own."""
-    times = [o.utc for o in photos if o.utc is not None]
+    times = [t for o in photos for t in (o.utc, o.other_utc) if t is not None]
     if not times:
         return np.empty(0, dtype=np.int64)
     first, last = np.searchsorted(movement.utc, [min(times), max(times)])
@@ -278,14 +277,12 @@ def _visits_near(photos: Sequence[Observation], movement: Movement) -> IntArray:
 
 def _prior(
     photos: Sequence[Observation], utc: FloatArray, nearest: FixTable, movement: Movement, options: Options
-) -> tuple[Surroundings, Surroundings | None, Mixture]:
+) -> tuple[tuple[Surroundings, ...], Mixture]:
     camera = np.array([movement.camera_code(o.camera) for o in photos], dtype=np.int64)
-    # NaN sorts behind everything: a photo without a time sees no fix after it, and none before
-    at = np.searchsorted(nearest.utc, np.where(np.isnan(utc), -np.inf, utc))
-    around, alone, mix = _by_camera(nearest, utc, camera, at, movement)
+    sides, mix = by_time(photos, utc, nearest, camera, movement)
     timeless = np.isnan(utc)
-    if timeless.any():
-        mix = with_habits_only(mix, timeless, movement.lat, movement.lng) if options.habits else mix
+    if timeless.any() and options.habits:
+        mix = with_habits_only(mix, timeless, movement.lat, movement.lng, movement.motion.explore)
     if options.time_zone:
         clocks = [movement.clock_of(o.camera) for o in photos]
         mix = weighed_by_zone(mix, utc, [o.utc_offset_s for o in photos], clocks)
@@ -297,45 +294,7 @@ def _prior(
         fix = photos[n].fix
         assert fix is not None
         mix = with_fix(mix, n, fix.latitude, fix.longitude, fix.error_km)
-    return around, alone, mix
-
-
-def _by_camera(
-    fixes: FixTable, utc: FloatArray, camera: IntArray, at: IntArray, movement: Movement
-) -> tuple[Surroundings, Surroundings | None, Mixture]:
-    """What lies around the photos in time, and where they may be. Another camera's fix speaks as far as the
-    two were together; as far as they were not, the own camera's speak alone."""
-    motion, pairs = movement.motion, movement.pairs
-    shares = {
-        int(code): together(fixes, int(code), motion, pairs)
-        for code in np.unique(camera[camera >= 0])
-        if np.any((fixes.camera >= 0) & (fixes.camera != code))
-    }
-    speaking = {code: share >= SPEAKS for code, share in shares.items()}
-    around = surroundings(fixes, utc, camera, at, at, speaking)
-    mix = averaged(around, movement.draws)
-    share = _with_strangers(around, camera, shares)
-    if share.min(initial=1.0) == 1.0:
-        return around, None, mix
-    own = {code: (fixes.camera == code) | (fixes.camera < 0) for code in shares}
-    alone = surroundings(fixes, utc, camera, at, at, own)
-    return around, alone, mixed(mix, averaged(alone, movement.draws), share)
-
-
-def _with_strangers(around: Surroundings, camera: IntArray, shares: Mapping[int, FloatArray]) -> FloatArray:
-    """The probability (n,) that the photos' camera was with the one whose fix is used, the nearer of two; 1
-    where only its own are."""
-    share = np.ones(len(camera))
-    later = around.lag_after < around.lag_before
-    for row, strange, other, nearer in (
-        (around.before, around.strange_before, around.strange_after, ~later),
-        (around.after, around.strange_after, around.strange_before, later),
-    ):
-        counts = strange & (nearer | ~other)
-        for code, of_code in shares.items():
-            mine = counts & (camera == code)
-            share[mine] = of_code[row[mine]]
-    return share
+    return sides, mix
 
 
 def _says_anything(photo: Observation) -> bool:

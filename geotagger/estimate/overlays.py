@@ -11,19 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geotagger.estimate.movement import FloatArray, radial_quantile
-from geotagger.estimate.prior import ANYWHERE, Mixture
+from geotagger.estimate.prior import ANYWHERE, TRIP, TRIP_TAIL, Mixture
 from geotagger.estimate.reference import USUAL_KM, USUAL_TAIL
 from geotagger.estimate.values import Alike
 from geotagger.geo import unit_vectors
 
 _TOWN_KM = 3.0
+_TRIP_KM = 120.0
+_TRIP_KM = 120.0
 _ALIKE_KM = 0.3
 
 
 def with_habits_only(
-    mix: Mixture, rows: NDArray[np.bool_], visit_lat: FloatArray, visit_lng: FloatArray
+    mix: Mixture, rows: NDArray[np.bool_], visit_lat: FloatArray, visit_lng: FloatArray, explore: float
 ) -> Mixture:
-    """For photos without a time: the places that are visited most, however near in time."""
+    """For photos without a time: the places that are visited most, however near in time, and one never
+    visited, about that visited most, with probability e^explore / (e^explore + visits)."""
     if not len(visit_lat):
         return mix
     place = np.stack([np.round(visit_lat * 20), np.round(visit_lng * 20)], axis=1)
@@ -33,10 +36,16 @@ def with_habits_only(
     used = slice(mix.about, mix.about + len(most))
     weight[rows] = 0.0
     scale, tail = mix.scale_km.copy(), mix.tail.copy()
+    new = float(np.exp(explore) / (np.exp(explore) + count.sum()))
+    # a visited place counts by how often it was left out of these, too
+    rest = 1 - float(count[most].sum() / count.sum())
     for row in np.flatnonzero(rows):
         lat[row, used], lng[row, used] = visit_lat[first[most]], visit_lng[first[most]]
-        weight[row, used] = (1 - ANYWHERE) * count[most] / count.sum()
+        weight[row, used] = (1 - ANYWHERE) * (1 - new) * count[most] / count.sum()
         scale[row, used] = _TOWN_KM
+        lat[row, TRIP], lng[row, TRIP] = lat[row, mix.about], lng[row, mix.about]
+        weight[row, TRIP] = (1 - ANYWHERE) * (new + (1 - new) * rest)
+        scale[row, TRIP], tail[row, TRIP] = _TRIP_KM, TRIP_TAIL
     anywhere = np.where(rows, ANYWHERE, mix.anywhere)
     return Mixture(lat, lng, weight, scale, tail, mix.about, anywhere)
 

@@ -33,6 +33,8 @@ REGION_KM = 15.0
 ANYWHERE = 0.01
 """The share of the density that is spread over the whole Earth."""
 ABOUT = 5
+TRIP = 3
+"""The column of a trip from the fix before."""
 _THIRDS = 3
 TRIP_TAIL = 0.5
 """Of a place never visited: one in ten is farther off than ten times the scale."""
@@ -157,19 +159,22 @@ def _joined(
     return Mixture(lat, lng, weight, scale_km, tail, ABOUT * len(parts), np.full(len(weight), ANYWHERE))
 
 
-def mixed(one: Mixture, other: Mixture, share: FloatArray) -> Mixture:
-    """With probability `share` (n,) the first, else the second. What the second does not know may be
+def combined(parts: Sequence[tuple[Mixture, FloatArray]]) -> Mixture:
+    """Each photo's mixture is that of a part with its probability (n,). What a part does not know may be
     anywhere."""
+    if len(parts) == 1:
+        return parts[0][0]
 
-    def columns(name: str, weigh: bool = False) -> FloatArray:
-        a, b = getattr(one, name), getattr(other, name)
-        if weigh:
-            a, b = a * share[:, None], b * (1 - share[:, None])
-        return np.concatenate(
-            [a[:, : one.about], b[:, : other.about], a[:, one.about :], b[:, other.about :]], axis=1
-        )
+    def columns(name: str) -> FloatArray:
+        values = [(getattr(mix, name), mix.about) for mix, _ in parts]
+        return np.concatenate([v[:, :n] for v, n in values] + [v[:, n:] for v, n in values], axis=1)
 
-    weight = columns("weight", weigh=True)
+    share = np.concatenate(
+        [np.repeat(of[:, None], mix.about, axis=1) for mix, of in parts]
+        + [np.repeat(of[:, None], mix.weight.shape[1] - mix.about, axis=1) for mix, of in parts],
+        axis=1,
+    )
+    weight = columns("weight") * share
     total = weight.sum(axis=1)
     return Mixture(
         columns("lat"),
@@ -177,7 +182,7 @@ def mixed(one: Mixture, other: Mixture, share: FloatArray) -> Mixture:
         weight,
         columns("scale_km"),
         columns("tail"),
-        one.about + other.about,
+        sum(mix.about for mix, _ in parts),
         np.where(total > 0, 1 - total, ANYWHERE),
     )
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Literal
 
 from geotagger.archive import lock
+from geotagger.defaults import CERTAINTY, MIN_CONFIDENCE
 from geotagger.errors import UsageError
-from geotagger.estimate.calibration import Calibration
+from geotagger.estimate.calibration import Calibration, least_confidence
 from geotagger.estimate.corrections import doubts, parse_clocks
 from geotagger.estimate.kinds.table import BY_DEFAULT
 from geotagger.estimate.movement import CertaintyCorrection
@@ -48,7 +49,9 @@ class EvaluationOptions:
     seeds: tuple[int, ...] = (0, 1, 2)
     ways: tuple[Way, ...] = ("single", "days")
     within_km: float = 25.0
-    certainty: float = 0.9
+    certainty: float = CERTAINTY
+    min_confidence: float = MIN_CONFIDENCE
+    precision: float | None = None
     sequence: bool = True
     kinds: tuple[str, ...] = BY_DEFAULT
     clocks: tuple[str, ...] = ()
@@ -58,13 +61,15 @@ class EvaluationOptions:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """One way of hiding, and what was said of the hidden photos. `placed`: how many had a place."""
+    """One way of hiding, and what was said of the hidden photos. `placed`: how many had a place.
+    `line`: the certainty from which on `tag` would write, with the settings given."""
 
     way: Way
     share: float
     seeds: tuple[int, ...]
     placed: int
     hidden: Sequence[Hidden]
+    line: float = MIN_CONFIDENCE
 
     @property
     def what(self) -> str:
@@ -119,7 +124,11 @@ def evaluate(
         )
     for line in doubts(clocks, (sighting.clocked.camera for sighting in sightings)):
         note(line)
-    weighing = Options(options.within_km, options.certainty, sequence=options.sequence)
+    least = options.min_confidence
+    if options.precision is not None:
+        least = least_confidence(options.precision, before.calibration)
+    certainty = max(options.certainty, min(least, 0.99))
+    weighing = Options(options.within_km, certainty, sequence=options.sequence)
     # what is learned now is learned from certainties that nothing has corrected yet
     is_corrected = before.calibration is not None and not options.calibrate
     pictured = before.calibration.pictured if is_corrected and before.calibration else CertaintyCorrection()
@@ -134,7 +143,7 @@ def evaluate(
             for seed in options.seeds
             for one in evaluate_archive(sightings, setting, seed, tracks=before.tracks, table=table)
         ]
-        evaluations.append(Evaluation(way, options.share, options.seeds, placed, hidden))
+        evaluations.append(Evaluation(way, options.share, options.seeds, placed, hidden, least))
         yield evaluations[-1]
     if options.calibrate:
         calibration = calibrate([evaluation.hidden for evaluation in evaluations])

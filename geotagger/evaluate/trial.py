@@ -136,7 +136,9 @@ def trial_of(
     tracks = tracks or Tracks()
     hidden = hide(sightings, setting, seed) if hidden is None else hidden
     rows = [
-        replace(s.clocked, gps_utc=None, latitude=None, longitude=None, either=False) if hidden[n] else s.clocked
+        replace(s.clocked, gps_utc=None, latitude=None, longitude=None, either=False)
+        if hidden[n]
+        else s.clocked
         for n, s in enumerate(sightings)
     ]
     times = times_of(rows, setting.clocks, tracks)

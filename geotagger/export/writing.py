@@ -87,6 +87,8 @@ def _treasure(target: Path, head: bytes) -> str | None:
         for ending in _BESIDE_DATABASES
     ):
         return "a part of a database"
+    if _OURS["png"](head, b""):
+        return None
     return "a photo" if sniff(head) is not None or is_photo_name(target.name) else None
 
 
@@ -108,6 +110,8 @@ _OURS: dict[str, Callable[[bytes, bytes], bool]] = {
     "kml": _starts(rb"<\?xml[^>]*>\s*<kml[^>]*>\s*<Document>\s*<!-- " + _MADE_BY),
     "gpx": _starts(rb'<\?xml[^>]*>\s*<gpx version="1.1" creator="' + _MADE_BY),
     "csv": _starts(rb"path,latitude,longitude,radius_km,confidence,rung,status,"),
+    "summary": _starts(rb'\{"geotagger": "summary of a run"'),
+    "png": _starts(rb"\x89PNG\r\n\x1a\n.{25}.{4}tEXtSoftware\0" + _MADE_BY),
     "html": _starts(rb'<!DOCTYPE html>.{0,200}<meta name="generator" content="' + _MADE_BY),
     "kmz": _ends_with(_MADE_BY + rb"\Z"),
     "geoparquet": _ends_with(b"maker.{1,8}" + _MADE_BY),

@@ -25,7 +25,7 @@ _KM_PER_DEGREE = 111.195
 @dataclass(frozen=True, slots=True)
 class Place:
     """Degrees; `country` is the ISO 3166 code, `region` GeoNames' code of the first-level
-    division (a US state's letters, for instance)."""
+    division (a US state's letters, for instance). `is_section`: a part of a town, such as a quarter."""
 
     name: str
     country: str
@@ -33,6 +33,7 @@ class Place:
     latitude: float
     longitude: float
     population: int
+    is_section: bool = False
 
     @property
     def radius_km(self) -> float:
@@ -131,8 +132,9 @@ def _is_in(place: Place, where: str) -> bool:
 
 
 def _place(line: str) -> Place:
-    _, name, country, region, latitude, longitude, population = line.split("\t")
-    return Place(name, country, region, float(latitude), float(longitude), int(population))
+    _, name, country, region, latitude, longitude, population, *section = line.split("\t")
+    place = float(latitude), float(longitude), int(population)
+    return Place(name, country, region, *place, is_section=bool(section))
 
 
 @functools.cache

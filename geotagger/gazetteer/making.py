@@ -31,7 +31,8 @@ from geotagger.gazetteer.words import FILE as REGIONS
 
 _HEADER = (
     "# Derived from GeoNames cities15000 (https://www.geonames.org), CC BY 4.0, by geotagger.gazetteer.\n"
-    "# |folded names|\tname\tcountry\tregion code\tlatitude\tlongitude\tpopulation, most populous first.\n"
+    "# |folded names|\tname\tcountry\tregion code\tlatitude\tlongitude\tpopulation, most populous first;\n"
+    "# an X behind the population of what is a section of a place.\n"
 )
 _REGIONS_HEADER = (
     "# Derived from GeoNames admin1CodesASCII (https://www.geonames.org), CC BY 4.0, by\n"
@@ -212,7 +213,8 @@ def _line(fields: list[str]) -> str:
             keys[key] = None  # three capitals are an airport
     keys.pop("", None)
     place = f"{float(fields[4]):.4f}\t{float(fields[5]):.4f}"
-    return f"|{'|'.join(keys)}|\t{name}\t{country}\t{region}\t{place}\t{population}"
+    section = "\tX" if fields[7] == "PPLX" else ""
+    return f"|{'|'.join(keys)}|\t{name}\t{country}\t{region}\t{place}\t{population}{section}"
 
 
 def _iso3166() -> Iterator[tuple[str, str]]:

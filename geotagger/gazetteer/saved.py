@@ -6,7 +6,6 @@ Knows nothing of photos. A file that cannot be read is a UsageError that names i
 
 import os
 import tempfile
-import tomllib
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,8 +14,8 @@ from pathlib import Path
 from geotagger.errors import UsageError
 from geotagger.gazetteer import fold
 from geotagger.geo import is_place
+from geotagger.small_files import LARGEST_TOML, read_small, toml_of
 
-_LARGEST_BYTES = 1 << 20
 _MEANT_KM = 0.1
 """How exactly a point is meant where no radius is told: as one picked on a map."""
 
@@ -41,17 +40,12 @@ def saved_places() -> dict[str, SavedPlace]:
     """By folded name, in the order of the file."""
     path = file_of_places()
     try:
-        with path.open("rb") as file:
-            content = file.read(_LARGEST_BYTES + 1)
+        table = toml_of(read_small(path, LARGEST_TOML))
     except FileNotFoundError:
         return {}
     except OSError as error:
         raise UsageError(f"{path}: your places cannot be read ({error.strerror})") from error
-    if len(content) > _LARGEST_BYTES:
-        raise UsageError(f"{path}: more than {_LARGEST_BYTES >> 20} MiB of places cannot be meant")
-    try:
-        table = tomllib.loads(content.decode())
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise UsageError(f"{path}: your places cannot be read ({error})") from None
     return {fold(name): _place(path, name, value) for name, value in table.items()}
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from geotagger.index.handoffs import Handoffs
     from geotagger.index.journal import Journal
     from geotagger.index.learned import LearnedValues
+    from geotagger.index.named import Named
     from geotagger.index.photos import Photos
     from geotagger.index.roots import Root, Roots
     from geotagger.index.runs import Runs
@@ -117,6 +118,12 @@ class Index:
         from geotagger.index.handoffs import Handoffs
 
         return Handoffs(self._store)
+
+    @cached_property
+    def named(self) -> "Named":
+        from geotagger.index.named import Named
+
+        return Named(self._store)
 
     @cached_property
     def samples(self) -> "Samples":

@@ -8,6 +8,7 @@ again, because it no longer holds, is kept in the same way and does not count.
 """
 
 import json
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -268,7 +269,7 @@ class Estimates:
                 model_id=row[3],
                 run_id=row[4],
                 written=row[5],
-                support=None if row[14] is None else Support.from_json(row[14]),
+                support=_support(row[14]),
                 doubt=row[15],
                 estimate=Estimate(
                     latitude=row[6],
@@ -283,6 +284,7 @@ class Estimates:
                 ),
             )
             for row in rows
+            if _is_sound(row)
         ]
 
     def _candidates(self, estimate_id: int) -> tuple[Candidate, ...]:
@@ -291,7 +293,24 @@ class Estimates:
             " order by place",
             (estimate_id,),
         )
-        return tuple(Candidate(*row) for row in rows)
+        return tuple(Candidate(*row) for row in rows if all(isinstance(n, int | float) for n in row[:3]))
+
+
+def _is_sound(row: Sequence[Any]) -> bool:
+    """Whether an estimate is one: a damaged row counts as none."""
+    numbers = row[6:10]
+    if not all(isinstance(n, int | float) and math.isfinite(n) for n in numbers) or row[10] not in RUNGS:
+        return False
+    is_on_earth = abs(row[6]) <= 90 and abs(row[7]) <= 180
+    return is_on_earth and row[8] >= 0 and 0 <= row[9] <= 1 and isinstance(row[12], str | None)
+
+
+def _support(text: object) -> Support | None:
+    """What an estimate rests on; None, as if that were not known, of a damaged row."""
+    try:
+        return Support.from_json(text) if isinstance(text, str) else None
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
 
 
 def _lines(text: object) -> tuple[str, ...]:

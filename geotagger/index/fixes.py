@@ -4,6 +4,7 @@ import json
 import os
 from array import array
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,15 +29,18 @@ def fixes_of(store: Store, root_ids: Sequence[int], *, gone: bool) -> FixSeries:
         " from photos"
         " left join estimates as e on e.photo_id = photos.id and e.current = 1"
         " and (e.rung in ('sidecar', 'manual') or e.confirmed_by is not null)"
-        f" where root_id in ({','.join('?' * len(root_ids))}) and utc is not null"
+        f" where root_id in ({','.join('?' * len(root_ids))}) and typeof(utc) in ('real', 'integer')"
         + ("" if gone else " and missing_since is null")
         + f" and (not_a_photo is null or not_a_photo not like '{SCAN}%')"  # its time is the scanner's
         + " and (e.id is not null or"
         " (fix_latitude is not null and"
-        " (fix_mark is null or json_extract(fix_mark, '$.rung') = 'manual'))) order by utc, photos.id",
+        " (fix_mark is null or case when json_valid(fix_mark) then json_extract(fix_mark, '$.rung') end"
+        " = 'manual'))) order by utc, photos.id",
         tuple(root_ids),
     )
     for row in rows:
+        if not _is_sound(row):
+            continue  # nobody knows what a damaged row would say
         ids.extend((row[0], cameras.setdefault(row[7] or "", len(cameras))))
         numbers.extend(float("nan") if value is None else value for value in row[1:7])
     photo_ids, camera = np.asarray(ids, dtype=np.int64).reshape(-1, 2).T
@@ -57,3 +61,11 @@ def fixes_of(store: Store, root_ids: Sequence[int], *, gone: bool) -> FixSeries:
         return [files[number] for number in photo_ids[wanted_rows].tolist()]
 
     return series.told_apart(paths)
+
+
+def _is_sound(row: tuple[Any, ...]) -> bool:
+    """Whether what stands there are numbers of a place on the Earth, and a camera's name."""
+    numbers = all(value is None or isinstance(value, int | float) for value in row[1:7])
+    if not numbers or row[2] is None or row[3] is None:
+        return False
+    return abs(row[2]) <= 90 and abs(row[3]) <= 180 and (row[7] is None or isinstance(row[7], str))

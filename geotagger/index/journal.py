@@ -122,6 +122,16 @@ class Journal:
         )
         return {photo_id for (photo_id,) in rows}
 
+    def photos_of(self, run_id: int, only: Chosen = ()) -> int:
+        """How many photos hold what a run wrote; `only` as for `done_by`."""
+        if not only:
+            return int(
+                self._store.row(
+                    "select count(distinct path) from journal where run_id = ? and state = 'done'", (run_id,)
+                )[0]
+            )
+        return len({entry.path for entry in self.done_by(run_id, only)})
+
     def forgotten_of(self, run_id: int, only: Chosen = ()) -> int:
         """How many photos of a run lost its estimate to `forget`; `only` as for `done_by`."""
         wanted = only if isinstance(only, frozenset) else [os.path.abspath(path) for path in only]

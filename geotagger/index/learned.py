@@ -5,6 +5,7 @@ stands here.
 """
 
 import json
+import math
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -45,6 +46,29 @@ def _value(text: object) -> Any:
         return None
 
 
+_TABLES = {
+    SETTLED: str,
+    MOVEMENT: object,
+    CALIBRATION: object,
+    SAMPLED: object,
+    CLOCKS: (int, float),
+    READER: int,
+}
+"""The keys whose values are tables, with what stands in them; the others are lists of texts."""
+
+
+def _table(key: str, value: object) -> dict[str, Any] | None:
+    """Without what cannot stand there: as if that had never been learned or told."""
+    if not isinstance(value, dict):
+        return None
+    kinds: Any = _TABLES[key]
+    return {
+        name: one
+        for name, one in value.items()
+        if isinstance(one, kinds) and not (isinstance(one, float) and not math.isfinite(one))
+    }
+
+
 def _is_path(value: object) -> bool:
     return isinstance(value, str) and os.path.isabs(value) and "\0" not in value
 
@@ -58,7 +82,10 @@ class LearnedValues:
     def get(self, root_id: int, key: str) -> Any:
         """The value, None when nothing was learned yet."""
         row = self._store.row("select value from learned where root_id = ? and key = ?", (root_id, key))
-        return None if row is None else _value(row[0])
+        value = None if row is None else _value(row[0])
+        if key in _TABLES:
+            return _table(key, value)
+        return [f for f in value if isinstance(f, str)] if isinstance(value, list) else None
 
     def put(self, root_id: int, key: str, value: Any) -> None:
         self._store.execute(

@@ -18,6 +18,7 @@ from geotagger.index import facts_columns
 from geotagger.index.estimates import Estimates
 from geotagger.index.fixes import fixes_of
 from geotagger.index.roots import Root
+from geotagger.index.sound import sound_number, sound_posterior
 from geotagger.index.store import Store, now, path_column, path_of, plain_text, signed
 from geotagger.photo.values import SCAN, Facts
 
@@ -108,6 +109,8 @@ class Timed:
     clocked: Clocked
     other_utc: float | None = None
 
+
+_HAS_TIME = "typeof(photos.utc) in ('real', 'integer')"
 
 _KNOWN = (
     "select photos.id, photos.root_id, roots.path, photos.path, photos.size, photos.mtime_ns,"
@@ -242,6 +245,7 @@ class Photos:
         while True:
             part = self._photos_where(
                 "photos.root_id = ? and photos.missing_since is null and (photos.utc, photos.id) > (?, ?)"
+                f" and {_HAS_TIME}"
                 " order by photos.utc, photos.id limit ?",
                 (model_id, root_id, utc, last, chunk),
             )
@@ -369,19 +373,17 @@ class Photos:
                 mtime_ns=row[5],
                 sidecar_mtime_ns=row[6],
                 facts=facts_columns.from_row(row[_FACTS_AT:]),
-                utc=row[7],
-                utc_error_s=row[8] or 0.0,
+                utc=sound_number(row[7]),
+                utc_error_s=sound_number(row[8]) or 0.0,
                 error=row[9],
                 rung=row[10],
-                confidence=row[11],
-                radius_km=row[12],
+                confidence=sound_number(row[11], 1),
+                radius_km=sound_number(row[12]),
                 estimate_model_id=row[13],
                 written=row[14],
-                posterior=None
-                if row[15] is None
-                else Posterior(np.frombuffer(row[15], dtype="<i4"), np.frombuffer(row[16], dtype="<f4")),
-                latitude=row[17],
-                longitude=row[18],
+                posterior=sound_posterior(row[15], row[16]),
+                latitude=sound_number(row[17], 90),
+                longitude=sound_number(row[18], 180),
                 cell=row[19],
                 weighed=row[20],
                 doubt=row[21],

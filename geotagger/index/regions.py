@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from geotagger.errors import UsageError
+from geotagger.small_files import read_small
+
+_LARGEST = 64 << 20
 
 Ring = tuple[tuple[float, float], ...]
 """Corners as (longitude, latitude), longitudes going on beyond ±180 where the ring does; closed."""
@@ -39,10 +42,10 @@ def read_polygons(path: Path) -> Polygons:
     """The polygons of a GeoJSON geometry, feature or collection. UsageError, with what is wrong, for a file
     that has none."""
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(read_small(path, _LARGEST))
     except OSError as error:
         raise UsageError(f"--within {path}: cannot be read ({error.strerror})") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"--within {path}: not JSON ({error})") from error
     try:
         polygons = tuple(tuple(_ring(ring) for ring in polygon) for polygon in _polygons(content))

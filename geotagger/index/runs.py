@@ -112,6 +112,11 @@ class Runs:
         open_ended = self._of("runs.id in (select run_id from journal where state = 'intended')")
         return [run for run in open_ended if run.unsettled]
 
+    def under_way(self) -> list[Run]:
+        """Runs whose process is at work on this machine, newest first."""
+        begun = self._of("status = 'running' and machine = ?", (socket.gethostname(),))
+        return [run for run in begun if run.status == "running"]
+
     def lines_on_cut_off(self) -> list[str]:
         """A word on each of them, from those who only look."""
         return [

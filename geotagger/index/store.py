@@ -21,6 +21,9 @@ from geotagger.index.schema import APPLICATION_ID, VERSION, migrate
 
 Mode = Literal["write", "read", "snapshot"]
 
+OPENED: set[str] = set()
+"""The files that this process had open: where to look when a row is not as we write them."""
+
 _BUSY_MS = 30_000
 _CACHE_KIB = 32_768
 _HEADER = b"SQLite format 3\0"
@@ -34,6 +37,7 @@ class Store:
         self.connection = connection
         self.path = path
         self._depth = 0
+        OPENED.add(path)
         self.has_rectangles = rectangles.are_kept(connection)
 
     def execute(self, sql: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
@@ -341,7 +345,10 @@ def path_column(path: str) -> str | bytes:
 
 
 def path_of(column: str | bytes) -> str:
-    return os.fsdecode(column) if isinstance(column, bytes) else column
+    """A path; one that no file has, where the column is damaged."""
+    if isinstance(column, bytes):
+        column = os.fsdecode(column)
+    return column.replace("\0", "\ufffd") if isinstance(column, str) else str(column)
 
 
 def plain_text(text: str | None) -> str | None:

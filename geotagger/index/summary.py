@@ -24,11 +24,21 @@ class PlacedShare:
     placed: int
 
 
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Photos about one place, in degrees; `kind`: camera, sidecar, manual, or estimate."""
+
+    latitude: float
+    longitude: float
+    kind: str
+    photos: int
+
+
 @dataclass(frozen=True)
 class ArchiveSummary:
     """`own`: places by camera, sidecar and owner. `estimates`: those that count, by kind of evidence;
     `certainties`: the same by `BANDS`; `written` of them stand in a file. `left`: the others by why. The
-    shares are by year ("no time" last), camera, folder, and the placed by country."""
+    shares are by year and by month ("2024-05"; "no time" last), camera, folder, and the placed by country."""
 
     photos: int = 0
     own: Counter[str] = field(default_factory=Counter)
@@ -37,6 +47,7 @@ class ArchiveSummary:
     written: int = 0
     left: Counter[str] = field(default_factory=Counter)
     years: dict[str, PlacedShare] = field(default_factory=dict)
+    months: dict[str, PlacedShare] = field(default_factory=dict)
     cameras: dict[str, PlacedShare] = field(default_factory=dict)
     folders: dict[str, PlacedShare] = field(default_factory=dict)
     countries: dict[str, int] = field(default_factory=dict)
@@ -84,7 +95,8 @@ def summarise(store: Store, paths: Sequence[str] = ()) -> ArchiveSummary:
             estimates[rung] += photos
             certainties[dict(BANDS)[low]] += photos
             written += in_files
-    year = "coalesce(substr(photos.taken, 1, 4), strftime('%Y', photos.utc, 'unixepoch'), 'no time')"
+    month = "coalesce(substr(photos.taken, 1, 7), strftime('%Y-%m', photos.utc, 'unixepoch'), 'no time')"
+    months = _shares(store, month, source, values)
     by_folder = store.rows(
         f"select roots.path, folders.path, count(*), sum({_COUNTS}){source}"
         " group by folders.id order by 3 desc",
@@ -99,7 +111,8 @@ def summarise(store: Store, paths: Sequence[str] = ()) -> ArchiveSummary:
         left=Counter(
             dict(store.rows(f"select {_LEFT}, count(*){source} and not {_COUNTS} group by 1", values))
         ),
-        years=_shares(store, year, source, values),
+        years=_by_year(months),
+        months=months,
         cameras=_shares(store, "coalesce(photos.camera, 'no camera named')", source, values),
         folders={
             os.path.join(path_of(root), path_of(folder)).rstrip("/"): PlacedShare(photos, placed)
@@ -113,6 +126,15 @@ def summarise(store: Store, paths: Sequence[str] = ()) -> ArchiveSummary:
             )
         ),
     )
+
+
+def _by_year(months: dict[str, PlacedShare]) -> dict[str, PlacedShare]:
+    years: dict[str, PlacedShare] = {}
+    for month, share in months.items():
+        year = month.partition("-")[0]
+        so_far = years.get(year, PlacedShare(0, 0))
+        years[year] = PlacedShare(so_far.photos + share.photos, so_far.placed + share.placed)
+    return years
 
 
 def share_of(store: Store, paths: Sequence[str]) -> PlacedShare:
@@ -131,14 +153,17 @@ def share_of(store: Store, paths: Sequence[str]) -> PlacedShare:
 _PLENTY = 1000
 
 
-def spots(store: Store, paths: Sequence[str] = ()) -> list[tuple[float, float, int]]:
-    """Where the photos lie, gathered by whole degrees: latitude, longitude, photos."""
+def spots(store: Store, paths: Sequence[str] = (), *, step_deg: float = 1.0) -> list[Spot]:
+    """Where the photos lie, gathered by whole degrees or finer, by what placed them."""
     conditions = [path_condition(path) for path in paths]
     below = f" and ({' or '.join(sql for sql, _ in conditions)})" if conditions else ""
-    return store.rows(
-        f"select round(e.latitude), round(e.longitude), count(*){_FROM}{below} and {_COUNTS} group by 1, 2",
-        [value for _, more in conditions for value in more],
+    rows = store.rows(
+        "select round(e.latitude / ?), round(e.longitude / ?),"
+        " case when e.rung in ('camera', 'sidecar', 'manual') then e.rung else 'estimate' end, count(*)"
+        f"{_FROM}{below} and {_COUNTS} group by 1, 2, 3",
+        [step_deg, step_deg, *(value for _, more in conditions for value in more)],
     )
+    return [Spot(lat * step_deg, lng * step_deg, kind, photos) for lat, lng, kind, photos in rows]
 
 
 def _shares(store: Store, key: str, source: str, values: Sequence[bytes | str]) -> dict[str, PlacedShare]:

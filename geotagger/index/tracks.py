@@ -56,6 +56,8 @@ class RememberedTracks:
         return [
             RememberedTrack(root, digest, name, path_of(path), added, first, last, points)
             for root, digest, name, path, added, first, last, points in rows
+            if all(isinstance(number, int | float) for number in (first, last, points))
+            and all(isinstance(text, str) for text in (digest, name, added))
         ]
 
     def of_root(self, root_id: int) -> list["Track"]:
@@ -69,7 +71,10 @@ class RememberedTracks:
         )
         tracks = []
         for name, digest, path, places in rows:
-            utc, lat, lng, error_km, kind = _unpacked(places)
+            columns = _sound(places)
+            if columns is None or not isinstance(name, str):
+                continue  # a damaged row: its file can be given again
+            utc, lat, lng, error_km, kind = columns
             stays, momentary = kind == _STAYS, bool((kind == _MOMENTARY).any())
             north, east = Degrees.of(lat), Degrees.of(lng)
             tracks.append(Track(name, utc, north, east, error_km, digest, path_of(path), stays, momentary))
@@ -80,7 +85,8 @@ class RememberedTracks:
         import numpy as np
 
         times = self._store.stream(
-            "select utc from photos where root_id = ? and utc is not null order by utc", (root_id,)
+            "select utc from photos where root_id = ? and typeof(utc) in ('real', 'integer') order by utc",
+            (root_id,),
         )
         return np.fromiter((utc for (utc,) in times), dtype=np.float64)
 
@@ -159,11 +165,30 @@ def _unpacked(places: bytes) -> "NDArray[np.float64]":
     return np.frombuffer(zlib.decompress(places), dtype="<f8").reshape(5, -1)
 
 
+def _sound(places: object) -> "NDArray[np.float64] | None":
+    """As `_unpacked`; None of a row that is not as we write them."""
+    import numpy as np
+
+    try:
+        columns = _unpacked(places)  # type: ignore[arg-type]
+    except (TypeError, ValueError, zlib.error):
+        return None
+    is_sound = (
+        columns.shape[1] > 0
+        and np.isfinite(columns).all()
+        and (np.abs(columns[1]) <= 90).all()
+        and (np.abs(columns[2]) <= 180).all()
+        and (np.diff(columns[0]) >= 0).all()
+    )
+    return columns if is_sound else None
+
+
 def _joined(parts: Sequence[bytes]) -> tuple[int, bytes]:
     """The points of all, each once, and how many they are."""
     import numpy as np
 
-    columns = np.concatenate([_unpacked(places) for places in parts], axis=1)
+    sound = [columns for places in parts if (columns := _sound(places)) is not None]
+    columns = np.concatenate([np.empty((5, 0)), *sound], axis=1)
     once = columns[:, np.unique(columns[0], return_index=True)[1]]
     return once.shape[1], _packed(once)
 

@@ -30,6 +30,7 @@ _COLUMNS: dict[str, dict[str, str]] = {
         "doubt": "text",
         "withdrawn_by": "integer references runs (id)",
         "confirmed_by": "integer references runs (id)",
+        "named_by": "integer references runs (id)",
     },
 }
 
@@ -118,6 +119,7 @@ create index estimates_country on estimates (country) where current = 1;
 create index estimates_doubted on estimates (photo_id) where current = 1 and doubt is not null;
 create index estimates_withdrawn on estimates (withdrawn_by) where withdrawn_by is not null;
 create index estimates_confirmed on estimates (confirmed_by) where confirmed_by is not null;
+create index estimates_named on estimates (named_by) where named_by is not null;
 create index decisions_of_photo on decisions (photo_id);
 create index decisions_pending on decisions (id) where state = 'pending';
 create index decisions_of_run on decisions (run_id);

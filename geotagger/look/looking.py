@@ -20,7 +20,7 @@ import xxhash
 from geotagger.archive import FileEntry, walk
 from geotagger.engine.cores import usable_cores
 from geotagger.engine.opening import open_engine
-from geotagger.errors import ArchiveError, PhotoError, SourceError
+from geotagger.errors import ArchiveError, PhotoError, SourceError, StoppedError, UnreadablePhotoError
 from geotagger.look.rows import Look, about_file, model_digest, read_rows, sparse, unseen, write_rows
 from geotagger.photo.facts import read_facts
 from geotagger.photo.formats import NOT_LOOKED_AT
@@ -94,11 +94,22 @@ def look(
             tally.listed += len(chunk)
             new = [entry for entry in chunk if _key(top, entry) not in done]
             tally.kept += len(chunk) - len(new)
-            if new and engine is None:
-                engine = open_engine(pack, options.device, options.batch_size, variant=options.variant)
-                opened.callback(engine.close)
-            if engine is not None:
-                rows += _rows_of(top, new, pack, engine, readers, options, tally)
+            try:
+                if new and engine is None:
+                    engine = open_engine(
+                        pack,
+                        options.device,
+                        options.batch_size,
+                        variant=options.variant,
+                        stop=stop,
+                        note=note,
+                    )
+                    opened.callback(engine.close)
+                if engine is not None:
+                    rows += _rows_of(top, new, pack, engine, readers, options, tally)
+            except StoppedError as error:
+                note(str(error))
+                break
             if len(rows) >= ROWS_A_FILE:
                 _write(out, name, rows, {"model": digest, "name": pack.name})
                 rows = []
@@ -136,7 +147,7 @@ def _key(top: str, entry: FileEntry) -> int:
 def _finished(out: Path, digest: str, classes: int) -> set[int]:
     """The photos that earlier runs have looked at. Those that could not be seen are tried again."""
     done: set[int] = set()
-    for path in sorted(out.glob("*.parquet")):
+    for path in sorted(file for file in out.glob("*.parquet") if file.is_file()):
         about = about_file(path)
         if about.get("model") != digest:
             raise SourceError(
@@ -166,6 +177,10 @@ def _rows_of(
             return read_pixels(entry.path, pack.preprocessing, facts)
         except PhotoError as error:
             return error
+        except Exception as error:
+            # a mistake of ours on a file nobody foresaw costs that photo its look, not the run
+            why = f"it cannot be looked at ({type(error).__name__}: {error})"
+            return UnreadablePhotoError(entry.path, why)
 
     rows: list[Look] = []
     size = engine.batch_size * engine.lanes

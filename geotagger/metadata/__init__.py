@@ -4,6 +4,7 @@
     ...journal prepared.edit (Edit.to_json), durably...
     commit(prepared)                                                      one atomic step
     ...the same with prepare_companion(prepared, position, Writing()): photo and sidecar shall agree...
+    ...or with prepare_names(path, mark): what the place is called, into XMP alone...
     sync_folders([prepared.folder])                                       batched, before "done"
 
     restore(edit)          the exact old bytes
@@ -23,6 +24,7 @@ Every function may be called from several threads at once, for different files.
 from geotagger.metadata.companion import prepare_companion
 from geotagger.metadata.edit import Edit
 from geotagger.metadata.forget import forget, prepare_removal, would_forget
+from geotagger.metadata.naming import prepare_names
 from geotagger.metadata.read import (
     sidecar_names,
     sidecar_positions,
@@ -57,6 +59,7 @@ __all__ = [
     "forget",
     "prepare",
     "prepare_companion",
+    "prepare_names",
     "prepare_removal",
     "prepare_withdrawal",
     "restore",

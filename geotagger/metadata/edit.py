@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import xxhash
 
-from geotagger.marks import mark_anywhere
+from geotagger.marks import NamesMark, mark_anywhere
 from geotagger.metadata.source import read_fully
 from geotagger.metadata.splice import CopiedRange, Splice, kept_ranges
 
@@ -41,6 +41,7 @@ class Edit:
     that both versions share, in order, `added_hash` of those only the new one has. `mtime_ns`
     is the old time of last change, None for a created file. `latitude`, `longitude` and
     `method` (the text of the mark) are what was written, to know it again among later changes.
+    `names`: the mark (as JSON) of names of a place, which an edit wrote in place of a position.
     """
 
     target: str
@@ -56,17 +57,25 @@ class Edit:
     latitude: float | None
     longitude: float | None
     method: str | None
+    names: str | None = None
 
     @property
     def is_removal(self) -> bool:
         """Whether it took an estimate out and wrote nothing."""
-        return self.method is None
+        return self.method is None and self.names is None
+
+    @property
+    def names_mark(self) -> NamesMark | None:
+        """The names that it wrote; None where it wrote or removed a position."""
+        return None if self.names is None else NamesMark.from_json(self.names)
 
     @property
     def is_estimate(self) -> bool:
         """Whether an estimate was written or taken out, and not a place of the owner written."""
         if self.is_removal:
             return True
+        if (names := self.names_mark) is not None:
+            return names.is_estimate
         mark = mark_anywhere(self.method or "")
         return mark is not None and mark.is_estimate
 
@@ -113,6 +122,8 @@ def _check(edit: Edit) -> None:
         and all(isinstance(text, str) for text in (edit.kept_hash, edit.added_hash))
         and all(isinstance(value, float | int | None) for value in (edit.latitude, edit.longitude))
         and isinstance(edit.method, str | None)
+        and isinstance(edit.names, str | None)
+        and (edit.names is None or (edit.method is None and edit.names_mark is not None))
         and isinstance(edit.mtime_ns, int | None)
         and all(_is_count(n) for n in (edit.old_size, edit.new_size))
         and all(_is_count(p.new_offset) and _is_count(p.new_length) for p in edit.patches)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from geotagger.archive import is_sidecar_name
 from geotagger.errors import WriteRefusedError
 from geotagger.marks import text_of
-from geotagger.metadata import gps, replace, sidecar, verify, xmp
+from geotagger.metadata import gps, replace, sidecar, verify, xmp, xmp_names
 from geotagger.metadata.containers import layout_of
 from geotagger.metadata.edit import Edit, EditKind
 from geotagger.metadata.layout import Layout, LayoutChange, RefusedError
@@ -68,7 +68,7 @@ def targets_of(path: str, sidecar_folders: Sequence[str]) -> list[str]:
 
 
 def prepare_removal(path: str, *, only: Edit | None = None, durable: bool = True) -> PreparedWrite | None:
-    """Makes the photo or sidecar at `path` without the estimates in it, or without the position
+    """Makes the photo or sidecar at `path` without the estimates in it, or without the position or the names
     that the edit `only` wrote; None when there is no such position, or nothing else in it.
     Raises WriteError."""
     target = os.path.realpath(path)
@@ -166,6 +166,8 @@ def _entries_left(entries: Sequence[TagEntry], order: str, only: Edit | None) ->
 def _packet_splices(packet: bytes, only: Edit | None, mark_alone: bool) -> list[Splice] | None:
     """The removal from a packet of XMP; None when all of it goes. With `only`, what stands there without
     a position goes if `mark_alone`. XmpError when the packet cannot be read."""
+    if only is not None and (names := only.names_mark) is not None:
+        return xmp_names.without_names(packet, names)
     position = xmp.position_of(packet)
     if position is not None and _is_meant(position, only):
         return xmp.without_position(packet)

@@ -9,8 +9,8 @@ import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from geotagger.metadata import xmp
 from geotagger.metadata.layout import LayoutChange, RefusedError
+from geotagger.metadata.rdf_changes import fitted
 from geotagger.metadata.source import MemorySource, Window
 from geotagger.metadata.splice import Splice, gaps, ordered, spliced
 
@@ -95,12 +95,14 @@ class Heif:
             raise RefusedError("its items cannot be taken away")
         if change.new_exif is not None:
             raise RefusedError("it has no EXIF that could be extended")
+        if change.new_xmp is not None:
+            raise RefusedError("it has no XMP that could be extended")
         result: list[Splice] = []
         for number, splices in change.xmp.items():
-            fitted = xmp.fitted(self.packets[number], splices)
-            if fitted is None:
-                raise RefusedError("its XMP holds a position and has no room for another")
-            result += [Splice(self._xmp[number].start + s.offset, s.length, s.data) for s in fitted]
+            same_size = fitted(self.packets[number], splices)
+            if same_size is None:
+                raise RefusedError("its XMP has no room for more")
+            result += [Splice(self._xmp[number].start + s.offset, s.length, s.data) for s in same_size]
         for number, splices in change.exif.items():
             result += self._moved(number, splices)
         return ordered(result)

@@ -95,10 +95,10 @@ class Jpeg:
                     if previous is not None and not name[1] and data[:4] not in _TIFF_HEADERS:
                         parts, block = self._exif[-1], self.blocks[-1]
                         parts.append(_Part(block.size, segment, start))
-                        self.blocks[-1] = MemorySource(block.data + data)
+                        self.blocks[-1] = MemorySource(block.data + data, (self._window, segment.end))
                     else:
                         self._exif.append([_Part(0, segment, start)])
-                        self.blocks.append(MemorySource(data))
+                        self.blocks.append(MemorySource(data, (self._window, segment.end)))
                     previous = segment
                     continue
                 if head.startswith(XMP_HEADER):

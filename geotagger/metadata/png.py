@@ -17,6 +17,8 @@ from geotagger.metadata.splice import Splice, ordered, spliced
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _XMP_KEYWORD = b"XML:com.adobe.xmp\0"
+_PLAIN_TEXT = b"\0\0\0\0"
+"""Not compressed, of no method, in no language, with no other keyword (11.3.3.4)."""
 _TEXTS = (b"iTXt", b"tEXt", b"zTXt")
 _LARGEST_TEXT = 16 << 20
 _LONGEST_CHUNK = 0x7FFFFFFF
@@ -79,9 +81,13 @@ class Png:
             result += self._rewritten(chunk, data, [Splice(chunk.data, chunk.size, data)])
         gone = [self._exif[n] for n in change.dropped_exif] + [self._xmp[n] for n in change.dropped_xmp]
         result += [Splice(c.start, c.end - c.start, b"") for c in gone]
+        new = b""
         if change.new_exif is not None:
             self._check_no_text_profile()
-            result.append(Splice(self._behind_header(), 0, _chunk(b"eXIf", change.new_exif)))
+            new += _chunk(b"eXIf", change.new_exif)
+        if change.new_xmp is not None:
+            new += _chunk(b"iTXt", _XMP_KEYWORD + _PLAIN_TEXT + change.new_xmp)
+        result.append(Splice(self._behind_header(), 0, new))
         return self._checked(ordered(result))
 
     def pictures(self) -> list[tuple[int, int]]:

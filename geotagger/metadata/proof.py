@@ -7,7 +7,7 @@ only if it holds nothing but ours. Takes the open files before and after; raises
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Literal
@@ -16,7 +16,7 @@ import xxhash
 
 from geotagger.archive import is_sidecar_name
 from geotagger.errors import WriteRefusedError
-from geotagger.metadata import sidecar, verify, xmp
+from geotagger.metadata import sidecar, verify, xmp, xmp_names
 from geotagger.metadata.containers import layout_of
 from geotagger.metadata.layout import Layout, RefusedError
 from geotagger.metadata.rdf import XmpError
@@ -30,18 +30,26 @@ _FAR = 1 << 24
 """Behind any block of EXIF, and below what four letters amount to."""
 
 
-def check_undo(path: str, current: ByteSource, restored: ByteSource, *, is_removal: bool) -> None:
-    """Raises unless putting `restored` in the place of `current` takes back a write of ours."""
+def check_undo(
+    path: str, current: ByteSource, restored: ByteSource, *, is_removal: bool, are_names: bool = False
+) -> None:
+    """Raises unless putting `restored` in the place of `current` takes back a write of ours; with
+    `are_names`, of names, which changed no position."""
     try:
         if is_sidecar_name(path) or current.read(0, 16).lstrip(b"\xef\xbb\xbf \r\n").startswith(b"<"):
             packets = _packet(path, current), _packet(path, restored)
+            if are_names:
+                _check_names(packets[:1], packets[1:])
+                return
             _check_packets(*(reversed(packets) if is_removal else packets))
         else:
-            _check_photos(
-                _Open(layout_of(current, path), current),
-                _Open(layout_of(restored, path), restored),
-                is_removal,
-            )
+            opened = _Open(layout_of(current, path), current), _Open(layout_of(restored, path), restored)
+            if are_names:
+                verify.check_only_xmp_changed(*(one.layout for one in opened))
+                _check_pictures(*opened)
+                _check_names(*(one.layout.packets for one in opened))
+                return
+            _check_photos(*opened, is_removal)
     except (RefusedError, XmpError, verify.MismatchError) as error:
         raise WriteRefusedError(
             path, f"what is to be undone is no write of ours ({error})", "left alone"
@@ -59,14 +67,13 @@ def check_unlink(path: str) -> None:
 
 
 def holds_nothing_but_ours(path: str) -> bool:
-    """Whether a sidecar says nothing but a position that carries our mark."""
-    position = sidecar.position_in(path)
-    if position is None or position.mark is None:
-        return False
+    """Whether a sidecar says nothing but a position, or names, that carry our mark."""
     try:
         with open(path, "rb") as file:
             packet = sidecar.in_utf8(file.read(sidecar.LARGEST_SIDECAR_BYTES + 1))
-        return xmp.without_position(packet) is None
+        position = xmp.position_of(packet)
+        is_ours = position is not None and position.mark is not None
+        return (is_ours or xmp_names.names_in(packet) is not None) and xmp.without_position(packet) is None
     except (OSError, XmpError):
         return False
 
@@ -75,6 +82,13 @@ def _packet(path: str, source: ByteSource) -> bytes:
     if not is_sidecar_name(path):
         raise XmpError("neither a photo nor a sidecar")
     return sidecar.in_utf8(source.read(0, sidecar.LARGEST_SIDECAR_BYTES + 1))
+
+
+def _check_names(marked: Sequence[bytes], others: Sequence[bytes]) -> None:
+    """MismatchError unless names of ours are all that these packets have more than the others."""
+    if not any(xmp_names.names_in(packet) for packet in marked):
+        raise verify.MismatchError("it does not carry our mark")
+    verify.check_same_but_names(others, marked)
 
 
 def _check_packets(marked: bytes, other: bytes) -> None:

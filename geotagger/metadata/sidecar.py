@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from geotagger.archive import mirrored
 from geotagger.coordinates import UnreadableCoordinatesError
-from geotagger.metadata import xmp
+from geotagger.metadata import xmp, xmp_names
 from geotagger.metadata.rdf import XmpError, parsed
 from geotagger.metadata.splice import Splice, spliced
 from geotagger.metadata.values import FoundPosition, Position
@@ -88,7 +88,7 @@ def position_in(path: str) -> FoundPosition | None:
 def named_place_in(path: str) -> NamedPlace:
     """The place that a sidecar names in words; also none where it cannot be read."""
     with contextlib.suppress(OSError, XmpError), open(path, "rb") as file:
-        return xmp.named_place(in_utf8(file.read(LARGEST_SIDECAR_BYTES + 1)))
+        return xmp_names.named_place(in_utf8(file.read(LARGEST_SIDECAR_BYTES + 1)))
     return NamedPlace()
 
 

@@ -20,12 +20,18 @@ class Window(Protocol):
         """The bytes from `offset`; fewer than `length` where the window ends."""
         ...
 
+    @property
+    def behind(self) -> "tuple[Window, int] | None":
+        """The file around a block, and where in it the block ends; None where nothing stands behind it that a
+        reader of the block could see."""
+        ...
+
 
 class MemorySource:
-    """A window on bytes in memory."""
+    """A window on bytes in memory, and on what stands behind them in a file."""
 
-    def __init__(self, data: bytes) -> None:
-        self.data = data
+    def __init__(self, data: bytes, behind: tuple[Window, int] | None = None) -> None:
+        self.data, self.behind = data, behind
 
     @property
     def size(self) -> int:
@@ -37,6 +43,8 @@ class MemorySource:
 
 class ByteSource:
     """A window on an open file; its head is read once and kept."""
+
+    behind = None
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor

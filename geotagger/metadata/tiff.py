@@ -214,22 +214,25 @@ def pointing_block(gps: Sequence[TagEntry]) -> bytes:
     return b"MM\0*" + struct.pack(">I", 8) + serialised([pointer], 8, ">") + serialised(gps, start, ">")
 
 
-def graft(tiff: Tiff, gps: Sequence[TagEntry]) -> list[Splice]:
-    """Gives the block the GPS directory `gps` (values in the block's byte order).
+def graft(tiff: Tiff, gps: Sequence[TagEntry], seen: bytes = b"") -> list[Splice]:
+    """Gives the block the GPS directory `gps` (values in the block's byte order), behind the bytes `seen`,
+    which something in the block shows although they stand behind it.
 
     Raises TiffError when IFD0 is damaged or the block would pass 4 GB.
     """
     ifd0 = tiff.directory(tiff.first)
     places = [i for i, e in enumerate(ifd0.entries) if e.tag == GPS_POINTER]
     if places:
-        start, removed = _end_to_write_at(tiff, ifd0)
-        added = b"\0" * (start - (tiff.window.size - removed))
+        start, removed = (
+            _end_to_write_at(tiff, ifd0) if not seen else (_even(tiff.window.size + len(seen)), 0)
+        )
+        added = seen.ljust(start - (tiff.window.size - removed), b"\0")
         pointer = _pointer_entry(start, tiff.order)
         patches = [Splice(ifd0.position(i), 12, pointer) for i in places]
         appended = added + serialised(gps, start, tiff.order)
         _check_reach(start + len(appended))
         return [*patches, Splice(tiff.window.size - removed, removed, appended)]
-    start = tiff.window.size + (tiff.window.size & 1)
+    start = _even(tiff.window.size + len(seen))
     gps_start = start + 2 + 12 * (len(ifd0.entries) + 1) + 4
     _check_reach(gps_start)
     entry = TagEntry(GPS_POINTER, LONG, 1, struct.pack(tiff.order + "I", gps_start))
@@ -238,7 +241,7 @@ def graft(tiff: Tiff, gps: Sequence[TagEntry]) -> list[Splice]:
     if len(entries) > 0xFFFF:
         raise TiffError("the first directory of the EXIF is full")
     appended = (
-        b"\0" * (start - tiff.window.size)
+        seen.ljust(start - tiff.window.size, b"\0")
         + serialised(entries, start, tiff.order, ifd0.next_offset)
         + serialised(gps, gps_start, tiff.order)
     )
@@ -262,7 +265,11 @@ def _end_to_write_at(tiff: Tiff, ifd0: DirectoryLayout) -> tuple[int, int]:
             and old.offset > ifd0.offset
         ):
             return old.offset, len(last)
-    return size + (size & 1), 0
+    return _even(size), 0
+
+
+def _even(offset: int) -> int:
+    return offset + (offset & 1)
 
 
 def _pointer_entry(offset: int, order: str) -> bytes:

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import xxhash
 
-from geotagger.metadata import xmp
 from geotagger.metadata.layout import LayoutChange, RefusedError
+from geotagger.metadata.rdf_changes import fitted
 from geotagger.metadata.source import Window
 from geotagger.metadata.splice import Splice, gaps, ordered
 from geotagger.metadata.tiff import XMP_TAG, DirectoryLayout, TagEntry, Tiff, TiffError, places_of_gps
@@ -47,14 +47,16 @@ class TiffFile:
     def splices(self, change: LayoutChange) -> list[Splice]:
         if change.new_exif is not None or change.dropped_exif or change.dropped_xmp:
             raise RefusedError("its directories cannot be changed")
+        if change.new_xmp is not None:
+            raise RefusedError("it has no XMP that could be extended")
         result = list(change.exif.get(0, ()))
         for number, splices in change.xmp.items():
             entry = self._xmp[number]
             start = int.from_bytes(entry.field, "little" if self._tiff.order == "<" else "big")
-            fitted = xmp.fitted(self.packets[number], splices)
-            if fitted is None:
-                raise RefusedError("its XMP holds a position and has no room for another")
-            result += [Splice(start + s.offset, s.length, s.data) for s in fitted]
+            same_size = fitted(self.packets[number], splices)
+            if same_size is None:
+                raise RefusedError("its XMP has no room for more")
+            result += [Splice(start + s.offset, s.length, s.data) for s in same_size]
         return ordered(result)
 
     def pictures(self) -> list[tuple[int, int]]:

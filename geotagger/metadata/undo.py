@@ -19,8 +19,8 @@ from geotagger.metadata.splice import ordered
 @dataclass(frozen=True, slots=True)
 class Restoration:
     """What `restore` did. `restored`: the old bytes are back (or the sidecar that we made is
-    gone). `unchanged`: they were there already. `removed`: the file was changed since, only our
-    position was taken out. `kept`: left alone, for the `reason`. `folder` is to be synced."""
+    gone). `unchanged`: they were there already. `removed`: the file was changed since, only what
+    was written was taken out. `kept`: left alone, for the `reason`. `folder` is to be synced."""
 
     status: Literal["restored", "unchanged", "removed", "kept"]
     reason: str | None = None
@@ -71,7 +71,7 @@ def restore(
         def check(written: ByteSource) -> None:
             if not is_old(edit, written.descriptor):
                 raise WriteError(path, "the old bytes could not be put back", "the file is as it was")
-            check_undo(path, source, written, is_removal=edit.is_removal)
+            check_undo(path, source, written, is_removal=edit.is_removal, are_names=edit.names is not None)
 
         temporary = replace.write_changed(path, source, ordered(edit.undoing()), check, durable)
     replace.take_place(temporary)
@@ -83,13 +83,12 @@ def _take_ours_out(edit: Edit, path: str, durable: bool) -> Restoration:
     prepared = prepare_removal(path, only=edit, durable=durable)
     if prepared is not None:
         replace.take_place(prepared.temporary)
-        return Restoration(
-            "removed", f"{path}: it was changed since; only the position was taken out", prepared.folder
-        )
+        what = "the position was" if edit.names is None else "the names were"
+        return Restoration("removed", f"{path}: it was changed since; only {what} taken out", prepared.folder)
     if edit.kind == "sidecar" and holds_nothing_else(path, edit):
         check_unlink(path)
         with replace.as_write_error(path):
             os.unlink(path)
-        why = "it was changed since, but held nothing besides the position"
+        why = "it was changed since, but held nothing besides what was written"
         return Restoration("removed", f"{path}: {why}; it is gone", os.path.dirname(path))
     return Restoration("kept", f"{path}: it was changed since and no longer holds what was written")

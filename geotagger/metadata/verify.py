@@ -6,12 +6,13 @@ that was asked for. That the bytes between the changes are the same has been sho
 
 import contextlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 
 from geotagger.coordinates import UnreadableCoordinatesError
 from geotagger.errors import PlaceTakenError
 from geotagger.marks import text_of
-from geotagger.metadata import gps, xmp
+from geotagger.metadata import gps, xmp, xmp_names
 from geotagger.metadata.layout import Layout
 from geotagger.metadata.rdf import XmpError
 from geotagger.metadata.source import Window
@@ -111,6 +112,23 @@ def check_the_rest(old: Layout, new: Layout) -> None:
         limit = min(one.size, other.size)
         if tags_besides_gps(one, limit) != tags_besides_gps(other, limit):
             raise MismatchError("tags other than GPS have changed")
+
+
+def check_only_xmp_changed(old: Layout, new: Layout) -> None:
+    """MismatchError unless all but the packets of XMP is in `new` as in `old`."""
+    if old.outline() != new.outline():
+        raise MismatchError("its structure has changed")
+    blocks = ([block.read(0, block.size) for block in layout.blocks] for layout in (old, new))
+    if old.format != "tiff" and next(blocks) != next(blocks):
+        raise MismatchError("its EXIF has changed")
+
+
+def check_same_but_names(old: Sequence[bytes], new: Sequence[bytes]) -> None:
+    """MismatchError unless packets say the same, but for names of places that are ours. XmpError where one
+    cannot be read."""
+    for one, other in zip_longest(old, new, fillvalue=xmp.empty_packet()):
+        if one != other and xmp_names.besides_names(one) != xmp_names.besides_names(other):
+            raise MismatchError("fields of its XMP other than names of places have changed")
 
 
 Tags = list[tuple[str, object]]

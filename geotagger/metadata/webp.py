@@ -75,6 +75,10 @@ class Webp:
             padding = b"\0" * (len(change.new_exif) & 1)
             head = struct.pack("<4sI", b"EXIF", len(change.new_exif))
             result.append(Splice(at, 0, head + change.new_exif + padding))
+        if change.new_xmp is not None:
+            flags |= _XMP_FLAG
+            head = struct.pack("<4sI", b"XMP ", len(change.new_xmp))
+            result.append(Splice(self._end, 0, head + change.new_xmp + b"\0" * (len(change.new_xmp) & 1)))
         if change.dropped_exif and len(change.dropped_exif) == len(self._exif):
             flags &= ~_EXIF_FLAG
         if change.dropped_xmp and len(change.dropped_xmp) == len(self._xmp):
@@ -120,7 +124,7 @@ class Webp:
         if self._extended is not None:
             same = flags == self._flags()
             return [] if same else [Splice(self._extended.data, 1, bytes([flags]))]
-        if not flags & _EXIF_FLAG:
+        if not flags & (_EXIF_FLAG | _XMP_FLAG):
             return []
         width, height = self._canvas()
         data = (

@@ -16,10 +16,11 @@ from geotagger.metadata import gps, replace, sidecar, verify, xmp
 from geotagger.metadata.containers import layout_of
 from geotagger.metadata.edit import Edit, EditKind, patches_of
 from geotagger.metadata.layout import Layout, LayoutChange, RefusedError
+from geotagger.metadata.overlong import OverlongError, seen_behind
 from geotagger.metadata.rdf import XmpError
 from geotagger.metadata.replace import Temporary
 from geotagger.metadata.sidecar import Sidecars
-from geotagger.metadata.source import ByteSource
+from geotagger.metadata.source import ByteSource, MemorySource
 from geotagger.metadata.splice import Splice, ordered
 from geotagger.metadata.tiff import Tiff, TiffError, graft
 from geotagger.metadata.values import FoundPosition, Position
@@ -121,7 +122,11 @@ def change_to(layout: Layout, position: Position, mark_xmp: bool) -> LayoutChang
             tiff = Tiff(layout.blocks[number])
             old = tiff.gps_directory()
             entries = gps.merged(old.entries if old else (), position, tiff.order)
-            exif[number] = graft(tiff, entries)
+            file, end = layout.blocks[number].behind or (MemorySource(b""), 0)
+            seen = file.read(end, seen_behind(tiff, file.size - end))
+            exif[number] = graft(tiff, entries, seen)
+        except OverlongError as error:
+            raise RefusedError(str(error)) from None
         except TiffError as error:
             if holding or (len(layout.blocks) == 1 and layout.format != "jpeg"):
                 raise RefusedError(str(error)) from None
@@ -233,7 +238,7 @@ def _prepare_sidecar(
     existing = sidecars.existing(path)
     if existing is None:
         target = sidecars.path(path)
-        _make_folder(path, os.path.dirname(target), writing.durable)
+        make_folder(path, os.path.dirname(target), writing.durable)
         data = xmp.new_packet(position)
         temporary = replace.write_new(target, data, like, writing.durable)
         edit = Edit(
@@ -255,7 +260,7 @@ def _prepare_sidecar(
     return prepare_merge(path, os.path.realpath(existing), position, writing, note)
 
 
-def _make_folder(path: str, folder: str, durable: bool) -> None:
+def make_folder(path: str, folder: str, durable: bool) -> None:
     """The folder of a new sidecar of the photo `path`, and those above it, durable as names."""
     holding = []
     missing = folder

@@ -8,8 +8,9 @@ gives splices. Knows nothing of files.
 
 import contextlib
 import re
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping
 from fractions import Fraction
+from functools import partial
 from xml.sax.saxutils import escape, quoteattr
 
 from geotagger.coordinates import UnreadableCoordinatesError, read_position
@@ -23,25 +24,21 @@ from geotagger.marks import (
     processing_method,
     speaks_of,
 )
-from geotagger.metadata.rdf import RDF, Name, Packet, Property, parsed
+from geotagger.metadata.rdf import RDF, Name, Packet, parsed
+from geotagger.metadata.rdf_changes import (
+    OF_OUR_OWN,
+    PACKET,
+    RDF_ABOUT,
+    insertion,
+    removal,
+    replaced,
+    without,
+)
 from geotagger.metadata.splice import Splice, ordered
 from geotagger.metadata.values import FoundPosition, Position
-from geotagger.photo.values import NamedPlace
+from geotagger.metadata.xmp_names import LOCATION_CREATED, names_mark, our_names
 
 EXIF = "http://ns.adobe.com/exif/1.0/"
-RDF_ABOUT = "about"
-_IPTC_EXT = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
-_LOCATION_CREATED = (_IPTC_EXT, "LocationCreated")
-"""Where the camera stood; LocationShown is the place in the picture (IPTC Photo Metadata Standard, 7.2)."""
-_CREATED_NAMES = ("City", "ProvinceState", "CountryName", "CountryCode")
-_PHOTOSHOP = "http://ns.adobe.com/photoshop/1.0/"
-_LEGACY_NAMES = (
-    (_PHOTOSHOP, "City"),
-    (_PHOTOSHOP, "State"),
-    (_PHOTOSHOP, "Country"),
-    ("http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/", "CountryCode"),
-)
-
 _OF_THE_POSITION = (
     "GPSLatitude",
     "GPSLongitude",
@@ -59,16 +56,6 @@ _POSITION_AND_MARK = frozenset(
 )
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-_PACKET = (
-    b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
-    b'<x:xmpmeta xmlns:x="adobe:ns:meta/">\n'
-    b' <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">\n'
-    b"%s"
-    b" </rdf:RDF>\n"
-    b"</x:xmpmeta>\n"
-    b'<?xpacket end="w"?>\n'
-)
 
 
 def speaks_of_gps(data: bytes) -> bool:
@@ -92,7 +79,7 @@ def stated_position_in(data: bytes) -> FoundPosition | None:
     if place is not None:
         return FoundPosition(*place, _mark_at(values, *place))
     for prop in packet.properties():
-        if prop.name == _LOCATION_CREATED and (place := _place(prop.fields)) is not None:
+        if prop.name == LOCATION_CREATED and (place := _place(prop.fields)) is not None:
             return FoundPosition(*place)
     return None
 
@@ -107,19 +94,6 @@ def _place(values: Mapping[Name, str]) -> tuple[float, float] | None:
     return read_position(latitude, latitude_ref or "", longitude, longitude_ref or "", signed=True)
 
 
-def named_place(data: bytes) -> NamedPlace:
-    """Where a packet says in words that the photo was taken: LocationCreated, or its description. XmpError
-    when it cannot be read."""
-    packet = parsed(data)
-    for prop in packet.properties():
-        if prop.name == _LOCATION_CREATED:
-            created = [prop.fields.get((_IPTC_EXT, local), "") for local in _CREATED_NAMES]
-            if any(created):
-                return NamedPlace.of(*created)
-    values = packet.values()
-    return NamedPlace.of(*(values.get(name, "") for name in _LEGACY_NAMES))
-
-
 def is_marked(data: bytes) -> bool:
     """Whether unparsed XMP could hold our own fields."""
     return XMP_NAMESPACE.encode() in data
@@ -128,7 +102,7 @@ def is_marked(data: bytes) -> bool:
 def others(data: bytes) -> list[tuple[Name, str]]:
     """The properties of a packet that are neither a position nor ours, as they stand."""
     packet = parsed(data)
-    ours = {(EXIF, local) for local in (*_OF_THE_POSITION, *_OF_THE_FIX)}
+    ours = {(EXIF, local) for local in (*_OF_THE_POSITION, *_OF_THE_FIX)} | our_names(packet)
     return [
         (p.name, p.value if p.value is not None else data[slice(*p.span)].decode(errors="replace"))
         for p in packet.properties()
@@ -154,17 +128,17 @@ def only_gained_ours(old: bytes, new: bytes) -> bool:
 
 def new_packet(position: Position) -> bytes:
     """A packet of our own with nothing but the position."""
-    return _PACKET % _node("rdf:", 'rdf:about=""', "\n", _position_fields(position), _mark_fields(position))
+    return PACKET % _node(_position_fields(position), _mark_fields(position), *OF_OUR_OWN)
 
 
 def empty_packet() -> bytes:
     """What is left of a packet of our own when its position is taken out."""
-    return _PACKET % b""
+    return PACKET % b""
 
 
 def new_mark_packet(position: Position) -> bytes:
     """A packet with our own fields only, to stand beside EXIF that holds the position."""
-    return _PACKET % _node("rdf:", 'rdf:about=""', "\n", {}, _mark_fields(position))
+    return PACKET % _node({}, _mark_fields(position), *OF_OUR_OWN)
 
 
 def with_position(data: bytes, position: Position) -> list[Splice]:
@@ -185,7 +159,8 @@ def with_mark(data: bytes, position: Position) -> list[Splice]:
 def without_position(data: bytes) -> list[Splice] | None:
     """Splices that take out a position of ours and our own fields; None when nothing else is in
     the packet, so that it can go as a whole. XmpError when the packet cannot be read."""
-    return _without(parsed(data), _POSITION_AND_MARK)
+    packet = parsed(data)
+    return without(packet, _POSITION_AND_MARK | our_names(packet))
 
 
 def without_estimate(data: bytes) -> list[Splice] | None:
@@ -195,11 +170,13 @@ def without_estimate(data: bytes) -> list[Splice] | None:
     values = packet.values()
     own, method = _own_mark(values), mark_anywhere(values.get((EXIF, "GPSProcessingMethod"), ""))
     marks = [mark for mark in (own, method) if mark is not None and mark.is_estimate]
+    stated = names_mark(packet)
+    names = our_names(packet) if stated is not None and stated.is_estimate else frozenset()
     if not marks:
-        return []
+        return without(packet, names) if names else []
     if not {(EXIF, "GPSLatitude"), (EXIF, "GPSLongitude")} & values.keys():
-        return _without(packet, _POSITION_AND_MARK)
-    gone: set[Name] = set()
+        return without(packet, _POSITION_AND_MARK | names)
+    gone: set[Name] = set(names)
     if own in marks:
         gone |= {(XMP_NAMESPACE, local) for local in _OURS}
     if method in marks:
@@ -207,51 +184,20 @@ def without_estimate(data: bytes) -> list[Splice] | None:
     error_m = _ratio(values.get((EXIF, "GPSHPositioningError")))
     if error_m is not None and any(mark.states_error(error_m) for mark in marks):
         gone.add((EXIF, "GPSHPositioningError"))
-    return _without(packet, gone)
-
-
-def _without(packet: Packet, gone: Set[Name]) -> list[Splice] | None:
-    """Splices that take these properties out; None when nothing else is in the packet."""
-    data = packet.data
-    result: list[Splice] = []
-    left = 0
-    for node in packet.nodes:
-        stay = [p for p in node.properties if p.name not in gone and p.name[1] != RDF_ABOUT]
-        if len(stay) == 0 and any(p.name in gone for p in node.properties):
-            result.append(_removal(data, node.span))
-            continue
-        left += len(stay)
-        result += [_removal(data, p.span, p.is_attribute) for p in node.properties if p.name in gone]
-    return ordered(result) if left else None
-
-
-def fitted(data: bytes, splices: Sequence[Splice]) -> list[Splice] | None:
-    """The same change without a change of length: the white space before the packet's end, which
-    is there for this, gives or takes the difference. None when there is not enough of it."""
-    growth = sum(s.growth for s in splices)
-    trailer = data.rfind(b"<?xpacket end")
-    if trailer < 0 or growth == 0:
-        return None if growth else list(splices)
-    start = trailer
-    while start > 0 and data[start - 1 : start].isspace():
-        start -= 1
-    if growth > trailer - start:
-        return None
-    if growth > 0:
-        return ordered([*splices, Splice(start, growth, b"")])
-    return ordered([*splices, Splice(start, 0, b" " * -growth)])
+    return without(packet, gone)
 
 
 def _changed(packet: Packet, fields: dict[str, str], marks: dict[str, str], stale: set[Name]) -> list[Splice]:
     wanted = {(EXIF, k): v for k, v in fields.items()} | {(XMP_NAMESPACE, k): v for k, v in marks.items()}
-    stale = stale | {(XMP_NAMESPACE, local) for local in _OURS}
+    # names of ours are those of the place before
+    stale = stale | {(XMP_NAMESPACE, local) for local in _OURS} | our_names(packet)
     missing = dict(wanted)
     result: list[Splice] = []
     for prop in packet.properties():
         if prop.name in missing:
-            result.append(_replaced(prop, missing.pop(prop.name)))
+            result.append(replaced(prop, missing.pop(prop.name)))
         elif prop.name in stale or prop.name in wanted:
-            result.append(_removal(packet.data, prop.span, prop.is_attribute))
+            result.append(removal(packet.data, prop.span, prop.is_attribute))
     missing_fields = {local: v for (uri, local), v in missing.items() if uri == EXIF}
     missing_marks = {local: v for (uri, local), v in missing.items() if uri == XMP_NAMESPACE}
     if missing:
@@ -259,48 +205,11 @@ def _changed(packet: Packet, fields: dict[str, str], marks: dict[str, str], stal
     return ordered(result)
 
 
-def _replaced(prop: Property, value: str) -> Splice:
-    if prop.is_attribute:
-        start, end = prop.inside
-        return Splice(start, end - start, escape(value, {'"': "&quot;", "'": "&apos;"}).encode())
-    start, end = prop.span
-    name = prop.tag
-    if prop.value is not None and prop.inside[1] > prop.inside[0]:
-        start, end = prop.inside
-        return Splice(start, end - start, escape(value).encode())
-    return Splice(start, end - start, b"<%s>%s</%s>" % (name, escape(value).encode(), name))
-
-
-def _removal(data: bytes, span: tuple[int, int], is_attribute: bool = False) -> Splice:
-    """Takes a span out with the white space before it; the span of an attribute has that already."""
-    start, end = span
-    if not is_attribute:
-        while start > 0 and data[start - 1 : start].isspace():
-            start -= 1
-    return Splice(start, end - start, b"")
-
-
 def _inserted(packet: Packet, fields: dict[str, str], marks: dict[str, str]) -> list[Splice]:
-    """One more node with these fields before the end of rdf:RDF."""
-    rdf = packet.prefix.decode()
-    about = next((n.about for n in packet.nodes if n.about is not None), f'{rdf}about=""'.encode())
-    newline = "\r\n" if b"\r\n" in packet.data else "\n"
-    text = _node(rdf, about.decode(), newline, fields, marks)
-    if packet.end is None:
-        assert packet.empty_rdf is not None
-        end = packet.empty_rdf[1]
-        closing = b">" + newline.encode() + text + f" </{rdf}RDF>".encode()
-        return [Splice(end - 2, 2, closing)]
-    at = packet.end
-    line_start = packet.data.rfind(b"\n", 0, at) + 1
-    if packet.data[line_start:at].isspace() or line_start == at:
-        at = line_start
-    else:
-        text = newline.encode() + text
-    return [Splice(at, 0, text)]
+    return insertion(packet, partial(_node, fields, marks))
 
 
-def _node(rdf: str, about: str, newline: str, fields: dict[str, str], marks: dict[str, str]) -> bytes:
+def _node(fields: dict[str, str], marks: dict[str, str], rdf: str, about: str, newline: str) -> bytes:
     """An rdf:Description on lines of its own, with the namespaces that it needs."""
     uris = ([("exif", EXIF)] if fields else []) + ([(XMP_PREFIX, XMP_NAMESPACE)] if marks else [])
     lines = [

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from geotagger.errors import PackError
+from geotagger.model.plain_files import check_plain
 from geotagger.model.protobuf import Field, MalformedError, fields, fields_of, read_varint, text
 
 FLOAT, INT64, FLOAT16 = 1, 7, 10  # TensorProto.DataType
@@ -45,6 +46,7 @@ def read_graph(path: Path) -> GraphInfo:
 @contextmanager
 def mapped(path: Path) -> Iterator[mmap.mmap]:
     """The file's bytes; PackError where it cannot be read or what is done with them finds no message."""
+    check_plain(path)
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             yield data

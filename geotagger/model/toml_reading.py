@@ -15,19 +15,9 @@ from typing import Any, TypeVar
 from geotagger.errors import PackError
 from geotagger.model.plain_files import check_plain
 from geotagger.model.preprocessing import Preprocessing, PreprocessingError, preprocessing_of
+from geotagger.small_files import LARGEST_TOML, read_small, toml_of
 
 Kind = TypeVar("Kind")
-
-
-_LARGEST = 1 << 20
-_DEEPEST = 20
-"""Parts of a key. A parser takes time and memory by their square: 200 KB of `a.a.a…` took 12 GB."""
-
-_STRINGS_AND_COMMENTS = re.compile(
-    r'''"""(?:\\[\s\S]|[^\\])*?(?:"{3,5}|\Z)|'{3}[\s\S]*?(?:'{3,5}|\Z)'''
-    r"""|"(?:\\.|[^"\\\n])*"?|'[^'\n]*'?|\#[^\n]*"""
-)
-"""Closed or not: what never matches but from its start to the end of the file is tried only once."""
 
 
 class TomlReading:
@@ -37,20 +27,17 @@ class TomlReading:
         self.path, self.advice = path, advice
         check_plain(path)
         try:
-            with path.open("rb") as file:
-                raw = file.read(_LARGEST + 1)
-            if len(raw) > _LARGEST:
-                raise PackError(f"{path}: larger than {_LARGEST:,} bytes, too large to be read; {advice}")
-            self.text = raw.decode("utf-8")
-            if _deepest_key(self.text) > _DEEPEST:
-                raise PackError(f"{path}: a key of more than {_DEEPEST} parts; {advice}")
-            self.table: dict[str, Any] = tomllib.loads(self.text)
+            raw = read_small(path, LARGEST_TOML)
+            self.text = raw.decode("utf-8", "replace")
+            self.table: dict[str, Any] = toml_of(raw)
         except FileNotFoundError:
             raise PackError(f"{path}: no such file; {missing}") from None
         except OSError as error:
             raise PackError(f"{path}: cannot be read ({error.strerror})") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise PackError(f"{path}: not TOML: {error}; {advice}") from None
+        except ValueError as error:
+            raise PackError(f"{path}: {error}; {advice}") from None
 
     def take(
         self,
@@ -107,12 +94,6 @@ class TomlReading:
         at = re.search(rf'^\s*\[*"?(?:[\w"]+\.)*?"?{re.escape(key)}"?\s*(?:=|\])', self.text, re.MULTILINE)
         line = f"line {self.text[: at.end()].count(chr(10)) + 1}: " if at else ""
         return PackError(f"{self.path}: {line}{what}; {self.advice}")
-
-
-def _deepest_key(text: str) -> int:
-    """At most so many parts has any key of a TOML file."""
-    bare = _STRINGS_AND_COMMENTS.sub("", text)
-    return 1 + max((piece.count(".") for piece in re.split(r"[\n=\[\]{},]", bare)), default=0)
 
 
 def _shown(value: Any) -> str:

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from xml.parsers import expat
 
 from geotagger.coordinates import UnreadableCoordinatesError, read_position
+from geotagger.marks import XMP_NAMESPACE, XMP_PREFIX, NamesMark
 from geotagger.photo.values import CaptureTime, NamedPlace
 
 _LONGEST = 1 << 20
@@ -27,6 +28,7 @@ _PREFIXES = {
     "http://ns.adobe.com/photoshop/1.0/": "photoshop",
     "http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/": "Iptc4xmpCore",
     "http://iptc.org/std/Iptc4xmpExt/2008-02-29/": "Iptc4xmpExt",
+    XMP_NAMESPACE: XMP_PREFIX,
     _RDF: "rdf",
 }
 _LISTS = ("rdf:Bag", "rdf:Seq", "rdf:Alt")
@@ -68,7 +70,7 @@ def xmp_position(packet: bytes | None) -> tuple[float, float] | None:
 def xmp_place(packet: bytes | None) -> NamedPlace:
     """Where the packet says in words that the photo was taken: by LocationCreated, or by its description,
     whose names are the older spelling of the same (IPTC Photo Metadata Standard, 7.2). Those of LocationShown
-    are left out."""
+    are left out, and those that geotagger wrote."""
     if packet is None:
         return NamedPlace()
     values = _values(packet)
@@ -77,7 +79,11 @@ def xmp_place(packet: bytes | None) -> NamedPlace:
     )
     legacy = ("photoshop:City", "photoshop:State", "photoshop:Country", "Iptc4xmpCore:CountryCode")
     of_created, of_legacy = ([values.get(name, "") for name in names] for names in (created, legacy))
-    return NamedPlace.of(*of_created) or NamedPlace.of(*of_legacy)
+    if (ours := NamesMark.from_json(values.get(f"{XMP_PREFIX}:Names", ""))) is not None:
+        names = [ours.city, ours.region, ours.country, ours.code]
+        of_created = [] if of_created == names else of_created
+        of_legacy = ["" if one == name else one for one, name in zip(of_legacy, names, strict=True)]
+    return (NamedPlace.of(*of_created) if of_created else None) or NamedPlace.of(*of_legacy)
 
 
 def xmp_moment(text: str) -> CaptureTime | None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from geotagger.archive import is_at_or_below, lock
 from geotagger.engine.devices import check_engine, parse_devices
-from geotagger.errors import UsageError
+from geotagger.errors import StoppedError, UsageError
 from geotagger.index import Index, open_index
 from geotagger.index.learned import CLOCKS, SETTLED
 from geotagger.index.roots import Root
@@ -69,7 +69,7 @@ def tag(
         run = index.runs.begin("tag", {**asdict(options), "model": model}, model_id)
         onlooker = None
         if pack is not None and model_id is not None:
-            onlooker = Onlooker(pack, Network(pack, options, listener.note), model_id)
+            onlooker = Onlooker(pack, Network(pack, options, listener.note, listener.stop), model_id)
         ended: Status = "failed"
         try:
             folders = _join(index, paths, options, listener)
@@ -90,6 +90,9 @@ def tag(
             if tracks and not listener.stop.is_set():
                 _name_unmet_tracks(index, roots, tracks, listener)
             ended = "interrupted" if listener.stop.is_set() else "done"
+        except StoppedError as error:
+            listener.note(str(error))
+            ended = "interrupted"
         finally:
             if onlooker is not None:
                 onlooker.network.close()

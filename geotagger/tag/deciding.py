@@ -22,7 +22,7 @@ from geotagger.tag.outcome import (
     Outcome,
     Status,
 )
-from geotagger.tag.reading import is_lasting
+from geotagger.tag.reading import failure_of, is_lasting
 from geotagger.tag.records import named_areas
 from geotagger.tag.rootrun import RootRun
 from geotagger.tag.standing import is_written_estimate
@@ -39,7 +39,9 @@ def could_not_be_read(run: RootRun, photo: IndexedPhoto, failure: str) -> None:
         run.index.photos.fail(photo.id, failure)
     elif vanished := [root.path for root in run.roots if _has_vanished(root, photo)]:
         raise ArchiveError(f"{vanished[0]}: {VANISHED}")
-    run.report(Outcome(photo.path, "failed", failure, "could not be read"))
+    elif not os.path.lexists(photo.path):
+        run.index.photos.mark_missing([photo.id])
+    run.report(failure_of(photo.path, failure, "could not be read"))
 
 
 def _has_vanished(root: Root, photo: IndexedPhoto) -> bool:

@@ -3,6 +3,7 @@
 `weighing` makes the same of an archive for a run and for `why`, so that both give the same numbers.
 """
 
+import contextlib
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
@@ -24,6 +25,9 @@ from geotagger.tag.sampling import correction_of
 from geotagger.tag.standing import Standing
 from geotagger.tag.survey import Survey
 from geotagger.tag.texts import text_exponent
+
+_DAMAGED = (ValueError, TypeError, KeyError, AttributeError)
+"""What a damaged row raises when it is read."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,9 @@ def min_confidence(index: Index, root_ids: Sequence[int], options: TagOptions) -
 def _calibration(index: Index, root_ids: Sequence[int]) -> Calibration | None:
     """The first that there is."""
     stored = next(filter(None, (index.learned.get(root_id, CALIBRATION) for root_id in root_ids)), None)
-    return Calibration.from_dict(stored) if stored else None
+    with contextlib.suppress(*_DAMAGED):
+        return Calibration.from_dict(stored) if stored else None
+    return None
 
 
 def _movement(index: Index, root_ids: Sequence[int], fixes: FixSeries, keep: bool) -> Movement:
@@ -87,9 +93,10 @@ def _movement(index: Index, root_ids: Sequence[int], fixes: FixSeries, keep: boo
     taught_by = xxhash.xxh3_64_hexdigest(b"".join(array.tobytes() for array in fixes.teachers))
     origin = [__version__, MODEL, taught_by]
     for root_id in root_ids:
-        kept = index.learned.get(root_id, MOVEMENT) or {}
-        if kept.get("taught_by") == origin:
-            return Movement.from_dict(kept["movement"])
+        with contextlib.suppress(*_DAMAGED):  # what such a row says is learned anew
+            kept = index.learned.get(root_id, MOVEMENT)
+            if kept and kept["taught_by"] == origin:
+                return Movement.from_dict(kept["movement"])
     movement = learned_from(fixes)
     for root_id in root_ids if keep else ():
         index.learned.put(root_id, MOVEMENT, {"taught_by": origin, "movement": movement.to_dict()})

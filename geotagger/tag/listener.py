@@ -67,8 +67,13 @@ class Listener:
         self._done += photos
         self._say()
 
+    @property
+    def done(self) -> int:
+        """How many photos are through the phase in hand."""
+        return self._done
+
     def expect(self, photos: int) -> None:
-        """How many photos there are, once that is known."""
+        """How many photos the phase in hand is about, once that is known."""
         self._total = photos
 
     def finish(self) -> None:

@@ -45,7 +45,7 @@ def files_of(folders: Sequence[Path], pack: "ModelPack") -> list[Path]:
     digest = model_digest(pack)
     files = []
     for folder in folders:
-        inside = sorted(folder.glob("*.parquet")) if folder.is_dir() else []
+        inside = sorted(file for file in folder.glob("*.parquet") if file.is_file())
         if not inside:
             raise UsageError(f"--looked {folder}: no file of looked-at photos lies there")
         for path in inside:

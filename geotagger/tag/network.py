@@ -7,6 +7,7 @@ common case in an archive that was done yesterday, loads neither them nor weight
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from threading import Event
 from typing import TYPE_CHECKING
 
 from geotagger.errors import PhotoError, UnreadablePhotoError
@@ -68,8 +69,14 @@ class PictureEvidence:
 class Network:
     """Looks at pixels for one run. The engine is opened by the first photo that needs it."""
 
-    def __init__(self, pack: "ModelPack", options: TagOptions, note: Callable[[str], None]) -> None:
-        self._pack, self._options, self._note = pack, options, note
+    def __init__(
+        self,
+        pack: "ModelPack",
+        options: TagOptions,
+        note: Callable[[str], None],
+        stop: Event | None = None,
+    ) -> None:
+        self._pack, self._options, self._note, self._stop = pack, options, note, stop
         self.references: References | None = None
         self._notes_told = 0
 
@@ -84,6 +91,8 @@ class Network:
             options.batch_size,
             engine=options.engine,
             variant=options.variant,
+            stop=self._stop,
+            note=self._note,
         )
         self._tell(engine)
         return engine
@@ -139,6 +148,11 @@ class Network:
         """What the network's last layer sees of each photo of a batch, float32 (d,)."""
         outputs = self._engine.run(batch)
         return [] if outputs.features is None else list(outputs.features)
+
+    def leave(self) -> None:
+        """Nobody wants to hear more of it."""
+        if "_engine" in self.__dict__:
+            self._engine.leave()
 
     def close(self) -> None:
         if "_engine" in self.__dict__:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from geotagger.defaults import CERTAINTY, MIN_CONFIDENCE
 from geotagger.estimate.kinds.table import BY_DEFAULT, KINDS
 from geotagger.writing import Writing
 
@@ -31,9 +32,9 @@ class TagOptions:
     readers: int | None = None
     processes: int = 0
     within_km: float = 25.0
-    min_confidence: float = 0.5
+    min_confidence: float = MIN_CONFIDENCE
     precision: float | None = None
-    certainty: float = 0.9
+    certainty: float = CERTAINTY
     tracks: tuple[Path, ...] = ()
     clocks: tuple[str, ...] = ()
     kinds: tuple[str, ...] = BY_DEFAULT

@@ -7,7 +7,7 @@ bounded, whatever the length of the stream: a few batches of pixels, and PHOTOS_
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from threading import Lock
 from typing import Generic, TypeVar
 
@@ -27,6 +27,8 @@ PHOTOS_AHEAD = 2048
 """Photos taken from the stream before the results of the first are fetched. Results are small, and
 whoever fetches them does so in bursts: it writes for seconds, and the network goes on meanwhile."""
 
+_IDLE_S = 1.0
+
 MOST_PASSING = 1024
 """Photos a batch may hold in all, those included that only pass through."""
 
@@ -40,12 +42,15 @@ def overlapped(
     batch_size: Callable[[], int],
     lanes: Callable[[], int],
     readers: int,
+    idle: Callable[[], None] = lambda: None,
+    let_go: Callable[[], None] = lambda: None,
 ) -> Iterator[tuple[Photo, Answer | PhotoError | None]]:
     """Yields every photo, in the order given, with what `say_of_batch` said of its pixels, with
     the PhotoError that `read` raised, or with None where it was not `wanted`. `read` returns
     float32 (3, S, S); `say_of_batch` takes (n, 3, S, S), n ≤ batch_size(), returns n values, and is
     called from `lanes()` threads at once. Both are asked when the first photo is wanted, not before.
-    `photos` and `wanted` are only used on the thread that asks for results."""
+    `photos` and `wanted` are only used on the thread that asks for results; `idle` is called there every
+    second while it waits. `let_go` tells those who say that no more results are wanted."""
     line = _Line(read, say_of_batch, batch_size, lanes, readers)
     batches = _batches(photos, wanted, line)
     under_way: deque[tuple[int, Future[_Results[Photo, Answer]]]] = deque()
@@ -58,8 +63,13 @@ def overlapped(
             if not under_way:
                 return
             count, results = under_way.popleft()
+            while not wait([results], _IDLE_S).done:
+                idle()
             yield from results.result()
             taken -= count
+    except BaseException:
+        let_go()
+        raise
     finally:
         line.close()
 

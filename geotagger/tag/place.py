@@ -16,6 +16,8 @@ from geotagger.index.roots import Root
 from geotagger.index.runs import Run, Status
 from geotagger.tag.corridor import by_root
 from geotagger.tag.deciding import as_it_is, outcome_of
+from geotagger.tag.listener import Listener
+from geotagger.tag.naming import say_what_was_named, write_names
 from geotagger.tag.outcome import Outcome, Report, RunResult, Tally
 from geotagger.tag.reading import known_place, take_in
 from geotagger.tag.writing import Job, Writer, repair
@@ -37,14 +39,14 @@ class Placing:
 
 
 def place(
-    placing: Placing, files: Sequence[str], index_path: Path | None, report: Report, *, wait: bool = False
+    placing: Placing, files: Sequence[str], index_path: Path | None, listener: Listener, *, wait: bool = False
 ) -> RunResult:
     """Gives the place to each file; what became of them."""
     tally = Tally()
 
     def tell(outcome: Outcome) -> None:
         tally.add(outcome)
-        report(outcome)
+        listener.report(outcome)
 
     there: list[str] = []
     for path in _distinct(files):
@@ -66,7 +68,7 @@ def place(
         ended: Status = "failed"
         try:
             for root, paths in by_root(index, there):
-                _place_in_root(index, run, root, paths, placing, tell)
+                _place_in_root(index, run, root, paths, placing, listener, tell)
             ended = "done"
         finally:
             index.runs.end(run.id, ended, dict(tally.statuses))
@@ -74,7 +76,13 @@ def place(
 
 
 def _place_in_root(
-    index: Index, run: Run, root: Root, paths: Sequence[str], placing: Placing, tell: Report
+    index: Index,
+    run: Run,
+    root: Root,
+    paths: Sequence[str],
+    placing: Placing,
+    listener: Listener,
+    tell: Report,
 ) -> None:
     repair(index, paths, tell)
     if placing.writing.sidecar_folder is not None:
@@ -90,6 +98,10 @@ def _place_in_root(
     Writer(index, run.id, run.name, placing.writing, noticing).write(jobs)
     # what could not be written must not stand in the index as if it were in the photo
     index.estimates.not_written(run.id, [job.photo_id for job in jobs if job.outcome.path in unwritten])
+    if placing.writing.names:
+        written = {job.photo_id for job in jobs}
+        nameless = [one for one in index.named.nameless([root.id]) if one.photo_id in written]
+        say_what_was_named(write_names(index, run.id, nameless, placing.writing, listener, tell), listener)
     index.learned.forget(root.id, SETTLED)
 
 

@@ -10,6 +10,7 @@ from geotagger.estimate.timeline import outings
 from geotagger.index.photos import IndexedPhoto
 from geotagger.tag.correcting import jobs_of
 from geotagger.tag.evidence import ArchiveEvidence, min_confidence, weighing
+from geotagger.tag.naming import say_what_was_named, write_names
 from geotagger.tag.network import Network, PictureEvidence
 from geotagger.tag.outings import PhotoWithPicture, settle_outing, wants_a_look
 from geotagger.tag.overlap import Pixels, overlapped
@@ -34,10 +35,11 @@ def place_photos(
     if run.options.reference and run.onlooker is not None:
         network = run.onlooker.network
         network.references = gather_references(run, network)
+    run.listener.phase("Learning how the archive moves", 0)
     with run.profile.timed("learning how it moves"):
         evidence = _gathered(run, recorded, survey, rethink, run.options.reconsider or others_chosen)
     writer = Writer(run.index, run.run.id, run.run.name, run.options.writing, run.report)
-    run.listener.phase("Placing", survey.unchanged + survey.changed)
+    run.listener.phase("Placing", survey.photos)
     for group in _in_groups(outings(_seen(run, evidence), lambda one: one[0].utc)):
         jobs: list[Job] = []
         with run.profile.timed("estimating and recording"), run.index.batch():
@@ -49,6 +51,8 @@ def place_photos(
         run.listener.advance(sum(1 for _ in settled))
     if not run.is_stopped:
         _correct(run, evidence.standing, writer)
+    if not run.is_stopped and run.options.writing.mode != "none" and not run.options.dry_run:
+        _name(run)
 
 
 def _gathered(
@@ -102,6 +106,20 @@ def _correct(run: RootRun, standing: Standing, writer: Writer) -> None:
             )
 
 
+def _name(run: RootRun) -> None:
+    """What `--write-names` asks for; and names of ours follow a place that moved, also without it."""
+    writing = run.options.writing
+    if not writing.names and not run.index.named.any():
+        return
+    nameless = run.index.named.nameless(run.root_ids, only_renewed=not writing.names)
+    photos = [photo for photo in nameless if run.in_scope(photo.path)]
+    if photos:
+        run.listener.phase("Naming", len(photos))
+        with run.profile.timed("writing"):
+            tally = write_names(run.index, run.run.id, photos, writing, run.listener, run.report)
+        say_what_was_named(tally, run.listener)
+
+
 def _seen(run: RootRun, evidence: ArchiveEvidence) -> Iterator[PhotoWithPicture]:
     """All photos of the company by time, each with what the network says of it."""
     photos = run.index.company(run.company).in_time(run.model_id)
@@ -117,6 +135,8 @@ def _seen(run: RootRun, evidence: ArchiveEvidence) -> Iterator[PhotoWithPicture]
             batch_size=network.batch_size,
             lanes=network.lanes,
             readers=run.readers,
+            idle=run.listener.finish,
+            let_go=network.leave,
         )
     for one in seen:
         if run.is_stopped:

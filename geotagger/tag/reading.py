@@ -27,7 +27,7 @@ from geotagger.metadata import FoundPosition, sidecar_positions
 from geotagger.photo.facts import read_facts
 from geotagger.photo.values import Facts, GpsFix
 from geotagger.tag.file_facts import FileFacts, facts_of_file
-from geotagger.tag.outcome import VANISHED, Outcome, Report
+from geotagger.tag.outcome import GONE, VANISHED, Outcome, Report
 
 _Chunk = tuple[Sequence[FileChange], Iterable[FileFacts]]
 
@@ -201,7 +201,14 @@ def _report_unreadable(root: Root, files: Sequence[FileFacts], report: Report) -
     if failed and not os.path.isdir(root.path):
         raise ArchiveError(f"{root.path}: {VANISHED}")
     for file in failed:
-        report(Outcome(file.entry.path, "failed", str(file.failure), "could not be read"))
+        report(failure_of(file.entry.path, str(file.failure), "could not be read"))
+
+
+def failure_of(path: str, reason: str, group: str) -> Outcome:
+    """What to report of a photo with which something went wrong: that it is gone, where it is."""
+    if not os.path.lexists(path):
+        return Outcome(path, "skipped", GONE, GONE)
+    return Outcome(path, "failed", reason, group)
 
 
 def position_of(facts: Facts, beside: Sequence[FoundPosition]) -> tuple[Estimate, Written] | None:

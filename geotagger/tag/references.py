@@ -69,6 +69,8 @@ def _features(
         batch_size=network.batch_size,
         lanes=network.lanes,
         readers=run.readers,
+        idle=run.listener.finish,
+        let_go=network.leave,
     )
     for photo, said in seen:
         run.listener.advance(1)

@@ -36,16 +36,19 @@ CHUNK = 256
 @dataclass
 class Survey:
     """What a survey found. `touched` marks by photo id those whose record is new: a byte a photo.
-    `away`: the archive seems not to be there, its records were kept."""
+    `photos`: how many there are at the places of the run. `away`: the archive seems not to be there, its
+    records were kept."""
 
     touched: bytearray = field(default_factory=bytearray)
     unchanged: int = 0
+    photos: int = 0
     away: bool = False
 
     def add(self, other: "Survey") -> None:
         """That of another root, which is worked on together with this one."""
         self.touch(other.touched_ids)
         self.unchanged += other.unchanged
+        self.photos += other.photos
 
     def touches(self, photo_id: int) -> bool:
         return photo_id < len(self.touched) and bool(self.touched[photo_id])
@@ -108,6 +111,7 @@ def survey(run: RootRun, sidecar_folders: Sequence[str]) -> Survey:
         if reader is not None:
             result.touch(reader.rest())
     result.unchanged, result.away = comparison.unchanged, comparison.away
+    result.photos = result.unchanged + result.changed
     if not result.away and not run.is_stopped:
         _remember_reading(run)
     return result
@@ -145,11 +149,12 @@ def _reader(run: RootRun, sidecar_folders: Sequence[str]) -> "Reader":
 def _counted(run: RootRun) -> Iterator[None]:
     """Counts on the side, while photos are read, how many there are."""
     ended = threading.Event()
+    of_other_roots = run.listener.done
 
     def count() -> None:
-        photos = count_photos(run.places, ended.is_set)
+        photos = count_photos(run.places, ended.is_set, run.options.exclude)
         if not ended.is_set():
-            run.listener.expect(photos)
+            run.listener.expect(of_other_roots + photos)
 
     counting = threading.Thread(target=count, name="count")
     if run.listener.counts:

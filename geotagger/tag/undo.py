@@ -10,7 +10,7 @@ from pathlib import Path
 
 from geotagger import metadata
 from geotagger.archive import PassedOver, file_entry, is_at_or_below, lock, mirrored, sidecar_files, walk
-from geotagger.errors import ArchiveBusyError, ArchiveError, UsageError, WriteError
+from geotagger.errors import ArchiveError, WriteError
 from geotagger.estimate.values import OWN_FIXES, RUNGS
 from geotagger.index import Index, index_exists, open_index
 from geotagger.index.journal import Chosen, JournalEntry, is_chosen
@@ -22,56 +22,7 @@ from geotagger.metadata import Edit, restore, settle, sweep_temporaries, sync_fo
 from geotagger.tag.chunks import chunks
 from geotagger.tag.decisions_undo import decided_in_index, take_back_decisions
 from geotagger.tag.outcome import COULD_NOT_WRITE, Outcome, Report, Status, Tally
-from geotagger.tag.writing import GROUP, edit_of, is_away, keep_as_unchanged, repair, target_now
-
-
-def settle_cut_off(index: Index, report: Report, *, wait: bool = False) -> list[str]:
-    """Finds out what runs that were cut off have written, so that it can be undone; the lines that say
-    which archives were looked at, and which could not be. Writes nothing but the index, and removes
-    half-made files."""
-    lines = []
-    waiting = {_archive_of(index, entry.path) for entry in index.journal.pending()}
-    crashed = {_archive_of(index, entry.path) for run in index.runs.cut_off()
-               for entry in index.journal.pending_of(run.id)}  # fmt: skip
-    for place in sorted(waiting):
-        if is_away(index, os.path.join(place, "photo")):
-            lines.append(
-                f"{place}: not there now; what a run that was cut off did there is settled when it is"
-            )
-            continue
-        try:
-            with lock(place, wait=wait):
-                settled = repair(index, [place], report)
-                for folder in index.photos.folders(place):
-                    sweep_temporaries(folder)
-        except ArchiveBusyError:
-            if place in crashed:
-                raise
-            continue  # a run that goes on knows what it is about to do
-        if settled:
-            lines.append(f"{place}: an earlier run was cut off; {settled} photos were checked")
-    return lines
-
-
-def _archive_of(index: Index, path: str) -> str:
-    holding = [root.path for root in index.roots.all() if is_at_or_below(path, [root.path])]
-    return max(holding, key=len, default=os.path.dirname(path))
-
-
-def run_to_undo(index: Index, named: str | None) -> Run:
-    """The run of that number or name, or the newest that wrote something. UsageError for none."""
-    if named is not None:
-        return index.runs.find(named)
-    latest = index.runs.latest_undoable()
-    cut_off = next(iter(index.runs.cut_off()), None)
-    if cut_off is not None and (latest is None or latest.id < cut_off.id):
-        return cut_off
-    decided = index.decisions.latest_run()
-    if decided is not None and (latest is None or latest.id < decided):
-        return index.runs.find(str(decided))
-    if latest is None:
-        raise UsageError("there is nothing to undo: no photo holds what a run wrote")
-    return latest
+from geotagger.tag.writing import GROUP, edit_of, keep_as_unchanged, repair, target_now
 
 
 def undo(index: Index, run: Run, only: Chosen, report: Report, *, wait: bool = False) -> Tally:
@@ -162,16 +113,26 @@ def _undo_group(index: Index, run: Run, entries: Sequence[JournalEntry], tell: R
         outcome_there = outcomes.get(entry.path)
         if outcome_there is None or outcome_there.group == _ALREADY or not _is_back(outcome):
             outcomes[entry.path] = outcome  # of a photo and its sidecar, the one that went wrong
-    for outcome in outcomes.values():
-        tell(outcome)
     sync_folders(touched)
     with index.batch():
         index.journal.settle([entry.id for entry in undone], "undone")
         whole = [entry for entry in undone if _is_back(outcomes[entry.path])]
-        index.estimates.undone(run.id, [entry.photo_id for entry in whole if entry.photo_id is not None])
+        photo_ids = [entry.photo_id for entry in whole if entry.photo_id is not None]
+        index.estimates.undone(run.id, photo_ids)
+        index.named.undone(run.id, photo_ids)
         for entry in undone:
             if entry.photo_id in as_recorded:
                 keep_as_unchanged(index, entry.photo_id, entry.path)
+    # names were written after all positions: of a photo that has both, the position is still to come
+    later = {
+        entry.path
+        for entry in undone
+        if entry.photo_id is not None
+        and any(other.run_id == run.id for other in index.journal.done_in(entry.photo_id))
+    }
+    for path, outcome in outcomes.items():
+        if path not in later or not _is_back(outcome):
+            tell(outcome)
 
 
 def _is_back(outcome: Outcome) -> bool:

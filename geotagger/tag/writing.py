@@ -36,6 +36,7 @@ from geotagger.metadata import (
 from geotagger.metadata.replace import sweep_temporaries
 from geotagger.tag.outcome import (
     COULD_NOT_WRITE,
+    GONE,
     MAY_NOT_WRITE,
     NOT_CARRIED_OVER,
     PLACE_TAKEN,
@@ -104,7 +105,7 @@ class Writer:
         failed = {job.photo_id: error for job, error in tried if isinstance(error, WriteError)}
         done: list[tuple[int, Job, PreparedWrite]] = []
         undone: list[int] = []
-        errors = _take_places([file for _, file in ready], pool)
+        errors = take_places([file for _, file in ready], pool)
         for entry, (job, file), error in zip(entries, ready, errors, strict=True):
             if error is not None:
                 undone.append(entry)
@@ -196,8 +197,12 @@ class Writer:
     def _tell(self, job: Job, made: "_FinishedFiles | WriteError", failure: WriteError | None) -> None:
         if isinstance(failure, PlaceTakenError):
             self._report(Outcome(job.outcome.path, "kept", str(failure), PLACE_TAKEN))
+        elif failure is not None and not os.path.lexists(job.outcome.path):
+            self._report(replace(job.outcome, status="skipped", reason=GONE, group=GONE))
         elif failure is not None:
-            self._report(replace(job.outcome, status="failed", reason=str(failure), group=_kind_of(failure)))
+            self._report(
+                replace(job.outcome, status="failed", reason=str(failure), group=kind_of_failure(failure))
+            )
         elif isinstance(made, _FinishedFiles):
             reason = job.outcome.reason if job.estimate is None else _where(made) or job.outcome.reason
             self._report(replace(job.outcome, reason=reason, group=made.files[-1].note))
@@ -211,7 +216,7 @@ class _FinishedFiles:
     left: str | None = None
 
 
-def _take_places(ready: Sequence[PreparedWrite], pool: ThreadPoolExecutor) -> list[WriteError | None]:
+def take_places(ready: Sequence[PreparedWrite], pool: ThreadPoolExecutor) -> list[WriteError | None]:
     """Commits the finished files; the errors. Two photos that are one file, by a link, go one after the
     other, so that the second learns of the first."""
     errors: list[WriteError | None] = [None] * len(ready)
@@ -231,7 +236,7 @@ def _take_places(ready: Sequence[PreparedWrite], pool: ThreadPoolExecutor) -> li
     return errors
 
 
-def _kind_of(failure: WriteError) -> str:
+def kind_of_failure(failure: WriteError) -> str:
     """The group of a photo that could not be written."""
     if isinstance(failure, NotCarriedOverError):
         return NOT_CARRIED_OVER
@@ -280,7 +285,7 @@ def repair(index: Index, places: Sequence[str], report: Report) -> int:
         with index.batch():
             index.journal.settle([entry.id], "done" if state == "new" else "abandoned")
             if state == "new" and entry.photo_id is not None:
-                if not edit.is_removal:
+                if not edit.is_removal and edit.names is None:
                     index.estimates.mark_written(entry.run_id, [entry.photo_id], edit.kind)
                 keep_as_unchanged(index, entry.photo_id, entry.path)
             elif entry.photo_id is not None:

@@ -20,7 +20,8 @@ from geotagger.index import Index
 from geotagger.index.decisions import Action, Wish
 from geotagger.tag.decisions import OWN_PLACE, carry_out
 from geotagger.tag.outcome import Outcome
-from geotagger.tag.undo import run_to_undo, undo
+from geotagger.tag.undo import undo
+from geotagger.tag.undoable import run_to_undo
 from geotagger.web.answers import answer, problem, whole_number
 from geotagger.web.house import House
 from geotagger.web.reading import pending_as_json

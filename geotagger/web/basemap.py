@@ -157,6 +157,8 @@ class Tiles:
     def _header(self) -> dict[str, object]:
         from pmtiles.reader import MmapSource, Reader
 
+        if self._path.exists() and not self._path.is_file():
+            raise UsageError(f"--basemap {self._path}: not a file; give one of PMTiles")
         try:
             with self._path.open("rb") as file:
                 reader: Any = Reader(MmapSource(file))  # type: ignore[no-untyped-call]

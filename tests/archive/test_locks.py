@@ -72,6 +72,32 @@ def test_roots_inside_one_another_conflict(tmp_path: Path, archive: Path, held: 
         pass
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows locks no folders")
+@pytest.mark.parametrize(
+    ("held", "wanted", "is_refused"),
+    [
+        ("archive", "archive/2024", True),
+        ("archive/2024", "archive", True),
+        ("archive/2024", "archive/2024", True),
+        ("archive/2024", "archive/2025", False),
+    ],
+)
+def test_runs_under_two_homes_see_each_other_on_folders_above_and_below(
+    tmp_path: Path, archive: Path, held: str, wanted: str, *, is_refused: bool
+) -> None:
+    (archive / "2025").mkdir()
+    with held_by_another_process(tmp_path / held), contextlib.ExitStack() as stack:
+        if is_refused:
+            stack.enter_context(pytest.raises(ArchiveBusyError, match="another user, container or machine"))
+        with lock(str(tmp_path / wanted), state_folder=tmp_path / "another home"):
+            pass
+
+
+def test_a_run_may_hold_folders_inside_one_another(archive: Path) -> None:
+    with lock([str(archive / "2024"), str(archive)]):
+        pass
+
+
 def test_archives_side_by_side_do_not_conflict(tmp_path: Path, archive: Path) -> None:
     with held_by_another_process(archive), lock(str(tmp_path / "archive-2")):
         pass

@@ -7,12 +7,16 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from geotagger.archive import FileEntry
+from geotagger.cli import timeline
 from geotagger.estimate.values import Estimate
 from geotagger.index import open_index
 from geotagger.index.estimates import PhotoEstimate, Written
 from geotagger.index.photos import Record
+from geotagger.index.summary import PlacedShare
+from geotagger.index.timeline import columns
 from geotagger.photo.values import CaptureTime, Facts
 
 PROGRAM = "from geotagger.cli import main; main()"
@@ -74,7 +78,7 @@ def test_people_read_it_within_80_columns_and_see_where(index_file: Path) -> Non
     assert any("1  only an uncertain guess" in line for line in lines)
     assert "Countries: France 4" in lines
     # the map: one digit, on the land of western Europe
-    (spot,) = [line for line in lines[lines.index("Countries: France 4") + 1 : -1] if "1" in line]
+    (spot,) = [line for line in lines[-20:-1] if "1" in line]
     assert spot.index("1") == int((2.2945 + 180) / 360 * 72)
 
 
@@ -82,3 +86,46 @@ def test_an_empty_index_says_so(tmp_path: Path) -> None:
     with open_index(tmp_path / "empty.db"):
         pass
     assert status(tmp_path / "empty.db") == ""
+
+
+def test_a_timeline_counts_every_month(index_file: Path) -> None:
+    told = json.loads(status(index_file, "--json"))
+    assert told["months"] == {"2019-05": {"photos": 3, "placed": 3}, "2020-05": {"photos": 3, "placed": 1}}
+    lines = status(index_file).splitlines()
+    at = lines.index("Timeline, a column a month; the highest are 3 photos")
+    assert lines[at + 1 : at + 4] == [
+        "photos  █           █",
+        "placed  █           ▃",
+        "        2019-05 2020-05",
+    ]
+
+
+def test_a_timeline_of_a_century_fits() -> None:
+    months = {f"{1900 + n}-0{1 + n % 9}": PlacedShare(n, n // 2) for n in range(1, 126)} | {
+        "no time": PlacedShare(9, 1)
+    }
+    line, name = columns(months, 64)
+    assert name == "five years"
+    assert sum(column.share.photos for column in line) == sum(range(1, 126))
+    assert all(len(text) <= 80 for text in timeline.drawn(months))
+
+
+def test_map_and_timeline_are_drawn_as_a_picture(index_file: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "status.png"
+    for _ in range(2):  # its own picture it replaces
+        status(index_file, "--png", str(picture))
+    with Image.open(picture) as image:
+        assert (image.format, image.size) == ("PNG", (1600, 1100))
+        colours = {colour for _, colour in image.convert("RGB").getcolors(1 << 24) or ()}
+    assert {(43, 108, 176), (221, 107, 32), (47, 133, 90)} <= colours  # a camera's, an estimate, the owner's
+
+
+def test_a_photo_is_never_replaced_by_a_picture(index_file: Path, tmp_path: Path) -> None:
+    photo = tmp_path / "holiday.png"
+    Image.new("RGB", (8, 8)).save(photo)
+    before = photo.read_bytes()
+    command = [sys.executable, "-c", PROGRAM, "status", "--png", str(photo), "--index", str(index_file)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "a photo is there" in done.stderr
+    assert photo.read_bytes() == before

@@ -1,15 +1,24 @@
 """Runs that nobody watches: time limits, recipes, and an index that is read while a run writes."""
 
+import json
 import plistlib
 import re
 import shutil
+import signal
 import sqlite3
 import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+import geotagger as library
+from geotagger.errors import PhotoError
 from geotagger.index import open_index
+from geotagger.photo.facts import read_facts
+from geotagger.tag.listener import Progress
 from tests.commands import Geotagger
 from tests.tag.scenes import walk_through_town
 
@@ -34,7 +43,7 @@ def test_a_time_that_is_none_is_wrong_usage(geotagger: Geotagger, tmp_path: Path
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
 def test_the_recipe_for_systemd_is_valid(tmp_path: Path) -> None:
     units = re.findall(r"```ini\n# (\S+)\n(.*?)```", DOCUMENT, re.S)
-    assert [name for name, _ in units] == ["geotagger.service", "geotagger.timer"]
+    assert [name for name, _ in units] == ["geotagger.service", "geotagger.timer", "geotagger-watch.service"]
     for name, content in units:
         (tmp_path / name).write_text(content)
     files = [str(tmp_path / name) for name, _ in units]
@@ -64,3 +73,127 @@ def test_the_index_is_read_while_a_run_writes(geotagger: Geotagger, tmp_path: Pa
         plain = sqlite3.connect(f"file:{geotagger.index}?mode=ro", uri=True)
         assert plain.execute("select count(*) from positions").fetchone() == (10,)
         plain.close()
+
+
+def test_photos_that_come_are_tagged_while_it_watches(geotagger: Geotagger, tmp_path: Path) -> None:
+    pytest.importorskip("watchfiles")
+    scene = walk_through_town(tmp_path / "photos", 10)
+    later = tmp_path / "later"
+    later.mkdir()
+    for name in ("IMG_0003.jpg", "IMG_0005.jpg"):
+        (scene.folder / name).rename(later / name)
+    summary = scene.folder / "summary.json"  # what a run itself writes is no change
+    process = geotagger.start("tag", scene.folder, "--model", "none", "--watch", "--summary", summary)
+    try:
+        _wait(lambda: summary.exists() and json.loads(summary.read_text())["photos"] == 8)
+        (later / "IMG_0003.jpg").rename(scene.folder / "IMG_0003.jpg")
+        _wait(lambda: _is_placed(scene.folder / "IMG_0003.jpg"))
+        later.rename(scene.folder / "later")  # a folder comes as a whole
+        _wait(lambda: _is_placed(scene.folder / "later" / "IMG_0005.jpg"))
+        _wait(lambda: json.loads(summary.read_text())["counts"] == {"kept": 10})  # it has seen its own writes
+        time.sleep(3)
+        runs = len(geotagger("runs", "--json").records)
+        time.sleep(3)
+        assert len(geotagger("runs", "--json").records) == runs  # and rests then
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode == 0
+    assert b"waiting for photos that come or change" in said
+
+
+def _is_placed(photo: Path) -> bool:
+    try:
+        return read_facts(str(photo)).fix is not None
+    except PhotoError:
+        return False
+
+
+def _wait(is_so: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def test_what_a_run_did_is_one_object_in_a_file(geotagger: Geotagger, tmp_path: Path) -> None:
+    scene = walk_through_town(tmp_path / "photos", 6)
+    (scene.folder / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 cut off")
+    file = tmp_path / "summary.json"
+    geotagger("tag", scene.folder, "--model", "none", "--quiet", "--summary", file, code=1)
+    told = json.loads(file.read_text())
+    assert (told["exit_code"], told["is_complete"], told["error"]) == (1, True, None)
+    assert told["counts"] == {"written": 3, "kept": 3, "failed": 1}
+    assert told["placed_by"] == {"neighbours": 3}
+    assert [failure["path"] for failure in told["failures"]] == [str(scene.folder / "broken.jpg")]
+    assert {"status": "kept", "reason": "has a position of its own", "photos": 3} in told["reasons"]
+    assert told["run"] == geotagger("runs", "--json").records[0]["run"]
+    geotagger("tag", scene.folder, "--model", "no-such-model", "--quiet", "--summary", file, code=3)
+    told = json.loads(file.read_text())
+    assert (told["exit_code"], told["run"]) == (3, None)
+    assert "no-such-model" in told["error"]
+
+
+def test_a_summary_replaces_no_other_file(geotagger: Geotagger, tmp_path: Path) -> None:
+    scene = walk_through_town(tmp_path / "photos", 2)
+    photo = scene.folder / "IMG_0000.jpg"
+    before = photo.read_bytes()
+    said = geotagger("tag", scene.folder, "--model", "none", "--dry-run", "--summary", photo, code=1)
+    assert "a photo is there" in said.err
+    assert photo.read_bytes() == before
+
+
+def test_verbose_says_of_each_photo_what_became_of_it(geotagger: Geotagger, tmp_path: Path) -> None:
+    scene = walk_through_town(tmp_path / "photos", 4)
+    said = geotagger("tag", scene.folder, "--model", "none", "-v").err
+    for name in scene.truth:
+        (line,) = [line for line in said.splitlines() if name in line]
+        assert ("written; " in line and "by neighbours" in line) == (name in scene.stripped)
+        assert ("has a position of its own" in line) == (name not in scene.stripped)
+    again = geotagger("tag", scene.folder, "--model", "none", "-v").err
+    assert again.count("unchanged since the last run") == 4
+    assert "give one of them" in geotagger("tag", scene.folder, "-v", "-q", code=2).err
+
+
+def test_the_line_for_cron_runs_where_cron_runs_it(tmp_path: Path) -> None:
+    """As cron does: by sh, with next to no environment, without a terminal; silent when all went well."""
+    scene = walk_through_town(tmp_path / "photos", 4)
+    (line,) = re.findall(r"^0 3 \* \* \*\s+(.*)$", DOCUMENT, re.M)
+    line = line.replace("/srv/photos", str(scene.folder))
+    (path,) = re.findall(r"^PATH=(.*)$", DOCUMENT, re.M)
+    path = path.replace("/home/me/.local/bin", str(Path(sys.executable).parent))
+    home = tmp_path / "cron"
+    home.mkdir()
+    environment = [f"HOME={home}", f"PATH={path}", "SHELL=/bin/sh", "LOGNAME=me"]
+    command = ["env", "-i", *environment, "sh", "-c", line]
+    done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, timeout=120)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert all(_is_placed(scene.folder / name) for name in scene.truth)
+    (scene.folder / "brökén.jpg").write_bytes(b"\xff\xd8\xff\xe0 cut off")
+    done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, timeout=120)
+    assert done.returncode == 1
+    assert "brökén.jpg" in done.stderr.decode()
+
+
+@pytest.mark.parametrize("when", ["Reading", "Placing"])
+def test_photos_that_are_deleted_meanwhile_are_gone_and_not_failed(tmp_path: Path, when: str) -> None:
+    scene = walk_through_town(tmp_path / "photos", 2)
+    # enough that some are read, and some are written, long after they were listed
+    photos = [scene.folder / f"copy_{n:04d}.jpg" for n in range(900)]
+    content = (scene.folder / "IMG_0001.jpg").read_bytes()
+    for photo in photos:
+        photo.write_bytes(content)
+    deleted = False
+
+    def hear(progress: Progress) -> None:
+        nonlocal deleted
+        if progress.phase == when and not deleted and (when == "Placing" or progress.done):
+            deleted = True
+            photos[-1].unlink()
+
+    result = library.tag(scene.folder, model="none", index=tmp_path / "index.db", progress=hear)
+    assert deleted
+    assert result.tally.failures == 0
+    assert result.tally.groups["skipped", "gone: deleted or moved while the run went on"] == 1
+    assert result.tally.statuses["written"] == len(photos)

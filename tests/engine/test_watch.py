@@ -1,8 +1,11 @@
 """No answer of a network is believed unseen, and none is waited for without end."""
 
+import os
+import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +14,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from geotagger.engine.values import Batch, Outputs
+from geotagger.engine.waiting import AFTER_STOP_S, LONGEST_FIRST_S, SAID_AFTER_S, Waiting
 from geotagger.engine.watch import LEAST_PATIENCE_S, Watch
-from geotagger.errors import EngineError
+from geotagger.errors import EngineError, StoppedError
 from geotagger.model.manifest import Manifest
 from geotagger.model.pack import load_pack, write_pack
 from geotagger.model.preprocessing import Preprocessing
@@ -89,7 +93,11 @@ def test_the_watch_ends_what_has_answered_before_and_does_no_more() -> None:
         ticks += 1
         return answered.wait(0.05 if ticks <= 2 else 0)
 
-    runner, watch, batch = Hanging(), Watch("stuck", 3, tick), np.zeros((1, 3, 4, 4), np.float32)
+    runner, watch, batch = (
+        Hanging(),
+        Watch("stuck", 3, Waiting("stuck", tick=tick)),
+        np.zeros((1, 3, 4, 4), np.float32),
+    )
     for _ in range(2):
         watch.answers(runner, batch, 1)
     with pytest.raises(EngineError, match=f"^model stuck: .*not answered on cpu for {LEAST_PATIENCE_S} s$"):
@@ -97,7 +105,7 @@ def test_the_watch_ends_what_has_answered_before_and_does_no_more() -> None:
     runner.let_go.set()
 
 
-def test_a_first_batch_takes_as_long_as_it_takes() -> None:
+def test_a_first_batch_may_take_long() -> None:
     ticks = 0
 
     def tick(answered: threading.Event) -> bool:
@@ -109,8 +117,51 @@ def test_a_first_batch_takes_as_long_as_it_takes() -> None:
 
     runner = Hanging()
     runner._asked = 2
-    given = Watch("compiled", 3, tick).answers(runner, np.zeros((1, 3, 4, 4), np.float32), 1)
+    given = Watch("compiled", 3, Waiting("compiled", tick=tick)).answers(
+        runner, np.zeros((1, 3, 4, 4), np.float32), 1
+    )
     assert given.probabilities.shape == (1, 3)
+
+
+def test_a_first_batch_that_never_ends_is_told_of_and_ended_after_an_hour() -> None:
+    lines: list[tuple[int, str]] = []
+    ticks = 0
+
+    def tick(answered: threading.Event) -> bool:
+        nonlocal ticks
+        ticks += 1
+        return answered.is_set()
+
+    runner = Hanging()
+    runner._asked = 2
+    waiting = Waiting("endless", note=lambda line: lines.append((ticks, line)), tick=tick)
+    with pytest.raises(EngineError, match=f"not answered on cpu for {LONGEST_FIRST_S} s$") as raised:
+        Watch("endless", 3, waiting).answers(runner, np.zeros((1, 3, 4, 4), np.float32), 1)
+    runner.let_go.set()
+    assert raised.value.exit_code == 3
+    ((when, line),) = lines
+    assert when == SAID_AFTER_S
+    assert "model endless: its network has not answered on cpu for 60 s" in line
+
+
+@pytest.mark.parametrize("way", ["asked to stop", "left"])
+def test_what_does_not_answer_is_given_up_when_its_owner_asks_for_an_end(way: str) -> None:
+    stop, ticks = threading.Event(), 0
+
+    def tick(answered: threading.Event) -> bool:
+        nonlocal ticks
+        ticks += 1
+        if ticks == 3:
+            stop.set() if way == "asked to stop" else waiting.leave()
+        return answered.is_set()
+
+    runner = Hanging()
+    runner._asked = 2
+    waiting = Waiting("stuck", stop, tick=tick)
+    with pytest.raises(StoppedError, match=r"^model stuck: .* is not waited for; what was finished is kept$"):
+        Watch("stuck", 3, waiting).answers(runner, np.zeros((1, 3, 4, 4), np.float32), 1)
+    runner.let_go.set()
+    assert ticks == (2 + AFTER_STOP_S if way == "asked to stop" else 3)
 
 
 def test_tag_writes_nothing_that_a_network_of_logits_says(geotagger: Geotagger, tmp_path: Path) -> None:
@@ -171,7 +222,7 @@ from pathlib import Path
 import numpy as np
 from geotagger.engine import watch
 from geotagger.engine.opening import open_engine
-from geotagger.errors import EngineError
+from geotagger.errors import EngineError, StoppedError
 from geotagger.model.pack import load_pack
 watch.LEAST_PATIENCE_S = 2
 engine = open_engine(load_pack(Path(sys.argv[1])), "cpu", 1)
@@ -191,3 +242,80 @@ def test_a_program_ends_though_its_runtime_turns_in_a_circle(tmp_path: Path) -> 
     )
     assert done.returncode == 3, done.stderr
     assert done.stdout == "model looping: its network has not answered on cpu for 2 s\n"
+
+
+COMMAND = """
+import sys
+from geotagger.cli import main
+from geotagger.engine import waiting
+waiting.AFTER_STOP_S = waiting.TO_STOP_S = 1
+main(sys.argv[1:])
+"""
+
+
+def ended_by(
+    geotagger: Geotagger, number: signal.Signals, *arguments: object, times: int = 1
+) -> tuple[int, str, float]:
+    """The exit code of a command that a runtime holds for ever, once it is at work; what it said; how long
+    the end took."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", COMMAND, *map(os.fspath, arguments)],  # type: ignore[call-overload]
+        env=geotagger.environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    deadline, ticks = time.monotonic() + 60, os.sysconf("SC_CLK_TCK")
+    threads = Path(f"/proc/{process.pid}/task")
+    while time.monotonic() < deadline:  # until one of its threads has turned in its circle for a second
+        fields = [(task / "stat").read_text().rsplit(")", 1)[1].split() for task in threads.iterdir()]
+        if max(int(field[11]) for field in fields[1:] or [["0"] * 12]) > ticks:
+            break
+        time.sleep(0.2)
+    begun = time.monotonic()
+    for _ in range(times):
+        process.send_signal(number)
+        time.sleep(0.3)
+    try:
+        _, said = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    return process.returncode, said, time.monotonic() - begun
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc for the thread that turns in a circle")
+@pytest.mark.parametrize(
+    ("engine", "number", "times"),
+    [("onnxruntime", signal.SIGTERM, 1), ("onnxruntime", signal.SIGINT, 2), ("openvino", signal.SIGTERM, 1)],
+)
+def test_a_first_batch_without_end_is_ended_by_a_signal(
+    geotagger: Geotagger, tmp_path: Path, engine: str, number: signal.Signals, times: int
+) -> None:
+    if engine == "openvino":
+        pytest.importorskip("openvino")
+    folder = pictures(tmp_path / "photos", each=1)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    code, said, seconds = ended_by(
+        geotagger, number, "tag", folder, "--model", looping_pack(tmp_path), "--engine", engine, times=times
+    )
+    assert (code, "Traceback" in said) == (130, False), said
+    assert seconds < 20
+    assert "kept" in said
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert geotagger("runs", "--json").records[0]["status"] != "running"
+    geotagger("undo", "--yes", code=2)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc for the thread that turns in a circle")
+def test_the_trial_of_a_network_without_end_is_ended_by_a_signal(
+    geotagger: Geotagger, tmp_path: Path
+) -> None:
+    pack = looping_pack(tmp_path)
+    code, said, seconds = ended_by(
+        geotagger,
+        signal.SIGINT,
+        *("models", "import", "--onnx", pack / "model.onnx", "--cells", pack / "cells.csv"),
+        *("--pixels", "imagenet", "--input-size", str(EDGE)),
+    )
+    assert (code, "Traceback" in said) == (130, False), said
+    assert seconds < 20

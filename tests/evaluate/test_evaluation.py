@@ -233,8 +233,8 @@ def test_an_evaluation_ends_in_what_its_owner_needs_to_know() -> None:
         *(_hidden(True, 0.85) for _ in range(20)),
         *(_hidden(False, 0.2) for _ in range(3)),
     ]
-    said = EvaluationReport(Evaluation("single", 0.3, (0,), len(results), results)).sentence(0.5)
+    said = EvaluationReport(Evaluation("single", 0.3, (0,), len(results), results, 0.5)).sentence
     assert "would write 30 of 33 photos; about 1 of them would lie outside" in said
     assert "for 95% right use --min-confidence 0.6." in said
-    worse = EvaluationReport(Evaluation("single", 0.3, (0,), 10, results[:10])).sentence(0.5)
+    worse = EvaluationReport(Evaluation("single", 0.3, (0,), 10, results[:10], 0.5)).sentence
     assert "no certainty suffices" in worse

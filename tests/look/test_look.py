@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,9 @@ from hypothesis import strategies as st  # noqa: E402
 from hypothesis.extra import numpy as arrays  # noqa: E402
 
 from geotagger.errors import SourceError  # noqa: E402
+from geotagger.look import looking  # noqa: E402
 from geotagger.look.rows import read_rows, sparse, write_rows  # noqa: E402
+from geotagger.model.pack import load_pack  # noqa: E402
 from tests.commands import Geotagger  # noqa: E402
 from tests.tag.test_pictures import colour_pack, pictures  # noqa: E402
 
@@ -46,6 +49,31 @@ def test_what_was_looked_at_is_not_looked_at_again(geotagger: Geotagger, tmp_pat
     assert (first["kept"], again["kept"], again["seen"]) == (0, first["seen"], 0)
     assert first["seen"] >= 6
     assert len(list(out.iterdir())) == 1
+
+
+def test_a_photo_whose_decoding_fails_in_a_way_nobody_foresaw_is_one_row_and_the_rest_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound = looking.read_pixels
+
+    def read_pixels(path: str, *rest: Any) -> Any:
+        if path.endswith("green-0.jpg"):
+            raise OverflowError("a fault of ours")
+        return sound(path, *rest)
+
+    monkeypatch.setattr(looking, "read_pixels", read_pixels)
+    pack, folder, out = (
+        load_pack(colour_pack(tmp_path)),
+        pictures(tmp_path / "photos", each=1),
+        tmp_path / "out",
+    )
+    how = {"note": lambda _: None, "advance": lambda _: None, "stop": Event()}
+    looked = looking.look(str(folder), pack, out, looking.LookOptions(), **how)
+    assert (looked.seen, looked.unreadable) == (2, 1)
+    rows = [row for file in out.glob("*.parquet") for row in read_rows(file, 3)]
+    errors = {row.path: row.error for row in rows if row.error}
+    assert list(errors) == [b"green-0.jpg"]
+    assert "OverflowError: a fault of ours" in str(errors[b"green-0.jpg"])
 
 
 def test_a_photo_that_changed_or_that_no_row_has_is_looked_at_by_tag(

@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,19 @@ needs_exiftool = pytest.mark.skipif(shutil.which("exiftool") is None, reason="ex
 
 def tags(path: Path, *options: str) -> dict[str, Any]:
     """Group and name → value, numbers as numbers."""
+    return tags_of([str(path)], *options)[0]
+
+
+def tags_of(paths: Sequence[str], *options: str) -> list[dict[str, Any]]:
+    """The same of many files, in their order."""
     run = subprocess.run(
-        ["exiftool", "-j", "-n", "-G1", "-a", *options, str(path)],
+        ["exiftool", "-j", "-n", "-G1", "-a", *options, *paths],
         capture_output=True,
         text=True,
         check=False,
     )
-    record: dict[str, Any] = json.loads(run.stdout)[0]
-    return record
+    records: list[dict[str, Any]] = json.loads(run.stdout)
+    return records
 
 
 def run(*arguments: str) -> None:

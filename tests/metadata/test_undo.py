@@ -113,7 +113,7 @@ def test_a_sidecar_of_ours_that_was_only_touched_goes(copied: Copied) -> None:
         file.write("<!-- touched -->\n")
     outcome = restore(edit)
     assert outcome.status == "removed"
-    assert "nothing besides the position" in str(outcome.reason)
+    assert "nothing besides what was written" in str(outcome.reason)
     assert not Path(edit.target).exists()
     assert restore(edit).status == "unchanged"
 

@@ -25,7 +25,8 @@ from geotagger.tag.corridor import tag
 from geotagger.tag.listener import Listener
 from geotagger.tag.options import TagOptions
 from geotagger.tag.outcome import Tally
-from geotagger.tag.undo import run_to_undo, undo
+from geotagger.tag.undo import undo
+from geotagger.tag.undoable import run_to_undo
 from tests.tag.killing import run_and_kill, steps_of
 from tests.tag.scenes import Scene, bytes_of, walk_through_town
 

@@ -1,8 +1,10 @@
 """What a killed run has written is known to every command that comes next, before any other `tag`."""
 
+import contextlib
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import threading
 import time
@@ -143,8 +145,7 @@ def test_undo_and_runs_beside_a_running_tag_leave_it_alone(geotagger: Geotagger,
     try:
         assert running.poll() is None, "it ended before it could be stopped"
         assert "cut off" not in geotagger("runs").err
-        said = geotagger("undo", "--yes", code=None)
-        assert said.code in (2, 4)
+        said = geotagger("undo", "--yes", code=4)
         assert "cut off" not in said.err
     finally:
         running.send_signal(signal.SIGCONT)
@@ -193,3 +194,38 @@ def test_a_full_disk_under_the_index_is_no_reason_to_deny_what_was_written(
     assert any(photos_changed(scene, old))
     geotagger("undo", "--yes")
     assert bytes_of(scene.folder) == old
+
+
+@pytest.mark.parametrize("named", [(), ("1",)])
+def test_undo_beside_a_tag_that_has_recorded_nothing_yet_is_told_that_it_is_busy(
+    geotagger: Geotagger, tmp_path: Path, named: tuple[str, ...]
+) -> None:
+    scene = walk_through_town(tmp_path / "photos", 12, size=32)
+    old = bytes_of(scene.folder)
+    running = geotagger.start("tag", "--model", "none", scene.folder)
+    deadline = time.monotonic() + 60
+    while not has_begun(geotagger.index) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    running.send_signal(signal.SIGSTOP)
+    try:
+        assert running.poll() is None
+        assert bytes_of(scene.folder) == old, "it was stopped too late"
+        said = geotagger("undo", *named, "--yes", code=4)
+        assert "nothing was changed" in said.err
+    finally:
+        running.send_signal(signal.SIGCONT)
+    waiting = geotagger("undo", *named, "--yes", "--wait")
+    running.communicate(timeout=120)
+    assert running.returncode == 0
+    assert "restored" in waiting.out
+    assert bytes_of(scene.folder) == old
+
+
+def has_begun(index: Path) -> bool:
+    if not index.exists():
+        return False
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{index}?mode=ro", uri=True)) as opened:
+            return bool(opened.execute("select count(*) from runs").fetchone()[0])
+    except sqlite3.Error:
+        return False

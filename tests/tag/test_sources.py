@@ -134,7 +134,8 @@ def test_positions_in_other_spellings_are_kept_and_unreadable_ones_left_alone_an
         "<exif:GPSLatitude>so far</exif:GPSLatitude><exif:GPSLongitude>12 or 13</exif:GPSLongitude>"
     )
     (folder / "beside.jpg.xmp").write_bytes(beside)
-    said = tagged(geotagger, folder)
+    # at one minute in Vienna, the Alps and Sydney: nothing is certain here
+    said = tagged(geotagger, folder, "--min-confidence", "0.05")
     assert {name for name in photos if said[name]["status"] == "written"} == {
         "control.jpg", "void.jpg", "zero.jpg", "shown.jpg"
     }  # fmt: skip
@@ -229,7 +230,8 @@ def test_a_png_has_its_time_and_place_from_text_profiles(geotagger: Geotagger, t
     }
     for name, data in photos.items():
         (folder / name).write_bytes(data)
-    said = tagged(geotagger, folder)
+    # half of the archive is in Sydney at that minute
+    said = tagged(geotagger, folder, "--min-confidence", "0.05")
     for name in photos:
         if name.startswith("place"):
             assert said[name]["status"] == "kept", name
@@ -446,7 +448,7 @@ def test_names_of_places_in_photo_and_sidecar_are_evidence_below_any_fix(
         assert said[name]["latitude"] is None or said[name]["latitude"] > 0, name
     assert near(said["own.jpg"], 33.868, 151.21)
     assert near(said["beside.jpg"], LATITUDE, LONGITUDE)
-    assert said["beside.jpg"]["radius_km"] < 1
+    assert said["beside.jpg"]["radius_km"] < 2
     why = geotagger("why", folder / "iptc.jpg").out
     assert "Sydney" in why
 

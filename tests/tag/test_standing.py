@@ -137,7 +137,10 @@ def one(folder: Path) -> Path:
 
 
 def tag(geotagger: Geotagger, folder: Path, *words: object, code: int = 0) -> Said:
-    return geotagger("tag", folder, "--model", "none", *words, "--json", code=code)
+    """Unless told otherwise, whatever is more probable than not is written: a stranger's camera on a fast
+    road is never as certain as is asked for by default."""
+    least = () if "--min-confidence" in words else ("--min-confidence", "0.5")
+    return geotagger("tag", folder, "--model", "none", *words, *least, "--json", code=code)
 
 
 def assert_nothing_more_to_do(geotagger: Geotagger, folder: Path, *words: object) -> None:

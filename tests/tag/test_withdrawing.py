@@ -15,7 +15,8 @@ from geotagger.tag.listener import Listener
 from geotagger.tag.options import TagOptions
 from geotagger.tag.outcome import Outcome
 from geotagger.tag.reading import known_place
-from geotagger.tag.undo import forget_estimates, run_to_undo, undo
+from geotagger.tag.undo import forget_estimates, undo
+from geotagger.tag.undoable import run_to_undo
 from geotagger.tag.writing import Job, Writer, repair
 from geotagger.writing import Writing
 from tests.tag.killing import run_and_kill, steps_of

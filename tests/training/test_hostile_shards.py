@@ -1,8 +1,15 @@
 """A manifest and an index are the server's word: nothing outside the cache is written or removed for it."""
 
+import contextlib
 import hashlib
 import io
 import json
+import os
+import threading
+import tracemalloc
+import zlib
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +32,11 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
     write(tmp_path / "honest")
     files = {f"{ADDRESS}/{path.name}": path.read_bytes() for path in (tmp_path / "honest").iterdir()}
 
-    def read(address: str) -> bytes:
+    def read(address: str, most: int) -> bytes:
         if address not in files:
             raise remote.MissingError("no such file")
+        if len(files[address]) > most:
+            raise remote.TooLongError(most)
         return files[address]
 
     monkeypatch.setattr(remote, "read", read)
@@ -63,7 +72,7 @@ def test_a_shard_whose_name_leads_out_of_the_cache_is_refused(
     "changes",
     [{"samples": -1}, {"samples": 1e300}, {"samples": "ten"}, {"bytes": 1 << 80}, {"rows": True},
      {"sha256": "0"}, {"sha256": None}, {"split": 3}, {"skipped": []}, {"skipped": {"a": "b"}},
-     {"unexpected": 1}],
+     {"unexpected": 1}, {"bytes": 1 << 40}, {"samples": 1 << 40}],
 )  # fmt: skip
 def test_values_that_no_manifest_holds_are_told(served: dict[str, bytes], changes: dict[str, Any]) -> None:
     told(served, **changes)
@@ -99,7 +108,7 @@ def entries(count: int = 10, **columns: object) -> bytes:
         (entries(latitude=np.nan), "not on the Earth"),
         (entries(longitude=1e9), "not on the Earth"),
         (numpy_file(np.zeros(10)), "not a list"),
-        (numpy_file(np.array([{}], dtype=object)), "pickle"),
+        (numpy_file(np.array([{}], dtype=object)), "Python objects"),
         (entries()[:40], "its index is of no use"),
         (b"", "its index is of no use"),
         (b"\x93NUMPY\x01\x00\xff\xff" + b"(" * 65535, "its index is of no use"),
@@ -117,3 +126,63 @@ def test_an_index_that_lies_is_refused(
 @pytest.mark.usefixtures("served")
 def test_honest_shards_are_read_as_before(tmp_path: Path) -> None:
     assert len(ShardSet(ADDRESS, "train", cache=tmp_path / "cache")) == 25
+
+
+def test_an_index_that_promises_more_than_it_has_makes_no_room_for_it(
+    tmp_path: Path, served: dict[str, bytes]
+) -> None:
+    name = next(address for address in served if address.endswith("train-000000.npy"))
+    header = io.BytesIO()
+    promised = {"descr": INDEX.descr, "fortran_order": False, "shape": (1 << 46,)}
+    np.lib.format.write_array_header_1_0(header, promised)
+    served[name] = header.getvalue() + bytes(INDEX.itemsize)
+    with pytest.raises(TrainingError, match=r"its index is of no use|the index of a shard"):
+        ShardSet(ADDRESS, "train", cache=tmp_path / "cache")
+
+
+@pytest.fixture
+def endless() -> Iterator[str]:
+    """A server whose answer has no end: packed, so that little comes over the line."""
+
+    class Endless(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            packer = zlib.compressobj(wbits=31)
+            begin, piece = (packer.compress(bytes(1 << 24)) + packer.flush(zlib.Z_FULL_FLUSH) for _ in "ab")
+            self.send_response(200)
+            self.send_header("Content-Encoding", "gzip")
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                self.wfile.write(begin)
+                while True:
+                    self.wfile.write(piece)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Endless) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_a_server_without_end_is_cut_off(endless: str) -> None:
+    with pytest.raises(TrainingError, match="more than 67,108,864 bytes"):
+        read_manifest(endless)
+    tracemalloc.start()
+    with pytest.raises(remote.TooLongError):
+        remote.read(f"{endless}/image.jpg", 1 << 20)
+    assert tracemalloc.get_traced_memory()[1] < 64 << 20
+    tracemalloc.stop()
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="needs a file without end")
+@pytest.mark.parametrize("address", ["/dev/zero", "file:///dev/zero"])
+def test_an_image_that_a_list_says_is_a_device_is_cut_off(address: str) -> None:
+    with pytest.raises((remote.TooLongError, remote.UnreachableError)):
+        remote.read(address, 1 << 20)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_an_image_that_a_list_says_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "image.jpg")
+    assert remote.read(str(tmp_path / "image.jpg")) == b""

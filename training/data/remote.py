@@ -1,26 +1,40 @@
 """Bytes from wherever they lie: a local path, HTTP(S), or any address fsspec knows (s3://, gs://…).
 
-Gives whole files. Polite to servers: connections are kept and reused, a busy server is waited
-for as long as it asks, failures are tried again at growing intervals. Knows nothing of images.
+Gives whole files, up to a bound: a server, or a device, may never come to an end. Polite to servers:
+connections are kept and reused, a busy server is waited for as long as it asks, failures are tried again at
+growing intervals. Knows nothing of images.
 """
 
 import re
+import time
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import geotagger
 from geotagger.errors import TrainingError
+from geotagger.small_files import read_small
 
 _IS_ADDRESS = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
 _AGENT = f"geotagger/{geotagger.__version__}"
 _TRIES = 6
 _CONNECT_TRIES = 4  # nobody there at all is told within the minute
 _CONNECTIONS = 64
+_AT_A_TIME = 1 << 16
+
+LARGEST_IMAGE = 256 << 20
 
 
 class MissingError(Exception):
     """The address holds nothing: asking again would not help."""
+
+
+class TooLongError(MissingError):
+    """More than anybody would call one image, shard or manifest."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"more than {most:,} bytes; the rest was not read")
 
 
 class UnreachableError(Exception):
@@ -38,21 +52,24 @@ def joined(base: str, address: str) -> str:
     return f"{base.rstrip('/')}/{address}"
 
 
-def read(address: str, *, tries: int = _TRIES) -> bytes:
-    """The whole content; MissingError or UnreachableError, each with a short reason."""
+def read(address: str, most: int = LARGEST_IMAGE, *, tries: int = _TRIES) -> bytes:
+    """The whole content; MissingError where it is not there or longer than `most`, UnreachableError, each
+    with a short reason."""
     if address.startswith(("http://", "https://")):
-        return _read_http(address, tries)
+        return _read_http(address, most, tries)
     if is_remote(address):
-        return _read_fsspec(address)
+        return _read_fsspec(address, most)
     try:
-        return Path(address).read_bytes()
+        return read_small(Path(address), most)
     except FileNotFoundError:
         raise MissingError("no such file") from None
+    except ValueError:
+        raise TooLongError(most) from None
     except OSError as error:
         raise UnreachableError(error.strerror or str(error)) from None
 
 
-def _read_http(address: str, tries: int) -> bytes:
+def _read_http(address: str, most: int, tries: int) -> bytes:
     import logging
 
     import urllib3
@@ -68,14 +85,36 @@ def _read_http(address: str, tries: int) -> bytes:
         respect_retry_after_header=True,
         raise_on_status=True,
     )
-    try:
-        answer = _connections().request("GET", address, retries=retry)
-    except urllib3.exceptions.HTTPError as error:
-        cause = getattr(error, "reason", None) or error
-        raise UnreachableError(f"{type(cause).__name__}: {cause}") from None
-    if answer.status != 200:
-        raise MissingError(f"HTTP {answer.status}")
-    return bytes(answer.data)
+    for left in reversed(range(tries)):
+        try:
+            answer = _connections().request("GET", address, retries=retry, preload_content=False)
+            try:
+                if answer.status != 200:
+                    raise MissingError(f"HTTP {answer.status}")
+                return _within(most, answer.stream(_AT_A_TIME))
+            finally:
+                answer.close()
+        except urllib3.exceptions.MaxRetryError as error:
+            raise UnreachableError(_why(error)) from None
+        except urllib3.exceptions.HTTPError as error:  # it broke off in the middle
+            if not left:
+                raise UnreachableError(_why(error)) from None
+            time.sleep(0.5)
+    raise AssertionError("there is at least one try")
+
+
+def _within(most: int, pieces: Iterable[bytes]) -> bytes:
+    content = bytearray()
+    for piece in pieces:
+        content += piece
+        if len(content) > most:
+            raise TooLongError(most)
+    return bytes(content)
+
+
+def _why(error: Exception) -> str:
+    cause = getattr(error, "reason", None) or error
+    return f"{type(cause).__name__}: {cause}"
 
 
 @lru_cache(maxsize=1)
@@ -90,12 +129,13 @@ def _connections() -> Any:
     )
 
 
-def _read_fsspec(address: str) -> bytes:
+def _read_fsspec(address: str, most: int) -> bytes:
     try:
         import fsspec
 
         files, path = fsspec.core.url_to_fs(address)
-        return bytes(files.cat_file(path))  # in one request, where opening a file would make three
+        # in one request, where opening a file would make three
+        content = bytes(files.cat_file(path, end=most + 1))
     except FileNotFoundError:
         raise MissingError("no such object") from None
     except ImportError as error:
@@ -105,3 +145,6 @@ def _read_fsspec(address: str) -> bytes:
         name = type(error).__name__
         advice = " (a public bucket? set FSSPEC_S3_ANON=true)" if "Credentials" in name else ""
         raise UnreachableError(f"{name}: {error}{advice}") from None
+    if len(content) > most:
+        raise TooLongError(most)
+    return content

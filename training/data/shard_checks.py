@@ -14,6 +14,10 @@ from numpy.typing import NDArray
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.tar")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _LARGEST_COUNT = 1 << 48
+LARGEST_SHARD = 2 << 30
+"""A shard is fetched whole. 2,048 images of a megabyte."""
+_LEAST_SAMPLE = 2048
+"""A tar file has a header and a block for the image and for what is said of it."""
 
 
 def check_shard(entry: Any) -> dict[str, Any]:
@@ -27,6 +31,10 @@ def check_shard(entry: Any) -> dict[str, Any]:
         raise ValueError(f"{name}: its split is not a word")
     for field in ("rows", "samples", "bytes"):
         _check_count(name, field, entry.get(field))
+    if entry["bytes"] > LARGEST_SHARD:
+        raise ValueError(f"{name}: {entry['bytes']:,} bytes are more than a shard holds")
+    if entry["samples"] * _LEAST_SAMPLE > entry["bytes"]:
+        raise ValueError(f"{name}: {entry['samples']:,} samples do not fit its {entry['bytes']:,} bytes")
     if not isinstance(entry.get("sha256"), str) or not _SHA256.fullmatch(entry["sha256"]):
         raise ValueError(f"{name}: its checksum is not 64 hexadecimal digits")
     skipped = entry.get("skipped")

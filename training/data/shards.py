@@ -34,6 +34,9 @@ _ONE_HEADER = threading.Lock()
 """numpy reads its header with `ast.literal_eval`, which in CPython 3.11 fails now and then when
 several threads parse at once (python/cpython issue 106905)."""
 MANIFEST = "manifest.json"
+_LARGEST_MANIFEST = 64 << 20
+"""Of some 200,000 shards."""
+_INDEX_HEADER = 1 << 16
 
 INDEX = np.dtype(
     [("offset", "<u8"), ("size", "<u4"), ("latitude", "<f8"), ("longitude", "<f8"), ("key", "<u8")]
@@ -81,7 +84,7 @@ def read_manifest(address: str) -> ShardManifest:
     """The manifest of a folder of shards, local or remote."""
     where = remote.joined(address, MANIFEST)
     try:
-        values = json.loads(remote.read(where))
+        values = json.loads(remote.read(where, _LARGEST_MANIFEST))
         return ShardManifest(
             **{**values, "shards": tuple(Shard(**check_shard(shard)) for shard in values["shards"])}
         )
@@ -199,7 +202,8 @@ class ShardSet:
         path = self._folder / name
         if self._remote and not path.exists():
             try:
-                write_whole(path, remote.read(remote.joined(self.address, name)))
+                most = _INDEX_HEADER + self.counts[number] * INDEX.itemsize
+                write_whole(path, remote.read(remote.joined(self.address, name), most))
             except (remote.MissingError, remote.UnreachableError) as error:
                 raise TrainingError(
                     f"{self.address}/{name}: {error}; the index of a shard cannot be read"
@@ -216,7 +220,7 @@ class ShardSet:
     def _read_index(self, number: int, path: Path) -> NDArray[np.void]:
         try:
             with _ONE_HEADER:
-                rows = np.load(path)
+                rows = np.array(np.load(path, mmap_mode="r"))  # mapped: room is made for what is there
             return check_index(rows, INDEX, self.shards[number].bytes)
         except (ValueError, EOFError, SyntaxError) as error:
             path.unlink(missing_ok=True)  # a copy, or made anew from the tar beside it
@@ -240,7 +244,7 @@ class ShardSet:
                 return
             address = remote.joined(self.address, shard.name)
             try:
-                content = remote.read(address)
+                content = remote.read(address, shard.bytes)
             except (remote.MissingError, remote.UnreachableError) as error:
                 raise TrainingError(
                     f"{address}: {error}; the training stops here and goes on when run again"

@@ -7,6 +7,7 @@ region, beside the ceilings of its cells and what was published. Knows nothing o
 import csv
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -272,7 +273,7 @@ def _answers(
     rows: list[int] = []
     outputs: list[Outputs] = []
     problems: list[tuple[str, str]] = []
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with closing(engine), ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         for some in _batches(range(len(labels)), engine.batch_size * engine.lanes * 4):
             read = list(zip(some, pool.map(pixels_of, some), strict=True))
             problems += [(labels.images[row], str(got)) for row, got in read if isinstance(got, Exception)]
@@ -282,7 +283,6 @@ def _answers(
                 outputs.append(engine.run(np.stack([got for _, got in good])))
             if progress:
                 progress(some[-1] + 1, len(labels))
-    engine.close()
     nothing = Outputs(np.empty((0, len(pack.cells)), np.float32), None)
     return labels.chosen(rows), Outputs.joined(outputs or [nothing]), tuple(problems)
 

@@ -216,8 +216,12 @@ def _embedder(
 def _array(path: Path) -> "NDArray[np.float32]":
     import numpy as np
 
+    from geotagger.model.plain_files import check_plain
+
+    check_plain(path)
     try:
-        return np.asarray(np.load(path, allow_pickle=False), dtype=np.float32)
+        # mapped: a header that promises more than the file has is found before room is made for it
+        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False), dtype=np.float32)
     except (OSError, ValueError, TypeError, EOFError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else "not an array of numbers"
         raise UsageError(f"{path}: cannot be read ({why}); give a .npy of float (places, width)") from None

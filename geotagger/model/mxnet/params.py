@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geotagger.errors import CheckpointError
+from geotagger.model.plain_files import check_plain
 
 _LIST_MAGIC = 0x112
 _V1, _V2, _V3 = 0xF993FAC8, 0xF993FAC9, 0xF993FACA
@@ -36,6 +37,7 @@ def read_params(path: Path) -> dict[str, Array]:
     CheckpointError for a file that is truncated, longer than it says, or contradicts itself. What
     no reader can guard against: a file that another program shortens while it is mapped.
     """
+    check_plain(path)
     try:
         with path.open("rb") as file:
             # a mapping cannot be empty; an empty file fails on its first number instead

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from geotagger.errors import CheckpointError
+from geotagger.model.plain_files import check_plain
 
 VARIABLE = "null"
 _OLDEST = 800
@@ -46,6 +47,7 @@ class Symbol:
 
 def read_symbol(path: Path) -> Symbol:
     """CheckpointError for what is no symbol file, or one whose nodes contradict each other."""
+    check_plain(path)
     try:
         size = path.stat().st_size
         if size > _LARGEST_FILE:

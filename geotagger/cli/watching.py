@@ -1,0 +1,74 @@
+"""Waiting for photos to come: what `tag --watch` does between two runs."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING
+
+from geotagger.archive import is_photo_name, is_sidecar_name
+from geotagger.archive.takeout import TAKEOUT_EXTENSION
+from geotagger.errors import ArchiveError, UsageError
+
+if TYPE_CHECKING:
+    from watchfiles import Change
+
+_QUIET_MS = 1000
+"""So long nothing must change before a run begins: cameras and synchronisers bring photos by the dozen."""
+_LONGEST_MS = 60_000
+_TURN_MS = 1000
+
+
+class Watched:
+    """Folders that are watched from now on, also while a run goes on. The files `ours`, which a run writes,
+    are no change."""
+
+    def __init__(self, paths: Sequence[str], ours: Sequence[Path], stop: Event) -> None:
+        try:
+            from watchfiles import watch
+        except ImportError:
+            raise UsageError("--watch needs watchfiles: pip install 'photo-geotagger[watch]'") from None
+        self._ours = {os.path.realpath(path) for path in ours}
+        self._stop = stop
+        self._paths = paths
+        self._turns: Iterator[set[tuple[Change, str]]] = watch(
+            *(os.path.realpath(path) for path in paths),
+            watch_filter=self._is_news,
+            debounce=_LONGEST_MS,
+            step=_QUIET_MS,
+            stop_event=stop,
+            rust_timeout=_TURN_MS,
+            yield_on_timeout=True,
+            raise_interrupt=False,
+        )
+        self._turn()
+
+    def wait(self) -> bool:
+        """Waits until something has changed, and then for a moment without changes; False when asked to
+        stop."""
+        while not self._stop.is_set():
+            if self._turn():
+                return True
+        return False
+
+    def _turn(self) -> bool:
+        try:
+            return bool(next(self._turns, None))
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise ArchiveError(
+                f"{', '.join(self._paths)}: cannot be watched ({why}); a timer does as well, see docs/cron.md"
+            ) from error
+
+    def _is_news(self, _: "Change", path: str) -> bool:
+        name = os.path.basename(path)
+        if name.startswith(".") or path in self._ours:
+            return False
+        # a folder that comes, or goes, is told by itself alone
+        may_be_folder = not os.path.lexists(path) or os.path.isdir(path)
+        return (
+            is_photo_name(name)
+            or is_sidecar_name(name)
+            or name.lower().endswith(f".{TAKEOUT_EXTENSION}")
+            or may_be_folder
+        )

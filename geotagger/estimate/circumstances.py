@@ -1,0 +1,72 @@
+"""Where photos may be over all that is uncertain of them: the time, and whom their camera was with.
+
+Takes known places, gives mixtures and what they were made of. Knows nothing of pictures.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from geotagger.estimate.clock import moments_of
+from geotagger.estimate.movement import FloatArray, IntArray, Movement
+from geotagger.estimate.prior import Mixture, averaged, combined
+from geotagger.estimate.surroundings import FixTable, Surroundings, surroundings
+from geotagger.estimate.together import SPEAKS, together
+from geotagger.estimate.values import Observation
+
+
+def by_time(
+    photos: Sequence[Observation], utc: FloatArray, known: FixTable, camera: IntArray, movement: Movement
+) -> tuple[tuple[Surroundings, ...], Mixture]:
+    """What lies around the photos, and where they may be, over all times that they may have been taken at:
+    first of all by the time that is most probable."""
+    moments = [moments_of(t, o.utc_error_s, o.other_utc) for t, o in zip(utc.tolist(), photos, strict=True)]
+    sides: list[Surroundings] = []
+    parts: list[tuple[Mixture, FloatArray]] = []
+    for n in range(max(map(len, moments), default=1)):
+        times = np.array([of[min(n, len(of) - 1)][0] for of in moments], dtype=np.float64)
+        share = np.array([of[n][1] if n < len(of) else 0.0 for of in moments], dtype=np.float64)
+        # NaN sorts behind everything: a photo without a time sees no fix after it, and none before
+        at = np.searchsorted(known.utc, np.where(np.isnan(times), -np.inf, times))
+        for around, mix, probability in _by_camera(known, times, camera, at, movement):
+            sides.append(around)
+            parts.append((mix, share * probability))
+    return tuple(sides), combined(parts)
+
+
+def _by_camera(
+    known: FixTable, utc: FloatArray, camera: IntArray, at: IntArray, movement: Movement
+) -> list[tuple[Surroundings, Mixture, FloatArray]]:
+    """What lies around the photos in time, where they may be by that, and how probable that is (n,). Another
+    camera's fix speaks as far as the two were together; as far as they were not, the own camera's alone."""
+    motion, pairs = movement.motion, movement.pairs
+    shares = {
+        int(code): together(known, int(code), motion, pairs)
+        for code in np.unique(camera[camera >= 0])
+        if np.any((known.camera >= 0) & (known.camera != code))
+    }
+    speaking = {code: share >= SPEAKS for code, share in shares.items()}
+    around = surroundings(known, utc, camera, at, at, speaking)
+    share = _with_strangers(around, camera, shares)
+    both = (around, averaged(around, movement.draws), share)
+    if share.min(initial=1.0) == 1.0:
+        return [both]
+    own = {code: (known.camera == code) | (known.camera < 0) for code in shares}
+    alone = surroundings(known, utc, camera, at, at, own)
+    return [both, (alone, averaged(alone, movement.draws), 1 - share)]
+
+
+def _with_strangers(around: Surroundings, camera: IntArray, shares: Mapping[int, FloatArray]) -> FloatArray:
+    """The probability (n,) that the photos' camera was with the one whose fix is used, the nearer of two; 1
+    where only its own are."""
+    share = np.ones(len(camera))
+    later = around.lag_after < around.lag_before
+    for row, strange, other, nearer in (
+        (around.before, around.strange_before, around.strange_after, ~later),
+        (around.after, around.strange_after, around.strange_before, later),
+    ):
+        counts = strange & (nearer | ~other)
+        for code, of_code in shares.items():
+            mine = counts & (camera == code)
+            share[mine] = of_code[row[mine]]
+    return share

@@ -1,0 +1,103 @@
+"""Time itself is uncertain: the hour that comes twice, a zone that is guessed, no time at all."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from geotagger.estimate.clock import (
+    FAR_ZONE_ERROR_S,
+    REPEATED_HOUR_ERROR_S,
+    UNKNOWN_ZONE_ERROR_S,
+    Clocked,
+    moments_of,
+    resolve_times,
+)
+from geotagger.estimate.learning import learn_movement
+from geotagger.estimate.timeline import estimate_stream
+from geotagger.estimate.values import Estimate, Fix, Observation
+from geotagger.geo import distance_km
+
+FIRST_PASS = datetime(2024, 10, 27, 0, 30, tzinfo=UTC).timestamp()
+"""02:30 in Cologne, for the first time."""
+COLOGNE, BONN = (50.94, 6.96), (50.73, 7.10)
+
+
+def test_the_hour_that_comes_twice_has_two_times() -> None:
+    neighbour = Clocked(datetime(2024, 10, 26, 20, 0), None, None, "phone", *COLOGNE)
+    asked = Clocked(datetime(2024, 10, 27, 2, 30), None, None, "phone")
+    later = Clocked(datetime(2024, 10, 27, 3, 30), None, None, "phone")
+    times = resolve_times([neighbour, asked, later])
+    assert moments_of(times.utc[1], times.error_s[1]) == ((FIRST_PASS, 0.5), (FIRST_PASS + 3600, 0.5))
+    assert moments_of(times.utc[2], times.error_s[2]) == ((times.utc[2], 1.0),)
+    stated = Clocked(datetime(2024, 10, 27, 2, 30), timedelta(hours=2), None, "phone")
+    times = resolve_times([neighbour, stated])
+    assert moments_of(times.utc[1], times.error_s[1]) == ((FIRST_PASS, 1.0),)
+
+
+def test_a_date_without_an_hour_is_a_day() -> None:
+    zone = timedelta(hours=2)
+    bare, midnight = Clocked(datetime(2024, 6, 1), zone), Clocked(datetime(2024, 6, 1, 0, 0, 1), zone)
+    times = resolve_times([bare, midnight])
+    day = (datetime(2024, 6, 1, tzinfo=UTC) - zone).timestamp()
+    moments = [moment - day for moment, _ in moments_of(times.utc[0], times.error_s[0])]
+    assert min(moments) > 0
+    assert 12 * 3600 < max(moments) < 24 * 3600
+    assert times.utc[1] == day + 1
+    assert times.error_s[1] < 60
+    stamped = Clocked(datetime(2024, 6, 1), zone, datetime(2024, 5, 31, 22, 0))
+    assert resolve_times([stamped]).utc[0] == day
+
+
+@pytest.mark.parametrize("error_s", [REPEATED_HOUR_ERROR_S, FAR_ZONE_ERROR_S, UNKNOWN_ZONE_ERROR_S])
+def test_the_times_spread_as_far_as_the_error_says(error_s: float) -> None:
+    times, shares = np.array(moments_of(1e9, error_s)).T
+    assert shares.sum() == pytest.approx(1.0)
+    middle = float(times @ shares)
+    assert float(np.square(times - middle) @ shares) ** 0.5 == pytest.approx(error_s, rel=1e-6)
+
+
+def _between_two_towns(error_s: float) -> Estimate:
+    """One fix at the first pass and one at the second, 25 km apart; a photo at either."""
+    fixes = [
+        Observation(
+            n,
+            FIRST_PASS + 3600 * (n // 5) + 60 * (n % 5),
+            "phone",
+            Fix(*(COLOGNE, BONN)[n // 5], 0.01, "camera"),
+        )
+        for n in range(10)
+    ]
+    learned = learn_movement([], [], [])
+    said = estimate_stream(
+        [*fixes, Observation(99, FIRST_PASS + 130, "phone", utc_error_s=error_s)], learned
+    )[-1]
+    assert said is not None
+    return said
+
+
+def test_the_certainty_says_that_an_hour_came_twice() -> None:
+    known, twice = _between_two_towns(2.0), _between_two_towns(REPEATED_HOUR_ERROR_S)
+    assert known.confidence > 0.9
+    assert known.radius_km < 5
+    assert distance_km(known.latitude, known.longitude, *COLOGNE) < 3
+    assert twice.radius_km > 20 or twice.confidence < 0.6
+
+
+def test_a_zone_that_is_guessed_makes_less_certain() -> None:
+    known, guessed = _between_two_towns(2.0), _between_two_towns(UNKNOWN_ZONE_ERROR_S)
+    assert guessed.radius_km > known.radius_km
+
+
+def test_a_photo_without_a_time_may_be_where_nobody_has_been() -> None:
+    """The fewer the visits, the likelier."""
+    certain = []
+    for days in (1, 4, 60):
+        t = 1.6e9 + 86400.0 * np.arange(days)
+        learned = learn_movement(t, np.full(days, 50.94), np.full(days, 6.96), ["phone"] * days)
+        said = estimate_stream([Observation(0, None, "camera")], learned)[0]
+        assert said is not None
+        certain.append(said.confidence)
+    assert certain[0] < 0.6
+    assert certain[0] < certain[1] < certain[2]
+    assert certain[2] > 0.8
