@@ -34,8 +34,9 @@ def check_answers(pack: ModelPack) -> None:
     most = _SAME.get(pack.manifest.precision, _SAME["int8"])
     if moved > most:
         raise PackError(
-            f"{pack.onnx_path}: a picture alone and the same picture in a batch get different answers "
-            f"({moved:.1%} of the probability moves); export it with an open batch and in evaluation mode"
+            pack.onnx_path,
+            f"a picture alone and the same picture in a batch get different answers "
+            f"({moved:.1%} of the probability moves); export it with an open batch and in evaluation mode",
         )
 
 
@@ -47,4 +48,4 @@ def _answer(pack: ModelPack, runner: OnnxRunner, batch: Batch) -> Outputs:
 
 def _check(pack: ModelPack, outputs: Outputs, batch: Batch) -> None:
     if wrong := fault_of(outputs, len(batch), len(batch), pack.manifest.classes):
-        raise PackError(f"{pack.onnx_path}: " + "; ".join(filter(None, wrong)))
+        raise PackError(pack.onnx_path, "; ".join(filter(None, wrong)))

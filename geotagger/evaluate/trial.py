@@ -18,6 +18,7 @@ from geotagger.estimate.moments import times_of
 from geotagger.estimate.movement import OUTING_GAP_S, CertaintyCorrection, FloatArray, Movement
 from geotagger.estimate.outing import Options
 from geotagger.estimate.reference import FEWEST_REFERENCES, alike, references
+from geotagger.estimate.sampled import SampleCorrection
 from geotagger.estimate.text_evidence import learned_exponent, lessons_of
 from geotagger.estimate.timeline import Evidence, PhotoRecord, estimates, learned_from
 from geotagger.estimate.tracks import Tracks
@@ -65,7 +66,8 @@ class Sighting:
 @dataclass(frozen=True, slots=True)
 class Setting:
     """What is hidden and what may speak. `pictured`: as an earlier calibration corrects estimates with a
-    picture."""
+    picture. temperature: that of this archive for what pictures say. `sampled`: as the owner's verdicts on a
+    random sample correct all estimates."""
 
     share: float = 0.3
     whole_days: bool = False
@@ -74,6 +76,8 @@ class Setting:
     reference: bool = False
     kinds: tuple[str, ...] = BY_DEFAULT
     pictured: CertaintyCorrection = field(default_factory=CertaintyCorrection)
+    temperature: float = 1.0
+    sampled: SampleCorrection | None = None
 
 
 def hide(sightings: Sequence[Sighting], setting: Setting, seed: int) -> NDArray[np.bool_]:
@@ -159,7 +163,9 @@ def trial_of(
         for n, (row, reading) in enumerate(zip(rows, times, strict=True))
     ]
     fixes = FixSeries.of(records, lambda n: sightings[n].is_truth)
-    movement = replace(learned_from(fixes), pictured=setting.pictured)
+    movement = replace(learned_from(fixes), pictured=setting.pictured, temperature=setting.temperature)
+    if setting.sampled is not None:
+        movement = setting.sampled.applied_to(movement)
     options = setting.options
     if "text" in setting.kinds:
         exponent = learned_exponent(lessons_of(fixes, {n: record.text for n, record in enumerate(records)}))
@@ -231,7 +237,7 @@ def _speaking(evidence: Evidence, voices: Sequence[str]) -> Evidence:
     if "time" not in voices:
         evidence = replace(evidence, fixes=FixSeries.of())
     if "time" not in voices and ("pictures" in voices or "text" in voices):
-        evidence = replace(evidence, movement=Movement())
+        evidence = replace(evidence, movement=Movement(temperature=evidence.movement.temperature))
     if "tracks" not in voices:
         evidence = replace(evidence, tracks=Tracks())
     return evidence if "pictures" in voices else replace(evidence, table=None)

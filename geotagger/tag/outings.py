@@ -154,7 +154,7 @@ def _member(photo: IndexedPhoto, said: PictureEvidence | PhotoError | None) -> M
     if isinstance(said, TooLargeToSeeError):  # times and tracks place it all the same
         return Member(photo, photo.posterior, False)
     if isinstance(said, PhotoError):
-        return Member(photo, None, True, str(said))
+        return Member(photo, None, True, said.about(photo.path))
     if said is not None:
         return Member(photo, said.posterior, True, alike=said.alike)
     return Member(photo, photo.posterior, False)

@@ -19,7 +19,7 @@ from geotagger.partition import classes_of
 from tests.commands import Geotagger
 
 # PyTorch warns of its exporter to ONNX, which needs no further package
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800), pytest.mark.filterwarnings("ignore")]
 torch = pytest.importorskip("torch")
 
 EDGE, WIDTH = 224, 512
