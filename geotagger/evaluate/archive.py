@@ -132,6 +132,7 @@ def evaluate(
     earlier = before.calibration if is_corrected and before.calibration else Calibration.none()
     if pack is not None and not earlier.is_of(pack.digest):
         earlier = Calibration.none()
+    sampled = None if options.calibrate else before.sampled
     table = None if pack is None else pack.cells
     temperature = earlier.temperature
     if options.calibrate and table is not None:
@@ -147,6 +148,7 @@ def evaluate(
             options.kinds,
             earlier.pictured,
             temperature,
+            sampled,
         )
         hidden = [
             one
