@@ -136,6 +136,7 @@ def evaluate(
     earlier = before.calibration if is_corrected and before.calibration else Calibration.none()
     if pack is not None and not earlier.is_of(pack.digest):
         earlier = Calibration.none()
+    sampled = None if options.calibrate else before.sampled
     table = None if pack is None else pack.cells
     temperature = earlier.temperature
     if options.calibrate and table is not None:
@@ -152,6 +153,7 @@ def evaluate(
             earlier.pictured,
             temperature,
             way == "timeless",
+            sampled,
         )
         hidden = [
             one

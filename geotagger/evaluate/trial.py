@@ -19,6 +19,7 @@ from geotagger.estimate.moments import times_of
 from geotagger.estimate.movement import GPS_ERROR_KM, OUTING_GAP_S, CertaintyCorrection, FloatArray, Movement
 from geotagger.estimate.outing import Options
 from geotagger.estimate.reference import FEWEST_REFERENCES, alike, references
+from geotagger.estimate.sampled import SampleCorrection
 from geotagger.estimate.text_evidence import learned_exponent, lessons_of
 from geotagger.estimate.timeline import Evidence, PhotoRecord, estimates, learned_from
 from geotagger.estimate.tracks import Tracks
@@ -67,7 +68,7 @@ class Sighting:
 class Setting:
     """What is hidden and what may speak. `pictured`: as an earlier calibration corrects estimates with a
     picture. temperature: that of this archive for what pictures say. timeless: of hidden photos the time
-    is hidden, too."""
+    is hidden, too. `sampled`: as the owner's verdicts on a random sample correct all estimates."""
 
     share: float = 0.3
     whole_days: bool = False
@@ -78,6 +79,7 @@ class Setting:
     pictured: CertaintyCorrection = field(default_factory=CertaintyCorrection)
     temperature: float = 1.0
     timeless: bool = False
+    sampled: SampleCorrection | None = None
 
 
 def hide(sightings: Sequence[Sighting], setting: Setting, seed: int) -> NDArray[np.bool_]:
@@ -144,8 +146,8 @@ def trial_of(
     records = [
         PhotoRecord(
             n,
-            utc if np.isfinite(utc) else None,
-            error_s if np.isfinite(utc) else 0.0,
+            reading.utc if np.isfinite(reading.utc) else None,
+            reading.error_s if np.isfinite(reading.utc) else 0.0,
             row.camera,
             None if row.offset is None else row.offset.total_seconds(),
             None if hidden[n] else sightings[n].own_place,
@@ -153,12 +155,15 @@ def trial_of(
             named=sightings[n].named if hidden[n] or sightings[n].own_place is None else (),
             text=sightings[n].text if sightings[n].is_photograph else None,
             path=sightings[n].name,
+            other_utc=reading.other_utc,
             stamp_utc=None if row.gps_utc is None else row.gps_utc.replace(tzinfo=UTC).timestamp(),
         )
-        for n, (row, (utc, error_s)) in enumerate(zip(rows, times, strict=True))
+        for n, (row, reading) in enumerate(zip(rows, times, strict=True))
     ]
     fixes = FixSeries.of(records, lambda n: sightings[n].is_truth)
     movement = replace(learned_from(fixes), pictured=setting.pictured, temperature=setting.temperature)
+    if setting.sampled is not None:
+        movement = setting.sampled.applied_to(movement)
     options = setting.options
     if "text" in setting.kinds:
         exponent = learned_exponent(lessons_of(fixes, {n: record.text for n, record in enumerate(records)}))
@@ -171,7 +176,7 @@ def _bare(clocked: Clocked, timeless: bool) -> Clocked:
     """What a photo says that lacks its place."""
     if timeless:
         return Clocked(None, camera=clocked.camera)
-    return replace(clocked, gps_utc=None, latitude=None, longitude=None)
+    return replace(clocked, gps_utc=None, latitude=None, longitude=None, either=False)
 
 
 def predicted(
@@ -246,7 +251,7 @@ def _speaking(evidence: Evidence, voices: Sequence[str]) -> Evidence:
 def _silenced(record: PhotoRecord, seen: Mapping[int, Alike], voices: Sequence[str]) -> PhotoRecord:
     """What the chosen kinds of evidence say of one photo."""
     if "time" not in voices:
-        record = replace(record, utc=None, utc_error_s=0.0, place=None)
+        record = replace(record, utc=None, utc_error_s=0.0, place=None, other_utc=None)
     posterior = record.posterior if "pictures" in voices else None
     alike = seen.get(record.key) if "likeness" in voices else None
     text = record.text if "text" in voices else None
