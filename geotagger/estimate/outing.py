@@ -268,7 +268,7 @@ def _fix_table(
 def _visits_near(photos: Sequence[Observation], movement: Movement) -> IntArray:
     """The stored visits that can be among the nearest in time to any of the photos, of all cameras or of
     their own."""
-    times = [o.utc for o in photos if o.utc is not None]
+    times = [t for o in photos for t in (o.utc, o.other_utc) if t is not None]
     if not times:
         return np.empty(0, dtype=np.int64)
     first, last = np.searchsorted(movement.utc, [min(times), max(times)])

@@ -140,15 +140,17 @@ def trial_of(
     tracks = tracks or Tracks()
     hidden = hide(sightings, setting, seed) if hidden is None else hidden
     rows = [
-        replace(s.clocked, gps_utc=None, latitude=None, longitude=None) if hidden[n] else s.clocked
+        replace(s.clocked, gps_utc=None, latitude=None, longitude=None, either=False)
+        if hidden[n]
+        else s.clocked
         for n, s in enumerate(sightings)
     ]
     times = times_of(rows, setting.clocks, tracks)
     records = [
         PhotoRecord(
             n,
-            utc if np.isfinite(utc) else None,
-            error_s if np.isfinite(utc) else 0.0,
+            reading.utc if np.isfinite(reading.utc) else None,
+            reading.error_s if np.isfinite(reading.utc) else 0.0,
             row.camera,
             None if row.offset is None else row.offset.total_seconds(),
             None if hidden[n] else sightings[n].own_place,
@@ -156,8 +158,9 @@ def trial_of(
             named=sightings[n].named if hidden[n] or sightings[n].own_place is None else (),
             text=sightings[n].text if sightings[n].is_photograph else None,
             path=sightings[n].name,
+            other_utc=reading.other_utc,
         )
-        for n, (row, (utc, error_s)) in enumerate(zip(rows, times, strict=True))
+        for n, (row, reading) in enumerate(zip(rows, times, strict=True))
     ]
     fixes = FixSeries.of(records, lambda n: sightings[n].is_truth)
     movement = replace(learned_from(fixes), pictured=setting.pictured, temperature=setting.temperature)
@@ -243,7 +246,7 @@ def _speaking(evidence: Evidence, voices: Sequence[str]) -> Evidence:
 def _silenced(record: PhotoRecord, seen: Mapping[int, Alike], voices: Sequence[str]) -> PhotoRecord:
     """What the chosen kinds of evidence say of one photo."""
     if "time" not in voices:
-        record = replace(record, utc=None, utc_error_s=0.0, place=None)
+        record = replace(record, utc=None, utc_error_s=0.0, place=None, other_utc=None)
     posterior = record.posterior if "pictures" in voices else None
     alike = seen.get(record.key) if "likeness" in voices else None
     text = record.text if "text" in voices else None
