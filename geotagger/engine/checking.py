@@ -8,6 +8,7 @@ Every answer of a later run is looked at too; this finds the faults of a whole n
 import numpy as np
 
 from geotagger.engine.devices import Device
+from geotagger.engine.memory import check_room
 from geotagger.engine.onnx_runner import OnnxRunner
 from geotagger.engine.values import Batch, Outputs
 from geotagger.engine.waiting import Waiting
@@ -25,6 +26,7 @@ def check_answers(pack: ModelPack) -> None:
     """Runs the network on pictures of noise, on the processor."""
     edge = pack.preprocessing.input_size
     batch = np.random.default_rng(0).normal(size=(_BATCH, 3, edge, edge)).astype(np.float32)
+    check_room(pack.name, pack.onnx_path)
     runner = OnnxRunner(pack.onnx_path, Device("cpu"))
     together = _answer(pack, runner, batch)
     _check(pack, together, batch)

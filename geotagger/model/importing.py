@@ -189,7 +189,8 @@ def version_of(params: Path) -> str:
 
 
 def _source(file: PublishedFile, here: FileHere) -> ModelSource:
-    checked = "as received" if file.sha256 is None else (file.checksum or "published")
+    received = "stated by its server" if here.is_stated else "as received"
+    checked = received if file.sha256 is None else (file.checksum or "published")
     return ModelSource(file.role, here.origin, here.bytes, here.sha256, checked)
 
 
