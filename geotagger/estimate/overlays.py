@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geotagger.estimate.movement import FloatArray, radial_quantile
-from geotagger.estimate.prior import ANYWHERE, TRIP, TRIP_TAIL, Mixture, peopled
+from geotagger.estimate.people import peopled
+from geotagger.estimate.prior import ANYWHERE, TRIP, TRIP_TAIL, Mixture
 from geotagger.estimate.reference import USUAL_KM, USUAL_TAIL
 from geotagger.estimate.values import Alike
 from geotagger.geo import unit_vectors

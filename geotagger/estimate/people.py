@@ -81,6 +81,17 @@ def usual_about(latitude: float, longitude: float, scale_km: float, tail: float)
     return float(usual_at(lat, lng).mean())
 
 
+def peopled(lat: FloatArray, lng: FloatArray, scale_km: FloatArray, tail: FloatArray) -> FloatArray:
+    """One over what is usual in the mean about places, (n,) each."""
+    keys = np.stack([np.round(lat, 1), np.round(lng, 1), np.rint(scale_km), np.round(tail, 2)], axis=1)
+    return np.array([1 / usual_about(*key) for key in keys.tolist()], dtype=np.float64)
+
+
+def where_people_are(distance_km: FloatArray, usual: FloatArray, by_people: FloatArray) -> FloatArray:
+    """By what a density is multiplied at places so far from its middle, where so many photos are usual."""
+    return np.asarray(np.where((by_people > 0) & (distance_km > AROUND_KM), usual * by_people, 1.0))
+
+
 def _area_km2(lat: FloatArray) -> FloatArray:
     return np.asarray((EARTH_RADIUS_KM * np.radians(1.0)) ** 2 * np.cos(np.radians(lat)))
 

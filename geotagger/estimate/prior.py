@@ -24,7 +24,7 @@ from geotagger.estimate.movement import (
     radial_quantile,
     stacked,
 )
-from geotagger.estimate.people import AROUND_KM, usual_about, usual_at
+from geotagger.estimate.people import AROUND_KM, peopled, usual_at, where_people_are
 from geotagger.estimate.surroundings import SOON_S, Surroundings, values_at
 from geotagger.geo import destination, distance_km, interpolate, lat_lng_of, unit_vectors
 
@@ -67,7 +67,7 @@ class Mixture:
         distance = distance_km(self.lat, self.lng, lat[:, None], lng[:, None])
         usual = usual_at(lat, lng)
         parts = self.weight * radial_density(distance, self.scale_km, self.tail)
-        parts *= _where_people_are(distance, usual[:, None], self.peopled)
+        parts *= where_people_are(distance, usual[:, None], self.peopled)
         return np.asarray(parts.sum(axis=1) + self.anywhere * usual)
 
     def density_at(self, row: int, vectors: FloatArray) -> FloatArray:
@@ -77,7 +77,7 @@ class Mixture:
         distance = distances_km(vectors, centres)
         usual = usual_at(*lat_lng_of(vectors))
         parts = radial_density(distance, self.scale_km[row, used], self.tail[row, used])
-        parts *= _where_people_are(distance, usual[:, None], self.peopled[row, used])
+        parts *= where_people_are(distance, usual[:, None], self.peopled[row, used])
         return np.asarray(parts @ self.weight[row, used] + self.anywhere[row] * usual)
 
 
@@ -169,16 +169,6 @@ def averaged(around: Surroundings, draws: Sequence[Motion]) -> Mixture:
 
 
 _PLACE = ("lat", "lng", "scale_km", "tail")
-
-
-def peopled(lat: FloatArray, lng: FloatArray, scale_km: FloatArray, tail: FloatArray) -> FloatArray:
-    """One over what is usual in the mean about places, (n,) each."""
-    keys = np.stack([np.round(lat, 1), np.round(lng, 1), np.rint(scale_km), np.round(tail, 2)], axis=1)
-    return np.array([1 / usual_about(*key) for key in keys.tolist()], dtype=np.float64)
-
-
-def _where_people_are(distance_km: FloatArray, usual: FloatArray, peopled: FloatArray) -> FloatArray:
-    return np.asarray(np.where((peopled > 0) & (distance_km > AROUND_KM), usual * peopled, 1.0))
 
 
 def _joined(
