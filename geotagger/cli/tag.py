@@ -164,11 +164,16 @@ def tag(
     heard = listening(context, evidence, model)
     time_s = None if max_time is None else _seconds(max_time)
     reporter = Reporter(as_json=as_json, quiet=quiet, verbose=verbose, lists_planned=True)
+    notes: set[str] = set()
     told = RunSummary(summary, paths, dry_run=dry_run)
 
     def hear(progress: "Progress") -> None:
         if progress.outcome is not None:
             told.outcome(progress.outcome)
+        if progress.note is not None:
+            if progress.note in notes:
+                return  # every run of --watch would say the same
+            notes.add(progress.note)
         reporter.progress(progress)
 
     def once() -> None:

@@ -99,8 +99,7 @@ def _place_in_root(
     # what could not be written must not stand in the index as if it were in the photo
     index.estimates.not_written(run.id, [job.photo_id for job in jobs if job.outcome.path in unwritten])
     if placing.writing.names:
-        written = {job.photo_id for job in jobs}
-        nameless = [one for one in index.named.nameless([root.id]) if one.photo_id in written]
+        nameless = index.named.nameless_of(root.id, [job.photo_id for job in jobs])
         say_what_was_named(write_names(index, run.id, nameless, placing.writing, listener, tell), listener)
     index.learned.forget(root.id, SETTLED)
 

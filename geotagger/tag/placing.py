@@ -109,13 +109,17 @@ def _name(run: RootRun) -> None:
     writing = run.options.writing
     if not writing.names and not run.index.named.any():
         return
-    nameless = run.index.named.nameless(run.root_ids, only_renewed=not writing.names)
-    photos = [photo for photo in nameless if run.in_scope(photo.path)]
-    if photos:
-        run.listener.phase("Naming", len(photos))
-        with run.profile.timed("writing"):
-            tally = write_names(run.index, run.run.id, photos, writing, run.listener, run.report)
-        say_what_was_named(tally, run.listener)
+    only_renewed = not writing.names
+    waiting = run.index.named.count(run.root_ids, only_renewed=only_renewed)
+    if not waiting:
+        return
+    is_all = not run.options.exclude and {root.path for root in run.roots} <= set(run.places)
+    run.listener.phase("Naming", waiting if is_all else 0)
+    nameless = run.index.named.nameless(run.root_ids, only_renewed=only_renewed)
+    photos = (photo for photo in nameless if run.in_scope(photo.path))
+    with run.profile.timed("writing"):
+        tally = write_names(run.index, run.run.id, photos, writing, run.listener, run.report)
+    say_what_was_named(tally, run.listener)
 
 
 def _seen(run: RootRun, evidence: ArchiveEvidence) -> Iterator[PhotoWithPicture]:
