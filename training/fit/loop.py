@@ -251,7 +251,7 @@ class _Run:
             with nullcontext() if last or self.world == 1 else self.run_network.no_sync():
                 rows = samples.to(self.device, non_blocking=True)
                 classes, truth = self.classes[rows], self.truth[rows]
-                loss, logits = self._forward(self.run_network, pixels, classes, truth)
+                loss, logits = self._forward(self.run_network, pixels, classes, truth, self.recipe.mixup)
                 torch.autograd.backward(loss / mine)
             tally.add(loss, self.network.combined(logits).detach(), classes, truth, self.objective)
             if self.statistics:
@@ -261,7 +261,9 @@ class _Run:
             self._share_statistics(sums)
         rate = learning_rate(self.recipe, step, self.plan.steps_an_epoch, self.steps)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["share"]
+        if self.recipe.clip:
+            torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         if self.averaged:
@@ -282,12 +284,22 @@ class _Run:
         )
 
     def _forward(
-        self, network: Any, pixels: Tensor, classes: Tensor, truth: Tensor
+        self, network: Any, pixels: Tensor, classes: Tensor, truth: Tensor, mixup: float = 0.0
     ) -> tuple[Tensor, list[Tensor]]:
+        """mixup: each picture is mixed with another of the micro-batch, by a share drawn from Beta(mixup,
+        mixup), and so is its loss."""
+        data, share, others = self._input(pixels), 1.0, None
+        if mixup:
+            share = float(torch.distributions.Beta(mixup, mixup).sample())
+            others = torch.randperm(len(data)).to(self.device)
+            data = torch.lerp(data[others], data, share)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"):
-            logits = network(self._input(pixels))
+            logits = network(data)
         logits = [scores.float() for scores in logits]
-        return self.objective(logits, classes, truth), logits
+        loss = self.objective(logits, classes, truth)
+        if others is not None:
+            loss = share * loss + (1 - share) * self.objective(logits, classes[others], truth[others])
+        return loss, logits
 
     def _input(self, pixels: Tensor) -> Tensor:
         data = pixels.to(self.device, non_blocking=True).permute(0, 3, 1, 2).float()
