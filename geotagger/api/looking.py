@@ -6,8 +6,9 @@ from threading import Event
 
 from geotagger.api.values import StrPath, path_of, words
 from geotagger.errors import UsageError
-from geotagger.look.looking import LookOptions, LookTally
+from geotagger.look.looking import LookTally
 from geotagger.look.looking import look as looked_at
+from geotagger.look.photos import LookOptions
 from geotagger.tag.listener import Listener, Progress
 
 
@@ -27,6 +28,7 @@ def look(
     readers: int | None = None,
     features: bool = False,
     look_processes: int | None = None,
+    on_ray: bool = False,
     progress: Callable[[Progress], None] | None = None,
     stop: Event | None = None,
 ) -> LookTally:
@@ -35,7 +37,8 @@ def look(
 
     Writes nothing into photos and knows no index, so each machine of a cluster can do its `part` of `parts`,
     counted from 1; what lies in `out` already is not looked at again. `every`: photos that know where they
-    were taken, too. `features`: keep them, for `tag` with the kind "reference". The others are as in `tag`.
+    were taken, too. `features`: keep them, for `tag` with the kind "reference". `on_ray`: on the
+    cluster that this process is in, or that RAY_ADDRESS names. The others are as in `tag`.
     `progress` is told how many photos of the part were listed, and lines for the owner; setting `stop` ends
     it soon, and what was done is kept.
 
@@ -67,6 +70,7 @@ def look(
         readers=readers,
         features=features,
         look_processes=look_processes,
+        on_ray=on_ray,
     )
     listener.phase("Looking", 0)
     so_far = 0

@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -33,6 +33,10 @@ def look(
         bool,
         typer.Option("--features", help="Keep what the network sees, too, for `tag --with reference`."),
     ] = False,
+    on: Annotated[
+        Literal["here", "ray"],
+        typer.Option("--on", help="This machine, or the Ray cluster that it is part of (docs/look.md)."),
+    ] = "here",
     photos: ChoiceOptions,
     network: NetworkOptions,
     as_json: JsonOption = False,
@@ -77,6 +81,7 @@ def look(
             readers=network.readers,
             features=features,
             look_processes=network.look_processes,
+            on_ray=on == "ray",
             progress=show,
             stop=stop,
         )

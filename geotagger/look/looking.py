@@ -8,8 +8,8 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
@@ -23,54 +23,28 @@ from geotagger.errors import (
     PhotoError,
     SourceError,
     StoppedError,
-    UnreadablePhotoError,
     UsageError,
 )
-from geotagger.look.overlap import Pixels, overlapped
+from geotagger.look.overlap import overlapped
+from geotagger.look.photos import LeftAloneError, LookOptions, PhotoLooker, looker_of
 from geotagger.look.processes import LookProcesses, seen_by_processes
 from geotagger.look.rows import (
     Look,
     about_file,
     key_of,
     keys_of,
-    looks,
     model_digest,
     sweep,
-    unseen,
     write_rows,
 )
-from geotagger.look.shares import Share, shares_of
-from geotagger.photo.facts import read_facts
-from geotagger.photo.formats import NOT_LOOKED_AT
-from geotagger.photo.pixels import read_pixels
-from geotagger.photo.values import Facts
+from geotagger.look.shares import shares_of
 
 if TYPE_CHECKING:
-    from geotagger.engine.values import Engine
     from geotagger.model.pack import ModelPack
 
 ROWS_A_FILE = 4096
 SECONDS_A_FILE = 120.0
 """What a run that is killed loses at most."""
-
-
-@dataclass(frozen=True, slots=True)
-class LookOptions:
-    """part of parts, from 1. all: photos that know where they were taken, too. all_images: screenshots,
-    scans and graphics, too. features: keep them, for `tag --with reference`. readers: photos decoded at a
-    time, None for one a core. look_processes: see `shares_of`."""
-
-    part: int = 1
-    parts: int = 1
-    all: bool = False
-    all_images: bool = False
-    exclude: tuple[str, ...] = ()
-    device: str = "auto"
-    variant: str | None = None
-    batch_size: int | None = None
-    readers: int | None = None
-    features: bool = False
-    look_processes: int | None = None
 
 
 @dataclass
@@ -160,6 +134,10 @@ def _seen(
     stop: Event,
     stack: ExitStack,
 ) -> Iterator[tuple[FileEntry, Look | PhotoError | None]]:
+    if options.on_ray:
+        from geotagger.look.on_ray import seen_on_ray
+
+        return seen_on_ray(entries, pack, options, stop)
     shares = shares_of(options.device, options.look_processes)
     looker = PhotoLooker(pack, options, note, stop)
     stack.callback(looker.close)
@@ -193,8 +171,8 @@ def row_of(path: bytes, size: int, mtime_ns: int, answer: Look | PhotoError | No
     if answer is None or isinstance(answer, LeftAloneError):
         return None
     if isinstance(answer, PhotoError):
-        return unseen(path, size, mtime_ns, str(answer))
-    return replace(answer, path=path, size=size, mtime_ns=mtime_ns)
+        return Look.unseen(path, size, mtime_ns, str(answer))
+    return answer.of(path, size, mtime_ns)
 
 
 def _count(tally: LookTally, row: Look | None) -> None:
@@ -204,89 +182,6 @@ def _count(tally: LookTally, row: Look | None) -> None:
         tally.seen += 1
     else:
         tally.unreadable += 1
-
-
-class LeftAloneError(PhotoError):
-    """A photo that is not to be looked at."""
-
-
-def looker_of(folder: str, options: LookOptions, share: Share, note: Callable[[str], None]) -> "PhotoLooker":
-    """In another process, with its share of this machine."""
-    from geotagger.model.pack import load_pack
-
-    return PhotoLooker(
-        load_pack(Path(folder)), replace(options, device=share.device), note, cores=share.cores
-    )
-
-
-class PhotoLooker:
-    """A Looker that gives rows without names. The engine is opened by the first photo."""
-
-    def __init__(
-        self,
-        pack: "ModelPack",
-        options: LookOptions,
-        note: Callable[[str], None],
-        stop: Event | None = None,
-        cores: int | None = None,
-    ) -> None:
-        self._pack, self._options, self._note = pack, options, note
-        self._stop, self._cores = stop, cores
-        self._notes_told = 0
-
-    @cached_property
-    def _engine(self) -> "Engine":
-        from geotagger.engine.opening import open_engine
-
-        options = self._options
-        engine = open_engine(
-            self._pack,
-            options.device,
-            options.batch_size,
-            variant=options.variant,
-            threads=self._cores,
-            stop=self._stop,
-            note=self._note,
-        )
-        self._tell(engine)
-        return engine
-
-    def _tell(self, engine: "Engine") -> None:
-        for line in engine.notes[self._notes_told :]:
-            self._note(line)
-        self._notes_told = len(engine.notes)
-
-    def batch_size(self) -> int:
-        return self._engine.batch_size
-
-    def lanes(self) -> int:
-        return self._engine.lanes
-
-    def read(self, path: str) -> Pixels:
-        try:
-            facts = read_facts(path)
-            if _is_left_alone(facts, self._options):
-                raise LeftAloneError(path, "is not to be looked at")
-            return read_pixels(path, self._pack.preprocessing, facts)
-        except PhotoError:
-            raise
-        except Exception as error:
-            # a mistake of ours on a file nobody foresaw costs that photo its pixels, not the run
-            why = f"it cannot be looked at ({type(error).__name__}: {error})"
-            raise UnreadablePhotoError(path, why, "left untouched") from error
-
-    def say(self, batch: Pixels) -> list[Look]:
-        return looks(self._engine.run(batch), features=self._options.features)
-
-    def leave(self) -> None:
-        """Nobody wants to hear more of it."""
-        if "_engine" in self.__dict__:
-            self._engine.leave()
-
-    def close(self) -> None:
-        if "_engine" in self.__dict__:
-            self._tell(self._engine)
-            self._engine.close()
 
 
 class _Target:
@@ -345,11 +240,3 @@ def _finished(out: Path, about: dict[str, str]) -> set[int]:
         if about["features"] == "no" or file.get("features") == "yes":
             done.update(keys_of(path))
     return done
-
-
-def _is_left_alone(facts: Facts, options: LookOptions) -> bool:
-    """What `tag` would not have looked at: no photograph, or a place that a camera recorded."""
-    if facts.format in NOT_LOOKED_AT or (facts.not_a_photo and not options.all_images):
-        return True
-    is_estimate = facts.fix is not None and facts.fix.mark is not None and facts.fix.mark.is_estimate
-    return facts.fix is not None and not is_estimate and not options.all

@@ -12,7 +12,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,9 +70,14 @@ class Look:
         dense[self.classes] = self.probabilities
         return dense.astype(np.float32)
 
-    @property
-    def key(self) -> int:
-        return key_of(self.path, self.size, self.mtime_ns)
+    def of(self, path: bytes, size: int, mtime_ns: int) -> "Look":
+        """The same answer as a photo's own."""
+        return replace(self, path=path, size=size, mtime_ns=mtime_ns)
+
+    @staticmethod
+    def unseen(path: bytes, size: int, mtime_ns: int, error: str) -> "Look":
+        numbers, shares = np.empty(0, np.int32), np.empty(0, np.float32)
+        return Look(path, size, mtime_ns, numbers, shares, 0.0, np.empty(0, np.int64), shares, error=error)
 
 
 def key_of(path: bytes, size: int, mtime_ns: int) -> int:
@@ -110,11 +115,6 @@ def _sparse(probabilities: NDArray[np.float32]) -> tuple[NDArray[np.int32], NDAr
     return classes.astype(np.int32), kept, left_out
 
 
-def unseen(path: bytes, size: int, mtime_ns: int, error: str) -> Look:
-    numbers, shares = np.empty(0, np.int32), np.empty(0, np.float32)
-    return Look(path, size, mtime_ns, numbers, shares, 0.0, np.empty(0, np.int64), shares, error=error)
-
-
 def model_digest(pack: "ModelPack") -> str:
     """Of what decides raw probabilities: network, cells and preprocessing. A temperature that is fitted anew
     changes nothing here."""
@@ -127,19 +127,15 @@ def model_digest(pack: "ModelPack") -> str:
 
 def write_rows(folder: Path, name: str, rows: Sequence[Look], about: dict[str, str]) -> Path:
     """A new file in `folder`, there whole or not at all, whose name begins with `name`."""
-    parquet, arrow = _parquet()
-    schema = _schema(arrow).with_metadata(
+    parquet, _ = _parquet()
+    table = table_of(rows).replace_schema_metadata(
         {b"format": _FORMAT, **{key.encode(): value.encode() for key, value in about.items()}}
     )
-    columns = {column: [getattr(row, column) for row in rows] for column in _COLUMNS}
-    columns["features"] = [
-        None if one is None else one.astype("<f2").tobytes() for one in columns["features"]
-    ]
     target = folder / f"{name}-{uuid.uuid4().hex[:12]}.parquet"
     descriptor, unfinished = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=folder)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            parquet.write_table(arrow.table(columns, schema=schema), file)
+            parquet.write_table(table, file)
             file.flush()
             os.fsync(file.fileno())
         Path(unfinished).chmod(0o644)
@@ -147,6 +143,16 @@ def write_rows(folder: Path, name: str, rows: Sequence[Look], about: dict[str, s
     finally:
         Path(unfinished).unlink(missing_ok=True)
     return target
+
+
+def table_of(rows: Sequence[Look]) -> Any:
+    """Arrow's table of rows."""
+    _, arrow = _parquet()
+    columns = {column: [getattr(row, column) for row in rows] for column in _COLUMNS}
+    columns["features"] = [
+        None if one is None else one.astype("<f2").tobytes() for one in columns["features"]
+    ]
+    return arrow.table(columns, schema=_schema(arrow))
 
 
 def sweep(folder: Path) -> None:
@@ -210,14 +216,23 @@ def read_rows(path: Path, shape: Shape) -> Iterator[Look]:
     """The rows of one file, each checked: classes and places in range and once, probabilities finite, none
     negative, and a sum of 1. SourceError names the file and the row."""
     number = 0
-    for names, sizes, times, classes, masses, left, points, shares, features, errors in _batches(
-        path, _COLUMNS
-    ):
-        lists = _slices(classes), _slices(masses), _slices(points), _slices(shares)
-        plain = names, sizes, times, left, features, errors
-        for row in zip(*lists, *(column.to_pylist() for column in plain), strict=True):
+    for columns in _batches(path, _COLUMNS):
+        for row in _rows(columns):
             number += 1
             yield _checked(row, shape, f"{path}: row {number}")
+
+
+def rows_of_table(table: Any, shape: Shape, where: str) -> list[Look]:
+    """Those of `table_of`, checked as `read_rows` does."""
+    columns = [table.column(name).combine_chunks() for name in _COLUMNS]
+    return [_checked(row, shape, where) for row in _rows(columns)]
+
+
+def _rows(columns: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
+    names, sizes, times, classes, masses, left, points, shares, features, errors = columns
+    lists = _slices(classes), _slices(masses), _slices(points), _slices(shares)
+    plain = names, sizes, times, left, features, errors
+    yield from zip(*lists, *(column.to_pylist() for column in plain), strict=True)
 
 
 def _batches(path: Path, names: Sequence[str]) -> Iterator[list[Any]]:
@@ -256,7 +271,7 @@ def _checked(row: tuple[Any, ...], shape: Shape, where: str) -> Look:
     if size is None or mtime_ns is None:
         raise SourceError(f"{where} has no size or time")
     if error is not None:
-        return unseen(path, size, mtime_ns, error)
+        return Look.unseen(path, size, mtime_ns, error)
     if classes is None or values is None or left_out is None:
         raise SourceError(f"{where} has no probabilities")
     if len(classes) != len(values):

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from geotagger.engine.cores import usable_cores
 from geotagger.engine.devices import Device, nvidia_gpus, parse_devices
 
+_PRINTS = ("tensorrt",)
+"""Its library prints to standard output, where only our answers belong: it never runs in this process."""
+
 _WORTH_A_PROCESS = ("cuda", "tensorrt", "directml")
 
 
@@ -26,7 +29,7 @@ def shares_of(device: str, processes: int | None = None) -> list[Share]:
     devices = parse_devices(device) or _automatic()
     if processes is None:
         processes = len(devices) if devices[0].kind in _WORTH_A_PROCESS else 1
-    if processes < 2:
+    if processes < 2 and devices[0].kind not in _PRINTS:
         return []
     cores = usable_cores()
     return [

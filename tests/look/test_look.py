@@ -13,7 +13,7 @@ from hypothesis import strategies as st  # noqa: E402
 from hypothesis.extra import numpy as arrays  # noqa: E402
 
 from geotagger.errors import SourceError  # noqa: E402
-from geotagger.look import looking  # noqa: E402
+from geotagger.look import looking, photos  # noqa: E402
 from geotagger.look.rows import Shape, read_rows, sparse, write_rows  # noqa: E402
 from geotagger.model.pack import load_pack  # noqa: E402
 from tests.commands import Geotagger  # noqa: E402
@@ -54,21 +54,21 @@ def test_what_was_looked_at_is_not_looked_at_again(geotagger: Geotagger, tmp_pat
 def test_a_photo_whose_decoding_fails_in_a_way_nobody_foresaw_is_one_row_and_the_rest_is_seen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sound = looking.read_pixels
+    sound = photos.read_pixels
 
     def read_pixels(path: str, *rest: Any) -> Any:
         if path.endswith("green-0.jpg"):
             raise OverflowError("a fault of ours")
         return sound(path, *rest)
 
-    monkeypatch.setattr(looking, "read_pixels", read_pixels)
+    monkeypatch.setattr(photos, "read_pixels", read_pixels)
     pack, folder, out = (
         load_pack(colour_pack(tmp_path)),
         pictures(tmp_path / "photos", each=1),
         tmp_path / "out",
     )
     how = {"note": lambda _: None, "advance": lambda _: None, "stop": Event()}
-    looked = looking.look(str(folder), pack, out, looking.LookOptions(), **how)
+    looked = looking.look(str(folder), pack, out, photos.LookOptions(), **how)
     assert (looked.seen, looked.unreadable) == (2, 1)
     rows = [row for file in out.glob("*.parquet") for row in read_rows(file, Shape(3, 0, 3))]
     errors = {row.path: row.error for row in rows if row.error}

@@ -198,7 +198,18 @@ def test_each_gpu_has_a_process_and_its_part_of_the_cores(monkeypatch: pytest.Mo
     assert shares_of("cuda:2", 2) == [Share("cuda:2", 5)] * 2, "two processes may share a card"
     assert shares_of("cuda:2") == shares_of("cpu") == shares_of("cuda", 1) == []
     assert shares_of("cpu", 2) == [Share("cpu", 5)] * 2
+    assert shares_of("tensorrt:0") == [Share("tensorrt:0", 10)], "it prints to standard output"
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert shares_of("auto") == []
     with pytest.raises(UsageError):
         shares_of("foo")
+
+
+@pytest.mark.parametrize("device", ["tensorrt", "cuda:0,1"])
+def test_a_device_that_is_not_here_is_one_line_also_from_another_process(
+    geotagger: Geotagger, tmp_path: Path, device: str
+) -> None:
+    pack, folder = colour_pack(tmp_path), pictures(tmp_path / "photos", 1)
+    said = geotagger("tag", folder, "--model", pack, "--device", device, "--write", "none", code=3)
+    assert said.err.count("\n") == 1
+    assert "the installed ONNX Runtime" in said.err
