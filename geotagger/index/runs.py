@@ -63,7 +63,7 @@ class Runs:
         """Records that a run starts, and that runs of this machine whose process is gone crashed."""
         name = f"{datetime.now(UTC):%Y%m%d}-{secrets.token_hex(3)}"
         with self._store.batch():
-            self._mark_crashed()
+            self.mark_crashed(self.newly_crashed())
             cursor = self._store.execute(
                 "insert into runs (name, command, arguments, model_id, started, status, counts, machine,"
                 " process) values (?, ?, ?, ?, ?, 'running', '{}', ?, ?)",
@@ -138,9 +138,13 @@ class Runs:
         )
         return [_run(row) for row in rows]
 
-    def _mark_crashed(self) -> None:
-        for run in self._of("status = 'running'"):
-            if run.status == "crashed":
+    def newly_crashed(self) -> list[Run]:
+        """Runs whose process is gone and that nothing was done about yet, newest first."""
+        return [run for run in self._of("status = 'running'") if run.status == "crashed"]
+
+    def mark_crashed(self, runs: Sequence[Run]) -> None:
+        with self._store.batch():
+            for run in runs:
                 self._store.execute("update runs set status = 'crashed' where id = ?", (run.id,))
 
 

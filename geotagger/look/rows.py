@@ -26,6 +26,8 @@ LEAST = 1e-4
 
 _FORMAT = b"geotagger-looked-1"
 _SUM_ERROR = 1e-2
+_ROWS_AT_ONCE = 64
+_LISTS = ("classes", "probabilities")
 _COLUMNS = ("path", "size", "mtime_ns", "classes", "probabilities", "left_out", "error")
 
 
@@ -101,7 +103,7 @@ def about_file(path: Path) -> dict[str, str]:
     parquet, arrow = _parquet()
     try:
         metadata = parquet.read_schema(path).metadata or {}
-    except (OSError, arrow.ArrowException) as error:
+    except (OSError, arrow.ArrowException, UnicodeDecodeError) as error:
         raise SourceError(f"{path}: cannot be read as looked-at photos ({_line(error)})") from None
     if metadata.get(b"format") != _FORMAT:
         raise SourceError(f"{path}: holds no looked-at photos of this version; run `geotagger look` again")
@@ -117,12 +119,19 @@ def read_rows(path: Path, classes: int) -> Iterator[Look]:
             if missing := set(_COLUMNS) - set(file.schema_arrow.names):
                 raise SourceError(f"{path}: lacks the columns {', '.join(sorted(missing))}")
             number = 0
-            for batch in file.iter_batches(1024, columns=list(_COLUMNS)):
+            for batch in file.iter_batches(_ROWS_AT_ONCE, columns=list(_COLUMNS)):
+                # as Python's numbers they would take ten times the room that they take in the batch
+                if max(_numbers_in(batch.column(name)) for name in _LISTS) > len(batch) * classes:
+                    raise SourceError(f"{path}: row {number + 1} or one after it has classes twice")
                 for row in batch.to_pylist():
                     number += 1
                     yield _checked(row, classes, f"{path}: row {number}")
-    except (OSError, arrow.ArrowException) as error:
+    except (OSError, arrow.ArrowException, UnicodeDecodeError) as error:
         raise SourceError(f"{path}: cannot be read as looked-at photos ({_line(error)})") from None
+
+
+def _numbers_in(column: Any) -> int:
+    return len(column.flatten()) if hasattr(column, "flatten") else len(column)
 
 
 def _checked(row: dict[str, Any], classes: int, where: str) -> Look:

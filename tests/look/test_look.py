@@ -1,4 +1,5 @@
 import json
+import tracemalloc
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -141,3 +142,25 @@ def test_a_file_that_is_cut_is_one_line(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(SourceError, match=r"^[^\n]*rows.parquet: cannot be read[^\n]*$"):
         list(read_rows(path, 2))
+
+
+def test_numbers_without_end_are_refused_before_each_becomes_one_of_pythons(tmp_path: Path) -> None:
+    rows = 64
+    numbers = np.zeros(1 << 16, np.int32)
+    table = pa.table(
+        {
+            "path": pa.array([b"a.jpg"] * rows, pa.binary()),
+            "size": pa.array([1] * rows, pa.int64()),
+            "mtime_ns": pa.array([1] * rows, pa.int64()),
+            "classes": pa.array([numbers] * rows, pa.list_(pa.int32())),
+            "probabilities": pa.array([numbers.astype(np.float32)] * rows, pa.list_(pa.float32())),
+            "left_out": pa.array([1.0] * rows, pa.float64()),
+            "error": pa.array([None] * rows, pa.string()),
+        }
+    )
+    pq.write_table(table, tmp_path / "bomb.parquet", compression="zstd")
+    tracemalloc.start()
+    with pytest.raises(SourceError, match=r"bomb\.parquet: row 1 or one after it has classes twice"):
+        list(read_rows(tmp_path / "bomb.parquet", 3))
+    assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    tracemalloc.stop()
