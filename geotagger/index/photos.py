@@ -15,6 +15,7 @@ from geotagger.archive.listing import FileEntry
 from geotagger.estimate.clock import Clocked
 from geotagger.estimate.values import OWN_FIXES, FixSeries, Posterior
 from geotagger.index import facts_columns
+from geotagger.index.damage import pass_over
 from geotagger.index.estimates import Estimates
 from geotagger.index.fixes import fixes_of
 from geotagger.index.roots import Root
@@ -361,7 +362,8 @@ class Photos:
         return folder
 
     def _photos_where(self, condition: str, values: Sequence[Any]) -> list[IndexedPhoto]:
-        return [
+        rows = self._store.rows(_KNOWN + condition, values)
+        photos = [
             IndexedPhoto(
                 id=row[0],
                 root_id=row[1],
@@ -387,5 +389,18 @@ class Photos:
                 verdict=row[22],
                 is_confirmed=row[23] is not None,
             )
-            for row in self._store.rows(_KNOWN + condition, values)
+            for row in rows
         ]
+        for photo, row in zip(photos, rows, strict=True):
+            if _has_lost_some(photo, row):
+                pass_over(f"row {photo.id} of photos, or its estimate, ({photo.path})")
+        return photos
+
+
+def _has_lost_some(photo: IndexedPhoto, row: Sequence[Any]) -> bool:
+    """Whether something stands in its row that is not what can stand there."""
+    read = (photo.utc, photo.confidence, photo.radius_km, photo.posterior, photo.latitude, photo.longitude)
+    stored = (row[7], row[11], row[12], row[15], row[17], row[18])
+    if any(one is None and other is not None for one, other in zip(read, stored, strict=True)):
+        return True
+    return photo.facts is None and row[_FACTS_AT] is not None

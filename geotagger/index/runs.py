@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from geotagger.errors import UsageError
+from geotagger.index.damage import pass_over
 from geotagger.index.store import Store, now
 
 Status = Literal["running", "done", "interrupted", "failed", "crashed"]
@@ -154,25 +155,28 @@ def _run(row: Sequence[Any]) -> Run:
         id=row[0],
         name=row[1],
         command=row[2],
-        arguments=_table(row[3]),
+        arguments=_table(row[0], row[3]),
         model=row[4],
         started=row[5],
         ended=row[6],
         status=status,
-        counts={name: count for name, count in _table(row[8]).items() if type(count) is int},
+        counts={name: count for name, count in _table(row[0], row[8]).items() if type(count) is int},
         written=row[11],
         unsettled=0 if status == "running" else row[12],
         undone=row[13],
     )
 
 
-def _table(text: object) -> dict[str, Any]:
+def _table(number: object, text: object) -> dict[str, Any]:
     """A JSON object; empty where the row is damaged."""
     try:
-        values = json.loads(text) if isinstance(text, str) else {}
+        values = json.loads(text) if isinstance(text, str) else None
     except (ValueError, RecursionError):
+        values = None
+    if not isinstance(values, dict):
+        pass_over(f"row {number} of runs")
         return {}
-    return values if isinstance(values, dict) else {}
+    return values
 
 
 def _process(pid: int) -> str:
