@@ -4,8 +4,9 @@
     ├── UsageError                      2   a command was asked something it cannot do
     ├── ModelError                      3   no usable model
     │   ├── ModelNotInstalledError
-    │   ├── PackError                       a pack on disk is damaged or contradicts itself
-    │   ├── CheckpointError                 MXNet files that cannot be read or converted
+    │   ├── ModelFileError                  one file of a model
+    │   │   ├── PackError                       a pack on disk is damaged or contradicts itself
+    │   │   └── CheckpointError                 MXNet files that cannot be read or converted
     │   ├── DownloadError                   a published file could not be fetched whole
     │   └── EngineError                     an engine or a device that this machine does not have
     │       └── StoppedError        130     its owner asked for an end, and it gave no answer
@@ -26,7 +27,8 @@
 An interrupted command (Ctrl-C) ends with 130; what was finished is kept.
 """
 
-from typing import ClassVar
+import os
+from typing import ClassVar, Self
 
 INTERRUPTED_EXIT_CODE = 130
 
@@ -49,11 +51,27 @@ class ModelNotInstalledError(ModelError):
     pass
 
 
-class PackError(ModelError):
+class ModelFileError(ModelError):
+    """About one file of a model, or the folder of a pack. `path`: which, or the address that it came from;
+    `reason`: what is wrong, without the path. The two make the line."""
+
+    def __init__(self, path: str | os.PathLike[str], reason: str) -> None:
+        super().__init__(os.fspath(path), reason)
+        self.path, self.reason = os.fspath(path), reason
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+    def of(self, path: str | os.PathLike[str], more: str = "") -> Self:
+        """The same of the file under the name that its owner knows it by; `more`: what became of it."""
+        return type(self)(path, f"{self.reason}; {more}" if more else self.reason)
+
+
+class PackError(ModelFileError):
     pass
 
 
-class CheckpointError(ModelError):
+class CheckpointError(ModelFileError):
     pass
 
 
@@ -90,7 +108,15 @@ class PhotoError(GeotaggerError):
         self.path, self.reason, self.left = path, reason, left
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.reason}" + (f"; {self.left}" if self.left else "")
+        return f"{self.path}: {self._said}"
+
+    def about(self, path: str) -> str:
+        """The line without the path, where it is this one: for a record that has the path beside it."""
+        return self._said if self.path == path else str(self)
+
+    @property
+    def _said(self) -> str:
+        return f"{self.reason}; {self.left}" if self.left else self.reason
 
 
 class UnreadablePhotoError(PhotoError):

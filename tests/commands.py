@@ -1,13 +1,18 @@
 """Runs commands the way a user does: in a process of its own, with an index and a home of its own."""
 
+import functools
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+from tests.forking import ForkServer
 
 
 @dataclass(frozen=True)
@@ -43,19 +48,31 @@ class Geotagger:
 
     def __call__(self, *arguments: object, code: int | None = 0, timeout: float = 120) -> Said:
         """Runs the command; `code` is the exit code to insist on."""
-        done = subprocess.run(
-            self.command(*arguments),
-            env=self.environment,
-            cwd=self.home,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=timeout,
-        )
-        said = Said(done.returncode, done.stdout.decode(), done.stderr.decode(errors="surrogateescape"))
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            ended = self._run(arguments, out, err, timeout)
+            out.seek(0)
+            err.seek(0)
+            said = Said(ended, out.read().decode(), err.read().decode(errors="surrogateescape"))
         assert "Traceback" not in said.err, said.err
         if code is not None:
             assert said.code == code, f"exit code {said.code}\n{said.out}\n{said.err}"
         return said
+
+    def _run(self, arguments: Sequence[object], out: IO[bytes], err: IO[bytes], timeout: float) -> int:
+        server, command = fork_server(), self.command(*arguments)
+        if server is not None and server.can(self.environment):
+            streams = out.fileno(), err.fileno()
+            return server.run(command[3:], self.environment, self.home, streams, timeout)
+        done = subprocess.run(
+            command,
+            env=self.environment,
+            cwd=self.home,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            timeout=timeout,
+        )
+        return done.returncode
 
     def start(self, *arguments: object) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
@@ -74,6 +91,12 @@ class Geotagger:
             "geotagger",
             *(os.fspath(a) if isinstance(a, Path) else str(a) for a in arguments),
         ]
+
+
+@functools.cache
+def fork_server() -> ForkServer | None:
+    """What starts commands quickly; None where processes cannot be forked."""
+    return ForkServer() if hasattr(os, "fork") and sys.platform == "linux" else None
 
 
 def interrupt(process: "subprocess.Popen[bytes]") -> None:

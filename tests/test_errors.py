@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from geotagger.errors import PhotoError, UnreadablePhotoError, WriteRefusedError
+from geotagger.errors import CheckpointError, PackError, PhotoError, UnreadablePhotoError, WriteRefusedError
 from geotagger.marks import Mark
 from geotagger.metadata import Position, prepare
 from tests.tag.scenes import START, jpeg
@@ -26,6 +26,24 @@ def test_an_error_about_a_photo_passes_between_processes() -> None:
         "two names",
         "left alone",
     )
+
+
+def test_an_error_about_a_photo_says_its_path_once_in_a_record_that_has_it() -> None:
+    error = WriteRefusedError("/p/a.jpg", "two names", "left alone")
+    assert error.about("/p/a.jpg") == "two names; left alone"
+    assert error.about("/p/a") == "/p/a.jpg: two names; left alone"
+
+
+@pytest.mark.parametrize("kind", [PackError, CheckpointError])
+def test_an_error_about_a_models_file_carries_which_and_why(kind: type[PackError | CheckpointError]) -> None:
+    error = kind(Path("pack: one/cells.csv"), "line 3: no token; nothing was written")
+    assert str(error) == "pack: one/cells.csv: line 3: no token; nothing was written"
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), again.path, again.reason) == (kind, error.path, error.reason)
+    elsewhere = error.of("https://example.org/cells.csv", "it was removed")
+    assert type(elsewhere) is kind
+    assert elsewhere.path == "https://example.org/cells.csv"
+    assert elsewhere.reason == "line 3: no token; nothing was written; it was removed"
 
 
 @pytest.mark.parametrize("name", ["plain.jpg", "not written, a; b: c.jpg"])

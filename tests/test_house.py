@@ -17,6 +17,7 @@ from tests.reference import REFERENCE, reference
 ROOT = Path(__file__).parents[1]
 
 FLOW = (
+    "gazetteer",
     "archive",
     "photo",
     "model",
@@ -29,6 +30,7 @@ FLOW = (
     "index",
     "tag",
     "evaluate",
+    "export",
     "web",
     "handoff",
     "api",
@@ -77,6 +79,25 @@ def test_rooms_import_only_what_stands_left_of_them() -> None:
     assert not backwards
 
 
+def test_every_room_stands_in_the_order_in_the_table_and_in_the_picture() -> None:
+    rooms = {path.parent.name for path in (ROOT / "geotagger").glob("*/__init__.py")}
+    assert rooms == set(FLOW)
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `(\w+)` \|", page, re.M)) == rooms
+    picture = (ROOT / "docs" / "flow.svg").read_text(encoding="utf-8")
+    words = set(re.findall(r"\w+", " ".join(re.findall(r">([^<>]+)<", picture))))
+    assert rooms <= words, rooms - words
+
+
+def test_every_file_that_the_page_of_the_house_names_is_there() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    today = re.sub(r"## What stood twice.*?(?=^## )", "", page, flags=re.M | re.S)
+    named = set(re.findall(r"`((?:\w+/)+\w+\.py|(?:\w+/)+)`", today))
+    missing = {name for name in named if not any((ROOT / base / name).exists() for base in ("", "geotagger"))}
+    assert len(named) > 20
+    assert not missing
+
+
 def test_no_files_import_each_other_in_a_circle() -> None:
     """Imports inside functions count, too; those for types alone do not."""
     files = {
@@ -95,6 +116,118 @@ def test_no_file_of_the_package_is_longer_than_a_reader_bears() -> None:
         for path in (ROOT / room).rglob("*.py")
     }
     assert not {name: lines for name, lines in sizes.items() if lines > MOST_LINES}
+
+
+FOREIGN_MESSAGES = {
+    "geotagger/engine/onnx_build.py": "the loader of the system tells a library it lacks in words alone",
+    "geotagger/engine/mxnet_runner.py": "MXNet has one class of errors; its text says that memory ran out",
+    "geotagger/engine/onnx_runner.py": "so has ONNX Runtime",
+    "geotagger/engine/openvino_runner.py": "so has OpenVINO",
+    "geotagger/photo/decode.py": "so has libheif",
+}
+"""Files that must read the text of another library's errors, and why. Ours carry what happened as values."""
+
+_OF_TEXT = {
+    "startswith",
+    "endswith",
+    "removeprefix",
+    "removesuffix",
+    "partition",
+    "rpartition",
+    "replace",
+    "find",
+}
+_OF_PATTERNS = {"search", "match", "fullmatch", "findall", "sub"}
+
+
+def test_nothing_is_decided_by_the_words_of_an_error() -> None:
+    readers = {
+        str(path.relative_to(ROOT)): lines
+        for room in ("geotagger", "training")
+        for path in (ROOT / room).rglob("*.py")
+        if (lines := list(_lines_that_read_messages(path.read_text(encoding="utf-8"))))
+    }
+    assert readers.keys() == FOREIGN_MESSAGES.keys(), readers
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "if path in str(error): pass",
+        "if str(error) == 'a link': pass",
+        "if str(error).startswith('a link'): pass",
+        "reason = str(error).partition(';')[0]",
+        "text = str(error)\n    if text.lower().endswith('left alone'): pass",
+        "if PATTERN.search(str(error)): pass",
+        "if error.reason.startswith('a link'): pass",
+        "if 'link' in outcome.reason: pass",
+        "if 'link' in error.args[0]: pass",
+        "if 'link' in f'{error}': pass",
+    ],
+)
+def test_a_decision_by_the_words_of_an_error_is_found(wrong: str) -> None:
+    assert list(_lines_that_read_messages(f"try:\n    pass\nexcept OSError as error:\n    {wrong}\n"))
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        "said = ' '.join(str(error).split())[:120]",
+        "if error.errno in (1, 2): pass",
+        "print(str(error).strip())",
+    ],
+)
+def test_words_of_an_error_may_be_shown(right: str) -> None:
+    assert not list(_lines_that_read_messages(f"try:\n    pass\nexcept OSError as error:\n    {right}\n"))
+
+
+def _lines_that_read_messages(code: str) -> Iterator[int]:
+    """Where a comparison, a method of texts or a pattern is given an error's text, or a record's reason."""
+    tree = ast.parse(code)
+    errors = {node.name for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler) and node.name}
+    errors |= {
+        node.arg
+        for node in ast.walk(tree)
+        if isinstance(node, ast.arg) and node.annotation and ast.unparse(node.annotation).endswith("Error")
+    }
+    texts: set[str] = set()
+
+    def is_message(node: ast.AST) -> bool:
+        for part in ast.walk(node):
+            if isinstance(part, ast.Attribute) and part.attr in ("reason", "message"):
+                return not isinstance(node, ast.List)
+            if isinstance(part, ast.Name) and part.id in texts:
+                return True
+            if isinstance(part, ast.Attribute) and part.attr == "args" and _is_name(part.value, errors):
+                return True
+            if isinstance(part, ast.FormattedValue) and _is_name(part.value, errors):
+                return True
+            if isinstance(part, ast.Call) and _is_name(part.func, {"str"}):
+                return any(_is_name(argument, errors) for argument in part.args)
+        return False
+
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and _is_of(node.value, "str") and is_message(node.value):
+            texts |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare):
+            sides, operators = [node.left, *node.comparators], node.ops
+            is_of_none = any(isinstance(side, ast.Constant) and side.value is None for side in sides)
+            if not is_of_none and operators and any(map(is_message, sides)):
+                yield node.lineno
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            of_text = node.func.attr in _OF_TEXT and is_message(node.func.value)
+            of_pattern = node.func.attr in _OF_PATTERNS and any(map(is_message, node.args))
+            if of_text or of_pattern:
+                yield node.lineno
+
+
+def _is_of(node: ast.AST, function: str) -> bool:
+    return any(isinstance(part, ast.Call) and _is_name(part.func, {function}) for part in ast.walk(node))
+
+
+def _is_name(node: ast.AST, names: set[str]) -> bool:
+    return isinstance(node, ast.Name) and node.id in names
 
 
 def _imported(path: Path) -> set[str]:

@@ -1,7 +1,7 @@
 """The index asked for photos."""
 
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, get_args
 
@@ -24,6 +24,17 @@ def query(filters: Query = Query(), *, index: StrPath | Index | None = None) -> 
     answer = _answer(filters, index)
     next(answer)  # what is wrong with index or query is said now
     return answer
+
+
+@contextmanager
+def open_for_reading(index: StrPath | Index | None) -> Iterator[Index]:
+    """An index that is open already, or that of a file, or the user's own. IndexUnusableError where there is
+    none."""
+    if isinstance(index, Index):
+        yield index
+        return
+    with open_index(index_file(index), mode="read") as opened:
+        yield opened
 
 
 _NUMBERS = 2**63 - 1
@@ -58,11 +69,7 @@ def _check_kind(value: object, kind: type) -> None:
 
 def _answer(filters: Query, index: StrPath | Index | None) -> Iterator[Any]:
     """The photos, after a first step that opens the index and finds the first."""
-    with (
-        nullcontext(index)
-        if isinstance(index, Index)
-        else open_index(index_file(index), mode="read") as opened
-    ):
+    with open_for_reading(index) as opened:
         photos = search(opened.store, filters)
         first = next(photos, None)
         yield None

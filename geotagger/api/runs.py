@@ -35,7 +35,6 @@ def tag(
     tracks: Paths = (),
     clocks: str | Iterable[str] = (),
     kinds: Collection[str] | None = None,
-    sequence: bool = True,
     model: StrPath | None = None,
     looked: Paths = (),
     again: bool = False,
@@ -49,6 +48,7 @@ def tag(
     batch_size: int | None = None,
     readers: int | None = None,
     processes: int = 0,
+    look_processes: int | None = None,
     index: StrPath | None = None,
     wait: bool = False,
     progress: ProgressCallback | None = None,
@@ -69,12 +69,12 @@ def tag(
     `within_km`: the largest error radius. `tracks`: files or folders of recorded tracks, `clocks`:
     corrections such as "Canon EOS 5D=+1h03m"; both are remembered for later runs. `kinds`: the kinds of
     evidence to listen to, as `geotagger tag --help` names them; unless told, all that are by default.
-    `sequence` False looks at each picture alone. `model`: an installed model's name, a pack's folder, or
+    `model`: an installed model's name, a pack's folder, or
     "none". `looked`: folders of what `geotagger look` saw. `with_roots`: other archives whose photos help
     from now on. `processes`: how many processes read files where there are very many new ones; a program
     that asks for any must start its work under `if __name__ == "__main__"`, as `multiprocessing` wants it.
-    `again`, `reconsider`, `all_images`, `exclude`, `engine`, `device`, `variant`, `batch_size`, `readers`:
-    as the command's options. `index`: the file of the index, the user's own unless told.
+    `again`, `reconsider`, `all_images`, `exclude`, `engine`, `device`, `variant`, `batch_size`, `readers`,
+    `look_processes`: as the command's options. `index`: the file of the index, the user's own unless told.
 
     The archive is locked meanwhile: ArchiveBusyError where another run holds it, or with `wait` when it is
     free. `progress` is called in the calling thread with where the run stands, what became of each photo that
@@ -89,12 +89,19 @@ def tag(
     if precision is not None:
         _check_share("precision", precision)
     check_radius("within_km", within_km)
-    for name, number in (("batch_size", batch_size), ("readers", readers)):
+    for name, number in (
+        ("batch_size", batch_size),
+        ("readers", readers),
+        ("look_processes", look_processes),
+    ):
         if number is not None and number < 1:
             raise UsageError(f"{name} is {number}; 1 or more is wanted")
     chosen = several(paths)
     if not chosen:
         raise UsageError("no path was given; say which folders or photos")
+    for folder in several(looked):
+        if not os.path.isdir(folder):
+            raise UsageError(f"{folder}: there is no such folder of looked-at photos")
     kinds_heard, model_heard = heard(kinds, None if model is None else path_of(model))
     options = TagOptions(
         paths=chosen,
@@ -110,7 +117,6 @@ def tag(
         tracks=tuple(map(Path, several(tracks))),
         clocks=words(clocks),
         kinds=kinds_heard,
-        sequence=sequence,
         looked=tuple(map(Path, several(looked))),
         writing=checked(writing),
         again=again,
@@ -120,6 +126,7 @@ def tag(
         exclude=words(exclude),
         with_roots=several(with_roots),
         processes=processes,
+        look_processes=look_processes,
         wait=wait,
     )
     from geotagger.tag import corridor
@@ -189,7 +196,7 @@ def undo(
     file, listener, repaired = index_file(index), Listener(progress), Tally()
     if not index_exists(file):
         raise UsageError(
-            "there is nothing to undo: nothing has been tagged yet, or --index names another file"
+            "there is nothing to undo: nothing has been tagged yet, or the index is another file"
         )
 
     def settled(outcome: Outcome) -> None:

@@ -231,6 +231,14 @@ def read_filters(options: FilterOptions) -> Filters:
         raise UsageError(f"--radius {options.radius}: a distance of 0 km or more is wanted")
     if options.sort is Sorting.distance and options.near is None:
         raise UsageError("--sort distance needs --near, the place to measure from")
+    since, until = (
+        None if moment is None else _moment(flag, moment)
+        for flag, moment in (("--since", options.since), ("--until", options.until))
+    )
+    if since is not None and until is not None and since[0] >= until[1]:
+        raise UsageError(
+            f"--since {options.since} is after --until {options.until}; no time lies between them"
+        )
     if options.all_guesses and options.min_confidence is not None:
         raise UsageError("--all asks for every guess, --min-confidence for certain ones; give one of them")
     spot, centre = None, None
@@ -250,8 +258,8 @@ def read_filters(options: FilterOptions) -> Filters:
         cell=options.cell,
         country=None if options.country is None else _country(options.country),
         places=() if options.place is None else _names_of(options.place),
-        since=None if options.since is None else _moment("--since", options.since)[0],
-        until=None if options.until is None else _moment("--until", options.until)[1],
+        since=None if since is None else since[0],
+        until=None if until is None else until[1],
         rungs=tuple(rung.value for rung in options.source or ()),
         camera=options.camera,
         paths=tuple(map(_whole_path, options.path or ())),
@@ -312,15 +320,20 @@ def chosen_photos(index: "Index", options: FilterOptions, below: Sequence[str] =
     """The photos of the index that answer, with or without a place, at or below `below`."""
     from geotagger.index.search import chosen
 
+    photos = chosen(index.store, narrowing_query(index, options))
+    places = [os.path.realpath(path) for path in below]
+    return [path for path in photos if not places or is_at_or_below(path, places)]
+
+
+def narrowing_query(index: "Index", options: FilterOptions) -> "Query":
+    """What was typed to choose photos by, with or without a place. UsageError for what is no choice."""
     query = read_filters(options).of(index)
     if query.nearest is not None or query.probability is not None:
         raise UsageError("--nearest and --probability are for query and export")
     asks_where = query.near or query.box or query.within or query.cell or query.country or query.places
     if not asks_where and options.min_confidence is None:
         query = replace(query, is_sure=False)
-    photos = chosen(index.store, query)
-    places = [os.path.realpath(path) for path in below]
-    return [path for path in photos if not places or is_at_or_below(path, places)]
+    return query
 
 
 def _polygons(path: Path) -> "Polygons":

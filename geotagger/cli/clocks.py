@@ -1,14 +1,20 @@
 """The command `clocks`: the corrections of cameras' clocks that the index remembers."""
 
-import os
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from geotagger.cli.asking import open_to_ask
-from geotagger.cli.common import IndexOption, JsonOption, emit, ends_cleanly, printable, say
-from geotagger.errors import UsageError
+from geotagger.cli.common import (
+    IndexOption,
+    JsonOption,
+    emit,
+    ends_cleanly,
+    pointing_to,
+    printable,
+    say,
+    say_notes,
+)
 
 
 @ends_cleanly
@@ -26,47 +32,24 @@ def clocks(
 
     Example: `geotagger clocks --forget "Canon EOS 5D"`
     """
+    from geotagger.api import remembered
     from geotagger.estimate.corrections import shift_in_words
-    from geotagger.index.learned import CLOCKS
 
     if forget is not None:
-        _forget(forget, index)
+        with pointing_to("`geotagger clocks` lists what is"):
+            remembered.forget_clock(forget, index=index, progress=say_notes)
         return
     with open_to_ask(index) as opened:
         if opened is None:
             return
-        rows = [
-            (root.path, camera, shift_s)
-            for root in opened.roots.all()
-            for camera, shift_s in (opened.learned.get(root.id, CLOCKS) or {}).items()
-        ]
-    for archive, camera, shift_s in rows:
+        corrections = remembered.clocks(index=opened)
+    for one in corrections:
         if as_json:
-            emit({"archive": archive, "camera": camera, "shift_s": shift_s})
+            emit({"archive": one.archive, "camera": one.camera, "shift_s": one.shift_s})
         else:
-            print(f"{shift_in_words(shift_s)}\t{printable(camera)}\t{printable(archive)}")
-    if not rows:
+            print(f"{shift_in_words(one.shift_s)}\t{printable(one.camera)}\t{printable(one.archive)}")
+    if not corrections:
         say("no correction of a clock is remembered")
-
-
-def _forget(camera: str, index: Path | None) -> None:
-    from geotagger.archive import lock
-    from geotagger.index import open_index
-    from geotagger.index.learned import CLOCKS, SETTLED
-
-    def is_meant(name: str) -> bool:
-        return name.casefold() == camera.casefold()
-
-    with open_index(index) as opened:
-        corrections = {root: opened.learned.get(root.id, CLOCKS) or {} for root in opened.roots.all()}
-        concerned = [root for root, clocks in corrections.items() if any(map(is_meant, clocks))]
-        if not concerned:
-            raise UsageError(f"nothing is remembered of {camera}; `geotagger clocks` lists what is")
-        with lock([root.path for root in concerned if os.path.isdir(root.path)], wait=True, waiting=say):
-            for root in concerned:
-                left = {name: shift for name, shift in corrections[root].items() if not is_meant(name)}
-                opened.learned.put(root.id, CLOCKS, left)
-                opened.learned.forget(root.id, SETTLED)
 
 
 def register(app: typer.Typer) -> None:

@@ -8,7 +8,8 @@ import functools
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, ParamSpec, TypeVar
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from geotagger.index import Index
+    from geotagger.tag.listener import Progress
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -125,6 +127,21 @@ def fail(message: str, exit_code: int) -> NoReturn:
 def say(message: str) -> None:
     """One plain line to standard error, whatever bytes a file name in it may hold."""
     print(f"geotagger: {printable(message)}", file=sys.stderr, flush=True)
+
+
+def say_notes(progress: "Progress") -> None:
+    """The lines for the owner, of a function that has nothing else to show."""
+    if progress.note is not None:
+        say(progress.note)
+
+
+@contextmanager
+def pointing_to(way: str) -> Iterator[None]:
+    """What a command's library says is wrong with a wish, and the command that helps on."""
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(f"{error}; {way}") from None
 
 
 def say_cut_off(index: "Index") -> None:

@@ -140,7 +140,7 @@ def _copy_photos(
     filters: Filters, folder: Path, side_km: float, index_file: Path | None, *, json_lines: bool
 ) -> None:
     from geotagger.archive import is_at_or_below
-    from geotagger.errors import PhotoError, SourceError
+    from geotagger.errors import PhotoError
     from geotagger.export.copies import copy, place_for_copy
 
     done = failed = 0
@@ -155,9 +155,9 @@ def _copy_photos(
             target = place_for_copy(folder, photo.path, base)
             try:
                 area = copy(photo, target, side_km)
-            except (PhotoError, SourceError, OSError) as error:
+            except (PhotoError, OSError) as error:
                 failed += 1
-                reason = str(error) if photo.path in str(error) else f"{photo.path}: {error}"
+                reason = str(error) if isinstance(error, PhotoError) else f"{photo.path}: {error.strerror}"
                 if json_lines:
                     emit(photo_record(photo.path, "failed", reason, copy=None))
                 else:

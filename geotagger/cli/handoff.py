@@ -94,7 +94,8 @@ def immich(
 def photoprism(paths: PathsArgument = None, index: IndexOption = None, as_json: JsonOption = False) -> None:
     """Say which places PhotoPrism will read, which it will not and why, and the command that makes it.
 
-    PhotoPrism reads places out of the photos' own files; nothing is changed here.
+    PhotoPrism reads places out of the photos' own files, and since June 2026 out of sidecars; nothing is
+    changed here.
 
     Example: `geotagger handoff photoprism ~/Photos`
     """
@@ -126,13 +127,14 @@ def _tell_what_is_seen(
     with open_index(index, mode="read") as opened:
         photos = seen_by(opened, manager, [os.path.realpath(path) for path in paths or ()])
     for photo in photos:
-        status = "written" if photo.is_seen else "skipped"
+        status = "written" if photo.is_seen_by_newer else "skipped"
         if as_json or not photo.is_seen:
             _show(as_json, photo.path, status, photo.reason, photo.latitude, photo.longitude)
     seen = sum(photo.is_seen for photo in photos)
-    say(
-        f"{manager.name} reads {seen} of {len(photos)} places, once it looks: {' && '.join(manager.commands)}"
-    )
+    newer = sum(photo.is_seen_by_newer for photo in photos) - seen
+    also = f", and {newer} more in sidecars, by {manager.sidecars}" if newer else ""
+    commands = " && ".join(manager.commands)
+    say(f"{manager.name} reads {seen} of {len(photos)} places{also}, once it looks: {commands}")
 
 
 def _show(

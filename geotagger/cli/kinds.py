@@ -84,6 +84,7 @@ class EvidenceOptions(ListeningOptions):
             "no_habits": ("habits", False, self.no_habits),
             "no_time_zone": ("time-zone", False, self.no_time_zone),
             "reference": ("reference", True, self.reference),
+            "no_sequence": ("sequence", False, self.no_sequence),
         }
         return {name: (kind, adds) for name, (kind, adds, is_given) in given.items() if is_given}
 

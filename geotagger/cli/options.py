@@ -137,6 +137,15 @@ class NetworkOptions:
         int | None,
         typer.Option("--readers", metavar="N", min=1, help="Photos decoded at a time. [default: one a core]"),
     ] = None
+    look_processes: Annotated[
+        int | None,
+        typer.Option(
+            "--look-processes",
+            metavar="N",
+            min=1,
+            help="Processes that look at pictures. [default: one a GPU where there are several, else 1]",
+        ),
+    ] = None
 
 
 @dataclass(frozen=True)

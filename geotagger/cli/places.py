@@ -7,9 +7,9 @@ from geotagger.errors import UsageError
 
 def coordinates(asked_by: str, text: str) -> tuple[float, float]:
     """Latitude and longitude of "48.8584,2.2945" and of the other forms that people write:
-    `48°51'30"N 2°17'40"E`, geo: addresses, Plus Codes. UsageError, in the name of the option or argument
-    that asked, for anything else and for what is not on the Earth."""
-    spot = _geo_address(text) or _plus_code(text) or _plain(text) or _sexagesimal(text)
+    `48°51'30"N 2°17'40"E`, `48,8584 2,2945`, geo: and maps' addresses, Plus Codes. UsageError, in the name of
+    the option or argument that asked, for anything else and for what is not on the Earth."""
+    spot = _geo_address(text) or _map_address(text) or _plus_code(text) or _plain(text) or _sexagesimal(text)
     if spot is None:
         raise UsageError(f"{asked_by} {text.strip()}: cannot be read; wanted is {_WANTED}")
     check_on_earth(asked_by, *spot)
@@ -19,15 +19,22 @@ def coordinates(asked_by: str, text: str) -> tuple[float, float]:
 def are_coordinates(text: str) -> bool:
     """Whether a text means coordinates and not a name."""
     letters = re.findall(r"[^\W\d_]{2,}", text)
-    return not letters or any(read(text) for read in (_geo_address, _plus_code, _sexagesimal))
+    return not letters or any(read(text) for read in (_geo_address, _map_address, _plus_code, _sexagesimal))
 
 
 _WANTED = "LAT,LNG in degrees, as in 48.8584,2.2945"
 _PLUS_CODE = re.compile(r"[23456789CFGHJMPQRVWX]{8}\+([23456789CFGHJMPQRVWX]{2,7})?", re.I)
+_DECIMAL_COMMAS = re.compile(r"([+-]?\d{1,3},\d+)(?:\s*;\s*|\s+)([+-]?\d{1,3},\d+)")
+_BY_A_SPACE = re.compile(r"([+-]?\d{1,3}\.\d+)\s+([+-]?\d{1,3}\.\d+)")
+_MAP_ADDRESS = re.compile(
+    r"https?://.*?(?:[@=/]|mlat=)([+-]?\d{1,3}\.\d+)(?:,|%2C|/|&mlon=)\s*([+-]?\d{1,3}\.\d+)", re.I
+)
 _PLUS_DIGITS = "23456789CFGHJMPQRVWX"
 
 
 def _plain(text: str) -> tuple[float, float] | None:
+    if both := _DECIMAL_COMMAS.fullmatch(text.strip()) or _BY_A_SPACE.fullmatch(text.strip()):
+        text = ",".join(part.replace(",", ".") for part in both.groups())
     try:
         spot = [float(part) for part in text.replace(";", ",").split(",")]
     except ValueError:
@@ -41,6 +48,13 @@ def _geo_address(text: str) -> tuple[float, float] | None:
     if kind.lower() != "geo":
         return None
     return _plain(",".join(re.split("[;?]", rest)[0].split(",")[:2]))
+
+
+def _map_address(text: str) -> tuple[float, float] | None:
+    """What a browser shows above a map: .../@48.8584,2.2945,15z, ?q=48.8584,2.2945, #map=15/48.8584/2.2945,
+    ?mlat=48.8584&mlon=2.2945."""
+    found = _MAP_ADDRESS.search(text.strip())
+    return None if found is None else (float(found[1]), float(found[2]))
 
 
 def _plus_code(text: str) -> tuple[float, float] | None:

@@ -99,7 +99,7 @@ def _in_folder(file: str) -> Iterator[str]:
         return
     from geotagger.archive import walk
 
-    photos = [entry.path for entry in walk([os.path.realpath(file)], problem=lambda left: say(left.reason))]
+    photos = [entry.path for entry in walk([os.path.realpath(file)], problem=lambda left: say(str(left)))]
     if not photos:
         raise UsageError(f"{file}: there is no photo in this folder")
     yield from photos

@@ -232,8 +232,7 @@ def _names(outcome: "Outcome") -> dict[str, Any]:
 
 
 def _named(outcome: "Outcome") -> str:
-    reason = outcome.reason or "it could not be handled"
-    return reason if outcome.path in reason else f"{outcome.path}: {reason}"
+    return f"{outcome.path}: {outcome.reason or 'it could not be handled'}"
 
 
 _PLACES = {

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from geotagger.cli.asking import NarrowingOptions, narrowing_query, typed_filters
 from geotagger.cli.common import IndexOption, JsonOption, emit, ends_cleanly, say
 from geotagger.cli.options import WritingOptions, grouped
 from geotagger.errors import UsageError
@@ -21,7 +22,9 @@ _EXTRA = "pip install 'photo-geotagger[review]' brings them"
 
 @ends_cleanly
 def review(
+    context: typer.Context,
     *,
+    which: NarrowingOptions,
     writing: WritingOptions,
     sample: Annotated[
         int | None,
@@ -59,12 +62,14 @@ def review(
 
     A page on this machine, for you alone: it answers on the loopback address to whoever has the token in
     the address, and asks nothing of other machines. Nothing is written into photos until you say so in
-    the page; `undo` takes it back. Ctrl-C ends it.
+    the page; `undo` takes it back. Ctrl-C ends it. With the words of `query` only the photos that answer now
+    are shown.
 
-    Example: `geotagger review`
+    Example: `geotagger review --country ES --since 2024-05`
     """
     _check_installed(basemap)
     from geotagger.index import index_exists, open_index
+    from geotagger.index.search import chosen_ids
     from geotagger.web.house import House
     from geotagger.web.serving import serve
 
@@ -73,6 +78,12 @@ def review(
     with open_index(index) as opened:  # an older one is brought up to date now, not at every question
         if sample is not None:
             _draw(opened, sample)
+        filters = typed_filters(context, which)
+        chosen = (
+            None if filters is None else frozenset(chosen_ids(opened.store, narrowing_query(opened, filters)))
+        )
+    if chosen is not None and not chosen:
+        raise UsageError("no photo of the index answers; there is nothing to review")
 
     def ready(address: str) -> None:
         if as_json:
@@ -85,7 +96,7 @@ def review(
             with contextlib.suppress(webbrowser.Error):
                 webbrowser.open(address)
 
-    serve(House(index, writing.writing, basemap), port, ready)
+    serve(House(index, writing.writing, basemap, chosen), port, ready)
 
 
 def _check_installed(basemap: Path | None) -> None:

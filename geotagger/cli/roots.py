@@ -1,14 +1,11 @@
 """The command `roots`: the archives that the index knows, and which of them help each other."""
 
-import os
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from geotagger.cli.asking import open_to_ask
-from geotagger.cli.common import IndexOption, JsonOption, emit, ends_cleanly, printable, say
-from geotagger.errors import UsageError
+from geotagger.cli.common import IndexOption, JsonOption, emit, ends_cleanly, pointing_to, printable, say
 
 
 @ends_cleanly
@@ -28,39 +25,34 @@ def roots(
 
     Example: `geotagger roots --part /media/partner`
     """
+    from geotagger.api import remembered
+
     if part is not None:
-        _part(part, index)
+        with pointing_to("`geotagger roots` lists them"):
+            joined = remembered.part_root(part, index=index)
+        others = f"{joined} archive" + ("" if joined == 1 else "s")
+        say(f"{part}: was joined with {others}, and helps no other one now")
         return
     with open_to_ask(index) as opened:
         if opened is None:
             return
-        all_roots = opened.roots.all()
-        photos = {root.id: opened.photos.count(root.id) for root in all_roots}
-        joined = {root.id: opened.roots.company_of([root.id])[1:] for root in all_roots}
-    paths = {root.id: root.path for root in all_roots}
-    for root in all_roots:
-        others = [paths[other] for other in joined[root.id]]
+        archives = remembered.roots(index=opened)
+    for archive in archives:
         if as_json:
-            there = os.path.isdir(root.path)
-            emit({"archive": root.path, "photos": photos[root.id], "mounted": there, "joined_with": others})
+            emit(
+                {
+                    "archive": archive.path,
+                    "photos": archive.photos,
+                    "mounted": archive.is_mounted,
+                    "joined_with": archive.joined_with,
+                }
+            )
         else:
-            company = f"\tjoined with {', '.join(map(printable, others))}" if others else ""
-            print(f"{photos[root.id]:,} photos\t{printable(root.path)}{company}")
-    if not all_roots:
+            others = ", ".join(map(printable, archive.joined_with))
+            joined_with = f"\tjoined with {others}" if others else ""
+            print(f"{archive.photos:,} photos\t{printable(archive.path)}{joined_with}")
+    if not archives:
         say("no archive is known yet")
-
-
-def _part(folder: str, index: Path | None) -> None:
-    from geotagger.index import open_index
-
-    with open_index(index) as opened:
-        path = os.path.realpath(folder)
-        root = next((one for one in opened.roots.all() if one.path == path), None)
-        if root is None:
-            raise UsageError(f"{folder} is no archive of the index; `geotagger roots` lists them")
-        joined = opened.roots.part(root)
-    others = f"{joined} archive" + ("" if joined == 1 else "s")
-    say(f"{folder}: was joined with {others}, and helps no other one now")
 
 
 def register(app: typer.Typer) -> None:

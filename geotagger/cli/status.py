@@ -36,13 +36,14 @@ def status(
 
     Example: `geotagger status ~/Photos/2019`
     """
-    from geotagger.index.summary import spots, summarise
+    from geotagger.api import remembered
+    from geotagger.index.summary import spots
 
-    below = [os.path.realpath(path) for path in paths or ()]
     with open_to_ask(index_file) as opened:
         if opened is None:
             return
-        summary = summarise(opened.store, below)
+        summary = remembered.status(paths or (), index=opened)
+        below = [os.path.realpath(path) for path in paths or ()]
         if png is not None and summary.photos:
             from geotagger.export.picture import picture
             from geotagger.export.writing import write

@@ -164,11 +164,16 @@ def tag(
     heard = listening(context, evidence, model)
     time_s = None if max_time is None else _seconds(max_time)
     reporter = Reporter(as_json=as_json, quiet=quiet, verbose=verbose, lists_planned=True)
+    notes: set[str] = set()
     told = RunSummary(summary, paths, dry_run=dry_run)
 
     def hear(progress: "Progress") -> None:
         if progress.outcome is not None:
             told.outcome(progress.outcome)
+        if progress.note is not None:
+            if progress.note in notes:
+                return  # every run of --watch would say the same
+            notes.add(progress.note)
         reporter.progress(progress)
 
     def once() -> None:
@@ -184,7 +189,6 @@ def tag(
                 tracks=evidence.track or (),
                 clocks=evidence.clock or (),
                 kinds=heard.kinds,
-                sequence=not evidence.no_sequence,
                 model=heard.model,
                 looked=looked or (),
                 again=again,
@@ -198,6 +202,7 @@ def tag(
                 batch_size=network.batch_size,
                 readers=network.readers,
                 processes=network.readers or usable_cores(),
+                look_processes=network.look_processes,
                 index=settings.index,
                 wait=settings.wait or watch,
                 progress=hear,
@@ -298,6 +303,7 @@ _FEW = 0.1
 def _say_what_is_lacking(paths: list[str], index_file: Path | None, tally: "Tally", dry_run: bool) -> None:
     """While nothing, or little, has a place: how little, and what would give one."""
     from geotagger.model.catalogue import recommended
+    from geotagger.model.pack import installed_packs
 
     if dry_run:
         total, placed = tally.seen, tally.statuses["planned"] + tally.statuses["kept"]
@@ -313,7 +319,7 @@ def _say_what_is_lacking(paths: list[str], index_file: Path | None, tally: "Tall
         say("  photos with GPS of the same days, from a telephone for instance, in the same archive")
         say("  a recorded track, or the location history of Google Takeout: --track FILE")
         say("  a place that you know: geotagger place Köln IMG_1.jpg; photos near it in time follow")
-        if best := recommended():
+        if not installed_packs() and (best := recommended()):
             size = best.download_bytes(None) / 1e6
             say(f"  a model that looks at the pictures: geotagger models pull {best.name} ({size:.0f} MB)")
 

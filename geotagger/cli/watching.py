@@ -28,6 +28,9 @@ class Watched:
             from watchfiles import watch
         except ImportError:
             raise UsageError("--watch needs watchfiles: pip install 'photo-geotagger[watch]'") from None
+        for path in paths:
+            if not os.path.lexists(path):
+                raise UsageError(f"{path}: there is no such file or folder")
         self._ours = {os.path.realpath(path) for path in ours}
         self._stop = stop
         self._paths = paths

@@ -14,13 +14,12 @@ from geotagger.cli.common import (
     ends_cleanly,
     photo_record,
     printable,
-    say,
     say_cut_off,
+    say_notes,
     screen,
 )
 from geotagger.cli.kinds import ListeningOptions, listening
 from geotagger.cli.options import grouped
-from geotagger.errors import UsageError
 from geotagger.estimate.kinds.table import KINDS
 
 if TYPE_CHECKING:
@@ -62,22 +61,23 @@ def why(
 
     Example: `geotagger why IMG_0042.jpg`
     """
+    from geotagger.api import remembered
     from geotagger.index import open_index
-    from geotagger.tag.why import why as weighed_again
 
-    def choose(kinds: Sequence[str]) -> tuple[tuple[str, ...], str | None]:
-        heard = listening(context, evidence, model, start=kinds)
-        return heard.kinds, heard.model
+    def kinds(of_run: Sequence[str]) -> tuple[str, ...]:
+        return listening(context, evidence, model, start=of_run).kinds
 
     listening(context, evidence, model)  # what is said wrong is said before all else
-    path = os.path.realpath(photo)
     with open_index(index, mode="read") as opened:
         say_cut_off(opened)
-        record = opened.photos.find(path)
-        if record is None:
-            raise UsageError(f"{photo}: the index does not know it; run `geotagger tag` on its folder first")
-        answer = weighed_again(
-            opened, record, say, model=model, within_km=within, tracks=evidence.track or [], choose=choose
+        answer = remembered.why(
+            photo,
+            kinds=kinds,
+            model=model,
+            within_km=within,
+            tracks=evidence.track or (),
+            index=opened,
+            progress=say_notes,
         )
     if as_json:
         emit(_record(answer))

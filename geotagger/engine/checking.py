@@ -8,6 +8,7 @@ Every answer of a later run is looked at too; this finds the faults of a whole n
 import numpy as np
 
 from geotagger.engine.devices import Device
+from geotagger.engine.memory import check_room
 from geotagger.engine.onnx_runner import OnnxRunner
 from geotagger.engine.values import Batch, Outputs
 from geotagger.engine.waiting import Waiting
@@ -25,6 +26,7 @@ def check_answers(pack: ModelPack) -> None:
     """Runs the network on pictures of noise, on the processor."""
     edge = pack.preprocessing.input_size
     batch = np.random.default_rng(0).normal(size=(_BATCH, 3, edge, edge)).astype(np.float32)
+    check_room(pack.name, pack.onnx_path)
     runner = OnnxRunner(pack.onnx_path, Device("cpu"))
     together = _answer(pack, runner, batch)
     _check(pack, together, batch)
@@ -34,8 +36,9 @@ def check_answers(pack: ModelPack) -> None:
     most = _SAME.get(pack.manifest.precision, _SAME["int8"])
     if moved > most:
         raise PackError(
-            f"{pack.onnx_path}: a picture alone and the same picture in a batch get different answers "
-            f"({moved:.1%} of the probability moves); export it with an open batch and in evaluation mode"
+            pack.onnx_path,
+            f"a picture alone and the same picture in a batch get different answers "
+            f"({moved:.1%} of the probability moves); export it with an open batch and in evaluation mode",
         )
 
 
@@ -47,4 +50,4 @@ def _answer(pack: ModelPack, runner: OnnxRunner, batch: Batch) -> Outputs:
 
 def _check(pack: ModelPack, outputs: Outputs, batch: Batch) -> None:
     if wrong := fault_of(outputs, len(batch), len(batch), pack.manifest.classes):
-        raise PackError(f"{pack.onnx_path}: " + "; ".join(filter(None, wrong)))
+        raise PackError(pack.onnx_path, "; ".join(filter(None, wrong)))

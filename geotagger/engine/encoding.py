@@ -30,10 +30,10 @@ class PlaceEncoder:
         try:
             self._session = ort.InferenceSession(str(network), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's exceptions share no public base
-            raise PackError(f"{network}: cannot be run: {_first_line(error)}") from None
+            raise PackError(network, f"cannot be run: {_first_line(error)}") from None
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         if len(inputs) != 1 or inputs[0].type != "tensor(float)" or len(outputs) < 1:
-            raise PackError(f"{network}: takes no list of places; a location encoder takes float (n, 2)")
+            raise PackError(network, "takes no list of places; a location encoder takes float (n, 2)")
         self._waiting = Waiting(network.name)
         self._network, self._input, self._output = network, inputs[0].name, outputs[0].name
 
@@ -59,10 +59,10 @@ class PlaceEncoder:
         except EngineError:
             raise
         except Exception as error:
-            raise PackError(f"{self._network}: cannot embed places: {_first_line(error)}") from None
+            raise PackError(self._network, f"cannot embed places: {_first_line(error)}") from None
         if rows.ndim != 2 or len(rows) != len(places) or not np.isfinite(rows).all():
             raise PackError(
-                f"{self._network}: gives {rows.shape} for {len(places)} places, or no finite numbers"
+                self._network, f"gives {rows.shape} for {len(places)} places, or no finite numbers"
             )
         return np.asarray(rows, np.float32)
 

@@ -9,6 +9,7 @@ from geotagger.engine.agreement import is_worth_using
 from geotagger.engine.batching import BatchedEngine, best_batch_size
 from geotagger.engine.cores import lanes_of, usable_cores
 from geotagger.engine.devices import Device, check_engine, nvidia_gpus, parse_devices
+from geotagger.engine.memory import check_room
 from geotagger.engine.onnx_build import HOW_TO_GET_GPU, note_of_several
 from geotagger.engine.onnx_runner import OnnxRunner, available
 from geotagger.engine.openvino_runner import is_installed, open_lanes
@@ -81,6 +82,8 @@ def _opened(
     else:
         runners = []
     if not runners:
+        if devices[0].kind == "cpu":
+            check_room(pack.name, network)
         runtime, runners = _runners(pack, network, devices, engine, precision, threads)
     if _scales_by_batch(pack, network):
         if batch_size not in (None, 1):

@@ -15,17 +15,26 @@ from geotagger.estimate.movement import CertaintyCorrection, Movement
 class Calibration:
     """pictured: correction of estimates to which a picture contributed. least_confidence: for each
     precision the lowest confidence that keeps it in every way of hiding, 1.01 where none did. photos: how
-    many taught it."""
+    many taught it. temperature: that of this archive for what the model says, on top of the model's own;
+    model: the digest of that model, empty where none looked."""
 
     pictured: CertaintyCorrection
     least_confidence: tuple[tuple[float, float], ...]
     photos: int
+    temperature: float = 1.0
+    model: str = ""
+
+    @staticmethod
+    def none() -> "Calibration":
+        return Calibration(CertaintyCorrection(), (), 0)
 
     def to_dict(self) -> dict[str, Any]:
         return {
             "pictured": asdict(self.pictured),
             "least_confidence": [list(pair) for pair in self.least_confidence],
             "photos": self.photos,
+            "temperature": self.temperature,
+            "model": self.model,
         }
 
     @staticmethod
@@ -34,10 +43,19 @@ class Calibration:
             CertaintyCorrection(**stored["pictured"]),
             tuple((float(p), float(c)) for p, c in stored["least_confidence"]),
             int(stored["photos"]),
+            float(stored.get("temperature", 1.0)),
+            str(stored.get("model", "")),
         )
 
-    def applied_to(self, movement: Movement) -> Movement:
-        return replace(movement, pictured=self.pictured)
+    def is_of(self, model: str | None) -> bool:
+        """Whether it speaks of what this model says of pictures."""
+        return not self.model or model is None or self.model == model
+
+    def applied_to(self, movement: Movement, model: str | None) -> Movement:
+        """model: the digest of the one that looks now."""
+        if not self.is_of(model):
+            return movement
+        return replace(movement, pictured=self.pictured, temperature=self.temperature)
 
 
 def least_confidence(precision: float, calibration: Calibration | None) -> float:

@@ -20,7 +20,7 @@ def by_time(
 ) -> tuple[tuple[Surroundings, ...], Mixture]:
     """What lies around the photos, and where they may be, over all times that they may have been taken at:
     first of all by the time that is most probable."""
-    moments = [moments_of(t, o.utc_error_s) for t, o in zip(utc.tolist(), photos, strict=True)]
+    moments = [moments_of(t, o.utc_error_s, o.other_utc) for t, o in zip(utc.tolist(), photos, strict=True)]
     sides: list[Surroundings] = []
     parts: list[tuple[Mixture, FloatArray]] = []
     for n in range(max(map(len, moments), default=1)):

@@ -11,8 +11,10 @@ Takes small values, gives arrays. Knows nothing of photos on disk.
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta, tzinfo
+from types import MappingProxyType
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -46,7 +48,8 @@ _FIRST_PHOTOGRAPH = 1826
 @dataclass(frozen=True, slots=True)
 class Clocked:
     """What one photo says of its time. `local` is naive camera time, `gps_utc` naive UTC.
-    The place is that of a fix in the photo, None when it has none."""
+    The place is that of a fix in the photo, None when it has none. `either`: the two are one time of a film,
+    and it is one of them."""
 
     local: datetime | None
     offset: timedelta | None = None
@@ -54,6 +57,18 @@ class Clocked:
     camera: str | None = None
     latitude: float | None = None
     longitude: float | None = None
+    either: bool = False
+
+
+class Reading(NamedTuple):
+    """A clock, read: POSIX seconds (NaN where unknown), their standard deviation in seconds (infinite where
+    unknown), and in words what they were taken from. `other_utc`: as probable as `utc`, where it is one of
+    the two."""
+
+    utc: float
+    error_s: float
+    source: str
+    other_utc: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +92,9 @@ def resolve_times(
     reader = ClockReader(rows, clocks=clocks, system_zone=system_zone, now=now)
     read = [reader.read(row) for row in rows]
     return Times(
-        np.array([utc for utc, _, _ in read], dtype=np.float64),
-        np.array([error_s for _, error_s, _ in read], dtype=np.float64),
-        tuple(source for _, _, source in read),
+        np.array([reading.utc for reading in read], dtype=np.float64),
+        np.array([reading.error_s for reading in read], dtype=np.float64),
+        tuple(reading.source for reading in read),
     )
 
 
@@ -87,7 +102,8 @@ class ClockReader:
     """Reads the clocks of an archive's photos one at a time, knowing all of them.
 
     Made in one pass over the photos (and points of tracks), of which it keeps 16 bytes for each that
-    has a place and a time; so archives of any length can be streamed through it twice.
+    has a place and a time; so archives of any length can be streamed through it twice. `films`: by camera,
+    the creation times of films that may be its own or UTC.
     """
 
     def __init__(
@@ -104,28 +120,48 @@ class ClockReader:
         self._latest = (now or datetime.now(UTC)).astimezone(UTC).replace(tzinfo=None) + _DAY
         self._system_zone = system_zone
         counts: dict[str, dict[timedelta, int]] = {}
+        self.films: dict[str, list[datetime]] = {}
         self._zones = _NeighbourZones(self._noticed(rows, counts))
         self._habits = {
             camera: max(seen, key=lambda offset: (seen[offset], -abs(offset)))
             for camera, seen in counts.items()
         }
 
-    def read(self, row: Clocked, clocks: Mapping[str, float] | None = None) -> tuple[float, float, str]:
-        """POSIX seconds (NaN where unknown), their standard deviation in seconds (infinite where
-        unknown), and in words what they were taken from. `clocks` stand in for those told at first."""
+    def read(
+        self,
+        row: Clocked,
+        clocks: Mapping[str, float] | None = None,
+        films: Mapping[str, bool] = MappingProxyType({}),
+    ) -> Reading:
+        """`clocks` stand in for those told at first. `films`: the cameras of which it is known whether the
+        creation times of their films are UTC."""
+        if not row.either or row.gps_utc is None:
+            return self._read(row, clocks)
+        own = self._read(replace(row, gps_utc=None), clocks)
+        shift = clock_shift(row.camera, self._clocks if clocks is None else clocks) or 0.0
+        utc = _posix(row.gps_utc) + shift
+        is_utc = None if row.camera is None else films.get(row.camera)
+        if is_utc or own.utc != own.utc:
+            return Reading(utc, GPS_STAMP_ERROR_S, "its creation time, which is UTC")
+        if is_utc is not None or abs(utc - own.utc) < NEIGHBOUR_ZONE_ERROR_S:
+            return own
+        source = f"its creation time, which may be UTC, or the camera's own: {own.source}"
+        return Reading(own.utc, own.error_s, source, utc)
+
+    def _read(self, row: Clocked, clocks: Mapping[str, float] | None) -> Reading:
         shift = clock_shift(row.camera, self._clocks if clocks is None else clocks)
         local, stamp = self._local(row, shift), self._believed(row.gps_utc)
         if local is None:
             if stamp is not None:
-                return _posix(stamp), GPS_STAMP_ERROR_S, "a time that is told in UTC"
-            return float("nan"), float("inf"), "no time"
+                return Reading(_posix(stamp), GPS_STAMP_ERROR_S, "a time that is told in UTC")
+            return Reading(float("nan"), float("inf"), "no time")
         utc, error_s, source = _resolve(row, local, stamp, self._zones, self._habits, self._system_zone)
         if row.local is not None and row.local.time() == time(0) and stamp is None:
             utc, source = utc + _ABOUT_NOON_S, f"{source}, a date without an hour"
             error_s = max(error_s, BARE_DATE_ERROR_S)
         if shift is not None:
             source = f"{source}, clock corrected by {shift_in_words(shift)}"
-        return utc, error_s, source
+        return Reading(utc, error_s, source)
 
     def _local(self, row: Clocked, shift: float | None) -> datetime | None:
         """What the camera's clock would have said, had it been right."""
@@ -146,9 +182,11 @@ class ClockReader:
         or imply, on the way."""
         for row in rows:
             local = self._local(row, clock_shift(row.camera, self._clocks))
+            if row.either and row.camera is not None and row.local is not None:
+                self.films.setdefault(row.camera, []).append(row.local)
             if row.camera is not None:
                 offset = row.offset
-                if offset is None and local is not None:
+                if offset is None and local is not None and not row.either:
                     stamp = self._believed(row.gps_utc)
                     offset = None if stamp is None else _offset_from_stamp(local, stamp)
                 if offset is not None:
@@ -272,10 +310,12 @@ def _in_zone(local: datetime, zone: tzinfo, error_s: float) -> tuple[float, floa
     return first, REPEATED_HOUR_ERROR_S if second - first == 2 * REPEATED_HOUR_ERROR_S else error_s
 
 
-def moments_of(utc: float, error_s: float) -> tuple[tuple[float, float], ...]:
+def moments_of(utc: float, error_s: float, other_utc: float | None = None) -> tuple[tuple[float, float], ...]:
     """The times that a photo may have been taken at, POSIX seconds, and how probable each is. An error of an
     hour and more is that of a zone that is guessed: three points with its mean and variance
-    (Gauss and Hermite)."""
+    (Gauss and Hermite). `other_utc` is as probable as all of these."""
+    if other_utc is not None:
+        return *((moment, share / 2) for moment, share in moments_of(utc, error_s)), (other_utc, 0.5)
     if error_s == REPEATED_HOUR_ERROR_S:
         return (utc, 0.5), (utc + 2 * REPEATED_HOUR_ERROR_S, 0.5)
     if not FAR_ZONE_ERROR_S <= error_s < float("inf"):

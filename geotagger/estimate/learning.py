@@ -38,7 +38,7 @@ from geotagger.estimate.movement import (
     scaled,
 )
 from geotagger.estimate.prior import averaged, cloud, mixture
-from geotagger.estimate.surroundings import VISITS, FixTable, Surroundings, chosen, surroundings
+from geotagger.estimate.surroundings import VISITS, FixTable, Surroundings, chosen, joined, surroundings
 from geotagger.estimate.together import learned_pairs, speaking_to
 from geotagger.geo import distance_km
 from geotagger.zones import offset_at
@@ -126,11 +126,15 @@ def fit_motion(lesson: Lesson, without: int | None = None) -> tuple[Motion, tupl
     used = np.flatnonzero(lesson.fold != (FOLDS if without is None else without))
     if len(used) < _FEWEST:
         return motion, PRIOR_DRAWS
-    lat, lng = lesson.fixes.lat[lesson.rows[used]], lesson.fixes.lng[lesson.rows[used]]
-    ways = [(chosen(around, used), weight[used]) for around, weight in lesson.ways]
+    # all ways of hiding at once: for an archive of a few photos the calls would cost more than the numbers
+    teaching = [used[weight[used] > 0] for _, weight in lesson.ways]
+    around = joined([chosen(way, rows) for (way, _), rows in zip(lesson.ways, teaching, strict=True)])
+    shares = np.concatenate([w[rows] for (_, w), rows in zip(lesson.ways, teaching, strict=True)])
+    truth = lesson.rows[np.concatenate(teaching)]
+    lat, lng = lesson.fixes.lat[truth], lesson.fixes.lng[truth]
 
     def seen(tried: Motion) -> float:
-        return sum(float(w @ np.log(mixture(around, tried).density(lat, lng))) for around, w in ways)
+        return float(shares @ np.log(mixture(around, tried).density(lat, lng)))
 
     def score(tried: Motion) -> float:
         penalty = sum(

@@ -13,8 +13,9 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from geotagger.estimate.clock import Clocked, ClockReader
+from geotagger.estimate.clock import Clocked, ClockReader, Reading
 from geotagger.estimate.corrections import clock_shift
+from geotagger.estimate.films import conventions
 from geotagger.estimate.tracks import Tracks
 from geotagger.estimate.wrongclocks import find_wrong_clock
 from geotagger.tracks import clean_track
@@ -34,24 +35,16 @@ class Clocks:
     tracks: Tracks
 
 
-def read_clocks(
-    rows: Rows, clocks: Clocks, note: Callable[[str], None]
-) -> Callable[[Clocked], tuple[float, float]]:
-    """What reads the time of one photo of the archive: POSIX seconds (NaN where unknown) and their standard
-    deviation. Clocks that were found wrong are told in a line each."""
+def read_clocks(rows: Rows, clocks: Clocks, note: Callable[[str], None]) -> Callable[[Clocked], Reading]:
+    """What reads the time of one photo of the archive. A clock that was found wrong is told in a line."""
     reader = ClockReader(chain(rows(), clocks.tracks.clocked()), clocks=clocks.corrections)
     shifts = {**clocks.corrections, **_wrong_clocks(rows(), clocks, reader, note)}
 
-    def read(row: Clocked) -> tuple[float, float]:
-        utc, error_s, _ = reader.read(row, shifts)
-        return utc, error_s
-
-    return read
+    films = conventions(reader.films, rows, lambda row: reader.read(row, shifts))
+    return lambda row: reader.read(row, shifts, films)
 
 
-def times_of(
-    rows: Sequence[Clocked], corrections: Mapping[str, float], tracks: Tracks
-) -> Iterator[tuple[float, float]]:
+def times_of(rows: Sequence[Clocked], corrections: Mapping[str, float], tracks: Tracks) -> Iterator[Reading]:
     """The times of all rows, in their order."""
     return map(read_clocks(lambda: rows, Clocks(corrections, tracks), lambda _: None), rows)
 
@@ -104,7 +97,7 @@ def _placed(rows: Iterable[Clocked], reader: ClockReader) -> _PlacedRows:
     for row in rows:
         if row.latitude is None or row.longitude is None:
             continue
-        utc, _, _ = reader.read(row)
+        utc = reader.read(row).utc
         if utc != utc:
             continue
         numbers.extend((utc, row.latitude, row.longitude))

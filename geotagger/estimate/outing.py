@@ -41,7 +41,7 @@ from geotagger.estimate.states import (
     with_choice,
 )
 from geotagger.estimate.surroundings import VISITS, FixTable, Surroundings
-from geotagger.estimate.text_evidence import listeners, texts_of, with_texts
+from geotagger.estimate.text_evidence import believed, listeners, texts_of, with_texts
 from geotagger.estimate.values import RUNGS, Estimate, Fix, Observation
 from geotagger.estimate.words import OutingStory, words_of
 from geotagger.estimate.zone_evidence import atom_priors, weighed_by_zone
@@ -134,7 +134,8 @@ class Weighed:
     """An outing with its evidence weighed. rows: of the observations that want an estimate; the
     other fields are of those. sides: what the parts of the mixture were made of, the most probable time
     first, for each with the fixes of other cameras and, where that was weighed, without. fixes: which row
-    of the known places is which fix at hand. classes: how many the model has."""
+    of the known places is which fix at hand. classes: how many the model has. has_texts: whether what stands
+    in a picture was heard."""
 
     rows: tuple[int, ...]
     photos: tuple[Observation, ...]
@@ -143,6 +144,7 @@ class Weighed:
     groups: tuple[Group, ...]
     fixes: Mapping[int, Fix]
     classes: int = 0
+    has_texts: bool = False
 
     @property
     def around(self) -> Surroundings:
@@ -174,7 +176,7 @@ def weigh_outing(
     has_prior = mix.weight.sum(axis=1) > 0
     pictured = np.array([table is not None and _says_anything(o) for o in photos], dtype=np.bool_)
     worded = np.array([o.text is not None and o.fix is None for o in photos], dtype=np.bool_)
-    texts = texts_of(photos, utc, worded, options.text_exponent, options.alike_s * options.sequence)
+    texts = texts_of(photos, utc, worded, options.text_exponent, options.sequence)
     # where text speaks, those listen too of whom nothing is known but that they were near
     shown = np.flatnonzero(pictured | worded)
     hears = worded.any() & options.sequence & np.isfinite(utc)
@@ -187,12 +189,15 @@ def weigh_outing(
         masses = join(by_picture, by_others, movement.motion, nearest.utc[sorted(fixes)])
     seen, read = np.flatnonzero(pictured[shown]), np.flatnonzero(~pictured[shown])
     speakers = with_choice(by_picture, masses[0], ~has_prior[shown], table)
+    has_texts = bool(worded.any())
+    listening = replace(by_others.points.weighed(masses[1]), prior=by_others.prior if has_texts else None)
     groups = (
         Group(shown[seen], speakers.part(seen), True),
-        Group(shown[read], replace(speakers, prior=None, choosing=None).part(read), False),
-        Group(bare, by_others.points.weighed(masses[1]), False),
+        Group(shown[read], replace(speakers, choosing=None).part(read), False),
+        Group(bare, listening, False),
     )
-    return Weighed(tuple(rows), tuple(photos), sides, mix, groups, fixes, len(table or ()))
+    classes = len(table or ())
+    return Weighed(tuple(rows), tuple(photos), sides, mix, groups, fixes, classes, has_texts)
 
 
 def _pictured(
@@ -212,7 +217,7 @@ def _pictured(
     looks = np.ones(len(shown))
     looks[beside] = weights(utc[shown][beside], options.alike_s)
     posteriors = [posterior for n in shown if (posterior := photos[n].posterior) is not None]
-    offers = offers_of(posteriors, table, looks, beside)
+    offers = offers_of(posteriors, table, looks / movement.temperature, beside)
     both, alone = np.flatnonzero(has_prior[shown]), np.flatnonzero(~has_prior[shown])
     parts = []
     if len(both):
@@ -263,7 +268,7 @@ def _fix_table(
 def _visits_near(photos: Sequence[Observation], movement: Movement) -> IntArray:
     """The stored visits that can be among the nearest in time to any of the photos, of all cameras or of
     their own."""
-    times = [o.utc for o in photos if o.utc is not None]
+    times = [t for o in photos for t in (o.utc, o.other_utc) if t is not None]
     if not times:
         return np.empty(0, dtype=np.int64)
     first, last = np.searchsorted(movement.utc, [min(times), max(times)])
@@ -343,7 +348,8 @@ def _corrected(weighed: Weighed, group: Group, movement: Movement) -> Corrected 
     pictured photo the prior is corrected, and what its picture makes of that is as it was: the odds of any
     circle move as the prior's do."""
     correction, pictured = movement.correction, movement.pictured if group.pictured else CertaintyCorrection()
-    if correction == pictured == CertaintyCorrection():
+    hears_texts = weighed.has_texts and not group.pictured
+    if correction == pictured == CertaintyCorrection() and not hears_texts:
         return None
     lag = weighed.around.nearest_lag[group.rows, None]
     own = np.array([[weighed.photos[row].fix is not None] for row in group.rows])
@@ -354,6 +360,10 @@ def _corrected(weighed: Weighed, group: Group, movement: Movement) -> Corrected 
             odds = correction.moves(before, radii, lag[rows])
             certainty = np.where(has_lag[rows], moved_by(inside, odds), inside)
             return np.where(own[rows], inside, pictured.apply(certainty, radii, lag[rows]))
-        return np.where(has_lag[rows], correction.apply(inside, radii, lag[rows]), inside)
+        certainty = np.where(has_lag[rows], correction.apply(inside, radii, lag[rows]), inside)
+        if not hears_texts:
+            return certainty
+        earlier = np.where(has_lag[rows], correction.apply(before, radii, lag[rows]), before)
+        return np.where(own[rows], inside, believed(certainty, earlier))
 
     return corrected

@@ -285,6 +285,13 @@ def _states(
     return States(utc, points.chosen(rows), np.where(rows >= 0, prior[rows], 0.0))
 
 
+def emission_at(offers: Offers, photo: IntArray, vectors: FloatArray, table: CellTable) -> FloatArray:
+    """How much more probable each point's photo is there than anywhere."""
+    slot = _slots(offers, photo, vectors, table)
+    missed = offers.missed[photo]
+    return np.where(slot >= 0, offers.emission[slot], missed) if len(offers.emission) else missed
+
+
 def _slots(offers: Offers, photo: IntArray, vectors: FloatArray, table: CellTable) -> IntArray:
     """Which of its photo's offers each point lies in, the narrowest; −1 for none."""
     atoms = atoms_of(table)

@@ -4,8 +4,8 @@ Takes known places and the times of photos, gives rows of the one for the other.
 probabilities.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import TypeVar
 
 import numpy as np
@@ -158,6 +158,14 @@ def chosen(around: Surroundings, rows: IntArray) -> Surroundings:
         around.lag_after[rows], around.strange_before[rows], around.strange_after[rows],
         around.visit[rows], around.visit_lag[rows], around.visit_strange[rows],
     )  # fmt: skip
+
+
+def joined(parts: Sequence[Surroundings]) -> Surroundings:
+    """One after the other, all among the same fixes."""
+    columns = [field.name for field in fields(Surroundings) if field.name != "fixes"]
+    return Surroundings(
+        parts[0].fixes, *(np.concatenate([getattr(one, name) for one in parts]) for name in columns)
+    )
 
 
 def _nearest(

@@ -7,7 +7,7 @@ photos and get estimates; none of them has a copy of any of this. Takes values, 
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import numpy as np
@@ -28,8 +28,10 @@ from geotagger.estimate.values import (
     Observation,
     Posterior,
 )
+from geotagger.geo import distance_km
 from geotagger.text.values import PlaceRatios
 
+_ONE_PLACE_KM = 0.1
 MOST_IN_OUTING = 1000
 """A time-lapse or a wedding of three photographers is cut here, so that memory stays bounded."""
 
@@ -43,7 +45,7 @@ class PhotoRecord:
     `FixSeries` knows it. utc: POSIX seconds, None where no time is known. place: its own, of the owner, its
     camera or a sidecar. alike: what the owner's photos tell that look like it. named: the areas that its
     metadata names. path: where its file lies, by which equal cameras are told apart. text: what stands in
-    its picture."""
+    its picture. other_utc: as probable as utc, where it was taken at one of the two."""
 
     key: int
     utc: float | None
@@ -56,6 +58,7 @@ class PhotoRecord:
     named: tuple[NamedArea, ...] = ()
     path: str = ""
     text: PlaceRatios | None = None
+    other_utc: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +127,7 @@ def observation_of(evidence: Evidence, photo: PhotoRecord) -> Observation:
     """A photo with its own place, or else with the track's at its time, and what speaks of it besides."""
     place = photo.place
     if place is None and photo.utc is not None:
-        place = evidence.tracks.fix_at(photo.utc, photo.utc_error_s)
+        place = recorded_fix(evidence.tracks, photo.utc, photo.utc_error_s, photo.other_utc)
     observation = Observation(
         photo.key,
         photo.utc,
@@ -136,19 +139,34 @@ def observation_of(evidence: Evidence, photo: PhotoRecord) -> Observation:
         photo.alike,
         photo.named,
         photo.text,
+        photo.other_utc,
     )
     for kind in evidence.silent:
         observation = kind.unheard(observation)
     return observation
 
 
+def recorded_fix(tracks: Tracks, utc: float, utc_error_s: float, other_utc: float | None) -> Fix | None:
+    """Where a device was then; of two times that are as probable, only where it was at one place at both."""
+    fix = tracks.fix_at(utc, utc_error_s)
+    if fix is None or other_utc is None:
+        return fix
+    other = tracks.fix_at(other_utc, utc_error_s)
+    if other is None:
+        return None
+    apart = float(distance_km(fix.latitude, fix.longitude, other.latitude, other.longitude))
+    error_km = max(fix.error_km, other.error_km)
+    return replace(fix, error_km=max(error_km, apart)) if apart <= max(_ONE_PLACE_KM, error_km) else None
+
+
 def surrounded(evidence: Evidence, outing: Sequence[PhotoRecord]) -> Surrounded:
     """One outing with all that lies around and inside it."""
     photos = tuple(observation_of(evidence, photo) for photo in outing)
     times = [photo.utc for photo in outing if photo.utc is not None]
+    times += [photo.other_utc for photo in outing if photo.other_utc is not None]
     if not times:
         return Surrounded(photos, None, None, ())
-    first, last = times[0], times[-1]
+    first, last = min(times), max(times)
     anchors = evidence.tracks.anchors(first, last)
     moments = [anchor.utc or 0.0 for anchor in anchors]
     start, end = bisect_left(moments, first), bisect_right(moments, last)
@@ -226,6 +244,7 @@ def estimate_stream(
             o.alike,
             o.named,
             text=o.text,
+            other_utc=o.other_utc,
         )
         for o in observations
     ]

@@ -76,7 +76,8 @@ class Observation:
     seconds, None when no time is known; `utc_error_s` how wrong it may be (standard deviation).
     `utc_offset_s` is the offset that EXIF states, None when it states none. `alike` is what
     the owner's own photos tell, None when they were not asked. `named`: the areas that it names in words.
-    `text`: what stands in its picture, None where nothing does that tells."""
+    `text`: what stands in its picture, None where nothing does that tells. `other_utc`: as probable as `utc`,
+    where it was taken at one of the two."""
 
     key: int
     utc: float | None
@@ -88,6 +89,7 @@ class Observation:
     alike: Alike | None = None
     named: tuple[NamedArea, ...] = ()
     text: PlaceRatios | None = None
+    other_utc: float | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,6 +5,7 @@ Takes the places found and what lay around the photos, gives the rungs that spok
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
@@ -96,6 +97,9 @@ def _words(
         rungs.add("neighbours")
         source = "a point of a track" if fix is not None and fix.rung == "track" else "a photo with a place"
         words.append(f"neighbours: {source} {span(seconds)} {side}, {length(km)} from the estimate")
+    if photo.utc is not None and photo.other_utc is not None:
+        both = " or ".join(f"{at:%Y-%m-%d %H:%M}" for at in map(_moment, (photo.utc, photo.other_utc)))
+        words.append(f"time: {both} UTC: its creation time is the camera's own, or UTC; both are weighed")
     if story.time_zone and photo.utc_offset_s is not None and photo.utc is not None and photo.fix is None:
         words.append(f"time zone: the camera's clock is set to {offset(photo.utc_offset_s)}")
     if photo.utc is None:
@@ -119,6 +123,10 @@ def what_text_says(text: PlaceRatios) -> str:
     leading = [country_name(code) for code in dict.fromkeys(codes)]
     place = ", and names a place" if text.towns else ""
     return f"what stands in the picture speaks for {' or '.join(leading)}{place}"
+
+
+def _moment(utc: float) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=utc)
 
 
 def offset(seconds: float) -> str:

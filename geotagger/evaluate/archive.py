@@ -6,7 +6,7 @@ Takes what the owner asked, gives an evaluation for each way of hiding as it is 
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -16,9 +16,8 @@ from geotagger.errors import UsageError
 from geotagger.estimate.calibration import Calibration, least_confidence
 from geotagger.estimate.corrections import doubts, parse_clocks
 from geotagger.estimate.kinds.table import BY_DEFAULT
-from geotagger.estimate.movement import CertaintyCorrection
 from geotagger.estimate.outing import Options
-from geotagger.evaluate.calibrating import calibrate
+from geotagger.evaluate.calibrating import archive_temperature, calibrate, stated_apart
 from geotagger.evaluate.predictions import Hidden
 from geotagger.evaluate.remembered import remembered
 from geotagger.evaluate.sightings import in_order, read_sightings
@@ -52,7 +51,6 @@ class EvaluationOptions:
     certainty: float = CERTAINTY
     min_confidence: float = MIN_CONFIDENCE
     precision: float | None = None
-    sequence: bool = True
     kinds: tuple[str, ...] = BY_DEFAULT
     clocks: tuple[str, ...] = ()
     tracks: tuple[Path, ...] = ()
@@ -128,15 +126,29 @@ def evaluate(
     if options.precision is not None:
         least = least_confidence(options.precision, before.calibration)
     certainty = max(options.certainty, min(least, 0.99))
-    weighing = Options(options.within_km, certainty, sequence=options.sequence)
+    weighing = Options(options.within_km, certainty)
     # what is learned now is learned from certainties that nothing has corrected yet
     is_corrected = before.calibration is not None and not options.calibrate
-    pictured = before.calibration.pictured if is_corrected and before.calibration else CertaintyCorrection()
+    earlier = before.calibration if is_corrected and before.calibration else Calibration.none()
+    if pack is not None and not earlier.is_of(pack.digest):
+        earlier = Calibration.none()
+    sampled = None if options.calibrate else before.sampled
     table = None if pack is None else pack.cells
+    temperature = earlier.temperature
+    if options.calibrate and table is not None:
+        temperature = archive_temperature(sightings, table)
     evaluations = []
     for way in options.ways:
         setting = Setting(
-            options.share, way == "days", weighing, before.clocks, likened, options.kinds, pictured
+            options.share,
+            way == "days",
+            weighing,
+            before.clocks,
+            likened,
+            options.kinds,
+            earlier.pictured,
+            temperature,
+            sampled,
         )
         hidden = [
             one
@@ -146,8 +158,26 @@ def evaluate(
         evaluations.append(Evaluation(way, options.share, options.seeds, placed, hidden, least))
         yield evaluations[-1]
     if options.calibrate:
-        calibration = calibrate([evaluation.hidden for evaluation in evaluations])
+        calibration = replace(
+            calibrate([evaluation.hidden for evaluation in evaluations]),
+            temperature=temperature,
+            model="" if pack is None else pack.digest,
+        )
+        if pack is not None:
+            note(_how_true([evaluation.hidden for evaluation in evaluations], pack.name, temperature))
         _keep(calibration, options.paths, index_path, note)
+
+
+def _how_true(ways: Sequence[Sequence[Hidden]], model: str, temperature: float) -> str:
+    """What the calibrated certainties are worth where they were not learned."""
+    said = f"the temperature of {model} on this archive is {temperature:.2f}"
+    stated, inside, photos = stated_apart(ways)
+    if not photos:
+        return f"{said}; no hidden photo has a picture and an estimate"
+    return (
+        f"{said}; of {photos} estimates with a picture, each stated as the others teach it, "
+        f"{stated:.0%} is stated and {inside:.0%} lie inside"
+    )
 
 
 def _keep(

@@ -5,11 +5,15 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from geotagger.cells import CellTable
 from geotagger.estimate.calibration import Calibration
 from geotagger.estimate.learning import fit_logistic
 from geotagger.estimate.movement import CertaintyCorrection, FloatArray
+from geotagger.estimate.picture_temperature import fitted_temperature
+from geotagger.estimate.sequence import weights
 from geotagger.evaluate.predictions import OURS, Hidden
 from geotagger.evaluate.scores import least_confidence_for
+from geotagger.evaluate.trial import Sighting
 
 PRECISIONS = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.99)
 
@@ -25,6 +29,38 @@ def calibrate(ways: Sequence[Sequence[Hidden]]) -> Calibration:
         drawn = [least_confidence_for(stated, inside, precision) for stated, inside in outcomes]
         lines.append((precision, max((1.01 if line is None else line for line in drawn), default=1.01)))
     return Calibration(correction, tuple(lines), sum(map(len, answered)))
+
+
+def archive_temperature(sightings: Sequence[Sighting], table: CellTable) -> float:
+    """By the pictures of photos whose place is known; those of one scene count little more than one."""
+    shown = [s for s in sightings if s.can_be_hidden and s.posterior is not None and s.own_place is not None]
+    # a photo without a time stands apart from all others
+    when = [-1e9 * n if s.clocked.local is None else s.clocked.local.timestamp() for n, s in enumerate(shown)]
+    shown = [shown[n] for n in np.argsort(when, kind="stable")]
+    utc = np.sort(np.array(when))
+    places = [place for s in shown if (place := s.own_place) is not None]
+    return fitted_temperature(
+        [posterior for s in shown if (posterior := s.posterior) is not None],
+        np.array([place.latitude for place in places]),
+        np.array([place.longitude for place in places]),
+        weights(utc) if len(utc) else utc,
+        table,
+    )
+
+
+def stated_apart(ways: Sequence[Sequence[Hidden]]) -> tuple[float, float, int]:
+    """Of photos with pictures, the mean certainty as a correction states it that the other half of the photos
+    taught, the share that lay inside, and how many they are."""
+    shown = [h for way in ways for h in way if h.pictured and OURS in h.said]
+    shown = [h for h in shown if np.isfinite(h.said[OURS].radius_km)]
+    names = {name: n % 2 for n, name in enumerate(sorted({h.name for h in shown}))}
+    stated, inside = [], []
+    for half in (0, 1):
+        taught = _picture_correction([h for h in shown if names[h.name] != half])
+        told, lay = _outcomes([h for h in shown if names[h.name] == half], taught)
+        stated += told.tolist()
+        inside += lay.tolist()
+    return (float(np.mean(stated)), float(np.mean(inside)), len(shown)) if shown else (0.0, 0.0, 0)
 
 
 def _picture_correction(pictured: Sequence[Hidden]) -> CertaintyCorrection:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from geotagger.estimate.calibration import Calibration
 from geotagger.estimate.corrections import joined
+from geotagger.estimate.sampled import SampleCorrection
 from geotagger.estimate.timeline import stated_error_km
 from geotagger.estimate.tracks import Tracks
 from geotagger.estimate.values import Fix
@@ -17,6 +18,7 @@ from geotagger.index.learned import CALIBRATION
 from geotagger.index.photos import IndexedPhoto
 from geotagger.tag.corridor import by_root
 from geotagger.tag.recorded import told_clocks, tracks_in_force
+from geotagger.tag.sampling import correction_of
 from geotagger.tracks import Track
 
 
@@ -26,7 +28,8 @@ class Remembered:
     before. `manual`: the places that the owner gave, by photo, as exactly as they were given, and the
     circles that they confirmed, with the rung of the estimate. `numbers`:
     those that photos have in the index, which order what is of one second. `calibration`: what an earlier
-    `evaluate --calibrate` found, None where none did. `companions`: the photos of the archives that the
+    `evaluate --calibrate` found, None where none did; `sampled`: what the owner's verdicts on a random sample
+    taught. `companions`: the photos of the archives that the
     owner joined with these."""
 
     clocks: Mapping[str, float]
@@ -35,6 +38,7 @@ class Remembered:
     manual: Mapping[str, Fix]
     numbers: Mapping[str, int]
     calibration: Calibration | None
+    sampled: SampleCorrection | None = None
     companions: Sequence[Sighting] = ()
 
 
@@ -53,6 +57,7 @@ def remembered(
     numbers: dict[str, int] = {}
     calibration = None
     with open_index(index_path, mode="snapshot") as index:
+        sampled = correction_of(index)
         named = [root for root, _ in by_root(index, [os.path.realpath(path) for path in paths])]
         company = index.roots.company_of([root.id for root in named])
         companions = [
@@ -79,6 +84,7 @@ def remembered(
         manual,
         numbers,
         calibration,
+        sampled,
         companions,
     )
 

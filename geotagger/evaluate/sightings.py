@@ -97,6 +97,7 @@ def _sighting(path: str, facts: Facts, beside: Sequence[FoundPosition]) -> Sight
         facts.camera,
         facts.fix.latitude if wrote and facts.fix else None,
         facts.fix.longitude if wrote and facts.fix else None,
+        facts.is_time_undecided,
     )
     named = areas_of(facts.named.city, facts.named.region, facts.named.country) if facts.named else ()
     is_truth = place is None or place.rung != "sidecar" or place.error_km < VAGUE_KM

@@ -18,6 +18,7 @@ from geotagger.estimate.moments import times_of
 from geotagger.estimate.movement import OUTING_GAP_S, CertaintyCorrection, FloatArray, Movement
 from geotagger.estimate.outing import Options
 from geotagger.estimate.reference import FEWEST_REFERENCES, alike, references
+from geotagger.estimate.sampled import SampleCorrection
 from geotagger.estimate.text_evidence import learned_exponent, lessons_of
 from geotagger.estimate.timeline import Evidence, PhotoRecord, estimates, learned_from
 from geotagger.estimate.tracks import Tracks
@@ -65,7 +66,8 @@ class Sighting:
 @dataclass(frozen=True, slots=True)
 class Setting:
     """What is hidden and what may speak. `pictured`: as an earlier calibration corrects estimates with a
-    picture."""
+    picture. temperature: that of this archive for what pictures say. `sampled`: as the owner's verdicts on a
+    random sample correct all estimates."""
 
     share: float = 0.3
     whole_days: bool = False
@@ -74,6 +76,8 @@ class Setting:
     reference: bool = False
     kinds: tuple[str, ...] = BY_DEFAULT
     pictured: CertaintyCorrection = field(default_factory=CertaintyCorrection)
+    temperature: float = 1.0
+    sampled: SampleCorrection | None = None
 
 
 def hide(sightings: Sequence[Sighting], setting: Setting, seed: int) -> NDArray[np.bool_]:
@@ -136,15 +140,17 @@ def trial_of(
     tracks = tracks or Tracks()
     hidden = hide(sightings, setting, seed) if hidden is None else hidden
     rows = [
-        replace(s.clocked, gps_utc=None, latitude=None, longitude=None) if hidden[n] else s.clocked
+        replace(s.clocked, gps_utc=None, latitude=None, longitude=None, either=False)
+        if hidden[n]
+        else s.clocked
         for n, s in enumerate(sightings)
     ]
     times = times_of(rows, setting.clocks, tracks)
     records = [
         PhotoRecord(
             n,
-            utc if np.isfinite(utc) else None,
-            error_s if np.isfinite(utc) else 0.0,
+            reading.utc if np.isfinite(reading.utc) else None,
+            reading.error_s if np.isfinite(reading.utc) else 0.0,
             row.camera,
             None if row.offset is None else row.offset.total_seconds(),
             None if hidden[n] else sightings[n].own_place,
@@ -152,11 +158,14 @@ def trial_of(
             named=sightings[n].named if hidden[n] or sightings[n].own_place is None else (),
             text=sightings[n].text if sightings[n].is_photograph else None,
             path=sightings[n].name,
+            other_utc=reading.other_utc,
         )
-        for n, (row, (utc, error_s)) in enumerate(zip(rows, times, strict=True))
+        for n, (row, reading) in enumerate(zip(rows, times, strict=True))
     ]
     fixes = FixSeries.of(records, lambda n: sightings[n].is_truth)
-    movement = replace(learned_from(fixes), pictured=setting.pictured)
+    movement = replace(learned_from(fixes), pictured=setting.pictured, temperature=setting.temperature)
+    if setting.sampled is not None:
+        movement = setting.sampled.applied_to(movement)
     options = setting.options
     if "text" in setting.kinds:
         exponent = learned_exponent(lessons_of(fixes, {n: record.text for n, record in enumerate(records)}))
@@ -228,7 +237,7 @@ def _speaking(evidence: Evidence, voices: Sequence[str]) -> Evidence:
     if "time" not in voices:
         evidence = replace(evidence, fixes=FixSeries.of())
     if "time" not in voices and ("pictures" in voices or "text" in voices):
-        evidence = replace(evidence, movement=Movement())
+        evidence = replace(evidence, movement=Movement(temperature=evidence.movement.temperature))
     if "tracks" not in voices:
         evidence = replace(evidence, tracks=Tracks())
     return evidence if "pictures" in voices else replace(evidence, table=None)
@@ -237,7 +246,7 @@ def _speaking(evidence: Evidence, voices: Sequence[str]) -> Evidence:
 def _silenced(record: PhotoRecord, seen: Mapping[int, Alike], voices: Sequence[str]) -> PhotoRecord:
     """What the chosen kinds of evidence say of one photo."""
     if "time" not in voices:
-        record = replace(record, utc=None, utc_error_s=0.0, place=None)
+        record = replace(record, utc=None, utc_error_s=0.0, place=None, other_utc=None)
     posterior = record.posterior if "pictures" in voices else None
     alike = seen.get(record.key) if "likeness" in voices else None
     text = record.text if "text" in voices else None

@@ -16,7 +16,7 @@ from pathlib import Path
 import piexif  # type: ignore[import-untyped]
 
 from geotagger import metadata
-from geotagger.errors import SourceError, WriteError
+from geotagger.errors import WriteError
 from geotagger.geo import distance_km
 from geotagger.index.search import PhotoPlace
 from geotagger.marks import Mark
@@ -59,7 +59,7 @@ def coarse(latitude: float, longitude: float, side_km: float) -> Area:
 
 def copy(photo: PhotoPlace, target: Path, side_km: float) -> Area:
     """Makes `target`, a JPEG of the photo that says no more of its place than `coarse`. Raises PhotoError for
-    what cannot be read, SourceError where a file is there already or none can be written."""
+    what cannot be read, WriteError where a file is there already or none can be written."""
     facts = read_facts(photo.path)
     picture = _picture(photo.path, facts)
     area = coarse(photo.latitude, photo.longitude, side_km)
@@ -69,16 +69,17 @@ def copy(photo: PhotoPlace, target: Path, side_km: float) -> Area:
         with target.open("xb") as file:
             file.write(picture)
     except FileExistsError:
-        raise SourceError(f"{target}: a file is there already; it was left as it is") from None
+        raise WriteError(photo.path, f"a file is there already: {target}", "it was left as it is") from None
     except OSError as error:
         _remove(target)
-        raise SourceError(f"{target}: could not be written ({error.strerror or error})") from error
+        raise WriteError(photo.path, f"{target} could not be written ({error.strerror or error})") from error
     try:
         place = metadata.Position(area.latitude, area.longitude, Mark("manual", radius_km=radius_km))
         metadata.commit(metadata.prepare(str(target), place, Writing(mode="exif")))
     except (WriteError, ValueError) as error:
         _remove(target)
-        raise SourceError(f"{target}: could not be given its place ({error}); no copy was made") from error
+        said = error.reason if isinstance(error, WriteError) else error
+        raise WriteError(photo.path, f"its copy takes no place ({said})", "no copy was made") from error
     return Area(area.latitude, area.longitude, radius_km)
 
 

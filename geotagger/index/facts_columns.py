@@ -10,6 +10,7 @@ from typing import Any
 from geotagger.estimate.clock import Clocked
 from geotagger.index.store import plain_text
 from geotagger.marks import Mark
+from geotagger.photo.formats import VIDEO_FORMATS
 from geotagger.photo.values import CaptureTime, Facts, GpsFix, NamedPlace
 
 COLUMNS = (
@@ -122,17 +123,18 @@ def _facts(row: Sequence[Any]) -> Facts:
 
 
 def clocked(row: Sequence[Any]) -> Clocked:
-    """What a photo says of its time, with the place of its own fix but not of an estimate; `row` is
-    taken, utc_offset_s, gps_utc, camera, fix_latitude, fix_longitude, fix_mark. Nothing of a damaged row."""
+    """What a photo says of its time, with the place of its own fix but not of an estimate; `row` is taken,
+    utc_offset_s, gps_utc, camera, fix_latitude, fix_longitude, fix_mark, format. Nothing of a damaged row."""
     try:
-        taken, offset_s, gps_utc, camera, latitude, longitude, told_mark = row
+        taken, offset_s, gps_utc, camera, latitude, longitude, told_mark, form = row
         mark = _mark(told_mark)
         if latitude is None or longitude is None or (mark is not None and mark.is_estimate):
             latitude = longitude = None
         else:
             latitude, longitude = _on_earth(latitude, 90), _on_earth(longitude, 180)
         offset = None if taken is None else _offset(offset_s)
-        return Clocked(_time(taken), offset, _time(gps_utc), camera, latitude, longitude)
+        either = form in VIDEO_FORMATS and taken is not None and gps_utc is not None
+        return Clocked(_time(taken), offset, _time(gps_utc), camera, latitude, longitude, either)
     except (ValueError, TypeError, OverflowError, RecursionError):
         return Clocked(None, None, None, None, None, None)
 

@@ -1,10 +1,12 @@
 """Which places were named in words in their photos, by `--write-names`: a column of the estimates."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from geotagger.index.store import Store, path_of
+
+_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,27 +25,45 @@ class Named:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def nameless(self, root_ids: Sequence[int], *, only_renewed: bool = False) -> list[Nameless]:
+    def nameless(self, root_ids: Sequence[int], *, only_renewed: bool = False) -> Iterator[Nameless]:
         """Of the photos of these roots that are there. `only_renewed`: those whose place took that of one
-        which was named; the old names are no longer true."""
-        marks = ",".join("?" * len(root_ids))
-        renewed = (
-            " and exists (select 1 from estimates as old where old.photo_id = photos.id"
-            " and old.named_by is not null and old.current = 0)"
-        )
+        which was named; the old names are no longer true. Reads a part at a time, so the index may be
+        written meanwhile."""
+        source, values = _source(root_ids, only_renewed)
+        last = 0
+        while True:
+            part = self._of(
+                f"{source} and photos.id > ? order by photos.id limit {_AT_ONCE}", (*values, last)
+            )
+            yield from part
+            if len(part) < _AT_ONCE:
+                return
+            last = part[-1].photo_id
+
+    def nameless_of(self, root_id: int, photo_ids: Sequence[int]) -> list[Nameless]:
+        """Those of these photos of a root."""
+        source, values = _source([root_id], only_renewed=False)
+        return [
+            one
+            for photo_id in photo_ids
+            for one in self._of(f"{source} and photos.id = ?", (*values, photo_id))
+        ]
+
+    def _of(self, source: str, values: Sequence[int]) -> list[Nameless]:
         rows = self._store.rows(
             "select photos.id, roots.path, photos.path, e.rung, e.latitude, e.longitude, e.radius_km"
-            " from photos join roots on roots.id = photos.root_id"
-            " join estimates as e on e.photo_id = photos.id and e.current = 1"
-            f" where photos.root_id in ({marks}) and photos.missing_since is null"
-            f" and e.written is not null and e.named_by is null"
-            f"{renewed if only_renewed else ''} order by photos.id",
-            tuple(root_ids),
+            f"{source}",
+            values,
         )
         return [
             Nameless(photo_id, os.path.join(path_of(root), path_of(below)), rung, lat, lng, radius_km or 0.0)
             for photo_id, root, below, rung, lat, lng, radius_km in rows
         ]
+
+    def count(self, root_ids: Sequence[int], *, only_renewed: bool = False) -> int:
+        """How many these are."""
+        source, values = _source(root_ids, only_renewed)
+        return int(self._store.row(f"select count(*){source}", values)[0])
 
     def any(self) -> bool:
         """Whether any place was ever named."""
@@ -64,3 +84,19 @@ class Named:
                 "update estimates set named_by = null where named_by = ? and photo_id = ?",
                 [(run_id, photo_id) for photo_id in photo_ids],
             )
+
+
+def _source(root_ids: Sequence[int], only_renewed: bool) -> tuple[str, tuple[int, ...]]:
+    marks = ",".join("?" * len(root_ids))
+    renewed = (
+        " and exists (select 1 from estimates as old where old.photo_id = photos.id"
+        " and old.named_by is not null and old.current = 0)"
+    )
+    source = (
+        " from photos join roots on roots.id = photos.root_id"
+        " join estimates as e on e.photo_id = photos.id and e.current = 1"
+        # the plus: by the number, whatever index there is
+        f" where +photos.root_id in ({marks}) and photos.missing_since is null"
+        " and e.written is not null and e.named_by is null"
+    )
+    return source + (renewed if only_renewed else ""), tuple(root_ids)

@@ -67,7 +67,8 @@ class IndexedPhoto:
     that it was last held against, `doubt` says why it would not be written today. `is_confirmed`: the owner
     said of it that the photo was taken inside its circle; `verdict`: what they decided of the photo, see
     `index.decisions`. `posterior` is that of
-    the model asked for, None when the photo has none."""
+    the model asked for, None when the photo has none. `other_utc`: as probable as `utc`, where it may be
+    either."""
 
     id: int
     root_id: int
@@ -92,6 +93,7 @@ class IndexedPhoto:
     doubt: str | None = None
     verdict: str | None = None
     is_confirmed: bool = False
+    other_utc: float | None = None
 
     @property
     def is_placed_for_good(self) -> bool:
@@ -106,6 +108,7 @@ class Timed:
     id: int
     utc: float | None
     clocked: Clocked
+    other_utc: float | None = None
 
 
 _HAS_TIME = "typeof(photos.utc) in ('real', 'integer')"
@@ -114,14 +117,14 @@ _KNOWN = (
     "select photos.id, photos.root_id, roots.path, photos.path, photos.size, photos.mtime_ns,"
     " photos.sidecar_mtime_ns, photos.utc, photos.utc_error_s, photos.error, e.rung, e.confidence,"
     " e.radius_km, e.model_id, e.written, q.classes, q.probabilities, e.latitude, e.longitude, e.cell,"
-    " e.weighed, e.doubt, photos.verdict, e.confirmed_by, "
+    " e.weighed, e.doubt, photos.verdict, e.confirmed_by, photos.other_utc, "
     + ", ".join(f"photos.{column}" for column in facts_columns.COLUMNS)
     + " from photos join roots on roots.id = photos.root_id"
     " left join estimates as e on e.photo_id = photos.id and e.current = 1"
     " left join posteriors as q on q.photo_id = photos.id and q.model_id = ?"
     " where "
 )
-_FACTS_AT = 24
+_FACTS_AT = 25
 
 
 class Photos:
@@ -193,12 +196,12 @@ class Photos:
             ),
         )
 
-    def set_utc(self, times: Iterable[tuple[int, float | None, float]]) -> None:
-        """(photo id, utc, utc_error_s) of photos whose clock is better understood now."""
+    def set_utc(self, times: Iterable[tuple[int, float | None, float, float | None]]) -> None:
+        """(photo id, utc, utc_error_s, other_utc) of photos whose clock is better understood now."""
         with self._store.batch():
             self._store.execute_many(
-                "update photos set utc = ?, utc_error_s = ? where id = ?",
-                [(utc, error, photo_id) for photo_id, utc, error in times],
+                "update photos set utc = ?, utc_error_s = ?, other_utc = ? where id = ?",
+                [(utc, error, other, photo_id) for photo_id, utc, error, other in times],
             )
 
     def fail(self, photo_id: int, reason: str) -> None:
@@ -274,15 +277,15 @@ class Photos:
         last = 0
         while True:
             rows = self._store.rows(
-                "select id, utc, taken, utc_offset_s, gps_utc, camera,"
-                f" iif(not_a_photo like '{SCAN}%', null, fix_latitude), fix_longitude, fix_mark"
+                "select id, utc, other_utc, taken, utc_offset_s, gps_utc, camera,"
+                f" iif(not_a_photo like '{SCAN}%', null, fix_latitude), fix_longitude, fix_mark, format"
                 # the plus: through the index on times each chunk would look at every photo and sort
                 " from photos where +root_id = ? and format is not null"
                 f" and id > ? {which} order by id limit ?",
                 (root_id, last, chunk),
             )
             if rows:
-                yield [Timed(row[0], row[1], facts_columns.clocked(row[2:])) for row in rows]
+                yield [Timed(row[0], row[1], facts_columns.clocked(row[3:]), row[2]) for row in rows]
             if len(rows) < chunk:
                 return
             last = rows[-1][0]
@@ -388,6 +391,7 @@ class Photos:
                 doubt=row[21],
                 verdict=row[22],
                 is_confirmed=row[23] is not None,
+                other_utc=row[24],
             )
             for row in rows
         ]

@@ -246,13 +246,23 @@ def unplaced(store: Store, query: Query) -> Iterator[Unplaced]:
 
 def chosen(store: Store, query: Query) -> Iterator[str]:
     """The paths of the photos that answer, with a position or without one."""
+    for _, root, below in _chosen(store, query):
+        yield _joined(root, below)
+
+
+def chosen_ids(store: Store, query: Query) -> list[int]:
+    """Their numbers."""
+    return [photo_id for photo_id, _, _ in _chosen(store, query)]
+
+
+def _chosen(store: Store, query: Query) -> Iterator[tuple[int, str | bytes, str | bytes]]:
     near = query.near
     if query.within is not None:
         store.connection.create_function("is_in_region", 2, query.within.holds, deterministic=True)
     distance = "null" if near is None else distance_sql(store.connection, near.latitude, near.longitude)
     conditions, values = _conditions(query)
     sql = (
-        f"select roots.path as root, photos.path as path, {distance} as distance_km,"
+        f"select photos.id, roots.path as root, photos.path as path, {distance} as distance_km,"
         " coalesce(photos.taken, datetime(photos.utc, 'unixepoch')) as time"
         " from photos join roots on roots.id = photos.root_id"
         " left join estimates on estimates.photo_id = photos.id and estimates.current = 1"
@@ -260,7 +270,7 @@ def chosen(store: Store, query: Query) -> Iterator[str]:
         + ("" if query.limit is None else f" limit {int(query.limit)}")
     )
     for row in store.stream(sql, values):
-        yield _joined(row[0], row[1])
+        yield row[0], row[1], row[2]
 
 
 def leaf_ranges(query: Query) -> Ranges | None:

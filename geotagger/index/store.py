@@ -40,6 +40,19 @@ class Store:
         OPENED.add(path)
         self.has_rectangles = rectangles.are_kept(connection)
 
+    def show_only(self, photo_ids: Iterable[int]) -> None:
+        """From now on questions on this connection see these photos alone: a view stands before the table.
+        Not for a connection that writes."""
+        are_shown = "in (select id from temp.shown)"
+        lacking = "select * from main.photos_without_place"
+        self.execute("pragma query_only = off")
+        self.execute("create temp table shown (id integer primary key)")
+        self.execute(f"create temp view photos as select * from main.photos where id {are_shown}")
+        self.execute(f"create temp view photos_without_place as {lacking} where photo_id {are_shown}")
+        with self.batch():
+            self.execute_many("insert into temp.shown (id) values (?)", ((n,) for n in photo_ids))
+        self.execute("pragma query_only = on")
+
     def execute(self, sql: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
         try:
             return self.connection.execute(sql, values)
@@ -122,7 +135,7 @@ def _open_to_write(path: Path) -> Store:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise IndexUnusableError(
-            f"{path}: the index cannot be made there ({error.strerror}); choose another place with --index"
+            f"{path}: the index cannot be made there ({error.strerror}); choose another place for the index"
         ) from error
     # for its owner alone: SQLite gives its side files the rights of the index
     with contextlib.suppress(OSError):
@@ -142,7 +155,7 @@ def _open_to_write(path: Path) -> Store:
             _bring_up(connection, path)
         elif not os.access(path, os.W_OK):
             raise IndexUnusableError(
-                f"{path}: the index may not be written; give yourself the right to, or use --index"
+                f"{path}: the index may not be written; give yourself the right to, or use another index"
             )
         rectangles.keep_up(connection)
     except BaseException:
@@ -239,12 +252,12 @@ def _check(connection: sqlite3.Connection, path: Path) -> int:
     if application != APPLICATION_ID:
         raise IndexUnusableError(
             f"{path}: this is another program's database, not an index of geotagger; it was left as it is; "
-            "choose another file with --index"
+            "choose another file for the index"
         )
     if version > VERSION:
         raise IndexUnusableError(
             f"{path}: made by a newer geotagger (index version {version}, this one knows {VERSION}); "
-            "it was left as it is; install the newer geotagger or choose another file with --index"
+            "it was left as it is; install the newer geotagger or choose another file for the index"
         )
     return version
 
@@ -254,7 +267,7 @@ def _check_no_pipe(path: Path) -> None:
     with contextlib.suppress(OSError):
         if stat.S_IFMT(path.stat().st_mode) not in (stat.S_IFREG, stat.S_IFDIR):
             raise IndexUnusableError(
-                f"{path}: this is a pipe or a device, not an index; choose another file with --index"
+                f"{path}: this is a pipe or a device, not an index; choose another file for the index"
             )
 
 
@@ -267,12 +280,12 @@ def _check_header(path: Path) -> None:
         return
     except OSError as error:
         raise IndexUnusableError(
-            f"{path}: the index cannot be read ({error.strerror}); choose another file with --index"
+            f"{path}: the index cannot be read ({error.strerror}); choose another file for the index"
         ) from error
     if head and head != _HEADER:
         raise IndexUnusableError(
             f"{path}: this is not an index (not an SQLite file, or damaged); it was left as it is; "
-            "choose another file with --index, or move this one away to start anew"
+            "choose another file for the index, or move this one away to start anew"
         )
 
 
@@ -319,12 +332,12 @@ def _refusal(path: str, error: sqlite3.Error) -> IndexUnusableError:
     ):
         return IndexUnusableError(
             f"{path}: the index cannot be opened or written ({text}); look at the rights of the file and its "
-            "folder, or use --index"
+            "folder, or use another index"
         )
     if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return IndexUnusableError(
             f"{path}: the index is damaged ({text}); it was left as it is; move it away to start anew, or "
-            "choose another file with --index"
+            "choose another file for the index"
         )
     if primary in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_SCHEMA, sqlite3.SQLITE_MISUSE, sqlite3.SQLITE_RANGE):
         # a statement of ours that its tables do not fit: whoever throws the index away loses the undo journal

@@ -17,6 +17,7 @@ _COLUMNS: dict[str, dict[str, str]] = {
         "told_region": "text",
         "told_country": "text",
         "verdict": "text",
+        "other_utc": "float",
     },
     "estimates": {
         "country": "text",

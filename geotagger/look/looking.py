@@ -5,62 +5,61 @@ the same on every machine. Finished files are kept, and what they hold is not lo
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import islice
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
-import numpy as np
 import xxhash
 
-from geotagger.archive import FileEntry, walk
+from geotagger.archive import FileEntry, PassedOver, walk
 from geotagger.engine.cores import usable_cores
-from geotagger.engine.opening import open_engine
-from geotagger.errors import ArchiveError, PhotoError, SourceError, StoppedError, UnreadablePhotoError
-from geotagger.look.rows import Look, about_file, model_digest, read_rows, sparse, unseen, write_rows
-from geotagger.photo.facts import read_facts
-from geotagger.photo.formats import NOT_LOOKED_AT
-from geotagger.photo.pixels import read_pixels
-from geotagger.photo.values import Facts
+from geotagger.errors import (
+    ArchiveError,
+    PhotoError,
+    SourceError,
+    StoppedError,
+    UsageError,
+)
+from geotagger.look.overlap import overlapped
+from geotagger.look.photos import LeftAloneError, LookOptions, PhotoLooker, looker_of
+from geotagger.look.processes import LookProcesses, seen_by_processes
+from geotagger.look.rows import (
+    Look,
+    about_file,
+    key_of,
+    keys_of,
+    model_digest,
+    sweep,
+    write_rows,
+)
+from geotagger.look.shares import shares_of
 
 if TYPE_CHECKING:
-    from geotagger.engine.values import Engine
     from geotagger.model.pack import ModelPack
-    from geotagger.photo.prepare import Pixels
 
 ROWS_A_FILE = 4096
-_AT_A_TIME = 256
-
-
-@dataclass(frozen=True, slots=True)
-class LookOptions:
-    """part of parts, from 1. all: photos that know where they were taken, too. all_images: screenshots,
-    scans and graphics, too. readers: photos decoded at a time, None for one a core."""
-
-    part: int = 1
-    parts: int = 1
-    all: bool = False
-    all_images: bool = False
-    exclude: tuple[str, ...] = ()
-    device: str = "auto"
-    variant: str | None = None
-    batch_size: int | None = None
-    readers: int | None = None
+SECONDS_A_FILE = 120.0
+"""What a run that is killed loses at most."""
 
 
 @dataclass
 class LookTally:
-    """How many photos: listed in this part, kept from earlier, looked at, not to be looked at, unreadable."""
+    """How many photos: listed in this part, kept from earlier, looked at, not to be looked at, unreadable;
+    and how many folders could not be read, whose photos nobody counted. `model`: the name of the pack that
+    looked."""
 
     listed: int = 0
     kept: int = 0
     seen: int = 0
     left_alone: int = 0
     unreadable: int = 0
+    folders_unread: int = 0
+    model: str = ""
 
 
 def look(
@@ -80,137 +79,164 @@ def look(
     top = os.path.realpath(root)
     if not os.path.isdir(top):
         raise ArchiveError(f"{root}: there is no such folder")
-    out.mkdir(parents=True, exist_ok=True)
-    tally = LookTally()
-    digest = model_digest(pack)
-    done = _finished(out, digest, len(pack.cells))
-    name = f"part-{options.part}-of-{options.parts}"
-    rows: list[Look] = []
-    with ExitStack() as opened:
-        readers = ThreadPoolExecutor(options.readers or usable_cores(), thread_name_prefix="read")
-        opened.enter_context(readers)
-        engine: Engine | None = None
-        for chunk in _chunks(_listed(top, options, note)):
-            tally.listed += len(chunk)
-            new = [entry for entry in chunk if _key(top, entry) not in done]
-            tally.kept += len(chunk) - len(new)
-            try:
-                if new and engine is None:
-                    engine = open_engine(
-                        pack,
-                        options.device,
-                        options.batch_size,
-                        variant=options.variant,
-                        stop=stop,
-                        note=note,
-                    )
-                    opened.callback(engine.close)
-                if engine is not None:
-                    rows += _rows_of(top, new, pack, engine, readers, options, tally)
-            except StoppedError as error:
-                note(str(error))
-                break
-            if len(rows) >= ROWS_A_FILE:
-                _write(out, name, rows, {"model": digest, "name": pack.name})
-                rows = []
+    if options.features and pack.feature_size is None:
+        raise UsageError(f"--features: {pack.name} gives none; import or pull the model again")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--out {out}: cannot be a folder ({error.strerror})") from None
+    sweep(out)
+    tally = LookTally(model=pack.name)
+    about = {"model": model_digest(pack), "name": pack.name, "features": "yes" if options.features else "no"}
+    done = _finished(out, about)
+    target = _Target(out, f"part-{options.part}-of-{options.parts}", about)
+
+    def new() -> Iterator[FileEntry]:
+        for entry in _listed(top, options, tally, note):
+            tally.listed += 1
+            if key_of(below(top, entry.path), entry.size, entry.mtime_ns) in done:
+                tally.kept += 1
+                advance(tally)
+            else:
+                yield entry
+
+    with ExitStack() as stack:
+        seen = _seen(new(), pack, options, note, stop, stack)
+        while (one := _next(seen, note)) is not None:
+            entry, answer = one
+            row = row_of(below(top, entry.path), entry.size, entry.mtime_ns, answer)
+            _count(tally, row)
+            if row is not None:
+                target.add(row)
             advance(tally)
             if stop.is_set():
                 break
-        for line in engine.notes if engine else ():
-            note(line)
-    if rows:
-        _write(out, name, rows, {"model": digest, "name": pack.name})
+    target.finish()
     return tally
 
 
-def _listed(top: str, options: LookOptions, note: Callable[[str], None]) -> Iterator[FileEntry]:
-    listing = walk([top], exclude=options.exclude, problem=lambda passed: note(str(passed)))
-    for entry in listing:
-        if xxhash.xxh3_64_intdigest(_below(top, entry)) % options.parts == options.part - 1:
+def _next(
+    seen: Iterator[tuple[FileEntry, Look | PhotoError | None]], note: Callable[[str], None]
+) -> tuple[FileEntry, Look | PhotoError | None] | None:
+    """None at the end, also where the owner asked for one and nothing more came."""
+    try:
+        return next(seen, None)
+    except StoppedError as error:
+        note(str(error))
+        return None
+
+
+def _seen(
+    entries: Iterator[FileEntry],
+    pack: "ModelPack",
+    options: LookOptions,
+    note: Callable[[str], None],
+    stop: Event,
+    stack: ExitStack,
+) -> Iterator[tuple[FileEntry, Look | PhotoError | None]]:
+    if options.on_ray:
+        from geotagger.look.on_ray import seen_on_ray
+
+        return seen_on_ray(entries, pack, options, stop)
+    shares = shares_of(options.device, options.look_processes)
+    looker = PhotoLooker(pack, options, note, stop)
+    stack.callback(looker.close)
+    if shares:
+        processes: LookProcesses[Look] = LookProcesses(
+            partial(looker_of, str(pack.folder), options),
+            shares,
+            looker,
+            note,
+            lambda *_: None,
+            stop,
+            readers=options.readers,
+            goes_without=options.device == "auto",
+        )
+        stack.callback(processes.close)
+        return seen_by_processes(entries, lambda _: True, lambda entry: entry.path, processes)
+    return overlapped(
+        entries,
+        lambda _: True,
+        lambda entry: looker.read(entry.path),
+        looker.say,
+        batch_size=looker.batch_size,
+        lanes=looker.lanes,
+        readers=options.readers or usable_cores(),
+        let_go=looker.leave,
+    )
+
+
+def row_of(path: bytes, size: int, mtime_ns: int, answer: Look | PhotoError | None) -> Look | None:
+    """None for a photo that is left alone. path: below the root."""
+    if answer is None or isinstance(answer, LeftAloneError):
+        return None
+    if isinstance(answer, PhotoError):
+        return Look.unseen(path, size, mtime_ns, str(answer))
+    return answer.of(path, size, mtime_ns)
+
+
+def _count(tally: LookTally, row: Look | None) -> None:
+    if row is None:
+        tally.left_alone += 1
+    elif row.error is None:
+        tally.seen += 1
+    else:
+        tally.unreadable += 1
+
+
+class _Target:
+    """Rows in files, each after so many rows or seconds."""
+
+    def __init__(self, out: Path, name: str, about: dict[str, str]) -> None:
+        self._out, self._name, self._about = out, name, about
+        self._rows: list[Look] = []
+        self._written = time.monotonic()
+
+    def add(self, row: Look) -> None:
+        self._rows.append(row)
+        if len(self._rows) >= ROWS_A_FILE or time.monotonic() - self._written > SECONDS_A_FILE:
+            self.finish()
+
+    def finish(self) -> None:
+        if self._rows:
+            try:
+                write_rows(self._out, self._name, self._rows, self._about)
+            except OSError as error:
+                raise UsageError(f"--out {self._out}: cannot be written ({error.strerror})") from None
+        self._rows, self._written = [], time.monotonic()
+
+
+def _listed(
+    top: str, options: LookOptions, tally: LookTally, note: Callable[[str], None]
+) -> Iterator[FileEntry]:
+    def problem(passed: PassedOver) -> None:
+        note(str(passed))
+        tally.folders_unread += passed.kind in ("unreadable", "away")
+
+    for entry in walk([top], exclude=options.exclude, problem=problem):
+        if is_in_part(below(top, entry.path), options.part, options.parts):
             yield entry
 
 
-def _chunks(entries: Iterator[FileEntry]) -> Iterator[list[FileEntry]]:
-    while chunk := list(islice(entries, _AT_A_TIME)):
-        yield chunk
+def is_in_part(path: bytes, part: int, parts: int) -> bool:
+    return xxhash.xxh3_64_intdigest(path) % parts == part - 1
 
 
-def _below(top: str, entry: FileEntry) -> bytes:
-    return os.fsencode(os.path.relpath(entry.path, top))
+def below(top: str, path: str) -> bytes:
+    return os.fsencode(os.path.relpath(path, top))
 
 
-def _key(top: str, entry: FileEntry) -> int:
-    """A photo as it is now; 8 bytes each, for there may be millions."""
-    return xxhash.xxh3_64_intdigest(b"%s\0%d\0%d" % (_below(top, entry), entry.size, entry.mtime_ns))
-
-
-def _finished(out: Path, digest: str, classes: int) -> set[int]:
-    """The photos that earlier runs have looked at. Those that could not be seen are tried again."""
+def _finished(out: Path, about: dict[str, str]) -> set[int]:
+    """The photos that earlier runs have looked at. Those that could not be seen are tried again, and those
+    whose features were not kept where these are wanted."""
     done: set[int] = set()
     for path in sorted(file for file in out.glob("*.parquet") if file.is_file()):
-        about = about_file(path)
-        if about.get("model") != digest:
+        file = about_file(path)
+        if file.get("model") != about["model"]:
             raise SourceError(
-                f"{path}: was looked at by another model ({about.get('name', 'unknown')}); "
+                f"{path}: was looked at by another model ({file.get('name', 'unknown')}); "
                 "choose another --out"
             )
-        for row in read_rows(path, classes):
-            if row.error is None:
-                done.add(xxhash.xxh3_64_intdigest(b"%s\0%d\0%d" % (row.path, row.size, row.mtime_ns)))
+        if about["features"] == "no" or file.get("features") == "yes":
+            done.update(keys_of(path))
     return done
-
-
-def _rows_of(
-    top: str,
-    entries: Sequence[FileEntry],
-    pack: "ModelPack",
-    engine: "Engine",
-    readers: ThreadPoolExecutor,
-    options: LookOptions,
-    tally: LookTally,
-) -> list[Look]:
-    def pixels_of(entry: FileEntry) -> "Pixels | PhotoError | None":
-        try:
-            facts = read_facts(entry.path)
-            if _is_left_alone(facts, options):
-                return None
-            return read_pixels(entry.path, pack.preprocessing, facts)
-        except PhotoError as error:
-            return error
-        except Exception as error:
-            # a mistake of ours on a file nobody foresaw costs that photo its look, not the run
-            why = f"it cannot be looked at ({type(error).__name__}: {error})"
-            return UnreadablePhotoError(entry.path, why)
-
-    rows: list[Look] = []
-    size = engine.batch_size * engine.lanes
-    for start in range(0, len(entries), size):
-        some = entries[start : start + size]
-        read = list(zip(some, readers.map(pixels_of, some), strict=True))
-        seen = [(entry, pixels) for entry, pixels in read if isinstance(pixels, np.ndarray)]
-        for entry, pixels in read:
-            if isinstance(pixels, PhotoError):
-                rows.append(unseen(_below(top, entry), entry.size, entry.mtime_ns, str(pixels)))
-                tally.unreadable += 1
-        if seen:
-            probabilities = engine.run(np.stack([pixels for _, pixels in seen])).probabilities
-            for (entry, _), one in zip(seen, probabilities, strict=True):
-                rows.append(sparse(_below(top, entry), entry.size, entry.mtime_ns, one))
-        tally.seen += len(seen)
-        tally.left_alone += sum(pixels is None for _, pixels in read)
-    return rows
-
-
-def _is_left_alone(facts: Facts, options: LookOptions) -> bool:
-    """What `tag` would not have looked at: no photograph, or a place that a camera recorded."""
-    if facts.format in NOT_LOOKED_AT or (facts.not_a_photo and not options.all_images):
-        return True
-    is_estimate = facts.fix is not None and facts.fix.mark is not None and facts.fix.mark.is_estimate
-    return facts.fix is not None and not is_estimate and not options.all
-
-
-def _write(out: Path, name: str, rows: Sequence[Look], about: dict[str, str]) -> None:
-    number = 0
-    while (target := out / f"{name}-{number:06d}.parquet").exists():
-        number += 1
-    write_rows(target, rows, about)

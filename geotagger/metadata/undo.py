@@ -54,7 +54,7 @@ def restore(
     state = settle(edit, path, photo)
     folder = os.path.dirname(path)
     if state == "missing":
-        return Restoration("kept", f"{path}: it is no longer there")
+        return Restoration("kept", "it is no longer there")
     if state == "old":
         return Restoration("unchanged")
     if state == "other":
@@ -84,11 +84,11 @@ def _take_ours_out(edit: Edit, path: str, durable: bool) -> Restoration:
     if prepared is not None:
         replace.take_place(prepared.temporary)
         what = "the position was" if edit.names is None else "the names were"
-        return Restoration("removed", f"{path}: it was changed since; only {what} taken out", prepared.folder)
+        return Restoration("removed", f"it was changed since; only {what} taken out", prepared.folder)
     if edit.kind == "sidecar" and holds_nothing_else(path, edit):
         check_unlink(path)
         with replace.as_write_error(path):
             os.unlink(path)
         why = "it was changed since, but held nothing besides what was written"
-        return Restoration("removed", f"{path}: {why}; it is gone", os.path.dirname(path))
-    return Restoration("kept", f"{path}: it was changed since and no longer holds what was written")
+        return Restoration("removed", f"{why}; it is gone", os.path.dirname(path))
+    return Restoration("kept", "it was changed since and no longer holds what was written")

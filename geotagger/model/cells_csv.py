@@ -87,7 +87,7 @@ class _Faults:
         named = "; ".join(f"line {line}: {what}" for line, what in ordered[:_NAMED_LINES])
         more = len(ordered) - _NAMED_LINES
         tail = f"; and {more} more lines" if more > 1 else "; and 1 more line" if more == 1 else ""
-        raise PackError(f"{self.path}: {named}{tail}; {advice}")
+        raise PackError(self.path, f"{named}{tail}; {advice}")
 
 
 def read_cells(path: Path) -> CellTable:
@@ -97,14 +97,14 @@ def read_cells(path: Path) -> CellTable:
     faults = _Faults(path)
     first = next((line for line in text.splitlines() if line.strip()), "")
     if not first:
-        raise PackError(f"{path}: the list of cells is empty; fetch it again")
+        raise PackError(path, "the list of cells is empty; fetch it again")
     rows = (
         _read_csv(text, path, faults) if "," in first or ";" in first else _read_blank_separated(text, faults)
     )
     photos = _numbers_of(rows.photos, rows.lines, "a number of photos", faults)
     spread_km = _numbers_of(rows.spread_km, rows.lines, "a spread in km", faults)
     if not rows.tokens:
-        raise PackError(f"{path}: the list of cells has a header but no cells; fetch it again")
+        raise PackError(path, "the list of cells has a header but no cells; fetch it again")
     sound = [row for row, line in enumerate(rows.lines) if line not in faults.by_line]
     table = CellTable(
         ids=_ids_of(rows.tokens[row] for row in sound),
@@ -127,7 +127,7 @@ def check_cells(table: CellTable, path: Path) -> None:
     """The same checks for a table that comes from elsewhere; lines are those `write_cells` gives it."""
     columns = [table.lat, table.lng, table.photos, table.spread_km]
     if not len(table) or any(column is not None and len(column) != len(table) for column in columns):
-        raise PackError(f"{path}: the columns of the cells have different lengths, or there are none")
+        raise PackError(path, "the columns of the cells have different lengths, or there are none")
     faults = _Faults(path)
     lines = list(range(2, len(table) + 2))
     for row in np.flatnonzero(~are_valid(table.ids)).tolist():
@@ -160,20 +160,20 @@ def text_of(path: Path, what: str = "list of cells") -> str:
     try:
         size = path.stat().st_size
         if size > _LARGEST_FILE:
-            raise PackError(f"{path}: {size:,} bytes is too large for a {what}; give the right file")
+            raise PackError(path, f"{size:,} bytes is too large for a {what}; give the right file")
         raw = path.read_bytes()
     except FileNotFoundError:
-        raise PackError(f"{path}: no such file; a {what} is needed") from None
+        raise PackError(path, f"no such file; a {what} is needed") from None
     except OSError as error:
-        raise PackError(f"{path}: cannot be read ({error.strerror})") from None
+        raise PackError(path, f"cannot be read ({error.strerror})") from None
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
-        raise PackError(f"{path}: line {line} is not text; give a {what}") from None
+        raise PackError(path, f"line {line} is not text; give a {what}") from None
     if "\0" in text:
         line = text[: text.index("\0")].count("\n") + 1
-        raise PackError(f"{path}: line {line} holds a zero byte; the file is damaged, fetch it again")
+        raise PackError(path, f"line {line} holds a zero byte; the file is damaged, fetch it again")
     return text
 
 
@@ -197,15 +197,15 @@ def _read_csv(text: str, path: Path, faults: _Faults) -> _CellRows:
         missing = [name for name in _NEEDED if name not in header]
         if missing:
             raise PackError(
-                f"{path}: line 1: no column {' nor '.join(missing)}; "
-                f"a list of cells starts with {','.join(HEADER)}"
+                path,
+                f"line 1: no column {' nor '.join(missing)}; a list of cells starts with {','.join(HEADER)}",
             )
         at = {name: header.index(name) for name in header if name}
         for fields in reader:
             if fields:
                 _take_csv_row(rows, reader.line_num, fields, at, len(header), faults)
     except csv.Error as error:
-        raise PackError(f"{path}: line {reader.line_num}: {error}; fetch the list again") from None
+        raise PackError(path, f"line {reader.line_num}: {error}; fetch the list again") from None
     return rows
 
 

@@ -52,7 +52,7 @@ def write_classifier(
     info = network.info
     if len(info.inputs) != 1:
         names = ", ".join(tensor.name for tensor in info.inputs)
-        raise PackError(f"{network.path}: takes {names}; a network of pictures takes one input")
+        raise PackError(network.path, f"takes {names}; a network of pictures takes one input")
     check_pictures(network.path, info.inputs[0], input_size)
     answer, seen = _answer_of(network, classes), _features_of(network, classes)
     after = Graph()
@@ -74,8 +74,9 @@ def _answer_of(network: ForeignNetwork, classes: int) -> TensorInfo:
     if len(named) != 1:
         given = ", ".join(f"{t.name} {tuple('n' if d is None else d for d in t.shape)}" for t in info.outputs)
         raise PackError(
-            f"{network.path}: gives {given}, and the list has {classes:,} cells; "
-            "give the list of cells that the network was trained on"
+            network.path,
+            f"gives {given}, and the list has {classes:,} cells; "
+            "give the list of cells that the network was trained on",
         )
     return named[0]
 

@@ -46,9 +46,12 @@ _LONGEST_WAIT_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Received:
+    """is_stated: whether the server itself stated this checksum, as hubs do that keep files by it."""
+
     path: Path
     bytes: int
     sha256: str
+    is_stated: bool = False
 
 
 class _BrokenOffError(Exception):
@@ -142,6 +145,7 @@ class _Transfer:
         self.address, self.expected, self.token = address, expected, token
         self.progress = progress or (lambda *_: None)
         self.size_before: int | None = None
+        self.stated: str | None = None
         base = re.sub(r"[^\w.-]", "_", unquote(urlsplit(address).path).rsplit("/", 1)[-1])[:80] or "file"
         key = hashlib.sha256(address.encode()).hexdigest()[:12]
         self.whole = folder / f"{key}-{base}"
@@ -165,8 +169,10 @@ class _Transfer:
         if self.token:
             # not among the headers that a redirect takes along: it is for this host alone
             request.add_unredirected_header("Authorization", f"Bearer {self.token}")
+        redirects = _NoDowngrade()
         try:
-            with _OPENER.open(request, timeout=_TIMEOUT_S) as response:
+            with urllib.request.build_opener(redirects).open(request, timeout=_TIMEOUT_S) as response:
+                self.stated = redirects.stated
                 self.receive(response)
         except urllib.error.HTTPError as error:
             error.close()
@@ -295,11 +301,21 @@ class _Transfer:
                 f"{self.address}: has the SHA-256 {sha256} where {expected_sha256} is known to be right; "
                 "it was removed, the publisher may have changed it"
             )
-        return Received(self.whole, size, sha256)
+        if expected_sha256 is None and self.stated not in (None, sha256):
+            self.whole.unlink()
+            raise DownloadError(
+                f"{self.address}: has the SHA-256 {sha256} where its server states {self.stated}; "
+                "it was removed, pull again"
+            )
+        return Received(self.whole, size, sha256, is_stated=self.stated == sha256)
 
 
 class _NoDowngrade(urllib.request.HTTPRedirectHandler):
-    """Follows redirects, but never from https to http, where anybody may answer, nor to anything but HTTP."""
+    """Follows redirects, but never from https to http, where anybody may answer, nor to anything but HTTP.
+    stated: the SHA-256 by which the first server keeps the file: the Hugging Face hub's X-Linked-Etag, the
+    object id of Git LFS."""
+
+    stated: str | None = None
 
     def redirect_request(
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
@@ -312,6 +328,9 @@ class _NoDowngrade(urllib.request.HTTPRedirectHandler):
         if refusal:
             fp.close()
             raise DownloadError(f"{req.full_url}: the server {refusal}; not followed")
+        linked = headers.get("X-Linked-Etag", "").strip('"').lower()
+        if self.stated is None and re.fullmatch("[0-9a-f]{64}", linked):
+            self.stated = linked
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
@@ -322,6 +341,3 @@ def _reason(error: BaseException) -> str:
     if isinstance(cause, OSError) and cause.strerror:
         return cause.strerror.lower()
     return f"the connection broke off ({cause if isinstance(cause, str) else type(cause).__name__})"
-
-
-_OPENER = urllib.request.build_opener(_NoDowngrade)

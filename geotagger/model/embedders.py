@@ -81,11 +81,11 @@ def unit_rows(embeddings: NDArray[np.float32], rows: int, path: Path) -> NDArray
     """The embeddings at length 1, float32 (rows, d), changed in place; PackError where they cannot be."""
     if embeddings.ndim != 2 or len(embeddings) != rows:
         raise PackError(
-            f"{path}: embeddings of shape {embeddings.shape} do not belong to a gallery of {rows:,} places"
+            path, f"embeddings of shape {embeddings.shape} do not belong to a gallery of {rows:,} places"
         )
     lengths = np.sqrt(np.einsum("ij,ij->i", embeddings, embeddings, dtype=np.float64))
     if not np.isfinite(lengths).all() or not (lengths > 0).all():
         bad = int(np.flatnonzero(~(np.isfinite(lengths) & (lengths > 0)))[0])
-        raise PackError(f"{path}: the embedding of place {bad + 1} of the gallery is not a direction")
+        raise PackError(path, f"the embedding of place {bad + 1} of the gallery is not a direction")
     np.divide(embeddings, lengths[:, None], out=embeddings, casting="same_kind")
     return embeddings

@@ -21,13 +21,14 @@ from geotagger.model.download import Progress, fetch, forget
 @dataclass(frozen=True, slots=True)
 class FileHere:
     """A file of a published model on this disk. origin: what pack.toml says it came from. downloaded: by
-    an address of its own, which `forget` knows it by."""
+    an address of its own, which `forget` knows it by. is_stated: whether its server stated the checksum."""
 
     path: Path
     bytes: int
     sha256: str
     origin: str
     downloaded: str | None = None
+    is_stated: bool = False
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,14 @@ def _from_addresses(file: PublishedFile, places: Places) -> FileHere:
         except DownloadError as error:
             failures.append(error)
             continue
-        return FileHere(received.path, received.bytes, received.sha256, address, downloaded=here)
+        return FileHere(
+            received.path,
+            received.bytes,
+            received.sha256,
+            address,
+            downloaded=here,
+            is_stated=received.is_stated,
+        )
     if len(failures) == 1:
         raise failures[0]
     raise DownloadError(f"{file.role}: " + "; ".join(str(failure) for failure in failures))

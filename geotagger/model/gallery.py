@@ -66,7 +66,7 @@ def read_gallery(path: Path) -> Gallery:
     reader = csv.reader(io.StringIO(text, newline=""))
     header = [_COLUMNS.get(name.strip().lower(), -1) for name in next(reader, [])]
     if sorted(column for column in header if column >= 0) != [0, 1]:
-        raise PackError(f"{path}: line 1: names no latitude and longitude; write {','.join(HEADER)}")
+        raise PackError(path, f"line 1: names no latitude and longitude; write {','.join(HEADER)}")
     places: list[tuple[float, float]] = []
     faults: list[str] = []
     swapped = 0
@@ -86,13 +86,13 @@ def read_gallery(path: Path) -> Gallery:
                 continue
             places.append((latitude, longitude))
     except csv.Error as error:
-        raise PackError(f"{path}: line {reader.line_num}: {error}; fetch the gallery again") from None
+        raise PackError(path, f"line {reader.line_num}: {error}; fetch the gallery again") from None
     if faults:
         more = f" and {len(faults) - _MOST_FAULTS:,} more" if len(faults) > _MOST_FAULTS else ""
         hint = "; latitude and longitude seem to have changed places" if swapped == len(faults) else ""
-        raise PackError(f"{path}: {'; '.join(faults[:_MOST_FAULTS])}{more}{hint}; nothing was written")
+        raise PackError(path, f"{'; '.join(faults[:_MOST_FAULTS])}{more}{hint}; nothing was written")
     if not places:
-        raise PackError(f"{path}: the gallery has a header but no places; fetch it again")
+        raise PackError(path, "the gallery has a header but no places; fetch it again")
     lat, lng = np.array(places).T
     return Gallery(lat.copy(), lng.copy())
 
@@ -110,7 +110,5 @@ def points_among(cells: CellTable, gallery: Gallery, path: Path) -> GalleryPoint
     classes = cells.classes_of(gallery.lat, gallery.lng)
     if (classes < 0).any():
         row = int((classes < 0).argmax()) + 1
-        raise PackError(
-            f"{path}: place {row} lies in none of the pack's cells; import or pull the model again"
-        )
+        raise PackError(path, f"place {row} lies in none of the pack's cells; import or pull the model again")
     return GalleryPoints(gallery.lat, gallery.lng, gallery.gap_km, classes)

@@ -76,7 +76,7 @@ def _ends_of(embedder: ForeignNetwork, head: GalleryHead, input_size: int) -> tu
     info, width = embedder.info, head.embeddings.shape[1]
     if len(info.inputs) != 1:
         names = ", ".join(tensor.name for tensor in info.inputs)
-        raise PackError(f"{embedder.path}: takes {names}; a network of pictures takes one input")
+        raise PackError(embedder.path, f"takes {names}; a network of pictures takes one input")
     pictures = info.inputs[0]
     check_pictures(embedder.path, pictures, input_size)
     fitting = [
@@ -88,8 +88,9 @@ def _ends_of(embedder: ForeignNetwork, head: GalleryHead, input_size: int) -> tu
     if len(named) != 1:
         given = ", ".join(f"{t.name} {tuple('n' if d is None else d for d in t.shape)}" for t in info.outputs)
         raise PackError(
-            f"{embedder.path}: gives {given}, and the gallery's embeddings are {width} wide; "
-            "give the embeddings that belong to this network"
+            embedder.path,
+            f"gives {given}, and the gallery's embeddings are {width} wide; "
+            "give the embeddings that belong to this network",
         )
     return pictures, named[0]
 
@@ -101,13 +102,14 @@ def check_pictures(path: Path, pictures: TensorInfo, input_size: int) -> None:
     fits = len(shape) == 4 and all(a in (None, b) or b is None for a, b in zip(shape, wanted, strict=True))
     if pictures.element not in (FLOAT, FLOAT16) or not fits:
         raise PackError(
-            f"{path}: its input {pictures.name} {shape} is not float (n, 3, {input_size}, {input_size}); "
-            "give the edge of the network's input (--input-size)"
+            path,
+            f"its input {pictures.name} {shape} is not float (n, 3, {input_size}, {input_size}); "
+            "give the edge of the network's input (--input-size)",
         )
     if pictures.name == "data" and pictures.element == FLOAT16:
-        raise PackError(f"{path}: its float16 input is called data; save it with another name for it")
+        raise PackError(path, "its float16 input is called data; save it with another name for it")
     if shape[0] is not None:
-        raise PackError(f"{path}: takes {shape[0]} pictures at a time; export it with an open batch")
+        raise PackError(path, f"takes {shape[0]} pictures at a time; export it with an open batch")
 
 
 def _of_length_1(graph: Graph, x: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from geotagger.errors import CheckpointError, PackError
+from geotagger.errors import CheckpointError, ModelFileError, PackError
 from geotagger.model.catalogue import ROLES, PublishedFile, PublishedModel
 from geotagger.model.cells_csv import read_cells
 from geotagger.model.classifiers import import_classifier
@@ -67,8 +67,9 @@ def import_checkpoint(
         classes = convert(graph, weights, manifest.preprocessing.input_size, target)
         if classes != len(table):
             raise CheckpointError(
-                f"{symbol}: the network has {classes:,} classes, but {cells} has {len(table):,} cells; "
-                "give the list of cells that the network was trained on"
+                symbol,
+                f"the network has {classes:,} classes, but the list has {len(table):,} cells; "
+                "give the list of cells that the network was trained on",
             )
 
     pack = write_pack(folder, manifest, table, write_network, replace=replace)
@@ -84,7 +85,7 @@ def _keep_checkpoint(pack: ModelPack, symbol: Path, params: Path) -> None:
             shutil.copyfile(source, pack.folder / name)
     except OSError as error:
         raise PackError(
-            f"{pack.folder}: the pack is installed, but the checkpoint could not be kept ({error.strerror})"
+            pack.folder, f"the pack is installed, but the checkpoint could not be kept ({error.strerror})"
         ) from None
 
 
@@ -120,7 +121,7 @@ def pull(
                 files, folder, _manifest_of(model, precision, files), embed, check, model.scale, replace
             )
         )
-    except (CheckpointError, PackError) as error:
+    except ModelFileError as error:
         raise _named_by_address(error, files, places) from None
     discard(files, places)
     return pack
@@ -188,21 +189,20 @@ def version_of(params: Path) -> str:
 
 
 def _source(file: PublishedFile, here: FileHere) -> ModelSource:
-    checked = "as received" if file.sha256 is None else (file.checksum or "published")
+    received = "stated by its server" if here.is_stated else "as received"
+    checked = received if file.sha256 is None else (file.checksum or "published")
     return ModelSource(file.role, here.origin, here.bytes, here.sha256, checked)
 
 
-def _named_by_address(
-    error: CheckpointError | PackError, files: Files, places: Places
-) -> CheckpointError | PackError:
+def _named_by_address(error: ModelFileError, files: Files, places: Places) -> ModelFileError:
     """The error with the address instead of our name for the download, which goes if it is at fault."""
-    text = str(error)
     for role, here in files.items():
-        if here.downloaded and text.startswith(str(here.path)):
+        if error.path == str(here.path):
+            if not here.downloaded:
+                return error.of(here.origin)
             discard(files, places, role)
-            text += "; what was fetched from there was removed, nothing was installed"
-        text = text.replace(str(here.path), here.origin)
-    return type(error)(text)
+            return error.of(here.origin, "what was fetched from there was removed, nothing was installed")
+    return error
 
 
 def _sha256(path: Path) -> str:

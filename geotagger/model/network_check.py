@@ -17,20 +17,21 @@ def check_network(path: Path, manifest: Manifest) -> None:
     wanted = TensorInfo("data", FLOAT, (None, 3, edge, edge))
     if graph.inputs != (wanted,):
         raise PackError(
-            f"{path}: its input is {_described(graph.inputs)}, not float32 data (n, 3, {edge}, {edge})"
+            path, f"its input is {_described(graph.inputs)}, not float32 data (n, 3, {edge}, {edge})"
         )
     probabilities = graph.output("probabilities")
     classes = manifest.classes
     if probabilities != TensorInfo("probabilities", FLOAT, (None, classes)):
         raise PackError(
-            f"{path}: there are {classes:,} cells, but the network gives {_described(graph.outputs)}; "
-            f"it must give float32 probabilities (n, {classes}), one for each cell"
+            path,
+            f"there are {classes:,} cells, but the network gives {_described(graph.outputs)}; "
+            f"it must give float32 probabilities (n, {classes}), one for each cell",
         )
     features = graph.output("features")
     if features is not None and (
         features.element != FLOAT or len(features.shape) != 2 or not features.shape[1]
     ):
-        raise PackError(f"{path}: its features are {_described((features,))}, not float32 (n, d)")
+        raise PackError(path, f"its features are {_described((features,))}, not float32 (n, d)")
     _check_points(path, graph, manifest)
 
 
@@ -44,10 +45,10 @@ def _check_points(path: Path, graph: GraphInfo, manifest: Manifest) -> None:
     for name, tensor in wanted.items():
         given = graph.output(name)
         if record is None and given is not None:
-            raise PackError(f"{path}: gives {name}, but pack.toml has no [gallery] that they are rows of")
+            raise PackError(path, f"gives {name}, but pack.toml has no [gallery] that they are rows of")
         if record is not None and given != tensor:
             said = _described((given,)) if given else "missing"
-            raise PackError(f"{path}: its {name} are {said}, where pack.toml says (n, {count})")
+            raise PackError(path, f"its {name} are {said}, where pack.toml says (n, {count})")
 
 
 def _described(tensors: tuple[TensorInfo, ...]) -> str:

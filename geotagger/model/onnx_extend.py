@@ -70,19 +70,20 @@ def read_network(path: Path) -> ForeignNetwork:
         for field in fields(data, graph.start, graph.end):
             if field.number == INITIALIZER and any(fields_of(data, field, 13)):  # external_data
                 raise PackError(
-                    f"{path}: keeps its weights in a second file; save it as one ONNX file and import that"
+                    path, "keeps its weights in a second file; save it as one ONNX file and import that"
                 )
             if field.number == NODE:
                 names = {text(data, output) for output in fields_of(data, field, 2)}
                 if any(name.startswith(PREFIX) for name in names):
-                    raise PackError(f"{path}: was made by geotagger; import the network it was made of")
+                    raise PackError(path, "was made by geotagger; import the network it was made of")
                 taken |= names.intersection(RESERVED)
                 scales |= any(text(data, op) == "DynamicQuantizeLinear" for op in fields_of(data, field, 4))
         network = ForeignNetwork(path, graph_info(data), _opset(data), frozenset(taken), scales)
     if network.opset < LEAST_OPSET:
         raise PackError(
-            f"{path}: is of opset {network.opset}, and {LEAST_OPSET} is the least that can be built on; "
-            "export it again with a newer opset"
+            path,
+            f"is of opset {network.opset}, and {LEAST_OPSET} is the least that can be built on; "
+            "export it again with a newer opset",
         )
     return network
 
@@ -91,7 +92,7 @@ def check_free_names(network: ForeignNetwork, names: Iterable[str]) -> None:
     """PackError where a name that we give is one of the network's own."""
     if clash := sorted(network.taken.intersection(names)):
         raise PackError(
-            f"{network.path}: calls tensors of its own {', '.join(clash)}; save it with other names for them"
+            network.path, f"calls tensors of its own {', '.join(clash)}; save it with other names for them"
         )
 
 
@@ -110,7 +111,7 @@ def extend(network: ForeignNetwork, before: Graph, after: Graph, target: Path) -
     own = sum(field.end - field.begin for field in inside)
     length = len(ahead) + own + len(tail) + weights_length(before) + weights_length(after)
     if length > LARGEST_MESSAGE:
-        raise PackError(f"{network.path}: {length:,} bytes are more than an ONNX file can hold")
+        raise PackError(network.path, f"{length:,} bytes are more than an ONNX file can hold")
     with network.path.open("rb") as source, target.open("wb") as file:
         _copy(source, file, around)
         file.write(head(GRAPH, length) + ahead)

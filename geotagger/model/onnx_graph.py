@@ -51,11 +51,11 @@ def mapped(path: Path) -> Iterator[mmap.mmap]:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             yield data
     except FileNotFoundError:
-        raise PackError(f"{path}: no such file; import or pull the model again") from None
+        raise PackError(path, "no such file; import or pull the model again") from None
     except OSError as error:
-        raise PackError(f"{path}: cannot be read ({error.strerror})") from None
+        raise PackError(path, f"cannot be read ({error.strerror})") from None
     except (MalformedError, ValueError):
-        raise PackError(f"{path}: not a whole ONNX file; import or pull the model again") from None
+        raise PackError(path, "not a whole ONNX file; import or pull the model again") from None
 
 
 def graph_info(data: mmap.mmap) -> GraphInfo:

@@ -111,7 +111,7 @@ def write_onnx(graph: Graph, path: Path) -> None:
     body = proto.SerializeToString()
     length = len(body) + weights_length(graph)
     if length > LARGEST_MESSAGE:
-        raise CheckpointError(f"{path}: {length:,} bytes of weights are more than an ONNX file can hold")
+        raise CheckpointError(path, f"{length:,} bytes of weights are more than an ONNX file can hold")
     with path.open("wb") as file:
         file.write(shell.SerializeToString())
         file.write(head(_GRAPH, length))

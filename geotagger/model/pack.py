@@ -166,7 +166,7 @@ def load_pack(folder: Path) -> ModelPack:
     gallery = [GALLERY, *filter(None, [manifest.gallery.encoder])] if manifest.gallery else []
     for needed in (NETWORK, CELLS, *gallery, *(variant.file for variant in manifest.variants)):
         if needed not in manifest.files:
-            raise PackError(f"{folder / MANIFEST}: [files] lacks {needed}; import or pull the model again")
+            raise PackError(folder / MANIFEST, f"[files] lacks {needed}; import or pull the model again")
     for name, record in manifest.files.items():
         _check_size(folder / name, record, exact=name != CELLS)
     check_network(folder / NETWORK, manifest)
@@ -182,13 +182,15 @@ def _cells_of(folder: Path, manifest: Manifest) -> "CellTable":
     cells = read_cells(folder / CELLS)
     if manifest.classes != len(cells):
         raise PackError(
-            f"{folder / MANIFEST}: output.classes is {manifest.classes:,}, but {CELLS} has {len(cells):,} "
-            "cells; import or pull the model again"
+            folder / MANIFEST,
+            f"output.classes is {manifest.classes:,}, but {CELLS} has {len(cells):,} "
+            "cells; import or pull the model again",
         )
     if manifest.suspect != int(cells.suspect.sum()):
         raise PackError(
-            f"{folder / MANIFEST}: output.suspect is {manifest.suspect}, but {CELLS} has "
-            f"{int(cells.suspect.sum())} leaf cells; import or pull the model again"
+            folder / MANIFEST,
+            f"output.suspect is {manifest.suspect}, but {CELLS} has "
+            f"{int(cells.suspect.sum())} leaf cells; import or pull the model again",
         )
     return cells
 
@@ -201,8 +203,9 @@ def _gallery_of(folder: Path, manifest: Manifest) -> "Gallery | None":
     gallery = read_gallery(folder / GALLERY)
     if len(gallery) != manifest.gallery.rows:
         raise PackError(
-            f"{folder / MANIFEST}: gallery.rows is {manifest.gallery.rows:,}, but {GALLERY} has "
-            f"{len(gallery):,} places; import or pull the model again"
+            folder / MANIFEST,
+            f"gallery.rows is {manifest.gallery.rows:,}, but {GALLERY} has "
+            f"{len(gallery):,} places; import or pull the model again",
         )
     return gallery
 
@@ -213,7 +216,7 @@ def verify_pack(pack: ModelPack) -> None:
     for name, record in pack.manifest.files.items():
         if _sha256_of(pack.folder / name) != record.sha256:
             raise PackError(
-                f"{pack.folder / name}: changed since the pack was written; import or pull the model again"
+                pack.folder / name, "changed since the pack was written; import or pull the model again"
             )
     _cells_of(pack.folder, pack.manifest)
     _gallery_of(pack.folder, pack.manifest)
@@ -248,7 +251,7 @@ def write_pack(
         _sweep(folder.parent)
         unfinished = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=folder.parent))
     except OSError as error:
-        raise PackError(f"{folder}: cannot be made ({error.strerror}); nothing was written") from None
+        raise PackError(folder, f"cannot be made ({error.strerror}); nothing was written") from None
     try:
         if beside:
             beside(unfinished)
@@ -263,10 +266,13 @@ def write_pack(
         _move_into_place(unfinished, folder)
     except OSError as error:
         raise PackError(
-            f"{folder}: the pack could not be written ({error.strerror}); nothing was left behind"
+            folder, f"the pack could not be written ({error.strerror}); nothing was left behind"
         ) from None
     except PackError as error:
-        raise PackError(str(error).replace(str(unfinished), str(folder))) from None
+        path = Path(error.path)
+        if path.is_relative_to(unfinished):
+            raise error.of(folder / path.relative_to(unfinished)) from None
+        raise
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return load_pack(folder)
@@ -299,7 +305,7 @@ def save_manifest(pack: ModelPack, manifest: Manifest) -> ModelPack:
         Path(name).replace(pack.folder / MANIFEST)
     except OSError as error:
         raise PackError(
-            f"{pack.folder / MANIFEST}: could not be written ({error.strerror}); it is as it was"
+            pack.folder / MANIFEST, f"could not be written ({error.strerror}); it is as it was"
         ) from None
     finally:
         Path(name).unlink(missing_ok=True)
@@ -364,11 +370,10 @@ def _check_size(path: Path, record: FileRecord, *, exact: bool) -> None:
     try:
         size = path.stat().st_size
     except OSError:
-        raise PackError(f"{path}: the pack lacks this file; import or pull the model again") from None
+        raise PackError(path, "the pack lacks this file; import or pull the model again") from None
     if exact and size != record.bytes:
         raise PackError(
-            f"{path}: has {size:,} bytes where pack.toml says {record.bytes:,}; "
-            "import or pull the model again"
+            path, f"has {size:,} bytes where pack.toml says {record.bytes:,}; import or pull the model again"
         )
 
 
@@ -382,7 +387,7 @@ def _sha256_of(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise PackError(f"{path}: cannot be read ({error.strerror})") from None
+        raise PackError(path, f"cannot be read ({error.strerror})") from None
 
 
 def _sync(path: Path) -> None:

@@ -15,4 +15,4 @@ def check_plain(path: Path) -> None:
     except (OSError, ValueError):
         return
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-        raise PackError(f"{path}: not a file but a pipe or a device; give the right file")
+        raise PackError(path, "not a file but a pipe or a device; give the right file")

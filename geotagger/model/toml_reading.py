@@ -8,7 +8,7 @@ import math
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,13 +31,13 @@ class TomlReading:
             self.text = raw.decode("utf-8", "replace")
             self.table: dict[str, Any] = toml_of(raw)
         except FileNotFoundError:
-            raise PackError(f"{path}: no such file; {missing}") from None
+            raise PackError(path, f"no such file; {missing}") from None
         except OSError as error:
-            raise PackError(f"{path}: cannot be read ({error.strerror})") from None
+            raise PackError(path, f"cannot be read ({error.strerror})") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise PackError(f"{path}: not TOML: {error}; {advice}") from None
+            raise PackError(path, f"not TOML: {error}; {advice}") from None
         except ValueError as error:
-            raise PackError(f"{path}: {error}; {advice}") from None
+            raise PackError(path, f"{error}; {advice}") from None
 
     def take(
         self,
@@ -52,7 +52,7 @@ class TomlReading:
         if key not in table:
             if "default" in default:
                 return default["default"]
-            raise PackError(f"{self.path}: {key} is missing; {self.advice}")
+            raise PackError(self.path, f"{key} is missing; {self.advice}")
         value = table[key]
         if isinstance(value, bool) or not isinstance(value, kind) or not accepts(value):
             raise self.wrong(key, f"{key} must be {wanted}, not {_shown(value)}")
@@ -83,17 +83,20 @@ class TomlReading:
             if not accepts(value[key]):
                 raise self.wrong(key, f"{section}.{key} must be {wanted}, not {_shown(value[key])}")
             ready[key] = tuple(value[key]) if isinstance(value[key], list) else value[key]
-        try:
-            return kind(**ready)
-        except TypeError as error:  # names the arguments that have no value and no default
-            lacking = " and ".join(re.findall(r"'(\w+)'", str(error)))
-            raise self.wrong(section, f"{section} lacks {lacking}") from None
+        lacking = [
+            name
+            for name, field in choices.items()
+            if name not in ready and field.default is MISSING and field.default_factory is MISSING
+        ]
+        if lacking:
+            raise self.wrong(section, f"{section} lacks {' and '.join(lacking)}")
+        return kind(**ready)
 
     def wrong(self, key: str, what: str) -> PackError:
         """The line is that of the first `key =` or `[key]`, the only one for most keys."""
         at = re.search(rf'^\s*\[*"?(?:[\w"]+\.)*?"?{re.escape(key)}"?\s*(?:=|\])', self.text, re.MULTILINE)
         line = f"line {self.text[: at.end()].count(chr(10)) + 1}: " if at else ""
-        return PackError(f"{self.path}: {line}{what}; {self.advice}")
+        return PackError(self.path, f"{line}{what}; {self.advice}")
 
 
 def _shown(value: Any) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from geotagger.marks import Mark
+from geotagger.photo.formats import VIDEO_FORMATS
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,8 @@ class Facts:
     or a graphic; None when it looks like a photograph. `problems` are things wrong with the
     metadata that did not stop us (an absurd date, GPS of 0,0). `unreadable_position` says why a position
     that the photo names, somebody's word, cannot be read; None when it names none, or `fix` is it. `named`
-    is where it says in words that it was taken."""
+    is where it says in words that it was taken. A film with both `taken` and `gps_utc` tells one time,
+    and not which of the two it is; see `is_time_undecided`."""
 
     format: str
     width: int
@@ -77,6 +79,12 @@ class Facts:
     problems: tuple[str, ...] = ()
     unreadable_position: str | None = None
     named: NamedPlace = NamedPlace()
+
+    @property
+    def is_time_undecided(self) -> bool:
+        """Whether `taken` is a film's creation time, which may be its camera's own or, as the standard has
+        it, UTC; `gps_utc` is the same."""
+        return self.format in VIDEO_FORMATS and self.taken is not None and self.gps_utc is not None
 
     @property
     def is_scan(self) -> bool:

@@ -3,7 +3,7 @@
 Takes what stands in its boxes, and gives what a photo's tags give: a capture time, a GPS fix. The trap is the
 movie's creation time: UTC by the standard, and by phones; the clock's own time from many cameras. So a date
 that carries an offset goes first; then the name of the file, the place, the maker, or photos of the same
-camera beside it decide how the creation time is to be read; where nothing decides, it is no time.
+camera beside it decide how the creation time is to be read; where nothing decides, it may be either.
 """
 
 import os
@@ -41,7 +41,8 @@ _FIRST = datetime(1990, 1, 1)
 
 @dataclass(frozen=True, slots=True)
 class VideoTime:
-    """As in Facts: the camera's clock, or a time in UTC, or neither; and what is odd."""
+    """As in Facts: the camera's clock, or a time in UTC, or neither; both where it may be either. And what is
+    odd."""
 
     taken: CaptureTime | None = None
     utc: datetime | None = None
@@ -125,7 +126,8 @@ def _with_still(
 ) -> VideoTime:
     """The film of a Live Photo, a few seconds long and named like its photo, has the time of that where its
     own tells nothing: it was exported, or written anew."""
-    if moment.taken is not None or moment.utc is not None or video.duration_s > _LONGEST_LIVE_S:
+    is_decided = (moment.taken is None) != (moment.utc is None)
+    if is_decided or video.duration_s > _LONGEST_LIVE_S:
         return moment
     stem = _stem(path)
     return next((VideoTime(taken) for photo, taken in beside if _stem(photo) == stem), moment)
@@ -146,13 +148,16 @@ def _by_name(named: datetime, created: datetime | None, duration: timedelta) -> 
     return CaptureTime(named)
 
 
+_EITHER = "its creation time may be UTC or the camera's own; both are weighed"
+
+
 def _by_photos(created: datetime, beside: Iterable[CaptureTime]) -> VideoTime:
     for photo in beside:
         if abs(created - photo.local) <= _SAME_OUTING:
             return VideoTime(CaptureTime(created, photo.offset))
         if photo.offset is not None and abs(created - (photo.local - photo.offset)) <= _SAME_OUTING:
             return VideoTime(CaptureTime(created + photo.offset, photo.offset))
-    return VideoTime(problem="its creation time may be UTC or the camera's own, and nothing tells which")
+    return VideoTime(CaptureTime(created), created, problem=_EITHER)
 
 
 def _dated(text: str, now: datetime) -> CaptureTime | None:

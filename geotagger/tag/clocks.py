@@ -32,10 +32,15 @@ def set_times(
     for chunk in index.company([root.id for root in roots]).clocked():
         changed = []
         for timed in chunk:
-            utc, error_s = read(timed.clocked)
-            before = float("nan") if timed.utc is None else timed.utc
-            if abs(utc - before) > _SAME_S or (utc == utc) != (before == before):
-                changed.append((timed.id, utc, error_s) if utc == utc else (timed.id, None, 0.0))
+            reading = read(timed.clocked)
+            utc = reading.utc if reading.utc == reading.utc else None
+            if not (_is_same(utc, timed.utc) and _is_same(reading.other_utc, timed.other_utc)):
+                error_s = 0.0 if utc is None else reading.error_s
+                changed.append((timed.id, utc, error_s, reading.other_utc))
         if changed:
             index.photos.set_utc(changed)
-            yield [photo_id for photo_id, _, _ in changed]
+            yield [photo_id for photo_id, *_ in changed]
+
+
+def _is_same(one: float | None, other: float | None) -> bool:
+    return one == other if one is None or other is None else abs(one - other) <= _SAME_S

@@ -69,7 +69,8 @@ def tag(
         run = index.runs.begin("tag", {**asdict(options), "model": model}, model_id)
         onlooker = None
         if pack is not None and model_id is not None:
-            onlooker = Onlooker(pack, Network(pack, options, listener.note, listener.stop), model_id)
+            network = Network(pack, options, listener.note, listener.stop, profile=timed)
+            onlooker = Onlooker(pack, network, model_id)
         ended: Status = "failed"
         try:
             folders = _join(index, paths, options, listener)
@@ -147,7 +148,11 @@ def _walk(
         from geotagger.tag.looked import files_of, take_in
 
         files = files_of(options.looked, whole.onlooker.pack)
-        looks = take_in(whole.index, whole.onlooker.id, whole.onlooker.pack, files, whole.places)
+        onlooker = whole.onlooker
+        looks = take_in(
+            whole.index, onlooker.id, onlooker.pack, files, whole.places, features=options.reference
+        )
+        onlooker.network.features = looks.features
         whole.listener.note(str(looks))
     every = options.again or options.reconsider or whole.listener.every
     if same and not any(surveyed.touched) and not every:

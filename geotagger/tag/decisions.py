@@ -176,13 +176,13 @@ class _Room:
         """What is to be done; None where nothing can be, which is told."""
         index, wish = self._index, decision.wish
         if not os.path.isfile(path):
-            self._tell(Outcome(path, "failed", f"{path}: there is no such file", "no such file"))
+            self._tell(Outcome(path, "failed", "there is no such file", "no such file"))
             index.decisions.drop([decision.id])
             return None
         try:
             photo = known_now(index, self._root, path)
         except PhotoError as error:
-            self._tell(Outcome(path, "failed", str(error), "could not be read"))
+            self._tell(Outcome(path, "failed", error.about(path), "could not be read"))
             return None
         current = index.estimates.current(photo.id)
         if (None if current is None else current.id) != wish.seen_estimate:

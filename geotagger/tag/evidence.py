@@ -53,21 +53,21 @@ def weighing(
     tracks: Tracks,
     table: CellTable | None,
     *,
+    model: str | None = None,
     keep: bool = True,
 ) -> Evidence:
-    """`root_ids`: the archives that are worked on; `fixes` and `tracks` may be others' too. With `keep` what
-    had to be learned is remembered."""
+    """`root_ids`: the archives that are worked on; `fixes` and `tracks` may be others' too. `model`: the
+    digest of the one that looked at pictures. With `keep` what had to be learned is remembered."""
     calibration = _calibration(index, root_ids)
     movement = _movement(index, root_ids, fixes, keep)
     if calibration is not None:
-        movement = calibration.applied_to(movement)
+        movement = calibration.applied_to(movement, model)
     if (sampled := correction_of(index)) is not None:
         movement = sampled.applied_to(movement)
     least = min_confidence(index, root_ids, options)
     asked_for = Options(
         within_km=options.within_km,
         certainty=max(options.certainty, min(least, 0.99)),
-        sequence=options.sequence,
         text_exponent=text_exponent(index, fixes, options),
     )
     return listening_to(Evidence(fixes, movement, tracks, table, asked_for), options.kinds)

@@ -60,7 +60,8 @@ def read_with_sidecars(path: str, sidecar_folders: Sequence[str]) -> tuple[Facts
         facts = replace(facts, named=NamedPlace())  # they may be what we called our own estimate
     elif not facts.named:
         facts = replace(facts, named=sidecar_names(path, sidecar_folders))
-    if facts.taken is None and facts.gps_utc is None and (taken := takeout_record(path).taken) is not None:
-        problems = (*facts.problems, "no capture time; that of Google Takeout stands for it")
-        facts = replace(facts, gps_utc=taken, problems=problems)
+    is_unknown = facts.taken is None and facts.gps_utc is None
+    if (is_unknown or facts.is_time_undecided) and (taken := takeout_record(path).taken) is not None:
+        problems = (*facts.problems, "no capture time that is sure; that of Google Takeout stands for it")
+        facts = replace(facts, taken=None, gps_utc=taken, problems=problems)
     return facts, beside

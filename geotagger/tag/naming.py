@@ -4,7 +4,7 @@ A step of its own after the positions are written, in groups with a journal as t
 names back byte for byte. Knows which photos; how a file takes names is the metadata room's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import repeat
@@ -37,7 +37,7 @@ class NamesTally:
 def write_names(
     index: Index,
     run_id: int,
-    photos: Sequence[Nameless],
+    photos: Iterable[Nameless],
     writing: Writing,
     listener: Listener,
     report: Report,

@@ -4,14 +4,18 @@ Runtimes and decoders are imported with the engine: a run that has nothing to lo
 common case in an archive that was done yesterday, loads neither them nor weights.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
+from geotagger.engine.cores import usable_cores
 from geotagger.errors import PhotoError, UnreadablePhotoError
+from geotagger.look.shares import Share, shares_of
 from geotagger.tag.options import TagOptions
+from geotagger.tag.profile import Profile
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,8 +24,11 @@ if TYPE_CHECKING:
     from geotagger.engine.values import Engine
     from geotagger.estimate.reference import References
     from geotagger.estimate.values import Alike, Posterior
+    from geotagger.index.photos import IndexedPhoto
+    from geotagger.look.overlap import Pixels
+    from geotagger.look.processes import LookProcesses
     from geotagger.model.pack import ModelPack
-    from geotagger.tag.overlap import Pixels
+    from geotagger.tag.looked import LookedFeatures
 
 
 def choose_pack(name: str | None, note: Callable[[str], None]) -> "ModelPack | None":
@@ -75,9 +82,15 @@ class Network:
         options: TagOptions,
         note: Callable[[str], None],
         stop: Event | None = None,
+        *,
+        profile: Profile | None = None,
+        cores: int | None = None,
     ) -> None:
-        self._pack, self._options, self._note, self._stop = pack, options, note, stop
+        self._pack, self._options, self._note = pack, options, note
+        self._stop, self._cores = stop, cores
+        self._profile = profile or Profile()
         self.references: References | None = None
+        self.features: LookedFeatures | None = None
         self._notes_told = 0
 
     @cached_property
@@ -91,6 +104,7 @@ class Network:
             options.batch_size,
             engine=options.engine,
             variant=options.variant,
+            threads=self._cores,
             stop=self._stop,
             note=self._note,
         )
@@ -102,6 +116,92 @@ class Network:
         for note in engine.notes[self._notes_told :]:
             self._note(note)
         self._notes_told = len(engine.notes)
+
+    @cached_property
+    def processes(self) -> "LookProcesses[PictureEvidence] | None":
+        """Those that look for this one: one a GPU where there are several; None where it looks itself."""
+        options, device = self._options, self._options.device
+        if device == "auto" and options.engine not in ("auto", "onnxruntime"):
+            device = "cpu"
+        shares = shares_of(device, options.look_processes)
+        if not shares:
+            return None
+        from geotagger.look.processes import LookProcesses
+
+        return LookProcesses(
+            partial(_network_apart, str(self._pack.folder), options),
+            shares,
+            self,
+            self._note,
+            self._add_seconds,
+            self._stop or Event(),
+            readers=options.readers,
+            goes_without=options.device == "auto",
+        )
+
+    def _add_seconds(self, reading_s: float, network_s: float) -> None:
+        self._profile.add("reading and decoding", reading_s, self._options.readers or usable_cores())
+        processes = self.processes
+        self._profile.add("network", network_s, processes.sizes[1] if processes else 1)
+
+    def seen(
+        self,
+        photos: "Iterable[IndexedPhoto]",
+        wanted: "Callable[[IndexedPhoto], bool]",
+        readers: int,
+        idle: Callable[[], None],
+    ) -> "Iterator[tuple[IndexedPhoto, PictureEvidence | PhotoError | None]]":
+        """Every photo, in the order given, with what is said of it, or None where it was not wanted. What was
+        taken in from rows is not looked at again."""
+
+        def is_kept(known: "IndexedPhoto") -> bool:
+            return self.features is not None and known.posterior is not None and known.id in self.features
+
+        looked_at = self._looked_at(photos, lambda known: wanted(known) and not is_kept(known), readers, idle)
+        for known, said in looked_at:
+            if said is None and is_kept(known) and wanted(known):
+                assert self.features is not None
+                assert known.posterior is not None
+                yield known, self.compared([PictureEvidence(known.posterior, self.features[known.id])])[0]
+            else:
+                yield known, said
+
+    def _looked_at(
+        self,
+        photos: "Iterable[IndexedPhoto]",
+        wanted: "Callable[[IndexedPhoto], bool]",
+        readers: int,
+        idle: Callable[[], None],
+    ) -> "Iterator[tuple[IndexedPhoto, PictureEvidence | PhotoError | None]]":
+        if self.processes is not None:
+            from geotagger.look.processes import seen_by_processes
+
+            for known, said in seen_by_processes(
+                photos, wanted, lambda known: known.path, self.processes, idle
+            ):
+                yield known, self.compared([said])[0] if isinstance(said, PictureEvidence) else said
+            return
+        from geotagger.look.overlap import overlapped
+
+        def read(known: "IndexedPhoto") -> "Pixels":
+            with self._profile.timed("reading and decoding", readers):
+                return self.read(known.path)
+
+        def say(batch: "Pixels") -> list[PictureEvidence]:
+            with self._profile.timed("network", self.lanes()):
+                return self.say(batch)
+
+        yield from overlapped(
+            photos,
+            wanted,
+            read,
+            say,
+            batch_size=self.batch_size,
+            lanes=self.lanes,
+            readers=readers,
+            idle=idle,
+            let_go=self.leave,
+        )
 
     def batch_size(self) -> int:
         return self._engine.batch_size
@@ -123,7 +223,6 @@ class Network:
 
     def say(self, batch: "Pixels") -> "list[PictureEvidence]":
         """What is to be known of each photo of a batch, float32 (n, 3, S, S)."""
-        from geotagger.estimate.reference import alike
         from geotagger.estimate.visual import posteriors
 
         outputs = self._engine.run(batch)
@@ -134,20 +233,20 @@ class Network:
             outputs.points,
             outputs.point_probabilities,
         )
-        if outputs.features is None:
-            return [PictureEvidence(posterior) for posterior in clouds]
-        seen = list(outputs.features)
-        if self.references is None:
-            return [PictureEvidence(*one) for one in zip(clouds, seen, strict=True)]
-        return [
-            PictureEvidence(*one)
-            for one in zip(clouds, seen, alike(self.references, outputs.features), strict=True)
-        ]
+        features = [None] * len(clouds) if outputs.features is None else list(outputs.features)
+        return self.compared([PictureEvidence(*one) for one in zip(clouds, features, strict=True)])
 
-    def features(self, batch: "Pixels") -> "list[NDArray[np.float32]]":
-        """What the network's last layer sees of each photo of a batch, float32 (d,)."""
-        outputs = self._engine.run(batch)
-        return [] if outputs.features is None else list(outputs.features)
+    def compared(self, said: "list[PictureEvidence]") -> "list[PictureEvidence]":
+        """With what is alike among the owner's photos, where these are the reference."""
+        features = [one.features for one in said if one.features is not None]
+        if self.references is None or len(features) < len(said):
+            return said
+        import numpy as np
+
+        from geotagger.estimate.reference import alike
+
+        likeness = alike(self.references, np.stack(features))
+        return [replace(one, alike=what) for one, what in zip(said, likeness, strict=True)]
 
     def leave(self) -> None:
         """Nobody wants to hear more of it."""
@@ -159,6 +258,8 @@ class Network:
             self._tell(self._engine)
             self._engine.close()
             self._remember_rate(self._engine)
+        if self.__dict__.get("processes") is not None:
+            self.__dict__["processes"].close()
 
     def _remember_rate(self, engine: "Engine") -> None:
         """For `models list`, and for whoever pulls the model again."""
@@ -166,3 +267,11 @@ class Network:
 
         if engine.rate is not None:
             remember_rate(self._pack.name, engine.name.rsplit(" ", 1)[-1], engine.rate)
+
+
+def _network_apart(folder: str, options: TagOptions, share: Share, note: Callable[[str], None]) -> Network:
+    """In a process that looks for another."""
+    from geotagger.model.pack import load_pack
+
+    options = replace(options, device=share.device, look_processes=1)
+    return Network(load_pack(Path(folder)), options, note, cores=share.cores)

@@ -21,7 +21,8 @@ class TagOptions:
     written today is moved or taken out. `all_images`: screenshots, scans
     and graphics too. `with_roots`: other archives whose photos help, in this and every later run. `looked`:
     folders of what `look` saw before. `batch_size` and `readers` None: what suits the
-    machine. `processes`: that read files beside this one, where there are many new ones."""
+    machine. `processes`: that read files beside this one, where there are many new ones; `look_processes`:
+    that look at pictures, None for one a GPU where there are several."""
 
     paths: tuple[str, ...]
     model: str | None = None
@@ -31,6 +32,7 @@ class TagOptions:
     batch_size: int | None = None
     readers: int | None = None
     processes: int = 0
+    look_processes: int | None = None
     within_km: float = 25.0
     min_confidence: float = MIN_CONFIDENCE
     precision: float | None = None
@@ -38,7 +40,6 @@ class TagOptions:
     tracks: tuple[Path, ...] = ()
     clocks: tuple[str, ...] = ()
     kinds: tuple[str, ...] = BY_DEFAULT
-    sequence: bool = True
     looked: tuple[Path, ...] = ()
     writing: Writing = field(default_factory=Writing)
     again: bool = False
@@ -60,10 +61,12 @@ def kinds_of(arguments: Mapping[str, Any]) -> tuple[str, ...]:
     """The kinds of evidence of a run by its recorded arguments; runs recorded some of them by fields of
     their own once."""
     if "kinds" in arguments:
-        return tuple(arguments["kinds"])
+        heard = set(arguments["kinds"]) | ({"sequence"} if arguments.get("sequence") else set())
+        return tuple(kind.name for kind in KINDS if kind.name in heard)
     once = {
         "habits": arguments.get("habits", True),
         "time-zone": arguments.get("time_zone", True),
         "reference": arguments.get("reference", False),
+        "sequence": arguments.get("sequence", True),
     }
     return tuple(kind.name for kind in KINDS if once.get(kind.name, kind.by_default))

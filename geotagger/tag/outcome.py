@@ -13,8 +13,8 @@ what was there stays. `skipped`: left alone. `failed`: something went wrong with
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`reason` is one line for the owner. `group` is the reason without the particulars of the
-    photo, for the summary. Positions are degrees, None where unknown. `outing`: when the outing that the
+    """`reason` is one line for the owner, without the path; `group` is the same without the particulars of
+    the photo, for the summary. Positions are degrees, None where unknown. `outing`: when the outing that the
     photo was weighed with began, by the camera's clock, ISO 8601. `is_photo` is False of a folder or a link
     that something is to be said of."""
 

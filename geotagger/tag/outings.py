@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from geotagger.errors import PhotoError, TooLargeToSeeError
 from geotagger.estimate.outing import Weighed, certainty_inside, estimates_of, stands
-from geotagger.estimate.timeline import Evidence, surrounded, weighed
+from geotagger.estimate.timeline import Evidence, recorded_fix, surrounded, weighed
 from geotagger.estimate.values import Alike, Estimate, Fix, Posterior
 from geotagger.index.photos import IndexedPhoto
 from geotagger.photo.formats import NOT_LOOKED_AT
@@ -145,14 +145,16 @@ def _needs_thought(evidence: ArchiveEvidence, member: Member) -> bool:
 
 
 def _tracked(evidence: ArchiveEvidence, photo: IndexedPhoto) -> Fix | None:
-    return None if photo.utc is None else evidence.weighing.tracks.fix_at(photo.utc, photo.utc_error_s)
+    if photo.utc is None:
+        return None
+    return recorded_fix(evidence.weighing.tracks, photo.utc, photo.utc_error_s, photo.other_utc)
 
 
 def _member(photo: IndexedPhoto, said: PictureEvidence | PhotoError | None) -> Member:
     if isinstance(said, TooLargeToSeeError):  # times and tracks place it all the same
         return Member(photo, photo.posterior, False)
     if isinstance(said, PhotoError):
-        return Member(photo, None, True, str(said))
+        return Member(photo, None, True, said.about(photo.path))
     if said is not None:
         return Member(photo, said.posterior, True, alike=said.alike)
     return Member(photo, photo.posterior, False)

@@ -58,7 +58,7 @@ def place(
                 why, group = "it is a folder; name the photos", "a folder, not a photo"
             elif os.path.exists(path):
                 why = group = "not a regular file"
-            tell(Outcome(path, "failed", f"{path}: {why}", group))
+            tell(Outcome(path, "failed", why, group))
     if not there:
         return RunResult(None, tally)
     folders = sorted({os.path.dirname(path) for path in there})
@@ -99,8 +99,7 @@ def _place_in_root(
     # what could not be written must not stand in the index as if it were in the photo
     index.estimates.not_written(run.id, [job.photo_id for job in jobs if job.outcome.path in unwritten])
     if placing.writing.names:
-        written = {job.photo_id for job in jobs}
-        nameless = [one for one in index.named.nameless([root.id]) if one.photo_id in written]
+        nameless = index.named.nameless_of(root.id, [job.photo_id for job in jobs])
         say_what_was_named(write_names(index, run.id, nameless, placing.writing, listener, tell), listener)
     index.learned.forget(root.id, SETTLED)
 
@@ -110,7 +109,7 @@ def _job(index: Index, run: Run, root: Root, path: str, placing: Placing, tell: 
     try:
         photo = known_now(index, root, path)
     except PhotoError as error:
-        tell(Outcome(path, "failed", str(error), "could not be read"))
+        tell(Outcome(path, "failed", error.about(path), "could not be read"))
         return None
     if photo.rung in ("camera", "sidecar") and not placing.writing.overwrite:
         reason = "has a position of its own; --overwrite replaces it"

@@ -11,9 +11,7 @@ from geotagger.index.photos import IndexedPhoto
 from geotagger.tag.correcting import jobs_of
 from geotagger.tag.evidence import ArchiveEvidence, min_confidence, weighing
 from geotagger.tag.naming import say_what_was_named, write_names
-from geotagger.tag.network import Network, PictureEvidence
 from geotagger.tag.outings import PhotoWithPicture, settle_outing, wants_a_look
-from geotagger.tag.overlap import Pixels, overlapped
 from geotagger.tag.recorded import Recorded
 from geotagger.tag.references import gather_references
 from geotagger.tag.rootrun import RootRun
@@ -68,7 +66,7 @@ def _gathered(
     read_now = read_texts(run, fixes) if "text" in options.kinds else frozenset()
     today = EvidenceToday(ever, recorded.tracks, recorded.corrections, digest, switched_off(options))
     return ArchiveEvidence(
-        weighing(index, run.root_ids, fixes, options, recorded.tracks, table),
+        weighing(index, run.root_ids, fixes, options, recorded.tracks, table, model=digest),
         Standing(index, today, options.reconsider, all_of_them),
         survey,
         min_confidence(index, run.root_ids, options),
@@ -111,13 +109,17 @@ def _name(run: RootRun) -> None:
     writing = run.options.writing
     if not writing.names and not run.index.named.any():
         return
-    nameless = run.index.named.nameless(run.root_ids, only_renewed=not writing.names)
-    photos = [photo for photo in nameless if run.in_scope(photo.path)]
-    if photos:
-        run.listener.phase("Naming", len(photos))
-        with run.profile.timed("writing"):
-            tally = write_names(run.index, run.run.id, photos, writing, run.listener, run.report)
-        say_what_was_named(tally, run.listener)
+    only_renewed = not writing.names
+    waiting = run.index.named.count(run.root_ids, only_renewed=only_renewed)
+    if not waiting:
+        return
+    is_all = not run.options.exclude and {root.path for root in run.roots} <= set(run.places)
+    run.listener.phase("Naming", waiting if is_all else 0)
+    nameless = run.index.named.nameless(run.root_ids, only_renewed=only_renewed)
+    photos = (photo for photo in nameless if run.in_scope(photo.path))
+    with run.profile.timed("writing"):
+        tally = write_names(run.index, run.run.id, photos, writing, run.listener, run.report)
+    say_what_was_named(tally, run.listener)
 
 
 def _seen(run: RootRun, evidence: ArchiveEvidence) -> Iterator[PhotoWithPicture]:
@@ -126,32 +128,13 @@ def _seen(run: RootRun, evidence: ArchiveEvidence) -> Iterator[PhotoWithPicture]
     if run.onlooker is None:
         seen: Iterable[PhotoWithPicture] = ((photo, None) for photo in photos)
     else:
-        network = run.onlooker.network
-        seen = overlapped(
-            photos,
-            lambda photo: wants_a_look(run, evidence, photo),
-            lambda photo: _read(run, network, photo),
-            lambda batch: _say(run, network, batch),
-            batch_size=network.batch_size,
-            lanes=network.lanes,
-            readers=run.readers,
-            idle=run.listener.finish,
-            let_go=network.leave,
+        seen = run.onlooker.network.seen(
+            photos, lambda photo: wants_a_look(run, evidence, photo), run.readers, run.listener.finish
         )
     for one in seen:
         if run.is_stopped:
             return
         yield one
-
-
-def _read(run: RootRun, network: Network, photo: IndexedPhoto) -> Pixels:
-    with run.profile.timed("reading and decoding", run.readers):
-        return network.read(photo.path)
-
-
-def _say(run: RootRun, network: Network, batch: Pixels) -> list[PictureEvidence]:
-    with run.profile.timed("network", network.lanes()):
-        return network.say(batch)
 
 
 def _in_groups(cut: Iterable[list[PhotoWithPicture]]) -> Iterator[list[list[PhotoWithPicture]]]:

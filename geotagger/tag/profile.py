@@ -34,10 +34,13 @@ class Profile:
         try:
             yield
         finally:
-            spent = time.perf_counter() - began
-            with self._turn:
-                self._seconds[stage] = self._seconds.get(stage, 0.0) + spent
-                self._threads[stage] = threads
+            self.add(stage, time.perf_counter() - began, threads)
+
+    def add(self, stage: str, seconds: float, threads: int) -> None:
+        """Counts seconds that were measured elsewhere, as in another process."""
+        with self._turn:
+            self._seconds[stage] = self._seconds.get(stage, 0.0) + seconds
+            self._threads[stage] = threads
 
     def shares(self) -> list[TimeShare]:
         """The stages in the order in which they first ended."""

@@ -166,7 +166,7 @@ def _record(index: Index, root: Root, changes: Sequence[FileChange], files: Sequ
 
 
 def _record_of(file: FileFacts) -> Record:
-    error = None if file.failure is None else str(file.failure)
+    error = None if file.failure is None else file.failure.about(file.entry.path)
     return Record(file.entry, file.facts, fingerprint=file.fingerprint, error=error)
 
 
@@ -197,11 +197,11 @@ def _is_same(one: Estimate, other: Estimate) -> bool:
 
 
 def _report_unreadable(root: Root, files: Sequence[FileFacts], report: Report) -> None:
-    failed = [file for file in files if file.failure is not None]
+    failed = [(file.entry.path, file.failure) for file in files if file.failure is not None]
     if failed and not os.path.isdir(root.path):
         raise ArchiveError(f"{root.path}: {VANISHED}")
-    for file in failed:
-        report(failure_of(file.entry.path, str(file.failure), "could not be read"))
+    for path, failure in failed:
+        report(failure_of(path, failure.about(path), "could not be read"))
 
 
 def failure_of(path: str, reason: str, group: str) -> Outcome:

@@ -41,6 +41,7 @@ def record_of(
         named_areas(photo),
         photo.path,
         text if usable else None,
+        photo.other_utc,
     )
 
 

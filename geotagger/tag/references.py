@@ -6,13 +6,11 @@ from collections.abc import Iterator
 import numpy as np
 from xxhash import xxh3_64_intdigest
 
-from geotagger.errors import PhotoError
 from geotagger.estimate.reference import FEWEST_REFERENCES, References, references
 from geotagger.estimate.values import OWN_FIXES
 from geotagger.index.photos import IndexedPhoto
 from geotagger.photo.formats import NOT_LOOKED_AT
-from geotagger.tag.network import Network
-from geotagger.tag.overlap import overlapped
+from geotagger.tag.network import Network, PictureEvidence
 from geotagger.tag.rootrun import RootRun
 
 
@@ -29,6 +27,10 @@ def gather_references(run: RootRun, network: Network) -> References | None:
     placed = [photo for photo in run.index.company(run.root_ids).in_time() if _is_reference(photo)]
     new = [photo for photo in placed if _name(photo) not in looked_at]
     run.listener.phase("Looking at references", len(new))
+    if network.features is not None:
+        kept_rows = [photo for photo in new if photo.id in network.features]
+        looked_at.update({_name(photo): network.features[photo.id] for photo in kept_rows})
+        new = [photo for photo in new if photo.id not in network.features]
     looked_at.update(_features(run, network, new))
     chosen = [photo for photo in placed if _name(photo) in looked_at]
     if len(chosen) < FEWEST_REFERENCES:
@@ -61,20 +63,9 @@ def _name(photo: IndexedPhoto) -> int:
 def _features(
     run: RootRun, network: Network, photos: list[IndexedPhoto]
 ) -> Iterator[tuple[int, np.ndarray[tuple[int], np.dtype[np.float32]]]]:
-    seen = overlapped(
-        photos,
-        lambda _: True,
-        lambda photo: network.read(photo.path),
-        network.features,
-        batch_size=network.batch_size,
-        lanes=network.lanes,
-        readers=run.readers,
-        idle=run.listener.finish,
-        let_go=network.leave,
-    )
-    for photo, said in seen:
+    for photo, said in network.seen(photos, lambda _: True, run.readers, run.listener.finish):
         run.listener.advance(1)
-        if said is not None and not isinstance(said, PhotoError):
-            yield _name(photo), said
+        if isinstance(said, PictureEvidence) and said.features is not None:
+            yield _name(photo), said.features
         if run.is_stopped:
             return

@@ -19,6 +19,7 @@ _IRRELEVANT = (
     "batch_size",
     "readers",
     "processes",
+    "look_processes",
     "device",
     "wait",
     "dry_run",

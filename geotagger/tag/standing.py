@@ -41,8 +41,7 @@ UNCERTAIN = "less certain than is asked for today"
 
 def switched_off(options: TagOptions) -> tuple[str, ...]:
     """The kinds of evidence that a run does without, but for pictures, which have their model."""
-    silent = [kind.name for kind in KINDS if kind.name not in options.kinds and kind.name != "pictures"]
-    return tuple(silent if options.sequence else [*silent, "sequence"])
+    return tuple(kind.name for kind in KINDS if kind.name not in options.kinds and kind.name != "pictures")
 
 
 def is_written_estimate(photo: IndexedPhoto) -> bool:

@@ -15,9 +15,9 @@ from geotagger.estimate.text_evidence import learned_exponent, lessons_of, teach
 from geotagger.estimate.values import OWN_FIXES, FixSeries
 from geotagger.index import Index
 from geotagger.index.photos import IndexedPhoto
+from geotagger.look.overlap import overlapped
 from geotagger.photo.formats import NOT_LOOKED_AT
 from geotagger.tag.options import TagOptions
-from geotagger.tag.overlap import overlapped
 from geotagger.tag.reading import is_lasting
 from geotagger.tag.rootrun import RootRun
 from geotagger.text import READER

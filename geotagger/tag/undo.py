@@ -90,11 +90,12 @@ def _foreseen(entry: JournalEntry) -> Outcome:
         return Outcome(entry.path, "kept", _COVERED)
     try:
         edit = edit_of(entry)
-        state = settle(edit, target_now(edit, entry.path), photo=entry.path)
+        target = target_now(edit, entry.path)
+        state = settle(edit, target, photo=entry.path)
     except WriteError as error:
-        return Outcome(entry.path, "failed", str(error), COULD_NOT_WRITE)
+        return Outcome(entry.path, "failed", error.about(entry.path), COULD_NOT_WRITE)
     if state == "missing":
-        return Outcome(entry.path, "kept", f"{entry.path}: it is no longer there", "changed since")
+        return Outcome(entry.path, "kept", _of(target, entry, "it is no longer there"), "changed since")
     status: Status = "kept" if state == "old" else "planned"
     return Outcome(entry.path, status, f"dry run: {_FORESEEN[state]}", _FORESEEN[state])
 
@@ -145,16 +146,23 @@ def _put_back(entry: JournalEntry, touched: list[str]) -> Outcome:
         return Outcome(entry.path, "kept", _COVERED)
     try:
         edit = edit_of(entry)
-        done = restore(edit, target_now(edit, entry.path), photo=entry.path)
+        target = target_now(edit, entry.path)
+        done = restore(edit, target, photo=entry.path)
     except WriteError as error:
-        return Outcome(entry.path, "failed", str(error), COULD_NOT_WRITE)
+        return Outcome(entry.path, "failed", error.about(entry.path), COULD_NOT_WRITE)
+    reason = done.reason and _of(target, entry, done.reason)
     if done.folder is not None:
         touched.append(done.folder)
     if done.status == "kept":
-        return Outcome(entry.path, "kept", done.reason, "changed since")
+        return Outcome(entry.path, "kept", reason, "changed since")
     if done.status == "unchanged":
         return Outcome(entry.path, "kept", "it is as it was before already", _ALREADY)
-    return Outcome(entry.path, "restored", done.reason or "as it was before")
+    return Outcome(entry.path, "restored", reason or "as it was before")
+
+
+def _of(target: str, entry: JournalEntry, reason: str) -> str:
+    """Of a photo's sidecar it is said that it is the sidecar."""
+    return reason if target == entry.path else f"{target}: {reason}"
 
 
 def forget_estimates(
@@ -238,7 +246,7 @@ def _forgotten(
                 _undo_estimates(remembered, touched)
             touched += map(os.path.dirname, metadata.forget(path, sidecar_folders))
         except WriteError as error:
-            outcomes[path] = Outcome(path, "failed", str(error), COULD_NOT_WRITE)
+            outcomes[path] = Outcome(path, "failed", error.about(path), COULD_NOT_WRITE)
             continue
         is_changed = len(touched) > touched_before
         outcomes[path] = Outcome(path, "restored", "the estimate was taken out") if is_changed else None
@@ -292,7 +300,8 @@ def _undo_estimates(remembered: _Remembered, touched: list[str]) -> None:
     """Puts back the exact bytes from before the estimates; out of a file that was changed since only
     their positions go."""
     for entry, edit in remembered.estimates:
-        done = restore(edit, target_now(edit, entry.path), photo=entry.path)
+        target = target_now(edit, entry.path)
+        done = restore(edit, target, photo=entry.path)
         if done.folder is not None:
             touched.append(done.folder)
 
@@ -317,7 +326,7 @@ def _foreseen_without(
         try:
             targets = metadata.would_forget(path, sidecar_folders)
         except WriteError as error:
-            outcomes[path] = Outcome(path, "failed", str(error), COULD_NOT_WRITE)
+            outcomes[path] = Outcome(path, "failed", error.about(path), COULD_NOT_WRITE)
             continue
         named_already.update(map(os.path.realpath, targets))
         outcomes[path] = (

@@ -34,7 +34,7 @@ from geotagger.text.ratios import ratios_of
 from geotagger.text.values import Line, PlaceRatios
 from geotagger.tracks import Track
 
-_REMEMBERED = ("within_km", "min_confidence", "precision", "certainty", "sequence", "all_images")
+_REMEMBERED = ("within_km", "min_confidence", "precision", "certainty", "all_images")
 """The options of a run that its estimates depend on; its kinds of evidence and its tracks do, too."""
 
 
@@ -92,7 +92,9 @@ def why(
     spoke = _tracks(index, root_ids, [*map(Path, arguments.get("tracks") or ()), *tracks], run, note)
     options = replace(options, within_km=within_km or options.within_km, model=model, kinds=kinds)
     table = None if pack is None else pack.cells
-    evidence = weighing(index, [photo_asked.root_id], company.fixes(), options, spoke, table, keep=False)
+    model = None if pack is None else pack.digest
+    here = [photo_asked.root_id]
+    evidence = weighing(index, here, company.fixes(), options, spoke, table, model=model, keep=False)
     photos = company.in_time(model_id)
     cut = outings(photos, lambda member: member.utc)
     outing = next((o for o in cut if any(member.id == photo_asked.id for member in o)), None)

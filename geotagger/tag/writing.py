@@ -196,16 +196,15 @@ class Writer:
 
     def _tell(self, job: Job, made: "_FinishedFiles | WriteError", failure: WriteError | None) -> None:
         if isinstance(failure, PlaceTakenError):
-            self._report(Outcome(job.outcome.path, "kept", str(failure), PLACE_TAKEN))
+            self._report(Outcome(job.outcome.path, "kept", failure.about(job.outcome.path), PLACE_TAKEN))
         elif failure is not None and not os.path.lexists(job.outcome.path):
             self._report(replace(job.outcome, status="skipped", reason=GONE, group=GONE))
         elif failure is not None:
-            self._report(
-                replace(job.outcome, status="failed", reason=str(failure), group=kind_of_failure(failure))
-            )
+            reason = failure.about(job.outcome.path)
+            self._report(replace(job.outcome, status="failed", reason=reason, group=kind_of_failure(failure)))
         elif isinstance(made, _FinishedFiles):
-            reason = job.outcome.reason if job.estimate is None else _where(made) or job.outcome.reason
-            self._report(replace(job.outcome, reason=reason, group=made.files[-1].note))
+            where = None if job.estimate is None else _where(made)
+            self._report(replace(job.outcome, reason=where or job.outcome.reason, group=made.files[-1].note))
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,13 +272,15 @@ def repair(index: Index, places: Sequence[str], report: Report) -> int:
     for entry in index.journal.pending():
         if not is_at_or_below(entry.path, places) or is_away(index, entry.path):
             continue
+        target = entry.path
         try:
             edit = edit_of(entry)
             target = target_now(edit, entry.path)
             folders.add(os.path.dirname(target))
             state = settle(edit, target)
         except WriteError as error:
-            why = f"{target}: cannot be looked at ({_cause(error)}) after a run that was cut off; left alone"
+            why = f"cannot be looked at ({_cause(error)}) after a run that was cut off; left alone"
+            why = why if target == entry.path else f"{target}: {why}"
             report(Outcome(entry.path, "failed", why, "could not be read"))
             continue
         with index.batch():

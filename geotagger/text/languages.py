@@ -8,18 +8,15 @@ from typing import Any
 
 from geotagger.text.countries import LATIN, countries
 
-TEMPERATURE = 0.5
-"""Its probabilities are flatter than its answers are right: below 1 this sharpens them. Fitted, see
-docs/evidence.md."""
 
-
-def languages_of(text: str) -> dict[str, float]:
-    """By code, summing to 1; of those that the table of countries knows."""
+def languages_of(text: str, temperature: float) -> dict[str, float]:
+    """By code, summing to 1; of those that the table of countries knows. Its probabilities are flatter than
+    its answers are right: a temperature below 1 sharpens them."""
     kept = {"no" if name == "nn" else name: 0.0 for name in _written()}
     for name, probability in _identifier().rank(text.lower()):
         name = "no" if name == "nn" else name
         if name in kept:
-            kept[name] += float(probability) ** (1 / TEMPERATURE)
+            kept[name] += float(probability) ** (1 / temperature)
     total = sum(kept.values()) or 1.0
     return {name: share / total for name, share in kept.items()}
 

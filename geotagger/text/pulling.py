@@ -1,7 +1,7 @@
 """Fetching the two networks alone (`geotagger models pull text`), without what rapidocr brings.
 
-Takes a folder with them, or an address of each that rapidocr publishes; leaves both where `find_networks`
-looks, checked by their SHA-256.
+Takes a folder or the address of one with them, or else the address of each that rapidocr publishes; leaves
+both where `find_networks` looks, checked by their SHA-256.
 """
 
 import shutil
@@ -16,13 +16,15 @@ _BASE = "https://www.modelscope.cn/models/RapidAI/RapidOCR/resolve/v3.10.0/onnx/
 ADDRESSES = {DETECTOR: f"{_BASE}/det/{DETECTOR}", RECOGNISER: f"{_BASE}/rec/{RECOGNISER}"}
 
 
-def pull_networks(source: Path | None, downloads: Path, progress: Callable[[str], Progress] | None) -> Path:
+def pull_networks(source: str | None, downloads: Path, progress: Callable[[str], Progress] | None) -> Path:
     """Gives the folder that they are in. Raises DownloadError, UsageError; what was there stays then."""
+    mirror = source if is_address(source) else None
     folder = text_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    for name, address in ADDRESSES.items():
-        if source is not None:
-            whole = _in_folder(source / name)
+    for name, published in ADDRESSES.items():
+        address = published if mirror is None else f"{mirror.rstrip('/')}/{name}"
+        if source is not None and mirror is None:
+            whole = _in_folder(Path(source) / name)
         else:
             whole = fetch(
                 address,
@@ -34,9 +36,13 @@ def pull_networks(source: Path | None, downloads: Path, progress: Callable[[str]
         unfinished = folder / f".{name}.unfinished"
         shutil.copyfile(whole, unfinished)
         unfinished.replace(folder / name)
-        if source is None:
+        if source is None or mirror is not None:
             forget(address, downloads)
     return folder
+
+
+def is_address(source: str | None) -> bool:
+    return source is not None and source.startswith(("http://", "https://"))
 
 
 def _in_folder(path: Path) -> Path:

@@ -2,11 +2,12 @@
 
 Takes clues, gives `PlaceRatios`: a factor for each country and, near towns that are named, a further one. The
 mean of all factors over the photos of the world is 1, so evidence that says nothing is 1 everywhere. Each
-sort of clue is wrong now and then, and so is the whole: no factor falls below a floor. What the constants
-were fitted to is said in docs/evidence.md.
+sort of clue is wrong now and then, and so is the whole: `held` keeps a floor under what it says. What the
+constants were fitted to is said in docs/evidence.md, and `benchmarks/text.py` fits them.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +20,11 @@ from geotagger.text.values import Line, PlaceRatios, TownRatio
 
 Floats = NDArray[np.float64]
 
-FLOOR = 0.05
-"""How often all that stands in a picture says nothing of where it was taken."""
-_LANGUAGE_HALF, _LANGUAGE_MOST = 6.0, 0.95
-"""The language of so many letters is told wrongly, or is not that of the place, half of the time; of many
-letters in 5 %."""
+FLOOR = 0.1
+"""How often what stands in a picture says nothing of where it was taken: the text of one picture gives no
+region more than nine tenths of what the region lacked before."""
+_LANGUAGE_MOST = 0.95
+"""The language of many letters is told wrongly, or is not that of the place, in 5 %."""
 _CLEAR = 0.6
 _CLEAR_LETTERS = 20
 _ADDRESS, _PREFIX, _CURRENCY, _KANA, _HAN, _GREEK = 40.0, 40.0, 15.0, 60.0, 40.0, 60.0
@@ -38,15 +39,27 @@ _LEAST_TOLD = 0.02
 """In the logarithm; what differs less is one number in the index."""
 
 
-def ratios_of(lines: Sequence[Line]) -> PlaceRatios | None:
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What is fitted. `temperature`: of the languages. `half`: the language of so many letters is told
+    wrongly, or is not that of the place, half of the time."""
+
+    temperature: float = 0.5
+    half: float = 6.0
+
+
+FITTED = Trust()
+
+
+def ratios_of(lines: Sequence[Line], trust: Trust = FITTED) -> PlaceRatios | None:
     """None where what stands there tells nothing."""
     clues = clues_of(lines)
     table = countries()
     factors = _of_countries(clues, table)
     letters = clues.letters
-    spoken = languages_of(clues.latin) if letters >= FEWEST_LETTERS else {}
+    spoken = languages_of(clues.latin, trust.temperature) if letters >= FEWEST_LETTERS else {}
     if spoken:
-        factors *= _of_language(spoken, letters, table)
+        factors *= _of_language(spoken, letters, table, trust.half)
     is_clear = letters >= _CLEAR_LETTERS and max(spoken.values(), default=0.0) >= _CLEAR
     has_script = max(clues.kana, clues.han, clues.greek) >= _FEWEST_OF_SCRIPT
     named = named_towns(
@@ -83,12 +96,12 @@ def _raised(groups: Sequence[Sequence[int]], times: float, table: Countries) -> 
     return np.asarray(factors / (table.photos @ factors))
 
 
-def _of_language(spoken: dict[str, float], letters: int, table: Countries) -> Floats:
+def _of_language(spoken: dict[str, float], letters: int, table: Countries, half: float) -> Floats:
     likelihood = sum(
         (share * table.written[name] for name, share in spoken.items()), np.zeros(len(table.codes))
     )
     likelihood = likelihood / (table.photos @ likelihood)
-    trust = _LANGUAGE_MOST * letters / (letters + _LANGUAGE_HALF)
+    trust = _LANGUAGE_MOST * letters / (letters + half)
     return np.asarray(1 - trust + trust * likelihood)
 
 
@@ -106,8 +119,7 @@ def _normalised(factors: Floats, named: Sequence[NamedTowns], table: Countries) 
 
 
 def _place_ratios(factors: Floats, towns: Sequence[TownRatio], table: Countries) -> PlaceRatios:
-    """With the floor, and countries that hardly differ from most others left out."""
-    factors = FLOOR + (1 - FLOOR) * factors
+    """Countries that hardly differ from most others are left out."""
     middle = float(np.exp(np.median(np.log(factors))))
     differ = np.flatnonzero(np.abs(np.log(factors / middle)) >= _LEAST_TOLD)
     countries_told = tuple((table.codes[n], float(f"{factors[n]:.4g}")) for n in differ.tolist())
@@ -119,6 +131,11 @@ def _place_ratios(factors: Floats, towns: Sequence[TownRatio], table: Countries)
         for t in towns
     )  # fmt: skip
     return PlaceRatios(countries_told, float(f"{middle:.4g}"), kept)
+
+
+def held(factors: Floats) -> Floats:
+    """Factors of mean 1 with the floor under them; the mean stays."""
+    return np.asarray(FLOOR + (1 - FLOOR) * factors)
 
 
 def mean_of(ratios: PlaceRatios, exponent: float = 1.0) -> float:

@@ -17,15 +17,24 @@ from geotagger.writing import Writing
 
 @dataclass(frozen=True)
 class House:
-    """`basemap`: a PMTiles file, None for the outlines that come with geotagger. `hand`: held by whoever
+    """`basemap`: a PMTiles file, None for the outlines that come with geotagger. `chosen`: the numbers of the
+    photos to be shown, None for all. `hand`: held by whoever
     writes into photos, so that two tabs cannot at once."""
 
     index_path: Path | None
     writing: Writing
     basemap: Path | None = None
+    chosen: frozenset[int] | None = None
     days: Days = field(default_factory=Days)
     pictures: Thumbnails = field(default_factory=Thumbnails)
     hand: threading.Lock = field(default_factory=threading.Lock)
 
     def index(self, mode: Mode = "read") -> Index:
         return open_index(self.index_path, mode=mode)
+
+    def shown(self) -> Index:
+        """The index to read, with the photos that are to be shown alone."""
+        index = self.index()
+        if self.chosen is not None:
+            index.store.show_only(self.chosen)
+        return index

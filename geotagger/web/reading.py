@@ -44,7 +44,7 @@ class Reading:
 
     def state(self, _: Request) -> Response:
         """What the page shows first and asks for again after every change."""
-        with self._house.index() as index:
+        with self._house.shown() as index:
             return answer(
                 {
                     "version": __version__,
@@ -79,7 +79,7 @@ class Reading:
         if not set(rungs) <= set(COUNTED_RUNGS):
             raise UsageError("rungs: there is no such kind")
         is_open = request.query_params.get("open") == "1"
-        with self._house.index() as index:
+        with self._house.shown() as index:
             in_box = clusters(index.store, box, level, rungs=rungs, is_open=is_open)
         return answer({"level": level, "clusters": [{**asdict(c), "cell": str(c.cell)} for c in in_box]})
 
@@ -89,7 +89,7 @@ class Reading:
         level = whole(request, "level")
         if level > _DEEPEST:
             raise UsageError("level: there is no such level")
-        with self._house.index() as index:
+        with self._house.shown() as index:
             photos = in_cell(
                 index.store, whole(request, "cell", low=-(1 << 63)), level, offset=offset, limit=PAGE + 1
             )
@@ -98,14 +98,14 @@ class Reading:
     def tray(self, request: Request) -> Response:
         """A page of the photos without a place."""
         offset = whole(request, "offset", 0)
-        with self._house.index() as index:
+        with self._house.shown() as index:
             photos = without_place(index.store, offset=offset, limit=PAGE + 1)
             return answer(_page(index, photos, offset))
 
     def outings(self, request: Request) -> Response:
         """A page of the list of outings, newest first; with `open` only those with something to look at."""
         offset = whole(request, "offset", 0)
-        with self._house.index() as index:
+        with self._house.shown() as index:
             days = self._house.days.of(index)
             if request.query_params.get("open") == "1":
                 days = [day for day in days if day.is_open]
@@ -122,20 +122,20 @@ class Reading:
     def outing(self, request: Request) -> Response:
         """The photos of an outing, what was recorded meanwhile, and the fixes before and after it."""
         root_id, first, last = (whole(request, name) for name in ("root", "first", "last"))
-        with self._house.index() as index:
+        with self._house.shown() as index:
             photos = in_span(index.store, root_id, first, last, limit=_LONGEST_OUTING)
             return answer({**_page(index, photos, 0, _LONGEST_OUTING), **lanes_of(index, root_id, photos)})
 
     def sample(self, _: Request) -> Response:
         """The photos that were drawn at random and wait for a verdict."""
-        with self._house.index() as index:
+        with self._house.shown() as index:
             ids = index.samples.waiting()
             return answer({**_page(index, by_ids(index.store, ids[:PAGE]), 0), "of": len(ids)})
 
     def photo(self, request: Request) -> Response:
         """All that is recorded of one photo."""
         photo_id = whole_in_path(request)
-        with self._house.index() as index:
+        with self._house.shown() as index:
             photos = by_ids(index.store, [photo_id])
             if not photos:
                 raise UnreadablePhotoError(f"photo {photo_id}", "the index does not know it, or it is gone")

@@ -11,6 +11,7 @@ import pytest
 
 import geotagger
 from tests.tag.scenes import bytes_of, walk_through_town
+from tests.tag.test_pictures import colour_pack
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = re.findall(
@@ -19,9 +20,11 @@ EXAMPLES = re.findall(
 
 
 def test_the_examples_run_one_after_the_other_and_leave_the_photos_as_they_were(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     scene = walk_through_town(tmp_path / "Photos", 12)
+    (home / "models").mkdir()
+    colour_pack(tmp_path).rename(home / "models" / "rn101-5k500")
     before = bytes_of(scene.folder)
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {"__name__": "example"}

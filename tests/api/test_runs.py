@@ -11,13 +11,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 
 import geotagger
 from geotagger import Progress, Writing
-from tests.tag.scenes import Scene, bytes_of
+from tests.tag.scenes import Scene, bytes_of, walk_through_town
 
 
 def undo_all() -> None:
@@ -101,7 +102,11 @@ def test_progress_comes_in_the_thread_of_the_caller_and_ends_with_all_photos(tow
     assert {thread for thread, _ in heard} == {threading.get_ident()}
     outcomes = [p.outcome for _, p in heard if p.outcome is not None]
     assert sorted(Path(outcome.path).name for outcome in outcomes) == sorted(town.truth)
-    assert list(dict.fromkeys(p.phase for _, p in heard if p.phase)) == ["Reading", "Placing"]
+    assert list(dict.fromkeys(p.phase for _, p in heard if p.phase)) == [
+        "Reading",
+        "Learning how the archive moves",
+        "Placing",
+    ]
     last = [p for _, p in heard if p.phase == "Placing"][-1]
     assert (last.done, last.total) == (12, 12)
     assert all(p.total is None or p.done <= p.total for _, p in heard)
@@ -345,3 +350,32 @@ def test_a_query_asks_by_place_and_time(town: Scene) -> None:
     assert names == ["IMG_0000.jpg", "IMG_0002.jpg"]
     with pytest.raises(geotagger.UsageError, match="cell"):
         geotagger.query(geotagger.Query(cell="no cell"))
+
+
+def test_totals_are_right_with_several_folders_exclusions_and_after_an_interruption(tmp_path: Path) -> None:
+    first = walk_through_town(tmp_path / "a", 12)
+    second = walk_through_town(tmp_path / "b", 8)
+    helping = walk_through_town(tmp_path / "c", 6)
+    (tmp_path / "b" / "Exports").mkdir()
+    (tmp_path / "b" / "Exports" / "x.jpg").write_bytes((second.folder / "IMG_0000.jpg").read_bytes())
+    stop = Event()
+
+    def stop_at_once(progress: Progress) -> None:
+        if progress.phase == "Reading" and progress.done:
+            stop.set()
+
+    geotagger.tag(first.folder, progress=stop_at_once, stop=stop, count=True)
+    for _ in range(2):  # the second finds all unchanged but for the clocks
+        heard: list[Progress] = []
+        geotagger.tag(
+            [first.folder, second.folder],
+            with_roots=[helping.folder],
+            exclude="Exports",
+            progress=heard.append,
+            count=True,
+            again=True,
+        )
+        placing = [p for p in heard if p.phase == "Placing"]
+        assert (placing[-1].done, placing[-1].total) == (20, 20)
+        totals = {p.total for p in heard if p.phase == "Reading" and p.total is not None}
+        assert totals <= {12, 20, 26}  # of the folders begun so far, the helping one last

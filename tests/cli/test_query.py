@@ -380,7 +380,18 @@ def test_nearest_finds_so_many_however_far(ask: Ask) -> None:
 
 @pytest.mark.parametrize(
     "spot",
-    ["48°51'30\"N 2°17'40\"E", "geo:48.8584,2.2945;u=35", "8FW4V75V+8Q", "N48 51.5 E2 17.6"],
+    [
+        "48°51'30\"N 2°17'40\"E",
+        "geo:48.8584,2.2945;u=35",
+        "8FW4V75V+8Q",
+        "N48 51.5 E2 17.6",
+        "48.8584 2.2945",
+        "48,8584 2,2945",
+        "48,8584; 2,2945",
+        "https://www.google.com/maps/@48.8584,2.2945,15z",
+        "https://www.openstreetmap.org/#map=15/48.8584/2.2945",
+        "https://www.openstreetmap.org/?mlat=48.8584&mlon=2.2945#map=4/1.1/1.1",
+    ],
 )
 def test_coordinates_are_read_in_the_forms_people_write(ask: Ask, spot: str) -> None:
     assert ask_names(ask, "--near", spot, "--radius", "1") == ["paris"]
@@ -449,3 +460,9 @@ def test_wrong_filters_say_what_is_wrong(ask: Ask, words: list[str], said: str) 
     code, out, err = ask("query", *words)
     assert (code, out) == (2, "")
     assert said in err
+
+
+def test_a_time_that_ends_before_it_begins_is_wrong_usage(ask: Ask) -> None:
+    code, _, err = ask("query", "--since", "2025", "--until", "2024-12")
+    assert code == 2
+    assert "--since 2025 is after --until 2024-12" in err

@@ -2,8 +2,10 @@
 places, to the last digit: so a calibration is fitted to the estimator that writes."""
 
 import json
+import random
 import shutil
 import subprocess
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,10 @@ from typing import Any
 import piexif
 import pytest
 
+from geotagger.index import open_index
+from geotagger.index.decisions import Action, Wish
+from geotagger.tag.decisions import carry_out
+from geotagger.writing import Writing
 from tests.commands import Geotagger
 from tests.metadata import exiftool
 from tests.tag.scenes import LATITUDE, LONGITUDE, START, STEP_DEG, exif_of, jpeg, walk_through_town
@@ -28,14 +34,17 @@ XMP = (
 )
 
 
-def assert_equal(geotagger: Geotagger, folder: Path, *words: object, way: str = "--single") -> int:
+def assert_equal(
+    geotagger: Geotagger, folder: Path, *words: object, way: str = "--single", timeout: float = 120
+) -> int:
     """Evaluates, strips what was hidden, tags; how many photos were compared."""
-    said = geotagger("evaluate", folder, *words, "--seed", "0", way, "--json").records
+    said = geotagger("evaluate", folder, *words, "--seed", "0", way, "--json", timeout=timeout).records
     predicted = {one["path"]: one for one in said if "path" in one}
     for path in predicted:
         _strip(Path(path))
     recorded = {
-        one["path"]: one for one in geotagger("tag", folder, *words, "--write", "none", "--json").records
+        one["path"]: one
+        for one in geotagger("tag", folder, *words, "--write", "none", "--json", timeout=timeout).records
     }
     for path, one in predicted.items():
         assert [one[field] for field in FIELDS] == [recorded[path][field] for field in FIELDS], path
@@ -109,6 +118,58 @@ def test_with_a_model_before_and_after_a_calibration(geotagger: Geotagger, tmp_p
         assert assert_equal(geotagger, folder, "--model", pack, way="--whole-days") > 4
 
 
+def decide(geotagger: Geotagger, actions: Mapping[int, Action]) -> Mapping[str, int]:
+    """As `review` does: by photo of the index."""
+    with open_index(geotagger.index) as index:
+        seen = {photo_id: index.estimates.current(photo_id) for photo_id in actions}
+        index.decisions.add(
+            Wish(action, n, None if (e := seen[n]) is None else e.id) for n, action in actions.items()
+        )
+    return carry_out(geotagger.index, Writing("none"), lambda _: None).tally.statuses
+
+
+@pytest.mark.parametrize("way", ["--single", "--whole-days"])
+def test_with_circles_that_were_confirmed(geotagger: Geotagger, tmp_path: Path, way: str) -> None:
+    folder = days(tmp_path / "photos")
+    for n in range(4):
+        (folder / f"bare{n}.jpg").write_bytes(jpeg(START + timedelta(days=n, minutes=27), size=48))
+    geotagger("tag", folder, "--model", "none", "--write", "none")
+    with open_index(geotagger.index, mode="read") as index:
+        photos = list(index.photos.in_time(1))
+        bare = [photo.id for photo in photos if "bare" in photo.path and photo.rung is not None]
+        places = {photo.path: (photo.latitude, photo.radius_km) for photo in photos if photo.id in bare}
+    assert len(bare) == 4
+    assert decide(geotagger, dict.fromkeys(bare[:3], "confirm"))["indexed"] == 3
+    assert assert_equal(geotagger, folder, "--model", "none", way=way) > 4
+    with open_index(geotagger.index, mode="read") as index:
+        stands = {p.path: (p.latitude, p.radius_km) for p in index.photos.in_time(1) if p.is_confirmed}
+    assert len(stands) == 3
+    assert stands.items() <= places.items()
+
+
+@pytest.mark.parametrize("way", ["--single", "--whole-days"])
+def test_with_what_a_random_sample_taught(geotagger: Geotagger, tmp_path: Path, way: str) -> None:
+    """Half of the circles were refused: `tag` states other certainties from then on, as `evaluate` does."""
+    scene = walk_through_town(tmp_path / "walk", 60)
+    geotagger("tag", scene.folder, "--model", "none", "--write", "none")
+    folder = days(tmp_path / "photos")
+    plain = evaluated(geotagger, folder, way)
+    with open_index(geotagger.index) as index:
+        index.samples.draw(22, random.Random(0))
+        drawn = index.samples.waiting()
+    decide(geotagger, {n: "reject" if at % 2 else "confirm" for at, n in enumerate(drawn)})
+    taught = evaluated(geotagger, folder, way)
+    assert taught.keys() == plain.keys()
+    for path, one in plain.items():
+        assert [taught[path][name] for name in FIELDS[2:]] != [one[name] for name in FIELDS[2:]], path
+    assert assert_equal(geotagger, folder, "--model", "none", way=way) > 4
+
+
+def evaluated(geotagger: Geotagger, folder: Path, way: str) -> dict[str, dict[str, Any]]:
+    said = geotagger("evaluate", folder, "--model", "none", "--seed", "0", way, "--json").records
+    return {one["path"]: one for one in said if "path" in one}
+
+
 @needs_reader()
 def test_with_text_in_the_pictures(geotagger: Geotagger, tmp_path: Path) -> None:
     folder = tmp_path / "photos"
@@ -136,6 +197,17 @@ def real_archive(shared_data: Path, name: str, folder: Path) -> Path:
     for broken in folder.glob("broken*"):
         broken.unlink()
     return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["--single", "--whole-days"])
+@pytest.mark.parametrize("name", ["dog-signs", "pigallery2"])
+@needs_reader()
+def test_on_real_archives_with_text(
+    geotagger: Geotagger, tmp_path: Path, shared_data: Path, name: str, way: str
+) -> None:
+    folder = real_archive(shared_data, name, tmp_path / "photos")
+    assert assert_equal(geotagger, folder, "--model", "none", "--with", "text", way=way, timeout=3600) > 4
 
 
 @pytest.mark.slow

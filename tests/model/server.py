@@ -13,7 +13,8 @@ from typing import Any
 class Served:
     """content: by path. faults: what happens to the next GETs of a path, one each: `(status,)` to
     answer, a number of bytes of the body after which the connection drops, or None for a good
-    answer. claims: how many bytes Content-Length states too many (or, negative, too few)."""
+    answer. linked: the checksum that a redirect states. claims: how many bytes Content-Length states too
+    many (or, negative, too few)."""
 
     content: dict[str, bytes] = field(default_factory=dict)
     faults: dict[str, list[Any]] = field(default_factory=dict)
@@ -22,6 +23,7 @@ class Served:
     claims: int = 0
     announces_length: bool = True
     redirects: dict[str, str] = field(default_factory=dict)
+    linked: dict[str, str] = field(default_factory=dict)
     retry_after: str = ""
     requests: list[tuple[str, str | None]] = field(default_factory=list)
     tokens: list[str | None] = field(default_factory=list)
@@ -44,6 +46,8 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path in served.redirects:
             self.send_response(302)
             self.send_header("Location", served.redirects[self.path])
+            if self.path in served.linked:
+                self.send_header("X-Linked-Etag", f'"{served.linked[self.path]}"')
             self.end_headers()
         elif isinstance(fault, tuple):
             self.send_response(fault[0])

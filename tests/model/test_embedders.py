@@ -1,5 +1,6 @@
 """An embedder with a gallery is pulled, imported and run; every failure is one line and leaves no pack."""
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator
@@ -191,6 +192,24 @@ def test_the_token_goes_to_the_hub_alone(
     assert set(hub.tokens) == {"Bearer secret"}
 
 
+def test_a_checksum_that_the_hub_states_is_held_against_what_came(
+    pull: Geotagger, hub: Served, home: Path
+) -> None:
+    """The hub keeps large files by their SHA-256 and says it where it redirects to their store."""
+    path = f"/Toy/places/resolve/main/{FILES['int8']}"
+    with serving() as store:
+        store.content["/blob"] = content = hub.content.pop(path)
+        hub.redirects[path], hub.linked[path] = store.url("/blob"), "0" * 64
+        done = pull()
+        assert done.code == 3
+        assert "its server states 0000" in done.err.splitlines()[-1]
+        assert not (home / "toyclip").exists()
+        hub.linked[path] = hashlib.sha256(content).hexdigest()
+        assert pull().code == 0
+    checked = {source.role: source.checksum for source in load_pack(home / "toyclip").manifest.sources}
+    assert checked == {"network": "stated by its server", "encoder": "as received", "gallery": "as received"}
+
+
 @pytest.mark.parametrize("role", ["int8", "encoder", "gallery"])
 def test_a_page_instead_of_a_file_is_refused_and_fetched_again(
     pull: Geotagger, hub: Served, home: Path, role: str
@@ -374,8 +393,6 @@ class TestOwnFiles:
 
 
 def test_the_shipped_catalogue_has_geoclip(shared_data: Path) -> None:
-    import hashlib
-
     model = read_catalogue()["geoclip"]
     assert (model.kind, model.licence, model.advice.recommended) == ("gallery", "MIT", True)
     assert model.precisions == ("int8", "fp16", "fp32")

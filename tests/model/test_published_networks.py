@@ -19,7 +19,7 @@ from geotagger.partition import classes_of
 from tests.commands import Geotagger
 
 # PyTorch warns of its exporter to ONNX, which needs no further package
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800), pytest.mark.filterwarnings("ignore")]
 torch = pytest.importorskip("torch")
 
 EDGE, WIDTH = 224, 512
@@ -140,39 +140,19 @@ def test_the_published_head_and_scale_give_the_formula(
     np.testing.assert_allclose(np.sort(answers.point_probabilities)[:, ::-1], most, atol=1e-5)
 
 
-def test_the_published_encoder_gives_the_formula_in_float64(pack: ModelPack, wheel: Any) -> None:
+def test_the_encoder_is_as_near_to_the_formula_as_float32_comes(pack: ModelPack, wheel: Any) -> None:
     """The angles of its finest capsule are thousands of radians, and float32 knows those to 1e-4 only: two
-    float32 runs of the same weights differ by that much, whatever runs them. In float64 they are one."""
-    import onnx
-    from onnx.reference import ReferenceEvaluator
-
-    lat, lng = wheel.lat[:400], wheel.lng[:400]
-    degrees = np.stack([lat, lng], axis=1)
+    float32 runs of the same weights differ by that much, whatever runs them."""
+    lat, lng = wheel.lat[:2000], wheel.lng[:2000]
+    degrees = torch.tensor(np.stack([lat, lng], axis=1))
     with torch.no_grad():
-        exact = unit(wheel.encoder.double()(torch.tensor(degrees)).numpy())
+        exact = unit(wheel.encoder.double()(degrees).numpy())
         wheel.encoder.float()
-        single = unit(wheel.encoder(torch.tensor(degrees, dtype=torch.float32)).numpy())
+        single = unit(wheel.encoder(degrees.float()).numpy())
     assert pack.encoder_path is not None
-    model = onnx.load(str(pack.encoder_path))
-    for tensor in [*model.graph.initializer, *_constants(model.graph)]:
-        if tensor.data_type == onnx.TensorProto.FLOAT:
-            wide = onnx.numpy_helper.to_array(tensor).astype(np.float64)
-            tensor.CopyFrom(onnx.numpy_helper.from_array(wide, tensor.name))
-    for node in model.graph.node:
-        for attribute in node.attribute:
-            if node.op_type == "Cast" and attribute.name == "to" and attribute.i == onnx.TensorProto.FLOAT:
-                attribute.i = onnx.TensorProto.DOUBLE
-    double = unit(ReferenceEvaluator(model).run(None, {"location": degrees})[0])
-    np.testing.assert_allclose(double, exact, atol=2e-6)
     ours = unit(PlaceEncoder(pack.encoder_path).embed(lat, lng))
     rounding = np.abs(single - exact).max()
     assert np.abs(ours - exact).max() < 3 * rounding < 1e-3
-
-
-def _constants(graph: Any) -> list[Any]:
-    return [
-        a.t for node in graph.node if node.op_type == "Constant" for a in node.attribute if a.name == "value"
-    ]
 
 
 def test_likeliest_places_are_those_of_the_published_formula(
@@ -233,7 +213,6 @@ def imported_apart(network: Path, wheel: Any, folder: Path) -> ModelPack:
     )
     np.save(folder / "places.npy", np.stack([wheel.lat, wheel.lng]))
     script = f"""
-import resource, sys
 from pathlib import Path
 import numpy as np
 from geotagger.model.embedders import EmbedderFiles, import_embedder
@@ -244,7 +223,8 @@ folder = Path({str(folder)!r})
 lat, lng = np.load(folder / "places.npy")
 files = EmbedderFiles(Path({str(network)!r}), Gallery(lat, lng), np.load(folder / "e.npy"), 39.7)
 import_embedder(files, folder / "pack", Manifest("geoclip", "1", "MIT", LIKE["clip"]))
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+(most,) = (line for line in open("/proc/self/status") if line.startswith("VmHWM"))
+print(most.split()[1])
 """
     done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
     assert int(done.stdout) / 1024 < 500

@@ -17,7 +17,7 @@ from geotagger.errors import UnreadablePhotoError
 from geotagger.photo.facts import read_facts
 from geotagger.photo.quicktime import read_quicktime
 from geotagger.photo.source import PhotoSourceFile
-from geotagger.photo.values import Facts
+from geotagger.photo.values import CaptureTime, Facts
 
 from .pictures import exif, jpeg, quarters
 from .videos import APPLE, apple_meta, box, djmd, gopro, gps5, gps9, loci, movie, text, transport_stream
@@ -147,8 +147,9 @@ def test_the_creation_time_of_a_phone_is_utc_and_that_of_others_undecided(tmp_pa
     ):
         assert facts_of(tmp_path, data).gps_utc == UTC_MOMENT
     facts = facts_of(tmp_path, movie(created=LOCAL))
-    assert (facts.taken, facts.gps_utc) == (None, None)
-    assert any("nothing tells which" in problem for problem in facts.problems)
+    assert (facts.taken, facts.gps_utc) == (CaptureTime(LOCAL), LOCAL)
+    assert facts.is_time_undecided
+    assert any("both are weighed" in problem for problem in facts.problems)
 
 
 @pytest.mark.parametrize(
@@ -190,8 +191,8 @@ def test_photos_of_the_same_camera_decide_how_the_creation_time_is_read(tmp_path
             taken = facts_of(tmp_path / folder, movie(created=created), "MVI_0123.MP4").taken
             assert taken is not None
             assert (taken.local, taken.offset) == (LOCAL, TWO_HOURS)
-    assert facts_of(tmp_path / "far", movie(created=LOCAL), "MVI_0123.MP4").taken is None
-    assert facts_of(tmp_path / "next", movie(created=datetime(2024, 6, 1)), "MVI_0123.MP4").taken is None
+    assert facts_of(tmp_path / "far", movie(created=LOCAL), "MVI_0123.MP4").is_time_undecided
+    assert facts_of(tmp_path / "next", movie(created=datetime(2024, 6, 1)), "MVI_0123.MP4").is_time_undecided
 
 
 def test_the_film_of_a_live_photo_has_its_photos_time_where_its_own_says_nothing(tmp_path: Path) -> None:
@@ -201,8 +202,11 @@ def test_the_film_of_a_live_photo_has_its_photos_time_where_its_own_says_nothing
         taken = facts_of(tmp_path, movie(created=created), "IMG_0001.MOV").taken
         assert taken is not None
         assert (taken.local, taken.offset) == (LOCAL, TWO_HOURS)
-        assert facts_of(tmp_path, movie(created=created, seconds=60), "IMG_0001.MOV").taken is None
-        assert facts_of(tmp_path, movie(created=created), "IMG_0002.MOV").taken is None
+        for other in (
+            facts_of(tmp_path, movie(created=created, seconds=60), "IMG_0001.MOV"),
+            facts_of(tmp_path, movie(created=created), "IMG_0002.MOV"),
+        ):
+            assert other.taken is None or other.is_time_undecided
 
 
 def test_a_canon_tells_its_time_in_its_thumbnail(tmp_path: Path) -> None:

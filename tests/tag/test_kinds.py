@@ -8,8 +8,9 @@ import pytest
 from geotagger.estimate.kinds.table import BY_DEFAULT, KINDS
 from geotagger.tag.options import kinds_of
 from tests.commands import Geotagger
-from tests.tag.scenes import START, jpeg, walk_through_town
+from tests.tag.scenes import START, exif_of, jpeg, walk_through_town
 from tests.tag.test_evidence import gpx
+from tests.tag.test_pictures import COLOURS, colour_pack, colour_photo
 
 NAMES = [kind.name for kind in KINDS]
 
@@ -84,9 +85,37 @@ def test_evaluate_does_without_the_kinds_that_tag_does_without(geotagger: Geotag
     assert all(one["latitude"] is not None for one in geotagger(*words).records if "path" in one)
 
 
+def test_without_the_sequence_each_picture_is_looked_at_alone_and_the_older_flag_says_the_same(
+    geotagger: Geotagger, tmp_path: Path
+) -> None:
+    pack, folder = colour_pack(tmp_path), tmp_path / "photos"
+    folder.mkdir()
+    for n, colour in enumerate(["red", "red", "red", "blue"]):
+        taken = START + timedelta(minutes=n)
+        (folder / f"{n}.jpg").write_bytes(colour_photo(COLOURS[colour], exif_of(taken)))
+
+    def placed(*words: str) -> dict[str, tuple[float, float]]:
+        never = ["--model", pack, "--write", "none", "--json"]
+        said = geotagger("tag", folder, *never, *words).by_name()
+        return {name: (record["latitude"], record["confidence"]) for name, record in said.items()}
+
+    together = placed()
+    alone = placed("--without", "sequence")
+    assert alone != together
+    assert "sequence" not in geotagger("why", folder / "3.jpg", "--json").records[0]["kinds"]
+    assert placed("--no-sequence", "--again") == alone
+    assert (
+        "sequence" in geotagger("why", folder / "3.jpg", "--with", "sequence", "--json").records[0]["kinds"]
+    )
+    geotagger("tag", folder, "--no-sequence", "--with", "sequence", code=2)
+
+
 def test_runs_of_before_are_read_by_their_fields() -> None:
     assert kinds_of({}) == BY_DEFAULT
     assert "habits" not in kinds_of({"habits": False, "time_zone": True, "reference": False})
     assert "time-zone" not in kinds_of({"time_zone": False})
     assert "reference" in kinds_of({"reference": True})
     assert kinds_of({"kinds": ["tracks"]}) == ("tracks",)
+    assert "sequence" not in kinds_of({"sequence": False})
+    assert kinds_of({"kinds": ["tracks"], "sequence": True}) == ("tracks", "sequence")
+    assert kinds_of({"kinds": ["tracks"], "sequence": False}) == ("tracks",)

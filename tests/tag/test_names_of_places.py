@@ -1,5 +1,6 @@
 """`--write-names`: what places are called, in the photos that have one, and out of them again."""
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -100,3 +101,25 @@ def test_forget_takes_names_of_estimates_and_leaves_those_of_cameras(
             assert photo.read_bytes() == before[photo.name]
         else:
             assert names(photo) == ["Vienna", "Austria"]
+
+
+def test_a_run_that_was_cut_off_while_it_named_is_settled(geotagger: Geotagger, tmp_path: Path) -> None:
+    scene = walk_through_town(tmp_path / "photos", 6)
+    before = bytes_of(scene.folder)
+    geotagger("tag", scene.folder, "--model", "none", "--write-names")
+    named = bytes_of(scene.folder)
+    index = sqlite3.connect(geotagger.index)
+    with index:  # as a kill leaves it: the files have their names, and nobody wrote that down
+        last = "(select max(id) from journal)"
+        index.execute(f"update journal set state = 'intended' where id > {last} - 3")
+        index.execute("update estimates set named_by = null")
+        index.execute("delete from learned where key = 'settled'")
+    said = geotagger("tag", scene.folder, "--model", "none", "--write-names").err
+    assert "an earlier run was cut off" in said
+    assert "names of places" not in said
+    assert bytes_of(scene.folder) == named
+    written = index.execute("select written, count(*) from estimates where current group by 1").fetchall()
+    assert dict(written) == {"camera": 3, "exif": 3}
+    index.close()
+    geotagger("undo", "1", "--yes")
+    assert bytes_of(scene.folder) == before

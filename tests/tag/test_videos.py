@@ -31,7 +31,8 @@ def test_videos_are_placed_and_place_others_and_stay_as_they_are(
     (folder / "sydney.jpg").write_bytes(jpeg(far))
     said = geotagger("tag", folder, "--model", "none", "--json").by_name()
     placed = ["live.MOV", f"VID_{START + timedelta(minutes=2):%Y%m%d_%H%M%S}.mp4", "phone.3gp"]
-    assert {name for name in videos if said[name]["status"] == "written"} == set(placed)
+    assert {name for name in videos if said[name]["status"] == "written"} == {*placed, "undecided.mp4"}
+    assert said["undecided.mp4"]["radius_km"] > 5 * said["live.MOV"]["radius_km"]
     for name in placed:
         (found,) = sidecar_positions(str(folder / name))
         assert (found.latitude, found.longitude) == pytest.approx((LATITUDE, LONGITUDE), abs=2e-3)

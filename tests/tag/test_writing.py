@@ -7,7 +7,7 @@ from PIL import Image
 
 from geotagger.marks import Mark
 from geotagger.metadata import Position, prepare, settle
-from geotagger.tag.writing import _take_places
+from geotagger.tag.writing import take_places
 
 
 def test_of_two_names_for_one_photo_the_second_learns_of_the_first(tmp_path: Path) -> None:
@@ -18,7 +18,7 @@ def test_of_two_names_for_one_photo_the_second_learns_of_the_first(tmp_path: Pat
     one = prepare(str(photo), Position(1, 2, Mark("manual")))
     other = prepare(str(link), Position(3, 4, Mark("manual")))
     with ThreadPoolExecutor(4) as pool:
-        first, second = _take_places([one, other], pool)
+        first, second = take_places([one, other], pool)
     assert first is None
     assert "another program changed it meanwhile" in str(second)
     assert settle(one.edit) == "new"

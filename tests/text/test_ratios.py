@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from geotagger.estimate.text_evidence import TextFactors
+from geotagger.geo import distance_km
+from geotagger.text.countries import countries
 from geotagger.text.ratios import FLOOR, mean_of, ratios_of
+from geotagger.text.towns import world_towns
 from geotagger.text.values import Line, PlaceRatios
 from tests.text.signs import needs_reader
 
@@ -54,12 +57,34 @@ def test_a_town_of_another_language_is_not_meant() -> None:
     assert told["Berlin"] > told["Madrid"]
 
 
-def test_no_sign_makes_a_place_impossible() -> None:
-    for text in (
-        "Hunden skal føres i snor hele året www.aarhus.dk +45 86 12 34 56 200 kr",
-        "東京都の犬のふん",
-    ):
-        assert min(factors(text).values()) >= 0.9 * FLOOR
+EVERY_CLUE = [
+    (
+        "Velkommen til Aarhus, hunden skal føres i snor hele året",
+        "www.aarhus.dk",
+        "+45 86 12 34 56",
+        "200 kr",
+    ),
+    ("Welcome to Singapore, dogs must be kept on a leash", "www.nparks.gov.sg", "+65 6123 4567"),
+    ("東京都の犬のふんは持ち帰りましょう", "www.tokyo.jp", "+81 3 1234 5678", "500円"),
+    ("Bienvenue à Luxembourg, Wëllkomm zu Lëtzebuerg", "www.vdl.lu", "+352 47 96 12 34"),
+]
+
+
+@pytest.mark.parametrize("lines", EVERY_CLUE)
+@pytest.mark.parametrize("exponent", [0.3, 1.0, 1.5])
+def test_no_sign_makes_a_place_impossible_or_sure(lines: tuple[str, ...], exponent: float) -> None:
+    """Whatever stands there, and however much the archive's text tells: no region gains more than a share of
+    what it lacked."""
+    ratios = ratios_of([Line(text, 0.99) for text in lines])
+    assert ratios is not None
+    told = TextFactors.of(ratios, exponent).at_towns()
+    assert told.min() >= FLOOR
+    world = world_towns()
+    usual = countries().photos[world.country] * world.share
+    best = int(np.argmax(usual * told))
+    near = distance_km(world.lat[best], world.lng[best], world.lat, world.lng) < 60
+    before, after = usual[near].sum(), (usual * told)[near].sum()
+    assert after <= before + (1 - FLOOR) * (1 - before) + 1e-9
 
 
 @pytest.mark.parametrize(
@@ -69,9 +94,11 @@ def test_no_sign_makes_a_place_impossible() -> None:
 def test_the_photos_of_the_world_have_a_mean_factor_of_one(text: str, exponent: float) -> None:
     ratios = ratios_of([Line(text, 0.99)])
     assert ratios is not None
-    whole = TextFactors.of(ratios, exponent)
-    assert mean_of(ratios, exponent) / whole.mean == pytest.approx(1.0)
-    assert mean_of(ratios) == pytest.approx(1.0, abs=0.12)  # the floor, and what is rounded
+    world = world_towns()
+    usual = countries().photos[world.country] * world.share
+    for looks in (1.0, 0.5):
+        assert usual @ TextFactors.of(ratios, exponent, looks).at_towns() == pytest.approx(1.0, abs=0.01)
+    assert mean_of(ratios) == pytest.approx(1.0, abs=0.02)  # what is rounded, and hardly differs
 
 
 @pytest.mark.parametrize("texts", [[], ["x7"], ["404"], ["PECTOPAH"]])

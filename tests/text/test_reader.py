@@ -1,5 +1,6 @@
 """The two networks that read, on drawn signs; nothing of rapidocr is imported."""
 
+import hashlib
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from geotagger.text.networks import find_networks
 from geotagger.text.ratios import ratios_of
 from geotagger.text.reader import MOST_LINES, TextReader
 from tests.commands import Geotagger
+from tests.model.server import serving
 from tests.text.signs import needs_reader, sign
 
 pytestmark = needs_reader()
@@ -123,6 +125,46 @@ def test_pull_takes_them_from_a_folder_and_nothing_else_of_that_name(
     said = geotagger("models", "pull", "text", "--from", tmp_path, code=2)
     assert "is not the network that is known" in said.err
     assert (folder / networks.DETECTOR).stat().st_size == networks.BYTES[networks.DETECTOR]
+
+
+def test_pull_fetches_them_and_goes_on_where_it_broke_off(geotagger: Geotagger) -> None:
+    """From another address than the published one, which is the same code."""
+    held = find_networks()
+    geotagger.environment["no_proxy"] = "127.0.0.1"
+    folder = Path(geotagger.environment["GEOTAGGER_MODELS"]) / "text"
+    with serving() as served:
+        for path in (held.detector, held.recogniser):
+            served.content[f"/ocr/{path.name}"] = path.read_bytes()
+        served.faults[f"/ocr/{networks.RECOGNISER}"] = [2_000_000, (503,)]
+        (record,) = geotagger("models", "pull", "text", "--from", served.url("/ocr/"), "--json").records
+        asked = [what for path, what in served.requests if path.endswith(networks.RECOGNISER)]
+    assert record == {"name": "text", "folder": str(folder), "status": "installed"}
+    assert {path.name: sha256(path) for path in folder.iterdir()} == networks.SHA256
+    assert asked[0] is None
+    assert asked[-1] == "bytes=2000000-"
+    assert not [
+        path for path in geotagger.home.rglob("*") if "unfinished" in path.name or "part" in path.suffix
+    ]
+
+
+@pytest.mark.parametrize("what", ["another file", "nothing", "refused"])
+def test_pull_installs_nothing_that_is_not_the_network(geotagger: Geotagger, what: str) -> None:
+    geotagger.environment["no_proxy"] = "127.0.0.1"
+    with serving() as served:
+        path = f"/{networks.DETECTOR}"
+        served.content[path] = b"x" * networks.BYTES[networks.DETECTOR]
+        if what == "nothing":
+            del served.content[path]
+        if what == "refused":
+            served.faults[path] = [(403,)] * 9
+        said = geotagger("models", "pull", "text", "--from", served.address, code=None)
+    assert said.code not in (0, 1)
+    assert len(said.err.strip().splitlines()) <= 3
+    assert not list((Path(geotagger.environment["GEOTAGGER_MODELS"]) / "text").glob("*.onnx"))
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def test_where_nothing_is_installed_one_line_says_what_to_do(

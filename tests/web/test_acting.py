@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.commands import Geotagger
-from tests.tag.scenes import Scene, walk_through_town
+from tests.tag.scenes import START, Scene, jpeg, walk_through_town
 from tests.web.pages import Page, open_page
 
 
@@ -130,6 +130,25 @@ def test_an_archive_that_is_unmounted_makes_decisions_wait(page: Page, scene: Sc
     assert [archive["is_there"] for archive in page.get("api/state")["archives"]] == [False]
     scene.folder.with_name("elsewhere").rename(scene.folder)
     assert page.post("api/write", {})["counts"] == {"written": 1}
+
+
+def test_photos_deleted_or_edited_meanwhile_are_told_and_the_others_go_on(page: Page, scene: Scene) -> None:
+    """Another program took one away, wrote a place into another, and replaced a third by a text."""
+    gone, placed, ruined, sound = [one for one in photos_of(page) if one["rung"] == "neighbours"][:4]
+    page.post("api/decide", {"action": "confirm", "photos": seen(gone, placed, ruined, sound)})
+    (scene.folder / gone["name"]).unlink()
+    other = jpeg(START, (10.0, 20.0), size=48)
+    (scene.folder / placed["name"]).write_bytes(other)
+    (scene.folder / ruined["name"]).write_text("no photo any more")
+    written = page.post("api/write", {})
+    told = {Path(one["path"]).name: one for one in written["outcomes"]}
+    assert told[sound["name"]]["status"] == "written"
+    for one in (gone, placed, ruined):
+        assert told[one["name"]]["status"] in ("failed", "kept", "skipped"), told[one["name"]]
+        assert told[one["name"]]["reason"]
+    assert (scene.folder / placed["name"]).read_bytes() == other
+    assert (scene.folder / ruined["name"]).read_text() == "no photo any more"
+    page.post("api/undo", {"run": written["run"]})
 
 
 def test_a_clock_is_kept_only_for_a_camera_of_the_archive(page: Page, geotagger: Geotagger) -> None:

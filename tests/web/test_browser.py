@@ -3,6 +3,7 @@
 Run with `pytest -m browser`; GEOTAGGER_BROWSER=required makes a missing browser a failure, as in CI.
 """
 
+import io
 import os
 import shutil
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import piexif
 import pytest
 
 from tests.commands import Geotagger
@@ -65,6 +67,10 @@ class Tab:
     def choose(self, name: str) -> None:
         self.page.locator(".card", has_text=name).click()
         self.page.locator("#panel h2", has_text=name).wait_for()
+
+    def map(self) -> bytes:
+        """As it looks."""
+        return bytes(self.page.locator("#map").screenshot())
 
     def pending(self) -> str:
         return str(self.page.locator("#pending").inner_text())
@@ -244,6 +250,12 @@ def test_photos_slide_along_the_track_while_the_clock_is_set(tab: Tab, geotagger
     told.get_by_text("0 of 21 photos").wait_for()
     assert "0 of 21" not in first
     tab.page.fill("#clock-minutes", "60")
+    told.get_by_text("+1h: ").wait_for()
+    at_60 = tab.map()
+    tab.page.fill("#clock-minutes", "75")
+    told.get_by_text("+1h15m: ").wait_for()
+    assert tab.map() != at_60
+    tab.page.fill("#clock-minutes", "60")
     tab.page.click("#clock-keep")
     tab.says("waits to be written")
     assert "1 clock set" in tab.pending()
@@ -294,6 +306,71 @@ def test_nobody_is_shut_out(chromium: Any, unwritten: Page, width: int, scheme: 
     unwritten.post("api/retract", {})
     for results in found:
         assert results.violations_count == 0, results.generate_report()
+
+
+def test_raster_tiles_of_the_owner_are_drawn(
+    chromium: Any, geotagger: Geotagger, scene: Scene, tmp_path: Path
+) -> None:
+    """A tile whose western half is red, as a picture in the file."""
+    from PIL import Image
+    from pmtiles.tile import Compression, TileType, zxy_to_tileid
+    from pmtiles.writer import Writer
+
+    picture = Image.new("RGB", (256, 256), (20, 90, 200))
+    picture.paste((200, 30, 30), (0, 0, 128, 256))
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    path = tmp_path / "map.pmtiles"
+    with path.open("wb") as whole:
+        writer: Any = Writer(whole)
+        writer.write_tile(zxy_to_tileid(0, 0, 0), file.getvalue())
+        kind = {"tile_type": TileType.PNG, "tile_compression": Compression.NONE, "min_zoom": 0, "max_zoom": 0}
+        corners = {"min_lon_e7": -1800000000, "min_lat_e7": -850000000, "max_lon_e7": 1800000000}
+        middle = {"max_lat_e7": 850000000, "center_zoom": 0, "center_lon_e7": 0, "center_lat_e7": 0}
+        writer.finalize({**kind, **corners, **middle}, {"attribution": "Its Maker"})
+    with open_page(geotagger, "--basemap", path) as page, tab_on(chromium, page.address) as tab:
+        tab.page.wait_for_selector("img.leaflet-tile-loaded")
+        colours = tab.page.evaluate(
+            """() => {
+              const tile = document.querySelector('img.leaflet-tile-loaded');
+              const canvas = document.createElement('canvas');
+              [canvas.width, canvas.height] = [tile.naturalWidth, tile.naturalHeight];
+              const drawing = canvas.getContext('2d');
+              drawing.drawImage(tile, 0, 0);
+              return [60, 200].map((x) => [...drawing.getImageData(x, 128, 1, 1).data].slice(0, 3).join());
+            }"""
+        )
+        assert colours == ["200,30,30", "20,90,200"]
+        assert tab.page.locator("#legend .source").inner_text() == "Its Maker"
+        assert tab.complaints == []
+    assert scene.folder.is_dir()
+
+
+def test_a_raw_without_a_preview_is_shown_by_its_format_and_decided(
+    chromium: Any, geotagger: Geotagger, tmp_path: Path
+) -> None:
+    """A DNG that tells its time and size, in a compression that nobody knows."""
+    folder = walk_through_town(tmp_path / "photos", 4).folder
+    made = sorted(folder.glob("*.jpg"))[1]
+    told = piexif.load(str(made))
+    head = piexif.ImageIFD
+    size = {head.ImageWidth: 800, head.ImageLength: 600, head.DNGVersion: (1, 4, 0, 0)}
+    pixels = {head.Compression: 9, head.StripOffsets: 8, head.StripByteCounts: 16}
+    told |= {"0th": told["0th"] | size | pixels, "GPS": {}, "thumbnail": None, "1st": {}}
+    block = piexif.dump(told)[6:]
+    made.unlink()
+    made.with_suffix(".dng").write_bytes(block)
+    geotagger("tag", folder, "--write", "none", "--model", "none", code=None)
+    with open_page(geotagger) as page, tab_on(chromium, page.address) as tab:
+        tab.open_outing()
+        face = tab.page.locator(".card", has_text=made.stem)
+        face.locator(".nopicture").wait_for()
+        assert face.locator(".nopicture").inner_text() == "DNG"
+        tab.choose(made.stem)
+        tab.page.locator("#panel .nopicture").wait_for()
+        tab.page.keyboard.press("c")
+        tab.says("1 photo confirmed")
+        assert [one for one in tab.complaints if "404" not in one] == []
 
 
 def test_vector_tiles_of_the_owner_are_drawn(

@@ -170,3 +170,13 @@ def test_nonsense_is_refused_in_a_line(page: Page, query: str) -> None:
     answer = httpx.get(page.address + "api/clusters" + query)
     assert answer.status_code == 400
     assert "\n" not in answer.json()["error"]
+
+
+def test_only_photos_that_were_asked_for_are_shown(home: Geotagger) -> None:
+    with open_page(home, "--source", "camera", "--path", "*/photos/IMG_000[024]*") as page:
+        state = page.get("api/state")
+        assert (state["photos"], state["open"], state["without_place"]) == (3, 0, 0)
+        told = page.get("api/clusters", **WORLD, zoom=0)["clusters"]
+        assert sum(one["photos"] for one in told) == 3
+    said = home("review", "--no-browser", "--country", "NZ", code=2)
+    assert "nothing to review" in said.err

@@ -31,9 +31,12 @@ def list_models(catalogue: CatalogueOption = None, as_json: JsonOption = False) 
 
     Example: `geotagger models list --json`
     """
+    from geotagger.engine.onnx_build import note_of_several
     from geotagger.model.catalogue import read_catalogue
     from geotagger.model.pack import installed_packs, load_pack
 
+    if (note := note_of_several()) is not None:
+        say(note)
     records: list[dict[str, Any]] = []
     published = read_catalogue(catalogue)
     for folder in installed_packs():

@@ -10,6 +10,7 @@ import typer
 
 from geotagger.cli.common import JsonOption, emit, ends_cleanly, printable, say
 from geotagger.cli.models.listing import CatalogueOption, ForceOption, costs, pack_record, size_text
+from geotagger.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,9 +31,14 @@ def pull_model(
         str | None,
         typer.Option("--precision", metavar="int8|fp16|fp32", help="Of the network; int8 suits processors."),
     ] = None,
-    folder: Annotated[
-        Path | None,
-        typer.Option("--from", metavar="FOLDER", help="Take the files from this folder; no network is used."),
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="FOLDER",
+            help="Take the files from this folder; no network is used. Those of `text` also from the "
+            "address of one, http:// or https://.",
+        ),
     ] = None,
     force: ForceOption = False,
     catalogue: CatalogueOption = None,
@@ -48,10 +54,13 @@ def pull_model(
     from geotagger.model.fetching import Places
     from geotagger.model.importing import pull
     from geotagger.model.pack import MANIFEST, load_pack, models_folder
+    from geotagger.text.pulling import is_address
 
     if name == "text":
-        _pull_text(folder, as_json)
+        _pull_text(source, as_json)
         return
+    if is_address(source):
+        raise UsageError(f"--from {source}: a folder is wanted; HF_ENDPOINT names another server")
     model = published_model(name, read_catalogue(catalogue))
     model.files_in(precision)
     installed = models_folder() / name
@@ -60,7 +69,7 @@ def pull_model(
         say(f"{name} is installed already in {installed}; --force fetches it again")
     else:
         with _progress() as progress:
-            places = Places(folder=folder, progress=progress)
+            places = Places(folder=None if source is None else Path(source), progress=progress)
             _say_costs(model, precision, places)
             pack = pull(model, places, embed=_embed, precision=precision, replace=force, check=check_answers)
         status = "installed"
@@ -69,13 +78,13 @@ def pull_model(
         emit(pack_record(pack, model) | {"status": status})
 
 
-def _pull_text(folder: Path | None, as_json: bool) -> None:
+def _pull_text(source: str | None, as_json: bool) -> None:
     from geotagger.model.fetching import Places
     from geotagger.text.pulling import pull_networks
 
     say("text: PP-OCRv6 small of PaddleOCR, Apache-2.0, 31 MB; it needs the package py3langid as well")
     with _progress() as progress:
-        installed = pull_networks(folder, Places().downloads_folder, progress)
+        installed = pull_networks(source, Places().downloads_folder, progress)
     say(f"text is installed in {installed}")
     if as_json:
         emit({"name": "text", "folder": str(installed), "status": "installed"})

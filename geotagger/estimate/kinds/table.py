@@ -11,6 +11,7 @@ from geotagger.estimate.kinds.neighbours import Neighbours
 from geotagger.estimate.kinds.pictures import Pictures
 from geotagger.estimate.kinds.protocol import Kind
 from geotagger.estimate.kinds.reference import Reference
+from geotagger.estimate.kinds.sequence import SequenceOfPictures
 from geotagger.estimate.kinds.text import Text
 from geotagger.estimate.kinds.time_zone import TimeZone
 from geotagger.estimate.kinds.tracks import RecordedTracks
@@ -24,6 +25,7 @@ KINDS: tuple[Kind, ...] = (
     TimeZone(),
     RecordedTracks(),
     Pictures(),
+    SequenceOfPictures(),
     Reference(),
     Names(),
     Text(),

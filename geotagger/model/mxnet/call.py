@@ -42,7 +42,7 @@ class Call:
         return self.node.name
 
     def wrong(self, what: str) -> CheckpointError:
-        return CheckpointError(f"{self.symbol.path}: {self.node.op} {self.name}: {what}; it was not imported")
+        return CheckpointError(self.symbol.path, f"{self.node.op} {self.name}: {what}; it was not imported")
 
     def tensor(self, i: int = 0) -> Tensor:
         tensor = self.inputs[i] if i < len(self.inputs) else None

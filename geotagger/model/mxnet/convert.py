@@ -38,9 +38,7 @@ def build_graph(symbol: Symbol, params: dict[str, NDArray[Any]], input_size: int
         elif _is_network_input(symbol, i, params):
             made[i] = _take_input(symbol, graph, node, input_size)
     if graph.input is None or head not in made:
-        raise CheckpointError(
-            f"{symbol.path}: the network computes nothing from an image; it was not imported"
-        )
+        raise CheckpointError(symbol.path, "the network computes nothing from an image; it was not imported")
     return graph, _name_outputs(symbol, graph, made[head])
 
 
@@ -50,14 +48,16 @@ def _convert_node(
     operator = OPERATORS.get(node.op)
     if operator is None:
         raise CheckpointError(
-            f"{symbol.path}: {node.name} is a {node.op}, an operator that cannot be imported; "
-            "those of ResNet, GoogLeNet and Inception networks can"
+            symbol.path,
+            f"{node.name} is a {node.op}, an operator that cannot be imported; "
+            "those of ResNet, GoogLeNet and Inception networks can",
         )
     for giver, output in node.inputs:
         if output != 0:
             raise CheckpointError(
-                f"{symbol.path}: {node.name} uses the output {output} of {symbol.nodes[giver].name}, "
-                "which cannot be imported"
+                symbol.path,
+                f"{node.name} uses the output {output} of {symbol.nodes[giver].name}, "
+                "which cannot be imported",
             )
     return operator(Call(symbol, node, graph, [made.get(giver) for giver, _ in node.inputs], params))
 
@@ -70,8 +70,9 @@ def _head_of(symbol: Symbol) -> int:
     if len(heads) != 1:
         names = ", ".join(symbol.nodes[giver].name for giver, _ in symbol.heads)
         raise CheckpointError(
-            f"{symbol.path}: the network has the outputs {names}; which of them gives the probabilities "
-            "cannot be told, it was not imported"
+            symbol.path,
+            f"the network has the outputs {names}; which of them gives the probabilities "
+            "cannot be told, it was not imported",
         )
     return heads[0]
 
@@ -99,8 +100,9 @@ def _is_network_input(symbol: Symbol, i: int, params: dict[str, NDArray[Any]]) -
 def _take_input(symbol: Symbol, graph: Graph, node: SymbolNode, input_size: int) -> Tensor:
     if graph.input is not None:
         raise CheckpointError(
-            f"{symbol.path}: the network has a second input, {node.name}, that the params file "
-            "does not fill; are both files of the same checkpoint?"
+            symbol.path,
+            f"the network has a second input, {node.name}, that the params file "
+            "does not fill; are both files of the same checkpoint?",
         )
     graph.input = Tensor("data", (3, input_size, input_size))
     return graph.input
@@ -109,7 +111,7 @@ def _take_input(symbol: Symbol, graph: Graph, node: SymbolNode, input_size: int)
 def _name_outputs(symbol: Symbol, graph: Graph, scores: Tensor) -> int:
     if len(scores.shape) != 1:
         raise CheckpointError(
-            f"{symbol.path}: the output has the shape {('n', *scores.shape)}, not one number for each class"
+            symbol.path, f"the output has the shape {('n', *scores.shape)}, not one number for each class"
         )
     if not graph.nodes or graph.nodes[-1].op_type != "Softmax":  # gluon's networks end before it
         scores = graph.emit("Softmax", [scores.name], scores.shape, "softmax", axis=1)

@@ -43,9 +43,9 @@ def read_params(path: Path) -> dict[str, Array]:
             # a mapping cannot be empty; an empty file fails on its first number instead
             data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if path.stat().st_size else b""
     except FileNotFoundError:
-        raise CheckpointError(f"{path}: no such file; give the *.params file of the checkpoint") from None
+        raise CheckpointError(path, "no such file; give the *.params file of the checkpoint") from None
     except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from None
+        raise CheckpointError(path, f"cannot be read ({error.strerror})") from None
     return _ParamsReader(path, data).params()
 
 
@@ -143,4 +143,4 @@ class _ParamsReader:
         return self.wrong(f"{what} has {contents}; the file is damaged, fetch it again")
 
     def wrong(self, what: str) -> CheckpointError:
-        return CheckpointError(f"{self.path}: {what}")
+        return CheckpointError(self.path, f"{what}")

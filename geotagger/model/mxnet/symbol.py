@@ -51,19 +51,19 @@ def read_symbol(path: Path) -> Symbol:
     try:
         size = path.stat().st_size
         if size > _LARGEST_FILE:
-            raise CheckpointError(f"{path}: {size:,} bytes is too large for a symbol; give the *-symbol.json")
+            raise CheckpointError(path, f"{size:,} bytes is too large for a symbol; give the *-symbol.json")
         graph = json.loads(path.read_bytes())
     except FileNotFoundError:
-        raise CheckpointError(f"{path}: no such file; give the *-symbol.json of the checkpoint") from None
+        raise CheckpointError(path, "no such file; give the *-symbol.json of the checkpoint") from None
     except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from None
+        raise CheckpointError(path, f"cannot be read ({error.strerror})") from None
     except (ValueError, RecursionError):
-        raise CheckpointError(f"{path}: not JSON; give the *-symbol.json of the checkpoint") from None
+        raise CheckpointError(path, "not JSON; give the *-symbol.json of the checkpoint") from None
     try:
         return _symbol_of(path, graph)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError):
         raise CheckpointError(
-            f"{path}: not the network graph of an MXNet checkpoint; give its *-symbol.json"
+            path, "not the network graph of an MXNet checkpoint; give its *-symbol.json"
         ) from None
 
 
@@ -81,11 +81,11 @@ def _symbol_of(path: Path, graph: dict[str, Any]) -> Symbol:
         )
         for giver, _ in node.inputs:
             if not 0 <= giver < len(nodes):
-                raise CheckpointError(f"{path}: {node.name} uses a node that does not come before it")
+                raise CheckpointError(path, f"{node.name} uses a node that does not come before it")
         nodes.append(node)
     heads = tuple(_link(link) for link in graph["heads"])
     if not heads or any(not 0 <= giver < len(nodes) for giver, _ in heads):
-        raise CheckpointError(f"{path}: the graph names no output that it has")
+        raise CheckpointError(path, "the graph names no output that it has")
     return Symbol(path, tuple(nodes), heads, _version_of(graph))
 
 

@@ -56,9 +56,16 @@ function outingButton(one) {
   return make(
     "button",
     { type: "button", class: "outing", onclick: guarded(() => openOuting(one)) },
-    make("strong", { text: day(one.start) + times }),
-    make("span", { class: "where", text: one.where || "nobody knows where" }),
-    make("span", { text: `${counted(one.photos, "photo")}${certain}` }),
+    make(
+      "span", { class: "outinghead" },
+      make(
+        "span", { class: "outingwords" },
+        make("strong", { text: day(one.start) + times }),
+        make("span", { class: "where", text: one.where || "nobody knows where" }),
+        make("span", { text: `${counted(one.photos, "photo")}${certain}` }),
+      ),
+      thumbnail({ id: one.first, format: "photo" }),
+    ),
     make("span", { class: "tallies" }, ...placed),
     states ? make("span", { text: states }) : null,
     ...one.words.slice(0, 2).map((line) => make("span", { class: "evidence", text: line })),

@@ -277,7 +277,7 @@ export function goTo(latitude, longitude, radius_km) {
 function drawLegend() {
   const items = RUNGS.map((rung) =>
     make("li", {}, make("i", { class: `dot ${rung}`, "aria-hidden": "true" }), KINDS[rung]));
-  items.push(make("li", { class: "faint", text: "the fainter, the less certain" }));
+  items.push(make("li", { class: "faint", text: "dashed: not very certain" }));
   const from = page.info.tiles ? page.attribution : "Coasts and borders: Natural Earth. Towns: GeoNames, CC BY 4.0";
   items.push(make("li", { class: "source", text: from }));
   byId("legend").replaceChildren(...items);

@@ -67,7 +67,7 @@ function draw(one) {
     actions([one]),
     make("dl", {}, ...facts.flatMap(([name, value]) => [make("dt", { text: name }), make("dd", { text: value })])),
     ...section("Evidence", one.evidence.map((line) => make("li", { text: line }))),
-    ...section("Leading places", one.candidates.map((place) => make("li", {}, candidate(place)))),
+    ...section("Leading places", one.candidates.map(candidate)),
     make("div", { id: "why" }, button("Why here?", guarded(() => explain(one)), { "aria-keyshortcuts": "w" })),
   );
 }
@@ -77,8 +77,12 @@ function section(title, items) {
 }
 
 function candidate(place) {
-  const words = `${percent(place.probability)} ${place.where || degrees(place.latitude, place.longitude)}`;
-  return button(words, () => goTo(place.latitude, place.longitude, 5), { class: "link", title: "Show it on the map" });
+  const words = place.where || degrees(place.latitude, place.longitude);
+  const item = bar(place.probability, "");
+  item.lastChild.replaceWith(
+    button(words, () => goTo(place.latitude, place.longitude, 5), { class: "link", title: "Show it on the map" }),
+  );
+  return item;
 }
 
 function actions(photos) {
@@ -116,30 +120,40 @@ async function explain(one) {
   }
   if (!box.isConnected) return;
   const place = (at) => at.where || degrees(at.latitude, at.longitude);
+  const line = (text) => make("li", { text });
   const fixes = told.fixes.map((fix) => {
     const name = fix.photo ? fix.photo.split("/").pop() : "a point of a track";
     const side = fix.lag_s < 0 ? "before" : "after";
-    return make("li", { text: `${name}, ${lag(Math.abs(fix.lag_s))} ${side}: ${place(fix)}, good to ${length(fix.error_km)}` });
+    return line(`${name}, ${lag(Math.abs(fix.lag_s))} ${side}: ${place(fix)}, good to ${length(fix.error_km)}`);
   });
   const alone = Object.entries(told.alone).map(([name, at]) =>
-    make("li", { text: `${name}: ${place(at)}, within ${length(at.radius_km)} with certainty ${percent(at.confidence)}` }));
-  const sources = told.sources.slice(0, 8).map((one) =>
-    make("li", { text: `${percent(one.share)} ${one.name}: ${place(one)}` }));
-  const countries = told.countries.map((one) => make("li", { text: `${percent(one.probability)} ${one.name}` }));
-  const words = told.words.map((one) => make("li", { text: one.words }));
-  const alike = (told.alike ?? []).map((one) => make("li", { text: `${percent(one.share)} ${one.path ? one.path.split("/").pop() : "a photo of yours"}: ${place(one)}` }));
+    bar(at.confidence, `${name}: ${place(at)}, within ${length(at.radius_km)}`));
+  const sources = told.sources.slice(0, 8).map((one) => bar(one.share, `${one.name}: ${place(one)}`));
+  const countries = told.countries.map((one) => bar(one.probability, one.name));
+  const words = told.words.map((one) => line(one.words));
+  const read = (told.text?.lines ?? []).map((one) => line(`“${one}”`));
+  const alike = (told.alike ?? []).map((one) =>
+    bar(one.share, `${one.path ? one.path.split("/").pop() : "a photo of yours"}: ${place(one)}`));
   box.replaceChildren(
     make("h3", { text: "Why here" }),
     ...told.disagreements.concat(told.notes).map((line) => make("p", { class: "hint", text: line })),
     ...section("Leading countries", countries),
     ...section("Which fixes spoke", fixes),
     ...section("Which words spoke", words),
+    ...section("What stands in the picture", read),
     ...section("What was alike", alike),
     ...section("Each kind alone", alone),
     ...section("How neighbours and habits were weighed", sources),
     ...section("All together", told.evidence.map((line) => make("li", { text: line }))),
     make("p", { class: "hint", text: `Listened to: ${told.kinds.join(", ")}` }),
   );
+}
+
+// A share in words and as a bar behind them.
+function bar(share, text) {
+  const item = make("li", { class: "share" }, make("span", { class: "percent", text: percent(share) }), make("span", { text }));
+  item.style.setProperty("--share", `${Math.round(100 * (share ?? 0))}%`);
+  return item;
 }
 
 function lag(seconds) {

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geotagger.errors import UnreadablePhotoError
-from geotagger.tag.overlap import BATCHES_AHEAD, MOST_PASSING, PHOTOS_AHEAD, Pixels, overlapped
+from geotagger.look.overlap import BATCHES_AHEAD, MOST_PASSING, PHOTOS_AHEAD, Pixels, overlapped
 
 
 def read(photo: int) -> Pixels:

@@ -1,0 +1,133 @@
+"""One photo as `look` sees it: whether it is to be looked at, its pixels, and the row for it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING
+
+from geotagger.errors import PhotoError, UnreadablePhotoError
+from geotagger.look.overlap import Pixels
+from geotagger.look.rows import Look, looks
+from geotagger.look.shares import Share
+from geotagger.photo.facts import read_facts
+from geotagger.photo.formats import NOT_LOOKED_AT
+from geotagger.photo.pixels import read_pixels
+from geotagger.photo.values import Facts
+
+if TYPE_CHECKING:
+    from geotagger.engine.values import Engine
+    from geotagger.model.pack import ModelPack
+
+
+@dataclass(frozen=True, slots=True)
+class LookOptions:
+    """part of parts, from 1. all: photos that know where they were taken, too. all_images: screenshots,
+    scans and graphics, too. features: keep them, for `tag --with reference`. readers: photos decoded at a
+    time, None for one a
+    core. look_processes: see `shares_of`. on_ray: on a cluster (`on_ray.py`)."""
+
+    part: int = 1
+    parts: int = 1
+    all: bool = False
+    all_images: bool = False
+    exclude: tuple[str, ...] = ()
+    device: str = "auto"
+    variant: str | None = None
+    batch_size: int | None = None
+    readers: int | None = None
+    features: bool = False
+    look_processes: int | None = None
+    on_ray: bool = False
+
+
+class LeftAloneError(PhotoError):
+    """A photo that is not to be looked at."""
+
+
+def looker_of(folder: str, options: LookOptions, share: Share, note: Callable[[str], None]) -> "PhotoLooker":
+    """In another process, with its share of this machine."""
+    from geotagger.model.pack import load_pack
+
+    return PhotoLooker(
+        load_pack(Path(folder)), replace(options, device=share.device), note, cores=share.cores
+    )
+
+
+class PhotoLooker:
+    """A Looker that gives rows without names. The engine is opened by the first photo."""
+
+    def __init__(
+        self,
+        pack: "ModelPack",
+        options: LookOptions,
+        note: Callable[[str], None],
+        stop: Event | None = None,
+        cores: int | None = None,
+    ) -> None:
+        self._pack, self._options, self._note = pack, options, note
+        self._stop, self._cores = stop, cores
+        self._notes_told = 0
+
+    @cached_property
+    def _engine(self) -> "Engine":
+        from geotagger.engine.opening import open_engine
+
+        options = self._options
+        engine = open_engine(
+            self._pack,
+            options.device,
+            options.batch_size,
+            variant=options.variant,
+            threads=self._cores,
+            stop=self._stop,
+            note=self._note,
+        )
+        self._tell(engine)
+        return engine
+
+    def _tell(self, engine: "Engine") -> None:
+        for line in engine.notes[self._notes_told :]:
+            self._note(line)
+        self._notes_told = len(engine.notes)
+
+    def batch_size(self) -> int:
+        return self._engine.batch_size
+
+    def lanes(self) -> int:
+        return self._engine.lanes
+
+    def read(self, path: str) -> Pixels:
+        try:
+            facts = read_facts(path)
+            if _is_left_alone(facts, self._options):
+                raise LeftAloneError(path, "is not to be looked at")
+            return read_pixels(path, self._pack.preprocessing, facts)
+        except PhotoError:
+            raise
+        except Exception as error:
+            # a mistake of ours on a file nobody foresaw costs that photo its pixels, not the run
+            why = f"it cannot be looked at ({type(error).__name__}: {error})"
+            raise UnreadablePhotoError(path, why, "left untouched") from error
+
+    def say(self, batch: Pixels) -> list[Look]:
+        return looks(self._engine.run(batch), features=self._options.features)
+
+    def leave(self) -> None:
+        """Nobody wants to hear more of it."""
+        if "_engine" in self.__dict__:
+            self._engine.leave()
+
+    def close(self) -> None:
+        if "_engine" in self.__dict__:
+            self._tell(self._engine)
+            self._engine.close()
+
+
+def _is_left_alone(facts: Facts, options: LookOptions) -> bool:
+    """What `tag` would not have looked at: no photograph, or a place that a camera recorded."""
+    if facts.format in NOT_LOOKED_AT or (facts.not_a_photo and not options.all_images):
+        return True
+    is_estimate = facts.fix is not None and facts.fix.mark is not None and facts.fix.mark.is_estimate
+    return facts.fix is not None and not is_estimate and not options.all
