@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fuzz.faults import fail_again_and_again
 from tests.fuzz.kills import kill_all
 from tests.fuzz.readers import READERS, fuzz
 
@@ -22,3 +23,7 @@ def test_undo_straight_after_a_kill_brings_back_every_byte(tmp_path: Path, first
     """Kill 14 left a half-made file: it came before anything stood in the journal."""
     tried, hits = kill_all(tmp_path, range(first, first + 4), float("inf"), seed=0, photos=12)
     assert (tried, hits) == (4, 4)
+
+
+def test_a_disk_that_fails_at_any_step_costs_no_byte(tmp_path: Path) -> None:
+    assert fail_again_and_again(tmp_path, range(4), float("inf"), seed=0, photos=12) == 4

@@ -89,7 +89,7 @@ class LearnedValues:
             sound = _table(key, value)
         elif isinstance(value, list):
             sound = [f for f in value if isinstance(f, str)]
-        if row is not None and (sound is None or len(sound) < len(value)):
+        if row is not None and (sound is None or value is None or len(sound) < len(value)):
             pass_over(f"what was learned of archive {root_id} ({key})")
         return sound
 

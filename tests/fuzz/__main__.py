@@ -2,7 +2,8 @@
 
     python -m tests.fuzz [--seconds 3600] [--kills 10000] [--seed N] [--samples DIR]
 
-The seconds are shared among photos (writing and undoing), readers and damaged indexes; kills come on top.
+The seconds are shared among photos (writing and undoing), readers and damaged indexes; kills, and disks that
+fail, come on top.
 Every part is a process of its own, and a finding of one stops no other. Exit code 1 where there is one. The
 seed is the day's number unless told, so that every night tries something else.
 """
@@ -33,6 +34,7 @@ def main() -> None:
         parts.append([*photos, "--seconds", str(2 * share)])
     if options.kills:
         parts.append(["kills", "--kills", str(options.kills), "--seed", seed])
+        parts.append(["faults", "--faults", str(options.kills // 5), "--seed", seed])
     findings = []
     for name, *arguments in parts:
         print(f"{name} {' '.join(arguments)}", flush=True)

@@ -275,15 +275,16 @@ def look_seeds(_: Path) -> Seeds:
 
     with tempfile.TemporaryDirectory() as folder:
         rows = [sparse(b"%d.jpg" % n, 9, 9, np.array([0.2, 0.5, 0.3], np.float32)) for n in range(40)]
-        write_rows(Path(folder) / "rows.parquet", rows, {"model": "1", "name": "tiny"})
-        return [(".parquet", (Path(folder) / "rows.parquet").read_bytes())]
+        file = write_rows(Path(folder), "rows", rows, {"model": "1", "name": "tiny"})
+        return [(".parquet", file.read_bytes())]
 
 
 def read_look(path: Path) -> None:
-    from geotagger.look.rows import about_file, read_rows
+    from geotagger.look.rows import Shape, about_file, keys_of, read_rows
 
     about_file(path)
-    collections.deque(read_rows(path, 3), maxlen=0)
+    collections.deque(keys_of(path), maxlen=0)
+    collections.deque(read_rows(path, Shape(3)), maxlen=0)
 
 
 READERS: Mapping[str, Reader] = {

@@ -44,8 +44,6 @@ def test_what_was_learned_and_is_damaged_counts_as_not_learned(
 @pytest.mark.parametrize(
     ("damage", "named", "commands"),
     [
-        ("update photos set utc = 'x' where id = 2", "row 2 of photos",
-         [("tag", "FOLDER", "--model", "none", "--again")]),
         ("update estimates set latitude = 1e9 where id = 2", "row 3 of photos",
          [("tag", "FOLDER", "--model", "none", "--again")]),
         ("update estimates set rests_on = '{' where id = 2", "row 2 of estimates",
@@ -54,7 +52,7 @@ def test_what_was_learned_and_is_damaged_counts_as_not_learned(
          [("tag", "FOLDER", "--model", "none", "--again")]),
         ("update runs set arguments = '[' where id = 1", "row 1 of runs", [("runs",), ("undo", "--yes")]),
     ],
-    ids=["utc", "latitude", "support", "facts", "arguments"],
+    ids=["latitude", "support", "facts", "arguments"],
 )  # fmt: skip
 def test_a_row_that_is_passed_over_is_named_and_the_exit_code_tells(
     geotagger: Geotagger, tmp_path: Path, damage: str, named: str, commands: list[tuple[str, ...]]
