@@ -372,7 +372,7 @@ def _radius(
         return np.maximum.accumulate(inside, axis=1)
 
     rows, grid = np.arange(len(clouds)), _radii(within_km)
-    radius = np.full(len(rows), within_km)
+    radius = np.full(len(rows), within_km, dtype=np.float64)
     confidence = held_by(rows, radius[:, None])[:, 0]
     if corrected is None:  # otherwise a smaller circle may be thought to hold more
         rows = rows[confidence >= certainty]

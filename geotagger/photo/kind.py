@@ -53,6 +53,11 @@ _SCREENSHOT_NAME = re.compile(
     r"|registrazione schermo|skärmavbild|skärmbild|skjermbilde|skærmbillede|näyttökuva"
     r"|zrzut[ _]ekranu|snímek obrazovky|képernyő(fotó|kép)|captură de ecran"
     r"|ekran (resmi|görüntüsü|alıntısı)|снимок экрана|знімок екрана|στιγμιότυπο"
+    r"|صورة شاشة|لقطة (ال)?شاشة|تسجيل الشاشة|צילום מסך|הקלטת מסך|ảnh chụp màn hình|bản ghi màn hình"
+    r"|ภาพถ่ายหน้าจอ|สกรีนช็อต|(cuplikan|tangkapan|rekaman) layar|snímka obrazovky|záznam obrazovky"
+    r"|snimka (zaslona|ekrana)|posnetek zaslona|екранна снимка|schermafdruk|kuvakaappaus|näyttötallenne"
+    r"|skärminspelning|skjermopptak|skærmoptagelse|képernyőfelvétel|nagranie z ekranu|înregistrare ecran"
+    r"|ekran kaydı|запись экрана|запис екрана|enregistrament de pantalla|cleanshot[ _]|snipaste_"
     r"|スクリーンショット|画面収録|屏幕(截图|快照|录制)|截屏|截图|截圖|螢幕(截圖|擷取|快照)"
     r"|스크린샷|화면 기록",
     re.I,

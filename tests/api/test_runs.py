@@ -20,6 +20,8 @@ import geotagger
 from geotagger import Progress, Writing
 from tests.tag.scenes import Scene, bytes_of, walk_through_town
 
+PHASES = ["Reading", "Learning how the archive moves", "Placing"]
+
 
 def undo_all() -> None:
     with suppress(geotagger.UsageError):
@@ -51,6 +53,23 @@ def test_what_tag_writes_undo_takes_back_to_the_byte(town: Scene, tmp_path: Path
     assert bytes_of(town.folder) == before
     with pytest.raises(geotagger.UsageError, match="nothing to undo"):
         geotagger.undo(index=index)
+
+
+def test_a_whole_number_of_kilometres_is_no_other_distance_than_the_same_with_a_point(
+    town: Scene, tmp_path: Path
+) -> None:
+    radii = {}
+    for within_km in (25, 25.0):
+        outcomes: list[geotagger.Outcome] = []
+
+        def hear(progress: Progress, outcomes: list[geotagger.Outcome] = outcomes) -> None:
+            if progress.outcome is not None:
+                outcomes.append(progress.outcome)
+
+        geotagger.tag(town.folder, within_km=within_km, dry_run=True, progress=hear, index=tmp_path / "i.db")
+        radii[type(within_km)] = [outcome.radius_km for outcome in outcomes]
+    assert radii[int] == radii[float]
+    assert min(filter(None, radii[int])) > 0
 
 
 def test_an_undo_that_is_not_agreed_to_changes_nothing(town: Scene) -> None:
@@ -102,11 +121,7 @@ def test_progress_comes_in_the_thread_of_the_caller_and_ends_with_all_photos(tow
     assert {thread for thread, _ in heard} == {threading.get_ident()}
     outcomes = [p.outcome for _, p in heard if p.outcome is not None]
     assert sorted(Path(outcome.path).name for outcome in outcomes) == sorted(town.truth)
-    assert list(dict.fromkeys(p.phase for _, p in heard if p.phase)) == [
-        "Reading",
-        "Learning how the archive moves",
-        "Placing",
-    ]
+    assert list(dict.fromkeys(p.phase for _, p in heard if p.phase)) == PHASES
     last = [p for _, p in heard if p.phase == "Placing"][-1]
     assert (last.done, last.total) == (12, 12)
     assert all(p.total is None or p.done <= p.total for _, p in heard)

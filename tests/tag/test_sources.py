@@ -285,6 +285,8 @@ def test_what_is_no_photograph_of_that_hour_is_left_alone_unless_asked(
         "Bildschirmfoto 2024-03-03 um 12.35.00.jpg", "Captura de pantalla 2024-03-03.jpg",
         "Capture d’écran 2024-03-03 à 12.35.00.jpg", "Schermata 2024-03-03 alle 12.35.00.jpg",
         "スクリーンショット 2024-03-03 12.35.00.jpg", "Снимок экрана 2024-03-03.jpg", "Screenshot (12).jpg",
+        "צילום מסך 2024-03-03.jpg", "لقطة الشاشة 2024-03-03.jpg", "Ảnh chụp Màn hình 2024-03-03.jpg",
+        "Tangkapan Layar 2024-03-03.jpg", "Snímka obrazovky 2024-03-03.jpg", "CleanShot 2024-03-03 at 12.jpg",
     ]  # fmt: skip
     traps |= {name: photo(**bare) for name in names}
     controls = {

@@ -13,7 +13,7 @@ from geotagger.tracks import load_tracks
 T0 = datetime(2024, 6, 15, 10, tzinfo=UTC).timestamp()
 EPOCH = datetime(1989, 12, 31, tzinfo=UTC).timestamp()
 WHEN = int(T0 - EPOCH)
-RECORD, GPS_METADATA, FILE_ID = 20, 160, 0
+RECORD, GPS_METADATA, CORRELATION, FILE_ID = 20, 160, 162, 0
 ACTIVITY, COURSE = 4, 6
 
 
@@ -74,6 +74,22 @@ def test_a_camera_that_counts_from_when_it_was_switched_on_has_the_time_of_its_g
     fields = ((253, 4, 0x86), (0, 2, 0x84), (1, 4, 0x85), (2, 4, 0x85), (6, 4, 0x86))
     row = bytes([0]) + struct.pack("<IHiiI", 120, 500, semicircles(47.0), semicircles(8.0), WHEN)
     assert read(tmp_path, fit(definition(GPS_METADATA, *fields) + row)) == [(0, 47.0)]
+
+
+def test_a_camera_that_counts_from_when_it_was_switched_on_may_tell_when_that_was(tmp_path: Path) -> None:
+    correlation = definition(CORRELATION, (253, 4, 0x86), (1, 4, 0x86)) + bytes([0])
+    correlation += struct.pack("<II", WHEN + 5, 125)  # it was switched on two minutes before
+    fields = ((253, 4, 0x86), (0, 2, 0x84), (1, 4, 0x85), (2, 4, 0x85), (3, 4, 0x86))
+    rows = [
+        bytes([0])
+        + struct.pack("<IHiiI", 120 + n, 500, semicircles(47.0 + n / 10_000), semicircles(8.0), 2500)
+        for n in range(3)
+    ]
+    told = fit(kind(ACTIVITY) + correlation + definition(GPS_METADATA, *fields) + b"".join(rows))
+    assert read(tmp_path, told) == [(0.5, 47.0), (1.5, 47.0001), (2.5, 47.0002)]
+    alone = fit(kind(ACTIVITY) + definition(GPS_METADATA, *fields) + rows[0])
+    with pytest.raises(SourceError, match="not one point"):
+        read(tmp_path, alone)
 
 
 def test_a_planned_course_is_no_evidence(tmp_path: Path) -> None:
