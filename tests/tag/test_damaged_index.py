@@ -94,6 +94,6 @@ def test_a_row_that_stops_a_command_is_named(geotagger: Geotagger, tmp_path: Pat
     database.close()
     assert "7" in geotagger("runs").out
     with sqlite3.connect(geotagger.index) as database:
-        database.execute("update photos set camera = x'ff'")
+        database.execute("update estimates set confidence = 'x'")
     database.close()
-    assert "row 1 of photos is damaged (camera)" in geotagger("status", code=5).err
+    assert "row 1 of estimates is damaged (confidence)" in geotagger("query", code=5).err
