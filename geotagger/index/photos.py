@@ -15,11 +15,10 @@ from geotagger.archive.listing import FileEntry
 from geotagger.estimate.clock import Clocked
 from geotagger.estimate.values import OWN_FIXES, FixSeries, Posterior
 from geotagger.index import facts_columns
-from geotagger.index.damage import pass_over
 from geotagger.index.estimates import Estimates
 from geotagger.index.fixes import fixes_of
 from geotagger.index.roots import Root
-from geotagger.index.sound import sound_number, sound_posterior
+from geotagger.index.sound import name_if_damaged, sound_number, sound_posterior
 from geotagger.index.store import Store, now, path_column, path_of, plain_text, signed
 from geotagger.photo.values import SCAN, Facts
 
@@ -396,15 +395,5 @@ class Photos:
             for row in rows
         ]
         for photo, row in zip(photos, rows, strict=True):
-            if _has_lost_some(photo, row):
-                pass_over(f"row {photo.id} of photos, or its estimate, ({photo.path})")
+            name_if_damaged(photo, row, row[_FACTS_AT])
         return photos
-
-
-def _has_lost_some(photo: IndexedPhoto, row: Sequence[Any]) -> bool:
-    """Whether something stands in its row that is not what can stand there."""
-    read = (photo.utc, photo.confidence, photo.radius_km, photo.posterior, photo.latitude, photo.longitude)
-    stored = (row[7], row[11], row[12], row[15], row[17], row[18])
-    if any(one is None and other is not None for one, other in zip(read, stored, strict=True)):
-        return True
-    return photo.facts is None and row[_FACTS_AT] is not None
