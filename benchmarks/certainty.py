@@ -1,17 +1,17 @@
 """Whether certainties hold, with one known place as with thousands: one command, one table.
 
-    python -m benchmarks.certainty ../shared/data [--only singles days few] [--seeds 3] [--people 2]
+python -m benchmarks.certainty ../shared/data [--only singles days few timeless] [--seeds 3] [--people 2]
 
 With `--keep DIR` each trial's outcome stays in a folder, by the archive, the way and the seed: what was
 broken off goes on there, and later seeds are pooled with those before. Empty it when the code has changed.
 
 Archives: photos/dog-signs, photos/pigallery2 with its tracks, the ten of archives/ (pooled: each alone is
 too small for a verdict) and people who do not exist (tests/estimate/archives.py). Ways of hiding: single
-photos and whole days, 30 % each; and all but K of 60 photos, drawn from the whole archive (thinned) or one
-after the other (contiguous). Of each: what was stated and what lay inside, the same of what `tag` would
-write, medians beside copying the photo nearest in time and beside PhotoPrism's rule where that answers,
-the Brier score of the stated confidence and the log density of the truth. Standard errors: bootstrap over
-trials.
+photos and whole days, 30 % each; single photos with their times; and all but K of 60 photos, drawn from the
+whole archive (thinned) or one after the other (contiguous). Of each: what was stated and what lay inside,
+the same of what `tag` would write, medians beside copying the photo nearest in time and beside PhotoPrism's
+rule where that answers, the Brier score of the stated confidence and the log density of the truth. Standard
+errors: bootstrap over trials.
 
 Priors were fitted on dog-signs, the small archives with odd numbers and people below 1000; the rows
 marked * took part in that.
@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.sequences import real_archives
+from geotagger.defaults import CERTAINTY, MIN_CONFIDENCE
 from geotagger.estimate.clock import Clocked
 from geotagger.estimate.outing import Options
 from geotagger.estimate.tracks import Tracks
@@ -265,6 +266,25 @@ def _km(values: FloatArray) -> str:
     return f"{np.median(values):.2f}" if len(values) else "–"
 
 
+def print_small(rows: Mapping[tuple[str, str], Row]) -> None:
+    """Single photos whose radius is small: where fixes that err are seen first."""
+    print("\n| archive, singles | radius | photos | stated | inside | stated − inside |")
+    print("|---|---|---|---|---|---|")
+    pooled = [trial for (_, way), row in rows.items() if way == "singles" for trial in row.trials]
+    singles = [(group, row) for (group, way), row in rows.items() if way == "singles"]
+    for group, row in [*singles, ("all", Row(pooled))]:
+        c = row.columns()
+        for low, high in ((0.0, 0.05), (0.05, 0.1), (0.1, 0.3)) if c else ():
+            chosen = (c["radius"] >= low) & (c["radius"] < high)
+            over, error, n = gap(c, chosen)
+            if n:
+                said, truth = (_percent(c[name][chosen]) for name in ("stated", "inside"))
+                radius = f"{1000 * low:.0f}–{1000 * high:.0f} m"
+                print(
+                    f"| {group} | {radius} | {n} | {said} | {truth} | {over:+.1f} ± {error:.1f} |", flush=True
+                )
+
+
 def print_curve(rows: Mapping[tuple[str, str], Row]) -> None:
     """How much would be written from each certainty on, and how much of that lies inside: the risk–coverage
     curve by which the default was chosen."""
@@ -280,7 +300,7 @@ def print_curve(rows: Mapping[tuple[str, str], Row]) -> None:
 
 
 def trials_of(
-    archive: Archive, way: str, seeds: Sequence[int], keep: Path | None = None, certainty: float = 0.9
+    archive: Archive, way: str, seeds: Sequence[int], keep: Path | None = None, certainty: float = CERTAINTY
 ) -> Iterator[Columns]:
     """Of one archive; none where it has too few photos for the way."""
     for seed in seeds:
@@ -299,8 +319,8 @@ def trials_of(
 
 
 def _results(archive: Archive, way: str, seed: int, options: Options) -> list[Hidden] | None:
-    if way in ("singles", "days"):
-        setting = Setting(0.3, way == "days", options)
+    if way in ("singles", "days", "timeless"):
+        setting = Setting(0.3, way == "days", options, timeless=way == "timeless")
         return evaluate_archive(archive.sightings, setting, seed, tracks=archive.tracks)
     question = all_but(archive.sightings, int(way.split()[0][2:]), "contiguous" in way, seed)
     return (
@@ -316,20 +336,25 @@ def main() -> None:
     )
     parser.add_argument("data", type=Path)
     parser.add_argument(
-        "--only", nargs="+", choices=("singles", "days", "few"), default=["singles", "days", "few"]
+        "--only",
+        nargs="+",
+        choices=("singles", "days", "few", "timeless"),
+        default=["singles", "days", "few", "timeless"],
     )
     parser.add_argument("--archives", nargs="+", help="only groups whose name begins so")
     parser.add_argument("--known", nargs="+", type=int, default=KNOWN)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--people", type=int, default=2, help="how many of each kind; each is another trial")
     parser.add_argument("--first-person", type=int, default=1000)
-    parser.add_argument("--line", type=float, default=0.5, help="from which certainty on `tag` writes")
-    parser.add_argument("--certainty", type=float, default=0.9, help="what a radius is made to hold")
+    parser.add_argument(
+        "--line", type=float, default=MIN_CONFIDENCE, help="from which certainty on `tag` writes"
+    )
+    parser.add_argument("--certainty", type=float, default=CERTAINTY, help="what a radius is made to hold")
     parser.add_argument("--keep", type=Path, help="a folder for the outcomes of trials")
     arguments = parser.parse_args()
     if arguments.keep is not None:
         arguments.keep.mkdir(parents=True, exist_ok=True)
-    ways = [way for way in ("singles", "days") if way in arguments.only]
+    ways = [way for way in ("singles", "days", "timeless") if way in arguments.only]
     if "few" in arguments.only:
         ways += [f"K={k} {how}" for k in arguments.known for how in ("thinned", "contiguous")]
     groups: dict[str, list[Archive]] = {}
@@ -343,7 +368,7 @@ def main() -> None:
             # another person is another trial already: one seed each, unless few photos are asked for
             trials = []
             for n, member in enumerate(members):
-                seeds = [n] if group in PEOPLE and way in ("singles", "days") else range(arguments.seeds)
+                seeds = [n] if group in PEOPLE and not way.startswith("K=") else range(arguments.seeds)
                 trials += list(trials_of(member, way, seeds, arguments.keep, arguments.certainty))
             if trials:
                 rows[group, way] = Row(trials)
@@ -353,6 +378,7 @@ def main() -> None:
             print_row("all", way, Row(pooled), arguments.line)
     if "few" in arguments.only:
         print_few(rows, arguments.line)
+    print_small(rows)
     print_curve(rows)
 
 

@@ -57,7 +57,7 @@ class Archive:
 
 def status(paths: Paths = (), *, index: StrPath | Index | None = None) -> ArchiveSummary:
     """How many photos have a place, from what, and what the others lack: of those at or below `paths`, or of
-    all. A guess that is less certain than 0.5 and stands in no photo is not counted as a place.
+    all. A guess that is less certain than 0.8 and stands in no photo is not counted as a place.
 
     `index`: the file of an index, or one that is open; unless told, the user's own. Nothing is changed.
     Raises IndexUnusableError, also where there is no index yet.

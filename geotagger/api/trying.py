@@ -11,7 +11,7 @@ from geotagger.evaluate.archive import Evaluation, EvaluationOptions, Way
 from geotagger.tag.listener import Listener, Progress
 
 _USUAL = EvaluationOptions(paths=())
-_WAYS: tuple[Way, ...] = ("single", "days")
+_WAYS: tuple[Way, ...] = ("single", "days", "timeless")
 
 
 def evaluate(
@@ -35,7 +35,8 @@ def evaluate(
     """Hides places of photos that have one, predicts them as `tag` would, and compares: one evaluation for
     each way of hiding.
 
-    `share`: how much to hide, with each of the `seeds`. `ways`: "single" photos, or whole "days".
+    `share`: how much to hide, with each of the `seeds`. `ways`: "single" photos, whole "days",
+    or single photos with their times ("timeless").
     `certainty`: what a radius should hold. `min_confidence`, `precision`: as in `tag`; `Evaluation.line` is
     what they come to. The others are as in `tag`. Nothing is written into photos; with `calibrate` the
     index keeps what was learned, for `tag(..., precision=...)` on these photos, under the archive's lock,

@@ -17,6 +17,7 @@ import typer
 from geotagger.archive.names import is_at_or_below
 from geotagger.cli.common import say, say_cut_off
 from geotagger.cli.places import are_coordinates, check_on_earth, coordinates, numbers
+from geotagger.defaults import MIN_CONFIDENCE
 from geotagger.errors import UsageError
 
 if TYPE_CHECKING:
@@ -161,7 +162,8 @@ class FilterOptions:
             metavar="0–1",
             min=0.0,
             max=1.0,
-            help="Only positions at least this certain. [default: what stands in a photo, or is 0.5 certain]",
+            help="Only positions at least this certain. [default: what stands in a photo, or is "
+            f"{MIN_CONFIDENCE} certain]",
         ),
     ] = None
     all_guesses: Annotated[bool, typer.Option("--all", help="Uncertain guesses too.")] = False

@@ -1,7 +1,7 @@
 """`geotagger evaluate`: hide places that are known, predict them, and say how good it was."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,6 +17,9 @@ from geotagger.cli.kinds import EvidenceOptions, listening
 from geotagger.cli.options import EVIDENCE, ModelOption, WithinOption, grouped
 from geotagger.defaults import CERTAINTY, MIN_CONFIDENCE
 from geotagger.errors import UsageError
+
+if TYPE_CHECKING:
+    from geotagger.evaluate.archive import Way
 
 _LABELS = "A model on a labelled set"
 
@@ -38,6 +41,10 @@ def evaluate(
         bool | None,
         typer.Option("--whole-days/--single", help="Hide whole days, or single photos. [default: both]"),
     ] = None,
+    timeless: Annotated[
+        bool,
+        typer.Option("--timeless", help="Also hide single photos with their times: as photos without one."),
+    ] = False,
     evidence: EvidenceOptions,
     model: ModelOption = None,
     within: WithinOption = 25.0,
@@ -125,7 +132,7 @@ def evaluate(
         paths,
         share=share,
         seeds=seeds or (0, 1, 2),
-        ways=("single", "days") if whole_days is None else ("days" if whole_days else "single",),
+        ways=_ways(whole_days, timeless),
         within_km=within,
         certainty=certainty,
         min_confidence=min_confidence,
@@ -142,6 +149,15 @@ def evaluate(
         if plots is not None:
             report.draw(plots)
         report.emit() if as_json else report.show()
+
+
+def _ways(whole_days: bool | None, timeless: bool) -> "tuple[Way, ...]":
+    usual: dict[bool | None, tuple[Way, ...]] = {
+        None: ("single", "days"),
+        True: ("days",),
+        False: ("single",),
+    }
+    return (*usual[whole_days], "timeless") if timeless else usual[whole_days]
 
 
 def _on_labels(

@@ -76,7 +76,7 @@ def query(
     Example: `geotagger query --near "Lyon" --radius 30 --since 2023`
 
     Nothing is read but the index, so the answer is as of the last `tag`; photos that were missing then
-    are left out. Guesses that are less certain than 0.5 and stand in no photo answer only with --all.
+    are left out. Guesses that are less certain than 0.8 and stand in no photo answer only with --all.
     """
     filters = read_filters(which)
     shorthands = {

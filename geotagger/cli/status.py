@@ -32,7 +32,7 @@ def status(
 ) -> None:
     """Says how many photos have a place, from what, and what the others lack.
 
-    A guess that is less certain than 0.5 and stands in no photo is not counted as a place.
+    A guess that is less certain than 0.8 and stands in no photo is not counted as a place.
 
     Example: `geotagger status ~/Photos/2019`
     """

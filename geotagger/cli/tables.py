@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from geotagger.cli.common import printable, say, screen
+from geotagger.defaults import MIN_CONFIDENCE
 
 if TYPE_CHECKING:
     from geotagger.cli.asking import Filters
@@ -62,7 +63,7 @@ def show_unplaced(photos: "Iterable[Unplaced]", is_index_there: bool) -> None:
 
 
 def _hint(filters: "Filters") -> str:
-    return "; guesses below 0.5 were left out (--all)" if filters.query.is_sure else ""
+    return f"; guesses below {MIN_CONFIDENCE} were left out (--all)" if filters.query.is_sure else ""
 
 
 def _common_folder(opened: "Index | None") -> str:

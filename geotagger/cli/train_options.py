@@ -125,7 +125,10 @@ class RecipeOptions:
         int | None, typer.Option(metavar="N", help="Photos at once on one GPU; must divide --batch.")
     ] = None
     learning_rate: Annotated[
-        float | None, typer.Option(metavar="NUMBER", help="The highest learning rate.")
+        float | None,
+        typer.Option(
+            metavar="NUMBER", help="The highest learning rate. [default: the preset's, by the batch]"
+        ),
     ] = None
     tau_km: Annotated[
         float | None,
@@ -133,6 +136,16 @@ class RecipeOptions:
     ] = None
     ema: Annotated[
         float | None, typer.Option(metavar="0–1", help="Memory of the averaged weights, 0 for none.")
+    ] = None
+    clip: Annotated[
+        float | None, typer.Option(metavar="NUMBER", help="The longest gradient of a step, 0 for any.")
+    ] = None
+    layer_decay: Annotated[
+        float | None,
+        typer.Option(metavar="0–1", help="A layer's learning rate as a share of the next one's."),
+    ] = None
+    mixup: Annotated[
+        float | None, typer.Option(metavar="ALPHA", help="Mix pictures two by two; 0 for not.")
     ] = None
     input_size: Annotated[int | None, typer.Option(metavar="PIXELS", help="Edge of the network's input.")] = (
         None

@@ -43,8 +43,9 @@ class EvidenceSource:
 
 @dataclass(frozen=True, slots=True)
 class NearFix:
-    """A known place near the photo in time. key: the photo's that has it, None for a point of a track. lag_s:
-    how much later than the photo it is, negative before it. rung: what knows it. error_km: how exactly."""
+    """A known place near the photo in time. key: the photo's that has it, None for a point of a track.
+    lag_s: how much later than the photo it is, negative before it. rung: what knows it. error_km: how
+    exactly. age_s, doubt: as of `Fix`."""
 
     key: int | None
     lag_s: float
@@ -52,6 +53,8 @@ class NearFix:
     longitude: float
     error_km: float
     rung: str
+    age_s: float = 0.0
+    doubt: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,8 @@ def _nearest_fixes(around: Surrounded, photo: int) -> list[NearFix]:
             o.fix.longitude,
             o.fix.error_km,
             o.fix.rung,
+            o.fix.age_s,
+            o.fix.doubt,
         )
         for o in (around.before, around.after, *around.inside, *others)
         if o is not None and o.fix is not None and o.utc is not None
@@ -170,6 +175,8 @@ def _of_fixes(around: Surroundings, row: int) -> tuple[str, ...]:
         f"near the fix {span(after)} after",
         "on a trip from the fix before" if np.isfinite(before) else "a place never visited",
         "on a trip from the fix after",
+        f"farther from the fix {span(before)} before, which is wrong",
+        f"farther from the fix {span(after)} after, which is wrong",
     )
 
 
@@ -178,8 +185,11 @@ def _sources(sides: Sequence[Surroundings], mix: Mixture, row: int) -> list[Evid
     for column in np.flatnonzero(mix.weight[row] > 0).tolist():
         visit = column - mix.about
         if visit < 0:
-            side = sides[column * len(sides) // mix.about]
-            name = _of_fixes(side, row)[column % ABOUT]
+            each = mix.about // len(sides)
+            # behind what is about the fixes stands what is about them should they be wrong
+            wrong = column % each - (each - 2)
+            which = column % each % ABOUT if wrong < 0 else ABOUT + wrong
+            name = _of_fixes(sides[column // each], row)[which]
         elif visit < VISITS * len(sides):
             lag = float(sides[visit // VISITS].visit_lag[row, visit % VISITS])
             name = (
@@ -188,9 +198,8 @@ def _sources(sides: Sequence[Surroundings], mix: Mixture, row: int) -> list[Evid
         else:
             name = "a photo that looks like it, or a place that its metadata names"
         # the same source under several draws of the parameters is one
-        at = (name, float(mix.lat[row, column]), float(mix.lng[row, column]))
-        place = at if name != _BETWEEN else (name, 0.0, 0.0)
-        shares.setdefault(place, []).append((float(mix.weight[row, column]), column))
+        at = (float(mix.lat[row, column]), float(mix.lng[row, column])) if name != _BETWEEN else (0.0, 0.0)
+        shares.setdefault((name, *at), []).append((float(mix.weight[row, column]), column))
     sources = []
     for (name, _, _), parts in shares.items():
         share, column = sum(weight for weight, _ in parts), max(parts)[1]

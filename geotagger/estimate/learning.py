@@ -66,6 +66,7 @@ _FEW = 30.0
 """… and more, (this / n)² times as many, where only n fixes teach: of so few what went wrong is chance."""
 _USUAL_SQUARES = np.array([1.0, 4.0, 2.0, 1.0, 6.0])
 """Mean squares of the correction's features: one, logit, lag, radius, logit × lag."""
+_WRONG = 0.5
 _ZONE_PRIOR, _CLOCK_PRIOR, _ZONES_ASKED = 20.0, 5.0, 500
 
 
@@ -226,9 +227,12 @@ def learn_movement(
     lng: ArrayLike,
     camera: Sequence[str | None] | None = None,
     utc_offset_s: ArrayLike | None = None,
+    doubt: ArrayLike | None = None,
+    astray_km: ArrayLike | None = None,
 ) -> Movement:
     """From the archive's own fixes: POSIX seconds and degrees, each (n,), in any order; NaN times
-    are left out. `utc_offset_s` (n,): what their photos state, NaN where they state none."""
+    are left out. `utc_offset_s` (n,): what their photos state, NaN where they state none. `doubt` and
+    `astray_km` (n,): as of `Fix`; what is as probably wrong as right is no visit."""
     t, la, ln = (np.asarray(a, dtype=np.float64) for a in (utc, lat, lng))
     names = list(camera) if camera is not None else [None] * len(t)
     offsets = np.full(len(t), np.nan) if utc_offset_s is None else np.asarray(utc_offset_s, dtype=np.float64)
@@ -238,8 +242,13 @@ def learn_movement(
     code_of = {name: n for n, name in enumerate(cameras)}
     codes = np.array([code_of.get(names[n] or "", -1) for n in order], dtype=np.int64)
     t, la, ln = t[order], la[order], ln[order]
-    kept = distinct_visits(t, la, ln)
-    fixes = FixTable(t, la, ln, np.full(len(t), GPS_ERROR_KM), codes, kept)
+    wrong, km = (
+        np.zeros(len(t)) if one is None else np.asarray(one, dtype=np.float64)[order]
+        for one in (doubt, astray_km)
+    )
+    sound = np.flatnonzero(wrong < _WRONG)
+    kept = sound[distinct_visits(t[sound], la[sound], ln[sound])]
+    fixes = FixTable(t, la, ln, np.full(len(t), GPS_ERROR_KM), codes, kept, wrong, km)
     motion, draws, correction, pairs = Motion(), PRIOR_DRAWS, CertaintyCorrection(), Pairs()
     if len(t) >= FEWEST_TO_LEARN_FROM:
         pairs = learned_pairs(fixes, motion)

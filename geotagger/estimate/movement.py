@@ -19,7 +19,6 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 HOUR_S, DAY_S = 3600.0, 86400.0
-EARTH_KM2 = 5.1e8
 OUTING_GAP_S = 6 * HOUR_S
 """A longer pause between photos ends an outing: people sleep, and wake up somewhere."""
 MOST_VISITS = 4096

@@ -137,6 +137,7 @@ def with_names(mix: Mixture, named: Sequence[tuple[NamedArea, ...]]) -> Mixture:
         np.concatenate([mix.tail, tail], axis=1),
         mix.about,
         anywhere,
+        np.concatenate([mix.peopled, np.zeros_like(weight)], axis=1),
     )
 
 

@@ -243,26 +243,37 @@ def _fix_table(
     movement: Movement,
     options: Options,
 ) -> tuple[FixTable, dict[int, Fix]]:
-    """The fixes at hand and the archive's visits, ordered by time, and which row is which fix."""
-    fixed = [o for o in at_hand if o is not None and o.fix is not None and o.utc is not None]
-    utc = np.array([o.utc for o in fixed], dtype=np.float64)
-    lat = np.array([o.fix.latitude for o in fixed if o.fix is not None])
-    lng = np.array([o.fix.longitude for o in fixed if o.fix is not None])
-    error = np.array([o.fix.error_km for o in fixed if o.fix is not None])
-    camera = np.array([movement.camera_code(o.camera) for o in fixed], dtype=np.int64)
+    """The fixes at hand and the archive's visits, ordered by time, and which row is which fix. A visit that
+    is a fix at hand is one row: its error and what is doubted of it are the fix's."""
+    fixed = [(o, o.fix) for o in at_hand if o is not None and o.fix is not None and o.utc is not None]
+    rows = [
+        ((o.utc or 0.0) - fix.age_s, fix.latitude, fix.longitude, fix.error_km, fix.doubt, fix.astray_km)
+        for o, fix in fixed
+    ]
+    table = np.array(rows, dtype=np.float64).reshape(-1, 6)
+    camera = np.array([movement.camera_code(o.camera) for o, _ in fixed], dtype=np.int64)
+    is_visit = np.zeros(len(fixed), dtype=np.bool_)
     if options.habits:
         near = _visits_near(photos, movement)
-        utc = np.concatenate([utc, movement.utc[near]])
-        lat, lng = np.concatenate([lat, movement.lat[near]]), np.concatenate([lng, movement.lng[near]])
-        error = np.concatenate([error, np.zeros(len(near))])
-        camera = np.concatenate([camera, movement.camera[near]])
-    order = np.argsort(utc, kind="stable")
-    visits = np.flatnonzero(order >= len(fixed)) if options.habits else np.empty(0, dtype=np.int64)
-    rows = {int(row): fixed[int(n)].fix for row, n in enumerate(order) if n < len(fixed)}
+        visited = np.stack([movement.utc[near], movement.lat[near], movement.lng[near]], axis=1)
+        places, visits = _whens(table), _whens(visited)
+        both = set(places) & set(visits)
+        is_visit = np.array([place in both for place in places], dtype=np.bool_)
+        other = np.array([visit not in both for visit in visits], dtype=np.bool_)
+        table = np.concatenate([table, np.pad(visited[other], ((0, 0), (0, 3)))])
+        camera = np.concatenate([camera, movement.camera[near][other]])
+        is_visit = np.concatenate([is_visit, np.ones(len(table) - len(is_visit), dtype=np.bool_)])
+    order = np.argsort(table[:, 0], kind="stable")
+    utc, lat, lng, error, doubt, astray = np.ascontiguousarray(table[order].T)
     return (
-        FixTable(utc[order], lat[order], lng[order], error[order], camera[order], visits),
-        {row: fix for row, fix in rows.items() if fix is not None},
+        FixTable(utc, lat, lng, error, camera[order], np.flatnonzero(is_visit[order]), doubt, astray),
+        {int(row): fixed[int(n)][1] for row, n in enumerate(order) if n < len(fixed)},
     )
+
+
+def _whens(rows: FloatArray) -> list[tuple[float, float, float]]:
+    """When and where, to the second: a fix's age is added to its time and taken off again."""
+    return [(round(utc), lat, lng) for utc, lat, lng in rows[:, :3].tolist()]
 
 
 def _visits_near(photos: Sequence[Observation], movement: Movement) -> IntArray:

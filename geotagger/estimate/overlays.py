@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geotagger.estimate.movement import FloatArray, radial_quantile
+from geotagger.estimate.people import peopled
 from geotagger.estimate.prior import ANYWHERE, TRIP, TRIP_TAIL, Mixture
 from geotagger.estimate.reference import USUAL_KM, USUAL_TAIL
 from geotagger.estimate.values import Alike
 from geotagger.geo import unit_vectors
 
 _TOWN_KM = 3.0
-_TRIP_KM = 120.0
 _TRIP_KM = 120.0
 _ALIKE_KM = 0.3
 
@@ -35,7 +35,7 @@ def with_habits_only(
     lat, lng, weight = mix.lat.copy(), mix.lng.copy(), mix.weight.copy()
     used = slice(mix.about, mix.about + len(most))
     weight[rows] = 0.0
-    scale, tail = mix.scale_km.copy(), mix.tail.copy()
+    scale, tail, by_people = mix.scale_km.copy(), mix.tail.copy(), mix.peopled.copy()
     new = float(np.exp(explore) / (np.exp(explore) + count.sum()))
     # a visited place counts by how often it was left out of these, too
     rest = 1 - float(count[most].sum() / count.sum())
@@ -46,8 +46,10 @@ def with_habits_only(
         lat[row, TRIP], lng[row, TRIP] = lat[row, mix.about], lng[row, mix.about]
         weight[row, TRIP] = (1 - ANYWHERE) * (new + (1 - new) * rest)
         scale[row, TRIP], tail[row, TRIP] = _TRIP_KM, TRIP_TAIL
+        at = slice(row, row + 1), TRIP
+        by_people[at] = peopled(lat[at], lng[at], scale[at], tail[at])
     anywhere = np.where(rows, ANYWHERE, mix.anywhere)
-    return Mixture(lat, lng, weight, scale, tail, mix.about, anywhere)
+    return Mixture(lat, lng, weight, scale, tail, mix.about, anywhere, by_people)
 
 
 def with_fix(mix: Mixture, row: int, latitude: float, longitude: float, error_km: float) -> Mixture:
@@ -61,7 +63,7 @@ def with_fix(mix: Mixture, row: int, latitude: float, longitude: float, error_km
     scale[row, 0], tail[row, 0] = max(error_km, 0.003) / 0.877, 2.0
     anywhere = mix.anywhere.copy()
     anywhere[row] = ANYWHERE
-    return Mixture(lat, lng, weight, scale, tail, mix.about, anywhere)
+    return Mixture(lat, lng, weight, scale, tail, mix.about, anywhere, mix.peopled)
 
 
 def with_alike(mix: Mixture, seen: Sequence[Alike | None]) -> Mixture:
@@ -97,4 +99,5 @@ def with_alike(mix: Mixture, seen: Sequence[Alike | None]) -> Mixture:
         np.concatenate([mix.tail, np.full((n, most), 1.0)], axis=1),
         mix.about,
         mix.anywhere,
+        np.concatenate([mix.peopled, np.zeros((n, most))], axis=1),
     )

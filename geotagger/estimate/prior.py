@@ -9,7 +9,7 @@ pictures show.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from geotagger.estimate.cloud import Cloud, distances_km
 from geotagger.estimate.movement import (
     DAY_S,
-    EARTH_KM2,
     FloatArray,
     IntArray,
     Motion,
@@ -25,17 +24,19 @@ from geotagger.estimate.movement import (
     radial_quantile,
     stacked,
 )
+from geotagger.estimate.people import AROUND_KM, peopled, usual_at, where_people_are
 from geotagger.estimate.surroundings import SOON_S, Surroundings, values_at
-from geotagger.geo import destination, distance_km, interpolate, unit_vectors
+from geotagger.geo import destination, distance_km, interpolate, lat_lng_of, unit_vectors
 
 REGION_KM = 15.0
 """Places this near are taken to be one region, a town and its surroundings."""
 ANYWHERE = 0.01
 """The share of the density that is spread over the whole Earth."""
 ABOUT = 5
-TRIP = 3
-"""The column of a trip from the fix before."""
+NEAR, TRIP = 1, 3
+"""The columns of what is near the fix before, and of a trip from it; those of the fix after follow."""
 _THIRDS = 3
+ASTRAY_TAIL = 1.0
 TRIP_TAIL = 0.5
 """Of a place never visited: one in ten is farther off than ten times the scale."""
 _FARTHEST_KM = 5000.0
@@ -45,10 +46,12 @@ _GOLDEN_DEG = 180 * (3 - np.sqrt(5))
 @dataclass(frozen=True, slots=True)
 class Mixture:
     """For n photos c radial densities each: centres in degrees, weights, scales in km, tails; all (n, c).
-    `anywhere` (n,): the share that is spread over the whole Earth, at least ANYWHERE; with the weights it
-    sums to 1, where anything is known. Columns: the bridge, near before, near after, a trip from
-    before, a trip from after, once or for each third of the draws, `about` in all; then the visited
-    places."""
+    `anywhere` (n,): the share that is spread over the whole Earth as photos are, at least ANYWHERE; with
+    the weights it sums to 1, where anything is known. `peopled` (n, c): of a density that lies where people
+    are beyond AROUND_KM, one over what is usual there in the mean (people.py); 0 of the others. Columns:
+    the bridge, near before, near after, a trip from before, a trip from after, once or for each third of
+    the draws; about the fix before and after, should these be wrong; `about` in all, once for each part of
+    a combined mixture; then the visited places."""
 
     lat: FloatArray
     lng: FloatArray
@@ -57,20 +60,25 @@ class Mixture:
     tail: FloatArray
     about: int
     anywhere: FloatArray
+    peopled: FloatArray
 
     def density(self, lat: FloatArray, lng: FloatArray) -> FloatArray:
         """Per km², of photo i at place i: (n,)."""
         distance = distance_km(self.lat, self.lng, lat[:, None], lng[:, None])
+        usual = usual_at(lat, lng)
         parts = self.weight * radial_density(distance, self.scale_km, self.tail)
-        return np.asarray(parts.sum(axis=1) + self.anywhere / EARTH_KM2)
+        parts *= where_people_are(distance, usual[:, None], self.peopled)
+        return np.asarray(parts.sum(axis=1) + self.anywhere * usual)
 
     def density_at(self, row: int, vectors: FloatArray) -> FloatArray:
         """Per km², of one photo at unit vectors (p, 3)."""
         used = np.flatnonzero(self.weight[row] > 1e-4)
         centres = unit_vectors(self.lat[row, used], self.lng[row, used])
         distance = distances_km(vectors, centres)
+        usual = usual_at(*lat_lng_of(vectors))
         parts = radial_density(distance, self.scale_km[row, used], self.tail[row, used])
-        return np.asarray(parts @ self.weight[row, used] + self.anywhere[row] / EARTH_KM2)
+        parts *= where_people_are(distance, usual[:, None], self.peopled[row, used])
+        return np.asarray(parts @ self.weight[row, used] + self.anywhere[row] * usual)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +95,10 @@ class _Sides:
     scale_b: FloatArray
     scale_a: FloatArray
     apart: FloatArray
+    doubt_b: FloatArray
+    doubt_a: FloatArray
+    astray_b: FloatArray
+    astray_a: FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,25 +114,29 @@ class _Visits:
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    """What about the fixes (…, n, 5) and at the visited places (…, n, VISITS) a mixture is made of."""
+    """What about the fixes (…, n, 5), about fixes that are wrong (…, n, 2) and at the visited places
+    (…, n, VISITS) a mixture is made of."""
 
     lat: FloatArray
     lng: FloatArray
     weight: FloatArray
     scale_km: FloatArray
     tail: FloatArray
+    astray: FloatArray
+    astray_km: FloatArray
     visited: FloatArray
 
 
 def mixture(around: Surroundings, motion: Motion) -> Mixture:
     """The model of docs/evidence.md, for all photos at once."""
     parts = _parts(around, motion)
-    return _joined(around, [parts], parts.visited, motion.haunt_km, motion.haunt_tail)
+    return _joined(around, [parts], parts, motion.haunt_km, motion.haunt_tail)
 
 
 def averaged(around: Surroundings, draws: Sequence[Motion]) -> Mixture:
-    """The mean of the mixtures under all draws. A visited place is one density; what lies about the
-    fixes stands once for each third of the draws, in the order of how far people get in them."""
+    """The mean of the mixtures under all draws. A visited place is one density, as is what lies about a wrong
+    fix; what lies about the fixes stands once for each third of the draws, in the order of how far people
+    get in them."""
     ordered = stacked(sorted(draws, key=lambda draw: draw.hour_km))
     parts = _parts(around, ordered)
     thirds = []
@@ -133,30 +149,51 @@ def averaged(around: Surroundings, draws: Sequence[Motion]) -> Mixture:
                 parts.weight[rows].sum(axis=0) / len(draws),
                 np.exp(np.log(parts.scale_km[rows]).mean(axis=0)),
                 parts.tail[rows].mean(axis=0),
+                parts.astray[middle],
+                parts.astray_km[middle],
                 parts.visited[middle],
             )
         )
+    mean = replace(
+        thirds[0],
+        astray=parts.astray.mean(axis=0),
+        astray_km=np.exp(np.log(parts.astray_km).mean(axis=0)),
+        visited=parts.visited.mean(axis=0),
+    )
     haunt_km = float(np.exp(np.log(ordered.haunt_km).mean()))
-    return _joined(around, thirds, parts.visited.mean(axis=0), haunt_km, float(np.mean(ordered.haunt_tail)))
+    mix = _joined(around, thirds, mean, haunt_km, float(np.mean(ordered.haunt_tail)))
+    for column in range(TRIP, ABOUT * len(thirds), ABOUT):
+        for trip in (column, column + 1):
+            mix.peopled[:, trip] = peopled(*(getattr(mix, name)[:, trip] for name in _PLACE))
+    return mix
+
+
+_PLACE = ("lat", "lng", "scale_km", "tail")
 
 
 def _joined(
-    around: Surroundings, parts: Sequence[_Parts], visited: FloatArray, haunt_km: float, haunt_tail: float
+    around: Surroundings, parts: Sequence[_Parts], mean: _Parts, haunt_km: float, haunt_tail: float
 ) -> Mixture:
     fixes, rows = around.fixes, around.visit
     columns = [[getattr(one, name) for one in parts] for name in ("lat", "lng", "weight", "scale_km", "tail")]
+    sides = slice(NEAR, NEAR + 2)
+    tails = np.full_like(mean.astray, ASTRAY_TAIL)
+    wrong = (mean.lat[:, sides], mean.lng[:, sides], mean.astray, mean.astray_km, tails)
     visits = (
         values_at(fixes.lat, rows, 0.0),
         values_at(fixes.lng, rows, 0.0),
-        visited,
+        mean.visited,
         np.full(rows.shape, haunt_km),
         np.full(rows.shape, haunt_tail),
     )
     lat, lng, weight, scale_km, tail = (
-        np.concatenate([*about, visit], axis=1) for about, visit in zip(columns, visits, strict=True)
+        np.concatenate([*column, astray, visit], axis=1)
+        for column, astray, visit in zip(columns, wrong, visits, strict=True)
     )
     weight = weight * ((1 - ANYWHERE) / np.maximum(weight.sum(axis=1, keepdims=True), 1e-300))
-    return Mixture(lat, lng, weight, scale_km, tail, ABOUT * len(parts), np.full(len(weight), ANYWHERE))
+    about = ABOUT * len(parts) + 2
+    everywhere = np.full(len(weight), ANYWHERE)
+    return Mixture(lat, lng, weight, scale_km, tail, about, everywhere, np.zeros_like(weight))
 
 
 def combined(parts: Sequence[tuple[Mixture, FloatArray]]) -> Mixture:
@@ -184,6 +221,7 @@ def combined(parts: Sequence[tuple[Mixture, FloatArray]]) -> Mixture:
         columns("tail"),
         sum(mix.about for mix, _ in parts),
         np.where(total > 0, 1 - total, ANYWHERE),
+        columns("peopled"),
     )
 
 
@@ -210,13 +248,21 @@ def _parts(around: Surroundings, motion: Motion) -> _Parts:
     )
     near_b, near_a = home * for_b * (1 - haunt_b), home * for_a * (1 - haunt_a)
     between, mid, mid_scale = _bridge(sides, motion)
+    # where one of two fixes is wrong the other is right, and nothing lies between them
+    both_near, right_b, right_a = (near_b + near_a) * between, 1 - sides.doubt_b, 1 - sides.doubt_a
+    wrong = both_near * sides.doubt_b * sides.doubt_a
     weight = (
-        (near_b + near_a) * between,
-        near_b * (1 - between),
-        near_a * (1 - between),
+        both_near * right_b * right_a,
+        near_b * (1 - between) * right_b + both_near * right_b * sides.doubt_a,
+        near_a * (1 - between) * right_a + both_near * right_a * sides.doubt_b,
         left * new * for_b,
         left * new * for_a,
     )
+    astray = (
+        near_b * (1 - between) * sides.doubt_b + wrong / 2,
+        near_a * (1 - between) * sides.doubt_a + wrong / 2,
+    )
+    astray_km = (np.hypot(sides.scale_b, sides.astray_b), np.hypot(sides.scale_a, sides.astray_a))
     tail_b, tail_a = motion.tail_at(sides.lag_b), motion.tail_at(sides.lag_a)
     far, far_tail = np.zeros_like(nearest) + motion.trip_km, np.full_like(nearest, TRIP_TAIL)
     return _Parts(
@@ -225,6 +271,8 @@ def _parts(around: Surroundings, motion: Motion) -> _Parts:
         _five(nearest, *weight),
         _five(nearest, mid_scale, sides.scale_b, sides.scale_a, far, far),
         _five(nearest, np.maximum(tail_b, tail_a), tail_b, tail_a, far_tail, far_tail),
+        np.stack(astray, axis=-1),
+        np.stack(astray_km, axis=-1),
         visited,
     )
 
@@ -252,6 +300,8 @@ def _sides(around: Surroundings, motion: Motion) -> _Sides:
         np.hypot(motion.scale_km(lag_b), values_at(fixes.error_km, b, 0.0)),
         np.hypot(motion.scale_km(lag_a), values_at(fixes.error_km, a, 0.0)),
         np.where(has_b & has_a, distance_km(*at_b, *at_a), 0.0),
+        *(values_at(fixes.doubt, row, 0.0) for row in (b, a)),
+        *(values_at(fixes.astray_km, row, 0.0) for row in (b, a)),
     )
 
 
@@ -275,10 +325,12 @@ def _visits(around: Surroundings, motion: Motion) -> _Visits:
 
 
 def _regions(sides: _Sides, visits: _Visits, motion: Motion) -> tuple[FloatArray, FloatArray]:
-    """In which of the regions of the two fixes, by how near in time they were photographed in."""
+    """In which of the regions of the two fixes, by how near in time they were photographed in, as far as the
+    fixes are right."""
     fade = motion.fade
-    for_b = (sides.lag_b + SOON_S) ** -fade + (visits.attention * visits.by_b).sum(axis=-1)
-    for_a = (sides.lag_a + SOON_S) ** -fade + (visits.attention * visits.by_a).sum(axis=-1)
+    right_b, right_a = 1 - sides.doubt_b, 1 - sides.doubt_a
+    for_b = right_b * (sides.lag_b + SOON_S) ** -fade + (visits.attention * visits.by_b).sum(axis=-1)
+    for_a = right_a * (sides.lag_a + SOON_S) ** -fade + (visits.attention * visits.by_a).sum(axis=-1)
     for_b, for_a = np.where(sides.has_b, for_b, 0.0), np.where(sides.has_a, for_a, 0.0)
     total = np.maximum(for_b + for_a, 1e-300)
     return for_b / total, for_a / total
@@ -321,6 +373,11 @@ def cloud(mix: Mixture, row: int, fine: int = 32, coarse: int = 8) -> Cloud:
     outer = np.minimum(radial_quantile((place + 0.99) / of, scale, tail), _FARTHEST_KM)
     lat, lng = destination(mix.lat[row, owner], mix.lng[row, owner], place * _GOLDEN_DEG, distance)
     mass = weight[owner] / of
+    beyond = np.flatnonzero((mix.peopled[row, owner] > 0) & (distance > AROUND_KM))
+    if len(beyond):
+        usual = usual_at(lat[beyond], lng[beyond]) * mass[beyond]
+        held, plain = np.bincount(owner[beyond], usual), np.bincount(owner[beyond], mass[beyond])
+        mass[beyond] = usual * (plain / np.maximum(held, 1e-300))[owner[beyond]]
     return Cloud(
         unit_vectors(lat, lng),
         mass * ((1 - float(mix.anywhere[row])) / max(float(mass.sum()), 1e-300)),

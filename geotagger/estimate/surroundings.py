@@ -5,7 +5,7 @@ probabilities.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TypeVar
 
 import numpy as np
@@ -25,7 +25,8 @@ SOON_S = 60.0
 @dataclass(frozen=True, slots=True)
 class FixTable:
     """Places known at times, ordered by time: float64 (n,) each; error_km at 68 %; camera codes, −1
-    unknown; visits: rows that count as visited places (one a place and day)."""
+    unknown; visits: rows that count as visited places (one a place and day). doubt and astray_km as of `Fix`;
+    empty where nothing is in doubt."""
 
     utc: FloatArray
     lat: FloatArray
@@ -33,6 +34,8 @@ class FixTable:
     error_km: FloatArray
     camera: IntArray
     visits: IntArray
+    doubt: FloatArray = field(default_factory=lambda: np.empty(0))
+    astray_km: FloatArray = field(default_factory=lambda: np.empty(0))
 
 
 @dataclass(frozen=True, slots=True)

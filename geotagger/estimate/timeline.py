@@ -15,11 +15,10 @@ import numpy as np
 from geotagger.cells import CellTable
 from geotagger.estimate.kinds.protocol import Kind
 from geotagger.estimate.learning import learn_movement
-from geotagger.estimate.movement import OUTING_GAP_S, Movement
+from geotagger.estimate.movement import GPS_ERROR_KM, OUTING_GAP_S, Movement
 from geotagger.estimate.outing import Options, Weighed, estimate_outing, weigh_outing
 from geotagger.estimate.tracks import Tracks
 from geotagger.estimate.values import (
-    GPS_ERROR_KM,
     Alike,
     Estimate,
     Fix,
@@ -45,7 +44,8 @@ class PhotoRecord:
     `FixSeries` knows it. utc: POSIX seconds, None where no time is known. place: its own, of the owner, its
     camera or a sidecar. alike: what the owner's photos tell that look like it. named: the areas that its
     metadata names. path: where its file lies, by which equal cameras are told apart. text: what stands in
-    its picture. other_utc: as probable as utc, where it was taken at one of the two."""
+    its picture. other_utc: as probable as utc, where it was taken at one of the two. stamp_utc: when the
+    receiver says that its own place was taken, POSIX seconds."""
 
     key: int
     utc: float | None
@@ -59,6 +59,7 @@ class PhotoRecord:
     path: str = ""
     text: PlaceRatios | None = None
     other_utc: float | None = None
+    stamp_utc: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,14 +119,14 @@ def outings(photos: Iterable[Photo], utc_of: Callable[[Photo], float | None]) ->
 
 def learned_from(fixes: FixSeries) -> Movement:
     """How the archive moves, from those of its fixes that teach."""
-    utc, latitude, longitude, camera, utc_offset_s = fixes.teachers
+    utc, latitude, longitude, camera, utc_offset_s, doubt, astray_km = fixes.teachers
     names = [fixes.cameras[int(n)] or None for n in camera]
-    return learn_movement(utc, latitude, longitude, names, utc_offset_s)
+    return learn_movement(utc, latitude, longitude, names, utc_offset_s, doubt, astray_km)
 
 
 def observation_of(evidence: Evidence, photo: PhotoRecord) -> Observation:
     """A photo with its own place, or else with the track's at its time, and what speaks of it besides."""
-    place = photo.place
+    place = None if photo.place is None else evidence.fixes.in_doubt(photo.key, photo.place)
     if place is None and photo.utc is not None:
         place = recorded_fix(evidence.tracks, photo.utc, photo.utc_error_s, photo.other_utc)
     observation = Observation(
@@ -172,10 +173,16 @@ def surrounded(evidence: Evidence, outing: Sequence[PhotoRecord]) -> Surrounded:
     start, end = bisect_left(moments, first), bisect_right(moments, last)
     fixes = evidence.fixes
     since, until = int(np.searchsorted(fixes.utc, first)), int(np.searchsorted(fixes.utc, last, side="right"))
+    own = [photo.key for photo in outing]
+    others = ~np.isin(fixes.keys[since:until], own)
+    inside = [fixes.observation(since + int(n)) for n in np.flatnonzero(others)]
+    # a fix that is older than its photo may lie before the outing of which it is
+    while since > 0 and fixes.keys[since - 1] in own:
+        since -= 1
+    while until < len(fixes) and fixes.keys[until] in own:
+        until += 1
     before = [fixes.observation(since - 1)] if since > 0 else []
     after = [fixes.observation(until)] if until < len(fixes) else []
-    others = ~np.isin(fixes.keys[since:until], [photo.key for photo in outing])
-    inside = [fixes.observation(since + int(n)) for n in np.flatnonzero(others)]
     return Surrounded(
         photos,
         max([*anchors[:start], *before], key=_moment, default=None),
@@ -185,7 +192,9 @@ def surrounded(evidence: Evidence, outing: Sequence[PhotoRecord]) -> Surrounded:
 
 
 def _moment(observation: Observation) -> float:
-    return observation.utc or 0.0
+    """When its fix was made."""
+    age_s = 0.0 if observation.fix is None else observation.fix.age_s
+    return (observation.utc or 0.0) - age_s
 
 
 def weighed(evidence: Evidence, outing: Surrounded) -> Weighed:

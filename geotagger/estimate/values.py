@@ -1,12 +1,14 @@
 """The values that evidence comes in and that estimates go out in."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from geotagger.estimate.doubts import doubts_of
 from geotagger.estimate.twins import Twins, twins_of
 from geotagger.text.values import PlaceRatios
 
@@ -19,16 +21,17 @@ OWN_FIXES = ("camera", "manual", "sidecar")
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """A known place. `error_km` is the radius that holds the truth with 68 % probability."""
+    """A known place. `error_km` is the radius that holds the truth with 68 % probability. `age_s`: how much
+    older it is than its photo; `doubt`: the probability that it is `astray_km` off all the same
+    (doubts.py)."""
 
     latitude: float
     longitude: float
     error_km: float
     rung: str
-
-
-GPS_ERROR_KM = 0.01
-"""What a fix without a stated error is taken for: a phone under open sky."""
+    age_s: float = 0.0
+    doubt: float = 0.0
+    astray_km: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,8 @@ class FixSeries:
     int64, utc float64 seconds, degrees float64, error_km float64, and `camera` int64 numbers into `cameras`
     ("" where the camera is unknown). `utc_offset_s`: what the photo states, float64, NaN where it states
     none. `teaches`: bool, False where a sidecar's place may be somebody else's estimate, from which nothing
-    is learned of how the archive moves. `twins`: by what cameras of one name are told apart, as `cameras`
+    is learned of how the archive moves. utc is when the fix was made, `age_s` before its photo; `doubt` and
+    `astray_km` as of `Fix`; all float64. `twins`: by what cameras of one name are told apart, as `cameras`
     names them."""
 
     keys: NDArray[np.int64]
@@ -110,6 +114,9 @@ class FixSeries:
     cameras: tuple[str, ...]
     utc_offset_s: NDArray[np.float64]
     teaches: NDArray[np.bool_]
+    age_s: NDArray[np.float64]
+    doubt: NDArray[np.float64]
+    astray_km: NDArray[np.float64]
     twins: Twins = field(default_factory=Twins)
 
     def __len__(self) -> int:
@@ -117,30 +124,47 @@ class FixSeries:
 
     @property
     def teachers(self) -> tuple[NDArray[Any], ...]:
-        """utc, latitude, longitude, camera, utc_offset_s of those that teach."""
-        columns = (self.utc, self.latitude, self.longitude, self.camera, self.utc_offset_s)
-        return tuple(column[self.teaches] for column in columns)
+        """utc, latitude, longitude, camera, utc_offset_s, doubt, astray_km of those that teach."""
+        names = ("utc", "latitude", "longitude", "camera", "utc_offset_s", "doubt", "astray_km")
+        return tuple(getattr(self, name)[self.teaches] for name in names)
 
     def without(self, keys: NDArray[np.int64]) -> "FixSeries":
         """Those of the other photos."""
-        kept = ~np.isin(self.keys, keys)
-        return FixSeries(
-            self.keys[kept],
-            self.utc[kept],
-            self.latitude[kept],
-            self.longitude[kept],
-            self.error_km[kept],
-            self.camera[kept],
-            self.cameras,
-            self.utc_offset_s[kept],
-            self.teaches[kept],
-            self.twins,
-        )
+        return self._of_rows(np.flatnonzero(~np.isin(self.keys, keys)))
+
+    def _of_rows(self, rows: NDArray[np.int64]) -> "FixSeries":
+        return replace(self, **{name: getattr(self, name)[rows] for name in _COLUMNS})
 
     def observation(self, n: int) -> Observation:
-        fix = Fix(float(self.latitude[n]), float(self.longitude[n]), float(self.error_km[n]), "camera")
         camera = self.cameras[int(self.camera[n])] or None
-        return Observation(int(self.keys[n]), float(self.utc[n]), camera, fix)
+        fix = Fix(
+            float(self.latitude[n]),
+            float(self.longitude[n]),
+            float(self.error_km[n]),
+            "camera",
+            float(self.age_s[n]),
+            float(self.doubt[n]),
+            float(self.astray_km[n]),
+        )
+        return Observation(int(self.keys[n]), float(self.utc[n] + self.age_s[n]), camera, fix)
+
+    def in_doubt(self, key: int, fix: Fix) -> Fix:
+        """A photo's own place with what is doubted of it here."""
+        at = int(np.searchsorted(self.keys, key, sorter=self._by_key))
+        if at == len(self.keys) or self.keys[row := int(self._by_key[at])] != key:
+            return fix
+        if self.age_s[row] == self.doubt[row] == 0:
+            return fix
+        return replace(
+            fix,
+            age_s=float(self.age_s[row]),
+            doubt=float(self.doubt[row]),
+            astray_km=float(self.astray_km[row]),
+        )
+
+    @cached_property
+    def _by_key(self) -> NDArray[np.int64]:
+        return np.argsort(self.keys)
 
     @staticmethod
     def of(
@@ -152,20 +176,59 @@ class FixSeries:
         for photo in photos:
             if photo.place is not None and photo.utc is not None:
                 code = cameras.setdefault(photo.camera or "", len(cameras))
-                rows.append((photo.utc, photo.key, photo.place, code, photo.utc_offset_s, photo.path))
+                rows.append((photo.utc, photo.key, photo.place, code, photo))
         rows.sort(key=lambda row: row[:2])
-        offsets = [np.nan if offset is None else offset for *_, offset, _ in rows]
-        return FixSeries(
-            np.array([key for _, key, *_ in rows], dtype=np.int64),
+        taken = [photo for *_, photo in rows]
+        return FixSeries.read(
+            np.array([photo.key for photo in taken], dtype=np.int64),
             np.array([utc for utc, *_ in rows], dtype=np.float64),
             np.array([place.latitude for _, _, place, *_ in rows], dtype=np.float64),
             np.array([place.longitude for _, _, place, *_ in rows], dtype=np.float64),
             np.array([place.error_km for _, _, place, *_ in rows], dtype=np.float64),
-            np.array([code for *_, code, _, _ in rows], dtype=np.int64),
+            np.array([code for *_, code, _ in rows], dtype=np.int64),
             tuple(cameras),
-            np.array(offsets, dtype=np.float64),
-            np.array([teaches(key) for _, key, *_ in rows], dtype=np.bool_),
-        ).told_apart(lambda numbers: [rows[n][-1] for n in numbers.tolist()])
+            np.array([_or_nan(photo.utc_offset_s) for photo in taken], dtype=np.float64),
+            np.array([teaches(photo.key) for photo in taken], dtype=np.bool_),
+            np.array([_or_nan(photo.stamp_utc) for photo in taken], dtype=np.float64),
+            np.array([place.rung == "camera" for _, _, place, *_ in rows], dtype=np.bool_),
+            lambda numbers: [taken[n].path for n in numbers.tolist()],
+        )
+
+    @staticmethod
+    def read(
+        keys: NDArray[np.int64],
+        utc: NDArray[np.float64],
+        latitude: NDArray[np.float64],
+        longitude: NDArray[np.float64],
+        error_km: NDArray[np.float64],
+        camera: NDArray[np.int64],
+        cameras: tuple[str, ...],
+        utc_offset_s: NDArray[np.float64],
+        teaches: NDArray[np.bool_],
+        stamp_utc: NDArray[np.float64],
+        received: NDArray[np.bool_],
+        paths: Callable[[NDArray[np.int64]], Sequence[str]],
+    ) -> "FixSeries":
+        """As photos state them, ordered by the time of the photos: equal cameras told apart, and what is
+        doubted of each. stamp_utc: of their GPS time stamps, NaN without one. received: by a camera's
+        receiver. `paths` gives those of some rows' photos."""
+        none = np.zeros(len(keys))
+        series = FixSeries(
+            keys, utc, latitude, longitude, error_km, camera, cameras, utc_offset_s, teaches, none, none, none
+        ).told_apart(paths)
+        doubts = doubts_of(
+            utc, stamp_utc, latitude, longitude, error_km, series.camera, utc_offset_s, received
+        )
+        series = replace(
+            series,
+            utc=utc - doubts.age_s,
+            age_s=doubts.age_s,
+            doubt=doubts.doubt,
+            astray_km=doubts.astray_km,
+        )
+        if not doubts.age_s.any():
+            return series
+        return series._of_rows(np.argsort(series.utc, kind="stable"))
 
     def told_apart(self, paths: Callable[[NDArray[np.int64]], Sequence[str]]) -> "FixSeries":
         """With cameras of one name that are several named apart. `paths` gives those of some rows' photos."""
@@ -195,9 +258,18 @@ class PlacedPhoto(Protocol):
     @property
     def utc_offset_s(self) -> float | None: ...
     @property
+    def stamp_utc(self) -> float | None: ...
+    @property
     def path(self) -> str: ...
     @property
     def place(self) -> Fix | None: ...
+
+
+_COLUMNS = tuple(one.name for one in fields(FixSeries) if one.name not in ("cameras", "twins"))
+
+
+def _or_nan(number: float | None) -> float:
+    return np.nan if number is None else number
 
 
 @dataclass(frozen=True, slots=True)

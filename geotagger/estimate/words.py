@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from geotagger.estimate.cloud import Gathered
+from geotagger.estimate.doubts import USUAL_DOUBT
 from geotagger.estimate.movement import DAY_S, HOUR_S, FloatArray, IntArray, Movement
 from geotagger.estimate.surroundings import Surroundings
 from geotagger.estimate.values import RUNGS, Fix, Observation
@@ -96,7 +97,8 @@ def _words(
             continue
         rungs.add("neighbours")
         source = "a point of a track" if fix is not None and fix.rung == "track" else "a photo with a place"
-        words.append(f"neighbours: {source} {span(seconds)} {side}, {length(km)} from the estimate")
+        doubt = "" if fix is None else doubt_of(fix.age_s, fix.doubt)
+        words.append(f"neighbours: {source} {span(seconds)} {side}, {length(km)} from the estimate{doubt}")
     if photo.utc is not None and photo.other_utc is not None:
         both = " or ".join(f"{at:%Y-%m-%d %H:%M}" for at in map(_moment, (photo.utc, photo.other_utc)))
         words.append(f"time: {both} UTC: its creation time is the camera's own, or UTC; both are weighed")
@@ -123,6 +125,17 @@ def what_text_says(text: PlaceRatios) -> str:
     leading = [country_name(code) for code in dict.fromkeys(codes)]
     place = ", and names a place" if text.towns else ""
     return f"what stands in the picture speaks for {' or '.join(leading)}{place}"
+
+
+def doubt_of(age_s: float, doubt: float) -> str:
+    """What is wrong with a fix, behind its other words; nothing of most."""
+    words = ""
+    if age_s:
+        side = "older" if age_s > 0 else "younger"
+        words = f"; by its GPS time stamp {span(abs(age_s))} {side} than its photo"
+    if doubt > USUAL_DOUBT:
+        words += f"; with probability {doubt:.1g} a place out of date, repeated for hours or out of reach"
+    return words
 
 
 def _moment(utc: float) -> datetime:

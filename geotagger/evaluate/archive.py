@@ -5,7 +5,7 @@ Takes what the owner asked, gives an evaluation for each way of hiding as it is 
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -33,8 +33,13 @@ from geotagger.tracks import load_tracks
 FEWEST = 4
 """Photos with a place, below which hiding some leaves nothing to learn from."""
 
-Way = Literal["single", "days"]
-"""Photos hidden one by one, or whole days with all their photos."""
+Way = Literal["single", "days", "timeless"]
+"""Photos hidden one by one; whole days with all their photos; photos one by one, each with its time."""
+_HIDDEN: Mapping[Way, str] = {
+    "single": "of the photos, one by one,",
+    "days": "of the days, with all their photos,",
+    "timeless": "of the photos, one by one, with their times,",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +77,7 @@ class Evaluation:
     @property
     def what(self) -> str:
         """What was hidden, in words."""
-        what = "of the days, with all their photos," if self.way == "days" else "of the photos, one by one,"
-        return f"{self.share:.0%} {what} hidden"
+        return f"{self.share:.0%} {_HIDDEN[self.way]} hidden"
 
     @property
     def drawn(self) -> str:
@@ -148,6 +152,7 @@ def evaluate(
             options.kinds,
             earlier.pictured,
             temperature,
+            way == "timeless",
             sampled,
         )
         hidden = [
@@ -157,14 +162,16 @@ def evaluate(
         ]
         evaluations.append(Evaluation(way, options.share, options.seeds, placed, hidden, least))
         yield evaluations[-1]
-    if options.calibrate:
+    # of photos that have a time, as nearly all have
+    timed = [evaluation.hidden for evaluation in evaluations if evaluation.way != "timeless"]
+    if options.calibrate and timed:
         calibration = replace(
-            calibrate([evaluation.hidden for evaluation in evaluations]),
+            calibrate(timed),
             temperature=temperature,
             model="" if pack is None else pack.digest,
         )
         if pack is not None:
-            note(_how_true([evaluation.hidden for evaluation in evaluations], pack.name, temperature))
+            note(_how_true(timed, pack.name, temperature))
         _keep(calibration, options.paths, index_path, note)
 
 

@@ -7,6 +7,7 @@ gives predictions, by `estimate/timeline.py` as in a run. Reads no files.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +16,14 @@ from geotagger.cells import CellTable
 from geotagger.estimate.clock import Clocked
 from geotagger.estimate.kinds.table import BY_DEFAULT, listening_to
 from geotagger.estimate.moments import times_of
-from geotagger.estimate.movement import OUTING_GAP_S, CertaintyCorrection, FloatArray, Movement
+from geotagger.estimate.movement import GPS_ERROR_KM, OUTING_GAP_S, CertaintyCorrection, FloatArray, Movement
 from geotagger.estimate.outing import Options
 from geotagger.estimate.reference import FEWEST_REFERENCES, alike, references
 from geotagger.estimate.sampled import SampleCorrection
 from geotagger.estimate.text_evidence import learned_exponent, lessons_of
 from geotagger.estimate.timeline import Evidence, PhotoRecord, estimates, learned_from
 from geotagger.estimate.tracks import Tracks
-from geotagger.estimate.values import GPS_ERROR_KM, Alike, Estimate, Fix, FixSeries, NamedArea, Posterior
+from geotagger.estimate.values import Alike, Estimate, Fix, FixSeries, NamedArea, Posterior
 from geotagger.evaluate.predictions import OURS, Hidden, Prediction
 from geotagger.evaluate.rules import nearest_in_time, photoprism
 from geotagger.text.values import PlaceRatios
@@ -66,8 +67,8 @@ class Sighting:
 @dataclass(frozen=True, slots=True)
 class Setting:
     """What is hidden and what may speak. `pictured`: as an earlier calibration corrects estimates with a
-    picture. temperature: that of this archive for what pictures say. `sampled`: as the owner's verdicts on a
-    random sample correct all estimates."""
+    picture. temperature: that of this archive for what pictures say. timeless: of hidden photos the time
+    is hidden, too. `sampled`: as the owner's verdicts on a random sample correct all estimates."""
 
     share: float = 0.3
     whole_days: bool = False
@@ -77,6 +78,7 @@ class Setting:
     kinds: tuple[str, ...] = BY_DEFAULT
     pictured: CertaintyCorrection = field(default_factory=CertaintyCorrection)
     temperature: float = 1.0
+    timeless: bool = False
     sampled: SampleCorrection | None = None
 
 
@@ -139,12 +141,7 @@ def trial_of(
     """Hides, and learns from the rest."""
     tracks = tracks or Tracks()
     hidden = hide(sightings, setting, seed) if hidden is None else hidden
-    rows = [
-        replace(s.clocked, gps_utc=None, latitude=None, longitude=None, either=False)
-        if hidden[n]
-        else s.clocked
-        for n, s in enumerate(sightings)
-    ]
+    rows = [_bare(s.clocked, setting.timeless) if hidden[n] else s.clocked for n, s in enumerate(sightings)]
     times = times_of(rows, setting.clocks, tracks)
     records = [
         PhotoRecord(
@@ -159,6 +156,7 @@ def trial_of(
             text=sightings[n].text if sightings[n].is_photograph else None,
             path=sightings[n].name,
             other_utc=reading.other_utc,
+            stamp_utc=None if row.gps_utc is None else row.gps_utc.replace(tzinfo=UTC).timestamp(),
         )
         for n, (row, reading) in enumerate(zip(rows, times, strict=True))
     ]
@@ -172,6 +170,13 @@ def trial_of(
         options = replace(options, text_exponent=exponent)
     evidence = Evidence(fixes, movement, tracks, None, options)
     return Trial(sightings, setting, seed, hidden, records, evidence)
+
+
+def _bare(clocked: Clocked, timeless: bool) -> Clocked:
+    """What a photo says that lacks its place."""
+    if timeless:
+        return Clocked(None, camera=clocked.camera)
+    return replace(clocked, gps_utc=None, latitude=None, longitude=None, either=False)
 
 
 def predicted(

@@ -1,15 +1,18 @@
 """The places that are known of an archive's photos, as the estimate room takes them: a series in time."""
 
+import contextlib
 import json
 import os
 from array import array
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geotagger.estimate.values import GPS_ERROR_KM, FixSeries
+from geotagger.estimate.movement import GPS_ERROR_KM
+from geotagger.estimate.values import FixSeries
 from geotagger.index.damage import pass_over
 from geotagger.index.store import Store, path_of
 from geotagger.photo.values import SCAN
@@ -26,7 +29,7 @@ def fixes_of(store: Store, root_ids: Sequence[int], *, gone: bool) -> FixSeries:
         "select photos.id, utc, coalesce(e.latitude, fix_latitude), coalesce(e.longitude, fix_longitude),"
         " case when e.id is null then fix_error_m / 1000.0 else e.radius_km end, utc_offset_s,"
         " coalesce(e.confirmed_by is not null or e.rung = 'sidecar' and"
-        f" e.radius_km >= {VAGUE_KM}, 0), camera"
+        f" e.radius_km >= {VAGUE_KM}, 0), e.id is null and fix_mark is null, camera, gps_utc"
         " from photos"
         " left join estimates as e on e.photo_id = photos.id and e.current = 1"
         " and (e.rung in ('sidecar', 'manual') or e.confirmed_by is not null)"
@@ -43,12 +46,13 @@ def fixes_of(store: Store, root_ids: Sequence[int], *, gone: bool) -> FixSeries:
         if not _is_sound(row):
             pass_over(f"row {row[0]} of photos, or its place,")  # nobody knows what it would say
             continue
-        ids.extend((row[0], cameras.setdefault(row[7] or "", len(cameras))))
-        numbers.extend(float("nan") if value is None else value for value in row[1:7])
+        ids.extend((row[0], cameras.setdefault(row[8] or "", len(cameras))))
+        numbers.extend(float("nan") if value is None else value for value in row[1:8])
+        numbers.append(_posix(row[9]))
     photo_ids, camera = np.asarray(ids, dtype=np.int64).reshape(-1, 2).T
-    utc, lat, lng, error_km, offset_s, vague = np.asarray(numbers, dtype=np.float64).reshape(-1, 6).T
+    table = np.asarray(numbers, dtype=np.float64).reshape(-1, 8)
+    utc, lat, lng, error_km, offset_s, vague, received, stamp = np.ascontiguousarray(table.T)
     stated = np.where(error_km > 0, error_km, GPS_ERROR_KM)
-    series = FixSeries(photo_ids, utc, lat, lng, stated, camera, tuple(cameras), offset_s, vague == 0)
 
     def paths(wanted_rows: NDArray[np.int64]) -> list[str]:
         files = {
@@ -62,12 +66,22 @@ def fixes_of(store: Store, root_ids: Sequence[int], *, gone: bool) -> FixSeries:
         }
         return [files[number] for number in photo_ids[wanted_rows].tolist()]
 
-    return series.told_apart(paths)
+    return FixSeries.read(
+        photo_ids, utc, lat, lng, stated, camera, tuple(cameras), offset_s, vague == 0, stamp, received == 1,
+        paths,
+    )  # fmt: skip
+
+
+def _posix(utc: Any) -> float:
+    """POSIX seconds of a time stamp as the index keeps it, NaN where it holds none."""
+    with contextlib.suppress(ValueError, TypeError):
+        return datetime.fromisoformat(utc).replace(tzinfo=UTC).timestamp()
+    return float("nan")
 
 
 def _is_sound(row: tuple[Any, ...]) -> bool:
     """Whether what stands there are numbers of a place on the Earth, and a camera's name."""
-    numbers = all(value is None or isinstance(value, int | float) for value in row[1:7])
+    numbers = all(value is None or isinstance(value, int | float) for value in row[1:8])
     if not numbers or row[2] is None or row[3] is None:
         return False
-    return abs(row[2]) <= 90 and abs(row[3]) <= 180 and (row[7] is None or isinstance(row[7], str))
+    return abs(row[2]) <= 90 and abs(row[3]) <= 180 and (row[8] is None or isinstance(row[8], str))

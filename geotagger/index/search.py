@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
+from geotagger.defaults import MIN_CONFIDENCE
 from geotagger.index.coverings import (
     EARTH_RADIUS_KM,
     Ranges,
@@ -39,8 +40,8 @@ _ORDER: dict[Sort, str] = {
 
 _MOST_OF_THE_EARTH_KM = 10_000.0
 
-SURE = 0.5
-"""What `tag` writes unless told otherwise."""
+SURE = MIN_CONFIDENCE
+"""What `tag` writes unless told otherwise: what it would not write is no answer, unless it is asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,13 @@ from dataclasses import dataclass, field
 from geotagger.index.search import SURE, path_condition
 from geotagger.index.store import Store, path_of
 
-BANDS = ((0.9, "90 % and more"), (0.7, "70 to 90 %"), (SURE, "50 to 70 %"), (0.0, "below 50 %"))
+BANDS = (
+    (0.95, "95 % and more"),
+    (0.9, "90 to 95 %"),
+    (0.8, "80 to 90 %"),
+    (0.5, "50 to 80 %"),
+    (0.0, "below 50 %"),
+)
 """Certainties from these on, in words."""
 
 

@@ -15,8 +15,9 @@ from typing import Self
 from geotagger.archive import FileEntry
 from geotagger.cells import leaf_ids, tokens
 from geotagger.errors import ArchiveError
+from geotagger.estimate.movement import GPS_ERROR_KM
 from geotagger.estimate.timeline import own_place
-from geotagger.estimate.values import GPS_ERROR_KM, Estimate
+from geotagger.estimate.values import Estimate
 from geotagger.index import Index
 from geotagger.index.compare import FileChange
 from geotagger.index.estimates import PhotoEstimate, Written

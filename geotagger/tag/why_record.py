@@ -8,7 +8,7 @@ from typing import Any
 from geotagger.archive import is_at_or_below
 from geotagger.estimate.explain import EvidenceSource, NearFix
 from geotagger.estimate.values import Candidate, Estimate
-from geotagger.estimate.words import length, span
+from geotagger.estimate.words import doubt_of, length, span
 from geotagger.gazetteer.naming import names_of
 from geotagger.gazetteer.words import country_name, in_words
 from geotagger.tag.likeness import LikePhoto
@@ -120,4 +120,5 @@ def lines_on_fixes(answer: Why) -> Iterator[str]:
         if archive is not None and not is_at_or_below(answer.photo.path, [archive]):
             what += f" of {archive}"
         side = "before" if fix.lag_s < 0 else "after"
-        yield f"{what}, {span(abs(fix.lag_s))} {side}: {fix.rung}, good to {length(fix.error_km)}"
+        doubt = doubt_of(fix.age_s, fix.doubt)
+        yield f"{what}, {span(abs(fix.lag_s))} {side}: {fix.rung}, good to {length(fix.error_km)}{doubt}"

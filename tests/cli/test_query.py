@@ -61,7 +61,7 @@ def index_file(tmp_path: Path) -> Path:
             facts = Facts("jpeg", 10, 10, taken=time, camera="Canon, EOS")
             entry = FileEntry(f"{root.path}/{name}", 1, 1, number, 1)
             (photo_id,) = index.photos.record(root, [Record(entry, facts, utc=1.7e9 if taken else None)])
-            estimate = Estimate(lat, lng, 2.0, 0.5 + number / 10, rung, (rung,), "")
+            estimate = Estimate(lat, lng, 2.0, 0.8 + number / 40, rung, (rung,), "")
             index.estimates.put(
                 run.id, [PhotoEstimate(photo_id, estimate, 1 if rung == "visual" else None, written)]
             )
@@ -195,7 +195,7 @@ def test_times_sources_certainty_order_and_limit(ask: Ask) -> None:
     assert answer("--since", "2023-05-17T14:31") == ["lyon", "sydney", "taveuni"]
     assert answer("--since", "2024-01-01T00:00", "--until", "2024-01-01T00:00") == ["sydney"]
     assert answer("--source", "visual", "--source", "manual") == ["sydney", "fiji"]
-    assert answer("--min-confidence", "0.75") == ["taveuni", "fiji"]
+    assert answer("--min-confidence", "0.87") == ["taveuni", "fiji"]
     assert answer("--sort", "confidence", "--limit", "2") == ["taveuni", "fiji"]
     assert answer("--sort", "path") == ["fiji", "lyon", "paris", "sydney", "taveuni"]
 
@@ -245,7 +245,7 @@ def test_a_name_that_is_not_utf8_can_be_shown_and_comes_back_exactly(ask: Ask, i
             index.roots.all()[0], [Record(FileEntry(path, 1, 1, 99, 1), Facts("jpeg", 1, 1))]
         )
         index.estimates.put(
-            None, [PhotoEstimate(photo_id, Estimate(10.0, 10.0, 1.0, 0.5, "visual", ("visual",), ""))]
+            None, [PhotoEstimate(photo_id, Estimate(10.0, 10.0, 1.0, 0.8, "visual", ("visual",), ""))]
         )
     code, table, _ = ask("query", "--near", "10,10")
     assert code == 0
@@ -401,7 +401,7 @@ def test_uncertain_guesses_answer_only_when_asked(ask: Ask, index_file: Path) ->
     with open_index(index_file) as index:
         entry = FileEntry("/archive/guess.jpg", 1, 1, 98, 1)
         (photo_id,) = index.photos.record(index.roots.all()[0], [Record(entry, Facts("jpeg", 1, 1))])
-        guess = Estimate(10.0, 10.0, 25.0, 0.03, "visual", ("visual",), "")
+        guess = Estimate(10.0, 10.0, 25.0, 0.79, "visual", ("visual",), "")
         index.estimates.put(None, [PhotoEstimate(photo_id, guess)])
     assert ask_names(ask, "--near", "10,10") == []
     assert ask_names(ask, "--near", "10,10", "--all") == ["guess"]

@@ -25,8 +25,8 @@ Row = tuple[str, str | None, float, Written | None]
 PHOTOS: list[Row] = [
     ("2019/a.jpg", "camera", 1.0, "camera"),
     ("2019/b.jpg", "neighbours", 0.95, "exif"),
-    ("2019/c.jpg", "neighbours", 0.6, None),
-    ("2020/d.jpg", "visual", 0.03, None),
+    ("2019/c.jpg", "neighbours", 0.85, None),
+    ("2020/d.jpg", "visual", 0.79, None),
     ("2020/e.jpg", None, 0.0, None),
     ("2020/f.jpg", "manual", 1.0, "sidecar"),
 ]
@@ -58,7 +58,7 @@ def test_it_counts_what_has_a_place_and_says_what_the_others_lack(index_file: Pa
     assert (told["photos"], told["placed"], told["written"]) == (6, 4, 1)
     assert told["own"] == {"camera": 1, "you": 1}
     assert told["estimates"] == {"neighbours": 2}
-    assert told["certainties"] == {"90 % and more": 1, "50 to 70 %": 1}
+    assert told["certainties"] == {"95 % and more": 1, "80 to 90 %": 1}
     assert told["left"] == {"only an uncertain guess": 1, "nothing near in time tells where": 1}
     assert told["years"] == {"2019": {"photos": 3, "placed": 3}, "2020": {"photos": 3, "placed": 1}}
     assert told["cameras"]["Camera 2019"] == {"photos": 3, "placed": 3}

@@ -1,13 +1,12 @@
 """Archives of people who do not exist, each kind with habits of its own.
 
-`life` has a home, a place of work, weekends about and holidays far away; `commuter` two places, bursts
-and few long journeys; `pair` shares two cameras that do not always travel together; `traveller` takes
-few photos, hardly two in one place; `driver` is on the road for weeks; `family` has two phones and a
-camera that goes with either; `flyer` is in another city every other week; `changer` buys a new phone;
-`misset` carries a camera that stays on the time of home. None is drawn from the
-model of docs/evidence.md: steps, pauses and tails come from other families, so that certainties
-have something to fail on.
-"""
+`life` has a home, a place of work, weekends about and holidays far away; `commuter` two places, bursts and
+few long journeys; `pair` shares two cameras that do not always travel together; `traveller` takes few
+photos, hardly two in one place; `driver` is on the road for weeks; `family` has two phones and a camera
+that goes with either; `flyer` is in another city every other week; `changer` buys a new phone; `misset`
+carries a camera that stays on the time of home; `walker` goes through a city on foot, with a receiver that
+is ten metres off, and at times still where it was. None is drawn from the model of docs/evidence.md: steps,
+pauses and tails come from other families, so that certainties have something to fail on."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -222,6 +221,30 @@ def misset(seed: int) -> list[Sighting]:
     return turned
 
 
+def walker(seed: int, days: int = 25) -> list[Sighting]:
+    """Walks of one to five km/h with a stop at two of five photos. The receiver is some ten metres off; of
+    one photo in thirty it tells the place that it had before."""
+    rng = np.random.default_rng(seed)
+    home = HOMES[seed % len(HOMES)]
+    sightings: list[Sighting] = []
+    for day in range(0, 3 * days, 3):
+        moment = START + timedelta(days=day + int(rng.integers(2)), hours=float(rng.uniform(7, 12)))
+        place = seen = _beside(rng, home, float(rng.exponential(5.0)))
+        heading = float(rng.uniform(0, 360))
+        for _ in range(int(rng.integers(5, 25))):
+            stands = rng.random() < 0.4
+            pause = float(rng.uniform(5, 60)) if stands else float(rng.exponential(240))
+            moment += timedelta(seconds=pause)
+            heading += float(rng.normal(0, 40))
+            step = 0.0 if stands else pause / 3600 * float(rng.uniform(1, 5))
+            lat, lng = destination(*place, heading, step)
+            place = float(lat), float(lng)
+            seen = seen if rng.random() < 1 / 30 else place
+            shown = _beside(rng, seen, abs(float(rng.normal(0, 0.011))))
+            sightings.append(_sighting(len(sightings), moment, shown, "phone", True))
+    return sightings
+
+
 PEOPLE: Mapping[str, Callable[[int], list[Sighting]]] = {
     "life": life,
     "commuter": commuter,
@@ -232,6 +255,7 @@ PEOPLE: Mapping[str, Callable[[int], list[Sighting]]] = {
     "flyer": flyer,
     "changer": changer,
     "misset": misset,
+    "walker": walker,
 }
 
 

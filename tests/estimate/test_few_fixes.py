@@ -1,5 +1,6 @@
 """That certainties are honest where little is known, and that many draws of the parameters tend to one."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 from geotagger.estimate.learning import learn_movement
 from geotagger.estimate.movement import DAY_S, PRIOR_SPREAD, Motion, Movement, scaled
-from geotagger.estimate.prior import averaged, mixture
+from geotagger.estimate.prior import Mixture, averaged, mixture
 from geotagger.estimate.surroundings import FixTable, surroundings
 from geotagger.estimate.timeline import estimate_stream
 from geotagger.estimate.values import Estimate, Fix, Observation
@@ -22,6 +23,11 @@ def _beside_one_fix(lag_s: float) -> Estimate:
     said = estimate_stream([fix, Observation(1, 1.6e9 + lag_s, "phone")], learned)[1]
     assert said is not None
     return said
+
+
+def _of_nobody(mix: Mixture) -> Mixture:
+    """As if it did not matter where people live (test_people.py)."""
+    return replace(mix, peopled=np.zeros_like(mix.peopled))
 
 
 def test_one_fix_tells_much_of_ten_minutes_later_and_little_of_a_year_later() -> None:
@@ -54,7 +60,7 @@ def test_draws_that_agree_are_one_motion() -> None:
         np.full(3, 0.01), np.full(3, -1), np.array([0, 1, 2]),
     )  # fmt: skip
     around = surroundings(known, np.array([6e4]), _NO_CAMERA, np.array([2]), np.array([2]))
-    one, many = mixture(around, Motion()), averaged(around, [Motion()] * 16)
+    one, many = mixture(around, Motion()), _of_nobody(averaged(around, [Motion()] * 16))
     for lat, lng in ((50.1, 7.0), (50.5, 7.5), (-33.0, 151.0)):
         place = np.array([lat]), np.array([lng])
         assert many.density(*place) == pytest.approx(one.density(*place), rel=1e-9)
@@ -67,7 +73,7 @@ def test_what_is_not_known_of_an_archive_is_averaged_over() -> None:
     )
     around = surroundings(known, np.array([7200.0]), _NO_CAMERA, np.array([1]), np.array([1]))
     draws = Movement().draws
-    mix = averaged(around, draws)
+    mix = _of_nobody(averaged(around, draws))
     assert mix.weight.sum() == pytest.approx(0.99)
     for east in (0.001, 0.01, 0.1, 1.0):
         place = np.array([50.0]), np.array([7.0 + east])

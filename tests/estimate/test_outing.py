@@ -121,7 +121,7 @@ def test_a_track_gives_the_place_and_its_rung() -> None:
     assert found.rung == "track"
     assert away_km(found, Fix(50.0, 7.0, 0, "track")) < 0.01
     assert 0.02 < found.radius_km < 0.2
-    assert found.confidence == pytest.approx(0.9, abs=0.02)
+    assert found.confidence == pytest.approx(0.95, abs=0.02)
 
 
 def test_rungs_are_told_lowest_first_and_the_highest_names_the_estimate() -> None:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,24 @@ def test_hidden_places_are_not_looked_at() -> None:
         evaluate_archive(photos, Setting(0.3), 0), evaluate_archive(moved, Setting(0.3), 0), strict=True
     ):
         assert one.said == other.said
+
+
+def test_times_that_are_hidden_are_not_looked_at() -> None:
+    """Moving the hidden photos by a year and to another zone changes no prediction."""
+    photos = life(1, days=60)
+    setting = Setting(0.3, timeless=True)
+    hidden = hide(photos, setting, 0)
+    moved = [
+        replace(
+            p, clocked=replace(p.clocked, local=p.clocked.local + timedelta(365), offset=timedelta(hours=13))
+        )
+        if h and p.clocked.local is not None
+        else p
+        for p, h in zip(photos, hidden, strict=True)
+    ]
+    said = evaluate_archive(photos, setting, 0)
+    assert [one.said for one in said] == [one.said for one in evaluate_archive(moved, setting, 0)]
+    assert {len(one.said) for one in said} == {2}  # copying the nearest in time has nothing to go by
 
 
 @pytest.mark.slow

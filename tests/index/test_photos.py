@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geotagger.archive import FileEntry, walk
-from geotagger.estimate.values import GPS_ERROR_KM, Estimate, Posterior
+from geotagger.estimate.movement import GPS_ERROR_KM
+from geotagger.estimate.values import Estimate, Posterior
 from geotagger.index import Index, open_index
 from geotagger.index.estimates import PhotoEstimate
 from geotagger.index.facts_columns import from_row, to_row

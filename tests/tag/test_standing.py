@@ -436,12 +436,12 @@ def test_a_new_version_takes_nothing_away_and_moves_nothing(
         ]
 
     quietly = Listener()
-    run_tag(TagOptions((str(camera_day),), model="none"), tmp_path / "index.db", quietly)
+    run_tag(TagOptions((str(camera_day),), model="none", min_confidence=0.5), tmp_path / "index.db", quietly)
     before = bytes_of(camera_day)
     monkeypatch.setattr(settled, "__version__", "99")
     monkeypatch.setattr(outing, "conclude", elsewhere)
     monkeypatch.setattr(outings, "certainty_inside", lambda *_: 0.01)
-    run_tag(TagOptions((str(camera_day),), model="none"), tmp_path / "index.db", quietly)
+    run_tag(TagOptions((str(camera_day),), model="none", min_confidence=0.5), tmp_path / "index.db", quietly)
     assert bytes_of(camera_day) == before
     with open_index(tmp_path / "index.db") as index:
         assert index.estimates.doubted(index.roots.all()[0].id) == 30

@@ -2,6 +2,7 @@ import csv
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -102,6 +103,80 @@ def test_two_processes_give_what_one_gives(work: Path, uninterrupted: Path) -> N
         torch.testing.assert_close(
             torch.as_tensor(two[name]).float(), torch.as_tensor(value).float(), atol=1e-3, rtol=1e-3, msg=name
         )
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_two_nodes_without_a_common_disk_go_on_when_one_was_killed(
+    prepared: Path, uninterrupted: Path, tmp_path: Path
+) -> None:
+    """Two agents of torchrun with a process each and a work folder each; one is killed in mid-run."""
+    works = [Path(shutil.copytree(prepared, tmp_path / f"node{n}")) for n in range(2)]
+    agents = _agents(works)
+    deadline = time.monotonic() + 200
+    while not (works[0] / "checkpoints/step-000000003.pt").exists():
+        assert time.monotonic() < deadline
+        assert agents[0].poll() is None
+        time.sleep(0.01)
+    children = Path(f"/proc/{agents[1].pid}/task/{agents[1].pid}/children").read_text().split()
+    os.kill(agents[1].pid, signal.SIGKILL)
+    for child in children:  # its worker has a session of its own
+        os.kill(int(child), signal.SIGKILL)
+    agents[1].communicate(timeout=60)
+    assert agents[1].returncode == -signal.SIGKILL
+    _, complaints = agents[0].communicate(timeout=300)
+    assert agents[0].returncode != 0, "a node alone does not go on as if nothing had been"
+    assert 3 <= int(str(weights(works[0])["step"])) < int(str(weights(uninterrupted)["step"])), complaints[
+        -2000:
+    ]
+    again = _agents(works)
+    for agent in again:
+        _, complaints = agent.communicate(timeout=300)
+        assert agent.returncode == 0, complaints[-3000:]
+    assert not list((works[1] / "checkpoints").glob("*.pt")), "the first node keeps the checkpoints"
+    one, two = weights(uninterrupted), weights(works[0])
+    assert one["step"] == two["step"]
+    for name, value in one.items():
+        if not name.endswith("num_batches_tracked"):
+            torch.testing.assert_close(
+                torch.as_tensor(two[name]).float(),
+                torch.as_tensor(value).float(),
+                atol=2e-3,
+                rtol=2e-3,
+                msg=name,
+            )
+
+
+def _agents(works: list[Path]) -> list[subprocess.Popen[str]]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    return [
+        subprocess.Popen(
+            [sys.executable, "-m", "torch.distributed.run", "--nnodes", "2", "--nproc-per-node", "1",
+             "--node-rank", str(n), "--master-addr", "127.0.0.1", "--master-port", str(port),
+             "-m", "tests.training.small", str(work), "0"],
+            env=ENVIRONMENT, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            start_new_session=True,
+        )
+        for n, work in enumerate(works)
+    ]  # fmt: skip
+
+
+def test_gradients_clipped_pictures_mixed_and_layers_slowed_are_repeatable(
+    uninterrupted: Path, tmp_path: Path
+) -> None:
+    asked = small.prepare(tmp_path / "one", clip=0.5, mixup=0.4, layer_decay=0.8)
+    other = Path(shutil.copytree(asked.work, tmp_path / "other"))
+    for work in (asked.work, other):
+        subprocess.run([*PROGRAM, str(work), "0"], env=ENVIRONMENT, cwd=ROOT, check=True, timeout=200)
+    assert_equal(weights(asked.work), weights(other))
+    plain, mixed = weights(uninterrupted), weights(asked.work)
+    assert plain["step"] == mixed["step"]
+    differ = [
+        name for name, value in plain.items() if "weight" in name and not torch.equal(value, mixed[name])
+    ]  # type: ignore[arg-type]
+    assert differ
 
 
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(uninterrupted: Path, tmp_path: Path) -> None:

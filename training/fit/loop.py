@@ -31,8 +31,8 @@ from training.fit.checkpoint import Identity
 from training.fit.compiling import can_compile, is_of_compiler
 from training.fit.feeding import InOrder, MicroBatches, Plan, ShardPictures, loader
 from training.fit.networks import Classifier
-from training.fit.objectives import Objective
-from training.fit.processes import check_alike, check_shares, shared_state
+from training.fit.objectives import Objective, mixed
+from training.fit.processes import check_alike, check_shares, share_statistics, shared_state
 from training.fit.recipe import Recipe
 from training.fit.runlog import RunLog, Say, quiet
 from training.fit.schedule import learning_rate, optimizer_of
@@ -251,17 +251,19 @@ class _Run:
             with nullcontext() if last or self.world == 1 else self.run_network.no_sync():
                 rows = samples.to(self.device, non_blocking=True)
                 classes, truth = self.classes[rows], self.truth[rows]
-                loss, logits = self._forward(self.run_network, pixels, classes, truth)
+                loss, logits = self._forward(self.run_network, pixels, classes, truth, self.recipe.mixup)
                 torch.autograd.backward(loss / mine)
             tally.add(loss, self.network.combined(logits).detach(), classes, truth, self.objective)
             if self.statistics:
                 torch._foreach_add_(sums, self.statistics)
                 torch._foreach_copy_(self.statistics, before)
         if self.statistics:
-            self._share_statistics(sums)
+            share_statistics(self.statistics, sums, self.plan.micro_batches)
         rate = learning_rate(self.recipe, step, self.plan.steps_an_epoch, self.steps)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["share"]
+        if self.recipe.clip:
+            torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         if self.averaged:
@@ -270,24 +272,18 @@ class _Run:
             torch._foreach_lerp_(self.averaged, [p.detach() for p in self.network.parameters()], 1 - memory)
         return waited
 
-    def _share_statistics(self, sums: list[Tensor]) -> None:
-        """The mean over all micro-batches of the step: hundreds of small tensors in one operation."""
-        flat = torch.cat([total.flatten() for total in sums])
-        if self.world > 1:
-            dist.all_reduce(flat)
-        flat /= self.plan.micro_batches
-        parts = torch.split(flat, [total.numel() for total in sums])
-        torch._foreach_copy_(
-            self.statistics, [part.view_as(total) for part, total in zip(parts, sums, strict=True)]
-        )
-
     def _forward(
-        self, network: Any, pixels: Tensor, classes: Tensor, truth: Tensor
+        self, network: Any, pixels: Tensor, classes: Tensor, truth: Tensor, mixup: float = 0.0
     ) -> tuple[Tensor, list[Tensor]]:
+        """mixup: each picture is mixed with another of the micro-batch, and so is its loss."""
+        data, share, others = mixed(self._input(pixels), mixup)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"):
-            logits = network(self._input(pixels))
+            logits = network(data)
         logits = [scores.float() for scores in logits]
-        return self.objective(logits, classes, truth), logits
+        loss = self.objective(logits, classes, truth)
+        if others is not None:
+            loss = share * loss + (1 - share) * self.objective(logits, classes[others], truth[others])
+        return loss, logits
 
     def _input(self, pixels: Tensor) -> Tensor:
         data = pixels.to(self.device, non_blocking=True).permute(0, 3, 1, 2).float()

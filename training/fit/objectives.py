@@ -70,6 +70,16 @@ class Objective:
         return total
 
 
+def mixed(data: Tensor, alpha: float) -> tuple[Tensor, float, Tensor | None]:
+    """Pictures (n, …), each mixed with another by a share drawn from Beta(alpha, alpha); the share that is
+    its own, and the rows of the others (Zhang et al. 2018). alpha 0: as they are."""
+    if not alpha:
+        return data, 1.0, None
+    share = float(torch.distributions.Beta(alpha, alpha).sample())
+    others = torch.randperm(len(data)).to(data.device)
+    return torch.lerp(data[others], data, share), share, others
+
+
 def chords(device: torch.device | str = "cpu") -> Tensor:
     """THRESHOLDS_KM as lengths of chords of the unit sphere, float32 (5,)."""
     limits = 2 * np.sin(np.array(THRESHOLDS_KM) / EARTH_RADIUS_KM / 2)

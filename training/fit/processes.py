@@ -198,3 +198,14 @@ def _with_tensors(value: Any, tensors: Any, device: torch.device) -> Any:
     if isinstance(value, list):
         return [_with_tensors(item, tensors, device) for item in value]
     return value
+
+
+def share_statistics(statistics: list[Tensor], sums: list[Tensor], micro_batches: int) -> None:
+    """Puts the mean over all micro-batches of a step, on all processes, in place of the statistics: hundreds
+    of small tensors in one operation."""
+    flat = torch.cat([total.flatten() for total in sums])
+    if dist.is_initialized():
+        dist.all_reduce(flat)
+    flat /= micro_batches
+    parts = torch.split(flat, [total.numel() for total in sums])
+    torch._foreach_copy_(statistics, [part.view_as(total) for part, total in zip(parts, sums, strict=True)])

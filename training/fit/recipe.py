@@ -29,7 +29,9 @@ class Recipe:
     t1, t2, max_level: the partition; 0 lets the number of photos decide. hierarchy: t1 of
     coarser heads. batch: images a step, shown in micro-batches; the learning rate holds for
     the batch. tau_km: haversine label smoothing, 0 for plain cross-entropy. ema: the averaged
-    weights' memory, 0 for none. mean, std: of pixels 0…255."""
+    weights' memory, 0 for none. clip: the longest gradient of a step, 0 for any. layer_decay: what
+    the learning rate of a layer is of that of the next one, 1 for the same everywhere. mixup: the
+    α of Zhang et al. 2018, 0 for none. mean, std: of pixels 0…255."""
 
     name: str
     network: str
@@ -50,6 +52,9 @@ class Recipe:
     warmup_epochs: float = 0.5
     tau_km: float = 0.0
     ema: float = 0.0
+    clip: float = 0.0
+    layer_decay: float = 1.0
+    mixup: float = 0.0
     precision: Literal["fp32", "bf16"] = "bf16"
     compiled: bool = True
     seed: int = 0
@@ -68,6 +73,11 @@ class Recipe:
         _require(0 <= self.max_level <= 30, f"--max-level must be 0 to 30, not {self.max_level}")
         _require(32 <= self.input_size <= self.short_side, "--input-size must be from 32 to --short-side")
         _require(0 <= self.ema < 1, f"--ema must be at least 0 and under 1, not {self.ema}")
+        _require(self.clip >= 0, f"--clip must not be negative, not {self.clip}")
+        _require(
+            0 < self.layer_decay <= 1, f"--layer-decay must be above 0 and at most 1, not {self.layer_decay}"
+        )
+        _require(0 <= self.mixup <= 10, f"--mixup must be from 0 to 10, not {self.mixup}")
         _require(self.tau_km >= 0, f"--tau must not be negative, not {self.tau_km}")
         _require(self.precision in ("fp32", "bf16"), f"--precision is fp32 or bf16, not {self.precision}")
         _require(self.optimizer in ("sgd", "adamw"), f"--optimizer is sgd or adamw, not {self.optimizer}")
@@ -124,11 +134,18 @@ def chosen(photos: int, has_gpu: bool) -> str:
 
 
 def preset(name: str, **changes: Any) -> Recipe:
-    """The preset with what is not None among `changes` put in its place."""
+    """The preset with what is not None among `changes` put in its place. Its learning rate holds for its
+    batch: of another one it is in proportion for SGD (Goyal et al. 2017), and by the root for AdamW (Malladi
+    et al. 2022), unless it is among the changes, too."""
     if name not in PRESETS:
         raise UsageError(f"preset {name!r} is not known; known are {', '.join(PRESETS)}")
     given = {key: value for key, value in changes.items() if value is not None}
-    return replace(PRESETS[name], **given)
+    usual = PRESETS[name]
+    if "batch" in given and "learning_rate" not in given and given["batch"] > 0:
+        optimizer = given.get("optimizer", usual.optimizer)
+        ratio = given["batch"] / usual.batch
+        given["learning_rate"] = usual.learning_rate * (ratio if optimizer == "sgd" else ratio**0.5)
+    return replace(usual, **given)
 
 
 def recipe_of(table: dict[str, Any]) -> Recipe:

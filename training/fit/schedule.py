@@ -16,14 +16,37 @@ def learning_rate(recipe: Recipe, step: int, steps_an_epoch: int, steps: int) ->
     return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(steps - warm, 1)))
 
 
+def _depths(network: nn.Module) -> dict[str, int]:
+    """How far each parameter is from the heads, which are 0, in layers of the backbone: what its parts are
+    called up to the first number, in their order."""
+    names = [name for name, _ in network.named_parameters()]
+    layers = list(dict.fromkeys(_layer(name) for name in names if not name.startswith("heads.")))
+    return {
+        name: 0 if name.startswith("heads.") else len(layers) - layers.index(_layer(name)) for name in names
+    }
+
+
+def _layer(name: str) -> str:
+    parts = name.split(".")[1:-1]
+    numbered = next((n for n, part in enumerate(parts) if any(c.isdigit() for c in part)), 0)
+    return ".".join(parts[: numbered + 1]).partition("_")[0]
+
+
 def optimizer_of(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """Weights decay; biases and the scales of normalisations do not."""
-    decayed = [p for p in network.parameters() if p.requires_grad and p.ndim > 1]
-    plain = [p for p in network.parameters() if p.requires_grad and p.ndim <= 1]
-    groups = [
-        {"params": decayed, "weight_decay": recipe.weight_decay},
-        {"params": plain, "weight_decay": 0.0},
-    ]
+    """Weights decay; biases and the scales of normalisations do not. With `layer_decay` each layer has
+    groups of its own, whose `share` of the learning rate falls from the heads down."""
+    if recipe.layer_decay < 1:
+        depths = _depths(network)
+    else:
+        depths = dict.fromkeys((name for name, _ in network.named_parameters()), 0)
+    groups = []
+    for depth in sorted(set(depths.values())):
+        mine = [p for name, p in network.named_parameters() if p.requires_grad and depths[name] == depth]
+        share = recipe.layer_decay**depth
+        for is_weight, decay in ((True, recipe.weight_decay), (False, 0.0)):
+            params = [p for p in mine if (p.ndim > 1) == is_weight]
+            if params or len(set(depths.values())) == 1:
+                groups.append({"params": params, "weight_decay": decay, "share": share})
     if recipe.optimizer == "adamw":
         return torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=True)
     return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=0.9, nesterov=True)

@@ -14,6 +14,8 @@ from training.pack.evaluate import AccuracyReport
 from training.pack.worldmap import INK, LAND, LINES, equal_earth, world
 
 _EDGE_POINTS = 9
+_FEWEST = 10
+"""Photos that a tenth of the certainties must have for its share to say anything."""
 _VISIBLE = 0.02
 """Cells narrower than this on the map (of width 5.4) are drawn as dots."""
 
@@ -80,9 +82,12 @@ def _accuracy(plt: Any, report: AccuracyReport) -> Any:
         axes.plot(THRESHOLDS_KM, percent, "o:", markersize=3.5, linewidth=0.9, label=name)
     ordered = np.sort(np.clip(report.errors_km, 0.1, 20_000))
     share = 100 * np.arange(1, len(ordered) + 1) / len(ordered)
-    axes.plot(ordered, share, color=INK, linewidth=2, label=report.model)
+    axes.step(
+        [0.1, *ordered, 20_000], [0, *share, 100], where="post", color=INK, linewidth=2, label=report.model
+    )
     axes.set(xscale="log", xlabel="error (km)", ylabel="photos within (%)", xlim=(0.1, 20_000), ylim=(0, 100))
-    axes.set_xticks(THRESHOLDS_KM, [f"{km:,g}" for km in THRESHOLDS_KM])
+    ticks = (0.1, *THRESHOLDS_KM)
+    axes.set_xticks(ticks, [f"{km:,g}" for km in ticks])
     axes.xaxis.set_minor_formatter("")
     axes.legend(fontsize=8, loc="upper left")
     _title(axes, f"{report.model} on {report.test_set}", f"{len(ordered):,} photos, beside published systems"
@@ -101,14 +106,20 @@ def _errors(plt: Any, report: AccuracyReport) -> Any:
         linewidths=0.2, edgecolors=INK, zorder=4,
     )  # fmt: skip
     _scale(figure, axes, dots, "error (km)")
-    _title(axes, f"{report.model} on {report.test_set}", f"{len(order):,} photos, where they were taken")
+    counts = ", ".join(f"{int((report.errors_km <= km).sum()):,} within {km:,g} km" for km in THRESHOLDS_KM)
+    _title(
+        axes,
+        f"{report.model} on {report.test_set}",
+        f"{len(order):,} photos, where they were taken: {counts}",
+    )
     return figure
 
 
 def _reliability(plt: Any, report: AccuracyReport) -> Any:
     figure, axes = plt.subplots(figsize=(5, 5))
     slot = np.clip((report.certainty * 10).astype(int), 0, 9)
-    filled = [s for s in range(10) if (slot == s).any()]
+    filled = [s for s in range(10) if (slot == s).sum() >= _FEWEST]
+    left_out = len(slot) - sum(int((slot == s).sum()) for s in filled)
     photos = np.array([(slot == s).sum() for s in filled])
     stated = np.array([report.certainty[slot == s].mean() for s in filled])
     shares = np.array([(report.errors_km[slot == s] <= 25).mean() for s in filled])
@@ -118,11 +129,18 @@ def _reliability(plt: Any, report: AccuracyReport) -> Any:
     axes.vlines(stated, np.clip(stated - chance, 0, 1), np.clip(stated + chance, 0, 1), color=LAND,
                 linewidth=5, label="95 % of honest models")  # fmt: skip
     axes.plot(stated, shares, color=INK, linewidth=1)
-    axes.scatter(stated, shares, s=15 + 150 * photos / photos.max(), color=INK, zorder=3, label="found")
+    axes.scatter(
+        stated, shares, s=15 + 150 * photos / max(photos, default=1), color=INK, zorder=3, label="found"
+    )
     axes.set(xlabel="stated certainty within 25 km", ylabel="share that was within 25 km",
              xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal")  # fmt: skip
     axes.legend(fontsize=8, loc="upper left", labelspacing=1)
-    _title(axes, "Reliability", f"{report.model} on {report.test_set}; a dot's area is its number of photos")
+    _title(
+        axes,
+        "Reliability",
+        f"{report.model} on {report.test_set}; a dot's area is its number of photos"
+        + (f"; {left_out:,} in tenths of fewer than {_FEWEST} are left out" if left_out else ""),
+    )
     return figure
 
 

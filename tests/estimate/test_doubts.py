@@ -1,0 +1,123 @@
+"""Fixes err too: what is stale, repeated for hours or out of reach says less of the photos beside it."""
+
+from dataclasses import replace
+
+import pytest
+
+from geotagger.estimate.doubts import USUAL_DOUBT
+from geotagger.estimate.timeline import Evidence, PhotoRecord, estimates, learned_from
+from geotagger.estimate.values import Estimate, Fix, FixSeries
+from geotagger.geo import distance_km
+
+NOON = 1.75e9 - 1.75e9 % 86400 + 43200
+COLOGNE, MUNICH = (50.94, 6.96), (48.14, 11.58)
+MINUTE, HOUR = 60.0, 3600.0
+
+
+def fixed(
+    key: int,
+    at_s: float,
+    place: tuple[float, float] = COLOGNE,
+    age_s: float | None = 1.0,
+    error_km: float = 0.01,
+    offset_s: float | None = 7200.0,
+) -> PhotoRecord:
+    """A photo with a camera's place, whose receiver saw it so long before."""
+    utc = NOON + at_s
+    return PhotoRecord(
+        key, utc, 2.0, "Acme", offset_s, Fix(*place, error_km, "camera"),
+        stamp_utc=None if age_s is None else utc - age_s,
+    )  # fmt: skip
+
+
+def said_of(photos: list[PhotoRecord], at_s: float) -> Estimate:
+    """What is said of a photo without a place at that time."""
+    asked = PhotoRecord(999, NOON + at_s, 2.0, "Acme", 7200.0)
+    fixes = FixSeries.of(photos)
+    said = estimates(Evidence(fixes, learned_from(fixes)), [*photos, asked])[-1]
+    assert said is not None
+    return said
+
+
+def test_a_fix_speaks_from_when_its_stamp_says_it_was_made() -> None:
+    fresh = said_of([fixed(1, 0.0)], 2 * MINUTE)
+    stale = said_of([fixed(1, 0.0, age_s=2 * HOUR + 300)], 2 * MINUTE)
+    as_old = said_of([fixed(1, -2 * HOUR - 300)], 2 * MINUTE)
+    assert fresh.radius_km < 2
+    assert stale.radius_km > 3 * fresh.radius_km or stale.confidence < fresh.confidence - 0.1
+    assert (stale.radius_km, stale.confidence) == pytest.approx((as_old.radius_km, as_old.confidence))
+    assert any("older than its photo" in words for words in stale.evidence)
+
+
+def test_whole_hours_are_stale_only_where_the_stated_zone_is_the_legal_one() -> None:
+    legal = FixSeries.of([fixed(1, 0.0, age_s=3 * HOUR)])
+    foreign = FixSeries.of([fixed(1, 0.0, age_s=3 * HOUR, offset_s=5 * HOUR)])
+    unstated = FixSeries.of([fixed(1, 0.0, age_s=3 * HOUR, offset_s=None)])
+    assert legal.age_s.tolist() == [3 * HOUR]
+    assert foreign.age_s.tolist() == unstated.age_s.tolist() == [0.0]
+
+
+def test_a_clock_that_is_minutes_off_makes_no_fix_stale() -> None:
+    photos = [fixed(n, n * HOUR, (50.94 + 0.01 * n, 6.96), age_s=420.0 + n) for n in range(6)]
+    assert not FixSeries.of(photos).age_s.any()
+
+
+def test_stamps_without_minutes_say_nothing() -> None:
+    """As dog-signs has them: every day 20:00:00."""
+    photos = [fixed(n, n * 86400.0 + 1234 * n, age_s=4 * HOUR + 1234 * n) for n in range(5)]
+    assert not FixSeries.of(photos).age_s.any()
+
+
+def test_a_place_that_repeats_to_the_digit_for_hours_says_less() -> None:
+    place = (50.9412345, 6.9612345)
+    beside = (50.9412399, 6.9612399)
+    repeated = said_of([fixed(n, n * HOUR, place) for n in range(4)], 3 * HOUR + 2 * MINUTE)
+    seen_anew = said_of([fixed(n, n * HOUR, (place, beside)[n % 2]) for n in range(4)], 3 * HOUR + 2 * MINUTE)
+    assert repeated.radius_km > 2 * seen_anew.radius_km
+    assert repeated.radius_km > 1
+    assert any("repeated for hours" in words for words in repeated.evidence)
+
+
+def test_places_of_three_decimals_repeat_by_themselves() -> None:
+    photos = [fixed(n, n * HOUR, (50.941, 6.961)) for n in range(4)]
+    assert FixSeries.of(photos).doubt.tolist() == [USUAL_DOUBT] * 4
+
+
+def test_a_fix_that_nobody_reaches_does_not_draw_photos_to_it() -> None:
+    """Cologne, Munich ten minutes later, Cologne ten minutes later: the one in the middle is wrong."""
+    photos = [fixed(n, 10 * n * MINUTE, (50.94 + 0.001 * n, 6.96)) for n in range(8)]
+    photos[4] = replace(photos[4], place=Fix(*MUNICH, 0.01, "camera"))
+    fixes = FixSeries.of(photos)
+    assert fixes.doubt.argmax() == 4
+    assert fixes.doubt[4] > 0.8
+    said = said_of(photos, 41 * MINUTE)
+    assert distance_km(said.latitude, said.longitude, *COLOGNE) < 5
+    assert said.confidence > 0.5
+    both = said_of(
+        [*photos[:4], *(replace(p, place=Fix(*MUNICH, 0.01, "camera")) for p in photos[4:])], 35 * MINUTE
+    )
+    assert both.confidence < 0.8
+
+
+def test_two_cameras_may_be_in_two_cities() -> None:
+    photos = [fixed(n, 10 * n * MINUTE, (COLOGNE, MUNICH)[n % 2]) for n in range(8)]
+    photos = [replace(p, camera=("Acme", "Bolt")[n % 2]) for n, p in enumerate(photos)]
+    photos = [replace(p, place=Fix(p.place.latitude + 1e-5 * n, p.place.longitude, 0.01, "camera"))
+              for n, p in enumerate(photos) if p.place]  # fmt: skip
+    assert FixSeries.of(photos).doubt.max() == USUAL_DOUBT
+
+
+def test_a_place_that_its_owner_gave_is_not_doubted() -> None:
+    photos = [fixed(n, n * HOUR, age_s=5 * HOUR) for n in range(4)]
+    given = [replace(p, place=Fix(*COLOGNE, 0.01, "manual")) for p in photos]
+    series = FixSeries.of(given)
+    assert not series.doubt.any()
+    assert not series.age_s.any()
+
+
+def test_a_fix_older_than_its_outing_is_not_there_twice() -> None:
+    """Its photo is one of the outing, the fix itself lies before it."""
+    photos = [fixed(1, 0.0, age_s=9 * HOUR + 500), fixed(2, HOUR, (50.95, 6.97))]
+    said = said_of(photos, 30 * MINUTE)
+    alone = said_of(photos[1:], 30 * MINUTE)
+    assert distance_km(said.latitude, said.longitude, alone.latitude, alone.longitude) < 1.5
