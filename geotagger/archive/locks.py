@@ -127,7 +127,7 @@ def _take_in_state_folder(stack: contextlib.ExitStack, folder: Path, root: str) 
         raise ArchiveBusyError(_busy(root, {})) from None
     stack.callback(file_lock.release)
     note = folder / f"{name}.json"
-    stack.callback(note.unlink, missing_ok=True)
+    stack.callback(_remove, note)
     # a file of its own: some versions of filelock empty the lock file of the holder when another asks
     note.write_text(
         json.dumps(
@@ -168,6 +168,11 @@ def _take_in_archive(stack: contextlib.ExitStack, root: str) -> None:
             return  # the server gives no locks
         stack.callback(Path(root, NETWORK_LOCK_NAME).unlink, missing_ok=True)
         stack.callback(file_lock.release)
+
+
+def _remove(note: Path) -> None:
+    with contextlib.suppress(OSError):  # whoever asks next clears it away
+        note.unlink()
 
 
 def _above(root: str) -> list[str]:

@@ -4,6 +4,7 @@ import errno
 import os
 import re
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -73,6 +74,7 @@ def build() -> TyperGroup:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs one command and exits with its code."""
     open_closed_streams()
+    _keep_warnings_to_ourselves()
     command = build()
     try:
         defaults = settings.default_map(command, os.environ)
@@ -92,6 +94,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         stop_output()
         say(f"standard output cannot be written ({error.strerror})")
         sys.exit(1)
+
+
+def _keep_warnings_to_ourselves() -> None:
+    """What numpy and other libraries warn of is meant for programmers. `python -W` shows it. The variable is
+    for processes that are started."""
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+        os.environ.setdefault("PYTHONWARNINGS", "ignore")
 
 
 def _end_beside_a_runtime(end: SystemExit) -> None:

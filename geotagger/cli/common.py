@@ -39,8 +39,14 @@ def ends_cleanly(command: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            return command(*args, **kwargs)
+            result = command(*args, **kwargs)
+            _name_damage(0)
+            return result
+        except typer.Exit as end:
+            _name_damage(end.exit_code)
+            raise
         except GeotaggerError as error:
+            _say_damage()
             fail(str(error), error.exit_code)
         except KeyboardInterrupt:
             fail("interrupted; what was finished is kept", INTERRUPTED_EXIT_CODE)
@@ -58,6 +64,20 @@ def ends_cleanly(command: Callable[P, R]) -> Callable[P, R]:
             fail(f"{damaged[-1]}; nothing more could be done", IndexUnusableError.exit_code)
 
     return run
+
+
+def _name_damage(exit_code: int) -> None:
+    """Ends with 1 what would end with 0, though rows of the index had to be passed over; they are named."""
+    if _say_damage() and exit_code == 0:
+        raise typer.Exit(1)
+
+
+def _say_damage() -> bool:
+    damage = sys.modules.get("geotagger.index.damage")
+    lines: list[str] = [] if damage is None else damage.passed_over()
+    for line in lines:
+        say(line)
+    return bool(lines)
 
 
 def _damaged_rows() -> list[str]:

@@ -43,7 +43,7 @@ people that are 50 km from all their others 99 of 106 do, on the mean over the p
 _LEAST_WEIGHT = 1e-4
 _TRIP_KM = 30.0
 """Nearer towns are where a trip starts from."""
-BELIEVED = 0.7
+BELIEVED = 0.5
 """Of what all the texts of an outing add to the certainty of a circle so much is believed. They are wrong
 together more often than one by one: a language is read on every sign of a trip, and the place of that
 language that the archive knows best need not be the one. So, be they ever so many, they bring no circle from

@@ -17,6 +17,7 @@ from geotagger import cells
 from geotagger.estimate.holding import Support
 from geotagger.estimate.values import OWN_FIXES, RUNGS, Candidate, Estimate
 from geotagger.gazetteer.naming import PlaceNames, names_of
+from geotagger.index.damage import pass_over
 from geotagger.index.store import Store
 
 Written = Literal["exif", "sidecar", "camera"]
@@ -269,7 +270,7 @@ class Estimates:
                 model_id=row[3],
                 run_id=row[4],
                 written=row[5],
-                support=_support(row[14]),
+                support=_support(row[0], row[14]),
                 doubt=row[15],
                 estimate=Estimate(
                     latitude=row[6],
@@ -298,6 +299,13 @@ class Estimates:
 
 def _is_sound(row: Sequence[Any]) -> bool:
     """Whether an estimate is one: a damaged row counts as none."""
+    if _can_be(row):
+        return True
+    pass_over(f"row {row[0]} of estimates")
+    return False
+
+
+def _can_be(row: Sequence[Any]) -> bool:
     numbers = row[6:10]
     if not all(isinstance(n, int | float) and math.isfinite(n) for n in numbers) or row[10] not in RUNGS:
         return False
@@ -305,11 +313,12 @@ def _is_sound(row: Sequence[Any]) -> bool:
     return is_on_earth and row[8] >= 0 and 0 <= row[9] <= 1 and isinstance(row[12], str | None)
 
 
-def _support(text: object) -> Support | None:
+def _support(number: object, text: object) -> Support | None:
     """What an estimate rests on; None, as if that were not known, of a damaged row."""
     try:
         return Support.from_json(text) if isinstance(text, str) else None
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        pass_over(f"row {number} of estimates (what it rests on)")
         return None
 
 

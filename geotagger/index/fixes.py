@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from geotagger.estimate.movement import GPS_ERROR_KM
 from geotagger.estimate.values import FixSeries
+from geotagger.index.damage import pass_over
 from geotagger.index.store import Store, path_of
 from geotagger.photo.values import SCAN
 
@@ -43,7 +44,8 @@ def fixes_of(store: Store, root_ids: Sequence[int], *, gone: bool) -> FixSeries:
     )
     for row in rows:
         if not _is_sound(row):
-            continue  # nobody knows what a damaged row would say
+            pass_over(f"row {row[0]} of photos, or its place,")  # nobody knows what it would say
+            continue
         ids.extend((row[0], cameras.setdefault(row[8] or "", len(cameras))))
         numbers.extend(float("nan") if value is None else value for value in row[1:8])
         numbers.append(_posix(row[9]))

@@ -12,6 +12,7 @@ from typing import Any
 
 from geotagger.archive import is_at_or_below
 from geotagger.estimate.corrections import joined
+from geotagger.index.damage import pass_over
 from geotagger.index.store import Store, now, path_of
 
 SETTLED = "settled"
@@ -83,9 +84,14 @@ class LearnedValues:
         """The value, None when nothing was learned yet."""
         row = self._store.row("select value from learned where root_id = ? and key = ?", (root_id, key))
         value = None if row is None else _value(row[0])
+        sound: Any = None
         if key in _TABLES:
-            return _table(key, value)
-        return [f for f in value if isinstance(f, str)] if isinstance(value, list) else None
+            sound = _table(key, value)
+        elif isinstance(value, list):
+            sound = [f for f in value if isinstance(f, str)]
+        if row is not None and (sound is None or value is None or len(sound) < len(value)):
+            pass_over(f"what was learned of archive {root_id} ({key})")
+        return sound
 
     def put(self, root_id: int, key: str, value: Any) -> None:
         self._store.execute(

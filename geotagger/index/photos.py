@@ -18,7 +18,7 @@ from geotagger.index import facts_columns
 from geotagger.index.estimates import Estimates
 from geotagger.index.fixes import fixes_of
 from geotagger.index.roots import Root
-from geotagger.index.sound import sound_number, sound_posterior
+from geotagger.index.sound import name_if_damaged, sound_number, sound_posterior
 from geotagger.index.store import Store, now, path_column, path_of, plain_text, signed
 from geotagger.photo.values import SCAN, Facts
 
@@ -364,7 +364,8 @@ class Photos:
         return folder
 
     def _photos_where(self, condition: str, values: Sequence[Any]) -> list[IndexedPhoto]:
-        return [
+        rows = self._store.rows(_KNOWN + condition, values)
+        photos = [
             IndexedPhoto(
                 id=row[0],
                 root_id=row[1],
@@ -391,5 +392,8 @@ class Photos:
                 is_confirmed=row[23] is not None,
                 other_utc=row[24],
             )
-            for row in self._store.rows(_KNOWN + condition, values)
+            for row in rows
         ]
+        for photo, row in zip(photos, rows, strict=True):
+            name_if_damaged(photo, row, row[_FACTS_AT])
+        return photos

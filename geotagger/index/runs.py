@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from geotagger.errors import UsageError
+from geotagger.index.damage import pass_over
 from geotagger.index.store import Store, now
 
 Status = Literal["running", "done", "interrupted", "failed", "crashed"]
@@ -63,7 +64,7 @@ class Runs:
         """Records that a run starts, and that runs of this machine whose process is gone crashed."""
         name = f"{datetime.now(UTC):%Y%m%d}-{secrets.token_hex(3)}"
         with self._store.batch():
-            self._mark_crashed()
+            self.mark_crashed(self.newly_crashed())
             cursor = self._store.execute(
                 "insert into runs (name, command, arguments, model_id, started, status, counts, machine,"
                 " process) values (?, ?, ?, ?, ?, 'running', '{}', ?, ?)",
@@ -138,9 +139,13 @@ class Runs:
         )
         return [_run(row) for row in rows]
 
-    def _mark_crashed(self) -> None:
-        for run in self._of("status = 'running'"):
-            if run.status == "crashed":
+    def newly_crashed(self) -> list[Run]:
+        """Runs whose process is gone and that nothing was done about yet, newest first."""
+        return [run for run in self._of("status = 'running'") if run.status == "crashed"]
+
+    def mark_crashed(self, runs: Sequence[Run]) -> None:
+        with self._store.batch():
+            for run in runs:
                 self._store.execute("update runs set status = 'crashed' where id = ?", (run.id,))
 
 
@@ -150,25 +155,28 @@ def _run(row: Sequence[Any]) -> Run:
         id=row[0],
         name=row[1],
         command=row[2],
-        arguments=_table(row[3]),
+        arguments=_table(row[0], row[3]),
         model=row[4],
         started=row[5],
         ended=row[6],
         status=status,
-        counts={name: count for name, count in _table(row[8]).items() if type(count) is int},
+        counts={name: count for name, count in _table(row[0], row[8]).items() if type(count) is int},
         written=row[11],
         unsettled=0 if status == "running" else row[12],
         undone=row[13],
     )
 
 
-def _table(text: object) -> dict[str, Any]:
+def _table(number: object, text: object) -> dict[str, Any]:
     """A JSON object; empty where the row is damaged."""
     try:
-        values = json.loads(text) if isinstance(text, str) else {}
+        values = json.loads(text) if isinstance(text, str) else None
     except (ValueError, RecursionError):
+        values = None
+    if not isinstance(values, dict):
+        pass_over(f"row {number} of runs")
         return {}
-    return values if isinstance(values, dict) else {}
+    return values
 
 
 def _process(pid: int) -> str:

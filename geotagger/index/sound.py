@@ -1,8 +1,15 @@
 """Values of columns that are only believed where they can be what they are said to be."""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from geotagger.estimate.values import Posterior
+from geotagger.index.damage import pass_over
+
+if TYPE_CHECKING:
+    from geotagger.index.photos import IndexedPhoto
 
 
 def sound_number(value: object, most: float = 1e15) -> float | None:
@@ -20,3 +27,13 @@ def sound_posterior(classes: object, probabilities: object) -> Posterior | None:
     if not (np.isfinite(values).all() and (values >= 0).all()):
         return None
     return Posterior(np.frombuffer(classes, dtype="<i4"), values)
+
+
+def name_if_damaged(photo: "IndexedPhoto", row: Sequence[Any], kind: object) -> None:
+    """Where something stands in its row that cannot stand there, it is named. kind: the format that its facts
+    state."""
+    read = (photo.utc, photo.confidence, photo.radius_km, photo.posterior, photo.latitude, photo.longitude)
+    stored = (row[7], row[11], row[12], row[15], row[17], row[18])
+    is_damaged = any(one is None and other is not None for one, other in zip(read, stored, strict=True))
+    if is_damaged or (photo.facts is None and kind is not None):
+        pass_over(f"row {photo.id} of photos, or its estimate, ({photo.path})")

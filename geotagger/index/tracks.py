@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from geotagger.index.damage import pass_over
 from geotagger.index.store import Store, now, path_column, path_of, plain_text
 
 if TYPE_CHECKING:
@@ -73,7 +74,8 @@ class RememberedTracks:
         for name, digest, path, places in rows:
             columns = _sound(places)
             if columns is None or not isinstance(name, str):
-                continue  # a damaged row: its file can be given again
+                pass_over(f"the track {name!r:.60}")  # its file can be given again
+                continue
             utc, lat, lng, error_km, kind = columns
             stays, momentary = kind == _STAYS, bool((kind == _MOMENTARY).any())
             north, east = Degrees.of(lat), Degrees.of(lng)

@@ -182,7 +182,7 @@ def about_file(path: Path) -> dict[str, str]:
     parquet, arrow = _parquet()
     try:
         metadata = parquet.read_schema(path).metadata or {}
-    except (OSError, arrow.ArrowException) as error:
+    except (OSError, arrow.ArrowException, UnicodeDecodeError) as error:
         raise SourceError(f"{path}: cannot be read as looked-at photos ({_line(error)})") from None
     if metadata.get(b"format") != _FORMAT:
         raise SourceError(f"{path}: holds no looked-at photos of this version; run `geotagger look` again")
@@ -247,7 +247,7 @@ def _batches(path: Path, names: Sequence[str]) -> Iterator[list[Any]]:
                     raise SourceError(f"{path}: lacks the column {name} of type {wanted}")
             for batch in file.iter_batches(1024, columns=list(names)):
                 yield [batch.column(name) for name in names]
-    except (OSError, arrow.ArrowException) as error:
+    except (OSError, arrow.ArrowException, UnicodeDecodeError) as error:
         raise SourceError(f"{path}: cannot be read as looked-at photos ({_line(error)})") from None
 
 

@@ -143,13 +143,13 @@ def _write_or_tell(
         outcome_of(photo.path, "written", chosen, run.model if "visual" in chosen.rungs else None),
         reason="; ".join(chosen.evidence) or None,
     )
-    if not _is_certain_enough(evidence, chosen):
-        reason = f"certainty {chosen.confidence:.4g} is below {evidence.min_confidence:.4g}"
-        run.report(_reported(outcome, "indexed", reason, "not certain enough to be written"))
-        return None
     if _is_habit_alone(photo, chosen):
         reason = "only the archive's habits speak for this place, for the photo has no time"
         run.report(_reported(outcome, "indexed", reason, "placed by habit only, for it has no time"))
+        return None
+    if not _is_certain_enough(evidence, chosen):
+        reason = f"certainty {chosen.confidence:.4g} is below {evidence.min_confidence:.4g}"
+        run.report(_reported(outcome, "indexed", reason, "not certain enough to be written"))
         return None
     if options.writing.mode == "none":
         run.report(_reported(outcome, "indexed", "nothing is written into photos (--write none)", None))

@@ -2,8 +2,10 @@
 
 import os
 import time
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 
-from geotagger.archive import is_at_or_below, lock
+from geotagger.archive import is_at_or_below, lock, mirrored
 from geotagger.errors import ArchiveBusyError, UsageError
 from geotagger.index import Index
 from geotagger.index.runs import Run
@@ -31,15 +33,38 @@ def settle_cut_off(index: Index, report: Report, *, wait: bool = False) -> list[
         try:
             with lock(place, wait=wait):
                 settled = repair(index, [place], report)
-                for folder in index.photos.folders(place):
-                    sweep_temporaries(folder)
+                _sweep(index, place)
         except ArchiveBusyError:
             if place in crashed:
                 raise
             continue  # a run that goes on knows what it is about to do
         if settled:
             lines.append(f"{place}: an earlier run was cut off; {settled} photos were checked")
+    _sweep_after(index, index.runs.newly_crashed(), waiting)
     return lines
+
+
+def _sweep_after(index: Index, crashed: Sequence[Run], swept: Collection[str]) -> None:
+    """A run may be killed with half-made files beside photos and nothing in the journal yet."""
+    for run in crashed:
+        paths = run.arguments.get("paths")
+        told = [path for path in paths if isinstance(path, str)] if isinstance(paths, list) else []
+        below = [os.path.realpath(path) for path in told]
+        for root in index.roots.all():
+            concerns = not below or any(
+                is_at_or_below(root.path, [path]) or is_at_or_below(path, [root.path]) for path in below
+            )
+            if concerns and root.path not in swept and os.path.isdir(root.path):
+                with suppress(ArchiveBusyError), lock(root.path):  # whoever works there sweeps by itself
+                    _sweep(index, root.path)
+    index.runs.mark_crashed(crashed)
+
+
+def _sweep(index: Index, place: str) -> None:
+    elsewhere = index.learned.sidecar_folders(place)
+    for folder in index.photos.folders(place):
+        for one in (folder, *(mirrored(other, folder) for other in elsewhere)):
+            sweep_temporaries(one)
 
 
 def _archive_of(index: Index, path: str) -> str:

@@ -9,6 +9,7 @@ nothing of what a track says of a photo.
 import gzip
 import os
 import stat
+import struct
 import tempfile
 import zipfile
 import zlib
@@ -30,7 +31,12 @@ from geotagger.tracks.values import Track
 
 _TRACK_EXTENSIONS = frozenset((".gpx", ".kml", ".kmz", ".nmea", ".nma", ".fit", ".tcx", ".igc"))
 """Of a file with such a name in a folder it is said when it cannot be read; any other may be anything."""
-_DAMAGE = (ValueError, KeyError, TypeError, AttributeError, RecursionError, EOFError)
+_FITDECODES = (struct.error, AssertionError)
+"""What it raises beside its own errors, on records that contradict themselves."""
+_DAMAGE = (
+    *(ValueError, LookupError, TypeError, AttributeError, RecursionError, EOFError, ArithmeticError),
+    *_FITDECODES,
+)
 _DAMAGED_ARCHIVE = (zipfile.BadZipFile, zlib.error, gzip.BadGzipFile, RuntimeError)
 _READ_ONLY = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
 _GZIP = b"\x1f\x8b"
@@ -140,10 +146,14 @@ def _pieces_in(path: Path, file: IO[bytes], on_problem: Note) -> Pieces:
     except (*_DAMAGE, *_DAMAGED_ARCHIVE) as error:
         if not len(pieces):
             raise SourceError(
-                f"{path}: {form.name}, but damaged ({error}); no place was taken from it"
+                f"{path}: {form.name}, but damaged ({_words(error)}); no place was taken from it"
             ) from error
-        on_problem(f"{path}: cut or damaged ({error}); the {len(pieces)} points before that are used")
+        on_problem(f"{path}: cut or damaged ({_words(error)}); the {len(pieces)} points before that are used")
     return pieces
+
+
+def _words(error: Exception) -> str:
+    return str(error) or "it contradicts itself"
 
 
 def _format_of(path: Path, file: IO[bytes]) -> TrackFormat:

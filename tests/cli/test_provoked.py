@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -120,3 +121,28 @@ def test_an_index_in_a_closed_folder_cannot_be_read(
         closed.chmod(0o755)
     assert len(said.err.splitlines()) == 1
     assert "the index cannot be read (Permission denied)" in said.err
+
+
+WARNING = """
+import subprocess, sys
+import numpy
+from geotagger.cli import main
+from geotagger.model import pack
+def warning():
+    numpy.float64(1) / numpy.float64(0)
+    subprocess.run([sys.executable, "-c", "import numpy; numpy.float64(1) / numpy.float64(0)"], check=True)
+    return []
+pack.installed_packs = warning
+main(["models", "list"])
+"""
+
+
+@pytest.mark.parametrize(("options", "is_shown"), [((), False), (("-W", "default"), True)])
+def test_what_libraries_warn_of_is_shown_to_programmers_alone(
+    geotagger: Geotagger, options: tuple[str, ...], *, is_shown: bool
+) -> None:
+    command = [sys.executable, *options, "-c", WARNING]
+    environment = {k: v for k, v in geotagger.environment.items() if k != "PYTHONWARNINGS"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert ("RuntimeWarning" in done.stderr) is is_shown

@@ -311,7 +311,7 @@ def test_what_the_engine_says_while_it_runs_is_told(tiny: ModelPack, monkeypatch
     engine = BatchedEngine("fake", [FakeRunner("cuda:0", room=5)], 16, ["cuda:1 is left out: busy"])
     monkeypatch.setattr(opening, "open_engine", lambda *_, **__: engine)
     network = Network(tiny, TagOptions(paths=("/photos",)), said.append)
-    network.features(networks.photos(3))
+    network.say(networks.photos(3))
     assert said == ["cuda:1 is left out: busy"]
     network.close()
     assert said[1:] == [

@@ -53,6 +53,7 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=200_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first", type=int, default=0, metavar="N", help="start at file number N")
+    parser.add_argument("--seconds", type=float, default=float("inf"))
     parser.add_argument("--scratch", type=Path, default=None)
     options = parser.parse_args()
     seeds = seeds_below(options.samples)
@@ -64,7 +65,10 @@ def main() -> None:
     slowest = 0.0
     start = time.monotonic()
     with tempfile.TemporaryDirectory(dir=options.scratch) as folder:
+        number = options.first - 1
         for number in range(options.first, options.files):
+            if time.monotonic() - start > options.seconds:
+                break
             suffix, data = mutated(seeds, random.Random(f"{options.seed}/{number}"))
             try:
                 began = time.monotonic()
@@ -81,7 +85,7 @@ def main() -> None:
                     f"{number + 1} files, {rate:.0f}/s, slowest {slowest:.3f} s, {dict(outcomes)}", flush=True
                 )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    done = options.files - options.first
+    done = sum(outcomes.values())
     print(f"done: {done} files from {len(seeds)} samples, slowest {slowest:.3f} s, peak {peak} MB")
     print(f"outcomes: {dict(outcomes)}")
 

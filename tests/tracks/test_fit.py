@@ -125,3 +125,12 @@ def test_no_damage_ends_in_anything_but_points_or_a_line(tmp_path: Path, seed: i
         except SourceError:
             return
     assert len(track.utc) >= 1
+
+
+@pytest.mark.parametrize("length", [12, 13, 14, 15, 40, 60])
+def test_a_file_whose_lengths_contradict_themselves_is_one_line(tmp_path: Path, length: int) -> None:
+    whole = bytearray(fit(kind(ACTIVITY) + definition(RECORD, *PLACE) + record(0, 47.0) + record(1, 47.1)))
+    whole[4:8] = struct.pack("<I", 20)
+    (tmp_path / "a.fit").write_bytes(whole[:length])
+    with pytest.raises(SourceError, match=r"a\.fit: "):
+        load_tracks([tmp_path / "a.fit"])

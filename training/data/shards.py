@@ -134,6 +134,18 @@ def index_of(tar: Path) -> NDArray[np.void]:
         ) from error
 
 
+def read_index(path: Path, shard_bytes: int) -> NDArray[np.void]:
+    """INDEX (n,); ValueError for what is none."""
+    try:
+        with _ONE_HEADER:
+            rows = np.array(np.load(path, mmap_mode="r"))  # mapped: room is made for what is there
+    except OSError:
+        raise
+    except Exception as error:  # numpy's reader of headers lets through whatever Python's tokeniser raises
+        raise ValueError(str(error) or type(error).__name__) from None
+    return check_index(rows, INDEX, shard_bytes)
+
+
 class ShardSet:
     """The samples of one split, by number. Remote shards are copied whole into `cache`, checked
     against their checksums, the `keep` latest of them held."""
@@ -219,10 +231,8 @@ class ShardSet:
 
     def _read_index(self, number: int, path: Path) -> NDArray[np.void]:
         try:
-            with _ONE_HEADER:
-                rows = np.array(np.load(path, mmap_mode="r"))  # mapped: room is made for what is there
-            return check_index(rows, INDEX, self.shards[number].bytes)
-        except (ValueError, EOFError, SyntaxError) as error:
+            return read_index(path, self.shards[number].bytes)
+        except ValueError as error:
             path.unlink(missing_ok=True)  # a copy, or made anew from the tar beside it
             raise self._broken(number, f"its index is of no use, {error}") from None
 

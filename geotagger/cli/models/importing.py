@@ -222,7 +222,7 @@ def _array(path: Path) -> "NDArray[np.float32]":
     try:
         # mapped: a header that promises more than the file has is found before room is made for it
         return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False), dtype=np.float32)
-    except (OSError, ValueError, TypeError, EOFError) as error:
+    except Exception as error:  # numpy's reader of headers lets through what Python's raises
         why = error.strerror if isinstance(error, OSError) and error.strerror else "not an array of numbers"
         raise UsageError(f"{path}: cannot be read ({why}); give a .npy of float (places, width)") from None
 
