@@ -94,13 +94,13 @@ def _is_moment(taken: Any, offset_s: Any, utc: Any) -> bool:
 
 def damaged_rows() -> list[str]:
     """The first few damaged rows of the indexes that this process had open, each as a phrase."""
-    found: list[str] = []
+    damaged: list[str] = []
     for path in sorted(OPENED):
         with contextlib.suppress(sqlite3.Error):
             address = f"file:{quote(path)}?mode=ro"
             with contextlib.closing(sqlite3.connect(address, uri=True)) as database:
-                found += _damaged_in(database, path)
-    return found[:_MOST_NAMED]
+                damaged += _damaged_in(database, path)
+    return damaged[:_MOST_NAMED]
 
 
 def _damaged_in(database: sqlite3.Connection, path: str) -> list[str]:
@@ -108,7 +108,7 @@ def _damaged_in(database: sqlite3.Connection, path: str) -> list[str]:
         "select name from sqlite_master where type = 'table' and sql like 'create table%' and name not like"
         " 'sqlite_%' and name not like 'estimates_rectangles%'"
     ).fetchall()
-    found = []
+    damaged = []
     for (table,) in tables:
         for _, column, kind, *_ in database.execute(f"pragma table_info({table})").fetchall():
             allowed = [*_KINDS.get(kind.upper(), ()), *(["blob"] if column in _BYTES_TOO else [])]
@@ -118,11 +118,11 @@ def _damaged_in(database: sqlite3.Connection, path: str) -> list[str]:
             bound = _BOUNDS.get(column)
             outside = "" if bound is None else f" or abs({column}) > {bound}"
             with contextlib.suppress(sqlite3.Error):  # a table without row numbers
-                found += [
+                damaged += [
                     f"{path}: row {number} of {table} is damaged ({column})"
                     for (number,) in database.execute(
                         f"select rowid from {table} where typeof({column}) not in ({marks}){outside}"
                         f" limit {_MOST_NAMED}"
                     )
                 ]
-    return found
+    return damaged
