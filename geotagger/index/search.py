@@ -235,8 +235,8 @@ def unplaced(store: Store, query: Query) -> Iterator[Unplaced]:
     conditions, values = _conditions(replace(query, is_sure=False, min_confidence=0.0, is_written=False))
     sql = (
         "select roots.path as root, photos.path as path, photos.taken, photos.utc_offset_s, photos.camera,"
-        " coalesce(photos.taken, datetime(photos.utc, 'unixepoch')) as time, photos.not_a_photo, photos.error,"
-        " photos.id"
+        " coalesce(photos.taken, datetime(photos.utc, 'unixepoch')) as time, photos.not_a_photo, photos.error"
+        ", photos.id"
         " from photos join roots on roots.id = photos.root_id"
         " left join estimates on estimates.photo_id = photos.id and estimates.current = 1"
         " where photos.missing_since is null and"

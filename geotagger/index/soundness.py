@@ -1,5 +1,5 @@
-"""Rows of an index that are not as we write them: whether an answer can be one, and what to name when a command
-comes to grief over a row that nobody foresaw.
+"""Rows of an index that are not as we write them: whether an answer can be one, and what to name when a
+command comes to grief over a row that nobody foresaw.
 
 Takes values of columns and gives yes or no, without numpy, since `query` must answer at once; or takes the
 path of an index, reads all of it, and gives words.
@@ -46,11 +46,12 @@ def are_numbers(values: Iterable[object], most: float = _MOST) -> bool:
 
 def is_place(latitude: object, longitude: object, radius_km: object, confidence: object) -> bool:
     """Whether they are a position of an estimate."""
-    if latitude is None or longitude is None or radius_km is None or confidence is None:
+    if latitude is None or longitude is None:
         return False
     on_earth = are_numbers((latitude,), 90) and are_numbers((longitude,), 180)
-    sizes = (radius_km, confidence)
-    return on_earth and are_numbers(sizes) and 0 <= radius_km and 0 <= confidence <= 1  # type: ignore[operator]
+    if not (on_earth and isinstance(radius_km, int | float) and isinstance(confidence, int | float)):
+        return False
+    return 0 <= radius_km <= _MOST and 0 <= confidence <= 1
 
 
 _ANSWER = "..." + "nnnn" + "T" + "tttt" + "tnn" + "t" + "." + "ttt" + "n" + "t" + "."

@@ -91,7 +91,8 @@ def summarise(store: Store, paths: Sequence[str] = ()) -> ArchiveSummary:
     certainties: Counter[str] = Counter()
     written = 0
     # a text is more than any number
-    band = "case when not e.confidence between 0 and 1 then null " + " ".join(f"when e.confidence >= {low} then {low}" for low, _ in BANDS) + " end"
+    band = "case when not e.confidence between 0 and 1 then null "
+    band += " ".join(f"when e.confidence >= {low} then {low}" for low, _ in BANDS) + " end"
     in_file = "count(case when e.written in ('exif', 'sidecar') then 1 end)"
     for rung, low, photos, in_files, first in store.rows(
         f"select e.rung, {band}, count(*), {in_file}, min(e.id){source} and {_COUNTS} group by 1, 2",
