@@ -100,7 +100,8 @@ class Store:
 
     def _takes_bytes_for_text(self, error: sqlite3.Error) -> bool:
         """Whether a text that is no UTF-8 stopped it: such come as bytes from now on; slower for all."""
-        if "Could not decode to UTF-8" not in str(error) or self.connection.text_factory is _text_or_bytes:
+        # an error without a number is Python's, not SQLite's
+        if hasattr(error, "sqlite_errorcode") or self.connection.text_factory is _text_or_bytes:
             return False
         self.connection.text_factory = _text_or_bytes
         return True
