@@ -7,13 +7,14 @@ path of an index, reads all of it, and gives words.
 
 import contextlib
 import functools
+import itertools
 import sqlite3
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from geotagger.index.store import OPENED
+from geotagger.index.store import OPENED, text_or_bytes
 
 _KINDS = {
     "INTEGER": ("integer", "null"),
@@ -100,6 +101,7 @@ def damaged_rows() -> list[str]:
         with contextlib.suppress(sqlite3.Error):
             address = f"file:{quote(path)}?mode=ro"
             with contextlib.closing(sqlite3.connect(address, uri=True)) as database:
+                database.text_factory = text_or_bytes
                 damaged += _damaged_in(database, path)
     return damaged[:_MOST_NAMED]
 
@@ -125,5 +127,13 @@ def _damaged_in(database: sqlite3.Connection, path: str) -> list[str]:
                         f"select rowid from {table} where typeof({column}) not in ({marks}){outside}"
                         f" limit {_MOST_NAMED}"
                     )
+                ]
+                texts = database.execute(
+                    f"select rowid, {column} from {table} where typeof({column}) = 'text'"
+                )
+                no_unicode = (number for number, text in texts if isinstance(text, bytes))
+                damaged += [
+                    f"{path}: row {number} of {table} is damaged ({column})"
+                    for number in itertools.islice(no_unicode, 0 if "blob" in allowed else _MOST_NAMED)
                 ]
     return damaged

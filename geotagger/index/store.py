@@ -101,9 +101,9 @@ class Store:
     def _takes_bytes_for_text(self, error: sqlite3.Error) -> bool:
         """Whether a text that is no UTF-8 stopped it: such come as bytes from now on; slower for all."""
         # an error without a number is Python's, not SQLite's
-        if hasattr(error, "sqlite_errorcode") or self.connection.text_factory is _text_or_bytes:
+        if hasattr(error, "sqlite_errorcode") or self.connection.text_factory is text_or_bytes:
             return False
-        self.connection.text_factory = _text_or_bytes
+        self.connection.text_factory = text_or_bytes
         return True
 
     @contextlib.contextmanager
@@ -364,7 +364,7 @@ def _refusal(path: str, error: sqlite3.Error) -> IndexUnusableError:
     return IndexUnusableError(f"{path}: the index cannot be used ({text}); what was finished before is kept")
 
 
-def _text_or_bytes(text: bytes) -> str | bytes:
+def text_or_bytes(text: bytes) -> str | bytes:
     with contextlib.suppress(UnicodeDecodeError):
         return text.decode()
     return text

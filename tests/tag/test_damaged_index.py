@@ -211,6 +211,23 @@ def test_what_was_decided_drawn_or_handed_over_and_is_damaged_counts_for_nothing
     assert all(row in named for row in ("row 1 of decisions", "row 2 of handoffs", "row 2 of samples"))
 
 
+def test_a_run_whose_name_is_no_unicode_is_listed_and_named(geotagger: Geotagger, tagged: Path) -> None:
+    damaged(geotagger, tagged, "update runs set name = cast(x'ff41' as text) where id = 1")
+    said = geotagger("runs", code=1)
+    assert "\ufffdA" in said.out
+    assert "row 1 of runs is damaged" in said.err
+
+
+def test_a_track_of_an_archive_that_is_damaged_is_named(geotagger: Geotagger, tagged: Path) -> None:
+    damaged(
+        geotagger,
+        tagged,
+        "insert into tracks (root_id, digest, name, path, added, first_utc, last_utc, points, places)"
+        " values (77, 'd', 'walk.gpx', '/walk.gpx', '', 1, 2, 3, x'00')",
+    )
+    assert "the track walk.gpx" in geotagger("tracks", code=1).err
+
+
 def test_a_row_that_stops_a_command_is_named(geotagger: Geotagger, tmp_path: Path) -> None:
     scene = walk_through_town(tmp_path / "photos", 4, size=32)
     geotagger("tag", "--model", "none", scene.folder)
@@ -223,3 +240,8 @@ def test_a_row_that_stops_a_command_is_named(geotagger: Geotagger, tmp_path: Pat
     database.close()
     with open_index(geotagger.index):
         assert any("row 1 of estimates is damaged (confidence)" in named for named in damaged_rows())
+    with sqlite3.connect(geotagger.index) as database:
+        database.execute("update estimates set confidence = 0.9, doubt = cast(x'ff' as text) where id = 2")
+        database.execute("update estimates set confidence = 0.9")
+    database.close()
+    assert any("row 2 of estimates is damaged (doubt)" in named for named in damaged_rows())
