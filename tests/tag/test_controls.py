@@ -40,15 +40,16 @@ def taken(
     ],
     ids=["the zone of elsewhere", "the zone of its neighbours"],
 )
+@pytest.mark.parametrize("was_elsewhere", [True, False], ids=["seen in Boston", "never seen"])
 def test_a_partner_is_placed_among_the_others_photos_only_in_their_zone(
-    geotagger: Geotagger, tmp_path: Path, local: datetime, offset: str, is_trap: bool
+    geotagger: Geotagger, tmp_path: Path, local: datetime, offset: str, is_trap: bool, was_elsewhere: bool
 ) -> None:
-    """The same moment of the same phone, which was in Boston days before and after."""
+    """The same moment of the same phone, which was in Boston days before and after, or has no other photo."""
     for n in range(8):
         at = datetime(2025, 6, 13, 8, 10) + timedelta(hours=n)
         place = (SYDNEY[0] - n / 100, SYDNEY[1])
         (tmp_path / f"me{n}.jpg").write_bytes(taken(at, "+10:00", "Phone One", place))
-    for day in (11, 15):
+    for day in (11, 15) if was_elsewhere else ():
         at = datetime(2025, 6, day, 9)
         (tmp_path / f"there{day}.jpg").write_bytes(taken(at, "-04:00", "Phone Two", BOSTON))
     (tmp_path / "partner.jpg").write_bytes(taken(local, offset, "Phone Two"))
