@@ -95,15 +95,15 @@ def rows_of(
         yield _row("likeliest place", distance_km(lat, lng, table.gallery.lat[best], table.gallery.lng[best]))
     yield _row("likeliest cell", distance_km(lat, lng, table.lat[top], table.lng[top]))
     said = posteriors(answers.probabilities, table, temperature, answers.points, answers.point_probabilities)
-    found = places_of(said, table, 25.0, 0.9)
-    away = distance_km(lat, lng, found.latitude, found.longitude)
-    inside = f"{100 * np.mean(away <= found.radius_km):.1f} | {100 * np.mean(found.confidence):.1f}"
+    gathered = places_of(said, table, 25.0, 0.9)
+    away = distance_km(lat, lng, gathered.latitude, gathered.longitude)
+    inside = f"{100 * np.mean(away <= gathered.radius_km):.1f} | {100 * np.mean(gathered.confidence):.1f}"
     yield _row("what `tag` says", away, inside)
 
 
-def _row(name: str, away: NDArray[np.floating], held: str = "– | –") -> str:
+def _row(name: str, away: NDArray[np.floating], inside: str = "– | –") -> str:
     shares = " | ".join(f"{100 * np.mean(away <= km):.1f}" for km in THRESHOLDS_KM)
-    return f"| {name} | {shares} | {held} |"
+    return f"| {name} | {shares} | {inside} |"
 
 
 def main() -> None:
@@ -112,20 +112,20 @@ def main() -> None:
     parser.add_argument("wheel", type=Path)
     parser.add_argument("--photos", type=int, default=500)
     parser.add_argument("--keep", type=Path)
-    told = parser.parse_args()
-    wheel = open_wheel(told.wheel)
-    table, embeddings = table_of(wheel), embeddings_of(wheel, told.keep)
-    lat, lng = places(told.data, "im2gps3k")
-    chosen = np.random.default_rng(0).choice(len(lat), 2 * told.photos, replace=False)
+    arguments = parser.parse_args()
+    wheel = open_wheel(arguments.wheel)
+    table, embeddings = table_of(wheel), embeddings_of(wheel, arguments.keep)
+    lat, lng = places(arguments.data, "im2gps3k")
+    chosen = np.random.default_rng(0).choice(len(lat), 2 * arguments.photos, replace=False)
     lat, lng = lat[chosen], lng[chosen]
-    fitting, shown = slice(told.photos), slice(told.photos, None)
+    fitting, shown = slice(arguments.photos), slice(arguments.photos, None)
     for skill in SKILLS:
         features = wheel.seen(lat, lng, skill, seed=1)
         answers = answers_to(features, embeddings, wheel, table)
         truth = table.classes_of(lat[fitting], lng[fitting])
         fitted = fit_temperature(answers[fitting].probabilities, truth, table)[0]
         for temperature in (1.0, fitted):
-            print(f"\nSkill {skill:g}, temperature {temperature:.2f}, {told.photos} photos\n")
+            print(f"\nSkill {skill:g}, temperature {temperature:.2f}, {arguments.photos} photos\n")
             print("| way | " + " | ".join(f"{km:g} km" for km in THRESHOLDS_KM) + " | inside | stated |")
             print("|---|" + "---|" * (len(THRESHOLDS_KM) + 2))
             for row in rows_of(answers[shown], table, lat[shown], lng[shown], temperature):

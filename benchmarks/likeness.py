@@ -64,10 +64,10 @@ def recall(sightings: Sequence[Sighting]) -> tuple[float, float]:
 
 
 def row(name: str, results: Sequence[Hidden]) -> str:
-    told = [one for one in results if OURS in one.said]
+    answered = [one for one in results if OURS in one.said]
     away: NDArray[np.float64] = np.array([one.error_km(OURS) for one in results])
-    stated = np.mean([one.said[OURS].confidence for one in told])
-    inside = np.mean([one.error_km(OURS) <= one.said[OURS].radius_km for one in told])
+    stated = np.mean([one.said[OURS].confidence for one in answered])
+    inside = np.mean([one.error_km(OURS) <= one.said[OURS].radius_km for one in answered])
     shares = " | ".join(f"{100 * np.mean(away <= km):.1f}" for km in THRESHOLDS_KM)
     return f"| {name} | {shares} | {np.median(away):.2f} | {100 * inside:.1f} | {100 * stated:.1f} |"
 
@@ -92,8 +92,8 @@ def main() -> None:
                 if skill is None:
                     print(row("no reference", results), flush=True)
                     continue
-                found, can = recall(looked_at)
-                print(row(f"{found:.2f} (of the {can:.0%} that could)", results), flush=True)
+                right, can = recall(looked_at)
+                print(row(f"{right:.2f} (of the {can:.0%} that could)", results), flush=True)
 
 
 if __name__ == "__main__":

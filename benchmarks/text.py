@@ -29,7 +29,7 @@ from geotagger.evaluate.trial import Setting, Sighting, evaluate_archive
 from geotagger.gazetteer.borders import countries_of
 from geotagger.tag.texts import lines_in, open_reader
 from geotagger.text.countries import countries
-from geotagger.text.ratios import FITTED, Trust, held, mean_of, ratios_of
+from geotagger.text.ratios import FITTED, Trust, floored, mean_of, ratios_of
 from geotagger.text.towns import world_towns
 from geotagger.text.values import Line, PlaceRatios
 
@@ -57,9 +57,11 @@ def main() -> None:
     )
     parser.add_argument("data", type=Path)
     parser.add_argument("--seeds", type=int, default=3)
-    asked = parser.parse_args()
-    sightings = {name: read_sightings([str(asked.data / "photos" / name)], None, print) for name in CORPORA}
-    photos = list(_read(asked.data, sightings))
+    arguments = parser.parse_args()
+    sightings = {
+        name: read_sightings([str(arguments.data / "photos" / name)], None, print) for name in CORPORA
+    }
+    photos = list(_read(arguments.data, sightings))
     ratios = {trust: {one.name: ratios_of(one.lines, trust) for one in photos} for trust in [*TRUSTS, FITTED]}
     gains = {
         trust: {
@@ -73,11 +75,11 @@ def main() -> None:
     for trust, count in Counter(trusts.values()).most_common():
         print(f"  {trust}: {count} of {len(folds)}")
     print(f"  all photos: {fitted(photos, gains)}; the product has {FITTED}")
-    told = {
+    texts = {
         one.name: factors for one in photos if (factors := ratios[trusts[one.country]][one.name]) is not None
     }
-    _countries(photos, told)
-    _places(sightings["dog-signs"], told, asked.seeds)
+    _countries(photos, texts)
+    _places(sightings["dog-signs"], texts, arguments.seeds)
 
 
 def _read(data: Path, sightings: Mapping[str, Sequence[Sighting]]) -> Iterator[Photo]:
@@ -114,13 +116,13 @@ def fitted(photos: Sequence[Photo], gains: Mapping[Trust, Mapping[str, float]]) 
     return max(TRUSTS, key=lambda trust: sum(gains[trust].get(one.name, 0.0) for one in photos))
 
 
-def _gain(one: Photo, told: PlaceRatios) -> float:
+def _gain(one: Photo, text: PlaceRatios) -> float:
     """By how much the logarithm of the probability of its true place grows."""
-    here = float(of_places(told, np.array([one.latitude]), np.array([one.longitude]))[0])
-    return float(np.log(held(np.array(here / mean_of(told)))))
+    here = float(of_places(text, np.array([one.latitude]), np.array([one.longitude]))[0])
+    return float(np.log(floored(np.array(here / mean_of(text)))))
 
 
-def _countries(photos: Sequence[Photo], told: Mapping[str, PlaceRatios]) -> None:
+def _countries(photos: Sequence[Photo], texts: Mapping[str, PlaceRatios]) -> None:
     """Right, wrong and silent by the text alone, and how true what it states is."""
     world, table = world_towns(), countries()
     usual = table.photos[world.country] * world.share
@@ -128,9 +130,9 @@ def _countries(photos: Sequence[Photo], told: Mapping[str, PlaceRatios]) -> None
     names, of_town = np.unique(nation, return_inverse=True)
     stated: list[tuple[str, float, bool, float]] = []
     for one in photos:
-        if one.name not in told:
+        if one.name not in texts:
             continue
-        factors = TextFactors.of(told[one.name], 1.0)
+        factors = TextFactors.of(texts[one.name], 1.0)
         share = np.bincount(of_town, usual * factors.at_towns(), len(names))
         share = share / share.sum()
         leading = int(share.argmax())
@@ -158,9 +160,9 @@ def _countries(photos: Sequence[Photo], told: Mapping[str, PlaceRatios]) -> None
             print(f"| {low} to {min(high, 1):.2f} | {len(part)} | {mean:.0%} | {right_share:.0%} |")
 
 
-def _places(sightings: Sequence[Sighting], told: Mapping[str, PlaceRatios], seeds: int) -> None:
+def _places(sightings: Sequence[Sighting], texts: Mapping[str, PlaceRatios], seeds: int) -> None:
     """dog-signs with some places hidden, by what `evaluate` does, with text and without."""
-    archive = in_order([replace(one, text=told.get(one.name)) for one in sightings], {})
+    archive = in_order([replace(one, text=texts.get(one.name)) for one in sightings], {})
     lessons = [
         (one.text, place.latitude, place.longitude)
         for one in archive
@@ -194,9 +196,9 @@ def _row(hidden: Sequence[Hidden]) -> str:
     inside = np.array([error <= s.radius_km for s, error in said])
     near = " | ".join(f"{np.mean(errors <= km):.1%}" for km in (1, 25, 200))
     sure = stated >= 0.8
-    told = f"{inside.mean():.1%} | {stated.mean():.1%}"
+    shares = f"{inside.mean():.1%} | {stated.mean():.1%}"
     of_sure = f"{inside[sure].mean():.1%} | {stated[sure].mean():.1%}" if sure.any() else " | "
-    return f"{near} | {np.median(errors):.1f} km | {told} | {sure.sum()} | {of_sure}"
+    return f"{near} | {np.median(errors):.1f} km | {shares} | {sure.sum()} | {of_sure}"
 
 
 if __name__ == "__main__":

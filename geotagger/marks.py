@@ -144,8 +144,8 @@ class NamesMark:
     def from_json(cls, text: str) -> "NamesMark | None":
         """None when it is not one."""
         try:
-            told = json.loads(text)
-            mark = cls(**{**told, "fields": tuple(told["fields"])})
+            fields = json.loads(text)
+            mark = cls(**{**fields, "fields": tuple(fields["fields"])})
         except (ValueError, TypeError, KeyError, RecursionError):
             return None
         names = (mark.rung, mark.city, mark.region, mark.country, mark.code, *mark.fields)

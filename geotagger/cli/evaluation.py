@@ -91,13 +91,13 @@ class EvaluationReport:
     @property
     def sentence(self) -> str:
         """The same in words."""
-        told = self.outlook
-        strict = told["min_confidence_for_right"]
+        outlook = self.outlook
+        strict = outlook["min_confidence_for_right"]
         least = "no certainty suffices" if strict is None else f"use --min-confidence {strict:.4g}"
         return (
-            f"With these settings (--min-confidence {told['min_confidence']:.4g}) `tag` would write "
-            f"{told['written']} of {told['hidden']} photos; about {told['outside']} of them would lie "
-            f"outside their radius; for {_RIGHT:.0%} right {least}."
+            f"With these settings (--min-confidence {outlook['min_confidence']:.4g}) `tag` would write "
+            f"{outlook['written']} of {outlook['hidden']} photos; about {outlook['outside']} of them would "
+            f"lie outside their radius; for {_RIGHT:.0%} right {least}."
         )
 
     def draw(self, folder: Path) -> None:
@@ -112,8 +112,8 @@ class EvaluationReport:
             emit(_record(one, self.evaluation.way))
         for one_score in self.scores:
             emit({"what": self.heading, "way": self.evaluation.way, **one_score.to_dict()})
-        told = {"what": "what `tag` would write", "way": self.evaluation.way, **self.outlook}
-        emit({**told, "sentence": self.sentence})
+        record = {"what": "what `tag` would write", "way": self.evaluation.way, **self.outlook}
+        emit({**record, "sentence": self.sentence})
 
     def show(self) -> None:
         if sys.stdout.isatty():

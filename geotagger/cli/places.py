@@ -53,8 +53,8 @@ def _geo_address(text: str) -> tuple[float, float] | None:
 def _map_address(text: str) -> tuple[float, float] | None:
     """What a browser shows above a map: .../@48.8584,2.2945,15z, ?q=48.8584,2.2945, #map=15/48.8584/2.2945,
     ?mlat=48.8584&mlon=2.2945."""
-    found = _MAP_ADDRESS.search(text.strip())
-    return None if found is None else (float(found[1]), float(found[2]))
+    match = _MAP_ADDRESS.search(text.strip())
+    return None if match is None else (float(match[1]), float(match[2]))
 
 
 def _plus_code(text: str) -> tuple[float, float] | None:

@@ -76,9 +76,9 @@ class RunSummary:
             "failures": self._failures,
         }
         if result is not None:
-            told = result.tally.groups.most_common()
+            groups = result.tally.groups.most_common()
             record["reasons"] = [
-                {"status": status, "reason": reason, "photos": photos} for (status, reason), photos in told
+                {"status": status, "reason": reason, "photos": photos} for (status, reason), photos in groups
             ]
         return record
 

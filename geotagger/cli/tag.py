@@ -165,11 +165,11 @@ def tag(
     time_s = None if max_time is None else _seconds(max_time)
     reporter = Reporter(as_json=as_json, quiet=quiet, verbose=verbose, lists_planned=True)
     notes: set[str] = set()
-    told = RunSummary(summary, paths, dry_run=dry_run)
+    run_summary = RunSummary(summary, paths, dry_run=dry_run)
 
     def hear(progress: "Progress") -> None:
         if progress.outcome is not None:
-            told.outcome(progress.outcome)
+            run_summary.outcome(progress.outcome)
         if progress.note is not None:
             if progress.note in notes:
                 return  # every run of --watch would say the same
@@ -211,7 +211,7 @@ def tag(
                 count=reporter.counts,
                 profile=spent,
             )
-        told.result(result)
+        run_summary.result(result)
         tally = result.tally
         if stop.is_set() and not is_time_over.is_set():
             reporter.stopped(tally)
@@ -231,11 +231,11 @@ def tag(
             say(f"the time of --max-time {max_time} is over; the next run goes on from here")
         elif stop.is_set():
             raise typer.Exit(INTERRUPTED_EXIT_CODE)
-        told.exit_code = 1 if tally.failures or reporter.has_lost_output else 0
+        run_summary.exit_code = 1 if tally.failures or reporter.has_lost_output else 0
 
     with stop_on_signal(reporter) as stop, _stopped_after(time_s, stop) as is_time_over:
         watched = Watched(paths, [] if summary is None else [summary], stop) if watch else None
-        with told.written():
+        with run_summary.written():
             once()
         while watched is not None and not stop.is_set():
             if not reporter.is_quiet_of_unchanged:
@@ -245,9 +245,9 @@ def tag(
             has_news = watched.wait()
             reporter.is_waiting = False
             if has_news:
-                with told.written():
+                with run_summary.written():
                     once()
-    raise typer.Exit(told.exit_code)
+    raise typer.Exit(run_summary.exit_code)
 
 
 _WHAT_NEXT = (

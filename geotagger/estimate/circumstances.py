@@ -16,7 +16,7 @@ from geotagger.estimate.values import Observation
 
 
 def by_time(
-    photos: Sequence[Observation], utc: FloatArray, known: FixTable, camera: IntArray, movement: Movement
+    photos: Sequence[Observation], utc: FloatArray, fixes: FixTable, camera: IntArray, movement: Movement
 ) -> tuple[tuple[Surroundings, ...], Mixture]:
     """What lies around the photos, and where they may be, over all times that they may have been taken at:
     first of all by the time that is most probable."""
@@ -27,32 +27,32 @@ def by_time(
         times = np.array([of[min(n, len(of) - 1)][0] for of in moments], dtype=np.float64)
         share = np.array([of[n][1] if n < len(of) else 0.0 for of in moments], dtype=np.float64)
         # NaN sorts behind everything: a photo without a time sees no fix after it, and none before
-        at = np.searchsorted(known.utc, np.where(np.isnan(times), -np.inf, times))
-        for around, mix, probability in _by_camera(known, times, camera, at, movement):
+        at = np.searchsorted(fixes.utc, np.where(np.isnan(times), -np.inf, times))
+        for around, mix, probability in _by_camera(fixes, times, camera, at, movement):
             sides.append(around)
             parts.append((mix, share * probability))
     return tuple(sides), combined(parts)
 
 
 def _by_camera(
-    known: FixTable, utc: FloatArray, camera: IntArray, at: IntArray, movement: Movement
+    fixes: FixTable, utc: FloatArray, camera: IntArray, at: IntArray, movement: Movement
 ) -> list[tuple[Surroundings, Mixture, FloatArray]]:
     """What lies around the photos in time, where they may be by that, and how probable that is (n,). Another
     camera's fix speaks as far as the two were together; as far as they were not, the own camera's alone."""
     motion, pairs = movement.motion, movement.pairs
     shares = {
-        int(code): together(known, int(code), motion, pairs)
+        int(code): together(fixes, int(code), motion, pairs)
         for code in np.unique(camera[camera >= 0])
-        if np.any((known.camera >= 0) & (known.camera != code))
+        if np.any((fixes.camera >= 0) & (fixes.camera != code))
     }
     speaking = {code: share >= SPEAKS for code, share in shares.items()}
-    around = surroundings(known, utc, camera, at, at, speaking)
+    around = surroundings(fixes, utc, camera, at, at, speaking)
     share = _with_strangers(around, camera, shares)
     both = (around, averaged(around, movement.draws), share)
     if share.min(initial=1.0) == 1.0:
         return [both]
-    own = {code: (known.camera == code) | (known.camera < 0) for code in shares}
-    alone = surroundings(known, utc, camera, at, at, own)
+    own = {code: (fixes.camera == code) | (fixes.camera < 0) for code in shares}
+    alone = surroundings(fixes, utc, camera, at, at, own)
     return [both, (alone, averaged(alone, movement.draws), 1 - share)]
 
 

@@ -32,14 +32,14 @@ def conventions(
         if model in models and row.local is not None and not row.either:
             by_clock[model].append(_posix(row.local))
             by_utc[model].append(read(row).utc)
-    told = {}
+    is_standard = {}
     for camera, of_camera in films.items():
         clock, utc = sorted(by_clock[_model(camera)]), sorted(by_utc[_model(camera)])
         near = [(_is_near(clock, _posix(film)), _is_near(utc, _posix(film))) for film in of_camera]
         own, standard = sum(a and not b for a, b in near), sum(b and not a for a, b in near)
         if (own > 0) != (standard > 0):
-            told[camera] = standard > 0
-    return told
+            is_standard[camera] = standard > 0
+    return is_standard
 
 
 def _model(camera: str) -> str:

@@ -255,7 +255,7 @@ def learn_movement(
         lesson = lesson_of(fixes, pairs)
         motion, draws = fit_motion(lesson)
         correction = fit_correction(lesson, [fit_motion(lesson, fold)[1] for fold in range(FOLDS)])
-    trust, clocks = _clocks(fixes, offsets[order], len(cameras))
+    trust, clocks, home_s = _clocks(fixes, offsets[order], len(cameras))
     return Movement(
         motion=motion,
         draws=draws,
@@ -267,20 +267,22 @@ def learn_movement(
         cameras=cameras,
         zone_trust=trust,
         clocks=clocks,
+        home_s=home_s,
         pairs=pairs,
         learned_from=len(t),
     )
 
 
-def _clocks(fixes: FixTable, offset_s: FloatArray, cameras: int) -> tuple[float, tuple[CameraClock, ...]]:
+def _clocks(
+    fixes: FixTable, offset_s: FloatArray, cameras: int
+) -> tuple[float, tuple[CameraClock, ...], float | None]:
     """How often a stated offset was the legal one, over visits, with a prior worth `_ZONE_PRIOR` of
     them at `ZONE_TRUST`; and the same of each camera, held to that by `_CLOCK_PRIOR` visits at home and as
-    many away: one whose owner never sets it on journeys is right at home."""
-    stated = fixes.visits[np.isfinite(offset_s[fixes.visits])]
-    stated = stated[:: max(1, len(stated) // _ZONES_ASKED)]
-    places = zip(*(one[stated].tolist() for one in (fixes.lat, fixes.lng, fixes.utc)), strict=True)
-    zones = [offset_at(*place) for place in places]
-    legal = np.array([np.nan if zone is None else zone.total_seconds() for zone in zones], dtype=np.float64)
+    many away: one whose owner never sets it on journeys is right at home. Last, the offset of home, which
+    is legal at most visits."""
+    home = _most(_legal_at(fixes, _thinned(fixes.visits)))
+    stated = _thinned(fixes.visits[np.isfinite(offset_s[fixes.visits])])
+    legal = _legal_at(fixes, stated)
     has_zone, right = np.isfinite(legal), legal == offset_s[stated]
     trust = float((ZONE_TRUST * _ZONE_PRIOR + right.sum()) / (_ZONE_PRIOR + has_zone.sum()))
 
@@ -290,10 +292,29 @@ def _clocks(fixes: FixTable, offset_s: FloatArray, cameras: int) -> tuple[float,
     clocks = []
     for code in range(cameras):
         own = has_zone & (fixes.camera[stated] == code)
-        offsets, counts = np.unique(offset_s[stated[own]], return_counts=True)
-        home = float(offsets[counts.argmax()]) if len(offsets) else None
-        clocks.append(CameraClock(share(own & (legal == home)), share(own & (legal != home)), home))
-    return trust, tuple(clocks)
+        own_home = _most(offset_s[stated[own]])
+        at_home = legal == (home if own_home is None else own_home)
+        clocks.append(
+            CameraClock(share(own & at_home), share(own & ~at_home), home if own_home is None else own_home)
+        )
+    return trust, tuple(clocks), home
+
+
+def _thinned(visits: IntArray) -> IntArray:
+    return visits[:: max(1, len(visits) // _ZONES_ASKED)]
+
+
+def _legal_at(fixes: FixTable, rows: IntArray) -> FloatArray:
+    """The legal offset at each of these fixes, seconds (n,), NaN where there is none."""
+    places = zip(*(one[rows].tolist() for one in (fixes.lat, fixes.lng, fixes.utc)), strict=True)
+    zones = [offset_at(*place) for place in places]
+    return np.array([np.nan if zone is None else zone.total_seconds() for zone in zones], dtype=np.float64)
+
+
+def _most(offsets_s: FloatArray) -> float | None:
+    """The most frequent, None where there is none."""
+    values, counts = np.unique(offsets_s[np.isfinite(offsets_s)], return_counts=True)
+    return float(values[counts.argmax()]) if len(values) else None
 
 
 def distinct_visits(t: FloatArray, lat: FloatArray, lng: FloatArray) -> IntArray:

@@ -206,8 +206,9 @@ class Pairs:
 
 @dataclass(frozen=True, slots=True)
 class CameraClock:
-    """What the offsets of one camera are worth. home_s: the one that it states most, None where it states
-    none. trust: how often it states the legal one where that is of home; away: where it is another."""
+    """What the offsets of one camera are worth. home_s: the one that it states most, or where none of its
+    fixes states one, the archive's own, None where that is not known either. trust: how often it states the
+    legal one where that is of home; away: where it is another."""
 
     trust: float = ZONE_TRUST
     away: float = ZONE_TRUST
@@ -216,7 +217,8 @@ class CameraClock:
     def stating(self, offset_s: float, legal_s: float | None) -> float:
         """How probable it is that the camera states this offset where that one is legal. A wrong clock shows
         the time of home, or an hour off, half of the time."""
-        off = 3600.0 if self.home_s is None else abs(offset_s - self.home_s)
+        expected = legal_s if self.home_s is None else self.home_s
+        off = 0.0 if expected is None else abs(offset_s - expected)
         wrong = 0.5 * {0.0: 1.0, 3600.0: 0.5}.get(off, 0.0) + 0.5 / _OFFSETS
         right = self.trust if legal_s == self.home_s else self.away
         return right * (legal_s is None or legal_s == offset_s) + (1 - right) * wrong
@@ -245,6 +247,8 @@ class Movement:
     """How often the offset in EXIF is the legal one of the place, over all cameras."""
     clocks: tuple[CameraClock, ...] = ()
     """The same of each camera, as `cameras` has them."""
+    home_s: float | None = None
+    """The legal offset of most visits, None without one."""
     pairs: Pairs = field(default_factory=Pairs)
     learned_from: int = 0
 
@@ -262,6 +266,7 @@ class Movement:
             "cameras": list(self.cameras),
             "zone_trust": self.zone_trust,
             "clocks": [asdict(clock) for clock in self.clocks],
+            "home_s": self.home_s,
             "together": asdict(self.pairs),
             "learned_from": self.learned_from,
         }
@@ -280,6 +285,7 @@ class Movement:
             cameras=tuple(stored["cameras"]),
             zone_trust=float(stored["zone_trust"]),
             clocks=tuple(CameraClock(**clock) for clock in stored["clocks"]),
+            home_s=stored.get("home_s"),
             pairs=Pairs(
                 float(stored["together"]["mean"]),
                 tuple((int(a), int(b), float(share)) for a, b, share in stored["together"]["pairs"]),
@@ -297,7 +303,7 @@ class Movement:
         return (
             self.clocks[code]
             if 0 <= code < len(self.clocks)
-            else CameraClock(self.zone_trust, self.zone_trust)
+            else CameraClock(self.zone_trust, self.zone_trust, self.home_s)
         )
 
 

@@ -39,10 +39,10 @@ def fitted_temperature(
     at_truth = np.log(emission_at(offers, np.arange(n), unit_vectors(lat, lng), table))
     elsewhere = np.maximum(1.0 - np.bincount(offers.photo, offers.prior, n), 0.0)
     emission, missed = np.log(offers.emission), np.log(offers.missed)
-    told = []
+    log_posterior = []
     for temperature in _TRIED:
         offered = np.bincount(offers.photo, offers.prior * np.exp(emission / temperature), n)
         usual = offered + elsewhere * np.exp(missed / temperature)
         likelihood = weight @ (at_truth / temperature - np.log(usual))
-        told.append(likelihood - 0.5 * (np.log(temperature) / _PRIOR_SPREAD) ** 2)
-    return float(_TRIED[int(np.argmax(told))])
+        log_posterior.append(likelihood - 0.5 * (np.log(temperature) / _PRIOR_SPREAD) ** 2)
+    return float(_TRIED[int(np.argmax(log_posterior))])

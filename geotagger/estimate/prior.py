@@ -376,8 +376,8 @@ def cloud(mix: Mixture, row: int, fine: int = 32, coarse: int = 8) -> Cloud:
     beyond = np.flatnonzero((mix.peopled[row, owner] > 0) & (distance > AROUND_KM))
     if len(beyond):
         usual = usual_at(lat[beyond], lng[beyond]) * mass[beyond]
-        held, plain = np.bincount(owner[beyond], usual), np.bincount(owner[beyond], mass[beyond])
-        mass[beyond] = usual * (plain / np.maximum(held, 1e-300))[owner[beyond]]
+        usual_mass, plain = np.bincount(owner[beyond], usual), np.bincount(owner[beyond], mass[beyond])
+        mass[beyond] = usual * (plain / np.maximum(usual_mass, 1e-300))[owner[beyond]]
     return Cloud(
         unit_vectors(lat, lng),
         mass * ((1 - float(mix.anywhere[row])) / max(float(mass.sum()), 1e-300)),

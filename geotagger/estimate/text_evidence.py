@@ -22,7 +22,7 @@ from geotagger.estimate.states import States, interleaved, states_of_prior
 from geotagger.estimate.values import FixSeries, Observation
 from geotagger.geo import distance_km, lat_lng_of, unit_vectors
 from geotagger.text.countries import countries
-from geotagger.text.ratios import growth_at, held, mean_of
+from geotagger.text.ratios import floored, growth_at, mean_of
 from geotagger.text.towns import BLOCK_DEGREES, area_rows, world_towns
 from geotagger.text.values import PlaceRatios
 
@@ -93,7 +93,7 @@ class TextFactors:
         return self._power(of_country * growth_at(self.ratios, world.lat, world.lng))
 
     def _power(self, factors: FloatArray) -> FloatArray:
-        return np.asarray(held(factors**self.exponent / self.mean) ** self.looks / self.look_mean)
+        return np.asarray(floored(factors**self.exponent / self.mean) ** self.looks / self.look_mean)
 
 
 def texts_of(
@@ -296,5 +296,5 @@ def learned_exponent(lessons: Sequence[tuple[PlaceRatios, float, float]]) -> flo
     for ratios, lat, lng in lessons:
         here = float(of_places(ratios, np.array([lat]), np.array([lng]))[0])
         means = np.array([mean_of(ratios, float(power)) for power in _EXPONENTS])
-        gain += np.log(held(here**_EXPONENTS / means))
+        gain += np.log(floored(here**_EXPONENTS / means))
     return float(_EXPONENTS[np.argmax(gain)])

@@ -57,8 +57,8 @@ def stated_apart(ways: Sequence[Sequence[Hidden]]) -> tuple[float, float, int]:
     stated, inside = [], []
     for half in (0, 1):
         taught = _picture_correction([h for h in shown if names[h.name] != half])
-        told, lay = _outcomes([h for h in shown if names[h.name] == half], taught)
-        stated += told.tolist()
+        stated_half, lay = _outcomes([h for h in shown if names[h.name] == half], taught)
+        stated += stated_half.tolist()
         inside += lay.tolist()
     return (float(np.mean(stated)), float(np.mean(inside)), len(shown)) if shown else (0.0, 0.0, 0)
 

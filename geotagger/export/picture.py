@@ -42,10 +42,10 @@ def picture(summary: ArchiveSummary, spots: Sequence[Spot]) -> bytes:
     _draw_legend(draw, spots)
     _draw_map(image, spots)
     _draw_timeline(draw, summary)
-    told = PngImagePlugin.PngInfo()
-    told.add_text("Software", MAKER)
+    metadata = PngImagePlugin.PngInfo()
+    metadata.add_text("Software", MAKER)
     file = io.BytesIO()
-    image.save(file, "PNG", pnginfo=told)
+    image.save(file, "PNG", pnginfo=metadata)
     return file.getvalue()
 
 

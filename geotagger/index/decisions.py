@@ -6,8 +6,10 @@ and gives values; what becomes of a decision is not known here."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+from geotagger.index.damage import pass_over
+from geotagger.index.soundness import are_numbers, are_texts
 from geotagger.index.store import Store, now, plain_text
 
 Action = Literal["confirm", "move", "reject", "aside", "reopen", "clock"]
@@ -159,4 +161,14 @@ class Decisions:
             f" root_id, camera, shift_s from decisions where {condition}",
             values,
         )
-        return [Decision(row[0], Wish(*row[3:]), row[1], row[2]) for row in rows if row[3] in ACTIONS]
+        return [Decision(row[0], Wish(*row[3:]), row[1], row[2]) for row in rows if _is_sound(row)]
+
+
+def _is_sound(row: Sequence[Any]) -> bool:
+    """Whether a decision is one: a damaged row counts as none."""
+    numbers = are_numbers((row[2], *row[4:6], row[8], row[9], row[11]))
+    on_earth = are_numbers((row[6],), 90) and are_numbers((row[7],), 180)
+    if row[3] in ACTIONS and numbers and on_earth and are_texts((row[1], row[10])):
+        return True
+    pass_over(f"row {row[0]} of decisions")
+    return False

@@ -4,6 +4,8 @@ run."""
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from geotagger.index.damage import pass_over
+from geotagger.index.soundness import is_place
 from geotagger.index.store import Store
 
 
@@ -42,7 +44,13 @@ class Handoffs:
             " where server = ? and run_id = ? and state = 'given' order by id",
             (server, run_id),
         )
-        return [Handed(*row) for row in rows]
+        gifts = []
+        for row in rows:
+            if is_place(row[3], row[4], 0, 1) and isinstance(row[2], str):
+                gifts.append(Handed(*row))
+            else:
+                pass_over(f"row {row[0]} of handoffs")
+        return gifts
 
     def taken_back(self, ids: Iterable[int]) -> None:
         with self._store.batch():

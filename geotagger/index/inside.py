@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable
 
 from geotagger.index.distance import distance_from
+from geotagger.index.soundness import is_place
 
 _POINTS = 240
 _NINETY = 2.145966026289347
@@ -42,13 +43,15 @@ def share_inside(distance_km: float, circle_km: float, radius_km: float) -> floa
 
 def probability_inside(
     radius_km: float, km_from_place: Callable[[float, float], float]
-) -> Callable[[float, float, float, float, str], float]:
+) -> Callable[[float, float, float, float, str], float | None]:
     """A function for SQL: of an estimate's latitude, longitude, circle, certainty and candidates (a JSON list
     of latitude, longitude, probability) the probability of the disc."""
 
     def inside(
         latitude: float, longitude: float, circle_km: float, confidence: float, candidates: str
-    ) -> float:
+    ) -> float | None:
+        if not is_place(latitude, longitude, circle_km, confidence):
+            return None  # a damaged row
         probability = confidence * share_inside(km_from_place(latitude, longitude), circle_km, radius_km)
         if confidence < 1:
             from_middle = distance_from(latitude, longitude)

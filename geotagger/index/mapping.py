@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from geotagger.index.coverings import ranges_between
+from geotagger.index.damage import pass_over
 from geotagger.index.search import Box
+from geotagger.index.soundness import are_numbers, are_texts, is_place, is_time
 from geotagger.index.store import Store, path_of
 
 COUNTED_RUNGS = ("visual", "neighbours", "track", "sidecar", "camera", "manual")
@@ -127,7 +129,7 @@ def clusters(
             confirmed=row[6],
             confidence=row[7],
             photo_id=row[8] if row[1] == 1 else None,
-            radius_km=row[9] if row[1] == 1 else None,
+            radius_km=row[9] if row[1] == 1 and are_numbers((row[9],)) else None,
         )
         for row in rows
     ]
@@ -221,6 +223,9 @@ def moments(store: Store) -> Iterator[Moment]:
         " order by photos.root_id, photos.utc is null, photos.utc, photos.id"
     )
     for row in rows:
+        if not (is_time(None, None, row[2]) and are_numbers((row[4],), 1) and are_texts((row[3], *row[6:]))):
+            pass_over(f"row {row[0]} of photos, or its estimate")
+            continue
         fields = [*row[:5], bool(row[5]), *row[6:]]
         yield Moment(*fields)
 
@@ -229,6 +234,11 @@ def _shown(store: Store, condition: str, values: Sequence[Any]) -> list[ListedPh
     photos = []
     for row in store.rows(_SHOWN + condition, values):
         root, path, is_confirmed = path_of(row[2]), path_of(row[3]), bool(row[17])
+        texts = (row[4], *row[6:11], row[16], *row[18:23])
+        has_place = row[11] is None or (is_place(*row[12:16]) and row[16] is not None)
+        if not (has_place and is_time(row[4], None, row[5]) and are_texts(texts) and are_numbers((row[23],))):
+            pass_over(f"row {row[0]} of photos, or its estimate, ({os.path.join(root, path)})")
+            continue
         fields = [*row[:2], root, os.path.join(root, path), *row[4:17], is_confirmed, *row[18:]]
         photos.append(ListedPhoto(*fields))
     return photos

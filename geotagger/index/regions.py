@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from geotagger.errors import UsageError
+from geotagger.index.soundness import is_place
 from geotagger.small_files import read_small
 
 _LARGEST = 64 << 20
@@ -32,6 +33,8 @@ class Polygons:
     east: float
 
     def holds(self, latitude: float, longitude: float) -> bool:
+        if not is_place(latitude, longitude, 0, 1):
+            return False  # a damaged row
         return any(
             sum(_is_inside(ring, latitude, longitude) for ring in polygon) % 2 == 1
             for polygon in self.polygons

@@ -149,7 +149,8 @@ class Runs:
                 self._store.execute("update runs set status = 'crashed' where id = ?", (run.id,))
 
 
-def _run(row: Sequence[Any]) -> Run:
+def _run(stored: Sequence[Any]) -> Run:
+    row = [_readable(stored[0], value) for value in stored]
     status = "crashed" if row[7] == "running" and _is_gone(row[9], row[10]) else row[7]
     return Run(
         id=row[0],
@@ -165,6 +166,14 @@ def _run(row: Sequence[Any]) -> Run:
         unsettled=0 if status == "running" else row[12],
         undone=row[13],
     )
+
+
+def _readable(number: object, value: Any) -> Any:
+    """A column's value. Bytes become text that can be shown: a damaged run can still be undone."""
+    if not isinstance(value, bytes):
+        return value
+    pass_over(f"row {number} of runs")
+    return value.decode(errors="replace")
 
 
 def _table(number: object, text: object) -> dict[str, Any]:

@@ -8,6 +8,8 @@ import random
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from geotagger.index.damage import pass_over
+from geotagger.index.soundness import are_numbers, is_place
 from geotagger.index.store import Store, now
 
 STRATA = 10
@@ -46,7 +48,10 @@ class Samples:
             " and coalesce(run_id, 0) > ? order by photo_id",
             (after_run,),
         ):
-            strata.setdefault(stratum_of(row[5]), []).append(row)
+            if is_place(*row[2:]):
+                strata.setdefault(stratum_of(row[5]), []).append(row)
+            else:
+                pass_over(f"row {row[1]} of estimates")
         sizes = _shares({n: len(rows) for n, rows in strata.items()}, max(0, count - waiting))
         with self._store.batch():
             for stratum, size in sizes.items():
@@ -98,7 +103,13 @@ class Samples:
             values,
         )
         fields = [[*row[:8], None if row[8] is None else bool(row[8])] for row in rows]
-        return [Sample(*values) for values in fields]
+        samples = []
+        for one in fields:
+            if is_place(*one[2:6]) and None not in one[6:8] and are_numbers((one[1], *one[6:8])):
+                samples.append(Sample(*one))
+            else:
+                pass_over(f"row {one[0]} of samples")
+        return samples
 
 
 def stratum_of(confidence: float) -> int:

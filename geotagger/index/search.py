@@ -22,10 +22,12 @@ from geotagger.index.coverings import (
     ranges_between,
     ranges_of_cell,
 )
+from geotagger.index.damage import pass_over
 from geotagger.index.distance import distance_from, distance_sql
 from geotagger.index.inside import probability_inside
 from geotagger.index.rectangles import Rectangles, rectangles_around, rectangles_between
 from geotagger.index.regions import Polygons
+from geotagger.index.soundness import are_texts, is_answer, is_time
 from geotagger.index.store import Store, path_of
 
 Sort = Literal["distance", "taken", "confidence", "path"]
@@ -169,6 +171,9 @@ def search(store: Store, query: Query) -> Iterator[PhotoPlace]:
         root, path = row[1:3]
         # bytes where a name is not UTF-8
         whole = f"{root.rstrip('/')}/{path}" if type(root) is type(path) is str else _joined(root, path)
+        if not is_answer(row):
+            pass_over(f"row {row[0]} of photos, or its estimate, ({whole})")
+            continue
         yield PhotoPlace._make((row[0], whole, *row[3:12], _iso(row[12], row[13]), *row[14:22]))
 
 
@@ -231,6 +236,7 @@ def unplaced(store: Store, query: Query) -> Iterator[Unplaced]:
     sql = (
         "select roots.path as root, photos.path as path, photos.taken, photos.utc_offset_s, photos.camera,"
         " coalesce(photos.taken, datetime(photos.utc, 'unixepoch')) as time, photos.not_a_photo, photos.error"
+        ", photos.id"
         " from photos join roots on roots.id = photos.root_id"
         " left join estimates on estimates.photo_id = photos.id and estimates.current = 1"
         " where photos.missing_since is null and"
@@ -240,9 +246,11 @@ def unplaced(store: Store, query: Query) -> Iterator[Unplaced]:
         + ("" if query.limit is None else f" limit {int(query.limit)}")
     )
     for row in store.stream(sql, values):
-        yield Unplaced(
-            os.path.join(path_of(row[0]), path_of(row[1])), _iso(row[2], row[3]), row[4], row[6] or row[7]
-        )
+        whole = _joined(row[0], row[1])
+        if is_time(row[2], row[3], None) and are_texts((row[4], row[6], row[7])):
+            yield Unplaced(whole, _iso(row[2], row[3]), row[4], row[6] or row[7])
+        else:
+            pass_over(f"row {row[8]} of photos ({whole})")
 
 
 def chosen(store: Store, query: Query) -> Iterator[str]:
@@ -348,7 +356,8 @@ def _conditions(query: Query) -> tuple[str, list[Any]]:
 _PROBABILITY = (
     "probability_inside(estimates.latitude, estimates.longitude, estimates.radius_km, estimates.confidence,"
     " (select json_group_array(json_array(latitude, longitude, probability)) from candidates"
-    " where estimate_id = estimates.id))"
+    " where estimate_id = estimates.id and abs(latitude) <= 90 and abs(longitude) <= 180"
+    " and typeof(latitude) = 'real' and typeof(longitude) = 'real' and typeof(probability) = 'real'))"
 )
 
 _PATH = "cast(roots.path || '/' || photos.path as blob)"

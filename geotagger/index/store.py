@@ -5,10 +5,11 @@ damaged file becomes an IndexUnusableError wherever it is met. Knows no table.
 """
 
 import contextlib
+import itertools
 import os
 import sqlite3
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -66,29 +67,44 @@ class Store:
             raise _refusal(self.path, error) from error
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
-        try:
-            return self.connection.execute(sql, values).fetchall()
-        except sqlite3.Error as error:
-            raise _refusal(self.path, error) from error
+        rows: list[Any] = self._taken(sql, values, sqlite3.Cursor.fetchall)
+        return rows
 
     def row(self, sql: str, values: Sequence[Any] = ()) -> Any:
         """The first row, or None."""
+        return self._taken(sql, values, sqlite3.Cursor.fetchone)
+
+    def _taken(self, sql: str, values: Sequence[Any], take: Callable[[sqlite3.Cursor], Any]) -> Any:
         try:
-            return self.connection.execute(sql, values).fetchone()
+            return take(self.connection.execute(sql, values))
         except sqlite3.Error as error:
+            if self._takes_bytes_for_text(error):
+                return self._taken(sql, values, take)
             raise _refusal(self.path, error) from error
 
     def stream(self, sql: str, values: Sequence[Any] = ()) -> Iterator[Any]:
         """Rows as they are found; nothing may be written before the last one is taken."""
-        cursor = self.execute(sql, values)
+        cursor, given = self.execute(sql, values), 0
         while True:
             try:
                 chunk = cursor.fetchmany(500)
             except sqlite3.Error as error:
+                if self._takes_bytes_for_text(error):
+                    yield from itertools.islice(self.stream(sql, values), given, None)
+                    return
                 raise _refusal(self.path, error) from error
             if not chunk:
                 return
             yield from chunk
+            given += len(chunk)
+
+    def _takes_bytes_for_text(self, error: sqlite3.Error) -> bool:
+        """Whether a text that is no UTF-8 stopped it: such come as bytes from now on; slower for all."""
+        # an error without a number is Python's, not SQLite's
+        if hasattr(error, "sqlite_errorcode") or self.connection.text_factory is text_or_bytes:
+            return False
+        self.connection.text_factory = text_or_bytes
+        return True
 
     @contextlib.contextmanager
     def batch(self) -> Iterator[None]:
@@ -346,6 +362,12 @@ def _refusal(path: str, error: sqlite3.Error) -> IndexUnusableError:
             "of the index, which was left as it is; keep it, and report this with the command that you gave"
         )
     return IndexUnusableError(f"{path}: the index cannot be used ({text}); what was finished before is kept")
+
+
+def text_or_bytes(text: bytes) -> str | bytes:
+    with contextlib.suppress(UnicodeDecodeError):
+        return text.decode()
+    return text
 
 
 def path_column(path: str) -> str | bytes:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from geotagger.index.damage import pass_over
 from geotagger.index.search import SURE, path_condition
 from geotagger.index.store import Store, path_of
 
@@ -89,13 +90,17 @@ def summarise(store: Store, paths: Sequence[str] = ()) -> ArchiveSummary:
     estimates: Counter[str] = Counter()
     certainties: Counter[str] = Counter()
     written = 0
-    band = "case " + " ".join(f"when e.confidence >= {low} then {low}" for low, _ in BANDS) + " end"
+    # a text is more than any number
+    band = "case when not e.confidence between 0 and 1 then null "
+    band += " ".join(f"when e.confidence >= {low} then {low}" for low, _ in BANDS) + " end"
     in_file = "count(case when e.written in ('exif', 'sidecar') then 1 end)"
-    for rung, low, photos, in_files in store.rows(
-        f"select e.rung, {band}, count(*), {in_file}{source} and {_COUNTS} group by 1, 2",
+    for rung, low, photos, in_files, first in store.rows(
+        f"select e.rung, {band}, count(*), {in_file}, min(e.id){source} and {_COUNTS} group by 1, 2",
         values,
     ):
-        if rung in _OWN:
+        if not isinstance(rung, str) or low is None:
+            pass_over(f"row {first} of estimates")
+        elif rung in _OWN:
             own[_OWN[rung]] += photos
         else:
             estimates[rung] += photos
@@ -124,13 +129,15 @@ def summarise(store: Store, paths: Sequence[str] = ()) -> ArchiveSummary:
             os.path.join(path_of(root), path_of(folder)).rstrip("/"): PlacedShare(photos, placed)
             for root, folder, photos, placed in by_folder
         },
-        countries=dict(
-            store.rows(
-                f"select e.country, count(*){source} and {_COUNTS} and e.country is not null"
+        countries={
+            country: photos
+            for country, photos, first in store.rows(
+                f"select e.country, count(*), min(e.id){source} and {_COUNTS} and e.country is not null"
                 " group by 1 order by 2 desc",
                 values,
             )
-        ),
+            if _is_text(country, f"row {first} of estimates (country)")
+        },
     )
 
 
@@ -173,5 +180,19 @@ def spots(store: Store, paths: Sequence[str] = (), *, step_deg: float = 1.0) -> 
 
 
 def _shares(store: Store, key: str, source: str, values: Sequence[bytes | str]) -> dict[str, PlacedShare]:
-    rows = store.rows(f"select {key}, count(*), sum({_COUNTS}){source} group by 1 order by 1", values)
-    return {name: PlacedShare(photos, placed) for name, photos, placed in rows}
+    rows = store.rows(
+        f"select {key}, count(*), sum({_COUNTS}), min(photos.id){source} group by 1 order by 1", values
+    )
+    return {
+        name: PlacedShare(photos, placed)
+        for name, photos, placed, first in rows
+        if _is_text(name, f"row {first} of photos")
+    }
+
+
+def _is_text(name: object, where: str) -> bool:
+    """Whether it is a name to count by: a damaged one is passed over."""
+    if isinstance(name, str):
+        return True
+    pass_over(where)
+    return False

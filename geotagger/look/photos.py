@@ -2,18 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
-from geotagger.errors import PhotoError, UnreadablePhotoError
+from geotagger.engine.deferred import DeferredEngine
+from geotagger.errors import PhotoError
 from geotagger.look.overlap import Pixels
 from geotagger.look.rows import Look, looks
 from geotagger.look.shares import Share
 from geotagger.photo.facts import read_facts
 from geotagger.photo.formats import NOT_LOOKED_AT
-from geotagger.photo.pixels import read_pixels
+from geotagger.photo.pixels import read_pixels, unforeseen_faults_of
 from geotagger.photo.values import Facts
 
 if TYPE_CHECKING:
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 class LookOptions:
     """part of parts, from 1. all: photos that know where they were taken, too. all_images: screenshots,
     scans and graphics, too. features: keep them, for `tag --with reference`. readers: photos decoded at a
-    time, None for one a
-    core. look_processes: see `shares_of`. on_ray: on a cluster (`on_ray.py`)."""
+    time, None for one a core. look_processes: see `shares_of`. on_ray: on a cluster (`on_ray.py`)."""
 
     part: int = 1
     parts: int = 1
@@ -68,14 +67,13 @@ class PhotoLooker:
     ) -> None:
         self._pack, self._options, self._note = pack, options, note
         self._stop, self._cores = stop, cores
-        self._notes_told = 0
+        self._deferred = DeferredEngine(self._open, note)
 
-    @cached_property
-    def _engine(self) -> "Engine":
+    def _open(self) -> "Engine":
         from geotagger.engine.opening import open_engine
 
         options = self._options
-        engine = open_engine(
+        return open_engine(
             self._pack,
             options.device,
             options.batch_size,
@@ -84,45 +82,29 @@ class PhotoLooker:
             stop=self._stop,
             note=self._note,
         )
-        self._tell(engine)
-        return engine
-
-    def _tell(self, engine: "Engine") -> None:
-        for line in engine.notes[self._notes_told :]:
-            self._note(line)
-        self._notes_told = len(engine.notes)
 
     def batch_size(self) -> int:
-        return self._engine.batch_size
+        return self._deferred.engine.batch_size
 
     def lanes(self) -> int:
-        return self._engine.lanes
+        return self._deferred.engine.lanes
 
     def read(self, path: str) -> Pixels:
-        try:
+        with unforeseen_faults_of(path):
             facts = read_facts(path)
             if _is_left_alone(facts, self._options):
                 raise LeftAloneError(path, "is not to be looked at")
             return read_pixels(path, self._pack.preprocessing, facts)
-        except PhotoError:
-            raise
-        except Exception as error:
-            # a mistake of ours on a file nobody foresaw costs that photo its pixels, not the run
-            why = f"it cannot be looked at ({type(error).__name__}: {error})"
-            raise UnreadablePhotoError(path, why, "left untouched") from error
 
     def say(self, batch: Pixels) -> list[Look]:
-        return looks(self._engine.run(batch), features=self._options.features)
+        return looks(self._deferred.engine.run(batch), features=self._options.features)
 
     def leave(self) -> None:
         """Nobody wants to hear more of it."""
-        if "_engine" in self.__dict__:
-            self._engine.leave()
+        self._deferred.leave()
 
     def close(self) -> None:
-        if "_engine" in self.__dict__:
-            self._tell(self._engine)
-            self._engine.close()
+        self._deferred.close()
 
 
 def _is_left_alone(facts: Facts, options: LookOptions) -> bool:

@@ -71,26 +71,26 @@ def serve() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):  # these reach a whole group; the run says what becomes
         signal.signal(number, signal.SIG_IGN)
     out = _Out(answers)
-    asked = sys.stdin.buffer
-    open_looker, share, readers = pickle.load(asked)
+    requests = sys.stdin.buffer
+    open_looker, share, readers = pickle.load(requests)
     try:
         looker = open_looker(share, lambda line: out.send(Note(line)))
         out.send(Ready(looker.batch_size(), looker.lanes()))
     except Exception as error:
-        out.send(Failed(_told(error)))
+        out.send(Failed(_carried(error)))
         return
-    _answer_all(looker, asked, out, readers)
+    _answer_all(looker, requests, out, readers)
     os._exit(0)  # threads of a runtime may be at work still, for nobody
 
 
-def _answer_all(looker: Looker[Any], asked: BinaryIO, out: "_Out", readers: int) -> None:
+def _answer_all(looker: Looker[Any], requests: BinaryIO, out: "_Out", readers: int) -> None:
     with (
         ThreadPoolExecutor(readers, thread_name_prefix="read") as reading,
         ThreadPoolExecutor(looker.lanes() + BATCHES_AHEAD, thread_name_prefix="batch") as batches,
     ):
         while True:
             try:
-                batch: Batch = pickle.load(asked)
+                batch: Batch = pickle.load(requests)
             except EOFError:
                 os._exit(0)
             batches.submit(lambda batch=batch: out.send(_answered(looker, batch, reading)))  # type: ignore[misc]
@@ -106,7 +106,7 @@ def _answered(looker: Looker[Any], batch: Batch, reading: ThreadPoolExecutor) ->
         answers = [one if isinstance(one, PhotoError) else next(said) for one, _ in read]
         return Answered(batch.number, answers, sum(seconds for _, seconds in read), network_s)
     except Exception as error:
-        return Answered(batch.number, (), error=_told(error))
+        return Answered(batch.number, (), error=_carried(error))
 
 
 def _read(looker: Looker[Any], path: str) -> tuple[Pixels | PhotoError, float]:
@@ -118,7 +118,7 @@ def _read(looker: Looker[Any], path: str) -> tuple[Pixels | PhotoError, float]:
     return read, time.perf_counter() - begun
 
 
-def _told(error: Exception) -> GeotaggerError:
+def _carried(error: Exception) -> GeotaggerError:
     if isinstance(error, GeotaggerError):
         return error
     return EngineError(f"a process that looks at pictures failed ({type(error).__name__}: {error})")

@@ -14,13 +14,11 @@ from geotagger.errors import WriteError, WriteRefusedError
 from geotagger.marks import NamesMark
 from geotagger.metadata import replace, sidecar, verify, xmp_names
 from geotagger.metadata.containers import layout_of
-from geotagger.metadata.edit import Edit, patches_of
 from geotagger.metadata.layout import Layout, LayoutChange, RefusedError
 from geotagger.metadata.rdf import XmpError
 from geotagger.metadata.sidecar import Sidecars
 from geotagger.metadata.source import ByteSource
-from geotagger.metadata.splice import Splice
-from geotagger.metadata.write import PreparedWrite, difference, edit_of, make_folder, refusals
+from geotagger.metadata.write import PreparedWrite, difference, edit_of, new_sidecar, refusals
 from geotagger.metadata.xmp_names import is_same_name, named_place
 from geotagger.photo.values import NamedPlace
 from geotagger.writing import Writing
@@ -119,28 +117,10 @@ def _prepare_in_sidecar(
     existing = sidecars.existing(path)
     if existing is not None:
         return _prepare_merge(path, os.path.realpath(existing), mark, writing, note)
-    target = sidecars.path(path)
-    make_folder(path, os.path.dirname(target), writing.durable)
-    data, written_mark = xmp_names.new_names_packet(mark)
+    packet, written_mark = xmp_names.new_names_packet(mark)
     with replace.opened(path) as photo:
-        temporary = replace.write_new(target, data, photo.status, writing.durable)
-    edit = Edit(
-        target=target,
-        photo=path,
-        kind="sidecar",
-        created=True,
-        patches=patches_of([Splice(0, 0, data)], [b""]),
-        old_size=0,
-        new_size=len(data),
-        kept_hash=temporary.kept_hash,
-        added_hash=temporary.added_hash,
-        mtime_ns=None,
-        latitude=None,
-        longitude=None,
-        method=None,
-        names=written_mark.to_json(),
-    )
-    return PreparedWrite(edit, temporary, note)
+        edit, temporary = new_sidecar(path, sidecars, packet, photo.status, writing)
+    return PreparedWrite(changed_copy(edit, names=written_mark.to_json()), temporary, note)
 
 
 def _prepare_merge(

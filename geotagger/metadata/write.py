@@ -8,6 +8,7 @@ import contextlib
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from dataclasses import replace as changed_copy
 
 from geotagger.archive import is_sidecar_name
 from geotagger.errors import PlaceTakenError, WriteError, WriteRefusedError
@@ -223,6 +224,32 @@ def edit_of(
     )
 
 
+def new_sidecar(
+    path: str, sidecars: Sidecars, packet: bytes, like: os.stat_result, writing: Writing
+) -> tuple[Edit, Temporary]:
+    """The edit that makes a photo's sidecar, which states neither a position nor names yet, and the file
+    to be. `like`: the status of the photo, whose owner and rights it gets."""
+    target = sidecars.path(path)
+    make_folder(path, os.path.dirname(target), writing.durable)
+    temporary = replace.write_new(target, packet, like, writing.durable)
+    edit = Edit(
+        target=target,
+        photo=path,
+        kind="sidecar",
+        created=True,
+        patches=patches_of([Splice(0, 0, packet)], [b""]),
+        old_size=0,
+        new_size=len(packet),
+        kept_hash=temporary.kept_hash,
+        added_hash=temporary.added_hash,
+        mtime_ns=None,
+        latitude=None,
+        longitude=None,
+        method=None,
+    )
+    return edit, temporary
+
+
 def _prepare_sidecar(
     path: str, position: Position, sidecars: Sidecars, writing: Writing, note: str | None
 ) -> PreparedWrite:
@@ -237,21 +264,9 @@ def _prepare_sidecar(
         like = photo.status
     existing = sidecars.existing(path)
     if existing is None:
-        target = sidecars.path(path)
-        make_folder(path, os.path.dirname(target), writing.durable)
-        data = xmp.new_packet(position)
-        temporary = replace.write_new(target, data, like, writing.durable)
-        edit = Edit(
-            target=target,
-            photo=path,
-            kind="sidecar",
-            created=True,
-            patches=patches_of([Splice(0, 0, data)], [b""]),
-            old_size=0,
-            new_size=len(data),
-            kept_hash=temporary.kept_hash,
-            added_hash=temporary.added_hash,
-            mtime_ns=None,
+        edit, temporary = new_sidecar(path, sidecars, xmp.new_packet(position), like, writing)
+        edit = changed_copy(
+            edit,
             latitude=position.latitude,
             longitude=position.longitude,
             method=text_of(position.mark),

@@ -184,5 +184,5 @@ def _is_created_by(packet: Packet, prop: Property, mark: NamesMark) -> bool:
 
 
 def _stated(packet: Packet) -> NamesMark | None:
-    told = packet.values().get(NAMES)
-    return None if told is None else NamesMark.from_json(told)
+    text = packet.values().get(NAMES)
+    return None if text is None else NamesMark.from_json(text)

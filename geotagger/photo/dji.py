@@ -64,8 +64,8 @@ def _protocol(message: bytes) -> str:
 
 
 def _fix(message: bytes, protocol: str) -> GpsFix | None:
-    for told in _messages(message, _PLACES[protocol]):
-        fields = dict(_fields(told))
+    for submessage in _messages(message, _PLACES[protocol]):
+        fields = dict(_fields(submessage))
         place = fields.get(1)
         if not isinstance(place, bytes):
             continue

@@ -55,11 +55,11 @@ def capture_time(
         if (taken := _of_tags(tags, moment, now, problems)) is not None:
             return _with_offset(tags, taken, now), problems
     for name in _XMP_MOMENTS if camera else _XMP_MOMENTS[:2]:
-        moment_told = xmp_moment(xmp_text(xmp, name))
-        if moment_told is not None and _is_believable(moment_told.local, now):
-            if moment_told.local.time() == time():
+        moment_of_xmp = xmp_moment(xmp_text(xmp, name))
+        if moment_of_xmp is not None and _is_believable(moment_of_xmp.local, now):
+            if moment_of_xmp.local.time() == time():
                 continue  # midnight to the second: only the day was known
-            return moment_told, problems
+            return moment_of_xmp, problems
     written = iptc_moment(iptc)
     if written is not None and _is_believable(written.local, now) and written.local.time() != time():
         return written, problems

@@ -6,7 +6,10 @@ A file that cannot be decoded whole is an UnreadablePhotoError; it is never chan
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+from geotagger.errors import PhotoError, UnreadablePhotoError
 from geotagger.photo.apart import read_apart
 from geotagger.photo.containers import Container
 from geotagger.photo.decode import Picture, decode, may_be_decoded_here
@@ -16,6 +19,18 @@ from geotagger.photo.prepare import PixelRecipe, Pixels, edge_if_large, edge_nee
 from geotagger.photo.previews import Previews, find_preview, raw_preview
 from geotagger.photo.source import PhotoSourceFile
 from geotagger.photo.values import Facts
+
+
+@contextmanager
+def unforeseen_faults_of(path: str) -> Iterator[None]:
+    """A mistake of ours on a file that nobody foresaw costs that photo its pixels, not the run."""
+    try:
+        yield
+    except PhotoError:
+        raise
+    except Exception as error:
+        why = f"it cannot be looked at ({type(error).__name__}: {error})"
+        raise UnreadablePhotoError(path, why, "left untouched") from error
 
 
 def read_photo(

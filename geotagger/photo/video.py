@@ -115,10 +115,14 @@ def video_time(
         return VideoTime(_by_name(named, created, timedelta(seconds=video.duration_s)))
     if created is None:
         return _with_still(VideoTime(), video, path, beside)
-    if has_place or "android" in video.texts or _PHONES.search(makers(video)[0]):
+    make, model = makers(video)
+    if "android" in video.texts or _PHONES.search(make) or (has_place and not make and not model):
         return VideoTime(utc=created)
     photos = list(beside)
-    return _with_still(_by_photos(created, [taken for _, taken in photos]), video, path, photos)
+    told = _by_photos(created, [taken for _, taken in photos])
+    if has_place:  # of a camera or a drone that may keep its own time all the same
+        return told if told.utc is None else VideoTime(utc=created)
+    return _with_still(told, video, path, photos)
 
 
 def _with_still(

@@ -196,5 +196,5 @@ class _XmpReader:
     def _customary(self, raw: str) -> str:
         prefix, colon, local = raw.rpartition(":")
         uri = self._uris[-1].get(prefix)
-        prefix_known = _PREFIXES.get(uri) if uri else None
-        return f"{prefix_known}:{local}" if prefix_known else f"{prefix}{colon}{local}"
+        common_prefix = _PREFIXES.get(uri) if uri else None
+        return f"{common_prefix}:{local}" if common_prefix else f"{prefix}{colon}{local}"

@@ -12,7 +12,8 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from geotagger.engine.cores import usable_cores
-from geotagger.errors import PhotoError, UnreadablePhotoError
+from geotagger.engine.deferred import DeferredEngine
+from geotagger.errors import PhotoError
 from geotagger.look.shares import Share, shares_of
 from geotagger.tag.options import TagOptions
 from geotagger.tag.profile import Profile
@@ -91,14 +92,13 @@ class Network:
         self._profile = profile or Profile()
         self.references: References | None = None
         self.features: LookedFeatures | None = None
-        self._notes_told = 0
+        self._deferred = DeferredEngine(self._open, note)
 
-    @cached_property
-    def _engine(self) -> "Engine":
+    def _open(self) -> "Engine":
         from geotagger.engine.opening import open_engine
 
         options = self._options
-        engine = open_engine(
+        return open_engine(
             self._pack,
             options.device,
             options.batch_size,
@@ -108,14 +108,6 @@ class Network:
             stop=self._stop,
             note=self._note,
         )
-        self._tell(engine)
-        return engine
-
-    def _tell(self, engine: "Engine") -> None:
-        """The engine's notes that were not told yet: some come while it runs."""
-        for note in engine.notes[self._notes_told :]:
-            self._note(note)
-        self._notes_told = len(engine.notes)
 
     @cached_property
     def processes(self) -> "LookProcesses[PictureEvidence] | None":
@@ -154,17 +146,17 @@ class Network:
         """Every photo, in the order given, with what is said of it, or None where it was not wanted. What was
         taken in from rows is not looked at again."""
 
-        def is_kept(known: "IndexedPhoto") -> bool:
-            return self.features is not None and known.posterior is not None and known.id in self.features
+        def is_kept(photo: "IndexedPhoto") -> bool:
+            return self.features is not None and photo.posterior is not None and photo.id in self.features
 
-        looked_at = self._looked_at(photos, lambda known: wanted(known) and not is_kept(known), readers, idle)
-        for known, said in looked_at:
-            if said is None and is_kept(known) and wanted(known):
+        looked_at = self._looked_at(photos, lambda photo: wanted(photo) and not is_kept(photo), readers, idle)
+        for photo, said in looked_at:
+            if said is None and is_kept(photo) and wanted(photo):
                 assert self.features is not None
-                assert known.posterior is not None
-                yield known, self.compared([PictureEvidence(known.posterior, self.features[known.id])])[0]
+                assert photo.posterior is not None
+                yield photo, self.compared([PictureEvidence(photo.posterior, self.features[photo.id])])[0]
             else:
-                yield known, said
+                yield photo, said
 
     def _looked_at(
         self,
@@ -176,16 +168,16 @@ class Network:
         if self.processes is not None:
             from geotagger.look.processes import seen_by_processes
 
-            for known, said in seen_by_processes(
-                photos, wanted, lambda known: known.path, self.processes, idle
+            for photo, said in seen_by_processes(
+                photos, wanted, lambda photo: photo.path, self.processes, idle
             ):
-                yield known, self.compared([said])[0] if isinstance(said, PictureEvidence) else said
+                yield photo, self.compared([said])[0] if isinstance(said, PictureEvidence) else said
             return
         from geotagger.look.overlap import overlapped
 
-        def read(known: "IndexedPhoto") -> "Pixels":
+        def read(photo: "IndexedPhoto") -> "Pixels":
             with self._profile.timed("reading and decoding", readers):
-                return self.read(known.path)
+                return self.read(photo.path)
 
         def say(batch: "Pixels") -> list[PictureEvidence]:
             with self._profile.timed("network", self.lanes()):
@@ -204,28 +196,22 @@ class Network:
         )
 
     def batch_size(self) -> int:
-        return self._engine.batch_size
+        return self._deferred.engine.batch_size
 
     def lanes(self) -> int:
-        return self._engine.lanes
+        return self._deferred.engine.lanes
 
     def read(self, path: str) -> "Pixels":
-        from geotagger.photo.pixels import read_pixels
+        from geotagger.photo.pixels import read_pixels, unforeseen_faults_of
 
-        try:
+        with unforeseen_faults_of(path):
             return read_pixels(path, self._pack.preprocessing)
-        except PhotoError:
-            raise
-        except Exception as error:
-            # a mistake of ours on a file nobody foresaw costs that photo its pixels, not the run
-            why = f"it cannot be looked at ({type(error).__name__}: {error})"
-            raise UnreadablePhotoError(path, why, "left untouched") from error
 
     def say(self, batch: "Pixels") -> "list[PictureEvidence]":
         """What is to be known of each photo of a batch, float32 (n, 3, S, S)."""
         from geotagger.estimate.visual import posteriors
 
-        outputs = self._engine.run(batch)
+        outputs = self._deferred.engine.run(batch)
         clouds = posteriors(
             outputs.probabilities,
             self._pack.cells,
@@ -250,14 +236,12 @@ class Network:
 
     def leave(self) -> None:
         """Nobody wants to hear more of it."""
-        if "_engine" in self.__dict__:
-            self._engine.leave()
+        self._deferred.leave()
 
     def close(self) -> None:
-        if "_engine" in self.__dict__:
-            self._tell(self._engine)
-            self._engine.close()
-            self._remember_rate(self._engine)
+        self._deferred.close()
+        if self._deferred.is_open:
+            self._remember_rate(self._deferred.engine)
         if self.__dict__.get("processes") is not None:
             self.__dict__["processes"].close()
 

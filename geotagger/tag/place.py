@@ -63,8 +63,8 @@ def place(
         return RunResult(None, tally)
     folders = sorted({os.path.dirname(path) for path in there})
     with lock(folders, wait=wait), open_index(index_path) as index:
-        place_told = [placing.latitude, placing.longitude]
-        run = index.runs.begin("place", {"place": place_told, "files": len(there)})
+        coordinates = [placing.latitude, placing.longitude]
+        run = index.runs.begin("place", {"place": coordinates, "files": len(there)})
         ended: Status = "failed"
         try:
             for root, paths in by_root(index, there):

@@ -48,8 +48,8 @@ def _sweep_after(index: Index, crashed: Sequence[Run], swept: Collection[str]) -
     """A run may be killed with half-made files beside photos and nothing in the journal yet."""
     for run in crashed:
         paths = run.arguments.get("paths")
-        told = [path for path in paths if isinstance(path, str)] if isinstance(paths, list) else []
-        below = [os.path.realpath(path) for path in told]
+        named_paths = [path for path in paths if isinstance(path, str)] if isinstance(paths, list) else []
+        below = [os.path.realpath(path) for path in named_paths]
         for root in index.roots.all():
             concerns = not below or any(
                 is_at_or_below(root.path, [path]) or is_at_or_below(path, [root.path]) for path in below

@@ -2,7 +2,7 @@
 
 Takes clues, gives `PlaceRatios`: a factor for each country and, near towns that are named, a further one. The
 mean of all factors over the photos of the world is 1, so evidence that says nothing is 1 everywhere. Each
-sort of clue is wrong now and then, and so is the whole: `held` keeps a floor under what it says. What the
+sort of clue is wrong now and then, and so is the whole: `floored` keeps a floor under what it says. What the
 constants were fitted to is said in docs/evidence.md, and `benchmarks/text.py` fits them.
 """
 
@@ -122,7 +122,7 @@ def _place_ratios(factors: Floats, towns: Sequence[TownRatio], table: Countries)
     """Countries that hardly differ from most others are left out."""
     middle = float(np.exp(np.median(np.log(factors))))
     differ = np.flatnonzero(np.abs(np.log(factors / middle)) >= _LEAST_TOLD)
-    countries_told = tuple((table.codes[n], float(f"{factors[n]:.4g}")) for n in differ.tolist())
+    by_country = tuple((table.codes[n], float(f"{factors[n]:.4g}")) for n in differ.tolist())
     kept = tuple(
         TownRatio(
             round(t.latitude, 4), round(t.longitude, 4), round(t.radius_km, 2),
@@ -130,10 +130,10 @@ def _place_ratios(factors: Floats, towns: Sequence[TownRatio], table: Countries)
         )
         for t in towns
     )  # fmt: skip
-    return PlaceRatios(countries_told, float(f"{middle:.4g}"), kept)
+    return PlaceRatios(by_country, float(f"{middle:.4g}"), kept)
 
 
-def held(factors: Floats) -> Floats:
+def floored(factors: Floats) -> Floats:
     """Factors of mean 1 with the floor under them; the mean stays."""
     return np.asarray(FLOOR + (1 - FLOOR) * factors)
 

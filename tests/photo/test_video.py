@@ -195,6 +195,23 @@ def test_photos_of_the_same_camera_decide_how_the_creation_time_is_read(tmp_path
     assert facts_of(tmp_path / "next", movie(created=datetime(2024, 6, 1)), "MVI_0123.MP4").is_time_undecided
 
 
+@pytest.mark.parametrize(
+    ("named", "photo", "is_local"),
+    [(b"DJI", "DJI_0012.JPG", True), (b"DJI", "DJI_0112.JPG", False), (b"", "DJI_0012.JPG", False),
+     (b"Apple", "DJI_0012.JPG", False)],
+    ids=["next to it", "far from it", "of no maker", "of a phone"],
+)  # fmt: skip
+def test_beside_a_place_the_creation_time_is_utc_unless_photos_of_the_same_camera_show_its_own(
+    tmp_path: Path, named: bytes, photo: str, is_local: bool
+) -> None:
+    moment = (LOCAL - timedelta(minutes=3)).strftime("%Y:%m:%d %H:%M:%S").encode()
+    (tmp_path / photo).write_bytes(jpeg(quarters(), exif({0x010F: b"DJI"}, {0x9003: moment})))
+    told = text(b"\xa9xyz", "+47.0+008.0/") + (text(b"\xa9mak", named.decode()) if named else b"")
+    facts = facts_of(tmp_path, movie(created=LOCAL, user=told), "DJI_0013.MP4")
+    assert facts.fix is not None
+    assert (facts.taken, facts.gps_utc) == ((CaptureTime(LOCAL), None) if is_local else (None, LOCAL))
+
+
 def test_the_film_of_a_live_photo_has_its_photos_time_where_its_own_says_nothing(tmp_path: Path) -> None:
     block = exif({0x010F: b"Apple"}, {0x9003: b"2024:06:15 12:00:00", 0x9011: b"+02:00"})
     (tmp_path / "IMG_0001.JPG").write_bytes(jpeg(quarters(), block))

@@ -1,15 +1,19 @@
 """Rows of every table that nobody wrote: no command ends in a traceback, and what is sound still counts."""
 
+import json
 import sqlite3
 from pathlib import Path
 
 import pytest
 
 from geotagger.index import open_index
+from geotagger.index.damage import passed_over
 from geotagger.index.learned import CLOCKS, MOVEMENT, SETTLED
+from geotagger.index.soundness import damaged_rows
 from tests.commands import Geotagger
 from tests.fuzz.indexes import fuzz
 from tests.tag.scenes import bytes_of, walk_through_town
+from tests.web.pages import open_page
 
 
 def test_all_commands_answer_of_damaged_indexes(tmp_path: Path) -> None:
@@ -86,6 +90,144 @@ def test_photos_beside_a_damaged_row_are_placed_and_undone(geotagger: Geotagger,
     assert bytes_of(scene.folder) == before
 
 
+DAMAGES = {
+    "confidence": "update estimates set confidence = 'x' where photo_id = 2",
+    "latitude": "update estimates set latitude = 'x' where photo_id = 2",
+    "longitude": "update estimates set longitude = 1e9 where photo_id = 2",
+    "radius": "update estimates set radius_km = x'ff' where photo_id = 2",
+    "place": "update estimates set place = x'ff' where photo_id = 2",
+    "no UTF-8": "update photos set camera = cast(x'ff41' as text) where id = 2",
+    "rung": "update estimates set rung = cast(x'ff' as text) where photo_id = 2",
+    "time": "update photos set utc = 1e30, taken = null where id = 2",
+    "clock": "update photos set taken = 'x' where id = 2",
+    "offset": "update photos set utc_offset_s = 'y' where id = 2",
+}
+
+
+@pytest.fixture(scope="module")
+def tagged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An index of five photos in Vienna, all placed; number 2 is IMG_0001.jpg."""
+    folder = tmp_path_factory.mktemp("sound")
+    geotagger = Geotagger(folder)
+    geotagger("tag", "--model", "none", walk_through_town(folder / "photos", 5, size=32).folder)
+    return geotagger.index
+
+
+def damaged(geotagger: Geotagger, tagged: Path, damage: str) -> None:
+    with sqlite3.connect(tagged) as sound, sqlite3.connect(geotagger.index) as database:
+        sound.backup(database)
+        assert database.execute(damage).rowcount == 1
+    sound.close()
+    database.close()
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_the_photos_beside_a_damaged_row_are_answered_and_it_is_named(
+    geotagger: Geotagger, tagged: Path, damage: str
+) -> None:
+    damaged(geotagger, tagged, damage)
+    sound = {f"IMG_{number:04d}.jpg" for number in (0, 2, 3, 4)}
+    said = geotagger("query", "--json", code=1)
+    assert set(said.by_name()) == sound
+    assert "row 2 of photos, or its estimate, (" in said.err
+    assert "IMG_0001.jpg) is damaged, and counts for nothing" in said.err
+    assert len(geotagger("query", code=1).out.splitlines()) == 4
+    for form in ("gpx", "kml"):
+        exported = geotagger("export", "--format", form, code=1)
+        assert {name for name in sound if name in exported.out} == sound
+        assert "IMG_0001" not in exported.out
+        assert "row 2 of photos" in exported.err
+    handed = geotagger("handoff", "photoprism", code=1)
+    assert "row 2 of photos" in handed.err
+
+
+@pytest.mark.parametrize("what", ["latitude", "radius"])
+def test_a_damaged_row_lies_in_no_region(
+    geotagger: Geotagger, tagged: Path, tmp_path: Path, what: str
+) -> None:
+    damaged(geotagger, tagged, DAMAGES[what])
+    vienna = [[16, 48], [17, 48], [17, 49], [16, 49], [16, 48]]
+    region = tmp_path / "vienna.geojson"
+    region.write_text(json.dumps({"type": "Polygon", "coordinates": [vienna]}))
+    for where in (["--within", region], ["--near", "48.2,16.4", "--radius", 50, "--probability", 0.5]):
+        assert len(geotagger("query", "--json", *where, code=None).records) == 4
+
+
+@pytest.mark.parametrize("what", ["confidence", "no UTF-8", "rung"])
+def test_status_names_the_row_that_it_cannot_count(geotagger: Geotagger, tagged: Path, what: str) -> None:
+    damaged(geotagger, tagged, DAMAGES[what])
+    assert "is damaged, and counts for nothing" in geotagger("status", code=1).err
+
+
+@pytest.mark.parametrize("what", ["confidence", "radius", "no UTF-8", "time"])
+def test_the_page_shows_the_photos_beside_a_damaged_row(
+    geotagger: Geotagger, tagged: Path, what: str
+) -> None:
+    damaged(geotagger, tagged, DAMAGES[what])
+    world = {"south": -90, "west": -180, "north": 90, "east": 180}
+    with open_page(geotagger) as page:
+        shown = page.get("api/clusters", **world, zoom=24)
+        listed = [
+            photo["name"]
+            for one in shown["clusters"]
+            for photo in page.get("api/cell", cell=one["cell"], level=shown["level"])["photos"]
+        ]
+        assert sorted(listed) == [f"IMG_{number:04d}.jpg" for number in (0, 2, 3, 4)]
+        assert sum(day["photos"] for day in page.get("api/outings")["outings"]) in (4, 5)
+        page.get("api/tray")
+        page.get("api/state")
+
+
+def test_what_was_decided_drawn_or_handed_over_and_is_damaged_counts_for_nothing(
+    geotagger: Geotagger, tagged: Path
+) -> None:
+    damaged(
+        geotagger,
+        tagged,
+        "insert into decisions (action, photo_id, latitude, longitude, radius_km, decided, state)"
+        " values ('move', 2, 'x', 1, 1, '', 'pending')",
+    )
+    with sqlite3.connect(geotagger.index) as database:
+        (run,) = database.execute("select max(id) from runs").fetchone()
+        for asset, latitude in (("sound", 48.2), ("damaged", "x")):
+            database.execute(
+                "insert into handoffs (run_id, server, photo_id, asset, latitude, longitude, state)"
+                " values (?, 'server', 2, ?, ?, 16, 'given')",
+                (run, asset, latitude),
+            )
+        for photo_id, confidence in ((2, "x"), (4, 0.9)):
+            database.execute(
+                "insert into samples (photo_id, drawn, latitude, longitude, radius_km, confidence, stratum,"
+                " weight, inside) values (?, '', 48, 16, 1, ?, 9, 1, 1)",
+                (photo_id, confidence),
+            )
+    database.close()
+    passed_over()
+    with open_index(geotagger.index) as index:
+        assert index.decisions.pending() == []
+        assert [gift.asset for gift in index.handoffs.given_to("server")] == ["sound"]
+        assert [sample.photo_id for sample in index.samples.judged()] == [4]
+    named = "\n".join(passed_over())
+    assert all(row in named for row in ("row 1 of decisions", "row 2 of handoffs", "row 2 of samples"))
+
+
+def test_a_run_whose_name_is_no_unicode_is_listed_and_named(geotagger: Geotagger, tagged: Path) -> None:
+    damaged(geotagger, tagged, "update runs set name = cast(x'ff41' as text) where id = 1")
+    said = geotagger("runs", code=1)
+    assert "\ufffdA" in said.out
+    assert "row 1 of runs is damaged" in said.err
+
+
+def test_a_track_of_an_archive_that_is_damaged_is_named(geotagger: Geotagger, tagged: Path) -> None:
+    damaged(
+        geotagger,
+        tagged,
+        "insert into tracks (root_id, digest, name, path, added, first_utc, last_utc, points, places)"
+        " values (77, 'd', 'walk.gpx', '/walk.gpx', '', 1, 2, 3, x'00')",
+    )
+    assert "the track walk.gpx" in geotagger("tracks", code=1).err
+
+
 def test_a_row_that_stops_a_command_is_named(geotagger: Geotagger, tmp_path: Path) -> None:
     scene = walk_through_town(tmp_path / "photos", 4, size=32)
     geotagger("tag", "--model", "none", scene.folder)
@@ -96,4 +238,10 @@ def test_a_row_that_stops_a_command_is_named(geotagger: Geotagger, tmp_path: Pat
     with sqlite3.connect(geotagger.index) as database:
         database.execute("update estimates set confidence = 'x'")
     database.close()
-    assert "row 1 of estimates is damaged (confidence)" in geotagger("query", code=5).err
+    with open_index(geotagger.index):
+        assert any("row 1 of estimates is damaged (confidence)" in named for named in damaged_rows())
+    with sqlite3.connect(geotagger.index) as database:
+        database.execute("update estimates set confidence = 0.9, doubt = cast(x'ff' as text) where id = 2")
+        database.execute("update estimates set confidence = 0.9")
+    database.close()
+    assert any("row 2 of estimates is damaged (doubt)" in named for named in damaged_rows())

@@ -172,8 +172,8 @@ def test_the_owners_own_photos_can_be_the_reference(geotagger: Geotagger, tmp_pa
     folder.mkdir()
     homes = {"red": (48.2, 16.37), "green": (47.07, 15.44), "blue": (46.62, 14.31)}
     for day in range(12):
-        for colour, home in homes.items():
-            taken = START + timedelta(days=2 * day)
+        for later, (colour, home) in enumerate(homes.items()):
+            taken = START + timedelta(days=2 * day, hours=12 * later)
             photo = colour_photo(COLOURS[colour], exif_of(taken, home))
             (folder / f"{colour}-home-{day}.jpg").write_bytes(photo)
     for colour in homes:

@@ -273,7 +273,9 @@ def test_no_photo_in_any_cell_is_told(work: Path) -> None:
     far = parents(leaf_ids(np.array([-80.0, -81.0]), np.array([10.0, 50.0])), 5)
     elsewhere = CellTable(far, np.array([-80.0, -81.0]), np.array([10.0, 50.0]))
     with pytest.raises(TrainingError, match="no photo of the shards lies in a cell"):
-        fitting.train(small.Asked(None, work), run, elsewhere, small.Settings(), small.quiet)
+        fitting.train(
+            small.TrainingRequest(None, work), run, elsewhere, small.TrainingSettings(), small.quiet
+        )
 
 
 def test_processes_that_cannot_share_a_batch_are_told(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:

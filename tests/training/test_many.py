@@ -246,7 +246,7 @@ def test_a_pack_that_cannot_be_measured_is_not_left_behind(
 ) -> None:
     small.fit(work)
     run, table = small.decided(work)
-    made = fitting.trained(small.Asked(None, work), run, table)
+    made = fitting.trained(small.TrainingRequest(None, work), run, table)
 
     def cannot(*_: object) -> None:
         raise TrainingError("the card is gone")
@@ -254,7 +254,7 @@ def test_a_pack_that_cannot_be_measured_is_not_left_behind(
     monkeypatch.setattr(packing, "_measure", cannot)
     with pytest.raises(TrainingError, match="the card is gone"):
         packing.make_pack(
-            small.Asked(None, work), run, table, made, tmp_path / "p", False, "cpu", small.quiet
+            small.TrainingRequest(None, work), run, table, made, tmp_path / "p", False, "cpu", small.quiet
         )
     assert [path.name for path in tmp_path.iterdir()] == ["work"]
 
@@ -265,7 +265,7 @@ def test_the_network_in_memory_measures_what_the_pack_gives(work: Path, tmp_path
 
     small.fit(work)
     run, table = small.decided(work)
-    asked = small.Asked(None, work)
+    asked = small.TrainingRequest(None, work)
     made = fitting.trained(asked, run, table)
     pack, _ = packing.make_pack(asked, run, table, made, tmp_path / "p", False, "cpu", small.quiet)
     assert made.network is not None

@@ -120,8 +120,8 @@ def places_of(
     said = visual.posteriors(
         answers.probabilities, table, temperature, answers.points, answers.point_probabilities
     )
-    found = visual.places_of(said, table, within_km, 1.0)
-    return found.latitude, found.longitude, found.confidence
+    gathered = visual.places_of(said, table, within_km, 1.0)
+    return gathered.latitude, gathered.longitude, gathered.confidence
 
 
 def report_of(
@@ -202,26 +202,26 @@ def evaluate_labels(
         if fit:
             raise UsageError("a temperature is fitted to images: name their folder with --images")
         return ceiling_report(pack.cells, labels, pack.name)
-    found, answers, problems = _answers(pack, labels, images, device, batch_size, progress)
-    if not len(found):
+    labelled, answers, problems = _answers(pack, labels, images, device, batch_size, progress)
+    if not len(labelled):
         first = f": {problems[0][0]}: {problems[0][1]}" if problems else ""
         raise SourceError(
             f"{images}: none of the {len(labels):,} photos of {labels_path} can be read there{first}"
         )
     if not fit:
-        return report_of(pack, found, answers, problems=problems)
+        return report_of(pack, labelled, answers, problems=problems)
     # every other photo, so that both halves come from everywhere
-    half, rest = np.arange(0, len(found), 2), np.arange(1, len(found), 2)
-    classes = pack.cells.classes_of(found.lat[half], found.lng[half])
+    half, rest = np.arange(0, len(labelled), 2), np.arange(1, len(labelled), 2)
+    classes = pack.cells.classes_of(labelled.lat[half], labelled.lng[half])
     in_cells = int((classes >= 0).sum())
-    if len(found) < _FEWEST or not in_cells:
+    if len(labelled) < _FEWEST or not in_cells:
         raise SourceError(
-            f"{labels_path}: {len(found):,} photos that can be read, {in_cells:,} of one half in a cell of "
-            f"{pack.name}: too few to fit a temperature; the model was left as it is"
+            f"{labels_path}: {len(labelled):,} photos that can be read, {in_cells:,} of one half in a cell "
+            f"of {pack.name}: too few to fit a temperature; the model was left as it is"
         )
     temperature, before, after = fit_temperature(answers.probabilities[half], classes, pack.cells)
     report = report_of(
-        pack, found.chosen(rest.tolist()), answers[1::2], temperature=temperature, problems=problems
+        pack, labelled.chosen(rest.tolist()), answers[1::2], temperature=temperature, problems=problems
     )
     store(pack, report, temperature, before, after, len(half))
     return report
