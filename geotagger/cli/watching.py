@@ -63,7 +63,7 @@ class Watched:
             try:
                 return bool(next(self._turns, None)) or (odd_news > 0 and not self._stop.is_set())
             except RuntimeError as error:
-                if "decode" not in str(error) or odd_news == 3:
+                if odd_news == 3:
                     raise self._cannot(str(error)) from error
                 # watchfiles ends at a name that is not UTF-8; the next run finds which it was. A folder of
                 # such a name ends every watch
