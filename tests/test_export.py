@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from geotagger.errors import SourceError
 from geotagger.export import FORMATS
 from geotagger.export.table import CSV_COLUMNS
+from geotagger.export.words import in_words
 from geotagger.export.writing import write
 from geotagger.index.search import PhotoPlace
 from tests.tag.scenes import jpeg
@@ -114,6 +115,10 @@ def test_kml_keeps_to_its_schema() -> None:
     assert when is not None
     assert datetime.fromisoformat(when).utcoffset() is not None
     assert "within 2.5 km at 75%" in (placemark.findtext(f"{KML}description") or "")
+
+
+def test_a_small_radius_is_told_in_metres() -> None:
+    assert in_words(photo(rung="camera", radius_km=0.00831)) == "camera, ± 8 m"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from pathlib import Path
 from threading import Event
 
 from geotagger.api.values import StrPath, path_of, words
-from geotagger.errors import UsageError
+from geotagger.errors import ModelError, UsageError
 from geotagger.look.looking import LookTally
 from geotagger.look.looking import look as looked_at
 from geotagger.look.photos import LookOptions
@@ -57,7 +57,7 @@ def look(
     listener = Listener(progress, stop)
     pack = choose_pack(None if model is None else path_of(model), listener.note)
     if pack is None:
-        raise UsageError("a model looks at pictures, so one is to be named")
+        raise ModelError("a model looks at pictures, so one is to be named or installed")
     options = LookOptions(
         part=part,
         parts=parts,

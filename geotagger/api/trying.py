@@ -1,5 +1,6 @@
 """`evaluate`: how good the estimates are on an archive, seen on photos that know their place."""
 
+import os
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
@@ -53,6 +54,9 @@ def evaluate(
     chosen, wanted_ways, drawn = several(paths), words(ways), tuple(seeds)
     if not chosen:
         raise UsageError("no path was given; say whose places are to be hidden")
+    for path in chosen:
+        if not os.path.lexists(path):
+            raise UsageError(f"{path}: there is no such file or folder")
     if not drawn or min(drawn) < 0:
         raise UsageError("seeds are whole numbers from 0 on, one at least")
     if not wanted_ways or not set(wanted_ways) <= set(_WAYS):

@@ -303,7 +303,8 @@ def spot_of(asked_by: str, text: str) -> Spot:
     place, others = the_place(text)
     if others:
         more = "" if len(others) == 1 else f" and {len(others) - 1} more"
-        say(f"{asked_by} {text}: taking {place}, the most populous; there is also {others[0]}{more}")
+        asked = f"{asked_by} {text}" if asked_by.startswith("-") else text
+        say(f"{asked}: taking {place}, the most populous; there is also {others[0]}{more}")
     return Spot(place.latitude, place.longitude, str(place), place.radius_km)
 
 

@@ -47,6 +47,7 @@ def place(
     """
     from geotagger.api.runs import place as run
     from geotagger.cli.report import Reporter
+    from geotagger.estimate.words import length
 
     if like is not None and where is not None:
         files = [where, *(files or ())]
@@ -55,7 +56,7 @@ def place(
     spot = _like(like, settings.index) if like is not None else spot_of("LAT,LNG", where or "")
     photos = _photos(files or (), typed_filters(context, which), settings.index)
     if spot.radius_km is not None:
-        say(f"{where if like is None else like}: taken as {spot}, ± {spot.radius_km:.3g} km")
+        say(f"{where if like is None else like}: taken as {spot}, ± {length(spot.radius_km)}")
     reporter = Reporter(as_json=as_json)
     tally = run(
         photos,

@@ -29,7 +29,8 @@ _MOST_OUTINGS = 12
 
 class Reporter:
     """Shows outcomes as they come. Failures are always named, on standard error. `is_quiet_of_unchanged`: of
-    photos that need no look nothing is to be heard, for the later ones of several runs."""
+    photos that need no look nothing is to be heard, for the later ones of several runs. `is_waiting`: no run
+    goes on."""
 
     def __init__(
         self, *, as_json: bool, quiet: bool = False, verbose: bool = False, lists_planned: bool = False
@@ -37,6 +38,7 @@ class Reporter:
         self._as_json, self._quiet, self._lists_planned = as_json, quiet, lists_planned
         self._verbose = verbose
         self.is_quiet_of_unchanged = False
+        self.is_waiting = False
         self._outings: dict[str | None, Counter[str]] = {}
         self._listed: tuple[str | None, str] | None = None
         self._bar: Bar | None = None
@@ -270,7 +272,8 @@ def stop_on_signal(note_to: Reporter) -> Iterator[Event]:
         if stop.is_set() and number == signal.SIGINT:
             raise KeyboardInterrupt
         stop.set()
-        note_to.note("stopping after the photos in hand; once more to stop at once")
+        if not note_to.is_waiting:
+            note_to.note("stopping after the photos in hand; once more to stop at once")
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

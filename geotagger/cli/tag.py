@@ -241,7 +241,10 @@ def tag(
             if not reporter.is_quiet_of_unchanged:
                 reporter.note("waiting for photos that come or change; Ctrl-C ends it")
             reporter.is_quiet_of_unchanged = True
-            if watched.wait():
+            reporter.is_waiting = True
+            has_news = watched.wait()
+            reporter.is_waiting = False
+            if has_news:
                 with run_summary.written():
                     once()
     raise typer.Exit(run_summary.exit_code)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
@@ -34,7 +35,8 @@ class Watched:
         self._ours = {os.path.realpath(path) for path in ours}
         self._stop = stop
         self._paths = paths
-        self._turns: Iterator[set[tuple[Change, str]]] = watch(
+        self._watch = partial(
+            watch,
             *(os.path.realpath(path) for path in paths),
             watch_filter=self._is_news,
             debounce=_LONGEST_MS,
@@ -44,6 +46,7 @@ class Watched:
             yield_on_timeout=True,
             raise_interrupt=False,
         )
+        self._turns: Iterator[set[tuple[Change, str]]] = self._watch()
         self._turn()
 
     def wait(self) -> bool:
@@ -55,13 +58,24 @@ class Watched:
         return False
 
     def _turn(self) -> bool:
-        try:
-            return bool(next(self._turns, None))
-        except OSError as error:
-            why = error.strerror or str(error)
-            raise ArchiveError(
-                f"{', '.join(self._paths)}: cannot be watched ({why}); a timer does as well, see docs/cron.md"
-            ) from error
+        odd_news = 0
+        while True:
+            try:
+                return bool(next(self._turns, None)) or (odd_news > 0 and not self._stop.is_set())
+            except RuntimeError as error:
+                if odd_news == 3:
+                    raise self._cannot(str(error)) from error
+                # watchfiles ends at a name that is not UTF-8; the next run finds which it was. A folder of
+                # such a name ends every watch
+                odd_news += 1
+                self._stop.wait(_QUIET_MS / 1000)
+                self._turns = self._watch()
+            except OSError as error:
+                raise self._cannot(error.strerror or str(error)) from error
+
+    def _cannot(self, why: str) -> ArchiveError:
+        paths = ", ".join(self._paths)
+        return ArchiveError(f"{paths}: cannot be watched ({why}); a timer does as well, see docs/cron.md")
 
     def _is_news(self, _: "Change", path: str) -> bool:
         name = os.path.basename(path)

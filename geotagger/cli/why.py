@@ -119,6 +119,7 @@ def _print(answer: "Why") -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from geotagger.estimate.words import length
     from geotagger.gazetteer.words import country_name
     from geotagger.tag.why_record import lines_on_fixes, names_in, unreadable_position
 
@@ -126,7 +127,7 @@ def _print(answer: "Why") -> None:
     console = screen()
     console.print(escape(printable(photo.path)))
     if answer.run is not None:
-        tracks = f", {len(answer.tracks)} tracks" if answer.tracks else ""
+        tracks = f", {n} track{'s' if n > 1 else ''}" if (n := len(answer.tracks)) else ""
         console.print(f"As run {answer.run.name} weighed it (model {answer.run.model or 'none'}{tracks}):")
     silent = [kind.name for kind in KINDS if kind.name not in answer.kinds]
     left_out = f"; left out: {', '.join(silent)}" if silent else ""
@@ -157,7 +158,7 @@ def _print(answer: "Why") -> None:
     where = called[e.latitude, e.longitude]
     place = f"{where} ({degrees})" if where else degrees
     console.print(
-        escape(f"{place}: within {e.radius_km:.3g} km with probability {e.confidence:.2f} ({e.rung})")
+        escape(f"{place}: within {length(e.radius_km)} with probability {e.confidence:.2f} ({e.rung})")
     )
     for line in e.evidence:
         console.print(escape(f"  {line}"))
@@ -179,7 +180,7 @@ def _print(answer: "Why") -> None:
         for name, said in explanation.alone.items():
             whose = name if name.startswith("all") else f"{name} alone"
             print(
-                f"  {whose}: {_place(called, said)} within {said.radius_km:.3g} km "
+                f"  {whose}: {_place(called, said)} within {length(said.radius_km)} "
                 f"with probability {said.confidence:.2f}"
             )
         for one in candidates:
@@ -193,9 +194,7 @@ def _print(answer: "Why") -> None:
         return
     table = Table("evidence alone", "place", "within", "probability", title="What each said")
     for name, said in explanation.alone.items():
-        table.add_row(
-            name, escape(_place(called, said)), f"{said.radius_km:.3g} km", f"{said.confidence:.2f}"
-        )
+        table.add_row(name, escape(_place(called, said)), length(said.radius_km), f"{said.confidence:.2f}")
     console.print(table)
     if candidates:
         leading = Table("candidate", "probability", title="The leading places")

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from xml.sax.saxutils import escape
 
 from geotagger.estimate.values import OWN_FIXES
+from geotagger.estimate.words import length
 from geotagger.index.search import PhotoPlace
 
 # everything but the characters of XML 1.0, production [2]
@@ -35,8 +36,8 @@ def details(photo: PhotoPlace) -> dict[str, object]:
 
 def in_words(photo: PhotoPlace) -> str:
     if photo.rung in OWN_FIXES:
-        return f"{photo.rung}, ± {photo.radius_km:.3g} km"
-    return f"estimate ({photo.rung}): within {photo.radius_km:.3g} km at {photo.confidence:.0%}"
+        return f"{photo.rung}, ± {length(photo.radius_km)}"
+    return f"estimate ({photo.rung}): within {length(photo.radius_km)} at {photo.confidence:.0%}"
 
 
 def xml(text: str | None) -> str:

@@ -1,6 +1,7 @@
 """Runs that nobody watches: time limits, recipes, and an index that is read while a run writes."""
 
 import json
+import os
 import plistlib
 import re
 import shutil
@@ -101,6 +102,30 @@ def test_photos_that_come_are_tagged_while_it_watches(geotagger: Geotagger, tmp_
         process.kill()
     assert process.returncode == 0
     assert b"waiting for photos that come or change" in said
+    assert b"photos in hand" not in said
+
+
+def test_a_name_that_is_no_utf_8_ends_no_watch(geotagger: Geotagger, tmp_path: Path) -> None:
+    pytest.importorskip("watchfiles")
+    scene = walk_through_town(tmp_path / "photos", 10)
+    summary, later = tmp_path / "summary.json", tmp_path / "later.jpg"
+    (scene.folder / "IMG_0003.jpg").rename(later)
+    process = geotagger.start("tag", scene.folder, "--model", "none", "--watch", "--summary", summary)
+    try:
+        _wait(lambda: summary.exists() and json.loads(summary.read_text())["photos"] == 9)
+        came = os.fsencode(scene.folder) + b"/latin\xe9.jpg"
+        os.rename(later, came)
+        _wait(lambda: json.loads(summary.read_text())["counts"] == {"kept": 10})  # it has seen its own write
+        time.sleep(3)
+        runs = len(geotagger("runs", "--json").records)
+        time.sleep(3)
+        assert len(geotagger("runs", "--json").records) == runs
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode == 0
+    assert _is_placed(Path(os.fsdecode(came)))
 
 
 def _is_placed(photo: Path) -> bool:
