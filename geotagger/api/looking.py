@@ -57,7 +57,8 @@ def look(
     listener = Listener(progress, stop)
     pack = choose_pack(None if model is None else path_of(model), listener.note)
     if pack is None:
-        raise ModelError("a model looks at pictures, so one is to be named or installed")
+        error = UsageError if model == "none" else ModelError
+        raise error("a model looks at pictures, so one is to be named or installed")
     options = LookOptions(
         part=part,
         parts=parts,

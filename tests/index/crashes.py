@@ -32,7 +32,7 @@ def write_until_killed(path: Path, folder: Path, told: int) -> None:
     root = index.roots.root_for(str(folder))
     run = index.runs.begin("tag", {})
     while True:
-        start = index.learned.get(root.id, "photos") or 0
+        start = kept(index, root.id)
         with index.batch():
             ids = index.photos.record(root, [_record(folder, start + n) for n in range(BATCH)])
             placed = [
@@ -43,7 +43,7 @@ def write_until_killed(path: Path, folder: Path, told: int) -> None:
                 for rung in chance.sample(RUNGS, 2)
             ]
             index.estimates.put(run.id, placed)
-            index.learned.put(root.id, "photos", start + BATCH)
+            index.learned.put(root.id, "photos", [str(start + BATCH)])
         os.write(told, b"b")
         entries = index.journal.intend(run.id, [Intent(i, "x", b"edit") for i in ids])
         index.journal.settle(entries, chance.choice(["done", "abandoned"]))
@@ -52,6 +52,12 @@ def write_until_killed(path: Path, folder: Path, told: int) -> None:
         if chance.random() < 0.2:
             index.close()
             index = open_index(path)
+
+
+def kept(index: Index, root_id: int) -> int:
+    """How many photos the batches that were finished say they kept."""
+    (number,) = index.learned.get(root_id, "photos") or ["0"]
+    return int(number)
 
 
 def _record(folder: Path, number: int) -> Record:
@@ -66,7 +72,7 @@ def what_is_wrong(index: Index, finished: int) -> str | None:
     if store.rows("pragma foreign_key_check"):
         return "a row refers to another that is not there"
     photos = store.row("select count(*) from photos")[0]
-    learned = sum(index.learned.get(root.id, "photos") or 0 for root in index.roots.all())
+    learned = sum(kept(index, root.id) for root in index.roots.all())
     if photos != learned or photos % BATCH:
         return f"{photos} photos, {learned} were kept: a batch is not whole"
     if photos < finished * BATCH:

@@ -141,7 +141,7 @@ def test_undo_and_runs_beside_a_running_tag_leave_it_alone(geotagger: Geotagger,
     deadline = time.monotonic() + 60
     while not any(photos_changed(scene, old)) and time.monotonic() < deadline and running.poll() is None:
         time.sleep(0.002)
-    running.send_signal(signal.SIGSTOP)
+    stop_between_writes(running, geotagger.index)
     try:
         assert running.poll() is None, "it ended before it could be stopped"
         assert "cut off" not in geotagger("runs").err
@@ -206,7 +206,7 @@ def test_undo_beside_a_tag_that_has_recorded_nothing_yet_is_told_that_it_is_busy
     deadline = time.monotonic() + 60
     while not has_begun(geotagger.index) and time.monotonic() < deadline:
         time.sleep(0.005)
-    running.send_signal(signal.SIGSTOP)
+    stop_between_writes(running, geotagger.index)
     try:
         assert running.poll() is None
         assert bytes_of(scene.folder) == old, "it was stopped too late"
@@ -219,6 +219,21 @@ def test_undo_beside_a_tag_that_has_recorded_nothing_yet_is_told_that_it_is_busy
     assert running.returncode == 0
     assert "restored" in waiting.out
     assert bytes_of(scene.folder) == old
+
+
+def stop_between_writes(running: "subprocess.Popen[bytes]", index: Path) -> None:
+    """Stops it where it holds no lock of SQLite, which nobody but it could give back."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        running.send_signal(signal.SIGSTOP)
+        try:
+            with contextlib.closing(sqlite3.connect(index, timeout=0)) as opened:
+                opened.execute("begin immediate").connection.rollback()
+            return
+        except sqlite3.OperationalError:
+            running.send_signal(signal.SIGCONT)
+            time.sleep(0.002)
+    raise AssertionError("it never lets go of the index")
 
 
 def has_begun(index: Path) -> bool:
