@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from threading import Event
 
-from geotagger.api.values import StrPath, path_of, words
+from geotagger.api.values import StrPath, check_counts, path_of, words
 from geotagger.errors import ModelError, UsageError
 from geotagger.look.looking import LookTally
 from geotagger.look.looking import look as looked_at
@@ -49,10 +49,7 @@ def look(
 
     if not 1 <= part <= parts:
         raise UsageError(f"part {part} of {parts}: parts are counted from 1")
-    counts = {"batch_size": batch_size, "readers": readers, "look_processes": look_processes}
-    for name, number in counts.items():
-        if number is not None and number < 1:
-            raise UsageError(f"{name} is {number}; 1 or more is wanted")
+    check_counts(batch_size=batch_size, readers=readers, look_processes=look_processes)
     parse_devices(device)
     listener = Listener(progress, stop)
     pack = choose_pack(None if model is None else path_of(model), listener.note)

@@ -6,7 +6,17 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
-from geotagger.api.values import Paths, StrPath, check_radius, checked, index_file, path_of, several, words
+from geotagger.api.values import (
+    Paths,
+    StrPath,
+    check_counts,
+    check_radius,
+    checked,
+    index_file,
+    path_of,
+    several,
+    words,
+)
 from geotagger.errors import UsageError
 from geotagger.estimate.kinds.table import BY_DEFAULT, KINDS
 from geotagger.tag.listener import Listener, Progress
@@ -89,13 +99,7 @@ def tag(
     if precision is not None:
         _check_share("precision", precision)
     check_radius("within_km", within_km)
-    for name, number in (
-        ("batch_size", batch_size),
-        ("readers", readers),
-        ("look_processes", look_processes),
-    ):
-        if number is not None and number < 1:
-            raise UsageError(f"{name} is {number}; 1 or more is wanted")
+    check_counts(batch_size=batch_size, readers=readers, look_processes=look_processes)
     chosen = several(paths)
     if not chosen:
         raise UsageError("no path was given; say which folders or photos")

@@ -57,6 +57,13 @@ def checked(writing: Writing) -> Writing:
     return replace(writing, sidecar_folder=Path(os.path.realpath(path_of(writing.sidecar_folder))))
 
 
+def check_counts(**counts: int | None) -> None:
+    """Raises UsageError where one that is given is below 1."""
+    for name, number in counts.items():
+        if number is not None and number < 1:
+            raise UsageError(f"{name} is {number}; 1 or more is wanted")
+
+
 def check_radius(name: str, radius_km: float) -> None:
     """UsageError for what is no radius on the Earth."""
     if not 0 < radius_km <= FARTHEST_KM:

@@ -17,7 +17,6 @@ from geotagger.photo.pixels import read_pixels, unforeseen_faults_of
 from geotagger.photo.values import Facts
 
 if TYPE_CHECKING:
-    from geotagger.engine.values import Engine
     from geotagger.model.pack import ModelPack
 
 
@@ -65,22 +64,15 @@ class PhotoLooker:
         stop: Event | None = None,
         cores: int | None = None,
     ) -> None:
-        self._pack, self._options, self._note = pack, options, note
-        self._stop, self._cores = stop, cores
-        self._deferred = DeferredEngine(self._open, note)
-
-    def _open(self) -> "Engine":
-        from geotagger.engine.opening import open_engine
-
-        options = self._options
-        return open_engine(
-            self._pack,
+        self._pack, self._options = pack, options
+        self._deferred = DeferredEngine(
+            pack,
             options.device,
             options.batch_size,
             variant=options.variant,
-            threads=self._cores,
-            stop=self._stop,
-            note=self._note,
+            threads=cores,
+            stop=stop,
+            note=note,
         )
 
     def batch_size(self) -> int:

@@ -88,25 +88,19 @@ class Network:
         cores: int | None = None,
     ) -> None:
         self._pack, self._options, self._note = pack, options, note
-        self._stop, self._cores = stop, cores
+        self._stop = stop
         self._profile = profile or Profile()
         self.references: References | None = None
         self.features: LookedFeatures | None = None
-        self._deferred = DeferredEngine(self._open, note)
-
-    def _open(self) -> "Engine":
-        from geotagger.engine.opening import open_engine
-
-        options = self._options
-        return open_engine(
-            self._pack,
+        self._deferred = DeferredEngine(
+            pack,
             options.device,
             options.batch_size,
             engine=options.engine,
             variant=options.variant,
-            threads=self._cores,
-            stop=self._stop,
-            note=self._note,
+            threads=cores,
+            stop=stop,
+            note=note,
         )
 
     @cached_property

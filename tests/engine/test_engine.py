@@ -1,6 +1,3 @@
-import os
-import subprocess
-import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -223,42 +220,6 @@ def test_no_message_sends_anybody_to_a_strangers_package() -> None:
         if path.suffix in (".py", ".md") and 'install "geotagger' in path.read_text(encoding="utf-8")
     ]
     assert not told
-
-
-@pytest.mark.slow
-def test_the_gpu_build_without_a_gpu_says_why_and_falls_back(tmp_path: Path) -> None:
-    """The real onnxruntime-gpu in an environment of its own, without the CUDA wheels."""
-    site = tmp_path / "site"
-    got = subprocess.run(
-        [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(site), "onnxruntime-gpu"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if got.returncode:
-        pytest.skip("onnxruntime-gpu cannot be fetched here")
-    program = (
-        "import sys; from pathlib import Path\n"
-        "from tests.engine import networks\nfrom geotagger.engine.opening import open_engine\n"
-        "from geotagger.errors import EngineError\n"
-        "pack = networks.pack(Path(sys.argv[1]))\n"
-        "try:\n    open_engine(pack, 'cuda:0')\nexcept EngineError as error:\n    print(error)\n"
-        "import geotagger.engine.opening as opening\nopening.nvidia_gpus = lambda: 1\n"
-        "engine = open_engine(pack, 'auto')\nprint(engine.devices, *engine.notes)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program, str(tmp_path / "pack")],
-        env={**os.environ, "PYTHONPATH": f"{site}:{ROOT}", "CUDA_VISIBLE_DEVICES": "0"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    refused, fallen = done.stdout.splitlines()
-    assert "ONNX Runtime fell back to CPUExecutionProvider, because lib" in refused
-    assert ".so" in refused
-    assert fallen.startswith("('cpu',) ")
-    assert "running on the CPU: cuda:0 is left out" in fallen
-    assert done.stderr == ""
 
 
 def test_one_session_is_opened_for_each_gpu(tiny: ModelPack, monkeypatch: pytest.MonkeyPatch) -> None:

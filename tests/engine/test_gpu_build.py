@@ -1,5 +1,6 @@
 """onnxruntime-gpu without a GPU, in a folder of its own: `pytest -m slow` fetches it, some 300 MB."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from tests.commands import Geotagger
 from tests.tag.test_pictures import colour_pack, pictures
 
+ROOT = Path(__file__).parents[2]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
@@ -80,3 +82,29 @@ def test_two_builds_are_told_by_models_list(with_gpu_build: Geotagger) -> None:
     code, _, said = run(with_gpu_build, "models", "list")
     assert code == 0
     assert "are installed over each other, and the one in use is a GPU build" in said
+
+
+def test_the_gpu_build_without_a_gpu_says_why_and_falls_back(gpu_build: Path, tmp_path: Path) -> None:
+    """As the library's caller sees it."""
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from tests.engine import networks\nfrom geotagger.engine.opening import open_engine\n"
+        "from geotagger.errors import EngineError\n"
+        "pack = networks.pack(Path(sys.argv[1]))\n"
+        "try:\n    open_engine(pack, 'cuda:0')\nexcept EngineError as error:\n    print(error)\n"
+        "import geotagger.engine.opening as opening\nopening.nvidia_gpus = lambda: 1\n"
+        "engine = open_engine(pack, 'auto')\nprint(engine.devices, *engine.notes)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "pack")],
+        env={**os.environ, "PYTHONPATH": f"{gpu_build}:{ROOT}", "CUDA_VISIBLE_DEVICES": "0"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    refused, fallen = done.stdout.splitlines()
+    assert "ONNX Runtime fell back to CPUExecutionProvider, because lib" in refused
+    assert ".so" in refused
+    assert fallen.startswith("('cpu',) ")
+    assert "running on the CPU: cuda:0 is left out" in fallen
+    assert done.stderr == ""

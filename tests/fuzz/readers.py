@@ -87,7 +87,7 @@ def track_seeds(_: Path) -> Seeds:
         f"<Activities><Activity><Lap><Track>{tcx}</Track></Lap></Activity></Activities>"
         "</TrainingCenterDatabase>"
     )
-    igc = "AXXX001\r\nHFDTE150624\r\n" + "".join(
+    igc = "ALXV001\r\nHFDTE150624\r\n" + "".join(
         f"B1000{n:02}4812345N01618456EA0030000350\r\n" for n in range(9)
     )
     nmea = "".join(
