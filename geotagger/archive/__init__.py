@@ -15,7 +15,7 @@ from geotagger.archive.listing import (
 )
 from geotagger.archive.locks import lock
 from geotagger.archive.mounts import is_on_network
-from geotagger.archive.names import is_at_or_below, is_photo_name, is_sidecar_name
+from geotagger.archive.names import is_along, is_at_or_below, is_photo_name, is_sidecar_name
 from geotagger.archive.passed import PassedOver
 from geotagger.archive.sidecars import mirrored, sidecar_files
 from geotagger.archive.takeout import takeout_file
@@ -28,6 +28,7 @@ __all__ = [
     "file_entry",
     "fingerprint",
     "folders",
+    "is_along",
     "is_at_or_below",
     "is_on_network",
     "is_photo_name",

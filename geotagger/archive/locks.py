@@ -29,7 +29,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from geotagger.archive.mounts import is_on_network
-from geotagger.archive.names import is_at_or_below
+from geotagger.archive.names import is_along, is_at_or_below
 from geotagger.errors import ArchiveBusyError, ArchiveError
 
 NETWORK_LOCK_NAME = ".geotagger.lock"
@@ -103,7 +103,7 @@ def _refuse_if_held(note: Path, wanted: list[str]) -> None:
         root = os.fsdecode(bytes.fromhex(holder["root"]))
     except (OSError, ValueError, KeyError, TypeError):
         holder, root = {}, ""
-    if root and not any(is_at_or_below(root, [one]) or is_at_or_below(one, [root]) for one in wanted):
+    if root and not is_along(root, wanted):
         return
     probe = FileLock(note.with_suffix(".lock"))
     try:

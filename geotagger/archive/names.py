@@ -78,6 +78,11 @@ def is_left_out_below(path: str, places: Sequence[str], patterns: Sequence[str])
     return any(is_excluded(part, os.sep.join(parts[: n + 1]), patterns) for n, part in enumerate(parts))
 
 
+def is_along(path: str, places: Sequence[str]) -> bool:
+    """True when an absolute path is one of the places, lies inside one or holds one."""
+    return is_at_or_below(path, places) or any(is_at_or_below(place, [path]) for place in places)
+
+
 def is_at_or_below(path: str, places: Sequence[str]) -> bool:
     """True when an absolute path is one of the places or lies inside one."""
     return any(path == place or path.startswith(place.rstrip(os.sep) + os.sep) for place in places)

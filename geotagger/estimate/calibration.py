@@ -10,6 +10,8 @@ import numpy as np
 
 from geotagger.estimate.movement import CertaintyCorrection, Movement
 
+_MOST_STATED = 0.99
+
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
@@ -56,6 +58,12 @@ class Calibration:
         if not self.is_of(model):
             return movement
         return replace(movement, pictured=self.pictured, temperature=self.temperature)
+
+
+def stated_certainty(certainty: float, least: float) -> float:
+    """What a radius is to hold where `certainty` is asked for and places are written from `least` on: a
+    smaller circle would hold too little to be written."""
+    return max(certainty, min(least, _MOST_STATED))
 
 
 def least_confidence(precision: float, calibration: Calibration | None) -> float:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from geotagger.estimate.clock import moments_of
-from geotagger.estimate.movement import FloatArray, IntArray, Movement
+from geotagger.estimate.movement import FloatArray, IntArray, Motion, Movement
 from geotagger.estimate.prior import Mixture, averaged, combined
 from geotagger.estimate.surroundings import FixTable, Surroundings, surroundings
 from geotagger.estimate.together import SPEAKS, together
@@ -21,6 +21,11 @@ def by_time(
     """What lies around the photos, and where they may be, over all times that they may have been taken at:
     first of all by the time that is most probable."""
     moments = [moments_of(t, o.utc_error_s, o.other_utc) for t, o in zip(utc.tolist(), photos, strict=True)]
+    shares = {
+        int(code): together(fixes, int(code), movement.motion, movement.pairs)
+        for code in np.unique(camera[camera >= 0])
+        if np.any((fixes.camera >= 0) & (fixes.camera != code))
+    }
     sides: list[Surroundings] = []
     parts: list[tuple[Mixture, FloatArray]] = []
     for n in range(max(map(len, moments), default=1)):
@@ -28,32 +33,32 @@ def by_time(
         share = np.array([of[n][1] if n < len(of) else 0.0 for of in moments], dtype=np.float64)
         # NaN sorts behind everything: a photo without a time sees no fix after it, and none before
         at = np.searchsorted(fixes.utc, np.where(np.isnan(times), -np.inf, times))
-        for around, mix, probability in _by_camera(fixes, times, camera, at, movement):
+        for around, mix, probability in _by_camera(fixes, times, camera, at, shares, movement.draws):
             sides.append(around)
             parts.append((mix, share * probability))
     return tuple(sides), combined(parts)
 
 
 def _by_camera(
-    fixes: FixTable, utc: FloatArray, camera: IntArray, at: IntArray, movement: Movement
+    fixes: FixTable,
+    utc: FloatArray,
+    camera: IntArray,
+    at: IntArray,
+    shares: Mapping[int, FloatArray],
+    draws: Sequence[Motion],
 ) -> list[tuple[Surroundings, Mixture, FloatArray]]:
     """What lies around the photos in time, where they may be by that, and how probable that is (n,). Another
-    camera's fix speaks as far as the two were together; as far as they were not, the own camera's alone."""
-    motion, pairs = movement.motion, movement.pairs
-    shares = {
-        int(code): together(fixes, int(code), motion, pairs)
-        for code in np.unique(camera[camera >= 0])
-        if np.any((fixes.camera >= 0) & (fixes.camera != code))
-    }
+    camera's fix speaks as far as the two were together, which `shares` tells by its code; as far as they were
+    not, the own camera's alone."""
     speaking = {code: share >= SPEAKS for code, share in shares.items()}
     around = surroundings(fixes, utc, camera, at, at, speaking)
     share = _with_strangers(around, camera, shares)
-    both = (around, averaged(around, movement.draws), share)
+    both = (around, averaged(around, draws), share)
     if share.min(initial=1.0) == 1.0:
         return [both]
     own = {code: (fixes.camera == code) | (fixes.camera < 0) for code in shares}
     alone = surroundings(fixes, utc, camera, at, at, own)
-    return [both, (alone, averaged(alone, movement.draws), 1 - share)]
+    return [both, (alone, averaged(alone, draws), 1 - share)]
 
 
 def _with_strangers(around: Surroundings, camera: IntArray, shares: Mapping[int, FloatArray]) -> FloatArray:

@@ -138,10 +138,12 @@ class ClockReader:
         if not row.either or row.gps_utc is None:
             return self._read(row, clocks)
         own = self._read(replace(row, gps_utc=None), clocks)
+        if own.utc != own.utc:
+            return own  # a date that is not believed, whichever of the two it is
         shift = clock_shift(row.camera, self._clocks if clocks is None else clocks) or 0.0
-        utc = _posix(row.gps_utc) + shift
+        utc = posix(row.gps_utc) + shift
         is_utc = None if row.camera is None else films.get(row.camera)
-        if is_utc or own.utc != own.utc:
+        if is_utc:
             return Reading(utc, GPS_STAMP_ERROR_S, "its creation time, which is UTC")
         if is_utc is not None or abs(utc - own.utc) < NEIGHBOUR_ZONE_ERROR_S:
             return own
@@ -153,7 +155,7 @@ class ClockReader:
         local, stamp = self._local(row, shift), self._believed(row.gps_utc)
         if local is None:
             if stamp is not None:
-                return Reading(_posix(stamp), GPS_STAMP_ERROR_S, "a time that is told in UTC")
+                return Reading(posix(stamp), GPS_STAMP_ERROR_S, "a time that is told in UTC")
             return Reading(float("nan"), float("inf"), "no time")
         utc, error_s, source = _resolve(row, local, stamp, self._zones, self._habits, self._system_zone)
         if row.local is not None and row.local.time() == time(0) and stamp is None:
@@ -212,14 +214,14 @@ def _resolve(
     system_zone: tzinfo | None,
 ) -> tuple[float, float, str]:
     if row.offset is not None and abs(row.offset) <= _MAX_OFFSET:
-        return _posix(local - row.offset), CLOCK_ERROR_S, f"offset {_named(row.offset)} in EXIF"
+        return posix(local - row.offset), CLOCK_ERROR_S, f"offset {_named(row.offset)} in EXIF"
     zone = None
     if row.latitude is not None and row.longitude is not None:
         zone = zone_at(row.latitude, row.longitude)
     if stamp is not None and (zone is None or _is_fresh(local, stamp)):
         offset = _offset_from_stamp(local, stamp)
         if offset is not None:
-            return _posix(local - offset), GPS_STAMP_ERROR_S, "GPS time stamp"
+            return posix(local - offset), GPS_STAMP_ERROR_S, "GPS time stamp"
     if zone is not None:
         return *_in_zone(local, zone, NEIGHBOUR_ZONE_ERROR_S), f"time zone {zone.key} at its own place"
     near = zones.nearest(row.camera, local)
@@ -227,7 +229,7 @@ def _resolve(
         return *_in_zone(local, near[0], NEIGHBOUR_ZONE_ERROR_S), f"time zone {near[0].key} of a neighbour"
     if row.camera is not None and row.camera in habits:
         offset = habits[row.camera]
-        return _posix(local - offset), FAR_ZONE_ERROR_S, f"offset {_named(offset)} usual for this camera"
+        return posix(local - offset), FAR_ZONE_ERROR_S, f"offset {_named(offset)} usual for this camera"
     if near is not None:
         return (
             *_in_zone(local, near[0], FAR_ZONE_ERROR_S),
@@ -248,7 +250,7 @@ class _NeighbourZones:
         for camera, local, latitude, longitude in placed:
             if not is_place(latitude, longitude):
                 continue
-            clock.append(_posix(local))
+            clock.append(posix(local))
             place.append(round(100 * latitude))
             place.append(round(100 * longitude))
             code.append(self._codes.setdefault(camera, len(self._codes)))
@@ -262,7 +264,7 @@ class _NeighbourZones:
 
     def nearest(self, camera: str | None, local: datetime) -> tuple[ZoneInfo, timedelta] | None:
         """Another camera's photo counts only where the same camera has none within a day."""
-        moment = _posix(local)
+        moment = posix(local)
         code = self._codes.get(camera)
         own = None if code is None else self._nearest_of(self._of_camera[code], moment)
         if own is not None and own[1] <= _DAY:
@@ -324,7 +326,7 @@ def moments_of(utc: float, error_s: float, other_utc: float | None = None) -> tu
     return (utc, 2 / 3), (utc - away, 1 / 6), (utc + away, 1 / 6)
 
 
-def _posix(moment: datetime) -> float:
+def posix(moment: datetime) -> float:
     return moment.replace(tzinfo=UTC).timestamp()
 
 

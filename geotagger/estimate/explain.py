@@ -74,8 +74,8 @@ class Explanation:
 
 
 def explain(evidence: Evidence, outing: Sequence[PhotoRecord], row_asked: int) -> Explanation:
-    """About `outing[asked]`. A place of its own that stands above every estimate is passed over, so that one
-    can see what would have been said without it."""
+    """About `outing[row_asked]`. A place of its own that stands above every estimate is passed over, so that
+    one can see what would have been said without it."""
     records = list(outing)
     records[row_asked] = replace(records[row_asked], place=_estimated(records[row_asked].place))
     around = surrounded(evidence, records)

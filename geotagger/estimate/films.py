@@ -8,9 +8,9 @@ from array import array
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
-from geotagger.estimate.clock import Clocked, Reading
+from geotagger.estimate.clock import Clocked, Reading, posix
 
 _SAME_OUTING_S = 1800.0
 
@@ -30,12 +30,12 @@ def conventions(
     for row in rows():
         model = _model(row.camera or "")
         if model in models and row.local is not None and not row.either:
-            by_clock[model].append(_posix(row.local))
+            by_clock[model].append(posix(row.local))
             by_utc[model].append(read(row).utc)
     is_standard = {}
     for camera, of_camera in films.items():
         clock, utc = sorted(by_clock[_model(camera)]), sorted(by_utc[_model(camera)])
-        near = [(_is_near(clock, _posix(film)), _is_near(utc, _posix(film))) for film in of_camera]
+        near = [(_is_near(clock, posix(film)), _is_near(utc, posix(film))) for film in of_camera]
         own, standard = sum(a and not b for a, b in near), sum(b and not a for a, b in near)
         if (own > 0) != (standard > 0):
             is_standard[camera] = standard > 0
@@ -50,7 +50,3 @@ def _model(camera: str) -> str:
 def _is_near(times: Sequence[float], moment: float) -> bool:
     at = bisect_left(times, moment)
     return any(abs(times[n] - moment) <= _SAME_OUTING_S for n in (at - 1, at) if 0 <= n < len(times))
-
-
-def _posix(moment: datetime) -> float:
-    return moment.replace(tzinfo=UTC).timestamp()

@@ -292,11 +292,10 @@ def _clocks(
     clocks = []
     for code in range(cameras):
         own = has_zone & (fixes.camera[stated] == code)
-        own_home = _most(offset_s[stated[own]])
-        at_home = legal == (home if own_home is None else own_home)
-        clocks.append(
-            CameraClock(share(own & at_home), share(own & ~at_home), home if own_home is None else own_home)
-        )
+        stated_most = _most(offset_s[stated[own]])
+        own_home = home if stated_most is None else stated_most
+        at_home = legal == own_home
+        clocks.append(CameraClock(share(own & at_home), share(own & ~at_home), own_home))
     return trust, tuple(clocks), home
 
 

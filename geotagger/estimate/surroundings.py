@@ -5,7 +5,7 @@ probabilities.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import numpy as np
@@ -81,8 +81,7 @@ def surroundings(
     if len(parts) == 1:
         return parts[0][1]
     order = np.argsort(np.concatenate([np.flatnonzero(mine) for mine, _ in parts]))
-    columns = [np.concatenate([getattr(around, name) for _, around in parts])[order] for name in _COLUMNS]
-    return Surroundings(fixes, *columns)
+    return chosen(joined([around for _, around in parts]), order)
 
 
 def _among(
@@ -156,19 +155,13 @@ _COLUMNS = tuple(name for name in Surroundings.__slots__ if name != "fixes")
 
 def chosen(around: Surroundings, rows: IntArray) -> Surroundings:
     """Those of some photos only."""
-    return Surroundings(
-        around.fixes, around.before[rows], around.after[rows], around.lag_before[rows],
-        around.lag_after[rows], around.strange_before[rows], around.strange_after[rows],
-        around.visit[rows], around.visit_lag[rows], around.visit_strange[rows],
-    )  # fmt: skip
+    return Surroundings(around.fixes, *(getattr(around, name)[rows] for name in _COLUMNS))
 
 
 def joined(parts: Sequence[Surroundings]) -> Surroundings:
     """One after the other, all among the same fixes."""
-    columns = [field.name for field in fields(Surroundings) if field.name != "fixes"]
-    return Surroundings(
-        parts[0].fixes, *(np.concatenate([getattr(one, name) for one in parts]) for name in columns)
-    )
+    columns = (np.concatenate([getattr(around, name) for around in parts]) for name in _COLUMNS)
+    return Surroundings(parts[0].fixes, *columns)
 
 
 def _nearest(

@@ -41,7 +41,7 @@ class OutingStory:
 def words_of(
     story: OutingStory, photos: Sequence[Observation], rows: IntArray, gathered: Gathered, pictured: bool
 ) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
-    """Of the photos in `rows`, whose places are `found` in the same order: the rungs that spoke, lowest
+    """Of the photos in `rows`, whose places are `gathered` in the same order: the rungs that spoke, lowest
     first, and what each said."""
     around = story.around
     at = np.stack([around.before[rows], around.after[rows]], axis=1)

@@ -13,7 +13,7 @@ from typing import Literal
 from geotagger.archive import lock
 from geotagger.defaults import CERTAINTY, MIN_CONFIDENCE
 from geotagger.errors import UsageError
-from geotagger.estimate.calibration import Calibration, least_confidence
+from geotagger.estimate.calibration import Calibration, least_confidence, stated_certainty
 from geotagger.estimate.corrections import doubts, parse_clocks
 from geotagger.estimate.kinds.table import BY_DEFAULT
 from geotagger.estimate.outing import Options
@@ -129,8 +129,7 @@ def evaluate(
     least = options.min_confidence
     if options.precision is not None:
         least = least_confidence(options.precision, before.calibration)
-    certainty = max(options.certainty, min(least, 0.99))
-    weighing = Options(options.within_km, certainty)
+    weighing = Options(options.within_km, stated_certainty(options.certainty, least))
     # what is learned now is learned from certainties that nothing has corrected yet
     is_corrected = before.calibration is not None and not options.calibrate
     earlier = before.calibration if is_corrected and before.calibration else Calibration.none()

@@ -21,7 +21,7 @@ PRECISIONS = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.99)
 def calibrate(ways: Sequence[Sequence[Hidden]]) -> Calibration:
     """From hidden photos of several seeds, for each way of hiding. The strictest way draws the line: nobody
     knows which of them the photos to come are like, and what single photos gain would pay for whole days."""
-    answered = [[h for h in way if OURS in h.said and np.isfinite(h.said[OURS].radius_km)] for way in ways]
+    answered = [[h for h in way if _is_answered(h)] for way in ways]
     correction = _picture_correction([h for way in answered for h in way if h.pictured])
     outcomes = [_outcomes(way, correction) for way in answered if way]
     lines = []
@@ -51,8 +51,7 @@ def archive_temperature(sightings: Sequence[Sighting], table: CellTable) -> floa
 def stated_apart(ways: Sequence[Sequence[Hidden]]) -> tuple[float, float, int]:
     """Of photos with pictures, the mean certainty as a correction states it that the other half of the photos
     taught, the share that lay inside, and how many they are."""
-    shown = [h for way in ways for h in way if h.pictured and OURS in h.said]
-    shown = [h for h in shown if np.isfinite(h.said[OURS].radius_km)]
+    shown = [h for way in ways for h in way if h.pictured and _is_answered(h)]
     names = {name: n % 2 for n, name in enumerate(sorted({h.name for h in shown}))}
     stated, inside = [], []
     for half in (0, 1):
@@ -61,6 +60,10 @@ def stated_apart(ways: Sequence[Sequence[Hidden]]) -> tuple[float, float, int]:
         stated += stated_half.tolist()
         inside += lay.tolist()
     return (float(np.mean(stated)), float(np.mean(inside)), len(shown)) if shown else (0.0, 0.0, 0)
+
+
+def _is_answered(hidden: Hidden) -> bool:
+    return OURS in hidden.said and bool(np.isfinite(hidden.said[OURS].radius_km))
 
 
 def _picture_correction(pictured: Sequence[Hidden]) -> CertaintyCorrection:

@@ -14,9 +14,9 @@ from geotagger.estimate.values import Fix
 from geotagger.evaluate.sightings import companion
 from geotagger.evaluate.trial import Sighting
 from geotagger.index import index_exists, open_index
-from geotagger.index.learned import CALIBRATION
 from geotagger.index.photos import IndexedPhoto
 from geotagger.tag.corridor import by_root
+from geotagger.tag.evidence import calibration_of
 from geotagger.tag.recorded import told_clocks, tracks_in_force
 from geotagger.tag.sampling import correction_of
 from geotagger.tracks import Track
@@ -55,11 +55,12 @@ def remembered(
     folders: list[str] = []
     manual: dict[str, Fix] = {}
     numbers: dict[str, int] = {}
-    calibration = None
     with open_index(index_path, mode="snapshot") as index:
         sampled = correction_of(index)
         named = [root for root, _ in by_root(index, [os.path.realpath(path) for path in paths])]
-        company = index.roots.company_of([root.id for root in named])
+        named_ids = [root.id for root in named]
+        calibration = calibration_of(index, named_ids)
+        company = index.roots.company_of(named_ids)
         companions = [
             sighting
             for root_id in company[len(named) :]
@@ -75,8 +76,6 @@ def remembered(
                 numbers[photo.path] = photo.id
                 if (place := _given(photo)) is not None:
                     manual[photo.path] = place
-            if root in named and (stored := index.learned.get(root.id, CALIBRATION)):
-                calibration = Calibration.from_dict(stored)
     return Remembered(
         all_clocks,
         in_force,

@@ -47,17 +47,15 @@ def score(results: Sequence[Hidden], method: str) -> EstimateScore:
     answered = np.isfinite(errors)
     radius = np.array([h.said[method].radius_km for h in results if method in h.said])
     stated = np.array([h.said[method].confidence for h in results if method in h.said])
-    answered_rows = np.isfinite(radius)
+    has_radius = np.isfinite(radius)
     return EstimateScore(
         method,
         len(results),
         int(answered.sum()),
         {km: float(np.mean(errors <= km)) if len(errors) else np.nan for km in THRESHOLDS_KM},
         float(np.median(errors[answered])) if answered.any() else np.nan,
-        float(np.mean(errors[answered][answered_rows] <= radius[answered_rows]))
-        if answered_rows.any()
-        else np.nan,
-        float(np.mean(stated[answered_rows])) if answered_rows.any() else np.nan,
+        float(np.mean(errors[answered][has_radius] <= radius[has_radius])) if has_radius.any() else np.nan,
+        float(np.mean(stated[has_radius])) if has_radius.any() else np.nan,
     )
 
 
@@ -89,7 +87,7 @@ def risk_coverage(
     curve = np.stack(
         [count / len(order), np.cumsum(~inside[order]) / count, np.cumsum(1 - stated[order]) / count], axis=1
     )
-    return [(float(kept), float(wrong), float(confidence)) for kept, wrong, confidence in curve]
+    return [(float(kept), float(wrong), float(promised)) for kept, wrong, promised in curve]
 
 
 def least_confidence_for(stated: FloatArray, inside: NDArray[np.bool_], precision: float) -> float | None:

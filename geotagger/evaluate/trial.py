@@ -7,13 +7,12 @@ gives predictions, by `estimate/timeline.py` as in a run. Reads no files.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geotagger.cells import CellTable
-from geotagger.estimate.clock import Clocked
+from geotagger.estimate.clock import Clocked, posix
 from geotagger.estimate.kinds.table import BY_DEFAULT, listening_to
 from geotagger.estimate.moments import times_of
 from geotagger.estimate.movement import GPS_ERROR_KM, OUTING_GAP_S, CertaintyCorrection, FloatArray, Movement
@@ -156,7 +155,7 @@ def trial_of(
             text=sightings[n].text if sightings[n].is_photograph else None,
             path=sightings[n].name,
             other_utc=reading.other_utc,
-            stamp_utc=None if row.gps_utc is None else row.gps_utc.replace(tzinfo=UTC).timestamp(),
+            stamp_utc=None if row.gps_utc is None else posix(row.gps_utc),
         )
         for n, (row, reading) in enumerate(zip(rows, times, strict=True))
     ]

@@ -10,7 +10,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from geotagger.archive import is_at_or_below
+from geotagger.archive import is_along
 from geotagger.estimate.corrections import joined
 from geotagger.index.damage import pass_over
 from geotagger.index.store import Store, now, path_of
@@ -114,11 +114,7 @@ class LearnedValues:
             "select roots.path, value from learned join roots on roots.id = root_id where key = ?",
             (SIDECAR_FOLDERS,),
         )
-        concerned = [
-            _value(value)
-            for path, value in rows
-            if is_at_or_below(place, [path_of(path)]) or is_at_or_below(path_of(path), [place])
-        ]
+        concerned = [_value(value) for path, value in rows if is_along(path_of(path), [place])]
         lists = [folders for folders in concerned if isinstance(folders, list)]
         return list(dict.fromkeys(f for folders in lists for f in folders if _is_path(f)))
 

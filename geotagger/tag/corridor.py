@@ -14,7 +14,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from geotagger.archive import is_at_or_below, lock
+from geotagger.archive import is_along, is_at_or_below, lock
 from geotagger.engine.devices import check_engine, parse_devices
 from geotagger.errors import StoppedError, UsageError
 from geotagger.index import Index, open_index
@@ -305,13 +305,7 @@ def _tracks(
     from geotagger.estimate.corrections import joined
     from geotagger.tracks import load_tracks
 
-    company = index.roots.company_of(
-        [
-            root.id
-            for root in index.roots.all()
-            if any(is_at_or_below(path, [root.path]) or is_at_or_below(root.path, [path]) for path in paths)
-        ]
-    )
+    company = index.roots.company_of([root.id for root in index.roots.all() if is_along(root.path, paths)])
     return load_tracks(options.tracks, listener.note, joined(told_clocks(index, company), corrections))
 
 

@@ -11,7 +11,7 @@ import xxhash
 
 from geotagger import __version__
 from geotagger.cells import CellTable
-from geotagger.estimate.calibration import Calibration, least_confidence
+from geotagger.estimate.calibration import Calibration, least_confidence, stated_certainty
 from geotagger.estimate.kinds.table import listening_to
 from geotagger.estimate.movement import MODEL, Movement
 from geotagger.estimate.outing import Options
@@ -58,7 +58,7 @@ def weighing(
 ) -> Evidence:
     """`root_ids`: the archives that are worked on; `fixes` and `tracks` may be others' too. `model`: the
     digest of the one that looked at pictures. With `keep` what had to be learned is remembered."""
-    calibration = _calibration(index, root_ids)
+    calibration = calibration_of(index, root_ids)
     movement = _movement(index, root_ids, fixes, keep)
     if calibration is not None:
         movement = calibration.applied_to(movement, model)
@@ -67,7 +67,7 @@ def weighing(
     least = min_confidence(index, root_ids, options)
     asked_for = Options(
         within_km=options.within_km,
-        certainty=max(options.certainty, min(least, 0.99)),
+        certainty=stated_certainty(options.certainty, least),
         text_exponent=text_exponent(index, fixes, options),
     )
     return listening_to(Evidence(fixes, movement, tracks, table, asked_for), options.kinds)
@@ -77,10 +77,10 @@ def min_confidence(index: Index, root_ids: Sequence[int], options: TagOptions) -
     """The least certainty at which a place is written."""
     if options.precision is None:
         return options.min_confidence
-    return least_confidence(options.precision, _calibration(index, root_ids))
+    return least_confidence(options.precision, calibration_of(index, root_ids))
 
 
-def _calibration(index: Index, root_ids: Sequence[int]) -> Calibration | None:
+def calibration_of(index: Index, root_ids: Sequence[int]) -> Calibration | None:
     """The first that there is."""
     stored = next(filter(None, (index.learned.get(root_id, CALIBRATION) for root_id in root_ids)), None)
     with contextlib.suppress(*_DAMAGED):

@@ -97,9 +97,10 @@ def _write_group(
             keep_as_unchanged(index, photo.photo_id, photo.path)
     tally.written += len(done)
     tally.refused += len(refused)
-    for photo in failed.keys() - refused:
-        why = f"its place could not be named: {failed[photo]}"
-        report(failure_of(photo.path, why, kind_of_failure(failed[photo])))
+    for photo, failure in failed.items():
+        if photo not in refused:
+            why = f"its place could not be named: {failure}"
+            report(failure_of(photo.path, why, kind_of_failure(failure)))
 
 
 def _marks(photos: Sequence[Nameless]) -> list[NamesMark]:

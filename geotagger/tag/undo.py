@@ -300,8 +300,7 @@ def _undo_estimates(remembered: _Remembered, touched: list[str]) -> None:
     """Puts back the exact bytes from before the estimates; out of a file that was changed since only
     their positions go."""
     for entry, edit in remembered.estimates:
-        target = target_now(edit, entry.path)
-        done = restore(edit, target, photo=entry.path)
+        done = restore(edit, target_now(edit, entry.path), photo=entry.path)
         if done.folder is not None:
             touched.append(done.folder)
 
@@ -318,7 +317,7 @@ def _forget_in_index(index: Index, remembered: _Remembered, is_changed: bool) ->
 def _foreseen_without(
     named_already: set[str], paths: Sequence[str], sidecar_folders: Sequence[str]
 ) -> dict[str, Outcome | None]:
-    """What would become of some photos or sidecars, but of those `told` before with their photos."""
+    """What would become of some photos or sidecars, but of those `named_already` with their photos."""
     outcomes: dict[str, Outcome | None] = {}
     for path in paths:
         if os.path.realpath(path) in named_already:

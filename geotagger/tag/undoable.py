@@ -5,7 +5,7 @@ import time
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 
-from geotagger.archive import is_at_or_below, lock, mirrored
+from geotagger.archive import is_along, is_at_or_below, lock, mirrored
 from geotagger.errors import ArchiveBusyError, UsageError
 from geotagger.index import Index
 from geotagger.index.runs import Run
@@ -51,9 +51,7 @@ def _sweep_after(index: Index, crashed: Sequence[Run], swept: Collection[str]) -
         named_paths = [path for path in paths if isinstance(path, str)] if isinstance(paths, list) else []
         below = [os.path.realpath(path) for path in named_paths]
         for root in index.roots.all():
-            concerns = not below or any(
-                is_at_or_below(root.path, [path]) or is_at_or_below(path, [root.path]) for path in below
-            )
+            concerns = not below or is_along(root.path, below)
             if concerns and root.path not in swept and os.path.isdir(root.path):
                 with suppress(ArchiveBusyError), lock(root.path):  # whoever works there sweeps by itself
                     _sweep(index, root.path)

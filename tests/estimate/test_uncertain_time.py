@@ -10,6 +10,7 @@ from geotagger.estimate.clock import (
     REPEATED_HOUR_ERROR_S,
     UNKNOWN_ZONE_ERROR_S,
     Clocked,
+    ClockReader,
     moments_of,
     resolve_times,
 )
@@ -33,6 +34,15 @@ def test_the_hour_that_comes_twice_has_two_times() -> None:
     stated = Clocked(datetime(2024, 10, 27, 2, 30), timedelta(hours=2), None, "phone")
     times = resolve_times([neighbour, stated])
     assert moments_of(times.utc[1], times.error_s[1]) == ((FIRST_PASS, 1.0),)
+
+
+@pytest.mark.parametrize("created", [datetime(1970, 1, 1, 12), datetime(2099, 6, 1, 12)])
+@pytest.mark.parametrize("films", [{}, {"phone": True}, {"phone": False}])
+def test_a_film_whose_date_is_not_believed_has_no_time(created: datetime, films: dict[str, bool]) -> None:
+    film = Clocked(created, None, created, "phone", either=True)
+    reading = ClockReader([film]).read(film, films=films)
+    assert np.isnan(reading.utc)
+    assert reading.other_utc is None
 
 
 def test_a_date_without_an_hour_is_a_day() -> None:

@@ -21,9 +21,12 @@ from geotagger.evaluate.archive import Evaluation
 from geotagger.evaluate.calibrating import calibrate
 from geotagger.evaluate.plots import draw_reliability, draw_risk_coverage, text_plot
 from geotagger.evaluate.predictions import OURS, Hidden, Prediction
+from geotagger.evaluate.remembered import remembered
 from geotagger.evaluate.scores import least_confidence_for, reliability, risk_coverage, score
 from geotagger.evaluate.sightings import read_sightings
 from geotagger.evaluate.trial import Setting, evaluate_archive, hide
+from geotagger.index import open_index
+from geotagger.index.learned import CALIBRATION
 from tests.estimate.archives import PEOPLE, commuter, life, pair
 
 
@@ -180,6 +183,26 @@ def test_a_calibration_survives_storage_and_draws_the_line() -> None:
     assert least_confidence(0.7, learned) == pytest.approx(0.6)
     assert least_confidence(0.99, learned) > 1
     assert least_confidence(0.9, None) == 0.9
+
+
+def test_of_several_archives_the_first_calibration_counts_as_in_tag_and_a_damaged_one_is_none(
+    tmp_path: Path,
+) -> None:
+    folders = [tmp_path / name for name in ("one", "two")]
+    with open_index(tmp_path / "index.db") as index:
+        for n, folder in enumerate(folders):
+            folder.mkdir()
+            root = index.roots.root_for(str(folder))
+            index.learned.put(root.id, CALIBRATION, replace(Calibration.none(), photos=n + 1).to_dict())
+    paths = [str(folder) for folder in folders]
+
+    def kept() -> Calibration | None:
+        return remembered(tmp_path / "index.db", paths, {}, lambda _: ()).calibration
+
+    assert kept() == replace(Calibration.none(), photos=1)
+    with open_index(tmp_path / "index.db") as index:
+        index.learned.put(index.roots.root_for(paths[0]).id, CALIBRATION, {"pictured": 3})
+    assert kept() is None
 
 
 def test_the_harder_way_of_hiding_draws_the_line() -> None:
