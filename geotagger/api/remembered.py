@@ -136,14 +136,15 @@ def forget_clock(camera: str, *, index: StrPath | None = None, progress: Tell | 
         return name.casefold() == camera.casefold()
 
     with open_index(index_file(index)) as opened:
-        corrections = {root: _clocks_of(opened, root) for root in opened.roots.all()}
-        concerned = [root for root, clocks in corrections.items() if any(map(is_meant, clocks))]
+        concerned = [root for root in opened.roots.all() if any(map(is_meant, _clocks_of(opened, root)))]
         if not concerned:
             raise UsageError(f"nothing is remembered of {camera}")
 
         def forget() -> None:
             for root in concerned:
-                left = {name: shift for name, shift in corrections[root].items() if not is_meant(name)}
+                # read again: a run that was waited for may have been told of others
+                corrections = _clocks_of(opened, root).items()
+                left = {name: shift for name, shift in corrections if not is_meant(name)}
                 opened.learned.put(root.id, CLOCKS, left)
 
         _change(opened, concerned, forget, progress)

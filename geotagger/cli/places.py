@@ -27,7 +27,8 @@ _PLUS_CODE = re.compile(r"[23456789CFGHJMPQRVWX]{8}\+([23456789CFGHJMPQRVWX]{2,7
 _DECIMAL_COMMAS = re.compile(r"([+-]?\d{1,3},\d+)(?:\s*;\s*|\s+)([+-]?\d{1,3},\d+)")
 _BY_A_SPACE = re.compile(r"([+-]?\d{1,3}\.\d+)\s+([+-]?\d{1,3}\.\d+)")
 _MAP_ADDRESS = re.compile(
-    r"https?://.*?(?:[@=/]|mlat=)([+-]?\d{1,3}\.\d+)(?:,|%2C|/|&mlon=)\s*([+-]?\d{1,3}\.\d+)", re.I
+    r"https?://.*?(?:map=\d{1,2}(?:\.\d+)?/|[@=/])([+-]?\d{1,3}\.\d+)(?:,|%2C|/|&mlon=)\s*([+-]?\d{1,3}\.\d+)",
+    re.I,
 )
 _PLUS_DIGITS = "23456789CFGHJMPQRVWX"
 

@@ -48,6 +48,9 @@ class RunSummary:
         except KeyboardInterrupt:
             self.exit_code, error = INTERRUPTED_EXIT_CODE, "interrupted"
             raise
+        except Exception as ended:  # what nobody foresaw must not read as a run that went well
+            self.exit_code, error = 1, f"{type(ended).__name__}: {ended}"
+            raise
         finally:
             if self._file is not None:
                 seconds = round(time.monotonic() - begun, 3)

@@ -8,7 +8,6 @@ again, because it no longer holds, is kept in the same way and does not count.
 """
 
 import json
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -18,6 +17,7 @@ from geotagger.estimate.holding import Support
 from geotagger.estimate.values import OWN_FIXES, RUNGS, Candidate, Estimate
 from geotagger.gazetteer.naming import PlaceNames, names_of
 from geotagger.index.damage import pass_over
+from geotagger.index.soundness import are_texts, is_place
 from geotagger.index.store import Store
 
 Written = Literal["exif", "sidecar", "camera"]
@@ -299,18 +299,10 @@ class Estimates:
 
 def _is_sound(row: Sequence[Any]) -> bool:
     """Whether an estimate is one: a damaged row counts as none."""
-    if _can_be(row):
+    if is_place(*row[6:10]) and row[10] in RUNGS and are_texts((row[12],)):
         return True
     pass_over(f"row {row[0]} of estimates")
     return False
-
-
-def _can_be(row: Sequence[Any]) -> bool:
-    numbers = row[6:10]
-    if not all(isinstance(n, int | float) and math.isfinite(n) for n in numbers) or row[10] not in RUNGS:
-        return False
-    is_on_earth = abs(row[6]) <= 90 and abs(row[7]) <= 180
-    return is_on_earth and row[8] >= 0 and 0 <= row[9] <= 1 and isinstance(row[12], str | None)
 
 
 def _support(number: object, text: object) -> Support | None:

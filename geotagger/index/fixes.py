@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from geotagger.estimate.movement import GPS_ERROR_KM
 from geotagger.estimate.values import FixSeries
 from geotagger.index.damage import pass_over
+from geotagger.index.soundness import are_texts, is_on_earth
 from geotagger.index.store import Store, path_of
 from geotagger.photo.values import SCAN
 
@@ -82,6 +83,4 @@ def _posix(utc: Any) -> float:
 def _is_sound(row: tuple[Any, ...]) -> bool:
     """Whether what stands there are numbers of a place on the Earth, and a camera's name."""
     numbers = all(value is None or isinstance(value, int | float) for value in row[1:8])
-    if not numbers or row[2] is None or row[3] is None:
-        return False
-    return abs(row[2]) <= 90 and abs(row[3]) <= 180 and (row[8] is None or isinstance(row[8], str))
+    return numbers and is_on_earth(row[2], row[3]) and are_texts((row[8],))

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from geotagger.index.damage import pass_over
-from geotagger.index.soundness import is_place
+from geotagger.index.soundness import is_on_earth
 from geotagger.index.store import Store
 
 
@@ -46,7 +46,7 @@ class Handoffs:
         )
         gifts = []
         for row in rows:
-            if is_place(row[3], row[4], 0, 1) and isinstance(row[2], str):
+            if is_on_earth(row[3], row[4]) and isinstance(row[2], str):
                 gifts.append(Handed(*row))
             else:
                 pass_over(f"row {row[0]} of handoffs")

@@ -4,6 +4,9 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from geotagger.estimate.values import RUNGS
+from geotagger.index.damage import pass_over
+from geotagger.index.soundness import is_place
 from geotagger.index.store import Store, path_of
 
 _AT_ONCE = 1000
@@ -35,7 +38,7 @@ class Named:
             part = self._of(
                 f"{source} and photos.id > ? order by photos.id limit {_AT_ONCE}", (*values, last)
             )
-            yield from part
+            yield from filter(_is_sound, part)
             if len(part) < _AT_ONCE:
                 return
             last = part[-1].photo_id
@@ -47,6 +50,7 @@ class Named:
             one
             for photo_id in photo_ids
             for one in self._of(f"{source} and photos.id = ?", (*values, photo_id))
+            if _is_sound(one)
         ]
 
     def _of(self, source: str, values: Sequence[int]) -> list[Nameless]:
@@ -84,6 +88,14 @@ class Named:
                 "update estimates set named_by = null where named_by = ? and photo_id = ?",
                 [(run_id, photo_id) for photo_id in photo_ids],
             )
+
+
+def _is_sound(photo: Nameless) -> bool:
+    """Whether its place is one: of a damaged row nothing is written."""
+    if is_place(photo.latitude, photo.longitude, photo.radius_km, 1) and photo.rung in RUNGS:
+        return True
+    pass_over(f"row {photo.photo_id} of photos, or its place, ({photo.path})")
+    return False
 
 
 def _source(root_ids: Sequence[int], only_renewed: bool) -> tuple[str, tuple[int, ...]]:

@@ -390,7 +390,7 @@ class Photos:
                 doubt=row[21],
                 verdict=row[22],
                 is_confirmed=row[23] is not None,
-                other_utc=row[24],
+                other_utc=sound_number(row[24]),
             )
             for row in rows
         ]

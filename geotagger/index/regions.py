@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from geotagger.errors import UsageError
-from geotagger.index.soundness import is_place
+from geotagger.index.soundness import is_on_earth
 from geotagger.small_files import read_small
 
 _LARGEST = 64 << 20
@@ -33,7 +33,7 @@ class Polygons:
     east: float
 
     def holds(self, latitude: float, longitude: float) -> bool:
-        if not is_place(latitude, longitude, 0, 1):
+        if not is_on_earth(latitude, longitude):
             return False  # a damaged row
         return any(
             sum(_is_inside(ring, latitude, longitude) for ring in polygon) % 2 == 1

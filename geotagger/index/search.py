@@ -8,7 +8,7 @@ as the archive. Starts without numpy, since `query` must answer at once."""
 import functools
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
@@ -335,11 +335,8 @@ def _conditions(query: Query) -> tuple[str, list[Any]]:
     if query.camera is not None:
         also("instr(lower(photos.camera), ?) > 0", query.camera.lower())
     if query.paths:
-        conditions = [path_condition(path) for path in query.paths]
-        also(
-            f"({' or '.join(sql for sql, _ in conditions)})",
-            *(value for _, values in conditions for value in values),
-        )
+        below, of_paths = paths_condition(query.paths)
+        also(below, *of_paths)
     if query.run_id is not None:
         also("estimates.run_id = ?", query.run_id)
     if query.is_written:
@@ -370,6 +367,13 @@ def path_condition(path: str) -> tuple[str, list[bytes | str]]:
     whole = os.fsencode(path)
     below = whole.rstrip(b"/") + b"/"
     return f"({_PATH} = ? or substr({_PATH}, 1, {len(below)}) = ?)", [whole, below]
+
+
+def paths_condition(paths: Sequence[str]) -> tuple[str, list[bytes | str]]:
+    """The same for one or more paths: at or below any of them."""
+    conditions = [path_condition(path) for path in paths]
+    values = [value for _, of_path in conditions for value in of_path]
+    return f"({' or '.join(sql for sql, _ in conditions)})", values
 
 
 def _box_around(polygons: Polygons | None) -> Box | None:

@@ -32,8 +32,11 @@ def sound_posterior(classes: object, probabilities: object) -> Posterior | None:
 def name_if_damaged(photo: "IndexedPhoto", row: Sequence[Any], kind: object) -> None:
     """Where something stands in its row that cannot stand there, it is named. kind: the format that its facts
     state."""
-    read = (photo.utc, photo.confidence, photo.radius_km, photo.posterior, photo.latitude, photo.longitude)
-    stored = (row[7], row[11], row[12], row[15], row[17], row[18])
+    read = (
+        *(photo.utc, photo.confidence, photo.radius_km, photo.posterior),
+        *(photo.latitude, photo.longitude, photo.other_utc),
+    )
+    stored = (row[7], row[11], row[12], row[15], row[17], row[18], row[24])
     is_damaged = any(one is None and other is not None for one, other in zip(read, stored, strict=True))
     if is_damaged or (photo.facts is None and kind is not None):
         pass_over(f"row {photo.id} of photos, or its estimate, ({photo.path})")

@@ -11,20 +11,28 @@ import itertools
 import sqlite3
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
-from geotagger.index.store import OPENED, text_or_bytes
+from geotagger.index.store import OPENED, text_or_bytes, uri_of
 
 _KINDS = {
     "INTEGER": ("integer", "null"),
     "REAL": ("real", "integer", "null"),
+    "FLOAT": ("real", "integer", "null"),
     "TEXT": ("text", "null"),
     "BLOB": ("blob", "null"),
 }
 _BYTES_TOO = {"path", "folder", "name", "parent", "edit"}
 """Columns of text that hold bytes where a name is no Unicode."""
-_BOUNDS = {"latitude": 90, "fix_latitude": 90, "longitude": 180, "fix_longitude": 180, "utc": 1e12}
+_BOUNDS = {
+    "latitude": 90,
+    "fix_latitude": 90,
+    "longitude": 180,
+    "fix_longitude": 180,
+    "utc": 1e12,
+    "other_utc": 1e12,
+}
 _MOST_NAMED = 3
 
 _FIRST_UTC, _LAST_UTC = -62_135_596_800, 253_402_300_800
@@ -45,12 +53,18 @@ def are_numbers(values: Iterable[object], most: float = _MOST) -> bool:
     )
 
 
-def is_place(latitude: object, longitude: object, radius_km: object, confidence: object) -> bool:
-    """Whether they are a position of an estimate."""
+def is_on_earth(latitude: object, longitude: object) -> bool:
+    """Whether they are degrees of a point of the Earth."""
     if latitude is None or longitude is None:
         return False
-    on_earth = are_numbers((latitude,), 90) and are_numbers((longitude,), 180)
-    if not (on_earth and isinstance(radius_km, int | float) and isinstance(confidence, int | float)):
+    return are_numbers((latitude,), 90) and are_numbers((longitude,), 180)
+
+
+def is_place(latitude: object, longitude: object, radius_km: object, confidence: object) -> bool:
+    """Whether they are a position of an estimate."""
+    if not is_on_earth(latitude, longitude):
+        return False
+    if not (isinstance(radius_km, int | float) and isinstance(confidence, int | float)):
         return False
     return 0 <= radius_km <= _MOST and 0 <= confidence <= 1
 
@@ -98,11 +112,13 @@ def damaged_rows() -> list[str]:
     """The first few damaged rows of the indexes that this process had open, each as a phrase."""
     damaged: list[str] = []
     for path in sorted(OPENED):
-        with contextlib.suppress(sqlite3.Error):
-            address = f"file:{quote(path)}?mode=ro"
-            with contextlib.closing(sqlite3.connect(address, uri=True)) as database:
-                database.text_factory = text_or_bytes
-                damaged += _damaged_in(database, path)
+        address = uri_of(Path(path), "ro")
+        with (
+            contextlib.suppress(sqlite3.Error),
+            contextlib.closing(sqlite3.connect(address, uri=True)) as database,
+        ):
+            database.text_factory = text_or_bytes
+            damaged += _damaged_in(database, path)
     return damaged[:_MOST_NAMED]
 
 

@@ -157,7 +157,7 @@ def _open_to_write(path: Path) -> Store:
     with contextlib.suppress(OSError):
         # O_EXCL does not go through a link that leads nowhere, SQLite does
         os.close(os.open(os.path.realpath(path), os.O_CREAT | os.O_EXCL, 0o600))
-    connection = _connect(_uri(path, "rwc"))
+    connection = _connect(uri_of(path, "rwc"))
     try:
         version = _check(connection, path)
         if not is_on_network(str(path.parent)):
@@ -214,12 +214,12 @@ def _reader(path: Path) -> tuple[sqlite3.Connection, int]:
     _check_header(path)
     try:
         # with the right to write, the last to close a WAL index takes its two side files away again
-        return _checked_reader(_uri(path, "rw"), path)
+        return _checked_reader(uri_of(path, "rw"), path)
     except sqlite3.OperationalError:
         if os.access(path.parent, os.W_OK) or _has_content(Path(f"{path}-wal")):
             raise
         # the side files cannot be made in a folder that may not be written; nobody else can be writing either
-        return _checked_reader(_uri(path, "ro") + "&immutable=1", path)
+        return _checked_reader(uri_of(path, "ro") + "&immutable=1", path)
 
 
 def _checked_reader(uri: str, path: Path) -> tuple[sqlite3.Connection, int]:
@@ -323,7 +323,7 @@ def _has_content(path: Path) -> bool:
         return False
 
 
-def _uri(path: Path, mode: str) -> str:
+def uri_of(path: Path, mode: str) -> str:
     return f"file:{quote(os.fsencode(path.absolute()))}?mode={mode}"
 
 

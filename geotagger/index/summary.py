@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from geotagger.index.damage import pass_over
-from geotagger.index.search import SURE, path_condition
+from geotagger.index.search import SURE, paths_condition
 from geotagger.index.store import Store, path_of
 
 BANDS = (
@@ -82,9 +82,7 @@ _FROM = (
 
 def summarise(store: Store, paths: Sequence[str] = ()) -> ArchiveSummary:
     """Of all photos, or of those at or below some absolute paths."""
-    conditions = [path_condition(path) for path in paths]
-    below = f" and ({' or '.join(sql for sql, _ in conditions)})" if conditions else ""
-    values = [value for _, more in conditions for value in more]
+    below, values = _below(paths)
     source = _FROM + below
     own: Counter[str] = Counter()
     estimates: Counter[str] = Counter()
@@ -153,9 +151,7 @@ def _by_year(months: dict[str, PlacedShare]) -> dict[str, PlacedShare]:
 def share_of(store: Store, paths: Sequence[str]) -> PlacedShare:
     """How many of the photos at or below some absolute paths have a place. Where a thousand of them do, no
     more are counted: an archive of millions is not read through for a hint."""
-    conditions = [path_condition(path) for path in paths]
-    below = f" and ({' or '.join(sql for sql, _ in conditions)})" if conditions else ""
-    values = [value for _, more in conditions for value in more]
+    below, values = _below(paths)
     plenty = f"select count(*) from (select 1{_FROM}{below} and {_COUNTS} limit {_PLENTY})"
     placed: int = store.row(plenty, values)[0]
     if placed == _PLENTY:
@@ -168,15 +164,21 @@ _PLENTY = 1000
 
 def spots(store: Store, paths: Sequence[str] = (), *, step_deg: float = 1.0) -> list[Spot]:
     """Where the photos lie, gathered by whole degrees or finer, by what placed them."""
-    conditions = [path_condition(path) for path in paths]
-    below = f" and ({' or '.join(sql for sql, _ in conditions)})" if conditions else ""
+    below, values = _below(paths)
     rows = store.rows(
         "select round(e.latitude / ?), round(e.longitude / ?),"
         " case when e.rung in ('camera', 'sidecar', 'manual') then e.rung else 'estimate' end, count(*)"
         f"{_FROM}{below} and {_COUNTS} group by 1, 2, 3",
-        [step_deg, step_deg, *(value for _, more in conditions for value in more)],
+        [step_deg, step_deg, *values],
     )
     return [Spot(lat * step_deg, lng * step_deg, kind, photos) for lat, lng, kind, photos in rows]
+
+
+def _below(paths: Sequence[str]) -> tuple[str, list[bytes | str]]:
+    if not paths:
+        return "", []
+    condition, values = paths_condition(paths)
+    return f" and {condition}", values
 
 
 def _shares(store: Store, key: str, source: str, values: Sequence[bytes | str]) -> dict[str, PlacedShare]:

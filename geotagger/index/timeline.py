@@ -38,7 +38,7 @@ def columns(months: Mapping[str, PlacedShare], most: int) -> tuple[list[Column],
 
 def _number(month: str) -> int | None:
     year, _, rest = month.partition("-")
-    if not (year.isdigit() and rest.isdigit() and len(year) == 4 and 1 <= int(rest) <= 12):
+    if not (year.isdecimal() and rest.isdecimal() and len(year) == 4 and 1 <= int(rest) <= 12):
         return None
     return 12 * int(year) + int(rest) - 1
 

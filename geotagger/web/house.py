@@ -18,8 +18,8 @@ from geotagger.writing import Writing
 @dataclass(frozen=True)
 class House:
     """`basemap`: a PMTiles file, None for the outlines that come with geotagger. `chosen`: the numbers of the
-    photos to be shown, None for all. `hand`: held by whoever
-    writes into photos, so that two tabs cannot at once."""
+    photos to be shown, None for all. `hand`: held by whoever writes into photos, so that two tabs cannot at
+    once."""
 
     index_path: Path | None
     writing: Writing

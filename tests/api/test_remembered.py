@@ -1,5 +1,6 @@
 """What the index knows, asked from Python: status, why, clocks, tracks, roots."""
 
+import contextlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +9,9 @@ import pytest
 
 import geotagger
 from geotagger import Progress
+from geotagger.archive import lock
 from geotagger.index import open_index
+from geotagger.index.learned import CLOCKS
 from tests.tag.scenes import Scene, bytes_of, walk_through_town
 from tests.tag.test_remembered_tracks import gpx
 
@@ -83,6 +86,24 @@ def test_a_clock_is_listed_and_forgotten_whatever_its_capitals(tagged: tuple[Sce
     with pytest.raises(geotagger.UsageError, match="nothing is remembered of"):
         geotagger.forget_clock(clock.camera, index=index)
     assert geotagger.tag(scene.folder, index=index, dry_run=True, model="none").tally.statuses["kept"] > 0
+
+
+def test_a_clock_that_is_told_while_another_waits_to_be_forgotten_stays(tagged: tuple[Scene, Path]) -> None:
+    scene, index = tagged
+    (clock,) = geotagger.clocks(index=index)
+    with contextlib.ExitStack() as run:
+        run.enter_context(lock(str(scene.folder)))
+
+        def end_the_run(progress: Progress) -> None:
+            if progress.note is None:
+                return
+            with open_index(index) as opened:
+                (root,) = opened.roots.all()
+                opened.learned.put(root.id, CLOCKS, {clock.camera: 10, "Other": 20})
+            run.close()
+
+        geotagger.forget_clock(clock.camera, index=index, progress=end_the_run)
+    assert [(one.camera, one.shift_s) for one in geotagger.clocks(index=index)] == [("Other", 20)]
 
 
 @pytest.mark.parametrize("by", ["name", "path", "digest", "folder"])

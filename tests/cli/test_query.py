@@ -390,6 +390,7 @@ def test_nearest_finds_so_many_however_far(ask: Ask) -> None:
         "48,8584; 2,2945",
         "https://www.google.com/maps/@48.8584,2.2945,15z",
         "https://www.openstreetmap.org/#map=15/48.8584/2.2945",
+        "https://www.openhistoricalmap.org/#map=15.5/48.8584/2.2945",
         "https://www.openstreetmap.org/?mlat=48.8584&mlon=2.2945#map=4/1.1/1.1",
     ],
 )

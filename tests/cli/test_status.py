@@ -110,6 +110,12 @@ def test_a_timeline_of_a_century_fits() -> None:
     assert all(len(text) <= 80 for text in timeline.drawn(months))
 
 
+def test_a_timeline_leaves_out_what_is_no_month() -> None:
+    months = {"²²²²-01": PlacedShare(1, 0), "2019-²": PlacedShare(1, 0), "2019-05": PlacedShare(3, 1)}
+    line, _ = columns(months, 64)
+    assert [(column.begins, column.share.photos) for column in line] == [("2019-05", 3)]
+
+
 def test_map_and_timeline_are_drawn_as_a_picture(index_file: Path, tmp_path: Path) -> None:
     picture = tmp_path / "status.png"
     for _ in range(2):  # its own picture it replaces

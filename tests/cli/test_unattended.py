@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 import geotagger as library
+from geotagger.cli.summary import RunSummary
 from geotagger.errors import PhotoError
 from geotagger.index import open_index
 from geotagger.photo.facts import read_facts
@@ -158,6 +159,14 @@ def test_what_a_run_did_is_one_object_in_a_file(geotagger: Geotagger, tmp_path: 
     told = json.loads(file.read_text())
     assert (told["exit_code"], told["run"]) == (3, None)
     assert "no-such-model" in told["error"]
+
+
+def test_a_run_that_nobody_foresaw_to_end_so_is_no_success_in_the_file(tmp_path: Path) -> None:
+    summary = RunSummary(tmp_path / "summary.json", ["photos"], dry_run=False)
+    with pytest.raises(KeyError), summary.written():
+        raise KeyError("cell")
+    record = json.loads((tmp_path / "summary.json").read_text())
+    assert (record["exit_code"], record["error"], record["is_complete"]) == (1, "KeyError: 'cell'", False)
 
 
 def test_a_summary_replaces_no_other_file(geotagger: Geotagger, tmp_path: Path) -> None:

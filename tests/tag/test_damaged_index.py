@@ -1,11 +1,13 @@
 """Rows of every table that nobody wrote: no command ends in a traceback, and what is sound still counts."""
 
 import json
+import os
 import sqlite3
 from pathlib import Path
 
 import pytest
 
+import geotagger as library
 from geotagger.index import open_index
 from geotagger.index.damage import passed_over
 from geotagger.index.learned import CLOCKS, MOVEMENT, SETTLED
@@ -54,9 +56,11 @@ def test_what_was_learned_and_is_damaged_counts_as_not_learned(
          [("why", "PHOTO")]),
         ("update photos set taken = 'x' where id = 3", "row 3 of photos",
          [("tag", "FOLDER", "--model", "none", "--again")]),
+        ("update photos set other_utc = 'x' where id = 3", "row 3 of photos",
+         [("why", "PHOTO")]),
         ("update runs set arguments = '[' where id = 1", "row 1 of runs", [("runs",), ("undo", "--yes")]),
     ],
-    ids=["latitude", "support", "facts", "arguments"],
+    ids=["latitude", "support", "facts", "other-time", "arguments"],
 )  # fmt: skip
 def test_a_row_that_is_passed_over_is_named_and_the_exit_code_tells(
     geotagger: Geotagger, tmp_path: Path, damage: str, named: str, commands: list[tuple[str, ...]]
@@ -245,3 +249,18 @@ def test_a_row_that_stops_a_command_is_named(geotagger: Geotagger, tmp_path: Pat
         database.execute("update estimates set confidence = 0.9")
     database.close()
     assert any("row 2 of estimates is damaged (doubt)" in named for named in damaged_rows())
+
+
+def test_a_damaged_row_is_named_of_an_index_whose_name_is_no_unicode(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"index-\xff.db")
+    with open_index(path) as index:
+        index.store.execute("insert into roots (id, path, added) values (1, '/photos', x'00')")
+    assert f"{path}: row 1 of roots is damaged (added)" in damaged_rows()
+
+
+def test_a_time_that_may_be_another_is_looked_at_as_the_others_are(tmp_path: Path) -> None:
+    scene = walk_through_town(tmp_path / "photos", 2, size=32)
+    library.tag(scene.folder, index=tmp_path / "one.db", model="none")
+    with open_index(tmp_path / "one.db") as index:
+        index.store.execute("update photos set other_utc = 'x' where id = 1")
+    assert any("row 1 of photos is damaged (other_utc)" in named for named in damaged_rows())

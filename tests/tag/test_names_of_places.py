@@ -123,3 +123,17 @@ def test_a_run_that_was_cut_off_while_it_named_is_settled(geotagger: Geotagger, 
     index.close()
     geotagger("undo", "1", "--yes")
     assert bytes_of(scene.folder) == before
+
+
+@pytest.mark.parametrize("damage", ["latitude = 'x'", "longitude = 1e9"])
+def test_photos_beside_a_damaged_row_are_named(geotagger: Geotagger, tmp_path: Path, damage: str) -> None:
+    scene = walk_through_town(tmp_path / "photos", 4)
+    geotagger("tag", scene.folder, "--model", "none")
+    before = bytes_of(scene.folder)
+    with sqlite3.connect(geotagger.index) as database:
+        database.execute(f"update estimates set {damage} where photo_id = 2")
+    database.close()
+    said = geotagger("tag", scene.folder, "--model", "none", "--write-names", code=1)
+    assert "names of places were written into 3 photos" in said.err
+    assert "row 2 of photos" in said.err
+    assert bytes_of(scene.folder)["IMG_0001.jpg"] == before["IMG_0001.jpg"]

@@ -107,6 +107,8 @@ def _make(
 
 def _places(pack: "ModelPack") -> "Places":
     """The place that `tag` would write of each answer."""
+    from geotagger.defaults import CERTAINTY
+    from geotagger.engine.agreement import FAR_KM
     from geotagger.estimate.visual import places_of, posteriors
 
     def places(answers: "Outputs") -> "tuple[NDArray[np.float64], NDArray[np.float64]]":
@@ -117,7 +119,7 @@ def _places(pack: "ModelPack") -> "Places":
             answers.points,
             answers.point_probabilities,
         )
-        chosen_places = places_of(said, pack.cells, 25.0, 0.9)
+        chosen_places = places_of(said, pack.cells, FAR_KM, CERTAINTY)
         return chosen_places.latitude, chosen_places.longitude
 
     return places
