@@ -147,10 +147,12 @@ class Standing:
         estimate: Estimate | None,
         would_be_written: bool,
         model_id: int | None,
-    ) -> Verdict:
-        """About one that was weighed: how certain its circle is today, and the estimate of today."""
+    ) -> Verdict | None:
+        """About one that was weighed: how certain its circle is today, and the estimate of today. None where
+        the row of what was written is damaged, which was named as it was read."""
         kept = self.index.estimates.current(photo.id)
-        assert kept is not None
+        if kept is None:
+            return None
         now = self.today.support_of(photo, () if estimate is None else estimate.rungs)
         today = estimate if would_be_written else None
         question = Question(kept.estimate.confidence, inside, today, kept.support, now)

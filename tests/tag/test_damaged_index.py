@@ -54,13 +54,15 @@ def test_what_was_learned_and_is_damaged_counts_as_not_learned(
          [("tag", "FOLDER", "--model", "none", "--again")]),
         ("update estimates set rests_on = '{' where id = 2", "row 2 of estimates",
          [("why", "PHOTO")]),
+        ("update estimates set radius_km = 'x' where id = (select max(id) from estimates where written = 'exif')", "of photos, or its estimate",
+         [("tag", "FOLDER", "--model", "none", "--write-names")]),
         ("update photos set taken = 'x' where id = 3", "row 3 of photos",
          [("tag", "FOLDER", "--model", "none", "--again")]),
         ("update photos set other_utc = 'x' where id = 3", "row 3 of photos",
          [("why", "PHOTO")]),
         ("update runs set arguments = '[' where id = 1", "row 1 of runs", [("runs",), ("undo", "--yes")]),
     ],
-    ids=["latitude", "support", "facts", "other-time", "arguments"],
+    ids=["latitude", "support", "radius", "facts", "other-time", "arguments"],
 )  # fmt: skip
 def test_a_row_that_is_passed_over_is_named_and_the_exit_code_tells(
     geotagger: Geotagger, tmp_path: Path, damage: str, named: str, commands: list[tuple[str, ...]]
