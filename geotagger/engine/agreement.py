@@ -29,7 +29,7 @@ Places = Callable[[Outputs], tuple[NDArray[np.float64], NDArray[np.float64]]]
 class Agreement:
     """Of `photos` photos: the share with the same most probable class; mean and largest total
     variation between the distributions; how far the place moved, in km; the share that moved more than
-    FAR_KM; photos a second of the variant and of the original, on `threads` cores at one go."""
+    FAR_KM; photos a second of the variant and of the original, by turns; `runtime`, what ran the variant."""
 
     photos: int
     top1: float

@@ -17,9 +17,8 @@ from geotagger.engine.values import Engine, Runner
 from geotagger.engine.waiting import Waiting
 from geotagger.engine.watch import Watch
 from geotagger.errors import EngineError, UsageError
+from geotagger.model.manifest import FULL_PRECISION
 from geotagger.model.pack import ModelPack
-
-FULL_PRECISION = "fp32"
 
 _CPU_BATCH = 4
 """A CPU gains nothing past it (benchmarks/engines.py), and a lone photo pays for the padding."""

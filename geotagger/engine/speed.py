@@ -12,7 +12,6 @@ import platform
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -32,7 +31,7 @@ def kept_rate(name: str, *precisions: str) -> float | None:
     """Photos a second of the last run of `name` here in one of the precisions; None where there was none."""
     wanted = {f"{name} {precision}" for precision in precisions}
     rates = [rate for run, rate in _kept().get("runs", {}).items() if run in wanted]
-    return float(rates[-1]) if rates and isinstance(rates[-1], int | float) else None
+    return rates[-1] if rates else None
 
 
 def expected_rate(name: str, gflop: float, precision: str) -> float | None:
@@ -46,7 +45,7 @@ def expected_rate(name: str, gflop: float, precision: str) -> float | None:
     if (speed := _kept().get("products", {}).get(kind)) is None:
         speed = gflop_per_second(kind)
         _keep("products", kind, speed)
-    return float(speed) / gflop
+    return speed / gflop
 
 
 def remember_rate(name: str, precision: str, rate: float) -> None:
@@ -118,11 +117,14 @@ def _processor() -> str:
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
 
 
-def _kept() -> dict[str, Any]:
+def _kept() -> dict[str, dict[str, float]]:
     """What was kept of this machine; nothing where the file is missing, damaged or of another machine."""
     try:
         table = json.loads(_file().read_bytes())
-        return {section: dict(rates) for section, rates in table[_machine()].items()}
+        return {
+            section: {key: float(rate) for key, rate in rates.items()}
+            for section, rates in table[_machine()].items()
+        }
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 

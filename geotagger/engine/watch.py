@@ -25,8 +25,8 @@ _BATCHES_REMEMBERED = 64
 
 
 def fault_of(outputs: Outputs, pictures: int, rows: int, classes: int) -> tuple[str, str] | None:
-    """What is wrong with the answers for a batch of `asked`, of which the first `pictures` count, and what an
-    importer of the network may do about it; None where nothing is."""
+    """What is wrong with the answers for a batch of so many `rows`, of which the first `pictures` count, and
+    what an importer of the network may do about it; None where nothing is."""
     p = outputs.probabilities
     if p.shape != (rows, classes) or p.dtype.kind != "f":
         return f"answers {p.dtype} {p.shape} for {rows} pictures and {classes} places", ""

@@ -13,7 +13,6 @@ import logging
 import os
 from collections.abc import Iterator
 from itertools import islice
-from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +21,7 @@ import numpy as np
 from geotagger.archive import FileEntry
 from geotagger.errors import EngineError, PhotoError, UnreadablePhotoError, UsageError
 from geotagger.look.photos import LeftAloneError, LookOptions, PhotoLooker, looker_of
-from geotagger.look.rows import Look, Shape, rows_of_table, table_of
+from geotagger.look.rows import Look, Shape, reason_of, rows_of_table, table_of
 from geotagger.look.shares import Share
 
 if TYPE_CHECKING:
@@ -75,7 +74,7 @@ def _joined() -> Any:
     try:
         ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     except Exception as error:
-        raise EngineError(f"--on ray: no cluster can be joined ({_line(error)})") from None
+        raise EngineError(f"--on ray: no cluster can be joined ({reason_of(error)})") from None
     logging.getLogger("ray").setLevel(logging.ERROR)
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     context = ray.data.DataContext.get_current()
@@ -117,7 +116,7 @@ def _round(
                 yield number, _answer(some[number].path, row)
     except ray.exceptions.RayError as error:
         raise EngineError(
-            f"--on ray: the cluster failed ({_line(error)}); what was finished is kept"
+            f"--on ray: the cluster failed ({reason_of(error)}); what was finished is kept"
         ) from None
 
 
@@ -161,14 +160,11 @@ class _Looks:
     """An actor: a network on one GPU, or on one core."""
 
     def __init__(self, folder: str, options: LookOptions, device: str) -> None:
-        from geotagger.model.pack import load_pack
-
-        self._edge = load_pack(Path(folder)).preprocessing.input_size
         self._looker = looker_of(folder, options, Share(device, 1), lambda _: None)
 
     def __call__(self, table: Any) -> Any:
         pixels, problems = table.column("pixels").to_pylist(), table.column("problem").to_pylist()
-        shape = 3, self._edge, self._edge
+        shape = 3, self._looker.input_size, self._looker.input_size
         batch = [np.frombuffer(one, np.float32).reshape(shape) for one in pixels if one is not None]
         said = iter(self._looker.say(np.stack(batch)) if batch else ())
         rows = [
@@ -176,7 +172,3 @@ class _Looks:
             for one, problem in zip(pixels, problems, strict=True)
         ]
         return table_of(rows).append_column("number", table.column("number"))
-
-
-def _line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

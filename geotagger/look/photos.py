@@ -75,6 +75,10 @@ class PhotoLooker:
             note=note,
         )
 
+    @property
+    def input_size(self) -> int:
+        return self._pack.preprocessing.input_size
+
     def batch_size(self) -> int:
         return self._deferred.engine.batch_size
 

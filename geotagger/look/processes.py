@@ -20,13 +20,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
-import numpy as np
-
 from geotagger.engine.waiting import AFTER_STOP_S
 from geotagger.errors import PhotoError, StoppedError
 from geotagger.look.looker import Looker, OpenLooker
-from geotagger.look.overlap import BATCHES_AHEAD, MOST_PASSING, PHOTOS_AHEAD, Pixels
-from geotagger.look.serving import Answered, Batch, Failed, Note, Ready
+from geotagger.look.overlap import BATCHES_AHEAD, MOST_PASSING, PHOTOS_AHEAD
+from geotagger.look.serving import Answered, Batch, Failed, Note, Ready, answers_of
 from geotagger.look.shares import Share
 
 Photo = TypeVar("Photo")
@@ -169,18 +167,11 @@ class LookProcesses(Generic[Answer]):
 
     def _look_here(self, request: "_Request[Answer]") -> None:
         try:
-            read = list(self._decoding.map(self._read_here, request.paths))
-            pixels = [one for one in read if not isinstance(one, PhotoError)]
-            said = iter(self._here.say(np.stack(pixels)) if pixels else ())
-            request.answers.set_result([one if isinstance(one, PhotoError) else next(said) for one in read])
+            answers, reading_s, network_s = answers_of(self._here, request.paths, self._decoding)
+            self._add_seconds(reading_s, network_s)
+            request.answers.set_result(answers)
         except BaseException as error:
             request.answers.set_exception(error)
-
-    def _read_here(self, path: str) -> Pixels | PhotoError:
-        try:
-            return self._here.read(path)
-        except PhotoError as error:
-            return error
 
 
 class _Process(Generic[Answer]):
@@ -326,8 +317,8 @@ _Cut = list[tuple[Photo, bool]]
 
 def _cut(
     photos: Iterable[Photo], wanted: Callable[[Photo], bool], size: Callable[[], int]
-) -> Iterator[list[tuple[Photo, bool]]]:
-    batch: list[tuple[Photo, bool]] = []
+) -> Iterator[_Cut[Photo]]:
+    batch: _Cut[Photo] = []
     pictures = 0
     for photo in photos:
         is_wanted = wanted(photo)

@@ -183,7 +183,7 @@ def about_file(path: Path) -> dict[str, str]:
     try:
         metadata = parquet.read_schema(path).metadata or {}
     except (OSError, arrow.ArrowException, UnicodeDecodeError) as error:
-        raise SourceError(f"{path}: cannot be read as looked-at photos ({_line(error)})") from None
+        raise SourceError(f"{path}: cannot be read as looked-at photos ({reason_of(error)})") from None
     if metadata.get(b"format") != _FORMAT:
         raise SourceError(f"{path}: holds no looked-at photos of this version; run `geotagger look` again")
     return {key.decode(errors="replace"): value.decode(errors="replace") for key, value in metadata.items()}
@@ -248,7 +248,7 @@ def _batches(path: Path, names: Sequence[str]) -> Iterator[list[Any]]:
             for batch in file.iter_batches(1024, columns=list(names)):
                 yield [batch.column(name) for name in names]
     except (OSError, arrow.ArrowException, UnicodeDecodeError) as error:
-        raise SourceError(f"{path}: cannot be read as looked-at photos ({_line(error)})") from None
+        raise SourceError(f"{path}: cannot be read as looked-at photos ({reason_of(error)})") from None
 
 
 def _slices(lists: Any) -> "list[NDArray[Any] | None]":
@@ -317,5 +317,6 @@ def _parquet() -> tuple[Any, Any]:
     return pyarrow.parquet, pyarrow
 
 
-def _line(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """In one line."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

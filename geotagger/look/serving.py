@@ -15,13 +15,15 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 
 from geotagger.errors import EngineError, GeotaggerError, PhotoError
 from geotagger.look.looker import Looker
 from geotagger.look.overlap import BATCHES_AHEAD, Pixels
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +100,22 @@ def _answer_all(looker: Looker[Any], requests: BinaryIO, out: "_Out", readers: i
 
 def _answered(looker: Looker[Any], batch: Batch, reading: ThreadPoolExecutor) -> Answered:
     try:
-        read = list(reading.map(lambda path: _read(looker, path), batch.paths))
-        pixels = [one for one, _ in read if not isinstance(one, PhotoError)]
-        begun = time.perf_counter()
-        said = iter(looker.say(np.stack(pixels)) if pixels else ())
-        network_s = time.perf_counter() - begun
-        answers = [one if isinstance(one, PhotoError) else next(said) for one, _ in read]
-        return Answered(batch.number, answers, sum(seconds for _, seconds in read), network_s)
+        return Answered(batch.number, *answers_of(looker, batch.paths, reading))
     except Exception as error:
         return Answered(batch.number, (), error=_carried(error))
+
+
+def answers_of(
+    looker: Looker[Answer], paths: Sequence[str], reading: ThreadPoolExecutor
+) -> tuple[list[Answer | PhotoError], float, float]:
+    """What is to be said of each photo; the seconds of reading, summed over threads; those of the network."""
+    read = list(reading.map(lambda path: _read(looker, path), paths))
+    pixels = [one for one, _ in read if not isinstance(one, PhotoError)]
+    begun = time.perf_counter()
+    said = iter(looker.say(np.stack(pixels)) if pixels else ())
+    network_s = time.perf_counter() - begun
+    answers = [one if isinstance(one, PhotoError) else next(said) for one, _ in read]
+    return answers, sum(seconds for _, seconds in read), network_s
 
 
 def _read(looker: Looker[Any], path: str) -> tuple[Pixels | PhotoError, float]:

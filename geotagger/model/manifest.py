@@ -35,7 +35,8 @@ class FileRecord:
 @dataclass(frozen=True, slots=True)
 class ModelSource:
     """A file that the pack was made from. `checksum` says whose word `sha256` is: "published"
-    when it was compared with what the publisher states, "as received" when nothing is published."""
+    when it was compared with what the publisher states, "stated by its server" when nothing is published but
+    the server keeps the file by it, "as received" when nobody states one."""
 
     role: str
     address: str

@@ -1,7 +1,7 @@
 """When and where an AVCHD camera made a video: `MDPM`, which it hides in the H.264 stream (as ExifTool's
 H264.pm describes it; no standard is public).
 
-Takes a ByteSource of MPEG-2 transport packets, looks at the first of them, gives a time and a place.
+Takes a PhotoSourceFile of MPEG-2 transport packets, looks at the first of them, gives a time and a place.
 """
 
 import re

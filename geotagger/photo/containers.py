@@ -1,6 +1,6 @@
 """From the container formats to the same few things: a size, a turn, EXIF tags, an XMP packet.
 
-Takes an open ByteSource and what `sniff` said; reads only the parts that hold metadata.
+Takes an open PhotoSourceFile and what `sniff` said; reads only the parts that hold metadata.
 Judges nothing: what the tags mean is for others.
 """
 

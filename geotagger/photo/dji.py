@@ -1,6 +1,6 @@
 """What DJI's drones and action cameras record of their place: the metadata track `djmd` of their films.
 
-Takes a ByteSource and where the `mdia` box of a track lies; gives the first position. Each picture has a
+Takes a PhotoSourceFile and where the `mdia` box of a track lies; gives the first position. Each picture has a
 sample, a message of Protocol Buffers; the first names its protocol, which says where in the message the place
 lies, as ExifTool's DJI.pm lists it (fields 2 and 3 of the place are doubles, radians unless field 1 says
 degrees). A protocol that nobody has described is not guessed at. No library that is kept up reads them.

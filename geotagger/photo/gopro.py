@@ -1,8 +1,8 @@
 """What a GoPro records of its own GPS: the metadata track of its films (GPMF).
 
-Takes a ByteSource and where the `mdia` box of a track lies; gives the first position that its receiver was
-sure of. The samples of the track, about one a second, are key-length-value records nested in each other: a
-device (`DEVC`) holds streams (`STRM`), one of which holds `GPS5` (until HERO10; time in `GPSU`, lock in
+Takes a PhotoSourceFile and where the `mdia` box of a track lies; gives the first position that its receiver
+was sure of. The samples of the track, about one a second, are key-length-value records nested in each other:
+a device (`DEVC`) holds streams (`STRM`), one of which holds `GPS5` (until HERO10; time in `GPSU`, lock in
 `GPSF`, dilution in `GPSP` beside it) or `GPS9` (from HERO11 on; time, lock and dilution in each row). The
 layout is GoPro's own description (github.com/gopro/gpmf-parser). Nothing else of the track is read: the
 libraries that know the format read every sample of every sensor, and come for some versions of Python.

@@ -2,7 +2,7 @@
 
 Finds the primary image's size and turn, its EXIF and XMP items and its thumbnails
 (ISO/IEC 14496-12 §8.11, ISO/IEC 23008-12 §6.5 and §6.6), and the CMT blocks of a CR3.
-Takes a ByteSource, reads boxes within fixed limits, decodes nothing.
+Takes a PhotoSourceFile, reads boxes within fixed limits, decodes nothing.
 """
 
 import struct

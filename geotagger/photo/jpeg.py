@@ -1,6 +1,6 @@
 """The segments of a JPEG before its scan data (ITU-T T.81 annex B), a few reads at most.
 
-Takes a ByteSource that starts with a JPEG, or bytes; gives the EXIF block, the XMP packet, the
+Takes a PhotoSourceFile that starts with a JPEG, or bytes; gives the EXIF block, the XMP packet, the
 multi-picture index and the frame's size. Decodes nothing.
 """
 

@@ -1,7 +1,7 @@
 """Size, EXIF, XMP and IPTC of formats that only get sidecars: JPEG XL (ISO/IEC 18181-1, -2), JPEG 2000
 (ISO/IEC 15444-1), Photoshop's PSD, GIF and BMP.
 
-Takes a ByteSource, gives the blocks as they stand; decodes no picture.
+Takes a PhotoSourceFile, gives the blocks as they stand; decodes no picture.
 """
 
 import contextlib

@@ -1,7 +1,7 @@
 """The chunks of a PNG that hold metadata (PNG third edition, 11.3), and the text profiles in which
 ImageMagick, GraphicsMagick and others keep EXIF, XMP and IPTC where older PNG had no place for them.
 
-Takes a ByteSource, gives the blocks as they stand; judges nothing.
+Takes a PhotoSourceFile, gives the blocks as they stand; judges nothing.
 """
 
 import re

@@ -1,8 +1,8 @@
 """The boxes of a video that say when and where it was made: QuickTime, MP4 and 3GP (ISO/IEC 14496-12; 3GPP
 TS 26.244; Apple's QuickTime File Format).
 
-Takes a ByteSource, reads box by box within fixed limits and never the pictures; gives texts and numbers as
-they stand. What they mean is for others.
+Takes a PhotoSourceFile, reads box by box within fixed limits and never the pictures; gives texts and numbers
+as they stand. What they mean is for others.
 """
 
 import contextlib

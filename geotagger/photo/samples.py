@@ -1,7 +1,7 @@
 """Where the samples of a film's metadata track lie (ISO/IEC 14496-12, 8.7).
 
-Takes a ByteSource and where the `mdia` box of a track lies; gives offsets and sizes, as many as ten minutes
-have. What is in a sample is for others.
+Takes a PhotoSourceFile and where the `mdia` box of a track lies; gives offsets and sizes, as many as ten
+minutes have. What is in a sample is for others.
 """
 
 import struct
@@ -26,12 +26,15 @@ def samples(
         if path not in boxes:
             return
         boxes = {name: (at, at + length) for name, at, length in file_boxes(source, *boxes[path])}
+    at, to = boxes.get(b"stsd", (0, 0))
+    if not 16 <= to - at <= _LARGEST_TABLE or source.read(at + 12, 4) != kind:
+        return
     tables = {
         name: source.read(at, to - at)
         for name, (at, to) in boxes.items()
-        if name in (b"stsd", b"stsz", b"stsc", b"stco", b"co64") and to - at <= _LARGEST_TABLE
+        if name in (b"stsz", b"stsc", b"stco", b"co64") and to - at <= _LARGEST_TABLE
     }
-    if tables.get(b"stsd", b"")[12:16] != kind or not {b"stsz", b"stsc"} <= tables.keys():
+    if not {b"stsz", b"stsc"} <= tables.keys():
         return
     most = _MOST_LOOKED_AT * a_second
     sizes, chunks = _sizes(tables[b"stsz"], most), _chunks(tables, most)

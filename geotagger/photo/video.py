@@ -119,10 +119,10 @@ def video_time(
     if "android" in video.texts or _PHONES.search(make) or (has_place and not make and not model):
         return VideoTime(utc=created)
     photos = list(beside)
-    told = _by_photos(created, [taken for _, taken in photos])
+    moment = _by_photos(created, [taken for _, taken in photos])
     if has_place:  # of a camera or a drone that may keep its own time all the same
-        return told if told.utc is None else VideoTime(utc=created)
-    return _with_still(told, video, path, photos)
+        return moment if moment.utc is None else VideoTime(utc=created)
+    return _with_still(moment, video, path, photos)
 
 
 def _with_still(

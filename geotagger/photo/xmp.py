@@ -81,9 +81,9 @@ def xmp_place(packet: bytes | None) -> NamedPlace:
     of_created, of_legacy = ([values.get(name, "") for name in names] for names in (created, legacy))
     if (ours := NamesMark.from_json(values.get(f"{XMP_PREFIX}:Names", ""))) is not None:
         names = [ours.city, ours.region, ours.country, ours.code]
-        of_created = [] if of_created == names else of_created
+        of_created = [""] * len(names) if of_created == names else of_created
         of_legacy = ["" if one == name else one for one, name in zip(of_legacy, names, strict=True)]
-    return (NamedPlace.of(*of_created) if of_created else None) or NamedPlace.of(*of_legacy)
+    return NamedPlace.of(*of_created) or NamedPlace.of(*of_legacy)
 
 
 def xmp_moment(text: str) -> CaptureTime | None:

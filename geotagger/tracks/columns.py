@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 BLOCK = 1 << 15
 """Rows that are worked on at once, so that what is in between takes little room."""
 
-_TO_DEGREES = 1e7
+E7 = 1e7
+"""Of the units that degrees are kept in, in one."""
 _MOST_MOVED = 4
 """Times its length that a column is moved about in stretches before all of it is sorted at once."""
 
@@ -31,7 +32,7 @@ class Degrees:
         """Of degrees from -180 to 180."""
         if isinstance(degrees, Degrees):
             return degrees
-        return cls(np.rint(degrees * _TO_DEGREES).astype(np.int32))
+        return cls(np.rint(degrees * E7).astype(np.int32))
 
     def __len__(self) -> int:
         return len(self.e7)
@@ -43,7 +44,7 @@ class Degrees:
     def __getitem__(
         self, which: int | np.integer | slice | NDArray[np.integer] | NDArray[np.bool_]
     ) -> float | NDArray[np.float64]:
-        degrees: float | NDArray[np.float64] = self.e7[which] / _TO_DEGREES
+        degrees: float | NDArray[np.float64] = self.e7[which] / E7
         return degrees
 
 
@@ -74,14 +75,13 @@ class Columns:
         """Leaves these rows (n,), closed up."""
         if kept.all():
             return
-        length = 0
         for column in self._columns():
             length = 0
             for first in range(0, len(column), BLOCK):
                 part = column[first : first + BLOCK][kept[first : first + BLOCK]]
                 column[length : length + len(part)] = part
                 length += len(part)
-        self._slice(slice(length))
+        self._slice(slice(np.count_nonzero(kept)))
 
     def sort(self) -> None:
         """By time. Histories are in order but for a few stretches, or newest first."""

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from geotagger.geo import is_place
-from geotagger.tracks.columns import Degrees
+from geotagger.tracks.columns import E7, Degrees
 from geotagger.tracks.values import BoolArray, FloatArray, Piece, Stay, Track, WayPoint, clean_track, ends_of
 
 _MOST = 20_000_000
@@ -30,8 +30,8 @@ class _PieceRows:
 
     def add(self, utc: float, latitude: float, longitude: float, error_km: float) -> None:
         self.utc.append(utc)
-        self.lat.append(round(latitude * 1e7))
-        self.lng.append(round(longitude * 1e7))
+        self.lat.append(round(latitude * E7))
+        self.lng.append(round(longitude * E7))
         self.error_km.append(error_km)
 
     def times(self) -> FloatArray:

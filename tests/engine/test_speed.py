@@ -80,6 +80,9 @@ def test_the_probe_is_made_once_and_damaged_caches_are_made_anew(
     for damage in ("", "{}", "[1]", '{"x": 3}', f'{{"{speed._machine()}": [1]}}'):
         (tmp_path / "speed.json").write_text(damage)
         assert speed.kept_rate("net", "fp32") is None
+    monkeypatch.setattr(speed, "gflop_per_second", lambda _: 6.0)
+    (tmp_path / "speed.json").write_text(f'{{"{speed._machine()}": {{"products": {{"fp32": "fast"}}}}}}')
+    assert speed.expected_rate("net", 2.0, "fp32") == 3.0
 
 
 def test_a_run_is_remembered_and_listed(tmp_path: Path) -> None:

@@ -143,4 +143,4 @@ class _ParamsReader:
         return self.wrong(f"{what} has {contents}; the file is damaged, fetch it again")
 
     def wrong(self, what: str) -> CheckpointError:
-        return CheckpointError(self.path, f"{what}")
+        return CheckpointError(self.path, what)
