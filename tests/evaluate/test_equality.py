@@ -202,6 +202,7 @@ def real_archive(shared_data: Path, name: str, folder: Path) -> Path:
 @pytest.mark.slow
 @pytest.mark.parametrize("way", ["--single", "--whole-days"])
 @pytest.mark.parametrize("name", ["dog-signs", "pigallery2"])
+@pytest.mark.timeout(3700)
 @needs_reader()
 def test_on_real_archives_with_text(
     geotagger: Geotagger, tmp_path: Path, shared_data: Path, name: str, way: str

@@ -47,6 +47,9 @@ def test_what_was_learned_and_is_damaged_counts_as_not_learned(
         geotagger("tag", "--model", "none", scene.folder, code=1)
 
 
+_LAST_WRITTEN = "select max(id) from estimates where written = 'exif'"
+
+
 @pytest.mark.parametrize(
     ("damage", "named", "commands"),
     [
@@ -54,8 +57,7 @@ def test_what_was_learned_and_is_damaged_counts_as_not_learned(
          [("tag", "FOLDER", "--model", "none", "--again")]),
         ("update estimates set rests_on = '{' where id = 2", "row 2 of estimates",
          [("why", "PHOTO")]),
-        ("update estimates set radius_km = 'x' where id ="
-         " (select max(id) from estimates where written = 'exif')", "of photos, or its estimate",
+        (f"update estimates set radius_km = 'x' where id = ({_LAST_WRITTEN})", "of photos, or its estimate",
          [("tag", "FOLDER", "--model", "none", "--write-names")]),
         ("update photos set taken = 'x' where id = 3", "row 3 of photos",
          [("tag", "FOLDER", "--model", "none", "--again")]),
