@@ -275,7 +275,7 @@ def test_each_kind_of_evidence_is_explained_on_a_terminal(
 ) -> None:
     """Of all that can say something: what the row of the table means."""
     hidden = _hidden(True, 0.9)
-    hidden = replace(hidden, said={method: hidden.said[OURS] for method in METHODS})
+    hidden = replace(hidden, said=dict.fromkeys(METHODS, hidden.said[OURS]))
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     EvaluationReport(Evaluation("single", 0.3, (0,), 4, [hidden], 0.8)).show()
     shown = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out)
