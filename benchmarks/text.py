@@ -47,7 +47,7 @@ from geotagger.text.towns import world_towns
 from geotagger.text.values import Line, PlaceRatios
 
 CORPORA = ("dog-signs", "exif-samples", "pigallery2", "exifr")
-TRUSTS = [Trust(temperature, half) for temperature, half in product((0.3, 0.5, 0.8), (3.0, 6.0, 12.0))]
+TRUSTS = [Trust(temperature, half) for temperature, half in product((0.3, 0.5, 0.8), (10.0, 15.0, 20.0))]
 BELIEFS = (0.2, 0.35, 0.5, 0.65, 0.8, 1.0)
 BINS = (0.5, 0.65, 0.8, 1.01)
 WEEK_S = 7 * 86400.0
@@ -78,6 +78,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--words", type=Path, help="where what was read is kept between runs")
     arguments = parser.parse_args()
+    arguments.data = arguments.data.resolve()
     photos = in_halves(list(_read(arguments.data, arguments.words)))
     trusts = tuple(_fitted(photos, half) for half in (0, 1))
     texts = {one.name: ratios_of(one.lines, trusts[1 - one.half]) for one in photos}

@@ -30,8 +30,9 @@ from geotagger.estimate.movement import CertaintyCorrection, FloatArray, IntArra
 from geotagger.estimate.names import with_names
 from geotagger.estimate.overlays import with_alike, with_fix, with_habits_only
 from geotagger.estimate.prior import Mixture
-from geotagger.estimate.sequence import ALIKE_S, join, weights
+from geotagger.estimate.sequence import ALIKE_S, weights
 from geotagger.estimate.states import (
+    Offers,
     States,
     interleaved,
     offers_of,
@@ -41,7 +42,8 @@ from geotagger.estimate.states import (
     with_choice,
 )
 from geotagger.estimate.surroundings import VISITS, FixTable, Surroundings
-from geotagger.estimate.text_evidence import believed, listeners, texts_of, with_texts
+from geotagger.estimate.text_evidence import believed, texts_of
+from geotagger.estimate.text_states import joined, listeners, seen_at, with_texts
 from geotagger.estimate.values import RUNGS, Estimate, Fix, Observation
 from geotagger.estimate.words import OutingStory, words_of
 from geotagger.estimate.zone_evidence import atom_priors, weighed_by_zone
@@ -181,29 +183,49 @@ def weigh_outing(
     shown = np.flatnonzero(pictured | worded)
     hears = worded.any() & options.sequence & np.isfinite(utc)
     bare = np.flatnonzero(~pictured & ~worded & (has_prior | hears))
-    by_picture = _pictured(photos, utc, np.flatnonzero(pictured), has_prior, mix, table, movement, options)
-    by_picture = with_texts(by_picture, utc, np.flatnonzero(pictured), shown, mix, texts)
+    looked_at = np.flatnonzero(pictured)
+    offers = _offers(photos, utc, looked_at, table, movement, options)
+    by_picture = _pictured(photos, utc, looked_at, offers, has_prior, mix, table, movement, options)
+    by_picture, silent = with_texts(by_picture, utc, looked_at, shown, mix, texts, seen_at(offers, table))
     by_others = listeners(utc, bare, mix, texts)
-    masses = by_picture.points.mass, by_others.points.mass
-    if options.sequence:
-        masses = join(by_picture, by_others, movement.motion, nearest.utc[sorted(fixes)])
     seen, read = np.flatnonzero(pictured[shown]), np.flatnonzero(~pictured[shown])
-    speakers = with_choice(by_picture, masses[0], ~has_prior[shown], table)
+    motion = movement.motion if options.sequence else None
+    masses, unread = joined(by_picture, silent, by_others, seen, motion, nearest.utc[sorted(fixes)])
     has_texts = bool(worded.any())
-    listening = replace(by_others.points.weighed(masses[1]), prior=by_others.prior if has_texts else None)
+    speakers = with_choice(by_picture, masses[0], ~has_prior[shown], table)
+    listening = replace(by_others.points.weighed(masses[1]), prior=unread[1] if has_texts else None)
     groups = (
         Group(shown[seen], speakers.part(seen), True),
-        Group(shown[read], replace(speakers, choosing=None).part(read), False),
+        Group(shown[read], replace(speakers, prior=unread[0], choosing=None).part(read), False),
         Group(bare, listening, False),
     )
     classes = len(table or ())
     return Weighed(tuple(rows), tuple(photos), sides, mix, groups, fixes, classes, has_texts)
 
 
+def _offers(
+    photos: Sequence[Observation],
+    utc: FloatArray,
+    shown: IntArray,
+    table: CellTable | None,
+    movement: Movement,
+    options: Options,
+) -> Offers | None:
+    """What the pictures that say something show; None where there are none."""
+    if table is None or not len(shown):
+        return None
+    beside = np.isfinite(utc[shown]) & options.sequence
+    looks = np.ones(len(shown))
+    looks[beside] = weights(utc[shown][beside], options.alike_s)
+    posteriors = [posterior for n in shown if (posterior := photos[n].posterior) is not None]
+    return offers_of(posteriors, table, looks / movement.temperature, beside)
+
+
 def _pictured(
     photos: Sequence[Observation],
     utc: FloatArray,
     shown: IntArray,
+    offers: Offers | None,
     has_prior: NDArray[np.bool_],
     mix: Mixture,
     table: CellTable | None,
@@ -211,13 +233,8 @@ def _pictured(
     options: Options,
 ) -> States:
     """The states of the photos whose pictures say something."""
-    if table is None or not len(shown):
+    if table is None or offers is None:
         return states_of_prior(np.empty(0), mix, shown[:0])
-    beside = np.isfinite(utc[shown]) & options.sequence
-    looks = np.ones(len(shown))
-    looks[beside] = weights(utc[shown][beside], options.alike_s)
-    posteriors = [posterior for n in shown if (posterior := photos[n].posterior) is not None]
-    offers = offers_of(posteriors, table, looks / movement.temperature, beside)
     both, alone = np.flatnonzero(has_prior[shown]), np.flatnonzero(~has_prior[shown])
     parts = []
     if len(both):
@@ -369,6 +386,9 @@ def _corrected(weighed: Weighed, group: Group, movement: Movement) -> Corrected 
     def corrected(rows: IntArray, inside: FloatArray, radii: FloatArray, before: FloatArray) -> FloatArray:
         if group.pictured:
             odds = correction.moves(before, radii, lag[rows])
+            if weighed.has_texts:
+                # of what texts add a part is believed, and that part is not raised
+                odds = np.where(inside > before, np.minimum(odds, 0.0), odds)
             certainty = np.where(has_lag[rows], moved_by(inside, odds), inside)
             return np.where(own[rows], inside, pictured.apply(certainty, radii, lag[rows]))
         certainty = np.where(has_lag[rows], correction.apply(inside, radii, lag[rows]), inside)
