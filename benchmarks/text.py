@@ -48,7 +48,7 @@ from geotagger.text.values import Line, PlaceRatios
 
 CORPORA = ("dog-signs", "exif-samples", "pigallery2", "exifr")
 TRUSTS = [Trust(temperature, half) for temperature, half in product((0.3, 0.5, 0.8), (10.0, 15.0, 20.0))]
-BELIEFS = (0.2, 0.35, 0.5, 0.65, 0.8, 1.0)
+BELIEFS = (0.35, 0.5, 0.65, 0.8, 1.0)
 BINS = (0.5, 0.65, 0.8, 1.01)
 WEEK_S = 7 * 86400.0
 _LEAST = 1e-3

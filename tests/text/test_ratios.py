@@ -111,7 +111,8 @@ def test_what_tells_nothing_is_nothing(texts: list[str]) -> None:
     [
         "Mercedes-Benz", "adidas", "Samsung", "Coca-Cola", "www.google.com", "info@shop.com", "booking.com/x",
         "Mo-Fr 8-18", "Fr 8", "R2", "5 R", "30 Ft", "9.99", "12,50", "3 for 2", "12.05.2023", "14:30",
-        "M-AB 1234", "KA 01 AB 1234", "7ABC123", "030 1234567", "(212) 555-0123", "0800 123 456", "ISBN 978-3-16-148410-0",
+        "M-AB 1234", "KA 01 AB 1234", "7ABC123", "030 1234567", "(212) 555-0123", "0800 123 456",
+        "ISBN 978-3-16-148410-0",
         "abcdefghijklm", "NIKON", "EXIT", "STOP", "Kindergarten", "24/7", "No. 5", "100 km/h",
     ],
 )  # fmt: skip
