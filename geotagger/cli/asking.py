@@ -16,6 +16,7 @@ import typer
 
 from geotagger.archive.names import is_at_or_below
 from geotagger.cli.common import say, say_cut_off
+from geotagger.cli.distances import distance_km
 from geotagger.cli.places import are_coordinates, check_on_earth, coordinates, numbers
 from geotagger.defaults import MIN_CONFIDENCE
 from geotagger.errors import UsageError
@@ -68,7 +69,13 @@ class FilterOptions:
         ),
     ] = None
     radius: Annotated[
-        float | None, typer.Option("--radius", metavar="KM", help="How far around --near. [default: 25]")
+        float | None,
+        typer.Option(
+            "--radius",
+            metavar="KM",
+            parser=distance_km(),
+            help="How far around --near: 30, 500m, 20mi. [default: 25]",
+        ),
     ] = None
     probability: Annotated[
         float | None,
@@ -229,8 +236,6 @@ def read_filters(options: FilterOptions) -> Filters:
         raise UsageError("--nearest asks for any distance, --radius for one; give one of them")
     if options.nearest is not None and options.probability is not None:
         raise UsageError("--probability is about a circle, --nearest about none; give one of them")
-    if options.radius is not None and not options.radius >= 0:
-        raise UsageError(f"--radius {options.radius}: a distance of 0 km or more is wanted")
     if options.sort is Sorting.distance and options.near is None:
         raise UsageError("--sort distance needs --near, the place to measure from")
     since, until = (
