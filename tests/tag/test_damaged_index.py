@@ -12,11 +12,18 @@ from geotagger.errors import DamagedIndexWarning
 from geotagger.index import open_index
 from geotagger.index.learned import CLOCKS, MOVEMENT, SETTLED
 from geotagger.index.soundness import damaged_rows
+from geotagger.index.store import OPENED
 from geotagger.text import READER
 from tests.commands import Geotagger
 from tests.fuzz.indexes import fuzz
 from tests.tag.scenes import bytes_of, walk_through_town
 from tests.web.pages import open_page
+
+
+@pytest.fixture(autouse=True)
+def nothing_was_open() -> None:
+    """As in a process that has just begun."""
+    OPENED.clear()
 
 
 def test_all_commands_answer_of_damaged_indexes(tmp_path: Path) -> None:
