@@ -40,6 +40,11 @@ class GeotaggerError(Exception):
     exit_code: ClassVar[int] = 1
 
 
+class DamagedIndexWarning(UserWarning):
+    """A row of the index is not as geotagger writes it, and counted for nothing. A command says so and ends
+    with 1."""
+
+
 class UsageError(GeotaggerError):
     exit_code = 2
 
