@@ -71,7 +71,7 @@ def give(index: Index, immich: Immich, plan: HandoffPlan, tell: Tell) -> Handove
 def _answers(
     immich: Immich, parts: list[list[Gift]], latitude: float, longitude: float
 ) -> Iterator[tuple[list[Gift], HandoffRefusedError | None]]:
-    """Immich refuses a call as a whole: one that it refuses is halved until the asset it is about is alone."""
+    """Immich refuses a call as a whole: one that it refuses is halved until one asset is left."""
     while parts:
         part = parts.pop(0)
         try:

@@ -173,5 +173,5 @@ def _asset(item: Any) -> Asset:
     latitude, longitude = (
         float(value) if isinstance(value, int | float) and math.isfinite(value) else None for value in place
     )
-    texts = [str(item[name]) for name in ("id", "ownerId", "originalPath", "checksum")]
-    return Asset(*texts, latitude, longitude)
+    key, owner, path, checksum = (str(item[name]) for name in ("id", "ownerId", "originalPath", "checksum"))
+    return Asset(key, owner, path, checksum, latitude, longitude)

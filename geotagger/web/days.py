@@ -83,8 +83,8 @@ def _day(photos: Sequence[Moment]) -> Day:
 
 
 def _where(photos: Sequence[Moment]) -> str:
-    """ "Sitges, Catalonia", "Lyon and Paris, France", by where most photos are; a town that is called like its
-    region is followed by the country."""
+    """ "Sitges, Catalonia", "Lyon and Paris, France", by where most photos are; a town that is called like
+    its region is followed by the country."""
     placed = [p for p in photos if p.rung is not None]
     places = [place for place, _ in Counter(p.place for p in placed if p.place).most_common(_MOST_PLACES)]
     regions = Counter(p.region or (country_name(p.country) if p.country else "") for p in placed)

@@ -2,9 +2,10 @@
 
 The token is the first part of every path. A request without it, for another host than the loopback address
 (as after DNS rebinding), from a page of another origin, or with another method than GET, HEAD and POST is
-refused before any route sees it. A second token opens once, and sends on to the first: the browser is started
-with it, so that whoever lists the processes of this machine finds one that is used up. Every answer forbids
-the browser to load anything from elsewhere, and to tell others where it comes from. Knows nothing of photos."""
+refused before any route sees it. A second token opens once, and sends on to the first: the browser is
+started with it, so that whoever lists the processes of this machine finds one that is used up. Every answer
+forbids the browser to load anything from elsewhere, and to tell others where it comes from. Knows nothing of
+photos."""
 
 import secrets
 from dataclasses import dataclass
