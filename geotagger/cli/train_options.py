@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import typer
 
 from geotagger.cli.common import IndexOption
+from geotagger.cli.distances import distance_km
 from geotagger.errors import UsageError
 
 if TYPE_CHECKING:
@@ -135,7 +136,12 @@ class RecipeOptions:
     ] = None
     tau_km: Annotated[
         float | None,
-        typer.Option("--tau", metavar="KM", help="Label smoothing by distance; 0 for plain cross-entropy."),
+        typer.Option(
+            "--tau",
+            metavar="KM",
+            parser=distance_km(),
+            help="Label smoothing by distance; 0 for plain cross-entropy.",
+        ),
     ] = None
     ema: Annotated[
         float | None, typer.Option(metavar="0–1", help="Memory of the averaged weights, 0 for none.")
