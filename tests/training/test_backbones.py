@@ -109,6 +109,11 @@ def test_wishes_that_cannot_be_are_wrong_usage(wishes: dict[str, object], told: 
         preset("try", **wishes)
 
 
+def test_a_network_without_branches_has_none_to_drop() -> None:
+    with pytest.raises(UsageError, match="leave --drop-path out"):
+        build("timm/vgg11", 5, input_size=64, drop_path=0.1)
+
+
 def test_what_a_network_was_fed_is_what_timm_says() -> None:
     dino = expected_input("timm/vit_small_patch14_dinov2.lvd142m")
     assert (dino.size, dino.resampling, dino.licence) == (518, "bicubic", "apache-2.0")

@@ -82,8 +82,10 @@ def _made(network: str, start: str, make: Callable[[], nn.Module], drop_path: fl
     try:
         return make()
     except TypeError as error:
-        if drop_path and "drop_path_rate" in str(error):
-            raise UsageError(f"{network} has no branches to drop; leave --drop-path out") from None
+        if drop_path:
+            raise UsageError(
+                f"{network} cannot be made so ({_in_line(error)}); leave --drop-path out"
+            ) from None
         raise _cannot_see(network, 0, error) from None
     except (AssertionError, ValueError) as error:
         if not start:
@@ -107,7 +109,7 @@ def _check_all_read(network: str, start: str, made: nn.Module, make: Callable[[]
 
 
 def _no_weights(network: str, start: str, error: Exception) -> Exception:
-    reason = _first_line(error)
+    reason = _in_line(error)
     if not start:
         return UsageError(f"{network} cannot be made: {reason}")
     if start == AS_PUBLISHED:
@@ -120,16 +122,11 @@ def _no_weights(network: str, start: str, error: Exception) -> Exception:
 
 def _cannot_see(network: str, input_size: int, error: Exception) -> UsageError:
     pixels = f" of {input_size} pixels" if input_size else ""
-    return UsageError(
-        f"{network} cannot see images{pixels} ({_first_line(error)}); choose another --input-size"
-    )
+    return UsageError(f"{network} cannot see images{pixels} ({_in_line(error)}); choose another --input-size")
 
 
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    # torch tells what does not fit below a heading
-    line = lines[1] if len(lines) > 1 and lines[0].startswith("Error") else (lines or [""])[0]
-    return (line or type(error).__name__)[:200]
+def _in_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def _library(network: str) -> Any:
@@ -171,9 +168,9 @@ def _loaded(module: str, advice: str) -> Any:
         return importlib.import_module(module)
     except ImportError as error:
         if error.name and error.name.partition(".")[0] not in ("timm", "torchvision"):
-            raise UsageError(f"{module} cannot be loaded here ({_first_line(error)})") from None
+            raise UsageError(f"{module} cannot be loaded here ({_in_line(error)})") from None
         raise UsageError(advice) from None
     except RuntimeError as error:  # torchvision's wheel for another torch
         raise UsageError(
-            f"{module} cannot be loaded here ({_first_line(error)}); reinstall torchvision for this torch"
+            f"{module} cannot be loaded here ({_in_line(error)}); reinstall torchvision for this torch"
         ) from None
