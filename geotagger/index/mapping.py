@@ -191,14 +191,21 @@ def count_without_place(store: Store) -> int:
     return count
 
 
-def in_span(store: Store, root_id: int, first: int, last: int, *, limit: int) -> list[ListedPhoto]:
-    """The photos of a root from one to another in the order of time, both with it."""
+def in_span(
+    store: Store, root_id: int, first: int, last: int, *, offset: int, limit: int
+) -> list[ListedPhoto]:
+    """The photos of a root from one to another in the order of time, both with it; of those without a time,
+    where the first has none."""
+    row = store.row("select utc is null from photos where id = ?", (first,))
+    span = "(photos.utc, photos.id) >= (select utc, id from photos where id = ?)"
+    span += " and (photos.utc, photos.id) <= (select utc, id from photos where id = ?)"
+    if row is not None and row[0]:
+        span = "photos.utc is null and photos.id between ? and ?"
     return _shown(
         store,
-        "photos.root_id = ? and (photos.utc, photos.id) >= (select utc, id from photos where id = ?)"
-        " and (photos.utc, photos.id) <= (select utc, id from photos where id = ?)"
-        " order by photos.utc, photos.id limit ?",
-        (root_id, first, last, limit),
+        f"photos.root_id = ? and photos.format is not null and {span}"
+        " order by photos.utc, photos.id limit ? offset ?",
+        (root_id, first, last, limit, offset),
     )
 
 
