@@ -21,6 +21,7 @@ from geotagger.index import Index, open_index
 from geotagger.index.learned import CLOCKS, SETTLED
 from geotagger.index.roots import Root
 from geotagger.index.runs import Status
+from geotagger.tag.kept_features import kept_features, with_reference_by_pack
 from geotagger.tag.listener import Listener
 from geotagger.tag.network import Network, choose_pack
 from geotagger.tag.options import TagOptions
@@ -56,6 +57,7 @@ def tag(
 
         check_reader()
     pack = choose_pack(options.model, listener.note)
+    options = with_reference_by_pack(options, pack)
     corrections = _clocks(options)
     paths = list(dict.fromkeys(_existing(path) for path in options.paths))
     tally, timed = Tally(), profile or Profile()
@@ -70,7 +72,8 @@ def tag(
         onlooker = None
         if pack is not None and model_id is not None:
             network = Network(pack, options, listener.note, listener.stop, profile=timed)
-            onlooker = Onlooker(pack, network, model_id)
+            kept = kept_features(index, options, pack, listener.note)
+            onlooker = Onlooker(pack, network, model_id, kept)
         ended: Status = "failed"
         try:
             folders = _join(index, paths, options, listener)
@@ -150,7 +153,13 @@ def _walk(
         files = files_of(options.looked, whole.onlooker.pack)
         onlooker = whole.onlooker
         looks = take_in(
-            whole.index, onlooker.id, onlooker.pack, files, whole.places, features=options.reference
+            whole.index,
+            onlooker.id,
+            onlooker.pack,
+            files,
+            whole.places,
+            features=options.reference,
+            kept=onlooker.kept,
         )
         onlooker.network.features = looks.features
         whole.listener.note(str(looks))

@@ -13,16 +13,16 @@ from geotagger.writing import Writing
 @dataclass(frozen=True, slots=True)
 class TagOptions:
     """`model`: a pack's name or folder, "none" for no visual evidence, None for the installed one;
-    `variant`: one that `models quantize` made, None for the fastest that passed its checks.
-    `precision`: write so that this share lies inside its radius, by what `evaluate --calibrate`
-    found; it stands in for `min_confidence`. `kinds`: the kinds of evidence that are
-    listened to, as estimate/kinds/table.py names them. `clocks`: "CAMERA=+1h03m". `again`:
-    photos that an older model placed are looked at once more. `reconsider`: what is written and would not be
-    written today is moved or taken out. `all_images`: screenshots, scans
-    and graphics too. `with_roots`: other archives whose photos help, in this and every later run. `looked`:
-    folders of what `look` saw before. `batch_size` and `readers` None: what suits the
+    `variant`: one that `models quantize` made, None for the fastest that passed its checks. `precision`:
+    write so that this share lies inside its radius, by what `evaluate --calibrate` found; it stands in for
+    `min_confidence`. `kinds`: the kinds of evidence that are listened to, as estimate/kinds/table.py names
+    them. `clocks`: "CAMERA=+1h03m". `again`: photos that an older model placed are looked at once more.
+    `reconsider`: what is written and would not be written today is moved or taken out. `all_images`:
+    screenshots, scans and graphics too. `with_roots`: other archives whose photos help, in this and every
+    later run. `looked`: folders of what `look` saw before. `batch_size` and `readers` None: what suits the
     machine. `processes`: that read files beside this one, where there are many new ones; `look_processes`:
-    that look at pictures, None for one a GPU where there are several."""
+    that look at pictures, None for one a GPU where there are several. `reference_by_pack`: the kind
+    `reference` is listened to where the model's pack says that its features are worth it."""
 
     paths: tuple[str, ...]
     model: str | None = None
@@ -49,6 +49,7 @@ class TagOptions:
     exclude: tuple[str, ...] = ()
     with_roots: tuple[str, ...] = ()
     wait: bool = False
+    reference_by_pack: bool = False
 
     @property
     def reference(self) -> bool:

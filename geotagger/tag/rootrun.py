@@ -12,6 +12,7 @@ from geotagger.engine.cores import usable_cores
 from geotagger.index import Index
 from geotagger.index.roots import Root
 from geotagger.index.runs import Run
+from geotagger.tag.kept_features import KeptFeatures
 from geotagger.tag.listener import Listener
 from geotagger.tag.network import Network
 from geotagger.tag.options import TagOptions
@@ -24,11 +25,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Onlooker:
-    """The model that looks at the pictures of a run, as the index numbers it."""
+    """The model that looks at the pictures of a run, as the index numbers it. `kept`: what its last layer saw
+    of photos, where that is compared with anything."""
 
     pack: "ModelPack"
     network: Network
     id: int
+    kept: KeptFeatures | None = None
 
 
 @dataclass(frozen=True)
