@@ -3,8 +3,8 @@ pictures.
 
     python -m benchmarks.known_places ../shared/data geoclip-1.3.0-py3-none-any.whl [--seeds 3] [--keep FILE]
 
-Prints Markdown. Real places and times of an archive, 30 % hidden; what a picture shows is so much of its place's
-embedding as the skill says, and noise. Of each skill, at temperature 1 and at one that is fitted to other
+Prints Markdown. Real places and times of an archive, 30 % hidden; what a picture shows is so much of its
+place's embedding as the skill says, and noise. Of each skill, at temperature 1 and at one that is fitted to other
 photos: the same estimates with and without the scores. `--keep` keeps the gallery's embeddings.
 """
 
