@@ -1,12 +1,11 @@
 """What it brings that a model scores the very places that an archive knows: GeoCLIP's heads, simulated
 pictures.
 
-    python -m benchmarks.known_places ../shared/data geoclip-1.3.0-py3-none-any.whl [--seeds 3] [--keep FILE]
+python -m benchmarks.known_places ../shared/data geoclip-1.3.0-py3-none-any.whl [--seeds 3] [--keep FILE]
 
 Prints Markdown. Real places and times of an archive, 30 % hidden; what a picture shows is so much of its
-place's embedding as the skill says, and noise. Of each skill, at temperature 1 and at one that is fitted to other
-photos: the same estimates with and without the scores. `--keep` keeps the gallery's embeddings.
-"""
+place's embedding as the skill says, and noise. Of each skill, at temperature 1 and at one that is fitted to
+other photos: the same estimates with and without the scores. `--keep` keeps the gallery's embeddings."""
 
 import argparse
 from dataclasses import replace
