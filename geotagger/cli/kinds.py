@@ -26,7 +26,7 @@ class ListeningOptions:
         typer.Option(
             "--track",
             metavar="PATH",
-            help="GPX, KML, NMEA, FIT, TCX, IGC, Google's JSON; `tag` remembers it.",
+            help="GPX, KML, NMEA, FIT, TCX, IGC, DJI's SRT, Google's JSON; `tag` remembers it.",
         ),
     ] = None
     with_kinds: Annotated[

@@ -55,7 +55,7 @@ def main(step: str, path: str) -> None:
     except PhotoError as error:
         said = f"{type(error).__name__}: {error}"
     own = _memory("VmHWM") - before
-    apart._end_all()
+    apart._PROCESSES.end_all()
     theirs = resource.getrusage(resource.RUSAGE_CHILDREN)
     seconds = time.process_time() - began + theirs.ru_utime + theirs.ru_stime
     most = max(own, (theirs.ru_maxrss << 10) - _WORKER_BYTES)
