@@ -27,8 +27,8 @@ from geotagger.index import open_index
 from geotagger.index.learned import CALIBRATION, SETTLED
 from geotagger.tag.any_place import table_of
 from geotagger.tag.corridor import by_root
-from geotagger.tag.kept_features import kinds_with_reference
 from geotagger.tag.network import choose_pack
+from geotagger.tag.options import kinds_with_reference
 from geotagger.tag.texts import check_reader
 from geotagger.tracks import load_tracks
 

@@ -5,7 +5,7 @@ Takes rows of numbers by photo, gives them back. A row counts as long as the ind
 said of that photo. Knows nothing of what is made of them. Memory holds 24 bytes a row."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 from xxhash import xxh3_64_intdigest
 
-from geotagger.estimate.kinds.table import KINDS
 from geotagger.index import Index
 from geotagger.index.photos import IndexedPhoto
 from geotagger.tag.options import TagOptions
@@ -117,21 +116,6 @@ class _Rows:
                 file.truncate(whole * size)
                 file.seek(whole * size)
                 file.write(data)
-
-
-def with_reference_by_pack(options: TagOptions, pack: "ModelPack | None") -> TagOptions:
-    """With the owner's photos as reference where the pack says that its features are worth it. Rows of
-    `look` have their own say: without features in them everything would be looked at again."""
-    kinds = kinds_with_reference(options.kinds, pack, options.reference_by_pack and not options.looked)
-    return replace(options, kinds=kinds, reference_by_pack=kinds != options.kinds)
-
-
-def kinds_with_reference(kinds: tuple[str, ...], pack: "ModelPack | None", by_pack: bool) -> tuple[str, ...]:
-    """The kinds of evidence, with `reference` where that is left to the pack and the pack is for it."""
-    wanted = by_pack and pack is not None and pack.manifest.reference and pack.feature_size is not None
-    if not wanted or "pictures" not in kinds:
-        return kinds
-    return tuple(kind.name for kind in KINDS if kind.name in (*kinds, "reference"))
 
 
 def kept_features(

@@ -1,13 +1,16 @@
 """What the owner asked of a run."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from geotagger.defaults import CERTAINTY, MIN_CONFIDENCE
 from geotagger.estimate.kinds.table import BY_DEFAULT, KINDS
 from geotagger.writing import Writing
+
+if TYPE_CHECKING:
+    from geotagger.model.pack import ModelPack
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,3 +74,18 @@ def kinds_of(arguments: Mapping[str, Any]) -> tuple[str, ...]:
         "sequence": arguments.get("sequence", True),
     }
     return tuple(kind.name for kind in KINDS if once.get(kind.name, kind.by_default))
+
+
+def with_reference_by_pack(options: TagOptions, pack: "ModelPack | None") -> TagOptions:
+    """With the owner's photos as reference where the pack says that its features are worth it. Rows of
+    `look` have their own say: without features in them everything would be looked at again."""
+    kinds = kinds_with_reference(options.kinds, pack, options.reference_by_pack and not options.looked)
+    return replace(options, kinds=kinds, reference_by_pack=kinds != options.kinds)
+
+
+def kinds_with_reference(kinds: tuple[str, ...], pack: "ModelPack | None", by_pack: bool) -> tuple[str, ...]:
+    """The kinds of evidence, with `reference` where that is left to the pack and the pack is for it."""
+    wanted = by_pack and pack is not None and pack.manifest.reference and pack.feature_size is not None
+    if not wanted or "pictures" not in kinds:
+        return kinds
+    return tuple(kind.name for kind in KINDS if kind.name in (*kinds, "reference"))

@@ -3,8 +3,9 @@
 What is known of the archive is in `tag/evidence.py`; no step of a run takes more than these two.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from geotagger.archive.names import is_at_or_below, is_left_out_below
@@ -12,7 +13,6 @@ from geotagger.engine.cores import usable_cores
 from geotagger.index import Index
 from geotagger.index.roots import Root
 from geotagger.index.runs import Run
-from geotagger.tag.kept_features import KeptFeatures
 from geotagger.tag.listener import Listener
 from geotagger.tag.network import Network
 from geotagger.tag.options import TagOptions
@@ -21,6 +21,7 @@ from geotagger.tag.profile import Profile
 
 if TYPE_CHECKING:
     from geotagger.model.pack import ModelPack
+    from geotagger.tag.kept_features import KeptFeatures
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,11 @@ class Onlooker:
     pack: "ModelPack"
     network: Network
     id: int
-    kept: KeptFeatures | None = None
+    open_kept: "Callable[[], KeptFeatures | None]" = lambda: None
+
+    @cached_property
+    def kept(self) -> "KeptFeatures | None":
+        return self.open_kept()
 
 
 @dataclass(frozen=True)
