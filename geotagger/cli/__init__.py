@@ -86,6 +86,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         command([f" {word}" if _SOUTHERN_PLACE.match(word) else word for word in words], default_map=defaults)
     except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):
+            # the help's reader went away (`| head`), as that of any other output may (ends_cleanly)
+            stop_output()
+            end.code = 0
         _end_beside_a_runtime(end)
         raise
     except OSError as error:

@@ -217,35 +217,6 @@ def _joined(
     return Mixture(lat, lng, weight, scale_km, tail, about, everywhere, np.zeros_like(weight))
 
 
-def combined(parts: Sequence[tuple[Mixture, FloatArray]]) -> Mixture:
-    """Each photo's mixture is that of a part with its probability (n,). What a part does not know may be
-    anywhere."""
-    if len(parts) == 1:
-        return parts[0][0]
-
-    def columns(name: str) -> FloatArray:
-        values = [(getattr(mix, name), mix.about) for mix, _ in parts]
-        return np.concatenate([v[:, :n] for v, n in values] + [v[:, n:] for v, n in values], axis=1)
-
-    share = np.concatenate(
-        [np.repeat(of[:, None], mix.about, axis=1) for mix, of in parts]
-        + [np.repeat(of[:, None], mix.weight.shape[1] - mix.about, axis=1) for mix, of in parts],
-        axis=1,
-    )
-    weight = columns("weight") * share
-    total = weight.sum(axis=1)
-    return Mixture(
-        columns("lat"),
-        columns("lng"),
-        weight,
-        columns("scale_km"),
-        columns("tail"),
-        sum(mix.about for mix, _ in parts),
-        np.where(total > 0, 1 - total, ANYWHERE),
-        columns("peopled"),
-    )
-
-
 def _parts(around: Surroundings, motion: Motion) -> _Parts:
     sides, visits = _sides(around, motion), _visits(around, motion)
     fixed = sides.has_b | sides.has_a

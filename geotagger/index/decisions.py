@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from geotagger.index.damage import pass_over
+from geotagger.index.damage import Damage
 from geotagger.index.soundness import are_numbers, are_texts
 from geotagger.index.store import Store, now, plain_text
 
@@ -156,19 +156,20 @@ class Decisions:
         self._store.execute("update photos set verdict = ? where id = ?", (verdict, photo_id))
 
     def _of(self, condition: str, values: tuple[object, ...] = ()) -> list[Decision]:
+        damage = self._store.damage
         rows = self._store.rows(
             "select id, decided, run_id, action, photo_id, seen_estimate, latitude, longitude, radius_km,"
             f" root_id, camera, shift_s from decisions where {condition}",
             values,
         )
-        return [Decision(row[0], Wish(*row[3:]), row[1], row[2]) for row in rows if _is_sound(row)]
+        return [Decision(row[0], Wish(*row[3:]), row[1], row[2]) for row in rows if _is_sound(row, damage)]
 
 
-def _is_sound(row: Sequence[Any]) -> bool:
+def _is_sound(row: Sequence[Any], damage: Damage) -> bool:
     """Whether a decision is one: a damaged row counts as none."""
     numbers = are_numbers((row[2], *row[4:6], row[8], row[9], row[11]))
     on_earth = are_numbers((row[6],), 90) and are_numbers((row[7],), 180)
     if row[3] in ACTIONS and numbers and on_earth and are_texts((row[1], row[10])):
         return True
-    pass_over(f"row {row[0]} of decisions")
+    damage.pass_over(f"row {row[0]} of decisions")
     return False

@@ -6,7 +6,8 @@ import { say } from "./dom.js";
 import { chosen, page, pendingIs, changed } from "./state.js";
 import { ACTIONS, counted } from "./words.js";
 
-const before = []; // what waited before each decision of this tab: to be put back by "take back"
+// What each step of this tab was about, and what waited for that before: to be put back by "take back".
+const before = [];
 
 export async function refresh() {
   page.info = await ask("api/state");
@@ -23,7 +24,7 @@ export async function decide(action, photos = chosen(), place = {}) {
   const told = await order("api/decide", { action, photos: seen, ...place });
   const refused = new Set(told.refused.map((one) => one.id));
   const accepted = photos.filter((one) => !refused.has(one.id));
-  if (accepted.length) before.push({ ids: accepted.map((one) => one.id), earlier: told.before });
+  if (accepted.length) before.push({ about: new Set(accepted.map((one) => one.id)), earlier: told.before });
   pendingIs(told.pending);
   if (told.refused.length) {
     const reasons = [...new Set(told.refused.map((one) => one.reason))].join("; ");
@@ -34,17 +35,26 @@ export async function decide(action, photos = chosen(), place = {}) {
   }
 }
 
+// What a decision is about: a photo, by its number, or a camera.
+function subject(one) {
+  return one.photo_id ?? `${one.root_id} ${one.camera}`;
+}
+
+function clockOf(one) {
+  return { root: one.root_id, camera: one.camera, shift_s: one.shift_s };
+}
+
 export async function takeBack() {
   const last = before.pop();
   if (!last) {
     say("there is nothing of this tab to take back");
     return;
   }
-  const about = new Set(last.ids);
-  const waiting = page.info.pending.filter((one) => about.has(one.photo_id));
+  const waiting = page.info.pending.filter((one) => last.about.has(subject(one)));
   let told = await order("api/retract", { ids: waiting.map((one) => one.id) });
   const groups = new Map();
-  for (const one of last.earlier) {
+  for (const one of last.earlier.filter((other) => other.action === "clock")) told = await order("api/clock", clockOf(one));
+  for (const one of last.earlier.filter((other) => other.action !== "clock")) {
     const place = one.action === "move" ? [one.latitude, one.longitude, one.radius_km] : [];
     const key = JSON.stringify([one.action, ...place]);
     groups.set(key, [...(groups.get(key) ?? []), [one.photo_id, one.seen_estimate, null]]);
@@ -58,13 +68,17 @@ export async function takeBack() {
 }
 
 export async function discardAll() {
+  const earlier = page.info.pending;
   pendingIs((await order("api/retract")).pending);
-  before.length = 0;
-  say("all decisions were discarded; nothing was written");
+  before.push({ about: new Set(), earlier });
+  say(`${counted(earlier.length, "decision")} discarded; nothing was written. Key u brings them back`);
 }
 
-export async function keepClock(root, camera, shift_s) {
-  pendingIs((await order("api/clock", { root, camera, shift_s })).pending);
+export async function keepClock(root_id, camera, shift_s) {
+  const about = subject({ root_id, camera });
+  const earlier = page.info.pending.filter((one) => subject(one) === about);
+  pendingIs((await order("api/clock", clockOf({ root_id, camera, shift_s }))).pending);
+  before.push({ about: new Set([about]), earlier });
   say("the correction waits to be written; `geotagger tag` then places the photos anew");
 }
 

@@ -260,6 +260,7 @@ export function showHand() {
   const spots = page.photos.map(circle).filter(Boolean).slice(0, 1000);
   const box = L.latLngBounds([]);
   for (const at of spots) box.extend(L.latLng(at.latitude, at.longitude).toBounds(2000 * Math.max(0.05, Math.min(at.radius_km, 50))));
+  map.invalidateSize({ animate: false }); // the panel and the timeline have just taken their room
   if (box.isValid()) map.fitBounds(box, { maxZoom: 16, padding: [30, 30], animate: false });
 }
 
