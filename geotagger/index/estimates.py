@@ -39,7 +39,7 @@ class PhotoEstimate:
 
 
 _ESTIMATES_OF_A_RUN = 24
-"""Bits: a run's estimates are numbered from here on; what is more takes the next run's room, and is no harm."""
+"""Bits: a run's estimates are numbered from here on; more than these take the next run's room, no harm."""
 
 
 @dataclass(frozen=True, slots=True)
