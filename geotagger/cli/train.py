@@ -205,7 +205,7 @@ def pack(
     request = stages.TrainingRequest(source=None, work=work, shards=shards_at)
     decided = stages.load_run(work)
     table = stages.make_cells(work, decided, say)
-    made = fitting.trained(request, decided, table)
+    made = fitting.trained(request, decided, table, say)
     _write_pack(request, decided, table, made, out, force, processes.device_of(device), as_json)
 
 
@@ -280,11 +280,13 @@ def _settings(machine: MachineOptions) -> "TrainingSettings":
 
 def _check_machine(recipe: "Recipe", device: str) -> None:
     """Said before hours of shards, not after."""
-    from training.fit import processes
+    from training.fit import processes, timm_networks
 
     if not recipe.head_only:
         processes.check_shares(recipe, processes.world_size())
         processes.check_precision(recipe.precision, device)
+    if recipe.randaugment:
+        timm_networks.transforms()
 
 
 def _check_free(out: Path, force: bool) -> None:

@@ -26,6 +26,7 @@ from geotagger.estimate.cloud import (
     leaves_of,
     probability_within,
 )
+from geotagger.estimate.known_places import scores_of
 from geotagger.estimate.movement import CertaintyCorrection, FloatArray, IntArray, Movement, moved_by
 from geotagger.estimate.names import with_names
 from geotagger.estimate.overlays import with_alike, with_fix, with_habits_only
@@ -38,6 +39,7 @@ from geotagger.estimate.states import (
     states_of_both,
     states_of_pictures,
     states_of_prior,
+    weakened,
     with_choice,
 )
 from geotagger.estimate.surroundings import VISITS, FixTable, Surroundings
@@ -217,11 +219,17 @@ def _pictured(
     looks = np.ones(len(shown))
     looks[beside] = weights(utc[shown][beside], options.alike_s)
     posteriors = [posterior for n in shown if (posterior := photos[n].posterior) is not None]
-    offers = offers_of(posteriors, table, looks / movement.temperature, beside)
+    weight = looks / movement.temperature
+    offers = offers_of(posteriors, table, weight, beside)
     both, alone = np.flatnonzero(has_prior[shown]), np.flatnonzero(~has_prior[shown])
     parts = []
     if len(both):
-        parts.append((both, states_of_both(utc[shown[both]], offers.of(both), table, mix, shown[both])))
+        scores = scores_of([photos[n] for n in shown[both]], mix, shown[both], table)
+        if scores is not None:
+            scores = replace(scores, emission=weakened(scores.emission, weight[both][scores.photo]))
+        parts.append(
+            (both, states_of_both(utc[shown[both]], offers.of(both), table, mix, shown[both], scores))
+        )
     if len(alone):
         offered, times = offers.of(alone), utc[shown[alone]]
         stated = [photos[n].utc_offset_s if options.time_zone else None for n in shown[alone]]

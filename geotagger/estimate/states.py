@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from geotagger.cells import CellTable
 from geotagger.estimate.atoms import atoms_of, find
 from geotagger.estimate.cloud import Clouds, rows_by_photo
+from geotagger.estimate.known_places import PlaceScores
 from geotagger.estimate.movement import FloatArray, IntArray
 from geotagger.estimate.prior import Mixture, cloud
 from geotagger.estimate.values import Posterior
@@ -109,12 +110,13 @@ def offers_of(
         np.concatenate([listed.atoms, shared])[order],
         np.maximum(np.concatenate([prior, atoms.prior[shared]])[order], 0.0),
         np.concatenate([listed.p, means])[order],
-        _weakened(emission, weight[photo]),
-        _weakened(listed.rest, weight),
+        weakened(emission, weight[photo]),
+        weakened(listed.rest, weight),
     )
 
 
-def _weakened(ratio: FloatArray, weight: FloatArray) -> FloatArray:
+def weakened(ratio: FloatArray, weight: FloatArray) -> FloatArray:
+    """How much more probable as far as the classifier is believed; `weight` is how many looks it is worth."""
     return np.asarray(((1 - DOUBT) * ratio + DOUBT) ** weight)
 
 
@@ -154,12 +156,19 @@ def states_of_pictures(utc: FloatArray, offers: Offers, table: CellTable, of_ato
     )
 
 
-def states_of_both(utc: FloatArray, offers: Offers, table: CellTable, mix: Mixture, at: IntArray) -> States:
+def states_of_both(
+    utc: FloatArray,
+    offers: Offers,
+    table: CellTable,
+    mix: Mixture,
+    at: IntArray,
+    scores: PlaceScores | None = None,
+) -> States:
     """All points of the prior, each with what the picture says of it, and points of what the picture makes
     more probable. Both weighed by what both say (multiple importance sampling with the balance
     heuristic, Veach & Guibas 1995, section 3.4); how much is drawn from the picture's side is by how
     much it exceeds the prior, so that a picture that says nothing adds nothing. Photo i has row at[i] of
-    `mix`."""
+    `mix`. scores: what is said of single places, in place of their cells."""
     atoms, n = atoms_of(table), len(utc)
     clouds = [cloud(mix, int(row)) for row in at]
     photo = np.repeat(np.arange(n), [len(one.mass) for one in clouds])
@@ -167,6 +176,8 @@ def states_of_both(utc: FloatArray, offers: Offers, table: CellTable, mix: Mixtu
     weight = np.concatenate([one.mass for one in clouds])
     slot = _slots(offers, photo, vectors, table)
     emission = np.where(slot >= 0, offers.emission[slot], offers.missed[photo])
+    if scores is not None:
+        emission = scores.over(emission, photo, vectors)
     elsewhere = np.maximum(1.0 - np.bincount(photo, weight, n), 0.0)
     usual = np.bincount(photo, weight * emission, n) + elsewhere * offers.missed
 
@@ -187,7 +198,10 @@ def states_of_both(utc: FloatArray, offers: Offers, table: CellTable, mix: Mixtu
     own = _densities(mix, at, photo, vectors, slot >= 0)
     weight = weight * own / np.maximum(own + np.where(slot >= 0, of_slot[slot], 0.0), 1e-300)
     prior = np.concatenate([weight, drawn * density / np.maximum(density + of_slot[owner], 1e-300)])
-    mass = prior * np.concatenate([emission, offers.emission[owner]])
+    offered = offers.emission[owner]
+    if scores is not None:
+        offered = scores.over(offered, beside, atoms.vectors[rows])
+    mass = prior * np.concatenate([emission, offered])
     photo = np.concatenate([photo, beside])
     order = np.argsort(photo, kind="stable")
     photo, prior, mass = photo[order], prior[order], mass[order]

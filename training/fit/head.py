@@ -16,6 +16,7 @@ from geotagger.model.pack import ModelPack
 from training.data.shards import ShardSet
 from training.fit.frozen import looking, network_input
 from training.fit.loop import Labelled
+from training.fit.networks import Classifier
 from training.fit.objectives import Objective
 from training.fit.recipe import Recipe
 from training.fit.runlog import Say
@@ -25,8 +26,11 @@ FloatArray = NDArray[np.float32]
 _CHUNK = 256
 
 
-def features_of(pack: ModelPack, shards: ShardSet, folder: Path, device: str, say: Say) -> FloatArray:
-    """The pack's features of every image, float32 (n, d); parts that lie in `folder` are kept."""
+def features_of(
+    pack: ModelPack, shards: ShardSet, folder: Path, device: str, say: Say, network: Classifier | None = None
+) -> FloatArray:
+    """The pack's features of every image, float32 (n, d); parts that lie in `folder` are kept. network: the
+    pack's, where it is at hand."""
     if pack.feature_size is None:
         raise TrainingError(
             f"{pack.folder}: gives no features to train a head on; import or pull the model again"
@@ -38,7 +42,7 @@ def features_of(pack: ModelPack, shards: ShardSet, folder: Path, device: str, sa
     ]
     missing = [(start, path) for start, path in zip(starts, paths, strict=True) if not path.exists()]
     if missing:
-        with looking(pack, device) as look:
+        with looking(pack, device, network) as look:
             for done, (start, path) in enumerate(missing):
                 stop = min(start + _CHUNK, len(shards))
                 batch = np.stack([network_input(shards.jpeg(i), pack) for i in range(start, stop)])
