@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from geotagger.errors import (
         ArchiveBusyError,
         ArchiveError,
+        DamagedIndexWarning,
         GeotaggerError,
         IndexUnusableError,
         ModelError,
@@ -69,6 +70,7 @@ __all__ = [
     "Box",
     "CaptureTime",
     "ClockCorrection",
+    "DamagedIndexWarning",
     "Edit",
     "Estimate",
     "Evaluation",

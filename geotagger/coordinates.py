@@ -94,7 +94,7 @@ def _of_text(text: str, axis: Axis) -> tuple[list[float], bool, str]:
     if both := _BOTH.fullmatch(text):
         text = both[1] if axis == "latitude" else both[2]
     seconds = _UNIT_OF_SECONDS.search(text) if _UNIT.search(text) else None
-    is_south_or_seconds = seconds is not None and not _HEMISPHERE.search(text, seconds.end())
+    is_south_or_seconds = seconds is not None and not _HEMISPHERE.search(text[seconds.end() :])
     if seconds is not None:
         text = text[: seconds.end(1)] + " " + text[seconds.end() :]
     numbers = _NUMBER.findall(text)

@@ -21,7 +21,8 @@
     │       └── WriteRefusedError           cannot be written without harm: use a sidecar
     │           └── PlaceTakenError         a position stands there that is not to be replaced
     ├── SourceError                     1   a track, a label list or a data set that cannot be read
-    ├── HandoffError                    1   a photo manager cannot be reached, or refuses
+    ├── HandoffError                    1   a photo manager cannot be reached
+    │   └── HandoffRefusedError             it answered that it will not do it
     └── TrainingError                   1   training cannot start or go on
 
 An interrupted command (Ctrl-C) ends with 130; what was finished is kept.
@@ -37,6 +38,11 @@ class GeotaggerError(Exception):
     """An error to be shown to the user as one line, without a traceback."""
 
     exit_code: ClassVar[int] = 1
+
+
+class DamagedIndexWarning(UserWarning):
+    """A row of the index is not as geotagger writes it, and counted for nothing. A command says so and ends
+    with 1."""
 
 
 class UsageError(GeotaggerError):
@@ -149,6 +155,17 @@ class SourceError(GeotaggerError):
 
 class HandoffError(GeotaggerError):
     pass
+
+
+class HandoffRefusedError(HandoffError):
+    """`code`: of HTTP, as the server gave it."""
+
+    def __init__(self, text: str, code: int) -> None:
+        super().__init__(text, code)
+        self.code = code
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class TrainingError(GeotaggerError):

@@ -7,6 +7,7 @@ process for themselves.
 """
 
 import atexit
+import gc
 import importlib
 import json
 import os
@@ -41,6 +42,7 @@ _LIBRARIES = (
     "pydantic",
     "sqlite3",
     "sqlite_utils",
+    "typer._adapters",
     "typer.rich_utils",
     "tzfpy",
     "xxhash",
@@ -110,6 +112,9 @@ class ForkServer:
 def serve(descriptor: int) -> None:
     """The server: forks for each wish until the socket is closed at the other end."""
     import geotagger
+    from geotagger.cli import build
+    from geotagger.cli.settings import default_map
+    from geotagger.estimate.people import share_of_earth, usual_about
     from geotagger.gazetteer.naming import names_of
 
     for module in pkgutil.walk_packages(geotagger.__path__, "geotagger."):
@@ -119,7 +124,13 @@ def serve(descriptor: int) -> None:
     for name in _LIBRARIES:
         with suppress(ImportError):
             importlib.import_module(name)
+    # tables that are shipped, and what Python and typer make of a command when it is first used
     names_of([48.2], [16.4])
+    usual_about(48.2, 16.4, 1.0, 1.0)
+    share_of_earth(0.0, 3600.0)
+    default_map(build(), {})
+    gc.collect()
+    gc.freeze()  # what all commands share is not looked through, nor copied, by each of them
     wishes = socket.socket(fileno=descriptor)
     while True:
         word, files, _, _ = socket.recv_fds(wishes, 1, 3)

@@ -33,7 +33,17 @@ SPELLINGS = (
 
 
 @pytest.mark.parametrize(
-    "text", [*SPELLINGS, "3.3868e1 S", "S33 52.08", "N-33.868", "-33,52.08", "33d 52m 4.8s S", "33868/1000S"]
+    "text",
+    [
+        *SPELLINGS,
+        "3.3868e1 S",
+        "S33 52.08",
+        "N-33.868",
+        "-33,52.08",
+        "33d 52m 4.8s S",
+        "33d52m4.8sS",
+        "33868/1000S",
+    ],
 )
 def test_every_spelling_of_a_southern_latitude_is_read(text: str) -> None:
     place = read_position(text, "", "151.21", "", signed=True)

@@ -31,7 +31,10 @@ def open_for_reading(index: StrPath | Index | None) -> Iterator[Index]:
     """An index that is open already, or that of a file, or the user's own. IndexUnusableError where there is
     none."""
     if isinstance(index, Index):
-        yield index
+        try:
+            yield index
+        finally:
+            index.store.damage.tell()
         return
     with open_index(index_file(index), mode="read") as opened:
         yield opened

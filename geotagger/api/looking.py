@@ -1,5 +1,6 @@
 """`look`: the pictures' part of a run, in parts, for several machines."""
 
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from threading import Event
@@ -49,6 +50,8 @@ def look(
 
     if not 1 <= part <= parts:
         raise UsageError(f"part {part} of {parts}: parts are counted from 1")
+    if not os.path.isdir(path_of(archive)):
+        raise UsageError(f"{path_of(archive)}: there is no such folder")
     check_counts(batch_size=batch_size, readers=readers, look_processes=look_processes)
     parse_devices(device)
     listener = Listener(progress, stop)

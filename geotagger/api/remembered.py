@@ -11,7 +11,6 @@ from geotagger.api.runs import heard
 from geotagger.api.values import Paths, StrPath, check_radius, index_file, path_of, several
 from geotagger.errors import UsageError
 from geotagger.index import Index, open_index
-from geotagger.index.damage import pass_over
 from geotagger.index.roots import Root
 from geotagger.index.summary import ArchiveSummary, summarise
 from geotagger.index.tracks import RememberedTrack
@@ -167,15 +166,15 @@ def tracks(*, index: StrPath | Index | None = None) -> list[TrackInIndex]:
                 track.added,
             )
             for track in opened.tracks.listed()
-            if _is_of(track, archives)
+            if _is_of(opened, track, archives)
         ]
 
 
-def _is_of(track: RememberedTrack, archives: Collection[int]) -> bool:
+def _is_of(opened: Index, track: RememberedTrack, archives: Collection[int]) -> bool:
     """Whether its archive is one of these: where that row is damaged, the track is passed over."""
     if track.root_id in archives:
         return True
-    pass_over(f"row {track.root_id} of roots, which the track {track.name} belongs to,")
+    opened.store.damage.pass_over(f"row {track.root_id} of roots, which the track {track.name} belongs to,")
     return False
 
 

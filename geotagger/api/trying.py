@@ -28,6 +28,7 @@ def evaluate(
     tracks: Paths = (),
     clocks: str | Iterable[str] = (),
     kinds: Collection[str] | None = None,
+    reference_by_pack: bool | None = None,
     model: StrPath | None = None,
     calibrate: bool = False,
     index: StrPath | None = None,
@@ -61,6 +62,8 @@ def evaluate(
         raise UsageError("seeds are whole numbers from 0 on, one at least")
     if not wanted_ways or not set(wanted_ways) <= set(_WAYS):
         raise UsageError(f"{', '.join(wanted_ways)}: ways of hiding are {' and '.join(_WAYS)}")
+    if calibrate and set(wanted_ways) == {"timeless"}:
+        raise UsageError("photos without their times teach no calibration; add single or days to ways")
     kinds_heard, model_heard = heard(kinds, None if model is None else path_of(model))
     options = EvaluationOptions(
         paths=chosen,
@@ -76,6 +79,7 @@ def evaluate(
         clocks=words(clocks),
         tracks=tuple(map(Path, several(tracks))),
         calibrate=calibrate,
+        reference_by_pack=kinds is None if reference_by_pack is None else reference_by_pack,
     )
     listener = Listener(progress)
     evaluations = list(archive.evaluate(options, index_file(index), listener.note))

@@ -18,7 +18,7 @@ from geotagger.archive.mounts import is_on_network
 from geotagger.archive.names import is_along, is_at_or_below, is_photo_name, is_sidecar_name
 from geotagger.archive.passed import PassedOver
 from geotagger.archive.sidecars import mirrored, sidecar_files
-from geotagger.archive.takeout import takeout_file
+from geotagger.archive.takeout import takeout_files
 
 __all__ = [
     "FileEntry",
@@ -36,6 +36,6 @@ __all__ = [
     "lock",
     "mirrored",
     "sidecar_files",
-    "takeout_file",
+    "takeout_files",
     "walk",
 ]

@@ -246,7 +246,7 @@ class _Listing:
             files = [_with_sidecar(f, sidecars) for f in files]
         if takeout:
             names = TakeoutNames(takeout)
-            files = [_with_takeout(f, takeout.get(names.of(f[0]) or "", 0)) for f in files]
+            files = [_with_takeout(f, max((takeout[n] for n in names.of(f[0])), default=0)) for f in files]
         files.sort()
         return Folder(path, files, has_leftovers=has_leftovers), below
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from geotagger.archive.names import TEMPORARY_PREFIX, is_left_out, is_sidecar_name
 from geotagger.archive.stamps import mtime_ns
-from geotagger.archive.takeout import takeout_file
+from geotagger.archive.takeout import takeout_files
 
 _TAKEOUT_AGE_S = 2.0
 """Asked after each write of ours, which changes the folder: it is not listed anew for each."""
@@ -34,8 +34,7 @@ def newest_sidecar_ns(photo: str, sidecar_folders: Sequence[str] = ()) -> int:
                     latest = max(latest, mtime_ns(os.stat(stem + extension)))
                 except OSError:
                     continue
-    takeout = takeout_file(photo, _TAKEOUT_AGE_S)
-    if takeout is not None:
+    for takeout in takeout_files(photo, _TAKEOUT_AGE_S):
         with contextlib.suppress(OSError):
             latest = max(latest, mtime_ns(os.stat(takeout)))
     return latest

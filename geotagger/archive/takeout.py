@@ -19,15 +19,20 @@ TAKEOUT_EXTENSION = "json"
 _CUT_AT = range(40, 48)
 """Lengths of a cut name without `.json`: 46 units of Takeout's, fewer letters of some scripts."""
 _NUMBERED = re.compile(r"(.*)\((\d{1,4})\)")
-_WORDS = re.compile(r"(?:[^\W\d_]+[ -])*[^\W\d_]*")
-_EDITED = re.compile(
-    r"(.+?)-(?:edited|effects|smile|mix|collage|animation|edytowane|bearbeitet|bewerkt|編集済み|modificato"
-    r"|modifié|modifi|ha editado|editado|editada|editat|redigerad|redigeret|redigert|muokattu|upraveno"
-    r"|upravené|szerkesztve|düzenlendi|изменено|отредактировано|已修改|已編輯|已编辑|수정됨|편집됨)"
-    r"(\(\d{1,4}\))?",
-    re.I,
+_WORDS = re.compile(r"[^.\d()\[\]~_]*")
+"""Letters of any script with their marks, spaces, hyphens, apostrophes."""
+_EDITS = (
+    *("edited", "effects", "smile", "mix", "collage", "animation"),
+    *("bearbeitet", "bewerkt", "bewerk", "redigerad", "redigeret", "redigert", "muokattu", "breytt"),
+    *("modifié", "modifi", "modificato", "ha editado", "editado", "editada", "editat", "editatua"),
+    *("edytowane", "upraveno", "upravené", "szerkesztve", "urejeno", "uređeno", "redaguota", "rediģēts"),
+    *("muudetud", "düzenlendi", "επεξεργασμένο", "изменено", "отредактировано", "відредаговано"),
+    *("редактирано", "уређено", "সম্পাদিত", "संपादित", "แก้ไขแล้ว", "diedit", "đã chỉnh sửa", "na-edit"),
+    *("編集済み", "已修改", "已編輯", "已编辑", "수정됨", "편집됨", "נערך", "تم التعديل", "ویرایش‌شده"),
 )
 """What Google Photos calls copies that it edited, in the languages of its users."""
+_EDITED = re.compile(rf"(.+?)-(?:{'|'.join(map(re.escape, _EDITS))})(\(\d{{1,4}}\))?", re.IGNORECASE)
+_LONGEST_NAME = 51
 _OF_LIVE_PHOTOS = (".mov", ".mp4", ".mp")
 _STILLS = (".heic", ".jpg", ".jpeg")
 
@@ -45,19 +50,19 @@ class TakeoutNames:
                 self._by_key.setdefault((numbered[1], numbered[2]), name)
         self._sorted = sorted(self._by_key)
 
-    def of(self, photo: str) -> str | None:
-        """The JSON file of the photo of this name."""
-        return next((name for name in self._candidates(_folded(photo))), None)
+    def of(self, photo: str) -> tuple[str, ...]:
+        """The JSON files that may be of the photo of this name, the likeliest first: other programs keep
+        such files, too."""
+        return tuple(dict.fromkeys(self._candidates(_folded(photo))))[:_MOST_TRIED]
 
     def _candidates(self, photo: str) -> Iterator[str]:
-        yield from self._of_name(photo)
-        stem, extension = os.path.splitext(photo)
-        edited = _EDITED.fullmatch(stem)
-        if edited:
-            yield from self._of_name(f"{edited[1]}{edited[2] or ''}{extension}")
-        if extension in _OF_LIVE_PHOTOS:
-            for still in _STILLS:
-                yield from self._of_name(stem + still)
+        for name in (photo, *_originals(photo)):
+            yield from self._of_name(name)
+            stem, extension = os.path.splitext(name)
+            if extension in _OF_LIVE_PHOTOS or (name != photo and extension in _STILLS):
+                for still in _STILLS:
+                    if still != extension:
+                        yield from self._of_name(stem + still)
 
     def _of_name(self, photo: str) -> Iterator[str]:
         yield from self._keyed(photo, "")
@@ -83,26 +88,42 @@ class TakeoutNames:
             yield self._by_key[bare, number]
 
 
-def takeout_file(photo: str, max_age_s: float = 0.1) -> str | None:
-    """The JSON file beside the photo at this path; None when there is none. The folder is listed anew when it
-    has changed, at most every `max_age_s` seconds."""
+def _originals(photo: str) -> Iterator[str]:
+    """What the photo was called of which this is a copy that Google Photos edited: the word for that stands
+    at the end of its name, and is cut where the name has no room for it."""
+    stem, extension = os.path.splitext(photo)
+    if edited := _EDITED.fullmatch(stem):
+        yield f"{edited[1]}{edited[2] or ''}{extension}"
+        return
+    numbered = _NUMBERED.fullmatch(stem)
+    body, number = (numbered[1], f"({numbered[2]})") if numbered else (stem, "")
+    original, hyphen, rest = body.rpartition("-")
+    is_full = len(body) + len(extension) >= _LONGEST_NAME - 1
+    if is_full and hyphen and original and any(word.startswith(rest) for word in _EDITS):
+        yield f"{original}{number}{extension}"
+
+
+def takeout_files(photo: str, max_age_s: float = 0.1) -> tuple[str, ...]:
+    """The JSON files beside the photo at this path that may be its own, the likeliest first. The folder is
+    listed anew when it has changed, at most every `max_age_s` seconds."""
     folder, name = os.path.split(photo)
     try:
         changed_ns = os.stat(folder or ".").st_mtime_ns
     except OSError:
-        return None
+        return ()
     now = time.monotonic()
     seen = _seen.get(folder)
     if seen is None or (seen[0] != changed_ns and now - seen[1] >= max_age_s):
         if len(_seen) > _MOST_SEEN:
             _seen.clear()
         seen = _seen[folder] = (changed_ns, now, _names_in(folder))
-    name_beside = seen[2].of(name) if seen[2] is not None else None
-    return None if name_beside is None else os.path.join(folder, name_beside)
+    names = () if seen[2] is None else seen[2].of(name)
+    return tuple(os.path.join(folder, beside) for beside in names)
 
 
 _seen: dict[str, tuple[int, float, TakeoutNames | None]] = {}
 _MOST_SEEN = 64
+_MOST_TRIED = 8
 
 
 def _names_in(folder: str) -> TakeoutNames | None:

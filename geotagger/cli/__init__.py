@@ -1,6 +1,7 @@
 """The commands. Each module of this package parses, calls rooms, and renders; no logic lives here."""
 
 import errno
+import functools
 import os
 import re
 import sys
@@ -42,6 +43,7 @@ _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
 _SOUTHERN_PLACE = re.compile(r"-\d+(\.\d*)?,\s*[-+]?\d")
 
 
+@functools.cache
 def build() -> TyperGroup:
     """The whole command tree."""
     app = typer.Typer(
@@ -86,6 +88,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         command([f" {word}" if _SOUTHERN_PLACE.match(word) else word for word in words], default_map=defaults)
     except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):
+            # the help's reader went away (`| head`), as that of any other output may (ends_cleanly)
+            stop_output()
+            end.code = 0
         _end_beside_a_runtime(end)
         raise
     except OSError as error:

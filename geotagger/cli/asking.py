@@ -16,14 +16,15 @@ import typer
 
 from geotagger.archive.names import is_at_or_below
 from geotagger.cli.common import say, say_cut_off
-from geotagger.cli.places import are_coordinates, check_on_earth, coordinates, numbers
+from geotagger.cli.distances import distance_km
+from geotagger.cli.places import are_coordinates, box, coordinates
 from geotagger.defaults import MIN_CONFIDENCE
 from geotagger.errors import UsageError
 
 if TYPE_CHECKING:
     from geotagger.index import Index
     from geotagger.index.regions import Polygons
-    from geotagger.index.search import Box, Query
+    from geotagger.index.search import Query
 
 
 MOST = 2**63 - 1
@@ -68,7 +69,13 @@ class FilterOptions:
         ),
     ] = None
     radius: Annotated[
-        float | None, typer.Option("--radius", metavar="KM", help="How far around --near. [default: 25]")
+        float | None,
+        typer.Option(
+            "--radius",
+            metavar="KM",
+            parser=distance_km(),
+            help="How far around --near: 30, 500m, 20mi. [default: 25]",
+        ),
     ] = None
     probability: Annotated[
         float | None,
@@ -229,8 +236,6 @@ def read_filters(options: FilterOptions) -> Filters:
         raise UsageError("--nearest asks for any distance, --radius for one; give one of them")
     if options.nearest is not None and options.probability is not None:
         raise UsageError("--probability is about a circle, --nearest about none; give one of them")
-    if options.radius is not None and not options.radius >= 0:
-        raise UsageError(f"--radius {options.radius}: a distance of 0 km or more is wanted")
     if options.sort is Sorting.distance and options.near is None:
         raise UsageError("--sort distance needs --near, the place to measure from")
     since, until = (
@@ -255,7 +260,7 @@ def read_filters(options: FilterOptions) -> Filters:
     query = Query(
         near=centre,
         nearest=options.nearest,
-        box=None if options.bbox is None else _box(options.bbox),
+        box=None if options.bbox is None else box(options.bbox),
         within=None if options.within is None else _polygons(options.within),
         cell=options.cell,
         country=None if options.country is None else _country(options.country),
@@ -369,17 +374,6 @@ def _whole_path(text: str) -> str:
     if any(sign in text for sign in "*?["):
         return text if text.startswith(("*", "/")) else f"*{text}"
     return os.path.realpath(text)
-
-
-def _box(text: str) -> "Box":
-    from geotagger.index.search import Box
-
-    south, west, north, east = numbers("--bbox", text, 4, "SOUTH,WEST,NORTH,EAST as in 45.5,4.5,46,5.2")
-    check_on_earth("--bbox", south, west)
-    check_on_earth("--bbox", north, east)
-    if south > north:
-        raise UsageError(f"--bbox {text}: the first corner is the southern one, but {south:g} > {north:g}")
-    return Box(south, west, north, east)
 
 
 def _moment(option: str, text: str) -> tuple[datetime, datetime]:

@@ -8,6 +8,7 @@ import functools
 import json
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,13 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, ParamSpec, TypeVar
 
 import typer
 
-from geotagger.errors import INTERRUPTED_EXIT_CODE, GeotaggerError, IndexUnusableError, UsageError
+from geotagger.errors import (
+    INTERRUPTED_EXIT_CODE,
+    DamagedIndexWarning,
+    GeotaggerError,
+    IndexUnusableError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,51 +40,75 @@ IndexOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object a line, nothing else.")]
 
 
+_OF_DAMAGE = (
+    *(ValueError, TypeError, KeyError, AttributeError, IndexError, ArithmeticError),
+    RecursionError,
+)
+"""What a row of the index raises that nobody wrote, where none foresaw it."""
+
+
 def ends_cleanly(command: Callable[P, R]) -> Callable[P, R]:
     """Turns an error of ours into one line on standard error and its exit code, Ctrl-C into 130."""
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            result = command(*args, **kwargs)
-            _name_damage(0)
-            return result
-        except typer.Exit as end:
-            _name_damage(end.exit_code)
-            raise
-        except GeotaggerError as error:
-            _say_damage()
-            fail(str(error), error.exit_code)
-        except KeyboardInterrupt:
-            fail("interrupted; what was finished is kept", INTERRUPTED_EXIT_CODE)
-        except BrokenPipeError:
-            # the reader of our output went away (`| head`); nothing is wrong, and a flush at
-            # exit would only complain again
-            stop_output()
-            raise typer.Exit(0) from None
-        except (ValueError, TypeError, KeyError, AttributeError, IndexError, ArithmeticError):
-            damaged = _damaged_rows()
-            if not damaged:
+        with _heard_of_damage() as damage:
+            try:
+                result = command(*args, **kwargs)
+                _name_damage(damage, 0)
+                return result
+            except typer.Exit as end:
+                _name_damage(damage, end.exit_code)
                 raise
-            for line in damaged[:-1]:
-                say(line)
-            fail(f"{damaged[-1]}; nothing more could be done", IndexUnusableError.exit_code)
+            except GeotaggerError as error:
+                _say_damage(damage)
+                fail(str(error), error.exit_code)
+            except KeyboardInterrupt:
+                fail("interrupted; what was finished is kept", INTERRUPTED_EXIT_CODE)
+            except BrokenPipeError:
+                # the reader of our output went away (`| head`); nothing is wrong, and a flush at
+                # exit would only complain again
+                stop_output()
+                raise typer.Exit(0) from None
+            except _OF_DAMAGE:
+                damaged = _damaged_rows()
+                if not damaged:
+                    raise
+                for line in damaged[:-1]:
+                    say(line)
+                fail(f"{damaged[-1]}; nothing more could be done", IndexUnusableError.exit_code)
 
     return run
 
 
-def _name_damage(exit_code: int) -> None:
+@contextmanager
+def _heard_of_damage() -> Iterator[dict[str, None]]:
+    """Lines about rows of an index that the command passes over, each once, as they come."""
+    lines: dict[str, None] = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", DamagedIndexWarning)
+        show = warnings.showwarning
+
+        def hear(message: Warning | str, category: type[Warning], *more: Any, **details: Any) -> None:
+            if issubclass(category, DamagedIndexWarning):
+                lines[str(message)] = None
+            else:
+                show(message, category, *more, **details)
+
+        warnings.showwarning = hear
+        yield lines
+
+
+def _name_damage(lines: dict[str, None], exit_code: int) -> None:
     """Ends with 1 what would end with 0, though rows of the index had to be passed over; they are named."""
-    if _say_damage() and exit_code == 0:
+    _say_damage(lines)
+    if lines and exit_code == 0:
         raise typer.Exit(1)
 
 
-def _say_damage() -> bool:
-    damage = sys.modules.get("geotagger.index.damage")
-    lines: list[str] = [] if damage is None else damage.passed_over()
+def _say_damage(lines: dict[str, None]) -> None:
     for line in lines:
         say(line)
-    return bool(lines)
 
 
 def _damaged_rows() -> list[str]:

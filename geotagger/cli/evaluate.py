@@ -14,7 +14,7 @@ from geotagger.cli.common import (
     say,
 )
 from geotagger.cli.kinds import EvidenceOptions, listening
-from geotagger.cli.options import EVIDENCE, ModelOption, WithinOption, grouped
+from geotagger.cli.options import EVIDENCE, ModelOption, WithinOption, check_precision_alone, grouped
 from geotagger.defaults import CERTAINTY, MIN_CONFIDENCE
 from geotagger.errors import UsageError
 
@@ -118,6 +118,8 @@ def evaluate(
 
     Example: `geotagger evaluate ~/Photos --hide 0.3 --plots plots`
     """
+    if precision is not None:
+        check_precision_alone(context)
     if labels is not None:
         _on_labels(labels, images, model, calibrate, plots, as_json)
         return
@@ -140,6 +142,7 @@ def evaluate(
         tracks=evidence.track or (),
         clocks=evidence.clock or (),
         kinds=heard.kinds,
+        reference_by_pack=heard.reference_by_pack,
         model=heard.model,
         calibrate=calibrate,
         index=index,

@@ -1,7 +1,6 @@
 """The command `export`: positions for other programs, and photos to be published."""
 
 import os
-import re
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -11,6 +10,7 @@ import typer
 
 from geotagger.cli.asking import FilterOptions, Filters, open_to_ask, read_filters
 from geotagger.cli.common import IndexOption, JsonOption, emit, ends_cleanly, photo_record, say
+from geotagger.cli.distances import distance_km
 from geotagger.cli.options import grouped
 from geotagger.cli.tables import Counted
 from geotagger.errors import UsageError
@@ -54,9 +54,12 @@ def export(
         ),
     ] = None,
     coarsen: Annotated[
-        str | None,
+        float | None,
         typer.Option(
-            "--coarsen", metavar="KM", help="The side of the squares that copies are placed in: 5km, 500m."
+            "--coarsen",
+            metavar="KM",
+            parser=distance_km(),
+            help="The side of the squares that copies are placed in: 5km, 500m.",
         ),
     ] = None,
     force: Annotated[
@@ -80,7 +83,8 @@ def export(
     if photos is not None and coarsen is not None:
         if form is not None or out is not None:
             raise UsageError("--photos makes copies of photos, --out and --format a file; give one of them")
-        _copy_photos(filters, photos, _side_km(coarsen), index_file, json_lines=json_lines)
+        _check_side(coarsen)
+        _copy_photos(filters, photos, coarsen, index_file, json_lines=json_lines)
         return
     if json_lines and out is None:
         raise UsageError("--json reports about the file made, so it needs --out FILE")
@@ -117,9 +121,13 @@ def _export(
 
 def _by_name(out: Path | None) -> ExportFormat:
     ending = "" if out is None else out.suffix.lower().removeprefix(".")
-    more = {"json": "geojson", "parquet": "geoparquet", "htm": "html"}
-    ending = more.get(ending, ending)
-    return ExportFormat(ending) if ending in list(ExportFormat) else ExportFormat.geojson
+    ending = {"json": "geojson", "parquet": "geoparquet", "htm": "html", "": "geojson"}.get(ending, ending)
+    if ending not in list(ExportFormat):
+        raise UsageError(
+            f"--out {out}: no kind of file is known by .{ending}; name one with --format: "
+            f"{', '.join(ExportFormat)}"
+        )
+    return ExportFormat(ending)
 
 
 def _answer(opened: "Index | None", filters: Filters) -> "list[PhotoPlace] | Counted":
@@ -128,12 +136,9 @@ def _answer(opened: "Index | None", filters: Filters) -> "list[PhotoPlace] | Cou
     return [] if opened is None else Counted(photos_of(filters.of(opened), index=opened))
 
 
-def _side_km(text: str) -> float:
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(km|m|)\s*", text, re.I)
-    side = 0.0 if match is None else float(match[1]) / (1000 if match[2].lower() == "m" else 1)
-    if not 0.1 <= side <= 5000:
-        raise UsageError(f"--coarsen {text}: wanted is a length from 100m to 5000km, as in 5km")
-    return side
+def _check_side(side_km: float) -> None:
+    if not 0.1 <= side_km <= 5000:
+        raise UsageError(f"--coarsen {side_km:g}km: wanted is a length from 100m to 5000km, as in 5km")
 
 
 def _copy_photos(

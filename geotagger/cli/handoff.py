@@ -80,10 +80,9 @@ def immich(
         for left in offer.left:
             _show(as_json, left.path, "kept", left.reason)
         if apply and offer.gifts:
-            run = give(opened, server, offer, tell)
-            calls = len(offer.by_place())
-            say(f"run {run}: {len(offer.gifts)} places given in {calls} calls; --undo takes them back")
-            return
+            done = give(opened, server, offer, tell)
+            say(f"run {done.run}: {done.given} places given in {done.calls} calls; --undo takes them back")
+            raise typer.Exit(1 if failed else 0)
     for gift in offer.gifts:
         reason = f"dry run: would be given, known by its {gift.how}"
         _show(as_json, gift.path, "planned", reason, gift.latitude, gift.longitude)

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 import typer
 
 from geotagger.cli.common import IndexOption
+from geotagger.cli.distances import distance_km
+from geotagger.errors import UsageError
 
 if TYPE_CHECKING:
     from geotagger.writing import Writing
@@ -37,9 +39,9 @@ WithinOption = Annotated[
     typer.Option(
         "--within",
         metavar="KM",
-        min=0.001,
+        parser=distance_km(0.001),
         rich_help_panel=EVIDENCE,
-        help="The largest error radius to put up with.",
+        help="The largest error radius to put up with: 25, 500m, 20mi.",
     ),
 ]
 
@@ -171,6 +173,14 @@ class RunOptions:
         bool,
         typer.Option("--wait", help="Wait while another run holds the archive, instead of ending with 4."),
     ] = False
+
+
+def check_precision_alone(context: typer.Context) -> None:
+    """UsageError where --precision and --min-confidence were both typed in this command: the one finds the
+    other. What is typed goes before the settings."""
+    sources = [context.get_parameter_source(name) for name in ("precision", "min_confidence")]
+    if all(source is not None and source.name == "COMMANDLINE" for source in sources):
+        raise UsageError("--precision finds the confidence to ask for; give it or --min-confidence, not both")
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:

@@ -1,8 +1,12 @@
 """Places as people type them. Knows nothing of arrays: what only parses must start fast."""
 
 import re
+from typing import TYPE_CHECKING
 
 from geotagger.errors import UsageError
+
+if TYPE_CHECKING:
+    from geotagger.index.search import Box
 
 
 def coordinates(asked_by: str, text: str) -> tuple[float, float]:
@@ -103,6 +107,18 @@ def numbers(asked_by: str, text: str, count: int, wanted: str) -> list[float]:
     if len(values) != count:
         raise UsageError(f"{asked_by} {text.strip()}: cannot be read; wanted is {wanted}")
     return values
+
+
+def box(text: str) -> "Box":
+    """What lies between the two corners that --bbox names."""
+    from geotagger.index.search import Box
+
+    south, west, north, east = numbers("--bbox", text, 4, "SOUTH,WEST,NORTH,EAST as in 45.5,4.5,46,5.2")
+    check_on_earth("--bbox", south, west)
+    check_on_earth("--bbox", north, east)
+    if south > north:
+        raise UsageError(f"--bbox {text}: the first corner is the southern one, but {south:g} > {north:g}")
+    return Box(south, west, north, east)
 
 
 def check_on_earth(asked_by: str, latitude: float, longitude: float) -> None:

@@ -85,7 +85,7 @@ def review(
     if chosen is not None and not chosen:
         raise UsageError("no photo of the index answers; there is nothing to review")
 
-    def ready(address: str) -> None:
+    def ready(address: str, opening: str) -> None:
         if as_json:
             emit({"address": address})
             # read by a program that waits for it
@@ -94,7 +94,7 @@ def review(
             print(f"Review at {address}\n(for you alone; Ctrl-C ends it)", flush=True)
         if browser:
             with contextlib.suppress(webbrowser.Error):
-                webbrowser.open(address)
+                webbrowser.open(opening)
 
     serve(House(index, writing.writing, basemap, chosen), port, ready)
 

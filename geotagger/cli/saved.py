@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from geotagger.cli.common import JsonOption, emit, ends_cleanly, printable, say
+from geotagger.cli.distances import distance_km
+from geotagger.cli.tables import radius as radius_in_words
 from geotagger.cli.wording import PlainGroup
 from geotagger.errors import UsageError
 
@@ -23,7 +25,12 @@ def add(
     ],
     radius: Annotated[
         float | None,
-        typer.Option("--radius", metavar="KM", min=0, help="How far around it the place reaches."),
+        typer.Option(
+            "--radius",
+            metavar="KM",
+            parser=distance_km(),
+            help="How far around it the place reaches: 0.2, 200m, 2mi.",
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -46,7 +53,7 @@ def add(
     if as_json:
         emit(_record(place))
     else:
-        say(f"{place.name} is {place.latitude:.5f},{place.longitude:.5f}, ± {place.radius_km:g} km")
+        say(f"{place.name} is {place.latitude:.5f},{place.longitude:.5f}, {radius_in_words(place.radius_km)}")
 
 
 @ends_cleanly
@@ -63,7 +70,7 @@ def listed(as_json: JsonOption = False) -> None:
             emit(_record(place))
         else:
             where = f"{place.latitude:.5f},{place.longitude:.5f}"
-            sys.stdout.write(f"{printable(place.name)}\t{where}\t± {place.radius_km:g} km\n")
+            sys.stdout.write(f"{printable(place.name)}\t{where}\t{radius_in_words(place.radius_km)}\n")
     if not places and not as_json:
         say("no place is saved yet; `geotagger places add home LAT,LNG` saves one")
 

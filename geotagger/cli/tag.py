@@ -23,6 +23,7 @@ from geotagger.cli.options import (
     RunOptions,
     WithinOption,
     WritingOptions,
+    check_precision_alone,
     grouped,
 )
 from geotagger.defaults import MIN_CONFIDENCE
@@ -147,8 +148,8 @@ def tag(
 
     Example: `geotagger tag ~/Photos --min-confidence 0.8`
     """
-    if _were_both_typed(context, "precision", "min_confidence"):
-        raise UsageError("--precision finds the confidence to ask for; give it or --min-confidence, not both")
+    if precision is not None:
+        check_precision_alone(context)
     from geotagger.api.runs import tag as run
     from geotagger.cli.report import Reporter, show_profile, stop_on_signal
     from geotagger.cli.summary import RunSummary
@@ -189,6 +190,7 @@ def tag(
                 tracks=evidence.track or (),
                 clocks=evidence.clock or (),
                 kinds=heard.kinds,
+                reference_by_pack=heard.reference_by_pack,
                 model=heard.model,
                 looked=looked or (),
                 again=again,
@@ -325,12 +327,6 @@ def _say_what_is_lacking(paths: list[str], index_file: Path | None, tally: "Tall
         if not installed_packs() and (best := recommended()):
             size = best.download_bytes(None) / 1e6
             say(f"  a model that looks at the pictures: geotagger models pull {best.name} ({size:.0f} MB)")
-
-
-def _were_both_typed(context: typer.Context, *names: str) -> bool:
-    """In this command, not in the settings: what is typed goes before these."""
-    sources = [context.get_parameter_source(name) for name in names]
-    return all(source is not None and source.name == "COMMANDLINE" for source in sources)
 
 
 def register(app: typer.Typer) -> None:

@@ -18,6 +18,7 @@ from geotagger.cli.common import (
     say_notes,
     screen,
 )
+from geotagger.cli.distances import distance_km
 from geotagger.cli.kinds import ListeningOptions, listening
 from geotagger.cli.options import grouped
 from geotagger.estimate.kinds.table import KINDS
@@ -49,7 +50,12 @@ def why(
     ] = None,
     within: Annotated[
         float | None,
-        typer.Option("--within", metavar="KM", min=0.001, help="The largest radius. [default: the run's]"),
+        typer.Option(
+            "--within",
+            metavar="KM",
+            parser=distance_km(0.001),
+            help="The largest radius. [default: the run's]",
+        ),
     ] = None,
     index: IndexOption = None,
     as_json: JsonOption = False,

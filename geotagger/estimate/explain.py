@@ -15,7 +15,7 @@ from geotagger.estimate.prior import ABOUT, Mixture
 from geotagger.estimate.surroundings import VISITS, Surroundings
 from geotagger.estimate.timeline import Evidence, PhotoRecord, Surrounded, estimated, surrounded, weighed
 from geotagger.estimate.values import Estimate, Fix, NamedArea
-from geotagger.estimate.words import span
+from geotagger.estimate.words import length, span
 from geotagger.gazetteer.borders import countries_of
 from geotagger.geo import lat_lng_of
 
@@ -245,4 +245,4 @@ def terminal_map(drawn: Cloud, estimate: Estimate, weighing: Weighed, row: int) 
     grid[(_MAP_ROWS - 1) // 2][(_MAP_COLUMNS - 1) // 2] = "X"
     lines = ["┌" + "─" * _MAP_COLUMNS + "┐", *("│" + "".join(line) + "│" for line in grid)]
     legend = "X the estimate, B and A the fixes before and after"
-    return [*lines, "└" + "─" * _MAP_COLUMNS + "┘", f"{2 * half_km:.3g} km across; {legend}"]
+    return [*lines, "└" + "─" * _MAP_COLUMNS + "┘", f"{length(2 * half_km)} across; {legend}"]

@@ -17,9 +17,8 @@ import numpy as np
 
 from geotagger.cells import CellTable
 from geotagger.estimate.cloud import Cloud, Clouds
-from geotagger.estimate.movement import FloatArray, IntArray, Motion, radial_density
+from geotagger.estimate.movement import FloatArray, IntArray, radial_density
 from geotagger.estimate.prior import Mixture, cloud
-from geotagger.estimate.sequence import join
 from geotagger.estimate.states import Offers, States, emission_at, interleaved, states_of_prior
 from geotagger.estimate.text_evidence import TextFactors, believed, usual_share
 from geotagger.geo import distance_km, lat_lng_of, unit_vectors
@@ -50,6 +49,10 @@ _TRIP_KM = 30.0
 SeenAt = Callable[[int, FloatArray], tuple[FloatArray, float]]
 """Of which picture, at which places (n, 3): how much more probable it is there than anywhere, and the same
 of all that it does not tell apart."""
+
+
+Masses = tuple[FloatArray, FloatArray]
+"""Of photos that show something, and of the others: (n, p) each."""
 
 
 def seen_at(offers: Offers | None, table: CellTable | None) -> SeenAt:
@@ -90,27 +93,16 @@ def with_texts(
     return interleaved([(rows, states) for rows, (states, _) in parts]), interleaved(unread).prior
 
 
-def joined(
-    shown: States,
-    unread: FloatArray,
-    others: States,
-    pictured: IntArray,
-    motion: Motion | None,
-    fixed_utc: FloatArray,
-) -> tuple[tuple[FloatArray, FloatArray], tuple[FloatArray, FloatArray]]:
-    """The masses of those that are `shown` and of the others, given all of the outing (sequence.join; None in
-    place of a motion leaves each alone), with the texts and, from the masses `unread`, without. Of what
-    texts add a part is believed: of `pictured` photos by point and here, of others by circle and later."""
-
-    def given(mass: FloatArray) -> tuple[FloatArray, FloatArray]:
-        if motion is None:
-            return mass, others.points.mass
-        return join(replace(shown, points=shown.points.weighed(mass)), others, motion, fixed_utc)
-
-    heard = given(shown.points.mass)
+def with_and_without(
+    shown: States, unread: FloatArray, others: States, pictured: IntArray, given: Callable[[States], Masses]
+) -> tuple[Masses, Masses]:
+    """The masses of an outing with its texts and, from the masses `unread`, without. `given`: what all
+    pictures and texts of it make of states. Of what texts add a part is believed: of `pictured` photos by
+    point and here, of others by circle and later."""
+    heard = given(shown)
     if not len(pictured) or unread is shown.points.mass:
         return heard, (unread, others.points.mass)
-    silent = given(unread)
+    silent = given(replace(shown, points=shown.points.weighed(unread)))
     mass = heard[0].copy()
     mass[pictured] = believed(heard[0][pictured], silent[0][pictured])
     return (mass, heard[1]), silent
@@ -168,7 +160,10 @@ def states_of_texts_and_pictures(
         elsewhere = max(0.0, 1.0 - float(mass.sum()))
         by_picture, missed = seen(n, vectors)
         factor, of_town = _factors(texts[row], points.vectors)
+        of_points = None
         if mix.weight[row].any():
+            own_blind = states.blind[n] if states.blind is not None else np.zeros((len(mass), 2))
+            of_points = functools.partial(_blind, mix, row, own_blind)
             left, nowhere = _left_of_wide(mix, row, points.vectors), float(mix.anywhere[row])
             mass, points = mass * left, replace(points, mass=points.mass * left)
         else:
@@ -177,8 +172,14 @@ def states_of_texts_and_pictures(
             in_towns = np.where(counts, in_towns, 0.0)
             nowhere = 1.0 - float(points.mass.sum())
         before = in_towns * by_picture / missed * (elsewhere / max(nowhere, _LEAST_NOWHERE))
-        towns.add(points, mass, mass * factor, in_towns, before, before * of_town)
+        towns.add(points, mass, mass * factor, in_towns, before, before * of_town, of_points)
     return towns.states(states.utc)
+
+
+def _blind(mix: Mixture, row: int, own: FloatArray, points: FloatArray) -> FloatArray:
+    """`States.blind` of points whose first have it already."""
+    density, doubtful, unknown = mix.densities_at(row, points[len(own) :])
+    return np.concatenate([own, np.stack([doubtful, unknown], axis=1) / density[:, None]])
 
 
 def _factors(text: TextFactors | None, vectors: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -194,7 +195,7 @@ class _Parts:
 
     def __init__(self, shared: IntArray) -> None:
         self._shared = shared
-        self._clouds: list[list[Cloud]] = [[], [], []]
+        self._clouds: list[list[Cloud]] = [[], [], [], [], []]
 
     def add(
         self,
@@ -204,9 +205,11 @@ class _Parts:
         in_towns: FloatArray,
         before: FloatArray,
         after: FloatArray,
+        blind_of: Callable[[FloatArray], FloatArray] | None = None,
     ) -> None:
         """`own` and `in_towns` (t,): the prior of the points and of all towns; before, after: what they
-        weigh before and after the text is heard."""
+        weigh before and after the text is heard. blind_of: as `States.blind`, of all points, which come as
+        `own` and then towns."""
         world = world_towns()
         most = np.union1d(np.argpartition(-after, TOWNS)[:TOWNS], self._shared)
         others = _by_block(after, most)
@@ -221,13 +224,14 @@ class _Parts:
         later = np.ones(len(points), dtype=np.bool_)
         later[len(own.mass) :][: len(most)] = ~np.isin(most, self._shared)
         order = np.lexsort([-(heard + prior), later])
-        for clouds, mass in zip(self._clouds, (heard, prior, unread), strict=True):
+        blind = np.zeros((len(points), 2)) if blind_of is None else blind_of(points)
+        for clouds, mass in zip(self._clouds, (heard, prior, unread, *blind.T), strict=True):
             clouds.append(Cloud(points[order], mass[order], size[order]))
 
     def states(self, utc: FloatArray) -> tuple[States, FloatArray]:
         """And the masses before the texts are heard."""
-        heard, prior, unread = (Clouds.of(clouds) for clouds in self._clouds)
-        return States(utc, heard, prior.mass), unread.mass
+        heard, prior, unread, *blind = (Clouds.of(clouds) for clouds in self._clouds)
+        return States(utc, heard, prior.mass, np.stack([one.mass for one in blind], axis=2)), unread.mass
 
 
 def _left_of_wide(mix: Mixture, row: int, vectors: FloatArray) -> FloatArray:

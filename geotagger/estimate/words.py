@@ -19,6 +19,7 @@ from geotagger.geo import distance_km
 from geotagger.text.values import PlaceRatios
 
 _SAYS_LITTLE = 1.5
+_YEAR_S = 365.25 * DAY_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def _words(
     words: list[str] = []
     if photo.fix is not None:
         rungs.add(photo.fix.rung)
-        words.append(f"{photo.fix.rung}: a place at this time, good to {photo.fix.error_km:.2g} km")
+        words.append(f"{photo.fix.rung}: a place at this time, good to {length(photo.fix.error_km)}")
     if pictured and photo.posterior is not None:
         rungs.add("visual")
         posterior = photo.posterior
@@ -149,13 +150,15 @@ def offset(seconds: float) -> str:
 
 
 def length(km: float) -> str:
-    """A distance in words: metres below one kilometre."""
-    return f"{1000 * km:.0f} m" if km < 1 else f"{km:.3g} km"
+    """A distance in words: metres below one kilometre, "1,170 km" from a thousand on."""
+    if km < 1:
+        return f"{1000 * km:.0f} m"
+    return f"{km:.3g} km" if km < 999.5 else f"{round(km, -1):,.0f} km"
 
 
 def span(seconds: float) -> str:
     """A duration in the unit that reads best."""
-    for unit, length in (("days", DAY_S), ("h", HOUR_S), ("min", 60.0)):
-        if seconds >= 2 * length or (unit != "days" and seconds >= length):
+    for unit, length in (("years", _YEAR_S), ("days", DAY_S), ("h", HOUR_S), ("min", 60.0)):
+        if seconds >= 2 * length or (unit in ("h", "min") and seconds >= length):
             return f"{seconds / length:.1f} {unit}"
     return f"{seconds:.0f} s"

@@ -7,12 +7,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from geotagger.errors import HandoffError, UsageError
+from geotagger.errors import HandoffError, HandoffRefusedError, UsageError
 from geotagger.handoff.immich import AT_ONCE, Immich
 from geotagger.handoff.matching import Gift, HandoffPlan
 from geotagger.index import Index
 from geotagger.index.handoffs import Handed
 from geotagger.index.runs import Status
+
+_NOT_THIS_ASSET = 400
+"""How Immich answers about an asset that is not the key's owner's, or not there."""
 
 _SAME_DEG = 1e-4
 """Immich rounds what it was told; ten metres are the same place."""
@@ -30,16 +33,28 @@ class GivenPlace:
 Tell = Callable[[GivenPlace], None]
 
 
-def give(index: Index, immich: Immich, plan: HandoffPlan, tell: Tell) -> int:
-    """One call for each place; the number of the run. Raises HandoffError; what was given until then is
-    remembered."""
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """What a handoff came to: its run, the places that were given, and in how many calls."""
+
+    run: int
+    given: int
+    calls: int
+
+
+def give(index: Index, immich: Immich, plan: HandoffPlan, tell: Tell) -> Handover:
+    """One call for each place. An asset that Immich refuses (somebody else's, or deleted since) costs itself
+    alone. Raises HandoffError; what was given until then is remembered."""
     run = index.runs.begin("handoff", {"server": immich.address, "photos": len(plan.gifts)})
     ended: Status = "failed"
-    given = 0
+    given = calls = 0
     try:
         for (latitude, longitude), gifts in plan.by_place().items():
-            for part in _parts(gifts):
-                immich.give([gift.asset for gift in part], latitude, longitude)
+            for part, refusal in _answers(immich, list(_parts(gifts)), latitude, longitude):
+                calls += 1
+                if refusal is not None:
+                    tell(GivenPlace(part[0].path, "failed", str(refusal)))
+                    continue
                 index.handoffs.add(
                     run.id, immich.address, [(g.photo_id, g.asset, latitude, longitude) for g in part]
                 )
@@ -50,7 +65,27 @@ def give(index: Index, immich: Immich, plan: HandoffPlan, tell: Tell) -> int:
         ended = "done"
     finally:
         index.runs.end(run.id, ended, {"written": given})
-    return run.id
+    return Handover(run.id, given, calls)
+
+
+def _answers(
+    immich: Immich, parts: list[list[Gift]], latitude: float, longitude: float
+) -> Iterator[tuple[list[Gift], HandoffRefusedError | None]]:
+    """Immich refuses a call as a whole: one that it refuses is halved until one asset is left."""
+    while parts:
+        part = parts.pop(0)
+        try:
+            immich.give([gift.asset for gift in part], latitude, longitude)
+        except HandoffRefusedError as error:
+            if error.code != _NOT_THIS_ASSET:
+                raise
+            if len(part) == 1:
+                yield part, error
+            else:
+                half = len(part) // 2
+                parts[:0] = [part[:half], part[half:]]
+        else:
+            yield part, None
 
 
 def take_back(index: Index, immich: Immich, run_id: int | None, tell: Tell) -> int:
@@ -65,6 +100,12 @@ def take_back(index: Index, immich: Immich, run_id: int | None, tell: Tell) -> i
         path = paths.get(one.photo_id, one.asset)
         try:
             asset = immich.asset(one.asset)
+        except HandoffRefusedError as error:
+            if error.code not in (_NOT_THIS_ASSET, 404):
+                raise
+            tell(GivenPlace(path, "kept", "Immich does not have it any more"))
+            index.handoffs.taken_back([one.id])
+            continue
         except HandoffError as error:
             tell(GivenPlace(path, "failed", str(error)))
             continue

@@ -1,19 +1,20 @@
 """Immich's API, as far as places go: list what it has, give places, ask for one asset.
 
 Written after the types of the npm package @immich/sdk 3.2.2: `searchAssets` (POST /search/metadata),
-`updateAssets` (PUT /assets), `getAssetInfo` (GET /assets/{id}), `getServerVersion`. The key goes to the
-address that was named and nowhere else: redirects are not followed. Knows nothing of the index."""
+`updateAssets` (PUT /assets), `getAssetInfo` (GET /assets/{id}), `getMyUser` (GET /users/me),
+`getServerVersion`. The key goes to the address that was named and nowhere else: redirects are not followed.
+Knows nothing of the index."""
 
 import json
 import math
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from geotagger.errors import HandoffError, UsageError
+from geotagger.errors import HandoffError, HandoffRefusedError, UsageError
 
 PAGE = 1000
 AT_ONCE = 500
@@ -27,10 +28,11 @@ _NOWHERE = 1e-4
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """What Immich says of a photo: its path there, the SHA-1 of the bytes that were uploaded (base64), and
-    its place in degrees, None where it has none."""
+    """What Immich says of a photo: whose it is, its path there, the SHA-1 of the bytes that were uploaded
+    (base64), and its place in degrees, None where it has none."""
 
     id: str
+    owner: str
     path: str
     checksum: str
     latitude: float | None
@@ -69,10 +71,32 @@ class Immich:
             raise HandoffError(f"{self.address}: this does not answer as Immich does") from None
 
     def assets(self) -> Iterator[Asset]:
-        """All photos and videos of the key's owner, page by page."""
+        """All photos and videos of the key's owner, page by page, archived ones with them. Of partners, whose
+        photos are listed too and cannot be changed, only where the key may not ask who its owner is."""
+        owner, seen = self._owner(), set()
+        # before 3.0 a search that names no visibility leaves the archived ones out (Immich's #29385)
+        for narrowed in ({}, {"visibility": "archive"}):
+            for asset in self._listed(narrowed):
+                if asset.id not in seen and owner in (None, asset.owner):
+                    yield asset
+                seen.add(asset.id)
+
+    def _owner(self) -> str | None:
+        """The key's owner; None for a key without `user.read`."""
+        try:
+            return str(self._request("GET", "/users/me")["id"])
+        except HandoffRefusedError as error:
+            if error.code != 403:
+                raise
+            return None
+        except (KeyError, TypeError):
+            raise HandoffError(f"{self.address}: this does not answer as Immich does") from None
+
+    def _listed(self, narrowed: Mapping[str, str]) -> Iterator[Asset]:
         page: int | None = 1
         while page is not None:
-            answer = self._request("POST", "/search/metadata", {"withExif": True, "size": PAGE, "page": page})
+            asked = {"withExif": True, "size": PAGE, "page": page, **narrowed}
+            answer = self._request("POST", "/search/metadata", asked)
             try:
                 page_of_assets = answer["assets"]
                 for item in page_of_assets["items"]:
@@ -114,7 +138,7 @@ class Immich:
             with self._opener.open(request, timeout=_PATIENCE_S) as answer:
                 data = answer.read(_LONGEST_ANSWER + 1)
         except urllib.error.HTTPError as error:
-            raise HandoffError(f"{self.address}: {_meaning(error.code)}") from None
+            raise HandoffRefusedError(f"{self.address}: {_meaning(error.code)}", error.code) from None
         except (OSError, ValueError) as error:
             why = getattr(error, "reason", None) or error
             raise HandoffError(f"{self.address}: cannot be reached ({why})") from None
@@ -136,6 +160,8 @@ def _meaning(code: int) -> str:
         return "it does not know this key (401)"
     if code == 403:
         return "this key may not do that (403); it needs asset.read and asset.update"
+    if code == 400:
+        return "it refused (400): somebody else's, or not there any more"
     if 300 <= code < 400:
         return f"it sends elsewhere ({code}), which is not followed; name the address that answers"
     return f"it refused ({code})"
@@ -147,4 +173,5 @@ def _asset(item: Any) -> Asset:
     latitude, longitude = (
         float(value) if isinstance(value, int | float) and math.isfinite(value) else None for value in place
     )
-    return Asset(str(item["id"]), str(item["originalPath"]), str(item["checksum"]), latitude, longitude)
+    key, owner, path, checksum = (str(item[name]) for name in ("id", "ownerId", "originalPath", "checksum"))
+    return Asset(key, owner, path, checksum, latitude, longitude)

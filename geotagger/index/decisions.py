@@ -4,11 +4,12 @@ A decision names the estimate that its owner saw, so that one made before an `un
 known again as too old. Of a photo at most one waits. A correction of a clock waits in the same way. Takes
 and gives values; what becomes of a decision is not known here."""
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from geotagger.index.damage import pass_over
+from geotagger.index.damage import Damage
 from geotagger.index.soundness import are_numbers, are_texts
 from geotagger.index.store import Store, now, plain_text
 
@@ -66,20 +67,26 @@ class Decisions:
         return waiting[0] if waiting else None
 
     def add(self, wishes: Iterable[Wish]) -> list[int]:
-        """Records wishes, each in place of the one that waits for the same photo or camera; their numbers."""
+        """Records wishes, each in place of the one that waits for the same photo or camera; their numbers. A
+        number is never given again, also when the last one was taken back: a tab that saw it would take the
+        next decision for that one."""
         ids = []
         with self._store.batch():
+            (newest,) = self._store.row("select coalesce(max(id), 0) from decisions")
+            number = max(newest, time.time_ns() // 1000)  # a browser holds whole numbers up to 2^53
             for wish in wishes:
+                number += 1
                 self._store.execute(
                     "delete from decisions where state = 'pending'"
                     " and photo_id is ? and root_id is ? and camera is ?",
                     (wish.photo_id, wish.root_id, plain_text(wish.camera)),
                 )
-                cursor = self._store.execute(
-                    "insert into decisions (action, photo_id, seen_estimate, latitude, longitude, radius_km,"
-                    " root_id, camera, shift_s, decided, state)"
-                    " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending')",
+                self._store.execute(
+                    "insert into decisions (id, action, photo_id, seen_estimate, latitude, longitude,"
+                    " radius_km, root_id, camera, shift_s, decided, state)"
+                    " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending')",
                     (
+                        number,
                         wish.action,
                         wish.photo_id,
                         wish.seen_estimate,
@@ -92,7 +99,7 @@ class Decisions:
                         now(),
                     ),
                 )
-                ids.append(cursor.lastrowid or 0)
+                ids.append(number)
         return ids
 
     def drop(self, ids: Iterable[int]) -> None:
@@ -156,19 +163,20 @@ class Decisions:
         self._store.execute("update photos set verdict = ? where id = ?", (verdict, photo_id))
 
     def _of(self, condition: str, values: tuple[object, ...] = ()) -> list[Decision]:
+        damage = self._store.damage
         rows = self._store.rows(
             "select id, decided, run_id, action, photo_id, seen_estimate, latitude, longitude, radius_km,"
             f" root_id, camera, shift_s from decisions where {condition}",
             values,
         )
-        return [Decision(row[0], Wish(*row[3:]), row[1], row[2]) for row in rows if _is_sound(row)]
+        return [Decision(row[0], Wish(*row[3:]), row[1], row[2]) for row in rows if _is_sound(row, damage)]
 
 
-def _is_sound(row: Sequence[Any]) -> bool:
+def _is_sound(row: Sequence[Any], damage: Damage) -> bool:
     """Whether a decision is one: a damaged row counts as none."""
     numbers = are_numbers((row[2], *row[4:6], row[8], row[9], row[11]))
     on_earth = are_numbers((row[6],), 90) and are_numbers((row[7],), 180)
     if row[3] in ACTIONS and numbers and on_earth and are_texts((row[1], row[10])):
         return True
-    pass_over(f"row {row[0]} of decisions")
+    damage.pass_over(f"row {row[0]} of decisions")
     return False

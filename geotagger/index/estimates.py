@@ -16,7 +16,7 @@ from geotagger import cells
 from geotagger.estimate.holding import Support
 from geotagger.estimate.values import OWN_FIXES, RUNGS, Candidate, Estimate
 from geotagger.gazetteer.naming import PlaceNames, names_of
-from geotagger.index.damage import pass_over
+from geotagger.index.damage import Damage
 from geotagger.index.soundness import are_texts, is_place
 from geotagger.index.store import Store
 
@@ -36,6 +36,10 @@ class PhotoEstimate:
     model_id: int | None = None
     written: Written | None = None
     support: Support | None = None
+
+
+_ESTIMATES_OF_A_RUN = 24
+"""Bits: a run's estimates are numbered from here on; more than these take the next run's room, no harm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +77,13 @@ class Estimates:
             (placed.photo_id, estimate.rung),
         )
         cursor = self._store.execute(
-            "insert into estimates (photo_id, rung, current, latitude, longitude, leaf, cell, cell_level,"
+            "insert into estimates (id, photo_id, rung, current, latitude, longitude, leaf, cell, cell_level,"
             " radius_km, confidence, rungs, evidence, model_id, run_id, written,"
             " country, region, place, place_km, near_border, rests_on, weighed)"
-            f" values ({', '.join('?' * 22)})",
+            f" values ((select max(?, coalesce(max(id), 0) + 1) from estimates), {', '.join('?' * 22)})",
             (
+                # a number that an undone run gave is not given again: who saw that estimate has not seen this
+                (run_id or 0) << _ESTIMATES_OF_A_RUN,
                 placed.photo_id,
                 estimate.rung,
                 0,
@@ -257,6 +263,7 @@ class Estimates:
         self._store.execute(f"delete from estimates where {condition}", values)
 
     def _of(self, condition: str, values: Sequence[Any]) -> list[StoredEstimate]:
+        damage = self._store.damage
         rows = self._store.rows(
             "select id, photo_id, current, model_id, run_id, written, latitude, longitude, radius_km,"
             f" confidence, rung, rungs, cell, evidence, rests_on, doubt from estimates where {condition}",
@@ -270,7 +277,7 @@ class Estimates:
                 model_id=row[3],
                 run_id=row[4],
                 written=row[5],
-                support=_support(row[0], row[14]),
+                support=_support(damage, row[0], row[14]),
                 doubt=row[15],
                 estimate=Estimate(
                     latitude=row[6],
@@ -285,7 +292,7 @@ class Estimates:
                 ),
             )
             for row in rows
-            if _is_sound(row)
+            if _is_sound(row, damage)
         ]
 
     def _candidates(self, estimate_id: int) -> tuple[Candidate, ...]:
@@ -297,20 +304,20 @@ class Estimates:
         return tuple(Candidate(*row) for row in rows if all(isinstance(n, int | float) for n in row[:3]))
 
 
-def _is_sound(row: Sequence[Any]) -> bool:
+def _is_sound(row: Sequence[Any], damage: Damage) -> bool:
     """Whether an estimate is one: a damaged row counts as none."""
     if is_place(*row[6:10]) and row[10] in RUNGS and are_texts((row[12],)):
         return True
-    pass_over(f"row {row[0]} of estimates")
+    damage.pass_over(f"row {row[0]} of estimates")
     return False
 
 
-def _support(number: object, text: object) -> Support | None:
+def _support(damage: Damage, number: object, text: object) -> Support | None:
     """What an estimate rests on; None, as if that were not known, of a damaged row."""
     try:
         return Support.from_json(text) if isinstance(text, str) else None
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        pass_over(f"row {number} of estimates (what it rests on)")
+        damage.pass_over(f"row {number} of estimates (what it rests on)")
         return None
 
 

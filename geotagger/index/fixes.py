@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from geotagger.estimate.movement import GPS_ERROR_KM
 from geotagger.estimate.values import FixSeries
-from geotagger.index.damage import pass_over
 from geotagger.index.soundness import are_texts, is_on_earth
 from geotagger.index.store import Store, path_of
 from geotagger.photo.values import SCAN
@@ -34,7 +33,7 @@ def fixes_of(store: Store, root_ids: Sequence[int], *, gone: bool) -> FixSeries:
         " from photos"
         " left join estimates as e on e.photo_id = photos.id and e.current = 1"
         " and (e.rung in ('sidecar', 'manual') or e.confirmed_by is not null)"
-        f" where root_id in ({','.join('?' * len(root_ids))}) and typeof(utc) in ('real', 'integer')"
+        f" where root_id in ({','.join('?' * len(root_ids))}) and utc is not null"
         + ("" if gone else " and missing_since is null")
         + f" and (not_a_photo is null or not_a_photo not like '{SCAN}%')"  # its time is the scanner's
         + " and (e.id is not null or"
@@ -45,7 +44,7 @@ def fixes_of(store: Store, root_ids: Sequence[int], *, gone: bool) -> FixSeries:
     )
     for row in rows:
         if not _is_sound(row):
-            pass_over(f"row {row[0]} of photos, or its place,")  # nobody knows what it would say
+            store.damage.pass_over(f"row {row[0]} of photos, or its place,")  # nobody knows what it would say
             continue
         ids.extend((row[0], cameras.setdefault(row[8] or "", len(cameras))))
         numbers.extend(float("nan") if value is None else value for value in row[1:8])

@@ -4,7 +4,6 @@ run."""
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from geotagger.index.damage import pass_over
 from geotagger.index.soundness import is_on_earth
 from geotagger.index.store import Store
 
@@ -49,7 +48,7 @@ class Handoffs:
             if is_on_earth(row[3], row[4]) and isinstance(row[2], str):
                 gifts.append(Handed(*row))
             else:
-                pass_over(f"row {row[0]} of handoffs")
+                self._store.damage.pass_over(f"row {row[0]} of handoffs")
         return gifts
 
     def taken_back(self, ids: Iterable[int]) -> None:

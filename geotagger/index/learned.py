@@ -12,7 +12,6 @@ from typing import Any
 
 from geotagger.archive import is_along
 from geotagger.estimate.corrections import joined
-from geotagger.index.damage import pass_over
 from geotagger.index.store import Store, now, path_of
 
 SETTLED = "settled"
@@ -90,7 +89,7 @@ class LearnedValues:
         elif isinstance(value, list):
             sound = [f for f in value if isinstance(f, str)]
         if row is not None and (sound is None or value is None or len(sound) < len(value)):
-            pass_over(f"what was learned of archive {root_id} ({key})")
+            self._store.damage.pass_over(f"what was learned of archive {root_id} ({key})")
         return sound
 
     def put(self, root_id: int, key: str, value: Any) -> None:

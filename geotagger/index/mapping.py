@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from geotagger.index.coverings import ranges_between
-from geotagger.index.damage import pass_over
 from geotagger.index.search import Box
 from geotagger.index.soundness import are_numbers, are_texts, is_place, is_time
 from geotagger.index.store import Store, path_of
@@ -192,14 +191,21 @@ def count_without_place(store: Store) -> int:
     return count
 
 
-def in_span(store: Store, root_id: int, first: int, last: int, *, limit: int) -> list[ListedPhoto]:
-    """The photos of a root from one to another in the order of time, both with it."""
+def in_span(
+    store: Store, root_id: int, first: int, last: int, *, offset: int, limit: int
+) -> list[ListedPhoto]:
+    """The photos of a root from one to another in the order of time, both with it; of those without a time,
+    where the first has none."""
+    row = store.row("select utc is null from photos where id = ?", (first,))
+    span = "(photos.utc, photos.id) >= (select utc, id from photos where id = ?)"
+    span += " and (photos.utc, photos.id) <= (select utc, id from photos where id = ?)"
+    if row is not None and row[0]:
+        span = "photos.utc is null and photos.id between ? and ?"
     return _shown(
         store,
-        "photos.root_id = ? and (photos.utc, photos.id) >= (select utc, id from photos where id = ?)"
-        " and (photos.utc, photos.id) <= (select utc, id from photos where id = ?)"
-        " order by photos.utc, photos.id limit ?",
-        (root_id, first, last, limit),
+        f"photos.root_id = ? and photos.format is not null and {span}"
+        " order by photos.utc, photos.id limit ? offset ?",
+        (root_id, first, last, limit, offset),
     )
 
 
@@ -224,7 +230,7 @@ def moments(store: Store) -> Iterator[Moment]:
     )
     for row in rows:
         if not (is_time(None, None, row[2]) and are_numbers((row[4],), 1) and are_texts((row[3], *row[6:]))):
-            pass_over(f"row {row[0]} of photos, or its estimate")
+            store.damage.pass_over(f"row {row[0]} of photos, or its estimate")
             continue
         fields = [*row[:5], bool(row[5]), *row[6:]]
         yield Moment(*fields)
@@ -237,7 +243,7 @@ def _shown(store: Store, condition: str, values: Sequence[Any]) -> list[ListedPh
         texts = (row[4], *row[6:11], row[16], *row[18:23])
         has_place = row[11] is None or (is_place(*row[12:16]) and row[16] is not None)
         if not (has_place and is_time(row[4], None, row[5]) and are_texts(texts) and are_numbers((row[23],))):
-            pass_over(f"row {row[0]} of photos, or its estimate, ({os.path.join(root, path)})")
+            store.damage.pass_over(f"row {row[0]} of photos, or its estimate, ({os.path.join(root, path)})")
             continue
         fields = [*row[:2], root, os.path.join(root, path), *row[4:17], is_confirmed, *row[18:]]
         photos.append(ListedPhoto(*fields))

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from geotagger.estimate.values import RUNGS
-from geotagger.index.damage import pass_over
 from geotagger.index.soundness import is_place
 from geotagger.index.store import Store, path_of
 
@@ -38,7 +37,7 @@ class Named:
             part = self._of(
                 f"{source} and photos.id > ? order by photos.id limit {_AT_ONCE}", (*values, last)
             )
-            yield from filter(_is_sound, part)
+            yield from filter(self._is_sound, part)
             if len(part) < _AT_ONCE:
                 return
             last = part[-1].photo_id
@@ -50,7 +49,7 @@ class Named:
             one
             for photo_id in photo_ids
             for one in self._of(f"{source} and photos.id = ?", (*values, photo_id))
-            if _is_sound(one)
+            if self._is_sound(one)
         ]
 
     def _of(self, source: str, values: Sequence[int]) -> list[Nameless]:
@@ -63,6 +62,13 @@ class Named:
             Nameless(photo_id, os.path.join(path_of(root), path_of(below)), rung, lat, lng, radius_km or 0.0)
             for photo_id, root, below, rung, lat, lng, radius_km in rows
         ]
+
+    def _is_sound(self, photo: Nameless) -> bool:
+        """Whether its place is one: of a damaged row nothing is written."""
+        if is_place(photo.latitude, photo.longitude, photo.radius_km, 1) and photo.rung in RUNGS:
+            return True
+        self._store.damage.pass_over(f"row {photo.photo_id} of photos, or its place, ({photo.path})")
+        return False
 
     def count(self, root_ids: Sequence[int], *, only_renewed: bool = False) -> int:
         """How many these are."""
@@ -88,14 +94,6 @@ class Named:
                 "update estimates set named_by = null where named_by = ? and photo_id = ?",
                 [(run_id, photo_id) for photo_id in photo_ids],
             )
-
-
-def _is_sound(photo: Nameless) -> bool:
-    """Whether its place is one: of a damaged row nothing is written."""
-    if is_place(photo.latitude, photo.longitude, photo.radius_km, 1) and photo.rung in RUNGS:
-        return True
-    pass_over(f"row {photo.photo_id} of photos, or its place, ({photo.path})")
-    return False
 
 
 def _source(root_ids: Sequence[int], only_renewed: bool) -> tuple[str, tuple[int, ...]]:

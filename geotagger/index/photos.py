@@ -17,8 +17,8 @@ from geotagger.estimate.values import OWN_FIXES, FixSeries, Posterior
 from geotagger.index import facts_columns
 from geotagger.index.estimates import Estimates
 from geotagger.index.fixes import fixes_of
+from geotagger.index.photo_values import name_if_damaged, sound_number, sound_posterior
 from geotagger.index.roots import Root
-from geotagger.index.sound import name_if_damaged, sound_number, sound_posterior
 from geotagger.index.store import Store, now, path_column, path_of, plain_text, signed
 from geotagger.photo.values import SCAN, Facts
 
@@ -253,17 +253,18 @@ class Photos:
             if len(part) < chunk:
                 break
             utc, last = part[-1].utc or 0.0, part[-1].id
-        last = 0
-        while True:
-            part = self._photos_where(
-                "photos.root_id = ? and photos.missing_since is null and photos.utc is null and photos.id > ?"
-                " order by photos.id limit ?",
-                (model_id, root_id, last, chunk),
-            )
-            yield from part
-            if len(part) < chunk:
-                return
-            last = part[-1].id
+        for lacks_time in ("is null", ">= ''"):  # text is more than any number: a damaged row
+            last = 0
+            while True:
+                part = self._photos_where(
+                    f"photos.root_id = ? and photos.missing_since is null and photos.utc {lacks_time}"
+                    " and photos.id > ? order by photos.id limit ?",
+                    (model_id, root_id, last, chunk),
+                )
+                yield from part
+                if len(part) < chunk:
+                    break
+                last = part[-1].id
 
     def clocked(
         self, root_id: int, *, placed: bool = False, gone: bool = False, chunk: int = 1000
@@ -395,5 +396,5 @@ class Photos:
             for row in rows
         ]
         for photo, row in zip(photos, rows, strict=True):
-            name_if_damaged(photo, row, row[_FACTS_AT])
+            name_if_damaged(self._store.damage, photo, row, row[_FACTS_AT])
         return photos

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from geotagger.errors import UsageError
-from geotagger.index.damage import pass_over
+from geotagger.index.damage import Damage
 from geotagger.index.store import Store, now
 
 Status = Literal["running", "done", "interrupted", "failed", "crashed"]
@@ -137,7 +137,7 @@ class Runs:
             f" where {condition} order by runs.id desc {limit}",
             values,
         )
-        return [_run(row) for row in rows]
+        return [_run(row, self._store.damage) for row in rows]
 
     def newly_crashed(self) -> list[Run]:
         """Runs whose process is gone and that nothing was done about yet, newest first."""
@@ -149,41 +149,41 @@ class Runs:
                 self._store.execute("update runs set status = 'crashed' where id = ?", (run.id,))
 
 
-def _run(stored: Sequence[Any]) -> Run:
-    row = [_readable(stored[0], value) for value in stored]
+def _run(stored: Sequence[Any], damage: Damage) -> Run:
+    row = [_readable(damage, stored[0], value) for value in stored]
     status = "crashed" if row[7] == "running" and _is_gone(row[9], row[10]) else row[7]
     return Run(
         id=row[0],
         name=row[1],
         command=row[2],
-        arguments=_table(row[0], row[3]),
+        arguments=_table(damage, row[0], row[3]),
         model=row[4],
         started=row[5],
         ended=row[6],
         status=status,
-        counts={name: count for name, count in _table(row[0], row[8]).items() if type(count) is int},
+        counts={name: n for name, n in _table(damage, row[0], row[8]).items() if type(n) is int},
         written=row[11],
         unsettled=0 if status == "running" else row[12],
         undone=row[13],
     )
 
 
-def _readable(number: object, value: Any) -> Any:
+def _readable(damage: Damage, number: object, value: Any) -> Any:
     """A column's value. Bytes become text that can be shown: a damaged run can still be undone."""
     if not isinstance(value, bytes):
         return value
-    pass_over(f"row {number} of runs")
+    damage.pass_over(f"row {number} of runs")
     return value.decode(errors="replace")
 
 
-def _table(number: object, text: object) -> dict[str, Any]:
+def _table(damage: Damage, number: object, text: object) -> dict[str, Any]:
     """A JSON object; empty where the row is damaged."""
     try:
         values = json.loads(text) if isinstance(text, str) else None
     except (ValueError, RecursionError):
         values = None
     if not isinstance(values, dict):
-        pass_over(f"row {number} of runs")
+        damage.pass_over(f"row {number} of runs")
         return {}
     return values
 

@@ -8,7 +8,6 @@ import random
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from geotagger.index.damage import pass_over
 from geotagger.index.soundness import are_numbers, is_place
 from geotagger.index.store import Store, now
 
@@ -51,7 +50,7 @@ class Samples:
             if is_place(*row[2:]):
                 strata.setdefault(stratum_of(row[5]), []).append(row)
             else:
-                pass_over(f"row {row[1]} of estimates")
+                self._store.damage.pass_over(f"row {row[1]} of estimates")
         sizes = _shares({n: len(rows) for n, rows in strata.items()}, max(0, count - waiting))
         with self._store.batch():
             for stratum, size in sizes.items():
@@ -108,7 +107,7 @@ class Samples:
             if is_place(*one[2:6]) and None not in one[6:8] and are_numbers((one[1], *one[6:8])):
                 samples.append(Sample(*one))
             else:
-                pass_over(f"row {one[0]} of samples")
+                self._store.damage.pass_over(f"row {one[0]} of samples")
         return samples
 
 

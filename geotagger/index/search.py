@@ -8,7 +8,7 @@ as the archive. Starts without numpy, since `query` must answer at once."""
 import functools
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
@@ -22,9 +22,10 @@ from geotagger.index.coverings import (
     ranges_between,
     ranges_of_cell,
 )
-from geotagger.index.damage import pass_over
 from geotagger.index.distance import distance_from, distance_sql
 from geotagger.index.inside import probability_inside
+from geotagger.index.misplaced import IS_MISPLACED
+from geotagger.index.path_conditions import paths_condition
 from geotagger.index.rectangles import Rectangles, rectangles_around, rectangles_between
 from geotagger.index.regions import Polygons
 from geotagger.index.soundness import are_texts, is_answer, is_time
@@ -145,6 +146,7 @@ def search(store: Store, query: Query) -> Iterator[PhotoPlace]:
         yield from _nearest(store, query, query.near, query.nearest)
         return
     near = query.near
+    _name_misplaced(store, query)
     if query.within is not None:
         store.connection.create_function("is_in_region", 2, query.within.holds, deterministic=True)
     if near is not None and query.probability is not None:
@@ -172,9 +174,28 @@ def search(store: Store, query: Query) -> Iterator[PhotoPlace]:
         # bytes where a name is not UTF-8
         whole = f"{root.rstrip('/')}/{path}" if type(root) is type(path) is str else _joined(root, path)
         if not is_answer(row):
-            pass_over(f"row {row[0]} of photos, or its estimate, ({whole})")
+            store.damage.pass_over(f"row {row[0]} of photos, or its estimate, ({whole})")
             continue
         yield PhotoPlace._make((row[0], whole, *row[3:12], _iso(row[12], row[13]), *row[14:22]))
+
+
+def _name_misplaced(store: Store, query: Query) -> None:
+    """Of the photos that would answer if a region were not asked for, those whose row has no place."""
+    regions = (query.near, query.box, query.cell, query.within)
+    if not store.has_misplaced or all(region is None for region in regions):
+        return
+    conditions, values = _conditions(
+        replace(query, near=None, box=None, cell=None, within=None, probability=None)
+    )
+    for photo_id, root, path, _ in store.rows(
+        "select photos.id, roots.path, photos.path,"
+        " coalesce(photos.taken, datetime(photos.utc, 'unixepoch')) as time"
+        " from estimates join photos on photos.id = estimates.photo_id"
+        " join roots on roots.id = photos.root_id"
+        f" where {IS_MISPLACED} and estimates.current = 1 and photos.missing_since is null {conditions}",
+        values,
+    ):
+        store.damage.pass_over(f"row {photo_id} of photos, or its estimate, ({_joined(root, path)})")
 
 
 def _joined(root: str | bytes, path: str | bytes) -> str:
@@ -250,7 +271,7 @@ def unplaced(store: Store, query: Query) -> Iterator[Unplaced]:
         if is_time(row[2], row[3], None) and are_texts((row[4], row[6], row[7])):
             yield Unplaced(whole, _iso(row[2], row[3]), row[4], row[6] or row[7])
         else:
-            pass_over(f"row {row[8]} of photos ({whole})")
+            store.damage.pass_over(f"row {row[8]} of photos ({whole})")
 
 
 def chosen(store: Store, query: Query) -> Iterator[str]:
@@ -356,24 +377,6 @@ _PROBABILITY = (
     " where estimate_id = estimates.id and abs(latitude) <= 90 and abs(longitude) <= 180"
     " and typeof(latitude) = 'real' and typeof(longitude) = 'real' and typeof(probability) = 'real'))"
 )
-
-_PATH = "cast(roots.path || '/' || photos.path as blob)"
-
-
-def path_condition(path: str) -> tuple[str, list[bytes | str]]:
-    """Bytes are compared, for a name need not be UTF-8."""
-    if any(sign in path for sign in "*?["):
-        return "roots.path || '/' || photos.path glob ?", [path.encode(errors="replace").decode()]
-    whole = os.fsencode(path)
-    below = whole.rstrip(b"/") + b"/"
-    return f"({_PATH} = ? or substr({_PATH}, 1, {len(below)}) = ?)", [whole, below]
-
-
-def paths_condition(paths: Sequence[str]) -> tuple[str, list[bytes | str]]:
-    """The same for one or more paths: at or below any of them."""
-    conditions = [path_condition(path) for path in paths]
-    values = [value for _, of_path in conditions for value in of_path]
-    return f"({' or '.join(sql for sql, _ in conditions)})", values
 
 
 def _box_around(polygons: Polygons | None) -> Box | None:

@@ -17,7 +17,9 @@ from urllib.parse import quote
 
 from geotagger.archive.mounts import is_on_network
 from geotagger.errors import IndexUnusableError
-from geotagger.index import rectangles
+from geotagger.index import misplaced, rectangles
+from geotagger.index.damage import Damage
+from geotagger.index.refusals import refusal_of
 from geotagger.index.schema import APPLICATION_ID, VERSION, migrate
 
 Mode = Literal["write", "read", "snapshot"]
@@ -32,14 +34,17 @@ _HEADER = b"SQLite format 3\0"
 
 class Store:
     """One connection. Threads may share it if they take turns: one transaction at a time.
-    `has_rectangles`: queries may go by the R*Tree."""
+    `has_rectangles`: queries may go by the R*Tree; `has_misplaced`: estimates without a place on the Earth
+    are found at once. `damage`: rows that were passed over."""
 
     def __init__(self, connection: sqlite3.Connection, path: str) -> None:
         self.connection = connection
         self.path = path
+        self.damage = Damage(path)
         self._depth = 0
         OPENED.add(path)
         self.has_rectangles = rectangles.are_kept(connection)
+        self.has_misplaced = misplaced.is_kept(connection)
 
     def show_only(self, photo_ids: Iterable[int]) -> None:
         """From now on questions on this connection see these photos alone: a view stands before the table.
@@ -58,13 +63,13 @@ class Store:
         try:
             return self.connection.execute(sql, values)
         except sqlite3.Error as error:
-            raise _refusal(self.path, error) from error
+            raise refusal_of(self.path, error) from error
 
     def execute_many(self, sql: str, values: Iterable[Sequence[Any]]) -> None:
         try:
             self.connection.executemany(sql, values)
         except sqlite3.Error as error:
-            raise _refusal(self.path, error) from error
+            raise refusal_of(self.path, error) from error
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         rows: list[Any] = self._taken(sql, values, sqlite3.Cursor.fetchall)
@@ -80,7 +85,7 @@ class Store:
         except sqlite3.Error as error:
             if self._takes_bytes_for_text(error):
                 return self._taken(sql, values, take)
-            raise _refusal(self.path, error) from error
+            raise refusal_of(self.path, error) from error
 
     def stream(self, sql: str, values: Sequence[Any] = ()) -> Iterator[Any]:
         """Rows as they are found; nothing may be written before the last one is taken."""
@@ -92,7 +97,7 @@ class Store:
                 if self._takes_bytes_for_text(error):
                     yield from itertools.islice(self.stream(sql, values), given, None)
                     return
-                raise _refusal(self.path, error) from error
+                raise refusal_of(self.path, error) from error
             if not chunk:
                 return
             yield from chunk
@@ -131,6 +136,7 @@ class Store:
 
     def close(self) -> None:
         self.connection.close()
+        self.damage.tell()
 
 
 def open_store(path: Path, mode: Mode = "write") -> Store:
@@ -142,7 +148,7 @@ def open_store(path: Path, mode: Mode = "write") -> Store:
             return _open_to_read(path)
         return _open_snapshot(path)
     except sqlite3.Error as error:
-        raise _refusal(str(path), error) from error
+        raise refusal_of(str(path), error) from error
 
 
 def _open_to_write(path: Path) -> Store:
@@ -174,6 +180,7 @@ def _open_to_write(path: Path) -> Store:
                 f"{path}: the index may not be written; give yourself the right to, or use another index"
             )
         rectangles.keep_up(connection)
+        misplaced.keep_up(connection)
     except BaseException:
         connection.close()
         raise
@@ -203,6 +210,7 @@ def _open_snapshot(path: Path) -> Store:
         if copy.execute("pragma user_version").fetchone()[0] < VERSION:
             _bring_up(copy, path)
         rectangles.keep_up(copy)
+        misplaced.keep_up(copy)
     except BaseException:
         copy.close()
         raise
@@ -325,43 +333,6 @@ def _has_content(path: Path) -> bool:
 
 def uri_of(path: Path, mode: str) -> str:
     return f"file:{quote(os.fsencode(path.absolute()))}?mode={mode}"
-
-
-def _refusal(path: str, error: sqlite3.Error) -> IndexUnusableError:
-    text = str(error)
-    code = getattr(error, "sqlite_errorcode", None)
-    primary = code & 0xFF if isinstance(code, int) else None
-    if primary == sqlite3.SQLITE_FULL:
-        return IndexUnusableError(
-            f"{path}: the disk that holds the index is full; what was finished before is kept; "
-            "make room and run again"
-        )
-    if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return IndexUnusableError(
-            f"{path}: another program is writing to the index and does not let go; try again when it is done"
-        )
-    if primary in (
-        sqlite3.SQLITE_READONLY,
-        sqlite3.SQLITE_PERM,
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_AUTH,
-    ):
-        return IndexUnusableError(
-            f"{path}: the index cannot be opened or written ({text}); look at the rights of the file and its "
-            "folder, or use another index"
-        )
-    if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return IndexUnusableError(
-            f"{path}: the index is damaged ({text}); it was left as it is; move it away to start anew, or "
-            "choose another file for the index"
-        )
-    if primary in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_SCHEMA, sqlite3.SQLITE_MISUSE, sqlite3.SQLITE_RANGE):
-        # a statement of ours that its tables do not fit: whoever throws the index away loses the undo journal
-        return IndexUnusableError(
-            f"{path}: geotagger asked the index something wrong ({text}); this is a fault of geotagger, not "
-            "of the index, which was left as it is; keep it, and report this with the command that you gave"
-        )
-    return IndexUnusableError(f"{path}: the index cannot be used ({text}); what was finished before is kept")
 
 
 def text_or_bytes(text: bytes) -> str | bytes:

@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from geotagger.index.damage import pass_over
-from geotagger.index.search import SURE, paths_condition
+from geotagger.index.path_conditions import paths_condition
+from geotagger.index.search import SURE
 from geotagger.index.store import Store, path_of
 
 BANDS = (
@@ -97,7 +97,7 @@ def summarise(store: Store, paths: Sequence[str] = ()) -> ArchiveSummary:
         values,
     ):
         if not isinstance(rung, str) or low is None:
-            pass_over(f"row {first} of estimates")
+            store.damage.pass_over(f"row {first} of estimates")
         elif rung in _OWN:
             own[_OWN[rung]] += photos
         else:
@@ -134,7 +134,7 @@ def summarise(store: Store, paths: Sequence[str] = ()) -> ArchiveSummary:
                 " group by 1 order by 2 desc",
                 values,
             )
-            if _is_text(country, f"row {first} of estimates (country)")
+            if _is_text(store, country, f"row {first} of estimates (country)")
         },
     )
 
@@ -188,13 +188,13 @@ def _shares(store: Store, key: str, source: str, values: Sequence[bytes | str]) 
     return {
         name: PlacedShare(photos, placed)
         for name, photos, placed, first in rows
-        if _is_text(name, f"row {first} of photos")
+        if _is_text(store, name, f"row {first} of photos")
     }
 
 
-def _is_text(name: object, where: str) -> bool:
+def _is_text(store: Store, name: object, where: str) -> bool:
     """Whether it is a name to count by: a damaged one is passed over."""
     if isinstance(name, str):
         return True
-    pass_over(where)
+    store.damage.pass_over(where)
     return False

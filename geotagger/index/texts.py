@@ -5,7 +5,7 @@ A photo in which nothing was read that tells is remembered as well.
 
 from collections.abc import Iterable, Sequence
 
-from geotagger.index.search import path_condition
+from geotagger.index.path_conditions import path_condition
 from geotagger.index.store import Store
 from geotagger.text.values import PlaceRatios
 
@@ -22,7 +22,7 @@ class Texts:
         return row is not None
 
     def of(self, photo_ids: Sequence[int], reader: str) -> dict[int, PlaceRatios]:
-        """By photo, of those whose text tells something. What is no such record counts as not there."""
+        """By photo, of those whose text tells something. A damaged row counts as not there."""
         ratios_of_photos: dict[int, PlaceRatios] = {}
         for first in range(0, len(photo_ids), _AT_ONCE):
             part = list(photo_ids[first : first + _AT_ONCE])
@@ -36,7 +36,7 @@ class Texts:
                 try:
                     ratios_of_photos[photo_id] = PlaceRatios.from_json(ratios)
                 except ValueError:
-                    continue
+                    self._store.damage.pass_over(f"what was read in photo {photo_id} (texts)")
         return ratios_of_photos
 
     def forget(self, places: Sequence[str]) -> None:

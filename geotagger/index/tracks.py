@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from geotagger.index.damage import pass_over
 from geotagger.index.store import Store, now, path_column, path_of, plain_text
 
 if TYPE_CHECKING:
@@ -54,12 +53,14 @@ class RememberedTracks:
             " where ? is null or root_id = ? order by root_id, first_utc, digest",
             (root_id, root_id),
         )
-        return [
-            RememberedTrack(root, digest, name, path_of(path), added, first, last, points)
-            for root, digest, name, path, added, first, last, points in rows
-            if all(isinstance(number, int | float) for number in (first, last, points))
-            and all(isinstance(text, str) for text in (digest, name, added))
-        ]
+        tracks = []
+        for root, digest, name, path, added, *numbers in rows:
+            has_numbers = all(isinstance(number, int | float) for number in numbers)
+            if has_numbers and all(isinstance(text, str) for text in (digest, name, added)):
+                tracks.append(RememberedTrack(root, digest, name, path_of(path), added, *numbers))
+            else:
+                self._store.damage.pass_over(f"the track {name!r:.60}")
+        return tracks
 
     def of_root(self, root_id: int) -> list["Track"]:
         """Those of which points are kept."""
@@ -74,7 +75,7 @@ class RememberedTracks:
         for name, digest, path, places in rows:
             columns = _sound(places)
             if columns is None or not isinstance(name, str):
-                pass_over(f"the track {name!r:.60}")  # its file can be given again
+                self._store.damage.pass_over(f"the track {name!r:.60}")  # its file can be given again
                 continue
             utc, lat, lng, error_km, kind = columns
             stays, momentary = kind == _STAYS, bool((kind == _MOMENTARY).any())

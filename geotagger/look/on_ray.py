@@ -20,8 +20,9 @@ import numpy as np
 
 from geotagger.archive import FileEntry
 from geotagger.errors import EngineError, PhotoError, UnreadablePhotoError, UsageError
+from geotagger.look.columns import reason_of
 from geotagger.look.photos import LeftAloneError, LookOptions, PhotoLooker, looker_of
-from geotagger.look.rows import Look, Shape, reason_of, rows_of_table, table_of
+from geotagger.look.rows import Look, Shape, rows_of_table, table_of
 from geotagger.look.shares import Share
 
 if TYPE_CHECKING:

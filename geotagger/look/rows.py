@@ -21,7 +21,9 @@ import xxhash
 from numpy.typing import NDArray
 
 from geotagger.engine.values import Outputs
-from geotagger.errors import SourceError, UsageError
+from geotagger.errors import SourceError
+from geotagger.look.columns import COLUMNS, FORMAT, KEYS, parquet_and_arrow, schema
+from geotagger.look.unpacked import batches, metadata_of
 
 if TYPE_CHECKING:
     from geotagger.model.pack import ModelPack
@@ -33,13 +35,7 @@ tenth of an even share: what a picture says faintly of many cells is said there.
 MOST_CLASSES = 4096
 MOST_POINTS = 64
 
-_FORMAT = b"geotagger-looked-2"
 _SUM_ERROR = 1e-2
-_COLUMNS = (
-    "path", "size", "mtime_ns", "classes", "probabilities", "left_out", "points", "point_probabilities",
-    "features", "error",
-)  # fmt: skip
-_KEYS = ("path", "size", "mtime_ns", "error")
 _LEFTOVER_S = 3600
 
 
@@ -99,13 +95,6 @@ def looks(outputs: Outputs, *, features: bool) -> list[Look]:
     return rows
 
 
-def sparse(path: bytes, size: int, mtime_ns: int, probabilities: NDArray[np.float32]) -> Look:
-    """The row for float32 (classes,)."""
-    classes, kept, left_out = _sparse(probabilities)
-    nothing = np.empty(0, np.int64), np.empty(0, np.float32)
-    return Look(path, size, mtime_ns, classes, kept, left_out, *nothing)
-
-
 def _sparse(probabilities: NDArray[np.float32]) -> tuple[NDArray[np.int32], NDArray[np.float32], float]:
     classes = np.flatnonzero(probabilities >= min(LEAST, 0.1 / len(probabilities)))
     if len(classes) > MOST_CLASSES:
@@ -127,9 +116,9 @@ def model_digest(pack: "ModelPack") -> str:
 
 def write_rows(folder: Path, name: str, rows: Sequence[Look], about: dict[str, str]) -> Path:
     """A new file in `folder`, there whole or not at all, whose name begins with `name`."""
-    parquet, _ = _parquet()
+    parquet, _ = parquet_and_arrow()
     table = table_of(rows).replace_schema_metadata(
-        {b"format": _FORMAT, **{key.encode(): value.encode() for key, value in about.items()}}
+        {b"format": FORMAT, **{key.encode(): value.encode() for key, value in about.items()}}
     )
     target = folder / f"{name}-{uuid.uuid4().hex[:12]}.parquet"
     descriptor, unfinished = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=folder)
@@ -147,12 +136,12 @@ def write_rows(folder: Path, name: str, rows: Sequence[Look], about: dict[str, s
 
 def table_of(rows: Sequence[Look]) -> Any:
     """Arrow's table of rows."""
-    _, arrow = _parquet()
-    columns = {column: [getattr(row, column) for row in rows] for column in _COLUMNS}
+    _, arrow = parquet_and_arrow()
+    columns = {column: [getattr(row, column) for row in rows] for column in COLUMNS}
     columns["features"] = [
         None if one is None else one.astype("<f2").tobytes() for one in columns["features"]
     ]
-    return arrow.table(columns, schema=_schema(arrow))
+    return arrow.table(columns, schema=schema(arrow))
 
 
 def sweep(folder: Path) -> None:
@@ -165,28 +154,12 @@ def sweep(folder: Path) -> None:
             continue  # another machine was first
 
 
-def _schema(arrow: Any) -> Any:
-    return arrow.schema(
-        [
-            ("path", arrow.binary()), ("size", arrow.int64()), ("mtime_ns", arrow.int64()),
-            ("classes", arrow.list_(arrow.int32())), ("probabilities", arrow.list_(arrow.float32())),
-            ("left_out", arrow.float32()), ("points", arrow.list_(arrow.int64())),
-            ("point_probabilities", arrow.list_(arrow.float32())), ("features", arrow.binary()),
-            ("error", arrow.string()),
-        ]
-    )  # fmt: skip
-
-
 def about_file(path: Path) -> dict[str, str]:
     """What a file says of itself; SourceError for what is none of ours."""
-    parquet, arrow = _parquet()
-    try:
-        metadata = parquet.read_schema(path).metadata or {}
-    except (OSError, arrow.ArrowException, UnicodeDecodeError) as error:
-        raise SourceError(f"{path}: cannot be read as looked-at photos ({reason_of(error)})") from None
-    if metadata.get(b"format") != _FORMAT:
+    about = metadata_of(path)
+    if about.get("format") != FORMAT.decode():
         raise SourceError(f"{path}: holds no looked-at photos of this version; run `geotagger look` again")
-    return {key.decode(errors="replace"): value.decode(errors="replace") for key, value in metadata.items()}
+    return about
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +179,7 @@ class Shape:
 
 def keys_of(path: Path) -> Iterator[int]:
     """The photos that a file holds, without those that could not be seen."""
-    for batch in _batches(path, _KEYS):
+    for batch in batches(path, KEYS):
         for name, size, mtime_ns, error in zip(*(column.to_pylist() for column in batch), strict=True):
             if error is None and None not in (name, size, mtime_ns):
                 yield key_of(name, size, mtime_ns)
@@ -216,7 +189,7 @@ def read_rows(path: Path, shape: Shape) -> Iterator[Look]:
     """The rows of one file, each checked: classes and places in range and once, probabilities finite, none
     negative, and a sum of 1. SourceError names the file and the row."""
     number = 0
-    for columns in _batches(path, _COLUMNS):
+    for columns in batches(path, COLUMNS):
         for row in _rows(columns):
             number += 1
             yield _checked(row, shape, f"{path}: row {number}")
@@ -224,7 +197,7 @@ def read_rows(path: Path, shape: Shape) -> Iterator[Look]:
 
 def rows_of_table(table: Any, shape: Shape, where: str) -> list[Look]:
     """Those of `table_of`, checked as `read_rows` does."""
-    columns = [table.column(name).combine_chunks() for name in _COLUMNS]
+    columns = [table.column(name).combine_chunks() for name in COLUMNS]
     return [_checked(row, shape, where) for row in _rows(columns)]
 
 
@@ -233,22 +206,6 @@ def _rows(columns: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
     lists = _slices(classes), _slices(masses), _slices(points), _slices(shares)
     plain = names, sizes, times, left, features, errors
     yield from zip(*lists, *(column.to_pylist() for column in plain), strict=True)
-
-
-def _batches(path: Path, names: Sequence[str]) -> Iterator[list[Any]]:
-    """The columns of a thousand rows at a time."""
-    parquet, arrow = _parquet()
-    try:
-        with parquet.ParquetFile(path) as file:
-            for name in names:
-                wanted = _schema(arrow).field(name).type
-                index = file.schema_arrow.get_field_index(name)
-                if index < 0 or file.schema_arrow.field(index).type != wanted:
-                    raise SourceError(f"{path}: lacks the column {name} of type {wanted}")
-            for batch in file.iter_batches(1024, columns=list(names)):
-                yield [batch.column(name) for name in names]
-    except (OSError, arrow.ArrowException, UnicodeDecodeError) as error:
-        raise SourceError(f"{path}: cannot be read as looked-at photos ({reason_of(error)})") from None
 
 
 def _slices(lists: Any) -> "list[NDArray[Any] | None]":
@@ -303,20 +260,3 @@ def _are_numbers(chosen: NDArray[Any], below: int) -> bool:
 
 def _are_shares(values: NDArray[np.float32]) -> bool:
     return bool(np.isfinite(values).all() and (values >= 0).all())
-
-
-def _parquet() -> tuple[Any, Any]:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError:
-        raise UsageError(
-            "looked-at photos are Parquet files, which need pyarrow: `pip install '.[parquet]'` in the "
-            "checkout of geotagger"
-        ) from None
-    return pyarrow.parquet, pyarrow
-
-
-def reason_of(error: Exception) -> str:
-    """In one line."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -4,7 +4,7 @@ import contextlib
 import os
 from collections.abc import Sequence
 
-from geotagger.archive import takeout_file
+from geotagger.archive import takeout_files
 from geotagger.metadata import sidecar, xmp
 from geotagger.metadata.containers import layout_of
 from geotagger.metadata.layout import RefusedError
@@ -44,8 +44,8 @@ def sidecar_names(path: str, sidecar_folders: Sequence[str] = ()) -> NamedPlace:
 
 def takeout_record(path: str) -> TakeoutRecord:
     """What the JSON file of a Google Takeout beside the photo says of it."""
-    beside = takeout_file(path)
-    return TakeoutRecord() if beside is None else read_takeout(beside)
+    records = map(read_takeout, takeout_files(path))
+    return next((record for record in records if record != TakeoutRecord()), TakeoutRecord())
 
 
 def unreadable_sidecar_position(path: str, sidecar_folders: Sequence[str] = ()) -> str | None:

@@ -98,8 +98,10 @@ def _facts_of_video(container: Container, video: QuickTime, now: datetime) -> Fa
 def _times_beside(path: str) -> Iterator[tuple[str, CaptureTime]]:
     """When photos of the same camera were taken, by their numbers."""
     for photo in numbered_beside(path):
-        with suppress(UnreadablePhotoError):
-            taken = read_facts(photo).taken
+        with suppress(UnreadablePhotoError), PhotoSourceFile(photo) as source:
+            container = container_of(source)
+            # a film that is named like a photo would ask this one in its turn
+            taken = None if container.video is not None else facts_of(container).taken
             if taken is not None:
                 yield photo, taken
 

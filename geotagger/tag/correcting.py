@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from geotagger.estimate.holding import must_be_asked
+from geotagger.estimate.words import length
 from geotagger.geo import distance_km
 from geotagger.index.estimates import PhotoEstimate
 from geotagger.tag.deciding import as_it_is, outcome_of
@@ -58,7 +59,7 @@ def _job(correction: StandingCorrection, model: str | None) -> Job:
         return Job(photo.id, None, outcome, instead)
     old = correction.kept.estimate
     away_km = float(distance_km(old.latitude, old.longitude, today.latitude, today.longitude))
-    reason = "; ".join([f"{_MOVED} {away_km:.3g} km: {_reason(correction)}", *today.evidence])
+    reason = "; ".join([f"{_MOVED} {length(away_km)}: {_reason(correction)}", *today.evidence])
     outcome = outcome_of(photo.path, "written", today, model if "visual" in today.rungs else None)
     return Job(photo.id, today, replace(outcome, reason=reason), instead)
 

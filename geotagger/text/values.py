@@ -63,14 +63,14 @@ class PlaceRatios:
     @staticmethod
     def from_json(text: str) -> "PlaceRatios":
         """Raises ValueError for what `to_json` did not write."""
-        fields: Any = json.loads(text)
         try:
+            fields: Any = json.loads(text)
             read = PlaceRatios(
                 tuple((str(code), float(factor)) for code, factor in fields["countries"].items()),
                 float(fields["elsewhere"]),
                 tuple(TownRatio(*map(float, town)) for town in fields["towns"]),
             )
-        except (TypeError, KeyError, AttributeError) as error:
+        except (TypeError, KeyError, AttributeError, RecursionError) as error:
             raise ValueError(f"not the ratios of places: {error}") from None
         numbers = [factor for _, factor in read.countries] + [read.elsewhere]
         numbers += [number for t in read.towns for number in (t.radius_km, t.inside, t.near)]

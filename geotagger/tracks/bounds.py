@@ -1,7 +1,7 @@
 """Bounds on what a file may ask for: a few kilobytes may unpack to more than a machine can hold.
 
 Takes an open file, gives one that ends in ValueError where it gives more than a track of that size can; or
-its lines, none of them endless.
+its lines, none of them endless, whatever they end with.
 """
 
 from collections.abc import Iterator
@@ -36,4 +36,4 @@ class Bounded:
 def lines(file: Any) -> Iterator[bytes]:
     """The lines of a text file. One that goes on and on comes in pieces."""
     while line := file.readline(_LONGEST_LINE):
-        yield line
+        yield from line.splitlines(keepends=True) if b"\r" in line[:-2] else (line,)

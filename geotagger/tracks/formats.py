@@ -1,6 +1,7 @@
 """The table of track formats. A new one is a file with a reader, and a line here.
 
-A format is known by what a file begins with, never by its name.
+A format is known by what a file begins with, never by its name. The first that fits is taken: loggers put
+brackets before NMEA, so JSON is last.
 """
 
 import codecs
@@ -15,6 +16,7 @@ from geotagger.tracks.gpx import read_gpx
 from geotagger.tracks.igc import read_igc
 from geotagger.tracks.kml import read_kml, read_kmz
 from geotagger.tracks.nmea import read_nmea
+from geotagger.tracks.srt import read_srt
 from geotagger.tracks.tcx import read_tcx
 from geotagger.tracks.values import Piece
 
@@ -45,13 +47,18 @@ FORMATS = (
     TrackFormat("GPX", _root(b"gpx"), read_gpx),
     TrackFormat("KML", _root(b"kml"), read_kml),
     TrackFormat("TCX", _root(b"TrainingCenterDatabase"), read_tcx),
-    TrackFormat("Google's JSON", re.compile(rb"\A[\[{]"), read_google),
+    TrackFormat(
+        "DJI's SRT",
+        re.compile(rb"\A\d+\s+\d\d:\d\d:\d\d[,.]\d+ --> .*?(?:\bGPS ?\(|\[latitude)", re.DOTALL),
+        read_srt,
+    ),
     TrackFormat("IGC", re.compile(rb"(?m)^(?:HFDTE|B\d{13}[NS]\d{8}[EW][AV])"), read_igc),
     TrackFormat(
         "NMEA",
         re.compile(rb"(?m)^\s*\$[A-Z]{5},|\$G[A-Z](?:RMC|GGA|GLL|ZDA),[^*\r\n]*\*[0-9A-Fa-f]{2}"),
         read_nmea,
     ),
+    TrackFormat("Google's JSON", re.compile(rb"\A[\[{]"), read_google),
 )
 
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)

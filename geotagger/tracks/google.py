@@ -27,7 +27,8 @@ _MINUTE_ERROR_S = 17.3
 _MOST_LATER_S = 3600.0
 _PART_BYTES = 1 << 16
 _DEEPEST = 10_000
-_DEGREES = re.compile(r"(?:geo:)?\s*(-?[\d.]+)°?\s*,\s*(-?[\d.]+)°?")
+_DEGREES = re.compile(r"(?:geo:)?\s*(-?[\d.]+)Â?°?\s*,\s*(-?[\d.]+)Â?°?")
+"""Behind a program that took UTF-8 for Latin-1 the sign of degrees is two."""
 
 Place = tuple[float, float]
 
@@ -45,7 +46,9 @@ def read_google(file: IO[bytes]) -> Iterator[Point | Stay]:
         file.seek(0)
         try:
             for entry in ijson.items(_Json(file), prefix, use_float=True):
-                met = met or prefix != "item" or (isinstance(entry, dict) and "startTime" in entry)
+                met = (
+                    met or prefix != "item" or (isinstance(entry, dict) and not _OF_A_LIST.isdisjoint(entry))
+                )
                 with suppress(AttributeError, KeyError, TypeError, ValueError, OverflowError, IndexError):
                     yield from list(pieces(entry))
         except ijson.JSONError as error:
@@ -77,7 +80,7 @@ class _Json:
 def _shapes(file: IO[bytes]) -> list[tuple[str, Callable[[Any], Iterable[Point | Stay]]]]:
     """What is to be looked for: a list's entries, or those below the keys that occur."""
     if re.match(rb"(?:\xef\xbb\xbf)?\s*\[", file.read(_PART_BYTES)):
-        return [("item", _segment)]
+        return [("item", _of_list)]
     file.seek(0)
     there: set[str] = set()
     end = b""
@@ -85,6 +88,18 @@ def _shapes(file: IO[bytes]) -> list[tuple[str, Callable[[Any], Iterable[Point |
         there |= {key for key in _KEYS if key not in there and f'"{key}"'.encode() in end + part}
         end = part[-32:]
     return [(f"{key}.item", pieces) for key, pieces in _KEYS.items() if key in there]
+
+
+def _of_list(entry: dict[str, Any]) -> Iterator[Point | Stay]:
+    """An entry of a list that stands alone: iOS's segments, or what another program took out of Takeout."""
+    if "startTime" in entry:
+        return _segment(entry)
+    if "latitudeE7" in entry:
+        return _record(entry)
+    return _signal(entry) if "position" in entry else _semantic_entry(entry)
+
+
+_OF_A_LIST = {"startTime", "latitudeE7", "position", "placeVisit", "activitySegment"}
 
 
 def _record(location: dict[str, Any]) -> Iterator[Point]:

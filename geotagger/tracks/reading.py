@@ -1,9 +1,9 @@
 """Reads recorded tracks from files and folders.
 
 Takes paths, gives tracks; which of the formats (formats.py) a file has is told by its content. A file that
-is cut or damaged gives the points before the damage, and is reported. Raises SourceError for a file that was
-named and cannot be read or holds no point of use; in a folder such a file is reported and passed over. Knows
-nothing of what a track says of a photo.
+is cut or damaged gives the points before the damage, and is reported. Raises UsageError for a
+path that is not there, SourceError for a file that was named and cannot be read or holds no point of use; in
+a folder such a file is reported and passed over. Knows nothing of what a track says of a photo.
 """
 
 import gzip
@@ -22,7 +22,7 @@ from typing import IO
 import xxhash
 
 from geotagger.archive import is_photo_name
-from geotagger.errors import SourceError
+from geotagger.errors import SourceError, UsageError
 from geotagger.tracks.bounds import Bounded
 from geotagger.tracks.formats import FORMATS, HEAD_BYTES, TrackFormat, format_of
 from geotagger.tracks.google import OtherJsonError
@@ -52,6 +52,9 @@ def load_tracks(
     seconds to add to the times of the files of these names."""
     corrections = {name.casefold(): shift_s for name, shift_s in (clocks or {}).items()}
     tracks: dict[str, Track] = {}
+    for path in paths:
+        if not os.path.lexists(path):
+            raise UsageError(f"{path}: there is no such file or folder; no track was read")
     for path in paths:
         reader = _of_folder if path.is_dir() else _of_file
         for track in reader(path, on_problem, corrections):

@@ -25,8 +25,9 @@ from geotagger.web.reading import Reading, whole_in_path
 STATIC = Path(__file__).parent / "static"
 
 
-def page_for(house: House, token: str, port: int) -> ASGIApp:
-    """The whole application, as a server on that port of the loopback address takes it."""
+def page_for(house: House, token: str, port: int, once: str | None = None) -> ASGIApp:
+    """The whole application, as a server on that port of the loopback address takes it. `token`, `once`: see
+    `Door`."""
     reading, acting, explaining = Reading(house), Acting(house), Explaining(house)
     questions: dict[str, Endpoint] = {
         "/api/state": reading.state,
@@ -61,7 +62,7 @@ def page_for(house: House, token: str, port: int) -> ASGIApp:
         Mount("/static", StaticFiles(directory=STATIC)),
         Mount("/leaflet", StaticFiles(packages=[("js_lib_leaflet", "static/js_lib_leaflet")])),
     ]
-    return Door(Starlette(routes=routes), token, port)
+    return Door(Starlette(routes=routes), token, port, once)
 
 
 def _pictures(house: House, edge: int) -> Endpoint:

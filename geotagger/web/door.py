@@ -2,14 +2,16 @@
 
 The token is the first part of every path. A request without it, for another host than the loopback address
 (as after DNS rebinding), from a page of another origin, or with another method than GET, HEAD and POST is
-refused before any route sees it. Every answer forbids the browser to load anything from elsewhere, and to
-tell others where it comes from. Knows nothing of photos."""
+refused before any route sees it. A second token opens once, and sends on to the first: the browser is
+started with it, so that whoever lists the processes of this machine finds one that is used up. Every answer
+forbids the browser to load anything from elsewhere, and to tell others where it comes from. Knows nothing of
+photos."""
 
 import secrets
 from dataclasses import dataclass
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOOPBACK = "127.0.0.1"
@@ -42,10 +44,10 @@ class Refusal:
 
 
 class Door:
-    """The application behind it is asked for paths without the token."""
+    """The application behind it is asked for paths without the token. `once`: the token that opens once."""
 
-    def __init__(self, inside: ASGIApp, token: str, port: int) -> None:
-        self._inside, self._token = inside, token
+    def __init__(self, inside: ASGIApp, token: str, port: int, once: str | None = None) -> None:
+        self._inside, self._token, self._once = inside, token, once
         self._hosts = frozenset({f"{LOOPBACK}:{port}", f"localhost:{port}"})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -55,7 +57,13 @@ class Door:
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1008})
             return
-        refusal = self._refusal(scope["method"], scope["path"], Headers(scope=scope))
+        headers = Headers(scope=scope)
+        refusal = self._refusal_of_stranger(scope["method"], headers)
+        if refusal is None and scope["method"] == "GET" and self._opens_once(scope["path"]):
+            self._once = None
+            await RedirectResponse(f"/{self._token}/", 303)(scope, receive, _closing(send))
+            return
+        refusal = refusal or self._refusal(scope["method"], scope["path"], headers)
         if refusal is not None:
             answer = PlainTextResponse(refusal.reason + "\n", refusal.status)
             await answer(scope, receive, _closing(send))
@@ -64,7 +72,10 @@ class Door:
         inner = {**scope, "path": path, "raw_path": path.encode(), "root_path": ""}
         await self._inside(inner, _bounded(receive), _closing(send))
 
-    def _refusal(self, method: str, path: str, headers: Headers) -> Refusal | None:
+    def _opens_once(self, path: str) -> bool:
+        return self._once is not None and _is(path, f"/{self._once}/")
+
+    def _refusal_of_stranger(self, method: str, headers: Headers) -> Refusal | None:
         hosts = headers.getlist("host")
         if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
             return Refusal(403, "This page answers on the loopback address alone.")
@@ -75,8 +86,11 @@ class Door:
             return Refusal(403, "This page does not answer to pages of others.")
         if method not in ("GET", "HEAD", "POST"):
             return Refusal(405, "GET, HEAD and POST are answered.")
+        return None
+
+    def _refusal(self, method: str, path: str, headers: Headers) -> Refusal | None:
         token, slash, _ = path[1:].partition("/")
-        if not slash or not secrets.compare_digest(token.encode("utf-8", "replace"), self._token.encode()):
+        if not slash or not _is(token, self._token):
             return Refusal(403, "Open the whole address that `geotagger review` printed.")
         if method == "POST" and _kind_of(headers) != "application/json":
             return Refusal(415, "A POST brings JSON.")
@@ -84,6 +98,10 @@ class Door:
         if any(not length.isdigit() or int(length) > LARGEST_BODY for length in lengths):
             return Refusal(413, "That is more than a decision is.")
         return None
+
+
+def _is(text: str, secret: str) -> bool:
+    return secrets.compare_digest(text.encode("utf-8", "replace"), secret.encode())
 
 
 def _kind_of(headers: Headers) -> str:

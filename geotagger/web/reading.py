@@ -34,7 +34,7 @@ from geotagger.web.house import House
 from geotagger.web.lanes import lanes_of
 
 PAGE = 100
-_LONGEST_OUTING = 1000
+OUTING_PAGE = 1000
 _DEEPEST = 24
 
 
@@ -120,11 +120,13 @@ class Reading:
         return answer({"outings": listed, "of": len(days), "next": _next(offset, len(days))})
 
     def outing(self, request: Request) -> Response:
-        """The photos of an outing, what was recorded meanwhile, and the fixes before and after it."""
+        """A page of the photos of an outing, what was recorded meanwhile, and the fixes before and after."""
         root_id, first, last = (whole(request, name) for name in ("root", "first", "last"))
+        offset = whole(request, "offset", 0)
         with self._house.shown() as index:
-            photos = in_span(index.store, root_id, first, last, limit=_LONGEST_OUTING)
-            return answer({**_page(index, photos, 0, _LONGEST_OUTING), **lanes_of(index, root_id, photos)})
+            photos = in_span(index.store, root_id, first, last, offset=offset, limit=OUTING_PAGE + 1)
+            page = _page(index, photos, offset, OUTING_PAGE)
+            return answer({**page, **lanes_of(index, root_id, photos[:OUTING_PAGE])})
 
     def sample(self, _: Request) -> Response:
         """The photos that were drawn at random and wait for a verdict."""

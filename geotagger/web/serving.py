@@ -14,12 +14,13 @@ from geotagger.web.door import LOOPBACK, new_token
 from geotagger.web.house import House
 
 
-def serve(house: House, port: int, ready: Callable[[str], None]) -> None:
-    """Until Ctrl-C. `port` 0: any that is free. `ready` gets the address, which holds the token."""
+def serve(house: House, port: int, ready: Callable[[str, str], None]) -> None:
+    """Until Ctrl-C. `port` 0: any that is free. `ready` gets the address, which holds the token, and another
+    one for a command line, which works once."""
     with _bound(port) as door:
-        token, port = new_token(), door.getsockname()[1]
+        token, once, port = new_token(), new_token(), door.getsockname()[1]
         config = uvicorn.Config(
-            page_for(house, token, port),
+            page_for(house, token, port, once),
             log_config=None,
             access_log=False,
             lifespan="off",
@@ -28,7 +29,7 @@ def serve(house: House, port: int, ready: Callable[[str], None]) -> None:
             proxy_headers=False,
             timeout_graceful_shutdown=2,
         )
-        ready(f"http://{LOOPBACK}:{port}/{token}/")
+        ready(f"http://{LOOPBACK}:{port}/{token}/", f"http://{LOOPBACK}:{port}/{once}/")
         uvicorn.Server(config).run(sockets=[door])
 
 

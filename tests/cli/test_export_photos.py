@@ -128,7 +128,7 @@ def test_what_is_no_jpeg_is_refused(data: bytes) -> None:
     [
         (["--photos", "OUT"], "--coarsen"),
         (["--coarsen", "5km"], "--photos"),
-        (["--photos", "OUT", "--coarsen", "near"], "as in 5km"),
+        (["--photos", "OUT", "--coarsen", "near"], "is not a distance"),
         (["--photos", "OUT", "--coarsen", "0km"], "as in 5km"),
         (["--photos", "OUT", "--coarsen", "5km", "--out", "x.kml"], "give one of them"),
         (["--photos", "IN", "--coarsen", "5km"], "lies in an archive"),

@@ -1,6 +1,8 @@
 """What the program says of itself and of words that it cannot take."""
 
+import os
 import re
+import subprocess
 
 import pytest
 
@@ -111,3 +113,38 @@ def test_a_wrong_setting_is_told_in_plain_words(geotagger: Geotagger, setting: s
     (geotagger.home / "geotagger.toml").write_text(setting)
     del geotagger.environment["GEOTAGGER_INDEX"]
     assert geotagger("runs", code=2).err.rstrip().endswith(told)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["tag", "gone"],
+        ["tag", ".", "--track", "gone.gpx"],
+        ["look", "gone", "--out", "rows"],
+        ["evaluate", "gone"],
+        ["evaluate", ".", "--track", "gone.gpx"],
+        ["query", "--within", "gone.geojson"],
+        ["evaluate", ".", "--precision", "0.9", "--min-confidence", "0.8"],
+        ["export", "--out", "places.foo"],
+    ],
+)
+def test_what_is_not_there_and_what_contradicts_itself_is_wrong_usage(
+    geotagger: Geotagger, words: list[str]
+) -> None:
+    said = geotagger(*words, code=2).err.splitlines()[-1]
+    assert any(part in said for part in ("gone", "not both", "--format: geojson, kml, kmz"))
+
+
+@pytest.mark.parametrize("words", ["query --help", "--help", "models --help"])
+def test_a_reader_of_the_help_that_goes_away_is_no_error(geotagger: Geotagger, words: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as gone:
+        done = subprocess.run(
+            geotagger.command(*words.split()),
+            env=geotagger.environment,
+            stdout=gone,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (0, b"")

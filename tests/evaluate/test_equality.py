@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import piexif
 import pytest
 
@@ -19,6 +20,7 @@ from geotagger.tag.decisions import carry_out
 from geotagger.writing import Writing
 from tests.commands import Geotagger
 from tests.metadata import exiftool
+from tests.model import embedders
 from tests.tag.scenes import LATITUDE, LONGITUDE, START, STEP_DEG, exif_of, jpeg, walk_through_town
 from tests.tag.test_evidence import gpx
 from tests.tag.test_pictures import COLOURS, PLACES, colour_pack, colour_photo
@@ -118,6 +120,26 @@ def test_with_a_model_before_and_after_a_calibration(geotagger: Geotagger, tmp_p
         assert assert_equal(geotagger, folder, "--model", pack, way="--whole-days") > 4
 
 
+@pytest.mark.parametrize("way", ["--single", "--whole-days"])
+def test_with_a_model_that_scores_places_and_compares_photos(
+    geotagger: Geotagger, tmp_path: Path, way: str
+) -> None:
+    pack = embedders.installed(tmp_path / "model", reference=True)
+    folder = gallery_photos(tmp_path / "photos")
+    assert assert_equal(geotagger, folder, "--model", pack, way=way) > 4
+
+
+def gallery_photos(folder: Path, photos: int = 20) -> Path:
+    """On five days about a place of the gallery each, two photos of one colour in a row."""
+    folder.mkdir()
+    for n in range(photos):
+        lat, lng = embedders.gallery_places()[50 * (n // 4)]
+        taken = exif_of(START + timedelta(days=n // 4, minutes=37 * (n % 4)), (lat + 0.004 * (n % 4), lng))
+        colour = tuple(int(part) for part in np.random.default_rng(n // 2).integers(0, 255, 3))
+        (folder / f"{n:02}.jpg").write_bytes(colour_photo(colour, taken))
+    return folder
+
+
 def decide(geotagger: Geotagger, actions: Mapping[int, Action]) -> Mapping[str, int]:
     """As `review` does: by photo of the index."""
     with open_index(geotagger.index) as index:
@@ -175,11 +197,11 @@ def test_with_text_in_the_pictures(geotagger: Geotagger, tmp_path: Path) -> None
     folder = tmp_path / "photos"
     folder.mkdir()
     towns = (("Hunde bitte an der Leine", 48.2, 16.4), ("Hunden skal i snor, Aarhus", 56.15, 10.2))
-    for n in range(12):
-        text, lat, lng = towns[n // 6]
+    for n in range(6):
+        text, lat, lng = towns[n // 3]
         taken = START + timedelta(days=9 * (n // 3), minutes=11 * (n % 3))
         place = (lat + n * STEP_DEG, lng)
-        words = () if n % 3 == 2 else (text, "Danke" if n < 6 else "Tak for det")
+        words = () if n % 3 == 2 else (text, "Danke" if n < 3 else "Tak for det")
         (folder / f"{n:02}.jpg").write_bytes(sign_photo(exif_of(taken, place), *words, edge=600))
     assert assert_equal(geotagger, folder, "--model", "none", "--with", "text", way="--whole-days") > 2
 

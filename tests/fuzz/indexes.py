@@ -3,9 +3,10 @@
     python -m tests.fuzz.indexes [--indexes 1000] [--first 0] [--seconds S]
 
 An archive is tagged once, with a track, a place of its owner's and a run that was undone. Then, for each
-number, a copy of index and archive is made, some cells are spoiled, and all commands are run on it. No
-command may end in a traceback or take longer than a minute; exit codes are those of the documentation; every
-photo can still be read, and what is no photo is as it was. The number makes the damage again.
+number, a copy of index and archive is made, some cells are spoiled, all commands are run on it, and the
+library and the page ask for rows of every kind. No command may end in a traceback or take longer than a
+minute; exit codes are those of the documentation; every photo can still be read, and what is no photo is as
+it was. The number makes the damage again.
 """
 
 import argparse
@@ -20,13 +21,27 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+import geotagger as library
 from geotagger.cli import main as command_line
+from geotagger.errors import GeotaggerError
+from geotagger.estimate.values import Posterior
+from geotagger.index import Index, open_index
+from geotagger.index.decisions import Wish
+from geotagger.index.mapping import by_ids, clusters, in_cell, moments, without_place
+from geotagger.index.search import Box, Near, Query
 from geotagger.photo.facts import read_facts
+from geotagger.tag.sampling import correction_of
+from geotagger.text import READER
+from geotagger.text.values import PlaceRatios, TownRatio
+from geotagger.web.days import Days
+from geotagger.web.reading import as_json
 from tests.fuzz.verdict import BrokenRuleError
 from tests.tag.scenes import LATITUDE, LONGITUDE, START, walk_through_town
 
@@ -104,6 +119,8 @@ def commands(archive: Path) -> list[list[str]]:
         ["clocks"],
         ["tracks"],
         ["tracks", "--json"],
+        ["roots"],
+        ["handoff", "photoprism"],
         ["undo", "--dry-run"],
         ["undo", "1", "--dry-run", "--json"],
         ["tag", str(archive), "--model", "none", "--dry-run", "--json"],
@@ -163,7 +180,59 @@ def lay_out(folder: Path) -> Path:
         ["tag", str(archive), "--model", "none"],
     ):
         run(arguments)
+    with open_index(folder / "index.db") as index:
+        fill_other_tables(index)
     return archive
+
+
+def fill_other_tables(index: Index) -> None:
+    """Rows that a network, `--with text`, `review` and `handoff` leave."""
+    (root,), (run_of_tag, *_) = index.roots.all(), index.runs.latest()
+    one, other, third, *_ = (photo.id for photo in index.photos.in_time(root.id))
+    model = index.runs.model_id("tiny", "1", "digest")
+    seen = Posterior(np.array([4, 2, 0], dtype=np.int32), np.array([0.6, 0.3, 0.1], dtype=np.float32))
+    index.photos.put_posteriors(model, [(number, seen) for number in (one, other, third)])
+    town = TownRatio(48.2, 16.37, 10.0, 8.0, 2.0)
+    ratios = PlaceRatios((("AT", 8.0), ("DE", 2.0)), 0.5, (town,))
+    index.texts.put(READER, [(one, ratios), (other, ratios), (third, None)])
+    index.samples.draw(4, random.Random(0))
+    index.samples.judge([(index.samples.waiting()[0], True)])
+    camera = Wish("clock", root_id=root.id, camera="Scene One", shift_s=60.0)
+    index.decisions.add([Wish("aside", one), Wish("move", other, None, 48.2, 16.37, 1.0), camera])
+    index.handoffs.add(run_of_tag.id, _SERVER, [(one, "asset", 48.2, 16.37)])
+
+
+_SERVER = "http://photos.example"
+
+
+def ask_for_all_rows(path: Path) -> None:
+    """As a program does that uses the library, and as the page does. Raises BrokenRuleError."""
+    box, questions = Box(-90, -180, 90, 180), Query(near=Near(48.2, 16.37, 500))
+    asked: list[Callable[[Index], object]] = [
+        lambda index: library.status(index=index),
+        lambda index: list(library.query(index=index)),
+        lambda index: list(library.query(questions, index=index)),
+        lambda index: (library.clocks(index=index), library.tracks(index=index), library.roots(index=index)),
+        lambda index: index.texts.of(range(1, 20), READER),
+        lambda index: (index.samples.judged(), index.samples.waiting(), correction_of(index)),
+        lambda index: (index.decisions.pending(), index.handoffs.given_to(_SERVER)),
+        lambda index: [
+            list(index.photos.in_time(root.id, number)) for root in index.roots.all() for number in (None, 1)
+        ],
+        lambda index: [list(index.named.nameless([root.id])) for root in index.roots.all()],
+        lambda index: [
+            in_cell(index.store, found.cell, 9, offset=0, limit=9) for found in clusters(index.store, box, 9)
+        ],
+        lambda index: (without_place(index.store, offset=0, limit=9), list(moments(index.store))),
+        lambda index: [as_json(photo, None) for photo in by_ids(index.store, range(1, 20))],
+        lambda index: Days().of(index),
+    ]
+    for ask in asked:
+        try:
+            with contextlib.suppress(GeotaggerError), open_index(path, mode="read") as index:
+                ask(index)
+        except Exception:
+            raise BrokenRuleError(f"asked from Python\n{traceback.format_exc()}") from None
 
 
 @contextlib.contextmanager
@@ -255,6 +324,7 @@ def check_one(folder: Path, number: int) -> None:
             (folder / name).unlink()
     shutil.copy(folder / "kept" / "index.db", folder / "index.db")
     damage = spoil(folder / "index.db", draw)
+    shutil.copy(folder / "index.db", folder / "spoiled.db")  # what commands settle is not asked for any more
     strangers = {path: path.read_bytes() for path in folder.glob("*.txt")}
     listed = commands(folder / "photos")
     # the order decides what is left for the later ones to find
@@ -263,6 +333,10 @@ def check_one(folder: Path, number: int) -> None:
             run(arguments)
         except BrokenRuleError as error:
             raise BrokenRuleError(f"index {number}: {'; '.join(damage)}\n{error}") from None
+    try:
+        ask_for_all_rows(folder / "spoiled.db")
+    except BrokenRuleError as error:
+        raise BrokenRuleError(f"index {number}: {'; '.join(damage)}\n{error}") from None
     for photo in (folder / "photos").glob("*.jpg"):
         read_facts(photo)
     if strangers != {path: path.read_bytes() for path in folder.glob("*.txt")}:

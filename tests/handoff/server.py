@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 KEY = "a-key-of-the-owner"
+OWNER, PARTNER = "0000000a-0000-4000-8000-000000000000", "0000000b-0000-4000-8000-000000000000"
 
 
 @dataclass
@@ -25,12 +26,19 @@ class Library:
     refuses_after: int | None = None
     """So many calls that give places are taken, the next is refused."""
 
-    def upload(self, photo: Path, path: str, place: tuple[float, float] | None = None) -> str:
+    may_read_users: bool = True
+
+    def upload(
+        self, photo: Path, path: str, place: tuple[float, float] | None = None, *,
+        owner: str = OWNER, visibility: str = "timeline",
+    ) -> str:  # fmt: skip
         number = f"00000000-0000-4000-8000-{len(self.assets):012}"
         checksum = base64.b64encode(hashlib.sha1(photo.read_bytes()).digest()).decode()
         latitude, longitude = (None, None) if place is None else place
         self.assets[number] = {
             "id": number,
+            "ownerId": owner,
+            "visibility": visibility,
             "originalPath": path,
             "originalFileName": photo.name,
             "checksum": checksum,
@@ -64,6 +72,10 @@ def immich(library: Library) -> Iterator[Library]:
                 return self._answer(401, {"message": "Invalid API key"})
             if (self.command, self.path) == ("GET", "/api/server/version"):
                 return self._answer(200, {"major": 3, "minor": 2, "patch": 2})
+            if (self.command, self.path) == ("GET", "/api/users/me"):
+                if not library.may_read_users:
+                    return self._answer(403, {"message": "Missing required permission: user.read"})
+                return self._answer(200, {"id": OWNER, "name": "Owner"})
             if (self.command, self.path) == ("POST", "/api/search/metadata"):
                 return self._list(told)
             if (self.command, self.path) == ("PUT", "/api/assets"):
@@ -71,14 +83,17 @@ def immich(library: Library) -> Iterator[Library]:
             number = self.path.removeprefix("/api/assets/")
             if self.command == "GET" and number in library.assets:
                 return self._answer(200, library.assets[number])
-            return self._answer(404, {"message": "Not found"})
+            return self._answer(400, {"message": "Not found or no asset.read access"})
 
         def _list(self, told: Any) -> None:
+            """As before 3.0: what is in the archive is listed only where that is asked for."""
             size, page = min(told["size"], library.page), told["page"]
-            items = list(library.assets.values())[size * (page - 1) : size * page]
+            visibility = told.get("visibility", "timeline")
+            listed_here = [one for one in library.assets.values() if one["visibility"] == visibility]
+            items = listed_here[size * (page - 1) : size * page]
             if not told.get("withExif"):
                 items = [{**item, "exifInfo": None} for item in items]
-            more = size * page < len(library.assets)
+            more = size * page < len(listed_here)
             listed = {"items": items, "count": len(items), "nextPage": str(page + 1) if more else None}
             self._answer(200, {"assets": listed, "albums": {"items": []}})
 
@@ -89,6 +104,8 @@ def immich(library: Library) -> Iterator[Library]:
                 return self._answer(400, {"message": "latitude must be a number"})
             if library.refuses_after is not None and len(library.given()) > library.refuses_after:
                 return self._answer(500, {"message": "no"})
+            if any(library.assets.get(one, {}).get("ownerId") != OWNER for one in told["ids"]):
+                return self._answer(400, {"message": "Not found or no asset.update access"})
             for number in told["ids"]:
                 place = (None, None) if numbers == (0, 0) else numbers
                 library.assets[number]["exifInfo"] = dict(zip(("latitude", "longitude"), place, strict=True))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands import Geotagger
-from tests.handoff.server import KEY, Library, immich
+from tests.handoff.server import KEY, OWNER, PARTNER, Library, immich
 from tests.tag.scenes import Scene, walk_through_town
 
 
@@ -89,6 +89,41 @@ def test_undo_takes_away_what_was_given_and_nobody_changed(
     }
     assert library.place_of(numbers[names[0]]) == (10.0, 20.0)
     assert all(library.place_of(numbers[name]) == (None, None) for name in names[1:])
+    assert "left to take back" in geotagger("handoff", "immich", library.address, "--undo", code=2).err
+
+
+def test_what_a_partner_shares_is_left_and_what_is_archived_is_given(
+    geotagger: Geotagger, scene: Scene, library: Library
+) -> None:
+    first, second, *_ = sorted(scene.stripped)
+    shared = library.upload(scene.folder / first, "/partner/first", owner=PARTNER)
+    own = library.upload(scene.folder / first, "/own/first")
+    archived = library.upload(scene.folder / second, "/own/second", visibility="archive")
+    geotagger("place", "48.5,16.5", scene.folder / first, scene.folder / second)
+    geotagger("handoff", "immich", library.address, "--apply")
+    assert library.given() == [{"ids": [own, archived], "latitude": 48.5, "longitude": 16.5}]
+    assert library.place_of(shared) == (None, None)
+
+
+def test_an_asset_that_immich_refuses_costs_itself_alone(
+    geotagger: Geotagger, scene: Scene, library: Library
+) -> None:
+    """A key that may not ask whose it is cannot tell a partner's assets from its owner's."""
+    library.may_read_users = False
+    names = sorted(scene.stripped)
+    geotagger("place", "48.5,16.5", *(scene.folder / name for name in names))
+    for name in names:
+        library.upload(scene.folder / name, f"/upload/{name}", owner=PARTNER if name == names[1] else OWNER)
+    said = geotagger("handoff", "immich", library.address, "--apply", "--json", code=1)
+    assert {name: one["status"] for name, one in said.by_name().items() if name in names} == {
+        name: "failed" if name == names[1] else "written" for name in names
+    }
+    assert "somebody else's" in said.by_name()[names[1]]["reason"]
+    assert f"{len(names) - 1} places given" in said.err
+    library.assets.popitem()
+    told = geotagger("handoff", "immich", library.address, "--undo", "--json").by_name()
+    assert told[names[-1]]["status"] == "kept"
+    assert "not have it any more" in told[names[-1]]["reason"]
     assert "left to take back" in geotagger("handoff", "immich", library.address, "--undo", code=2).err
 
 

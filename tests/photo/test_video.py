@@ -226,6 +226,14 @@ def test_the_film_of_a_live_photo_has_its_photos_time_where_its_own_says_nothing
             assert other.taken is None or other.is_time_undecided
 
 
+def test_films_that_are_named_like_photos_do_not_ask_each_other_for_the_time(tmp_path: Path) -> None:
+    """Found by fuzzing: such a film asked itself, without end."""
+    names = ["IMG_0001.heic", "IMG_0001.jpg", "IMG_0002.heic"]
+    for name in names:
+        (tmp_path / name).write_bytes(movie())
+    assert [read_facts(tmp_path / name).taken for name in names] == [None, None, None]
+
+
 def test_a_canon_tells_its_time_in_its_thumbnail(tmp_path: Path) -> None:
     block = exif(
         {0x010F: b"Canon", 0x0110: b"Canon EOS R6"}, {0x9003: b"2024:06:15 12:00:00", 0x9011: b"+02:00"}

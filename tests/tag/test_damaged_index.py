@@ -8,14 +8,22 @@ from pathlib import Path
 import pytest
 
 import geotagger as library
+from geotagger.errors import DamagedIndexWarning
 from geotagger.index import open_index
-from geotagger.index.damage import passed_over
 from geotagger.index.learned import CLOCKS, MOVEMENT, SETTLED
 from geotagger.index.soundness import damaged_rows
+from geotagger.index.store import OPENED
+from geotagger.text import READER
 from tests.commands import Geotagger
 from tests.fuzz.indexes import fuzz
 from tests.tag.scenes import bytes_of, walk_through_town
 from tests.web.pages import open_page
+
+
+@pytest.fixture(autouse=True)
+def nothing_was_open() -> None:
+    """As in a process that has just begun."""
+    OPENED.clear()
 
 
 def test_all_commands_answer_of_damaged_indexes(tmp_path: Path) -> None:
@@ -41,6 +49,7 @@ def test_what_was_learned_and_is_damaged_counts_as_not_learned(
                 (root.id, key, value),
             )
         assert index.learned.get(root.id, CLOCKS) in (None, {})
+        index.store.damage.taken()
     if value in ("[]", '{"a": [1]}'):  # a command takes a second
         said = geotagger("clocks", code=1)
         assert "what was learned of archive 1 (clocks) is damaged, and counts for nothing" in said.err
@@ -211,13 +220,92 @@ def test_what_was_decided_drawn_or_handed_over_and_is_damaged_counts_for_nothing
                 (photo_id, confidence),
             )
     database.close()
-    passed_over()
     with open_index(geotagger.index) as index:
         assert index.decisions.pending() == []
         assert [gift.asset for gift in index.handoffs.given_to("server")] == ["sound"]
         assert [sample.photo_id for sample in index.samples.judged()] == [4]
-    named = "\n".join(passed_over())
+        named = "\n".join(index.store.damage.taken())
     assert all(row in named for row in ("row 1 of decisions", "row 2 of handoffs", "row 2 of samples"))
+
+
+def test_a_program_is_warned_of_what_its_question_met_and_of_nothing_else(
+    geotagger: Geotagger, tagged: Path
+) -> None:
+    damaged(geotagger, tagged, DAMAGES["latitude"])
+    named = f"{geotagger.index}: row 2 of photos, or its estimate, .*IMG_0001.jpg.* counts for nothing"
+    for _ in range(2):
+        with pytest.warns(DamagedIndexWarning, match=named) as warned:
+            assert len(list(library.query(index=geotagger.index))) == 4
+        assert len(warned) == 1
+    assert len(list(library.query(index=tagged))) == 5
+    with open_index(geotagger.index, mode="read") as index:
+        for _ in range(2):
+            with pytest.warns(DamagedIndexWarning, match=named):
+                assert len(list(library.query(index=index))) == 4
+        library.clocks(index=index)
+
+
+def test_a_question_about_a_region_names_the_row_that_lies_nowhere(
+    geotagger: Geotagger, tagged: Path, tmp_path: Path
+) -> None:
+    region = tmp_path / "vienna.geojson"
+    vienna = [[16, 48], [17, 48], [17, 49], [16, 49], [16, 48]]
+    region.write_text(json.dumps({"type": "Polygon", "coordinates": [vienna]}))
+    for what in ("latitude", "longitude"):
+        damaged(geotagger, tagged, DAMAGES[what])
+        for where in (
+            ["--near", "48.2,16.4", "--radius", 50],
+            ["--near", "48.2,16.4", "--nearest", 3],
+            ["--bbox", "48,16,49,17"],
+            ["--within", region],
+        ):
+            said = geotagger("query", "--json", *where, code=1)
+            assert set(said.by_name()) <= {f"IMG_{number:04d}.jpg" for number in (0, 2, 3, 4)}, where
+            assert "row 2 of photos, or its estimate, (" in said.err, where
+    elsewhere = geotagger("query", "--near", "48.2,16.4", "--radius", 50, "--path", tmp_path / "elsewhere")
+    assert "damaged" not in elsewhere.err
+
+
+def test_a_photo_whose_time_is_none_counts_as_one_without_and_is_named(
+    geotagger: Geotagger, tagged: Path
+) -> None:
+    damaged(geotagger, tagged, "update photos set utc = 'x' where id = 2")
+    with open_index(geotagger.index, mode="read") as index:
+        (root,) = index.roots.all()
+        photos = [(photo.id, photo.utc is not None) for photo in index.photos.in_time(root.id)]
+        assert photos == [(1, True), (3, True), (4, True), (5, True), (2, False)]
+        assert "row 2 of photos" in "\n".join(index.store.damage.taken())
+        archive = Path(root.path)
+    assert "row 2 of photos" in geotagger("why", archive / "IMG_0002.jpg", code=1).err
+    # of the three that are left one cannot be hidden
+    assert "row 2 of photos" in geotagger("evaluate", archive, "--model", "none", code=2).err
+
+
+@pytest.mark.parametrize("column", ["first_utc", "points", "added"])
+def test_a_track_that_cannot_be_listed_is_named(geotagger: Geotagger, tagged: Path, column: str) -> None:
+    damaged(
+        geotagger,
+        tagged,
+        "insert into tracks (root_id, digest, name, path, added, first_utc, last_utc, points, places)"
+        " values (1, 'd', 'walk.gpx', '/walk.gpx', '', 1, 2, 3, x'00')",
+    )
+    with sqlite3.connect(geotagger.index) as database:
+        database.execute(f"update tracks set {column} = x'ff'")
+    database.close()
+    said = geotagger("tracks", code=1)
+    assert "the track 'walk.gpx' is damaged" in said.err
+
+
+@pytest.mark.parametrize("ratios", ["{", "7", "[" * 100_000, '{"countries": {"AT": -1}, "elsewhere": 1}'])
+def test_what_was_read_in_a_picture_and_is_damaged_is_named(
+    geotagger: Geotagger, tagged: Path, ratios: str
+) -> None:
+    damaged(
+        geotagger, tagged, f"insert into texts (photo_id, reader, ratios) values (2, '{READER}', '{ratios}')"
+    )
+    with open_index(geotagger.index, mode="read") as index:
+        assert index.texts.of([1, 2], READER) == {}
+        assert "what was read in photo 2" in "\n".join(index.store.damage.taken())
 
 
 def test_a_run_whose_name_is_no_unicode_is_listed_and_named(geotagger: Geotagger, tagged: Path) -> None:

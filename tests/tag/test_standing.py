@@ -17,7 +17,6 @@ from geotagger.estimate import outing
 from geotagger.estimate.values import Estimate
 from geotagger.geo import distance_km
 from geotagger.index import open_index
-from geotagger.index.damage import passed_over
 from geotagger.tag import outings, settled
 from geotagger.tag.corridor import tag as run_tag
 from geotagger.tag.listener import Listener
@@ -105,7 +104,6 @@ class InThisProcess(Geotagger):
     def __call__(self, *arguments: object, code: int | None = 0, timeout: float = 120) -> Said:
         del timeout  # nobody can end a call in this process
         self._capsys.readouterr()
-        passed_over()  # a process of its own would know nothing of what other tests read
         with pytest.raises(SystemExit) as ended:
             main([str(argument) for argument in arguments])
         said = Said(int(ended.value.code or 0), *self._capsys.readouterr())

@@ -294,3 +294,21 @@ def test_other_json_is_passed_over_in_a_folder(tmp_path: Path, other: str) -> No
     problems: list[str] = []
     assert len(load_tracks([tmp_path], problems.append)) == 1
     assert not problems
+
+
+def test_what_stands_in_a_list_of_its_own_is_read_by_what_it_is(tmp_path: Path) -> None:
+    """Other programs take the lists out of Google's files."""
+    visit = {"location": e7(47.2, 8), "duration": {"startTimestampMs": MS, "endTimestampMs": MS + 3_600_000}}
+    entries = [
+        {**e7(47.0, 8), "timestamp": "2024-06-15T08:00:00Z"},
+        {"position": {"latLng": "47.1Â°, 8.0Â°", "timestamp": "2024-06-15T09:00:00Z"}},
+        {"placeVisit": visit},
+        {"startTime": "2024-06-15T12:00:00Z", "timelinePath": [{"point": "geo:47.3,8", "time": T0 + 7200}]},
+    ]
+    tracks = read(tmp_path, entries)
+    for hours, latitude in ((-2, 47.0), (-1, 47.1), (0.5, 47.2), (2, 47.3)):
+        fix = tracks.fix_at(T0 + hours * HOUR)
+        assert fix is not None
+        assert fix.latitude == pytest.approx(latitude)
+    with pytest.raises(SourceError, match="not Google's location history"):
+        read(tmp_path, [{"name": "a"}, {"latitude": 47, "longitude": 8}], "b.json")

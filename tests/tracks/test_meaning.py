@@ -231,6 +231,51 @@ def test_a_flight_of_igc_is_read_past_midnight(tmp_path: Path) -> None:
     assert other.tracks[0].utc.tolist() == [T0]
 
 
+def test_a_fix_of_igc_without_a_height_counts_less_and_a_repeated_place_nothing(tmp_path: Path) -> None:
+    rows = [("100000", 0, "V"), ("100100", 0, "V"), ("100200", 6, "V")]
+    rows += [("100300", 6, "V"), ("100400", 12, "A"), ("100500", 12, "V")]
+    fixes = [f"B{time}4700{thousandths:02}0N00800000E{sort}0050000600" for time, thousandths, sort in rows]
+    content = "\r\n".join(["AXXX001", "HFDTE150624", *fixes])
+    track = read(tmp_path, content).tracks[0]
+    assert (track.utc - T0).tolist() == [120, 240]
+    assert track.error_km.tolist() == pytest.approx([0.5, 0.01])
+
+
+SUBTITLES = {
+    "named": "<font>SrtCnt : {n}, DiffTime : 33ms\n2024-06-15 12:00:0{n}.123\n"
+    "[iso : 100] [latitude: 47.000{n}] [longitude: 8] [altitude: 1] </font>",
+    "misspelt": "2024-06-15 12:00:0{n},123,456\n[latitude : 47.000{n}] [longtitude : 8.0]",
+    "in brackets": "HOME(8.1,47.1) 2024.06.15 12:00:0{n}\nGPS(8.0,47.000{n},19) BAROMETER:1.9",
+}
+
+
+@pytest.mark.parametrize("form", SUBTITLES)
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_subtitles_of_a_drone_say_where_it_was_each_second(tmp_path: Path, form: str, end: str) -> None:
+    entries = [
+        f"{2 * n + half}\n00:00:0{n},{half}00 --> 00:00:0{n},{half}33\n{SUBTITLES[form].format(n=n)}\n\n"
+        for n in (1, 2, 3)
+        for half in (0, 5)
+    ]
+    track = read(tmp_path, "".join(entries).replace("\n", end)).tracks[0]
+    assert (track.utc - T0).tolist() == [1, 2, 3]  # its clock is that of the place
+    assert track.lat[:].tolist() == pytest.approx([47.0001, 47.0002, 47.0003])
+    assert set(track.lng[:].tolist()) == {8.0}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("F/2.8, SS 206.14, GPS (8.0, 47.0, 16), D 2.7m", "not one point"),  # no date
+        ("2024-06-15 12:00:01\n[latitude: 0.0] [longitude: 0.0]", "not one point"),
+        ("- Where were you?\n- The GPS is broken.", "no track that we can read"),
+    ],
+)
+def test_other_subtitles_place_nothing(tmp_path: Path, words: str, said: str) -> None:
+    with pytest.raises(SourceError, match=said):
+        read(tmp_path, f"1\n00:00:01,000 --> 00:00:01,033\n{words}\n\n")
+
+
 def sentence(text: str) -> str:
     checksum = 0
     for character in text:
@@ -302,3 +347,13 @@ def test_a_folder_in_which_no_track_could_be_read_is_named(tmp_path: Path) -> No
     problems: list[str] = []
     assert load_tracks([tmp_path], problems.append) == ()
     assert problems == [f"{tmp_path}: no track could be read in this folder; no place was taken from it"]
+
+
+@pytest.mark.parametrize("form", ["[2024-06-15 12:00:00] {}", "{{log}} {}", "{}"])
+@pytest.mark.parametrize("end", ["\n", "\r"])
+def test_words_of_the_logger_and_any_end_of_line_are_borne(tmp_path: Path, form: str, end: str) -> None:
+    rows = [
+        form.format(sentence(f"GPRMC,10000{n},A,4700.0000,N,00800.0000,E,1,2,150624,,,A").strip())
+        for n in range(3)
+    ]
+    assert (read(tmp_path, end.join(rows)).tracks[0].utc - T0).tolist() == [0, 1, 2]

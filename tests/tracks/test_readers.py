@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import xxhash
 
-from geotagger.errors import SourceError
+from geotagger.errors import SourceError, UsageError
 from geotagger.estimate.tracks import Tracks
 from geotagger.geo import distance_km
 from geotagger.tracks import load_tracks
@@ -235,7 +235,7 @@ def test_a_time_of_no_calendar_is_none(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"none\.gpx"):
+    with pytest.raises(UsageError, match=r"none\.gpx: there is no such file"):
         load_tracks([tmp_path / "none.gpx"])
 
 

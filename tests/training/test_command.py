@@ -142,7 +142,7 @@ def test_a_folder_named_like_a_stage_is_reached_by_its_path(
         (["{photos}", "--out", "{tmp}/a", "--preset", "head"], 2, "name it with --from"),
         (["{photos}", "--out", "{tmp}/a", "--from", "no-such-model"], 3, "not installed"),
         (["{photos}", "--out", "{tmp}/a", "--val", "0.9", "--test", "0.9"], 2, "must be shares"),
-        (["{tmp}/nothing", "--out", "{tmp}/a"], 1, "no such folder or file"),
+        (["{tmp}/nothing", "--out", "{tmp}/a"], 2, "no such folder or file"),
         (["shards", "--work", "{tmp}/w"], 1, "no stage has run here yet"),
     ],
 )

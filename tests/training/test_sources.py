@@ -11,7 +11,7 @@ pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip instal
 
 import pyarrow.parquet as pq  # noqa: E402
 
-from geotagger.errors import SourceError, TrainingError  # noqa: E402
+from geotagger.errors import SourceError, TrainingError, UsageError  # noqa: E402
 from tests.training.places import jpeg, picture, style_of  # noqa: E402
 from training.data import rows, yfcc  # noqa: E402
 from training.data.rows import own_row  # noqa: E402
@@ -250,5 +250,5 @@ def test_what_is_no_source_is_told(tmp_path: Path, name: str, content: str, mess
 
 
 def test_a_source_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="no such folder or file"):
+    with pytest.raises(UsageError, match="no such folder or file"):
         open_source(str(tmp_path / "nothing"))

@@ -68,6 +68,9 @@ class Tab:
         self.page.locator(".card", has_text=name).click()
         self.page.locator("#panel h2", has_text=name).wait_for()
 
+    def chosen(self) -> list[str]:
+        return list(self.page.locator(".card[aria-pressed=true] .name").all_inner_texts())
+
     def map(self) -> bytes:
         """As it looks."""
         return bytes(self.page.locator("#map").screenshot())
@@ -197,8 +200,47 @@ def test_all_is_decided_from_the_keyboard_written_and_undone(tab: Tab, scene: Sc
     assert changed == {"IMG_0001.jpg", "IMG_0003.jpg"}
     tab.page.locator(".card", has_text="IMG_0005").locator(".state", has_text="rejected").wait_for()
     tab.page.click("#undo-run")
+    tab.page.click("#sure-yes")
     tab.says("undone")
     assert {path: path.read_bytes() for path in scene.folder.iterdir()} == before
+
+
+def test_several_are_chosen_and_outings_opened_from_the_keyboard(look: Tab) -> None:
+    keys = look.page.keyboard
+    look.page.locator("#list .outing").first.wait_for()
+    keys.press("j")
+    keys.press("Enter")
+    look.page.wait_for_selector(".card")
+    look.choose("IMG_0001")
+    for key in ("x", "j", "j", "x"):
+        keys.press(key)
+    look.page.locator("#panel h2", has_text="2 photos chosen").wait_for()
+    assert look.chosen() == ["IMG_0001.jpg", "IMG_0003.jpg"]
+    keys.press("J")
+    assert look.chosen() == ["IMG_0001.jpg", "IMG_0003.jpg", "IMG_0004.jpg"]
+    keys.press("Escape")
+    assert look.chosen() == []
+    keys.press("b")
+    look.page.locator(".outing:focus").wait_for()
+
+
+def test_what_was_discarded_and_a_clock_that_was_kept_are_taken_back(look: Tab) -> None:
+    look.open_outing()
+    look.choose("IMG_0001")
+    look.page.keyboard.press("c")
+    look.says("1 photo confirmed")
+    look.page.fill("#clock-minutes", "60")
+    look.page.click("#clock-keep")
+    look.says("waits to be written")
+    look.page.get_by_text("Discard all").click()
+    look.says("2 decisions discarded")
+    look.page.locator(".card", has_text="IMG_0003").click()
+    look.page.keyboard.press("u")
+    look.page.locator("#pending", has_text="2 decisions wait: 1 clock set, 1 confirmed").wait_for()
+    look.page.keyboard.press("u")
+    look.page.locator("#pending", has_text="1 decision waits: 1 confirmed").wait_for()
+    look.page.keyboard.press("u")
+    look.page.locator("#pending p:not(.run)").wait_for(state="detached")
 
 
 def test_a_whole_outing_is_decided_at_once(look: Tab) -> None:

@@ -1,10 +1,12 @@
 """Nobody comes in but who has the address: each way past the door is tried on the running command."""
 
+import json
 import os
 import re
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -104,6 +106,41 @@ def test_a_token_in_a_referer_or_a_cookie_opens_nothing(page: Page) -> None:
     ):
         assert httpx.get(page.origin + "/api/state", headers=headers).status_code == 403
         assert httpx.get(page.origin + f"/?token={page.token}", headers=headers).status_code == 403
+
+
+def test_the_address_that_a_browser_is_started_with_opens_once(home: Geotagger, tmp_path: Path) -> None:
+    """Whoever lists the processes of the machine sees it."""
+    browser, noted = tmp_path / "browser", tmp_path / "noted"
+    browser.write_text(f'#!/bin/sh\nprintf %s "$1" > {noted}.part && mv {noted}.part {noted}\n')
+    browser.chmod(0o755)
+    before = dict(home.environment)
+    home.environment["BROWSER"] = f"{browser} %s"
+    process = home.start("review", "--json")
+    home.environment.clear()
+    home.environment.update(before)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    try:
+        address = json.loads(process.stdout.readline())["address"]
+        for _ in range(200):
+            if noted.exists():
+                break
+            time.sleep(0.05)
+        opening = noted.read_text()
+        assert opening.startswith("http://127.0.0.1:")
+        assert opening != address
+        assert httpx.head(opening).status_code == 403
+        assert httpx.get(opening, headers={"host": "evil.example"}).status_code == 403
+        first = httpx.get(opening)
+        assert first.status_code == 303
+        assert address.endswith(first.headers["location"])
+        assert httpx.get(opening).status_code == 403
+        assert httpx.get(address).status_code == 200
+    finally:
+        process.terminate()
+        process.wait(20)
+        process.stdout.close()
+        process.stderr.close()
 
 
 def test_every_answer_keeps_the_browser_at_home(page: Page) -> None:

@@ -18,7 +18,7 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from geotagger.archive.passed import PassedOver, Problem
-from geotagger.errors import SourceError, UnreadablePhotoError
+from geotagger.errors import SourceError, UnreadablePhotoError, UsageError
 from training.data import remote, yfcc
 from training.data.columns import columns_of
 from training.data.rows import SCHEMA, own_row
@@ -41,14 +41,15 @@ class PhotoSource:
 
 
 def open_source(name: str, *, min_accuracy: int = 1, problem: Problem | None = None) -> PhotoSource:
-    """The source of that name; SourceError when it is nothing we know."""
+    """The source of that name; UsageError where there is nothing of that name, SourceError for
+    what is nothing we know."""
     path = Path(name)
     if path.is_dir():
         return PhotoSource(
             name, "a folder of geotagged photos", "", 0, lambda dropped: _folder(path, dropped, problem)
         )
     if not path.is_file():
-        raise SourceError(
+        raise UsageError(
             f"{name}: no such folder or file; SOURCE is a folder of photos, a CSV or Parquet list, or "
             "YFCC100M metadata"
         )

@@ -32,7 +32,7 @@ export function byId(id) {
 
 let leaving;
 export function say(text, kind = "note") {
-  const line = make("p", { class: kind, text });
+  const line = make("p", { class: kind, text, onclick: () => line.remove() });
   byId("messages").replaceChildren(line);
   clearTimeout(leaving);
   leaving = setTimeout(() => line.remove(), kind === "trouble" ? 20000 : 8000);

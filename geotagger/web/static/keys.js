@@ -2,16 +2,19 @@
 
 import { button, byId, guarded, make } from "./dom.js";
 import { decide, takeBack } from "./deciding.js";
-import { focusAt } from "./list.js";
+import { backToOutings, chooseAll, focusAt, stepOuting } from "./list.js";
 import { placeAtCross, startPlacing, stopPlacing } from "./map.js";
 import { explainChosen } from "./panel.js";
-import { choose, page, step, toggle } from "./state.js";
+import { choose, gather, page, step, stepChoosing } from "./state.js";
 
 const KEYS = [
-  ["j", "next photo", () => stepped(1)],
-  ["k", "photo before", () => stepped(-1)],
-  ["x", "choose it as well, or no more", () => page.at !== null && toggle(page.at)],
-  ["a", "choose all of the list", () => choose(page.photos.map((one) => one.id))],
+  ["j", "next photo, or next outing of the list", () => stepped(1)],
+  ["k", "the one before", () => stepped(-1)],
+  ["J", "next photo as well", () => stepped(1, stepChoosing)],
+  ["K", "the one before as well", () => stepped(-1, stepChoosing)],
+  ["x", "choose several: x keeps this photo; go on with j and k, and x again", gathered],
+  ["a", "choose all of the list", guarded(chooseAll)],
+  ["b", "back to the outings", guarded(backToOutings)],
   ["c", "confirm: it was taken inside the circle", guarded(() => decide("confirm"))],
   ["m", "move: click the place, or press Enter for the cross", startPlacing],
   ["r", "reject: it was not taken there", guarded(() => decide("reject"))],
@@ -23,14 +26,23 @@ const KEYS = [
   ["?", "these keys", showHelp],
 ];
 
-function stepped(by) {
-  step(by);
+function stepped(by, how = step) {
+  if (!page.photos.length) {
+    stepOuting(by);
+    return;
+  }
+  how(by);
+  focusAt();
+}
+
+function gathered() {
+  gather();
   focusAt();
 }
 
 export function prepareKeys() {
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || byId("help").open) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
     if (event.key === "Escape") {
       if (page.placing) stopPlacing();
       else choose([]);

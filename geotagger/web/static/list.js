@@ -3,7 +3,7 @@
 import { ask } from "./api.js";
 import { button, byId, guarded, make } from "./dom.js";
 import { choose, changed, extend, page, toggle } from "./state.js";
-import { KINDS, counted, day, hour, percent, status } from "./words.js";
+import { KINDS, counted, day, hour, percent, status, waitsForALook } from "./words.js";
 
 const TABS = ["outings", "tray", "sample"];
 let tab = "outings";
@@ -55,7 +55,7 @@ function outingButton(one) {
   ].filter(([count]) => count).map(([count, word]) => `${count} ${word}`).join(", ");
   return make(
     "button",
-    { type: "button", class: "outing", onclick: guarded(() => openOuting(one)) },
+    { type: "button", class: "outing", data: { first: one.first }, onclick: guarded(() => openOuting(one)) },
     make(
       "span", { class: "outinghead" },
       make(
@@ -74,7 +74,27 @@ function outingButton(one) {
 
 export async function openOuting(one) {
   const query = { root: one.root_id, first: one.first, last: one.last };
-  await open({ path: "api/outing", query, title: `${day(one.start)} · ${one.where}`, is_outing: true });
+  const title = [day(one.start), one.where].filter(Boolean).join(" · ");
+  await open({ path: "api/outing", query, title, is_outing: true, of: one.photos });
+}
+
+export function stepOuting(by) {
+  const faces = [...byId("list").querySelectorAll(".outing")];
+  const now = faces.indexOf(document.activeElement);
+  faces[Math.max(0, Math.min(faces.length - 1, now < 0 ? 0 : now + by))]?.focus();
+}
+
+export async function backToOutings() {
+  const [first, drawn] = [page.outing?.photos[0]?.id, listed.outings.length];
+  await showTab("outings");
+  while (listed.next !== null && listed.outings.length < drawn) await showOutings(listed.next);
+  byId("list").querySelector(`.outing[data-first="${first}"]`)?.focus();
+}
+
+// An outing is chosen as a whole, whatever of it is shown.
+export async function chooseAll() {
+  while (page.outing && page.next !== null) await more();
+  choose(page.photos.map((one) => one.id));
 }
 
 export async function openCluster(cluster) {
@@ -103,7 +123,9 @@ async function open(source) {
   page.next = told.next;
   page.outing = source.is_outing ? { ...told, root: source.query.root } : null;
   drawPhotos(source.title);
-  choose(told.photos.length ? [told.photos[0].id] : []);
+  byId("list").scrollTop = 0;
+  const first = told.photos.find((one) => waitsForALook(one)) ?? told.photos[0];
+  choose(first ? [first.id] : []);
   changed("opened");
 }
 
@@ -134,9 +156,12 @@ async function more() {
 }
 
 function drawPhotos(title) {
-  const back = tab === "outings" ? button("← Outings", guarded(() => showTab("outings")), { class: "back" }) : null;
+  const back = tab === "outings"
+    ? button("← Outings", guarded(backToOutings), { class: "back", "aria-keyshortcuts": "b" })
+    : null;
+  const count = page.source?.of ?? page.photos.length;
   const all = page.photos.length > 1
-    ? button(`Choose all ${page.photos.length}`, () => choose(page.photos.map((one) => one.id)), { "aria-keyshortcuts": "a" })
+    ? button(`Choose all ${count.toLocaleString("en")}`, guarded(chooseAll), { "aria-keyshortcuts": "a" })
     : null;
   const cards = page.photos.map(card);
   byId("list").replaceChildren(

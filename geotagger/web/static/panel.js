@@ -8,6 +8,8 @@ import { goTo, startPlacing } from "./map.js";
 import { chosen, page } from "./state.js";
 import { KINDS, OWN, counted, degrees, length, moment, percent, status } from "./words.js";
 
+const WRITTEN = { exif: "in the photo", sidecar: "in a sidecar", camera: "it stood in the file" };
+
 let shown = null; // the photo whose details are in the panel
 let asking = 0;
 
@@ -53,7 +55,7 @@ function draw(one) {
     ["Degrees", one.latitude === null ? null : degrees(one.latitude, one.longitude)],
     ["Circle", one.radius_km === null ? null : `within ${length(one.radius_km)}${OWN.has(one.rung) ? "" : ` with certainty ${percent(one.confidence)}`}`],
     ["Known", one.rung === null ? null : KINDS[one.rung]],
-    ["Written", { exif: "in the photo", sidecar: "in a sidecar", camera: "it stood in the file" }[one.written] ?? "nowhere but in the index"],
+    ["Written", one.rung === null ? null : WRITTEN[one.written] ?? "nowhere but in the index"],
     ["Doubt", one.doubt],
     ["Not a photo", one.not_a_photo],
     ["Trouble", one.error],

@@ -19,7 +19,7 @@ export function showPending() {
     const told = Object.entries(counts).map(([action, count]) => `${count} ${ACTIONS[action]}`).join(", ");
     const where = page.info.write === "none" ? "Write into the index" : "Write into the photos";
     parts.push(
-      make("p", { text: `${counted(pending.length, "decision")} wait: ${told}. Nothing is written yet.` }),
+      make("p", { text: `${counted(pending.length, "decision waits", "decisions wait")}: ${told}. Nothing is written yet.` }),
       button(busy ? "Writing …" : where, guarded(working(write)), { class: "main", disabled: busy, id: "write" }),
       button("Take back the last", guarded(takeBack), { "aria-keyshortcuts": "u" }),
       button("Discard all", guarded(discardAll)),
@@ -29,10 +29,31 @@ export function showPending() {
     const what = run.written ? `${counted(run.written, "photo")} written` : "only the index changed";
     parts.push(
       make("p", { class: "run", text: `Run ${run.id} (${run.command}): ${what}.` }),
-      button(`Undo run ${run.id}`, guarded(working(() => undoRun(run.id))), { disabled: busy, id: "undo-run" }),
+      button(`Undo run ${run.id} …`, () => askUndo(run), { disabled: busy, id: "undo-run", "aria-haspopup": "dialog" }),
     );
   }
   bar.replaceChildren(...parts);
+}
+
+// There is no way back from an undo but to decide, or to run `tag`, once more.
+function askUndo(run) {
+  const box = byId("sure");
+  const does = run.written
+    ? `${counted(run.written, "photo")} get back the bytes that they had before it, and the index what it said.`
+    : "The index says again what it said before it; no photo was changed.";
+  box.replaceChildren(
+    make("h2", { id: "sure-title", text: `Undo run ${run.id} (${run.command})?` }),
+    make("p", { text: `${does} It cannot be done again but by another run.` }),
+    make(
+      "div", { class: "actions" },
+      button("Undo it", () => {
+        box.close();
+        guarded(working(() => undoRun(run.id)))();
+      }, { class: "main", id: "sure-yes" }),
+      button("Leave it", () => box.close()),
+    ),
+  );
+  box.showModal();
 }
 
 function working(action) {

@@ -8,6 +8,7 @@ export const page = {
   photos: [], // the list in hand, in its order
   chosen: new Set(), // ids
   at: null, // the photo the keys stand on
+  gathering: false, // whether the keys move without choosing, because several are being chosen
   outing: null, // what was opened: its photos, tracks, fixes, clocks
   source: null, // how to ask for the list again
   next: null, // where its next page begins
@@ -34,17 +35,38 @@ export function chosen() {
 export function choose(ids, at = null) {
   page.chosen = new Set(ids);
   page.at = at ?? (ids.length ? ids[0] : null);
+  page.gathering = false;
   changed("chosen");
+}
+
+function beside(by) {
+  const now = page.photos.findIndex((one) => one.id === page.at);
+  return page.photos[Math.max(0, Math.min(page.photos.length - 1, now < 0 ? 0 : now + by))]?.id;
 }
 
 export function step(by) {
   if (!page.photos.length) return;
-  const now = page.photos.findIndex((one) => one.id === page.at);
-  const next = Math.max(0, Math.min(page.photos.length - 1, now < 0 ? 0 : now + by));
-  choose([page.photos[next].id]);
+  if (!page.gathering) {
+    choose([beside(by)]);
+    return;
+  }
+  page.at = beside(by);
+  changed("chosen");
+}
+
+export function stepChoosing(by) {
+  if (page.photos.length) extend(beside(by));
+}
+
+// The first time what is chosen stays so, and from then on the keys move freely.
+export function gather() {
+  if (page.at === null) return;
+  if (page.gathering || !page.chosen.has(page.at)) toggle(page.at);
+  page.gathering = true;
 }
 
 export function toggle(id) {
+  page.gathering = true;
   if (page.chosen.has(id)) page.chosen.delete(id);
   else page.chosen.add(id);
   page.at = id;

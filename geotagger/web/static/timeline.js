@@ -8,6 +8,7 @@ import { choose, page } from "./state.js";
 import { circle, hour, shift } from "./words.js";
 
 const LANE = 22;
+const GUTTER = 74; // at the left, for what each lane is
 const GAP_S = 3 * 3600;
 
 let width = 1000; // of the chart, in pixels
@@ -28,7 +29,7 @@ export function showTimeline() {
 }
 
 function x(utc, span) {
-  return (width * (utc - span.start)) / (span.end - span.start);
+  return GUTTER + ((width - GUTTER) * (utc - span.start)) / (span.end - span.start);
 }
 
 function chart(timed, span) {
@@ -43,8 +44,15 @@ function chart(timed, span) {
   return draw(
     "svg",
     { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": described(timed), height },
+    lane("Photos", 0), ...tracks.map((track, n) => lane(track.name || "Track", n + 1)),
+    draw("text", { class: "lane", x: 0, y: height - 2, text: "UTC" }),
     ...bands.flat(), ...ticks, ...hours(span, height),
   );
+}
+
+function lane(name, n) {
+  const words = name.length > 11 ? `${name.slice(0, 10)}…` : name;
+  return draw("text", { class: "lane", x: 0, y: LANE * n + 15, text: words }, draw("title", { text: name }));
 }
 
 function described(timed) {
@@ -95,7 +103,7 @@ export function markTimeline() {
 
 function clock(timed) {
   const cameras = [...new Set(timed.map((one) => one.camera).filter(Boolean))];
-  if (!cameras.length) return make("p", { class: "hint", text: "No camera is named, so no clock can be set." });
+  if (!cameras.length) return make("p", { class: "hint", text: "No camera is named in these photos, so no clock can be set." });
   const told = make("output", { id: "clock-told", for: "clock-slider clock-minutes" });
   const camera = make("select", { id: "clock-camera" }, ...cameras.map((name) => make("option", { value: name, text: name })));
   const slider = make("input", { id: "clock-slider", type: "range", min: -720, max: 720, step: 1, value: 0, "aria-label": "Minutes to add to the clock" });
@@ -125,7 +133,8 @@ function clock(timed) {
   camera.addEventListener("change", () => slide(Number(minutes.value) || 0));
   const box = make(
     "div", { class: "clock", role: "group", "aria-label": "Set a camera's clock" },
-    make("label", { for: "clock-camera", text: "Clock of" }), camera, slider, minutes, make("span", { text: "min" }), told, keep,
+    make("label", { for: "clock-camera", text: "Was the clock wrong?" }), camera, slider,
+    make("span", { class: "exactly" }, minutes, " min"), told, keep,
   );
   slide(0);
   return box;

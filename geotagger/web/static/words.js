@@ -44,7 +44,8 @@ export function hour(utc) {
 }
 
 export function moment(photo) {
-  if (photo.taken) return photo.taken.replace("T", " ").slice(0, 19);
+  const utc = photo.utc === null ? "" : ` (${hour(photo.utc)} UTC)`;
+  if (photo.taken) return `${photo.taken.replace("T", " ").slice(0, 19)} by its clock${utc}`;
   return photo.utc === null ? "no time" : `${new Date(1000 * photo.utc).toISOString().slice(0, 19).replace("T", " ")} UTC`;
 }
 
@@ -58,6 +59,10 @@ export function shift(seconds) {
   const parts = [[Math.floor(left / 3600), "h"], [Math.floor((left % 3600) / 60), "m"], [left % 60, "s"]];
   const told = parts.filter(([value]) => value > 0).map(([value, unit]) => value + unit).join("");
   return (seconds < 0 ? "−" : "+") + (told || "0s");
+}
+
+export function waitsForALook(photo) {
+  return photo.rung !== null && !OWN.has(photo.rung) && !photo.is_confirmed && !photo.verdict && !photo.waiting;
 }
 
 export function status(photo) {

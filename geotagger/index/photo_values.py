@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from geotagger.estimate.values import Posterior
-from geotagger.index.damage import pass_over
+from geotagger.index.damage import Damage
 
 if TYPE_CHECKING:
     from geotagger.index.photos import IndexedPhoto
@@ -29,7 +29,7 @@ def sound_posterior(classes: object, probabilities: object) -> Posterior | None:
     return Posterior(np.frombuffer(classes, dtype="<i4"), values)
 
 
-def name_if_damaged(photo: "IndexedPhoto", row: Sequence[Any], kind: object) -> None:
+def name_if_damaged(damage: Damage, photo: "IndexedPhoto", row: Sequence[Any], kind: object) -> None:
     """Where something stands in its row that cannot stand there, it is named. kind: the format that its facts
     state."""
     read = (
@@ -39,4 +39,4 @@ def name_if_damaged(photo: "IndexedPhoto", row: Sequence[Any], kind: object) -> 
     stored = (row[7], row[11], row[12], row[15], row[17], row[18], row[24])
     is_damaged = any(one is None and other is not None for one, other in zip(read, stored, strict=True))
     if is_damaged or (photo.facts is None and kind is not None):
-        pass_over(f"row {photo.id} of photos, or its estimate, ({photo.path})")
+        damage.pass_over(f"row {photo.id} of photos, or its estimate, ({photo.path})")
