@@ -134,7 +134,8 @@ def evaluate(
         note(line)
     least = options.min_confidence
     if options.precision is not None:
-        least = least_confidence(options.precision, before.calibration)
+        looked = None if pack is None else pack.digest
+        least = least_confidence(options.precision, before.calibration, looked)
     weighing = Options(options.within_km, stated_certainty(options.certainty, least))
     # what is learned now is learned from certainties that nothing has corrected yet
     is_corrected = before.calibration is not None and not options.calibrate

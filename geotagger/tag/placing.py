@@ -72,7 +72,7 @@ def _gathered(
         weighing(index, run.root_ids, fixes, options, recorded.tracks, table, model=digest),
         Standing(index, today, options.reconsider, all_of_them),
         survey,
-        min_confidence(index, run.root_ids, options),
+        min_confidence(index, run.root_ids, options, digest),
         rethink,
         read_now,
     )
