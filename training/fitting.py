@@ -218,7 +218,9 @@ def _train_head(
         return _with_head(request, run.recipe, table, *head, say)
     pack, network = _frozen(request, run.recipe, table, say)
     examples = labelled(address_of_shards(request), "train", table, request.work / "cache")
-    features = features_of(pack, examples.shards, request.work / "features", settings.device, say, network)
+    features = features_of(
+        pack, examples.shards, request.work / "features", settings.device, say, network, settings.count
+    )
     objective = Objective([class_vectors(table)], [], run.recipe.tau_km or None)
     weight, bias = fit_head(features, examples, objective, run.recipe, say)
     unfinished = path.with_suffix(".part")

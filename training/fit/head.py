@@ -19,7 +19,7 @@ from training.fit.loop import Labelled
 from training.fit.networks import Classifier
 from training.fit.objectives import Objective
 from training.fit.recipe import Recipe
-from training.fit.runlog import Say
+from training.fit.runlog import Count, Say
 from training.fit.schedule import learning_rate
 
 FloatArray = NDArray[np.float32]
@@ -27,10 +27,16 @@ _CHUNK = 256
 
 
 def features_of(
-    pack: ModelPack, shards: ShardSet, folder: Path, device: str, say: Say, network: Classifier | None = None
+    pack: ModelPack,
+    shards: ShardSet,
+    folder: Path,
+    device: str,
+    say: Say,
+    network: Classifier | None = None,
+    count: Count | None = None,
 ) -> FloatArray:
     """The pack's features of every image, float32 (n, d); parts that lie in `folder` are kept. network: the
-    pack's, where it is at hand."""
+    pack's, where it is at hand. count: is told of every part, in place of a line."""
     if pack.feature_size is None:
         raise TrainingError(
             f"{pack.folder}: gives no features to train a head on; import or pull the model again"
@@ -52,7 +58,10 @@ def features_of(
                 with unfinished.open("wb") as file:
                     np.save(file, features)
                 unfinished.replace(path)
-                say(f"features of {shards.split}: {done + 1} of {len(missing)} parts of {_CHUNK} photos")
+                if count:
+                    count(f"Looking ({shards.split})", done + 1, len(missing), f"parts of {_CHUNK} photos")
+                else:
+                    say(f"features of {shards.split}: {done + 1} of {len(missing)} parts of {_CHUNK} photos")
     parts = [np.load(path) for path in paths]
     return np.concatenate(parts) if parts else np.empty((0, pack.feature_size), np.float32)
 

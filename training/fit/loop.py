@@ -34,7 +34,7 @@ from training.fit.networks import Classifier
 from training.fit.objectives import Objective, mixed
 from training.fit.processes import check_alike, check_shares, share_statistics, shared_state
 from training.fit.recipe import Recipe
-from training.fit.runlog import RunLog, Say, quiet
+from training.fit.runlog import Count, RunLog, Say, quiet
 from training.fit.schedule import learning_rate, optimizer_of
 from training.fit.stopping import stop_requests
 from training.fit.tally import LossTally
@@ -57,7 +57,8 @@ class Labelled:
 @dataclass(frozen=True, slots=True)
 class TrainingSettings:
     """What does not change the result but in its last bits: where to compute, how many loaders, when to save.
-    deterministic: equal seeds give equal bits, some 15 % slower on a GPU."""
+    deterministic: equal seeds give equal bits, some 15 % slower on a GPU. count: is told of every step, and
+    then only the ends of epochs have lines."""
 
     device: str = "cpu"
     workers: int = 0
@@ -65,6 +66,7 @@ class TrainingSettings:
     checkpoint_steps: int = 0
     log_seconds: float = 20.0
     deterministic: bool = False
+    count: Count | None = None
 
     @property
     def mode(self) -> str:
@@ -185,10 +187,14 @@ class _Run:
             is_told = is_end or now - logged > self.settings.log_seconds
             if is_told or due or is_last:
                 tally.check(step, self.saved_step)
+            if self.rank == 0 and self.settings.count:
+                rate = f"{shown / max(now - began, 1e-9):,.0f} images/s" if shown else ""
+                self.settings.count("Training", step, self.steps, rate)
             if log and is_told:
                 speed = {"images_per_s": shown / max(now - began, 1e-9)} if shown else {}
                 share = {"waited_for_data": waited / max(now - began, 1e-9)} if shown else {}
-                log.row(step, "train", tally.averages() | self._where(step) | speed | share)
+                values = tally.averages() | self._where(step) | speed | share
+                log.row(step, "train", values, is_said=is_end or not self.settings.count)
             if is_told:
                 tally, logged = LossTally(self.device), now
             if is_end and not is_last and self.val is not None and len(self.val.samples):
