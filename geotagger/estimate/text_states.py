@@ -18,6 +18,7 @@ import numpy as np
 from geotagger.cells import CellTable
 from geotagger.estimate.cloud import Cloud, Clouds
 from geotagger.estimate.movement import FloatArray, IntArray, radial_density
+from geotagger.estimate.people import usual_at
 from geotagger.estimate.prior import Mixture, cloud
 from geotagger.estimate.states import Offers, States, emission_at, interleaved, states_of_prior
 from geotagger.estimate.text_evidence import TextFactors, believed, usual_share
@@ -178,7 +179,8 @@ def states_of_texts_and_pictures(
 
 def _blind(mix: Mixture, row: int, own: FloatArray, points: FloatArray) -> FloatArray:
     """`States.blind` of points whose first have it already."""
-    density, doubtful, unknown = mix.densities_at(row, points[len(own) :])
+    towns = points[len(own) :]
+    density, doubtful, unknown = mix.densities_at(row, towns, usual_at(*lat_lng_of(towns)))
     return np.concatenate([own, np.stack([doubtful, unknown], axis=1) / density[:, None]])
 
 
