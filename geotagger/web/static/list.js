@@ -6,6 +6,10 @@ import { choose, changed, extend, page, toggle } from "./state.js";
 import { KINDS, counted, day, hour, percent, status, waitsForALook } from "./words.js";
 
 const TABS = ["outings", "tray", "sample"];
+const TO_DO = {
+  tray: "Nothing could place these. Drag one onto the map, or choose it and press m.",
+  sample: "Drawn at random. Judge each: confirm, reject, or move it to where it was taken. What is stated is then corrected by what held.",
+};
 let tab = "outings";
 let listed = { outings: [], next: null, of: 0 };
 
@@ -166,6 +170,7 @@ function drawPhotos(title) {
   const cards = page.photos.map(card);
   byId("list").replaceChildren(
     make("div", { class: "listhead" }, ...[back, title ? make("h2", { text: title }) : null, all].filter(Boolean)),
+    ...(cards.length && TO_DO[tab] && !title ? [make("p", { class: "hint todo", text: TO_DO[tab] })] : []),
     cards.length ? make("ul", { class: "cards" }, ...cards) : make("p", { class: "empty", text: "There are none." }),
     ...(page.next === null ? [] : [button("Show more", guarded(more))]),
   );
