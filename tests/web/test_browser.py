@@ -314,6 +314,7 @@ def test_a_tab_left_open_over_an_undo_is_told_and_shown_what_is_so(
     tab.choose("IMG_0001")
     tab.page.keyboard.press("c")
     tab.says("its place is another one since this page saw it")
+    tab.page.wait_for_load_state("networkidle")  # the list is asked for again
     tab.page.keyboard.press("c")
     tab.says("1 photo confirmed")
 
