@@ -135,6 +135,10 @@ async function open(source) {
 
 // The same list once more, after something changed; the choice stays.
 export async function again() {
+  if (tab === "sample" && !page.info.sample.drawn) {
+    await showTab("outings"); // all of it is judged
+    return;
+  }
   if (!page.source) {
     if (tab === "outings" && !page.photos.length) await showOutings(0);
     else if (page.photos.length === 1) await openPhoto(page.photos[0].id);
