@@ -10,6 +10,10 @@ const TO_DO = {
   tray: "Nothing could place these. Drag one onto the map, or choose it and press m.",
   sample: "Drawn at random. Judge each: confirm, reject, or move it to where it was taken. What is stated is then corrected by what held.",
 };
+const NONE = {
+  tray: "Every photo has a place.",
+  sample: "All of them are judged. It takes twenty to learn from; `geotagger review --sample N` draws more.",
+};
 let tab = "outings";
 let listed = { outings: [], next: null, of: 0 };
 
@@ -175,7 +179,7 @@ function drawPhotos(title) {
   byId("list").replaceChildren(
     make("div", { class: "listhead" }, ...[back, title ? make("h2", { text: title }) : null, all].filter(Boolean)),
     ...(cards.length && TO_DO[tab] && !title ? [make("p", { class: "hint todo", text: TO_DO[tab] })] : []),
-    cards.length ? make("ul", { class: "cards" }, ...cards) : make("p", { class: "empty", text: "There are none." }),
+    cards.length ? make("ul", { class: "cards" }, ...cards) : make("p", { class: "empty", text: NONE[tab] ?? "There are none." }),
     ...(page.next === null ? [] : [button("Show more", guarded(more))]),
   );
 }
