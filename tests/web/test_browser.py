@@ -222,6 +222,7 @@ def test_several_are_chosen_and_outings_opened_from_the_keyboard(look: Tab) -> N
     assert look.chosen() == []
     keys.press("b")
     look.page.locator(".outing:focus").wait_for()
+    look.page.locator("#timeline").wait_for(state="hidden")
 
 
 def test_what_was_discarded_and_a_clock_that_was_kept_are_taken_back(look: Tab) -> None:

@@ -40,8 +40,10 @@ async function showOutings(offset) {
   listed = { ...told, outings: offset ? [...listed.outings, ...told.outings] : told.outings };
   page.photos = [];
   page.source = null;
+  page.outing = null;
   choose([]);
   drawOutings();
+  changed("opened");
 }
 
 function drawOutings() {
