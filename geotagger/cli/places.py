@@ -121,6 +121,20 @@ def box(text: str) -> "Box":
     return Box(south, west, north, east)
 
 
+def country_of(text: str) -> str:
+    """The code of a country that is named in any way."""
+    from geotagger.gazetteer import find
+    from geotagger.gazetteer.words import countries_like, country_code
+
+    code = country_code(text)
+    if code is None:
+        alike = countries_like(text)
+        town = "" if alike else next((f"; {one} is a town, for --place" for one in find(text)), "")
+        hint = f"; did you mean {' or '.join(alike)}?" if alike else town
+        raise UsageError(f"--country {text}: no country of that name or code is known here{hint}")
+    return code
+
+
 def check_on_earth(asked_by: str, latitude: float, longitude: float) -> None:
     if not (abs(latitude) <= 90 and abs(longitude) <= 180):
         raise UsageError(

@@ -425,6 +425,11 @@ def polygon(*corners: tuple[float, float]) -> str:
         (polygon((179, -18), (-179, -18), (-179, -16), (179, -16), (179, -18)), ["taveuni", "fiji"]),
         (polygon((179, -18), (181, -18), (181, -16), (179, -16), (179, -18)), ["taveuni", "fiji"]),
         (polygon((0, 50), (10, 40), (0, 40), (10, 50), (0, 50)), ["paris", "lyon"]),  # crosses itself
+        (
+            polygon((-180, -18), (180, -18), (180, -16), (-180, -16), (-180, -18)),
+            ["taveuni", "fiji"],
+        ),  # a belt
+        (polygon((0, -16.95), (120, -16.95), (-120, -16.95)), ["sydney", "fiji"]),  # around a pole
     ],
 )
 def test_polygons_hold_what_lies_in_them(ask: Ask, tmp_path: Path, content: str, inside: list[str]) -> None:
