@@ -1,4 +1,5 @@
-"""Pictures that say little: p = ε · network + (1 − ε) · the classifier's own prior, against no pictures.
+"""Pictures that say little: p = ε · network + (1 − ε) · the classifier's own prior, against no pictures; and
+pictures that mislead: all of an outing show the same place, which has nothing to do with where it was.
 
     python -m benchmarks.silent ../shared/data [--seeds 3] [--archive photos/dog-signs]
 
@@ -8,12 +9,14 @@ single photos and whole days are hidden, and what is said of them is held agains
 
 import argparse
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.simulated import Classifier, published_cells
 from geotagger.cells import CellTable
+from geotagger.estimate.timeline import outings
 from geotagger.estimate.visual import posteriors
 from geotagger.evaluate.predictions import OURS, Hidden
 from geotagger.evaluate.sightings import read_sightings
@@ -21,6 +24,8 @@ from geotagger.evaluate.trial import Setting, Sighting, evaluate_archive
 from geotagger.geo import unit_vectors
 
 PARTS = (0.0, 0.01, 0.1, 1.0)
+MISLED = 0.9
+"""How sure each picture of an outing that misleads is of the wrong place."""
 THRESHOLDS_KM = (1.0, 25.0, 200.0)
 
 
@@ -36,6 +41,29 @@ def seen(sightings: list[Sighting], table: CellTable, part: float) -> list[Sight
     mixed = (part * network + (1 - part) / len(table)).astype(np.float32)
     said = posteriors(mixed, table)
     return [replace(s, posterior=one) for s, one in zip(sightings, said, strict=True)]
+
+
+def misled(sightings: list[Sighting], table: CellTable) -> list[Sighting]:
+    """The photos with a classifier that is as sure of one place of the world an outing as it is wrong."""
+    rng = np.random.default_rng(1)
+    order = sorted(
+        range(len(sightings)),
+        key=lambda n: (sightings[n].clocked.local is None, sightings[n].clocked.local or datetime.min),
+    )
+    said = list(sightings)
+    for outing in outings(order, lambda n: local_s(sightings[n])):
+        shown = int(rng.integers(len(table)))
+        p = np.full((1, len(table)), (1 - MISLED) / (len(table) - 1), dtype=np.float32)
+        p[0, shown] = MISLED
+        (posterior,) = posteriors(p, table)
+        for n in outing:
+            said[n] = replace(sightings[n], posterior=posterior)
+    return said
+
+
+def local_s(sighting: Sighting) -> float | None:
+    local = sighting.clocked.local
+    return None if local is None else (local - datetime(1970, 1, 1)).total_seconds()
 
 
 def row(name: str, results: list[Hidden]) -> str:
@@ -82,6 +110,13 @@ def main() -> None:
             print(row(f"{part:g}", results), flush=True)
             if part == 0.0:
                 print(f"| | at most {differences(results, plain):.1e} from no pictures | | | | | |")
+        wrong = misled(sightings, table)
+        results = [
+            one
+            for seed in range(arguments.seeds)
+            for one in evaluate_archive(wrong, setting, seed, table=table)
+        ]
+        print(row("misled", results), flush=True)
 
 
 if __name__ == "__main__":

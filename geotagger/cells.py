@@ -7,7 +7,7 @@ uint64 arrays. s2sphere is the plain reference that the tests hold this module a
 Takes and gives arrays. Knows nothing of photos or of models on disk.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -143,14 +143,26 @@ def areas_km2(ids: CellIds) -> FloatArray:
 
 
 @dataclass(frozen=True, eq=False)
+class AnyPlace:
+    """What an embedder makes of any place: embed takes degrees (n,) and (n,), gives directions, float32 (n,
+    d); a picture's direction times that and `scale` is the logarithm of how well they fit, up to a
+    constant."""
+
+    embed: Callable[[FloatArray, FloatArray], NDArray[np.float32]]
+    scale: float
+
+
+@dataclass(frozen=True, eq=False)
 class GalleryPoints:
     """The places that an embedder compares pictures with: degrees, how far the nearest other place is (km),
-    and the class that each belongs to; arrays (rows,)."""
+    and the class that each belongs to; arrays (rows,). any_place: what scores all others, None where nothing
+    does."""
 
     lat: FloatArray
     lng: FloatArray
     gap_km: FloatArray
     classes: IntArray
+    any_place: AnyPlace | None = None
 
 
 @dataclass(frozen=True)

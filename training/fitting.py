@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from geotagger.cells import CellTable
 from geotagger.errors import ModelNotInstalledError, TrainingError
-from geotagger.model.pack import ModelPack, find_pack, installed_packs
+from geotagger.model.manifest import Manifest
+from geotagger.model.pack import ModelPack, find_pack, installed_packs, load_pack, write_pack
 from geotagger.partition import coarsened
 from training.fit import checkpoint
 from training.fit.checkpoint import Identity
@@ -23,9 +24,10 @@ from training.fit.loop import TrainingSettings, fit
 from training.fit.networks import Classifier, build
 from training.fit.objectives import Objective, cell_vectors, class_vectors
 from training.fit.processes import world_size
-from training.fit.recipe import Recipe
+from training.fit.recipe import AS_PUBLISHED, TIMM, Recipe, is_for_timm
 from training.fit.runlog import Say
-from training.pack.export import Writer, head_writer, network_writer, pixel_statistics
+from training.fit.timm_networks import expected_input
+from training.pack.export import Writer, head_writer, network_writer, pixel_statistics, preprocessing_of
 from training.stages import TrainingRequest, TrainingRun, address_of_shards, labelled
 
 
@@ -67,7 +69,7 @@ def train(
         request.work,
         say,
     )
-    summary: dict[str, Any] = {"steps": fitted.steps, "photos": len(examples.samples)}
+    summary: dict[str, Any] = {"steps": fitted.steps, "photos": len(examples.samples), **_base_said(recipe)}
     if fitted.images_per_s:
         summary |= {
             "images_per_s": round(fitted.images_per_s, 1),
@@ -76,14 +78,14 @@ def train(
     return Trained(network_writer(fitted.network, recipe.input_size), recipe, summary, fitted.network)
 
 
-def trained(request: TrainingRequest, run: TrainingRun, table: CellTable) -> Trained:
+def trained(request: TrainingRequest, run: TrainingRun, table: CellTable, say: Say) -> Trained:
     """The weights that an earlier `fit` left in the work folder; TrainingError when there are none."""
     if run.recipe.head_only:
         path = request.work / "head.npz"
         if not path.exists():
             raise TrainingError(f"{path}: not there; run `geotagger train fit --work {request.work}` first")
-        return _with_head(run.recipe, *_load_head(path, run.recipe, table))
-    network, recipe, _, _ = _network(run.recipe, table)
+        return _with_head(request, run.recipe, table, *_load_head(path, run.recipe, table), say)
+    network, recipe, _, _ = _network(run.recipe, table, is_begun=False)
     state = checkpoint.load_latest(request.work / "checkpoints", _identity(run.recipe, table))
     if state is None:
         raise TrainingError(
@@ -91,12 +93,15 @@ def trained(request: TrainingRequest, run: TrainingRun, table: CellTable) -> Tra
             f"run `geotagger train fit --work {request.work}` first"
         )
     network.load_state_dict(state["ema"] or state["model"])
-    return Trained(network_writer(network, recipe.input_size), recipe, {"steps": state["step"]}, network)
+    summary = {"steps": state["step"], **_base_said(recipe)}
+    return Trained(network_writer(network, recipe.input_size), recipe, summary, network)
 
 
-def _network(recipe: Recipe, table: CellTable) -> tuple[Classifier, Recipe, list[Tensor], list[Tensor]]:
-    """The network with its first weights, the recipe with what a pack decides, the rows of the
-    coarser heads and the places of their cells."""
+def _network(
+    recipe: Recipe, table: CellTable, is_begun: bool = True
+) -> tuple[Classifier, Recipe, list[Tensor], list[Tensor]]:
+    """The network with its first weights (of no consequence unless `is_begun`), the recipe with what a pack
+    decides, the rows of the coarser heads and the places of their cells."""
     torch.manual_seed(recipe.seed)
     parents, coarse = [], []
     for t1 in sorted(recipe.hierarchy):
@@ -105,9 +110,18 @@ def _network(recipe: Recipe, table: CellTable) -> tuple[Classifier, Recipe, list
             parents.append(torch.from_numpy(of_class))
             coarse.append(cell_vectors(ids))
     if recipe.network != "pack":
-        network = build(recipe.network, len(table), parents, recipe.input_size)
-        if recipe.start:
-            weights = checkpoint.load_weights(Path(recipe.start), recipe.network, len(table))
+        start = recipe.start if is_begun else ""
+        of_timm = start if is_for_timm(start) else ""
+        network = build(
+            recipe.network,
+            len(table),
+            parents,
+            recipe.input_size,
+            start=of_timm,
+            drop_path=recipe.drop_path,
+        )
+        if start and not of_timm:
+            weights = checkpoint.load_weights(Path(start), recipe.network, len(table))
             network.load_state_dict(weights, strict=False)
         return network, recipe, parents, coarse
     pack = _base(recipe)
@@ -118,12 +132,16 @@ def _network(recipe: Recipe, table: CellTable) -> tuple[Classifier, Recipe, list
     mean, std = pixel_statistics(pack.preprocessing)
     size = pack.preprocessing.input_size
     short_side = max(recipe.short_side, size)
-    return (
-        network,
-        replace(recipe, input_size=size, short_side=short_side, mean=mean, std=std),
-        parents,
-        coarse,
+    resampling = pack.preprocessing.resampling
+    recipe = replace(
+        recipe,
+        input_size=size,
+        short_side=short_side,
+        mean=mean,
+        std=std,
+        resampling="bilinear" if resampling == "bilinear-unfiltered" else resampling,
     )
+    return network, recipe, parents, coarse
 
 
 def _base(recipe: Recipe) -> ModelPack:
@@ -145,6 +163,45 @@ def _base(recipe: Recipe) -> ModelPack:
     return pack
 
 
+def _frozen(
+    request: TrainingRequest, recipe: Recipe, table: CellTable, say: Say
+) -> tuple[ModelPack, Classifier | None]:
+    """What a head is put on, as a pack: the one to begin from, or a network with the weights to begin with,
+    which is made a pack in the work folder. The network of that is given, too."""
+    if recipe.network == "pack":
+        return _base(recipe), None
+    network, recipe, _, _ = _network(recipe, table)
+    folder = request.work / "backbone"
+    if folder.exists():
+        pack = load_pack(folder)
+        if pack.manifest.training.get("recipe") == recipe.digest and len(pack.cells) == len(table):
+            return pack, network.eval()
+    say(f"{recipe.network}: made a pack to look with")
+    manifest = Manifest(
+        name=recipe.network.removeprefix(TIMM),
+        version="1",
+        licence=_licence_of(recipe) or "none stated by its makers",
+        preprocessing=preprocessing_of(recipe),
+        description=f"{recipe.network} with the weights of {recipe.start}; its classes say nothing",
+        training={"recipe": recipe.digest},
+    )
+    writer = network_writer(network, recipe.input_size)
+    return write_pack(folder, manifest, table, writer, replace=True), network.eval()
+
+
+def _base_said(recipe: Recipe) -> dict[str, str]:
+    """For the pack: whose weights it begins with, and their licence."""
+    if not is_for_timm(recipe.start):
+        return {}
+    where = "timm" if recipe.start == AS_PUBLISHED else Path(recipe.start).name
+    licence = _licence_of(recipe) or "none stated by its makers"
+    return {"base": f"{recipe.network} of {where} (licence: {licence})"}
+
+
+def _licence_of(recipe: Recipe) -> str:
+    return expected_input(recipe.network).licence if is_for_timm(recipe.start) else ""
+
+
 def _identity(recipe: Recipe, table: CellTable, mode: str = "") -> Identity:
     name = recipe.network if recipe.network != "pack" else f"the network of {Path(recipe.start).name}"
     cells = hashlib.sha256(np.ascontiguousarray(table.ids).tobytes()).hexdigest()[:12]
@@ -158,17 +215,19 @@ def _train_head(
     if path.exists():
         head = _load_head(path, run.recipe, table)
         say("head: fitted before (kept)")
-        return _with_head(run.recipe, *head)
-    pack = _base(run.recipe)
+        return _with_head(request, run.recipe, table, *head, say)
+    pack, network = _frozen(request, run.recipe, table, say)
     examples = labelled(address_of_shards(request), "train", table, request.work / "cache")
-    features = features_of(pack, examples.shards, request.work / "features", settings.device, say)
+    features = features_of(
+        pack, examples.shards, request.work / "features", settings.device, say, network, settings.count
+    )
     objective = Objective([class_vectors(table)], [], run.recipe.tau_km or None)
     weight, bias = fit_head(features, examples, objective, run.recipe, say)
     unfinished = path.with_suffix(".part")
     with unfinished.open("wb") as file:
         np.savez(file, weight=weight, bias=bias, key=np.array(_head_key(run.recipe, table)))
     unfinished.replace(path)
-    return _with_head(run.recipe, weight, bias)
+    return _with_head(request, run.recipe, table, weight, bias, say)
 
 
 def _load_head(
@@ -189,10 +248,17 @@ def _head_key(recipe: Recipe, table: CellTable) -> str:
     return f"{identity.cells} {identity.recipe}"
 
 
-def _with_head(recipe: Recipe, weight: NDArray[np.float32], bias: NDArray[np.float32]) -> Trained:
-    pack = _base(recipe)
+def _with_head(
+    request: TrainingRequest,
+    recipe: Recipe,
+    table: CellTable,
+    weight: NDArray[np.float32],
+    bias: NDArray[np.float32],
+    say: Say,
+) -> Trained:
+    pack, backbone = _frozen(request, recipe, table, say)
     try:
-        network = with_classes(classifier_of(pack), len(weight))
+        network = with_classes(backbone or classifier_of(pack), len(weight))
     except TrainingError:  # operators that only ONNX Runtime has
         return Trained(head_writer(pack.onnx_path, weight, bias), recipe, {}, None, pack)
     head = cast(nn.Linear, network.heads[0])

@@ -20,7 +20,7 @@ from training import accuracy
 from training.data import rows
 from training.data.shards import ShardSet
 from training.fit.frozen import Looks, looking, network_input
-from training.fit.runlog import Say
+from training.fit.runlog import Count, Say
 from training.fitting import Trained
 from training.pack import evaluate
 from training.pack.export import preprocessing_of
@@ -43,8 +43,10 @@ def make_pack(
     replaced: bool,
     device: str,
     say: Say,
+    count: Count | None = None,
 ) -> tuple[ModelPack, evaluate.AccuracyReport | None]:
-    """Write the pack, then measure it the way `tag` will run it, and store what was measured."""
+    """Write the pack, then measure it the way `tag` will run it, and store what was measured. count: is told
+    how far that is."""
     summary = rows.load_summary(request.work)
     preprocessing = made.base.preprocessing if made.base else preprocessing_of(made.recipe)
     training: dict[str, Any] = {
@@ -72,7 +74,7 @@ def make_pack(
     # measured before it has its name: a pack that is there is a whole one
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".unfinished-") as scratch:
         pack = write_pack(Path(scratch) / out.name, manifest, table, made.writer)
-        report = _measure(request, pack, made, device, say)
+        report = _measure(request, pack, made, device, say, count)
         if replaced and out.exists():
             out.rename(Path(scratch) / "replaced")
         pack.folder.rename(out)
@@ -80,7 +82,7 @@ def make_pack(
 
 
 def _measure(
-    request: TrainingRequest, pack: ModelPack, made: Trained, device: str, say: Say
+    request: TrainingRequest, pack: ModelPack, made: Trained, device: str, say: Say, count: Count | None
 ) -> evaluate.AccuracyReport | None:
     """Temperature from the validation photos, accuracy from the test photos."""
     address, cache = address_of_shards(request), request.work / "cache"
@@ -101,7 +103,7 @@ def _measure(
                 images.index["latitude"][some].astype(np.float64),
                 images.index["longitude"][some].astype(np.float64),
             )
-            heard[split] = labels, _outputs(look, images, some, pack, say)
+            heard[split] = labels, _outputs(look, images, some, pack, say, count)
     if device.startswith("cuda") and made.network is not None:
         some = np.array([int(i) for i in heard[told_on][0].images[:_CHECKED_PHOTOS]])
         _check_against_the_pack(sets[told_on], some, heard[told_on][1], pack)
@@ -115,14 +117,21 @@ def _measure(
 
 
 def _outputs(
-    look: Looks, images: ShardSet, some: NDArray[np.integer], pack: ModelPack, say: Say
+    look: Looks,
+    images: ShardSet,
+    some: NDArray[np.integer],
+    pack: ModelPack,
+    say: Say,
+    count: Count | None,
 ) -> NDArray[np.float32]:
     """Probabilities for some images, float32 (n, classes); progress every few seconds."""
     outputs, last_said = [], time.monotonic()
     for start in range(0, len(some), _AT_ONCE):
         batch = np.stack([network_input(images.jpeg(int(i)), pack) for i in some[start : start + _AT_ONCE]])
         outputs.append(look(batch).probabilities)
-        if time.monotonic() - last_said > _TOLD_EVERY_S:
+        if count:
+            count(f"Measuring ({images.split})", start + len(batch), len(some), "")
+        elif time.monotonic() - last_said > _TOLD_EVERY_S:
             last_said = time.monotonic()
             say(f"measuring the pack: {start + len(batch):,} of {len(some):,} {images.split} photos")
     return np.concatenate(outputs)

@@ -27,8 +27,11 @@ from geotagger.partition import classes_of, level_counts, partition
 from training.data import remote, rows, shards
 from training.data.shard_writer import write_shards
 from training.data.sources import PhotoSource, index_source, open_source
-from training.fit.recipe import Recipe, chosen, preset, recipe_of
+from training.fit.recipe import TIMM, Recipe, chosen, is_for_timm, preset, recipe_of
 from training.fit.runlog import Say
+
+_ROOM_TO_CROP = 256 / 224
+"""Short side of the stored images over the network's input, as the presets have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,14 +224,38 @@ def _source(request: TrainingRequest, say: Say) -> PhotoSource:
 
 def _recipe(request: TrainingRequest, photos: int, has_gpu: bool) -> Recipe:
     name = request.preset or ("head" if request.changes.get("head_only") else chosen(photos, has_gpu))
-    changes = dict(request.changes)
-    if changes.get("start") and "network" not in {k for k, v in changes.items() if v is not None}:
-        is_checkpoint = str(changes["start"]).endswith(".pt")
-        changes["network"] = None if is_checkpoint else "pack"
+    changes = {key: value for key, value in request.changes.items() if value is not None}
+    start = str(changes.get("start", ""))
+    if start and "network" not in changes and not start.endswith(".pt") and not is_for_timm(start):
+        changes["network"] = "pack"
     recipe = preset(name, **changes)
     if recipe.network == "pack" and not recipe.start:
         raise UsageError(f"preset {name} trains on from a model: name it with --from PACK")
-    return recipe
+    if recipe.head_only and not recipe.start:
+        raise UsageError("--head-only leaves the network's weights as they are: name them with --from")
+    return _with_its_input(recipe, changes) if recipe.network.startswith(TIMM) else recipe
+
+
+def _with_its_input(recipe: Recipe, changes: dict[str, Any]) -> Recipe:
+    """Pictures as the makers of a network of timm fed it; also their size, where it begins with their
+    weights."""
+    from training.fit.timm_networks import expected_input
+
+    expected = expected_input(recipe.network)
+    size = recipe.input_size
+    if is_for_timm(recipe.start) and "input_size" not in changes:
+        size = expected.size
+    short_side = recipe.short_side
+    if "short_side" not in changes:
+        short_side = max(short_side, round(size * _ROOM_TO_CROP))
+    return replace(
+        recipe,
+        input_size=size,
+        short_side=short_side,
+        mean=expected.mean,
+        std=expected.std,
+        resampling=expected.resampling,
+    )
 
 
 def _fetch_below(base: str) -> Callable[[str], bytes]:

@@ -45,6 +45,7 @@ def tag(
     tracks: Paths = (),
     clocks: str | Iterable[str] = (),
     kinds: Collection[str] | None = None,
+    reference_by_pack: bool | None = None,
     model: StrPath | None = None,
     looked: Paths = (),
     again: bool = False,
@@ -78,13 +79,14 @@ def tag(
 
     `within_km`: the largest error radius. `tracks`: files or folders of recorded tracks, `clocks`:
     corrections such as "Canon EOS 5D=+1h03m"; both are remembered for later runs. `kinds`: the kinds of
-    evidence to listen to, as `geotagger tag --help` names them; unless told, all that are by default.
-    `model`: an installed model's name, a pack's folder, or
-    "none". `looked`: folders of what `geotagger look` saw. `with_roots`: other archives whose photos help
-    from now on. `processes`: how many processes read files where there are very many new ones; a program
-    that asks for any must start its work under `if __name__ == "__main__"`, as `multiprocessing` wants it.
-    `again`, `reconsider`, `all_images`, `exclude`, `engine`, `device`, `variant`, `batch_size`, `readers`,
-    `look_processes`: as the command's options. `index`: the file of the index, the user's own unless told.
+    evidence to listen to, as `geotagger tag --help` names them; unless told, all that are by default, and
+    with `reference_by_pack`, which goes by whether they are told, "reference" where the model's pack is for
+    it. `model`: an installed model's name, a pack's folder, or "none". `looked`: folders of what `geotagger
+    look` saw. `with_roots`: other archives whose photos help from now on. `processes`: how many processes
+    read files where there are very many new ones; a program that asks for any must start its work under `if
+    __name__ == "__main__"`, as `multiprocessing` wants it. `again`, `reconsider`, `all_images`, `exclude`,
+    `engine`, `device`, `variant`, `batch_size`, `readers`, `look_processes`: as the command's options.
+    `index`: the file of the index, the user's own unless told.
 
     The archive is locked meanwhile: ArchiveBusyError where another run holds it, or with `wait` when it is
     free. `progress` is called in the calling thread with where the run stands, what became of each photo that
@@ -132,6 +134,7 @@ def tag(
         processes=processes,
         look_processes=look_processes,
         wait=wait,
+        reference_by_pack=kinds is None if reference_by_pack is None else reference_by_pack,
     )
     from geotagger.tag import corridor
 

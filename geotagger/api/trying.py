@@ -28,6 +28,7 @@ def evaluate(
     tracks: Paths = (),
     clocks: str | Iterable[str] = (),
     kinds: Collection[str] | None = None,
+    reference_by_pack: bool | None = None,
     model: StrPath | None = None,
     calibrate: bool = False,
     index: StrPath | None = None,
@@ -76,6 +77,7 @@ def evaluate(
         clocks=words(clocks),
         tracks=tuple(map(Path, several(tracks))),
         calibrate=calibrate,
+        reference_by_pack=kinds is None if reference_by_pack is None else reference_by_pack,
     )
     listener = Listener(progress)
     evaluations = list(archive.evaluate(options, index_file(index), listener.note))

@@ -142,6 +142,7 @@ def evaluate(
         tracks=evidence.track or (),
         clocks=evidence.clock or (),
         kinds=heard.kinds,
+        reference_by_pack=heard.reference_by_pack,
         model=heard.model,
         calibrate=calibrate,
         index=index,

@@ -94,10 +94,12 @@ NO_MODEL = "none"
 
 @dataclass(frozen=True)
 class Listening:
-    """`kinds` that are listened to, in the order of the table, and the model that goes with them."""
+    """`kinds` that are listened to, in the order of the table, and the model that goes with them.
+    `reference_by_pack`: nothing was said of the owner's photos as reference, so the model's pack decides."""
 
     kinds: tuple[str, ...]
     model: str | None
+    reference_by_pack: bool = False
 
 
 def listening(
@@ -129,7 +131,7 @@ def listening(
     kinds = tuple(kind.name for kind in KINDS if words.get(kind.name, kind.name in start))
     if "pictures" not in kinds:
         return Listening(kinds, NO_MODEL)
-    return Listening(kinds, None if model == NO_MODEL else model)
+    return Listening(kinds, None if model == NO_MODEL else model, "reference" not in words)
 
 
 def _is_typed(context: typer.Context, parameter: str) -> bool:

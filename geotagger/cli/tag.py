@@ -190,6 +190,7 @@ def tag(
                 tracks=evidence.track or (),
                 clocks=evidence.clock or (),
                 kinds=heard.kinds,
+                reference_by_pack=heard.reference_by_pack,
                 model=heard.model,
                 looked=looked or (),
                 again=again,

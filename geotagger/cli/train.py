@@ -5,6 +5,7 @@ Needs the extra `train` (PyTorch).
 """
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,7 @@ from typer.core import TyperGroup
 
 from geotagger.cli.common import JsonOption, check_training, emit, ends_cleanly, say
 from geotagger.cli.options import grouped
+from geotagger.cli.train_bar import training_voice
 from geotagger.cli.train_options import (
     DeviceOption,
     ForceOption,
@@ -106,7 +108,8 @@ def run(
         return decided, table
 
     decided, table = processes.first_does(prepared)
-    made = fitting.train(request, decided, table, settings, say)
+    with training_voice() as voice:
+        made = fitting.train(request, decided, table, replace(settings, count=voice.count), voice)
     processes.leave_processes()
     if processes.is_first():
         _write_pack(request, decided, table, made, out, force, settings.device, as_json)
@@ -179,7 +182,8 @@ def fit(
     processes.join_processes(settings.device)
     _check_machine(decided.recipe, settings.device)
     table = stages.make_cells(work, decided, say if processes.is_first() else quiet)
-    made = fitting.train(request, decided, table, settings, say)
+    with training_voice() as voice:
+        made = fitting.train(request, decided, table, replace(settings, count=voice.count), voice)
     processes.leave_processes()
     if as_json and processes.is_first():
         emit({"stage": "fit", "work": str(work), **made.summary})
@@ -205,7 +209,7 @@ def pack(
     request = stages.TrainingRequest(source=None, work=work, shards=shards_at)
     decided = stages.load_run(work)
     table = stages.make_cells(work, decided, say)
-    made = fitting.trained(request, decided, table)
+    made = fitting.trained(request, decided, table, say)
     _write_pack(request, decided, table, made, out, force, processes.device_of(device), as_json)
 
 
@@ -222,7 +226,10 @@ def _write_pack(
     from training import packing
     from training.pack.rendering import record_of, show
 
-    written, report = packing.make_pack(request, decided, table, made, out, force, device, say)
+    with training_voice() as voice:
+        written, report = packing.make_pack(
+            request, decided, table, made, out, force, device, voice, voice.count
+        )
     say(f"pack: {out} ({len(table):,} cells); try it: geotagger tag PHOTOS --model {out} --dry-run")
     if as_json:
         emit({"stage": "pack", "pack": str(out), "cells": len(table), "temperature": written.temperature,
@@ -234,7 +241,6 @@ def _write_pack(
 def _estimate(request: "TrainingRequest", device: str, as_json: bool) -> None:
     """`--dry-run`: the list and the cells are really made, in a folder that goes away."""
     import tempfile
-    from dataclasses import replace
 
     from training import stages
     from training.fit.speed import speed_and_memory
@@ -280,11 +286,13 @@ def _settings(machine: MachineOptions) -> "TrainingSettings":
 
 def _check_machine(recipe: "Recipe", device: str) -> None:
     """Said before hours of shards, not after."""
-    from training.fit import processes
+    from training.fit import processes, timm_networks
 
     if not recipe.head_only:
         processes.check_shares(recipe, processes.world_size())
         processes.check_precision(recipe.precision, device)
+    if recipe.randaugment:
+        timm_networks.transforms()
 
 
 def _check_free(out: Path, force: bool) -> None:

@@ -91,7 +91,10 @@ class RecipeOptions:
     start: Annotated[
         str | None,
         typer.Option(
-            "--from", metavar="PACK|FILE.pt", help="Begin with the weights of a model or a checkpoint."
+            "--from",
+            metavar="PACK|FILE|timm",
+            help="Begin with the weights of a model, a checkpoint (.pt), a file for --network timm/NAME "
+            "(.safetensors), or those that timm publishes for it.",
         ),
     ] = None
     head_only: Annotated[
@@ -152,6 +155,13 @@ class RecipeOptions:
     ] = None
     mixup: Annotated[
         float | None, typer.Option(metavar="ALPHA", help="Mix pictures two by two; 0 for not.")
+    ] = None
+    drop_path: Annotated[
+        float | None,
+        typer.Option(metavar="0–1", help="Residual branches skipped at random; of timm/NAME only."),
+    ] = None
+    randaugment: Annotated[
+        int | None, typer.Option(metavar="0–30", help="Magnitude of RandAugment; 0 for none.")
     ] = None
     input_size: Annotated[int | None, typer.Option(metavar="PIXELS", help="Edge of the network's input.")] = (
         None

@@ -10,8 +10,7 @@ import math
 import os
 from pathlib import Path
 
-_CGROUPS = Path("/sys/fs/cgroup")
-_OWN_CGROUPS = Path("/proc/self/cgroup")
+from geotagger.engine.cgroups import MOUNTED, OWN, own_groups, text_of
 
 _MOST_LANES = 16
 """A core that runs a batch of its own waits for no other: threads that share a batch wait for the
@@ -23,7 +22,7 @@ Each lane costs memory, so beyond these cores share."""
 def usable_cores() -> int:
     """At least 1."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota = cgroup_quota(_CGROUPS, _OWN_CGROUPS)
+    quota = cgroup_quota(MOUNTED, OWN)
     return max(1, cores if quota is None else min(cores, math.ceil(quota)))
 
 
@@ -37,34 +36,21 @@ def cgroup_quota(root: Path, own: Path) -> float | None:
     """The fewest cores that a cgroup above this process allows, None without a limit. `root` is
     where the hierarchy is mounted, `own` lists this process's groups (cgroups(7))."""
     limits = []
-    for line in _text(own).splitlines():
-        _, controllers, path = [*line.split(":", 2), "", ""][:3]
-        if not controllers:
-            folder, limit_of = root, _limit_v2
-        elif "cpu" in controllers.split(","):
-            folder, limit_of = root / "cpu", _limit_v1
-        else:
-            continue
-        parts = [part for part in path.split("/") if part and part != ".."]
-        for depth in range(len(parts) + 1):
-            limit = limit_of(folder.joinpath(*parts[:depth]))
-            if limit is not None and limit > 0:
-                limits.append(limit)
+    for version, folder in own_groups("cpu", root, own):
+        limit = _limit_v2(folder) if version == 2 else _limit_v1(folder)
+        if limit is not None and limit > 0:
+            limits.append(limit)
     return min(limits, default=None)
 
 
 def _limit_v2(folder: Path) -> float | None:
-    quota, period = [*_text(folder / "cpu.max").split(), "", ""][:2]
+    quota, period = [*text_of(folder / "cpu.max").split(), "", ""][:2]
     return int(quota) / int(period) if quota.isdigit() and period.isdigit() and int(period) else None
 
 
 def _limit_v1(folder: Path) -> float | None:
-    quota, period = _text(folder / "cpu.cfs_quota_us").strip(), _text(folder / "cpu.cfs_period_us").strip()
+    quota, period = (
+        text_of(folder / "cpu.cfs_quota_us").strip(),
+        text_of(folder / "cpu.cfs_period_us").strip(),
+    )
     return int(quota) / int(period) if quota.isdigit() and period.isdigit() and int(period) else None
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text()
-    except OSError:
-        return ""

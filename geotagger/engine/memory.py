@@ -5,13 +5,15 @@ is refused.
 
 from pathlib import Path
 
+from geotagger.engine.cgroups import MOUNTED, OWN, own_groups, text_of
 from geotagger.errors import EngineError
 
 _SMALL = 1 << 26
 _TIMES_ITS_FILE = 1.7
 """A network runs in 1.6 to 1.9 times its file: GeoCLIP 1.0 GB of 0.52 in INT8, 2.3 of 1.43 in fp32."""
 _MEMINFO = Path("/proc/meminfo")
-_CGROUP = Path("/sys/fs/cgroup")
+_CACHE = {1: "total_inactive_file", 2: "inactive_file"}
+"""What memory.stat calls the part of a group's files in memory that is given up when it is needed."""
 
 
 def check_room(name: str, network: Path) -> None:
@@ -28,22 +30,35 @@ def check_room(name: str, network: Path) -> None:
         )
 
 
-def free_bytes() -> int | None:
-    """Of memory and swap, as far as this process may use them; None where the system does not say."""
-    sizes = {}
-    for line in _text(_MEMINFO).splitlines():
-        key, _, rest = line.partition(":")
-        if (number := rest.split(" kB")[0].strip()).isdigit():
-            sizes[key] = 1024 * int(number)
+def free_bytes(root: Path = MOUNTED, own: Path = OWN) -> int | None:
+    """Of memory and swap, as far as this process and the control groups that it is in may use them; None
+    where the system does not say."""
+    sizes = _table(text_of(_MEMINFO), ":")
     if "MemAvailable" not in sizes:
         return None
-    free = sizes["MemAvailable"] + sizes.get("SwapFree", 0)
-    limit, used = _text(_CGROUP / "memory.max").strip(), _text(_CGROUP / "memory.current").strip()
-    return min(free, max(int(limit) - int(used), 0)) if limit.isdigit() and used.isdigit() else free
+    free = 1024 * (sizes["MemAvailable"] + sizes.get("SwapFree", 0))
+    rooms = (_room(version, folder) for version, folder in own_groups("memory", root, own))
+    return min([free, *(room for room in rooms if room is not None)])
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return ""
+def _room(version: int, folder: Path) -> int | None:
+    """What a group's limit leaves: what it uses less the files it only remembers."""
+    names = ("memory.max", "memory.current")
+    if version == 1:
+        names = ("memory.limit_in_bytes", "memory.usage_in_bytes")
+    limit, used = (text_of(folder / name).strip() for name in names)
+    if not limit.isdigit() or not used.isdigit():
+        return None
+    remembered = _table(text_of(folder / "memory.stat"), " ").get(_CACHE[version], 0)
+    return max(int(limit) - max(int(used) - remembered, 0), 0)
+
+
+def _table(text: str, separator: str) -> dict[str, int]:
+    """Names and whole numbers, a line each; units are left away."""
+    numbers = {}
+    for line in text.splitlines():
+        name, _, rest = line.partition(separator)
+        number = rest.strip().partition(" ")[0]
+        if number.isdigit():
+            numbers[name] = int(number)
+    return numbers

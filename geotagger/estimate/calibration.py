@@ -66,13 +66,15 @@ def stated_certainty(certainty: float, least: float) -> float:
     return max(certainty, min(least, _MOST_STATED))
 
 
-def least_confidence(precision: float, calibration: Calibration | None) -> float:
-    """What `--min-confidence` must be for `precision` of what is kept to lie inside its radius.
+def least_confidence(precision: float, calibration: Calibration | None, model: str | None = None) -> float:
+    """What `--min-confidence` must be for `precision` of what is kept to lie inside its radius. model: the
+    digest of the one that looks now, None where none does.
 
     Without a calibration the precision itself: of estimates that are each at least so certain
-    at least so many are right, as far as the certainties are true.
+    at least so many are right, as far as the certainties are true. A line that was drawn with the pictures
+    of another model, or with none, is none for this one.
     """
-    if calibration is None or not calibration.least_confidence:
+    if calibration is None or not calibration.least_confidence or calibration.model != (model or ""):
         return precision
     precisions, needed = np.array(calibration.least_confidence).T
     if precision > precisions[-1]:

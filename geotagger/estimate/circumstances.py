@@ -9,7 +9,7 @@ import numpy as np
 
 from geotagger.estimate.clock import moments_of
 from geotagger.estimate.movement import FloatArray, IntArray, Motion, Movement
-from geotagger.estimate.prior import Mixture, averaged, combined
+from geotagger.estimate.prior import ANYWHERE, Mixture, averaged
 from geotagger.estimate.surroundings import FixTable, Surroundings, surroundings
 from geotagger.estimate.together import SPEAKS, together
 from geotagger.estimate.values import Observation
@@ -37,6 +37,35 @@ def by_time(
             sides.append(around)
             parts.append((mix, share * probability))
     return tuple(sides), combined(parts)
+
+
+def combined(parts: Sequence[tuple[Mixture, FloatArray]]) -> Mixture:
+    """Each photo's mixture is that of a part with its probability (n,). What a part does not know may be
+    anywhere."""
+    if len(parts) == 1:
+        return parts[0][0]
+
+    def columns(name: str) -> FloatArray:
+        values = [(getattr(mix, name), mix.about) for mix, _ in parts]
+        return np.concatenate([v[:, :n] for v, n in values] + [v[:, n:] for v, n in values], axis=1)
+
+    share = np.concatenate(
+        [np.repeat(of[:, None], mix.about, axis=1) for mix, of in parts]
+        + [np.repeat(of[:, None], mix.weight.shape[1] - mix.about, axis=1) for mix, of in parts],
+        axis=1,
+    )
+    weight = columns("weight") * share
+    total = weight.sum(axis=1)
+    return Mixture(
+        columns("lat"),
+        columns("lng"),
+        weight,
+        columns("scale_km"),
+        columns("tail"),
+        sum(mix.about for mix, _ in parts),
+        np.where(total > 0, 1 - total, ANYWHERE),
+        columns("peopled"),
+    )
 
 
 def _by_camera(

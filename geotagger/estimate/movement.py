@@ -111,7 +111,7 @@ PRIOR_SPREAD = {
 }  # fmt: skip
 """Standard deviations of the prior about the defaults, on the scale that is learned."""
 
-MODEL = 3
+MODEL = 4
 """Which parameters there are and what they mean; what was learned for another is learned anew."""
 DRAWS = 16
 """How many archives like this one are averaged over."""

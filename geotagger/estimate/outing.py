@@ -26,6 +26,8 @@ from geotagger.estimate.cloud import (
     leaves_of,
     probability_within,
 )
+from geotagger.estimate.known_places import scores_of
+from geotagger.estimate.misleading import with_doubt
 from geotagger.estimate.movement import CertaintyCorrection, FloatArray, IntArray, Movement, moved_by
 from geotagger.estimate.names import with_names
 from geotagger.estimate.overlays import with_alike, with_fix, with_habits_only
@@ -38,6 +40,7 @@ from geotagger.estimate.states import (
     states_of_both,
     states_of_pictures,
     states_of_prior,
+    weakened,
     with_choice,
 )
 from geotagger.estimate.surroundings import VISITS, FixTable, Surroundings
@@ -185,8 +188,11 @@ def weigh_outing(
     by_picture = with_texts(by_picture, utc, np.flatnonzero(pictured), shown, mix, texts)
     by_others = listeners(utc, bare, mix, texts)
     masses = by_picture.points.mass, by_others.points.mass
+    fixed_utc = nearest.utc[sorted(fixes)]
     if options.sequence:
-        masses = join(by_picture, by_others, movement.motion, nearest.utc[sorted(fixes)])
+        masses = join(by_picture, by_others, movement.motion, fixed_utc)
+    hear = _stretches(utc, fixed_utc) if options.sequence else np.arange(len(utc))
+    masses = with_doubt(by_picture, by_others, masses, (hear[shown], hear[bare]))
     seen, read = np.flatnonzero(pictured[shown]), np.flatnonzero(~pictured[shown])
     speakers = with_choice(by_picture, masses[0], ~has_prior[shown], table)
     has_texts = bool(worded.any())
@@ -198,6 +204,12 @@ def weigh_outing(
     )
     classes = len(table or ())
     return Weighed(tuple(rows), tuple(photos), sides, mix, groups, fixes, classes, has_texts)
+
+
+def _stretches(utc: FloatArray, fixed_utc: FloatArray) -> IntArray:
+    """Which photos hear one another: those between two fixes; none that has no time."""
+    stretch = np.searchsorted(fixed_utc, utc)
+    return np.where(np.isfinite(utc), stretch, len(fixed_utc) + 1 + np.arange(len(utc)))
 
 
 def _pictured(
@@ -217,11 +229,17 @@ def _pictured(
     looks = np.ones(len(shown))
     looks[beside] = weights(utc[shown][beside], options.alike_s)
     posteriors = [posterior for n in shown if (posterior := photos[n].posterior) is not None]
-    offers = offers_of(posteriors, table, looks / movement.temperature, beside)
+    weight = looks / movement.temperature
+    offers = offers_of(posteriors, table, weight, beside)
     both, alone = np.flatnonzero(has_prior[shown]), np.flatnonzero(~has_prior[shown])
     parts = []
     if len(both):
-        parts.append((both, states_of_both(utc[shown[both]], offers.of(both), table, mix, shown[both])))
+        scores = scores_of([photos[n] for n in shown[both]], mix, shown[both], table)
+        if scores is not None:
+            scores = replace(scores, emission=weakened(scores.emission, weight[both][scores.photo]))
+        parts.append(
+            (both, states_of_both(utc[shown[both]], offers.of(both), table, mix, shown[both], scores))
+        )
     if len(alone):
         offered, times = offers.of(alone), utc[shown[alone]]
         stated = [photos[n].utc_offset_s if options.time_zone else None for n in shown[alone]]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from geotagger.estimate.movement import FloatArray, radial_quantile
 from geotagger.estimate.people import peopled
-from geotagger.estimate.prior import ANYWHERE, TRIP, TRIP_TAIL, Mixture
+from geotagger.estimate.prior import ANYWHERE, FAR_TRIP_TAIL, TRIP, WORLD, Mixture
 from geotagger.estimate.reference import USUAL_KM, USUAL_TAIL
 from geotagger.estimate.values import Alike
 from geotagger.geo import unit_vectors
@@ -44,11 +44,11 @@ def with_habits_only(
         weight[row, used] = (1 - ANYWHERE) * (1 - new) * count[most] / count.sum()
         scale[row, used] = _TOWN_KM
         lat[row, TRIP], lng[row, TRIP] = lat[row, mix.about], lng[row, mix.about]
-        weight[row, TRIP] = (1 - ANYWHERE) * (new + (1 - new) * rest)
-        scale[row, TRIP], tail[row, TRIP] = _TRIP_KM, TRIP_TAIL
+        weight[row, TRIP] = (1 - ANYWHERE) * (new * (1 - WORLD) + (1 - new) * rest)
+        scale[row, TRIP], tail[row, TRIP] = _TRIP_KM, FAR_TRIP_TAIL
         at = slice(row, row + 1), TRIP
         by_people[at] = peopled(lat[at], lng[at], scale[at], tail[at])
-    anywhere = np.where(rows, ANYWHERE, mix.anywhere)
+    anywhere = np.where(rows, ANYWHERE + (1 - ANYWHERE) * new * WORLD, mix.anywhere)
     return Mixture(lat, lng, weight, scale, tail, mix.about, anywhere, by_people)
 
 

@@ -20,6 +20,7 @@ from geotagger.zones import zone_at
 AROUND_KM = 50.0
 """Within this of a place it is not people who tell how probable another one is."""
 _CIRCLES, _BEARINGS = 64, 32
+_LEAST_SINE = 0.1
 _PEOPLE_KM2, _POWER = 0.1, 0.8
 """Photos are as dense as (people + 0.1)^0.8 per km², by squares of a degree: of a few powers and additions
 those under which 100,000 photographed places are most probable (-17.3 in the mean of the logarithm, where
@@ -73,9 +74,9 @@ def usual_at(lat: FloatArray, lng: FloatArray) -> FloatArray:
 def usual_about(latitude: float, longitude: float, scale_km: float, tail: float) -> float:
     """The mean of that over a radial density about a place, farther than AROUND_KM from it: at circles that
     hold as much of it each."""
-    inside = 1 - (1 + (AROUND_KM / scale_km) ** 2) ** -tail
-    share = inside + (1 - inside) * (np.arange(_CIRCLES) + 0.5) / _CIRCLES
-    away = np.minimum(radial_quantile(share, scale_km, tail), np.pi * EARTH_RADIUS_KM)
+    near, far = (1 - (1 + (km / scale_km) ** 2) ** -tail for km in (AROUND_KM, np.pi * EARTH_RADIUS_KM))
+    share = near + (far - near) * (np.arange(_CIRCLES) + 0.5) / _CIRCLES
+    away = radial_quantile(share, scale_km, tail)
     bearing = np.arange(_BEARINGS) * 360 / _BEARINGS
     lat, lng = destination(latitude, longitude, bearing[None, :], away[:, None])
     return float(usual_at(lat, lng).mean())
@@ -88,8 +89,14 @@ def peopled(lat: FloatArray, lng: FloatArray, scale_km: FloatArray, tail: FloatA
 
 
 def where_people_are(distance_km: FloatArray, usual: FloatArray, by_people: FloatArray) -> FloatArray:
-    """By what a density is multiplied at places so far from its middle, where so many photos are usual."""
-    return np.asarray(np.where((by_people > 0) & (distance_km > AROUND_KM), usual * by_people, 1.0))
+    """By what a density is multiplied at places so far from its middle, where so many photos are usual. The
+    circles about a place are shorter on the Earth than in the plane, and hold what they do there."""
+    if not by_people.any():
+        return np.ones(distance_km.shape)
+    angle = distance_km / EARTH_RADIUS_KM
+    shorter = np.maximum(np.sin(angle), _LEAST_SINE * angle)
+    beyond = (by_people > 0) & (distance_km > AROUND_KM)
+    return np.where(beyond, usual * by_people * angle / np.maximum(shorter, 1e-12), 1.0)
 
 
 def _area_km2(lat: FloatArray) -> FloatArray:

@@ -37,9 +37,16 @@ NEAR, TRIP = 1, 3
 """The columns of what is near the fix before, and of a trip from it; those of the fix after follow."""
 _THIRDS = 3
 ASTRAY_TAIL = 1.0
-TRIP_TAIL = 0.5
-"""Of a place never visited: one in ten is farther off than ten times the scale."""
-_FARTHEST_KM = 5000.0
+_WEEKS_S = 10 * DAY_S
+_TRIP_TAIL, FAR_TRIP_TAIL = 0.5, 0.25
+"""Of a place never visited, about the fix: within days one in ten is farther off than ten times the scale,
+weeks later one in three is …"""
+WORLD = 0.2
+"""… and of all that are new so many lie anywhere in the world. Under such numbers it is most probable where
+people were at two times, over 50 km apart: by lags up to a day, three, ten, thirty, and beyond, with tails of
+0.7, 0.25 to 0.7, 0.25 to 0.5, 0.25 and 0.25, and shares of 0.2 to 0.4 but for days of a few archives whose
+owners were not abroad. Each archive counts once; what took no part gains as much as what did, half a nat."""
+_FARTHEST_KM = 15000.0
 _GOLDEN_DEG = 180 * (3 - np.sqrt(5))
 
 
@@ -72,13 +79,23 @@ class Mixture:
 
     def density_at(self, row: int, vectors: FloatArray) -> FloatArray:
         """Per km², of one photo at unit vectors (p, 3)."""
+        return self.densities_at(row, vectors)[0]
+
+    def densities_at(self, row: int, vectors: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """The same; what of it stands for doubt in all of this (ANYWHERE); and what it would be if nothing
+        were known but whence the camera came: half about there, as trips are, half anywhere."""
         used = np.flatnonzero(self.weight[row] > 1e-4)
         centres = unit_vectors(self.lat[row, used], self.lng[row, used])
         distance = distances_km(vectors, centres)
         usual = usual_at(*lat_lng_of(vectors))
         parts = radial_density(distance, self.scale_km[row, used], self.tail[row, used])
-        parts *= where_people_are(distance, usual[:, None], self.peopled[row, used])
-        return np.asarray(parts @ self.weight[row, used] + self.anywhere[row] * usual)
+        by_people = self.peopled[row, used]
+        parts *= where_people_are(distance, usual[:, None], by_people)
+        weight = self.weight[row, used]
+        of_trips = weight * (by_people > 0)
+        density, trips = (parts @ np.stack([weight, of_trips], axis=1)).T
+        trips = trips / max(float(of_trips.sum()), 1e-12)
+        return density + self.anywhere[row] * usual, ANYWHERE * usual, 0.5 * (trips + usual)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +131,8 @@ class _Visits:
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    """What about the fixes (…, n, 5), about fixes that are wrong (…, n, 2) and at the visited places
-    (…, n, VISITS) a mixture is made of."""
+    """What about the fixes (…, n, 5), about fixes that are wrong (…, n, 2), at the visited places
+    (…, n, VISITS) and anywhere in the world (…, n) a mixture is made of."""
 
     lat: FloatArray
     lng: FloatArray
@@ -125,6 +142,7 @@ class _Parts:
     astray: FloatArray
     astray_km: FloatArray
     visited: FloatArray
+    world: FloatArray
 
 
 def mixture(around: Surroundings, motion: Motion) -> Mixture:
@@ -152,6 +170,7 @@ def averaged(around: Surroundings, draws: Sequence[Motion]) -> Mixture:
                 parts.astray[middle],
                 parts.astray_km[middle],
                 parts.visited[middle],
+                parts.world[middle],
             )
         )
     mean = replace(
@@ -159,6 +178,7 @@ def averaged(around: Surroundings, draws: Sequence[Motion]) -> Mixture:
         astray=parts.astray.mean(axis=0),
         astray_km=np.exp(np.log(parts.astray_km).mean(axis=0)),
         visited=parts.visited.mean(axis=0),
+        world=parts.world.mean(axis=0),
     )
     haunt_km = float(np.exp(np.log(ordered.haunt_km).mean()))
     mix = _joined(around, thirds, mean, haunt_km, float(np.mean(ordered.haunt_tail)))
@@ -190,39 +210,11 @@ def _joined(
         np.concatenate([*column, astray, visit], axis=1)
         for column, astray, visit in zip(columns, wrong, visits, strict=True)
     )
-    weight = weight * ((1 - ANYWHERE) / np.maximum(weight.sum(axis=1, keepdims=True), 1e-300))
+    share = (1 - ANYWHERE) / np.maximum(weight.sum(axis=1) + mean.world, 1e-300)
+    everywhere = ANYWHERE + share * mean.world
+    weight *= share[:, None]
     about = ABOUT * len(parts) + 2
-    everywhere = np.full(len(weight), ANYWHERE)
     return Mixture(lat, lng, weight, scale_km, tail, about, everywhere, np.zeros_like(weight))
-
-
-def combined(parts: Sequence[tuple[Mixture, FloatArray]]) -> Mixture:
-    """Each photo's mixture is that of a part with its probability (n,). What a part does not know may be
-    anywhere."""
-    if len(parts) == 1:
-        return parts[0][0]
-
-    def columns(name: str) -> FloatArray:
-        values = [(getattr(mix, name), mix.about) for mix, _ in parts]
-        return np.concatenate([v[:, :n] for v, n in values] + [v[:, n:] for v, n in values], axis=1)
-
-    share = np.concatenate(
-        [np.repeat(of[:, None], mix.about, axis=1) for mix, of in parts]
-        + [np.repeat(of[:, None], mix.weight.shape[1] - mix.about, axis=1) for mix, of in parts],
-        axis=1,
-    )
-    weight = columns("weight") * share
-    total = weight.sum(axis=1)
-    return Mixture(
-        columns("lat"),
-        columns("lng"),
-        weight,
-        columns("scale_km"),
-        columns("tail"),
-        sum(mix.about for mix, _ in parts),
-        np.where(total > 0, 1 - total, ANYWHERE),
-        columns("peopled"),
-    )
 
 
 def _parts(around: Surroundings, motion: Motion) -> _Parts:
@@ -255,8 +247,8 @@ def _parts(around: Surroundings, motion: Motion) -> _Parts:
         both_near * right_b * right_a,
         near_b * (1 - between) * right_b + both_near * right_b * sides.doubt_a,
         near_a * (1 - between) * right_a + both_near * right_a * sides.doubt_b,
-        left * new * for_b,
-        left * new * for_a,
+        left * new * for_b * (1 - WORLD),
+        left * new * for_a * (1 - WORLD),
     )
     astray = (
         near_b * (1 - between) * sides.doubt_b + wrong / 2,
@@ -264,7 +256,8 @@ def _parts(around: Surroundings, motion: Motion) -> _Parts:
     )
     astray_km = (np.hypot(sides.scale_b, sides.astray_b), np.hypot(sides.scale_a, sides.astray_a))
     tail_b, tail_a = motion.tail_at(sides.lag_b), motion.tail_at(sides.lag_a)
-    far, far_tail = np.zeros_like(nearest) + motion.trip_km, np.full_like(nearest, TRIP_TAIL)
+    far = np.zeros_like(nearest) + motion.trip_km
+    far_tail = np.where(nearest < _WEEKS_S, _TRIP_TAIL, FAR_TRIP_TAIL)
     return _Parts(
         _five(nearest, mid[0], sides.b[0], sides.a[0], sides.b[0], sides.a[0]),
         _five(nearest, mid[1], sides.b[1], sides.a[1], sides.b[1], sides.a[1]),
@@ -274,6 +267,7 @@ def _parts(around: Surroundings, motion: Motion) -> _Parts:
         np.stack(astray, axis=-1),
         np.stack(astray_km, axis=-1),
         visited,
+        left * new * (for_b + for_a) * WORLD,
     )
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from geotagger.cells import CellTable
 from geotagger.estimate.atoms import atoms_of, find
 from geotagger.estimate.cloud import Clouds, rows_by_photo
+from geotagger.estimate.known_places import PlaceScores
 from geotagger.estimate.movement import FloatArray, IntArray
 from geotagger.estimate.prior import Mixture, cloud
 from geotagger.estimate.values import Posterior
@@ -39,11 +40,15 @@ _BLOCK = 32
 @dataclass(frozen=True, slots=True)
 class States:
     """n photos in the order of time. utc (n,), NaN unknown. points: mass under its prior and its own
-    picture. prior (n, p): mass under its prior alone. What either lacks to 1 lies at none of the points."""
+    picture. prior (n, p): mass under its prior alone. What either lacks to 1 lies at none of the points.
+    blind (n, p, 2): of the prior's density at each point the part that stands for doubt in all of it, and how
+    many times that density it would be if next to nothing were known of the photo; 0 where the picture
+    tells nothing of the point or nothing but pictures tells; None of photos without a picture."""
 
     utc: FloatArray
     points: Clouds
     prior: FloatArray
+    blind: FloatArray | None = None
 
     def __len__(self) -> int:
         return len(self.utc)
@@ -109,12 +114,13 @@ def offers_of(
         np.concatenate([listed.atoms, shared])[order],
         np.maximum(np.concatenate([prior, atoms.prior[shared]])[order], 0.0),
         np.concatenate([listed.p, means])[order],
-        _weakened(emission, weight[photo]),
-        _weakened(listed.rest, weight),
+        weakened(emission, weight[photo]),
+        weakened(listed.rest, weight),
     )
 
 
-def _weakened(ratio: FloatArray, weight: FloatArray) -> FloatArray:
+def weakened(ratio: FloatArray, weight: FloatArray) -> FloatArray:
+    """How much more probable as far as the classifier is believed; `weight` is how many looks it is worth."""
     return np.asarray(((1 - DOUBT) * ratio + DOUBT) ** weight)
 
 
@@ -154,12 +160,19 @@ def states_of_pictures(utc: FloatArray, offers: Offers, table: CellTable, of_ato
     )
 
 
-def states_of_both(utc: FloatArray, offers: Offers, table: CellTable, mix: Mixture, at: IntArray) -> States:
+def states_of_both(
+    utc: FloatArray,
+    offers: Offers,
+    table: CellTable,
+    mix: Mixture,
+    at: IntArray,
+    scores: PlaceScores | None = None,
+) -> States:
     """All points of the prior, each with what the picture says of it, and points of what the picture makes
     more probable. Both weighed by what both say (multiple importance sampling with the balance
     heuristic, Veach & Guibas 1995, section 3.4); how much is drawn from the picture's side is by how
     much it exceeds the prior, so that a picture that says nothing adds nothing. Photo i has row at[i] of
-    `mix`."""
+    `mix`. scores: what is said of single places, in place of their cells."""
     atoms, n = atoms_of(table), len(utc)
     clouds = [cloud(mix, int(row)) for row in at]
     photo = np.repeat(np.arange(n), [len(one.mass) for one in clouds])
@@ -167,49 +180,54 @@ def states_of_both(utc: FloatArray, offers: Offers, table: CellTable, mix: Mixtu
     weight = np.concatenate([one.mass for one in clouds])
     slot = _slots(offers, photo, vectors, table)
     emission = np.where(slot >= 0, offers.emission[slot], offers.missed[photo])
+    if scores is not None:
+        emission = scores.over(emission, photo, vectors)
     elsewhere = np.maximum(1.0 - np.bincount(photo, weight, n), 0.0)
     usual = np.bincount(photo, weight * emission, n) + elsewhere * offers.missed
 
     rows, owner = atoms.of(offers.atoms)
     beside = offers.photo[owner]
     area = atoms.area_km2[offers.atoms][owner]
-    density = _densities(mix, at, beside, atoms.vectors[rows])
+    density, blind = _densities(mix, at, beside, atoms.vectors[rows])
     class_mass = density * area * atoms.share[rows]
     # what the pictures beside it show gets points too, though its own may not know of it
     shown = np.maximum(offers.emission, offers.drawn / np.maximum(offers.prior, 1e-12))
     more = class_mass * np.maximum(shown[owner] / usual[beside] - 1.0, 0.0)
     kept = _most(n, beside, more)
     rows, owner, beside = rows[kept], owner[kept], beside[kept]
-    area, density, more = area[kept], density[kept], more[kept]
+    area, density, blind, more = area[kept], density[kept], blind[kept], more[kept]
     drawn = more / (1.0 + np.bincount(beside, more, n))[beside]
     of_slot = np.bincount(owner, drawn, len(offers.atoms)) / np.maximum(atoms.area_km2[offers.atoms], 1e-9)
 
-    own = _densities(mix, at, photo, vectors, slot >= 0)
+    own, own_blind = _densities(mix, at, photo, vectors, slot >= 0)
     weight = weight * own / np.maximum(own + np.where(slot >= 0, of_slot[slot], 0.0), 1e-300)
+    blind = np.concatenate([own_blind, blind])
     prior = np.concatenate([weight, drawn * density / np.maximum(density + of_slot[owner], 1e-300)])
-    mass = prior * np.concatenate([emission, offers.emission[owner]])
+    offered = offers.emission[owner]
+    if scores is not None:
+        offered = scores.over(offered, beside, atoms.vectors[rows])
+    mass = prior * np.concatenate([emission, offered])
     photo = np.concatenate([photo, beside])
     order = np.argsort(photo, kind="stable")
-    photo, prior, mass = photo[order], prior[order], mass[order]
+    photo, prior, mass, blind = photo[order], prior[order], mass[order], blind[order]
     size = np.concatenate([*(one.size_km for one in clouds), atoms.size_km[rows]])[order]
     points = np.concatenate([vectors, atoms.vectors[rows]])[order]
     mass = mass / (np.bincount(photo, mass, n) + elsewhere * offers.missed)[photo]
-    return _states(utc, photo, Clouds(points, mass, size), prior, mass + prior)
+    return _states(utc, photo, Clouds(points, mass, size), prior, mass + prior, blind=blind)
 
 
 def _densities(
     mix: Mixture, at: IntArray, photo: IntArray, vectors: FloatArray, wanted: NDArray[np.bool_] | None = None
-) -> FloatArray:
-    """Per km² under each photo's own row of the mixture, (k,); 1 where it is not wanted."""
-    density = np.ones(len(photo))
+) -> tuple[FloatArray, FloatArray]:
+    """Per km² under each photo's own row of the mixture (k,), and as `States.blind` (k, 2); 1 and 0 where it
+    is not wanted."""
+    density, blind = np.ones(len(photo)), np.zeros((len(photo), 2))
     edges = np.searchsorted(photo, np.arange(len(at) + 1))
     for row, a, b in zip(at.tolist(), edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-        if wanted is None:
-            if b > a:
-                density[a:b] = mix.density_at(row, vectors[a:b])
-        elif (some := np.flatnonzero(wanted[a:b])).size:
-            density[a + some] = mix.density_at(row, vectors[a + some])
-    return density
+        some = slice(a, b) if wanted is None else a + np.flatnonzero(wanted[a:b])
+        if len(vectors[some]):
+            density[some], blind[some, 0], blind[some, 1] = mix.densities_at(row, vectors[some])
+    return density, blind / density[:, None]
 
 
 def _most(photos: int, photo: IntArray, worth: FloatArray) -> IntArray:
@@ -246,6 +264,7 @@ def interleaved(parts: Sequence[tuple[IntArray, States]]) -> States:
             joined(lambda part: part.points.size_km, 1.0),
         ),
         joined(lambda part: part.prior),
+        joined(lambda part: np.zeros((*part.prior.shape, 2)) if part.blind is None else part.blind),
     )
 
 
@@ -272,6 +291,7 @@ def _states(
     prior: FloatArray,
     worth: FloatArray,
     most: int | None = None,
+    blind: FloatArray | None = None,
 ) -> States:
     """The points of each photo, those worth most first; no more than `most`."""
     rows = rows_by_photo(len(utc), photo)
@@ -282,7 +302,8 @@ def _states(
             rows, value = np.take_along_axis(rows, kept, axis=1), np.take_along_axis(value, kept, axis=1)
         if rows.shape[1] > SPEAKING:
             rows = np.take_along_axis(rows, np.argpartition(value, SPEAKING, axis=1), axis=1)
-    return States(utc, points.chosen(rows), np.where(rows >= 0, prior[rows], 0.0))
+    of_points = None if blind is None else np.where(rows[:, :, None] >= 0, blind[rows], 0.0)
+    return States(utc, points.chosen(rows), np.where(rows >= 0, prior[rows], 0.0), of_points)
 
 
 def emission_at(offers: Offers, photo: IntArray, vectors: FloatArray, table: CellTable) -> FloatArray:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from geotagger.cells import CellTable
 from geotagger.estimate.kinds.protocol import Kind
@@ -45,7 +46,7 @@ class PhotoRecord:
     camera or a sidecar. alike: what the owner's photos tell that look like it. named: the areas that its
     metadata names. path: where its file lies, by which equal cameras are told apart. text: what stands in
     its picture. other_utc: as probable as utc, where it was taken at one of the two. stamp_utc: when the
-    receiver says that its own place was taken, POSIX seconds."""
+    receiver says that its own place was taken, POSIX seconds. features: as of `Observation`."""
 
     key: int
     utc: float | None
@@ -60,6 +61,7 @@ class PhotoRecord:
     text: PlaceRatios | None = None
     other_utc: float | None = None
     stamp_utc: float | None = None
+    features: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,6 +143,7 @@ def observation_of(evidence: Evidence, photo: PhotoRecord) -> Observation:
         photo.named,
         photo.text,
         photo.other_utc,
+        photo.features,
     )
     for kind in evidence.silent:
         observation = kind.unheard(observation)
@@ -254,6 +257,7 @@ def estimate_stream(
             o.named,
             text=o.text,
             other_utc=o.other_utc,
+            features=o.features,
         )
         for o in observations
     ]

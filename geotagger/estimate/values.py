@@ -79,7 +79,8 @@ class Observation:
     seconds, None when no time is known; `utc_error_s` how wrong it may be (standard deviation).
     `utc_offset_s` is the offset that EXIF states, None when it states none. `alike` is what
     the owner's own photos tell, None when they were not asked. `named`: the areas that it names in words.
-    `text`: what stands in its picture, None where nothing does that tells. `other_utc`: as probable as `utc`,
+    `text`: what stands in its picture, None where nothing does that tells. `features`: the direction, float32
+    (d,), that a model which scores places sees in its picture. `other_utc`: as probable as `utc`,
     where it was taken at one of the two."""
 
     key: int
@@ -93,6 +94,7 @@ class Observation:
     named: tuple[NamedArea, ...] = ()
     text: PlaceRatios | None = None
     other_utc: float | None = None
+    features: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,8 +25,10 @@ from geotagger.evaluate.texts import with_texts
 from geotagger.evaluate.trial import Setting, evaluate_archive
 from geotagger.index import open_index
 from geotagger.index.learned import CALIBRATION, SETTLED
+from geotagger.tag.any_place import table_of
 from geotagger.tag.corridor import by_root
 from geotagger.tag.network import choose_pack
+from geotagger.tag.options import kinds_with_reference
 from geotagger.tag.texts import check_reader
 from geotagger.tracks import load_tracks
 
@@ -60,6 +62,7 @@ class EvaluationOptions:
     clocks: tuple[str, ...] = ()
     tracks: tuple[Path, ...] = ()
     calibrate: bool = False
+    reference_by_pack: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,7 @@ def evaluate(
         check_reader()
     clocks = parse_clocks(options.clocks)
     pack = choose_pack(options.model, note)
+    options = replace(options, kinds=kinds_with_reference(options.kinds, pack, options.reference_by_pack))
     likened = "reference" in options.kinds
     if likened and (pack is None or pack.feature_size is None):
         note("--reference: no model that tells features looks at the pictures, so it is left out")
@@ -105,11 +109,13 @@ def evaluate(
     before = remembered(
         index_path, options.paths, clocks, lambda corrections: load_tracks(options.tracks, note, corrections)
     )
+    table = None if pack is None else table_of(pack)
+    scores_places = table is not None and table.gallery is not None and table.gallery.any_place is not None
     sightings = read_sightings(
         options.paths,
         pack,
         note,
-        features=likened,
+        features=likened or scores_places,
         sidecar_folders=before.sidecar_folders,
         manual=before.manual,
         numbers=before.numbers,
@@ -128,7 +134,8 @@ def evaluate(
         note(line)
     least = options.min_confidence
     if options.precision is not None:
-        least = least_confidence(options.precision, before.calibration)
+        looked = None if pack is None else pack.digest
+        least = least_confidence(options.precision, before.calibration, looked)
     weighing = Options(options.within_km, stated_certainty(options.certainty, least))
     # what is learned now is learned from certainties that nothing has corrected yet
     is_corrected = before.calibration is not None and not options.calibrate
@@ -136,7 +143,6 @@ def evaluate(
     if pack is not None and not earlier.is_of(pack.digest):
         earlier = Calibration.none()
     sampled = None if options.calibrate else before.sampled
-    table = None if pack is None else pack.cells
     temperature = earlier.temperature
     if options.calibrate and table is not None:
         temperature = archive_temperature(sightings, table)

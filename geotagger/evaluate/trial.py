@@ -17,7 +17,7 @@ from geotagger.estimate.kinds.table import BY_DEFAULT, listening_to
 from geotagger.estimate.moments import times_of
 from geotagger.estimate.movement import GPS_ERROR_KM, OUTING_GAP_S, CertaintyCorrection, FloatArray, Movement
 from geotagger.estimate.outing import Options
-from geotagger.estimate.reference import FEWEST_REFERENCES, alike, references
+from geotagger.estimate.reference import FEWEST_REFERENCES, alike, references, spread_out
 from geotagger.estimate.sampled import SampleCorrection
 from geotagger.estimate.text_evidence import learned_exponent, lessons_of
 from geotagger.estimate.timeline import Evidence, PhotoRecord, estimates, learned_from
@@ -151,6 +151,7 @@ def trial_of(
             None if row.offset is None else row.offset.total_seconds(),
             None if hidden[n] else sightings[n].own_place,
             sightings[n].posterior if sightings[n].is_photograph else None,
+            features=sightings[n].features if sightings[n].is_photograph else None,
             named=sightings[n].named if hidden[n] or sightings[n].own_place is None else (),
             text=sightings[n].text if sightings[n].is_photograph else None,
             path=sightings[n].name,
@@ -258,16 +259,13 @@ def _silenced(record: PhotoRecord, seen: Mapping[int, Alike], voices: Sequence[s
 
 
 def _alike(trial: Trial) -> dict[int, Alike]:
-    """For hidden photos what those of the others that look like them tell. Where whole days are
+    """For photos without a place what those that look like them and have one tell. Where whole days are
     hidden, what is left of an outing that ran past midnight is no reference: its pictures would
     be next to copies."""
     sightings, records = trial.sightings, trial.records
-    rows = [n for n in map(int, np.flatnonzero(trial.hidden)) if sightings[n].features is not None]
-    shown = [
-        n
-        for n in map(int, trial.evidence.fixes.keys)
-        if sightings[n].features is not None and sightings[n].is_photograph
-    ]
+    pictures = [n for n, one in enumerate(sightings) if one.features is not None and one.is_photograph]
+    rows = [n for n in pictures if records[n].place is None]
+    shown = [n for n in pictures if records[n].place is not None]
     if trial.setting.whole_days:
         when = np.array(
             [records[n].utc for n in map(int, np.flatnonzero(trial.hidden)) if records[n].utc is not None]
@@ -276,14 +274,18 @@ def _alike(trial: Trial) -> dict[int, Alike]:
     if not trial.setting.reference or not rows or len(shown) < FEWEST_REFERENCES:
         return {}
     places = [place for n in shown if (place := sightings[n].own_place) is not None]
+    kept = spread_out(
+        np.array([place.latitude for place in places]), np.array([place.longitude for place in places])
+    )
+    shown, places = [shown[n] for n in kept], [places[n] for n in kept]
     gallery = references(
         np.stack([features for n in shown if (features := sightings[n].features) is not None]),
         np.array([place.latitude for place in places], dtype=np.float64),
         np.array([place.longitude for place in places], dtype=np.float64),
-        np.array([records[n].utc for n in shown], dtype=np.float64),
+        np.array([np.nan if (utc := records[n].utc) is None else utc for n in shown], dtype=np.float64),
     )
-    pictures = np.stack([features for n in rows if (features := sightings[n].features) is not None])
-    return dict(zip(rows, alike(gallery, pictures), strict=True))
+    asked_about = np.stack([features for n in rows if (features := sightings[n].features) is not None])
+    return dict(zip(rows, alike(gallery, asked_about), strict=True))
 
 
 def _is_apart(record: PhotoRecord, when: FloatArray) -> bool:

@@ -5,7 +5,6 @@ thumbnails, XMP and captions may tell the exact place. The picture of a JPEG is 
 else a JPEG is made. Originals are only read, and no file that is there is replaced.
 """
 
-import io
 import math
 import os
 from collections.abc import Iterator
@@ -20,13 +19,16 @@ from geotagger.errors import WriteError
 from geotagger.geo import distance_km
 from geotagger.index.search import PhotoPlace
 from geotagger.marks import Mark
+from geotagger.photo.apart import jpeg_apart
 from geotagger.photo.facts import read_facts
-from geotagger.photo.shown import shown
 from geotagger.photo.values import Facts
 from geotagger.writing import Writing
 
 _LARGEST_EDGE = 16_384
 _QUALITY = 92
+
+_MOST_COPIED = 256 << 20
+"""Bytes of a JPEG in which its picture ends, or it is decoded: three times what one of 200 megapixels has."""
 
 _SOI, _EOI, _SOS, _APP0, _APP2, _APP14, _APP15, _COM = 0xD8, 0xD9, 0xDA, 0xE0, 0xE2, 0xEE, 0xEF, 0xFE
 _WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD8)})
@@ -97,11 +99,9 @@ def _picture(path: str, facts: Facts) -> bytes:
     exif = _exif(facts, 1)
     if facts.format == "jpeg":
         with open(path, "rb") as file, suppress(ValueError):
-            return b"".join(bare_jpeg(file.read(), _exif(facts, facts.orientation)))
+            return b"".join(bare_jpeg(file.read(_MOST_COPIED), _exif(facts, facts.orientation)))
     # upright already
-    made = io.BytesIO()
-    shown(path, _LARGEST_EDGE).save(made, "JPEG", quality=_QUALITY)
-    return b"".join(bare_jpeg(made.getvalue(), exif))
+    return b"".join(bare_jpeg(jpeg_apart(path, _LARGEST_EDGE, _QUALITY), exif))
 
 
 def _exif(facts: Facts, orientation: int) -> bytes:

@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -79,6 +79,8 @@ def look(
     top = os.path.realpath(root)
     if not os.path.isdir(top):
         raise ArchiveError(f"{root}: there is no such folder")
+    # what scores single places needs them too
+    options = replace(options, features=options.features or pack.encoder_path is not None)
     if options.features and pack.feature_size is None:
         raise UsageError(f"--features: {pack.name} gives none; import or pull the model again")
     try:

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import cached_property
+from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
 from geotagger.engine.waiting import AFTER_STOP_S
@@ -193,7 +194,9 @@ class _Process(Generic[Answer]):
             stderr=self._complaints,
             env={**os.environ, "PYTHONWARNINGS": "ignore"},
         )
-        self._send(start)
+        self._to_send: SimpleQueue[bytes | None] = SimpleQueue()
+        self._to_send.put(start)
+        threading.Thread(target=self._send_all, name=f"to {share.device}", daemon=True).start()
         threading.Thread(target=self._listen, name=f"look {share.device}", daemon=True).start()
 
     def ask(self, request: _Request[Answer]) -> bool:
@@ -203,20 +206,23 @@ class _Process(Generic[Answer]):
                 return False
             self._number += 1
             self.requests[self._number] = request
-            self._send(pickle.dumps(Batch(self._number, request.paths)))
+            self._to_send.put(pickle.dumps(Batch(self._number, request.paths)))
             return True
 
     def end(self) -> None:
         self._process.kill()
         self._process.wait()
 
-    def _send(self, data: bytes) -> None:
+    def _send_all(self) -> None:
+        """On a thread of its own: a process that is held up reads nothing, and its pipe is soon full; whoever
+        asks, and can be asked to stop, must not wait for that."""
         assert self._process.stdin is not None
         try:
-            self._process.stdin.write(data)
-            self._process.stdin.flush()
-        except OSError:
-            pass  # it is over: whoever listens to it is told
+            while (data := self._to_send.get()) is not None:
+                self._process.stdin.write(data)
+                self._process.stdin.flush()
+        except (OSError, ValueError):
+            pass  # it is over, and its pipe closed: whoever listens to it is told
 
     def _listen(self) -> None:
         assert self._process.stdout is not None
@@ -249,6 +255,7 @@ class _Process(Generic[Answer]):
             self._is_over = True
             left = list(self.requests.values())
             self.requests.clear()
+        self._to_send.put(None)
         reason = _reason(code, self._last_complaint())
         for stream in (self._process.stdin, self._process.stdout, self._complaints):
             try:

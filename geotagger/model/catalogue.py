@@ -57,12 +57,14 @@ class PublishedFile:
 class Advice:
     """What a person needs to choose. purpose: what it is good for. recommended: to whoever has none.
     caution: what may go wrong, such as an address that may be dead.
-    gallery_bytes: what the pack of an embedder holds beside what was fetched, its gallery's embeddings."""
+    gallery_bytes: what the pack of an embedder holds beside what was fetched, its gallery's embeddings.
+    reference: whether its features are worth comparing with the owner's own photos."""
 
     purpose: str
     recommended: bool = False
     caution: str = ""
     gallery_bytes: int = 0
+    reference: bool = False
 
 
 @dataclass(frozen=True, slots=True)

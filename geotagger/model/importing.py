@@ -179,6 +179,7 @@ def _manifest_of(model: PublishedModel, precision: str | None, files: Files) -> 
         sources=tuple(_source(published[role], here) for role, here in files.items()),
         accuracy=model.accuracy,
         training=model.training,
+        reference=model.advice.reference,
     )
 
 

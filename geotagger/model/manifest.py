@@ -87,7 +87,8 @@ class Manifest:
     None for a classifier.
     temperature: probabilities p become p^(1/temperature), normalised, so that certainties come out right;
     1 leaves them. classes, features: widths of the network's two outputs (features None where it has but
-    one). suspect: how many classes are level-30 leaf cells. training: what it was trained on, by whom,
+    one). reference: whether its features are worth comparing with the owner's photos. suspect: how many
+    classes are level-30 leaf cells. training: what it was trained on, by whom,
     how, as free text by key. calibration: how the temperature was found."""
 
     name: str
@@ -103,6 +104,7 @@ class Manifest:
     classes: int = 0
     suspect: int = 0
     features: int | None = None
+    reference: bool = False
     files: Mapping[str, FileRecord] = field(default_factory=dict)
     sources: tuple[ModelSource, ...] = ()
     accuracy: tuple[Accuracy, ...] = ()
@@ -137,6 +139,7 @@ def write_manifest(path: Path, manifest: Manifest) -> None:
                 "classes": manifest.classes,
                 "suspect": manifest.suspect,
                 "features": manifest.features,
+                "reference": manifest.reference or None,
                 "precision": None if manifest.precision == FULL_PRECISION else manifest.precision,
             }
         ),
@@ -182,6 +185,7 @@ def read_manifest(path: Path) -> Manifest:
         classes=take(output, "classes", int, "a whole number above 0", lambda v: v > 0),
         suspect=take(output, "suspect", int, "a whole number", lambda v: v >= 0, default=0),
         features=take(output, "features", int, "a whole number above 0", lambda v: v > 0, default=None),
+        reference=take(output, "reference", bool, "true or false", default=False),
         precision=take(output, "precision", str, "a text", default=FULL_PRECISION),
         files={name: _file_record(reading, name, record) for name, record in files.items()},
         sources=reading.rows(ModelSource, table, "source"),

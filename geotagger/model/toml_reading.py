@@ -54,7 +54,7 @@ class TomlReading:
                 return default["default"]
             raise PackError(self.path, f"{key} is missing; {self.advice}")
         value = table[key]
-        if isinstance(value, bool) or not isinstance(value, kind) or not accepts(value):
+        if isinstance(value, bool) is not (kind is bool) or not isinstance(value, kind) or not accepts(value):
             raise self.wrong(key, f"{key} must be {wanted}, not {_shown(value)}")
         return value
 

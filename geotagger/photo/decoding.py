@@ -4,6 +4,7 @@ It may take 1 GiB of memory and some seconds of processor time for each picture,
 operating system; a decoder that wants more fails, or the process ends, and whoever asked says so.
 """
 
+import io
 import json
 import sys
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from geotagger.bounded import begin_to_serve, bound_time, slowness
 from geotagger.errors import TooLargeToSeeError, UnreadablePhotoError
 from geotagger.photo.pixels import read_pixels_here
 from geotagger.photo.prepare import Pixels
+from geotagger.photo.shown import shown
 
 SECONDS_ALLOWED = 10.0
 """Of processor time for one picture, on a machine as fast as that of benchmarks/RESULTS.md."""
@@ -45,24 +47,28 @@ def serve() -> None:
 
 def _answer(wish: dict[str, Any], answers: BinaryIO) -> None:
     try:
-        pixels = _pixels(wish)
+        answer, data = _made(wish)
     except MemoryError:
-        reason = "too large to decode in the memory that one picture may take"
-        answer: dict[str, Any] = {"reason": reason, "left": "left untouched", "too_large": True}
+        answer, data = _refusal("too large to decode in the memory that one picture may take", True), b""
     except UnreadablePhotoError as error:
-        too_large = isinstance(error, TooLargeToSeeError)
-        answer = {"reason": error.reason, "left": error.left, "too_large": too_large}
+        answer, data = _refusal(error.reason, isinstance(error, TooLargeToSeeError), error.left), b""
     except Exception as error:
-        reason = f"it cannot be looked at ({type(error).__name__}: {error})"
-        answer = {"reason": reason, "left": "left untouched", "too_large": False}
-    else:
-        data = pixels.tobytes()
-        answer = {"shape": pixels.shape, "bytes": len(data)}
-        answers.write(json.dumps(answer).encode() + b"\n" + data)
-        answers.flush()
-        return
-    answers.write(json.dumps(answer).encode() + b"\n")
+        answer, data = _refusal(f"it cannot be looked at ({type(error).__name__}: {error})", False), b""
+    answers.write(json.dumps(answer).encode() + b"\n" + data)
     answers.flush()
+
+
+def _refusal(reason: str, too_large: bool, left: str = "left untouched") -> dict[str, Any]:
+    return {"reason": reason, "left": left, "too_large": too_large}
+
+
+def _made(wish: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    if "edge" in wish:
+        made = io.BytesIO()
+        shown(wish["path"], wish["edge"]).save(made, "JPEG", quality=wish["quality"])
+        return {"bytes": made.tell()}, made.getvalue()
+    pixels = _pixels(wish)
+    return {"shape": pixels.shape, "bytes": pixels.nbytes}, pixels.tobytes()
 
 
 def _pixels(wish: dict[str, Any]) -> Pixels:

@@ -1,5 +1,5 @@
-"""A picture of a photo for a copy of it: upright, in all its size, whatever its format. Small ones are for
-`upright`, which lets no file take this process along.
+"""A picture of a photo for a copy of it: upright, in all its size, whatever its format; decoded in the
+process that asks, whatever it takes: `apart.jpeg_apart` asks in a bounded one. Small ones are for `upright`.
 
 Takes a path, gives an RGB image. A RAW is seen through its preview, a HEIC through its thumbnail where that
 is large enough. A file that cannot be shown is an UnreadablePhotoError.
@@ -30,6 +30,6 @@ def shown(path: str | os.PathLike[str], edge: int) -> Image.Image:
             picture = find_preview(source, container, wanted, "faithful")
         if picture is None:
             picture = decode(source, container, edge)
-        image = picture.image.copy()
+        image = picture.image
         image.thumbnail((edge, edge), Image.Resampling.BOX, reducing_gap=2.0)
         return turned(picture, image, container.orientation)

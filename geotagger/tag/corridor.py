@@ -11,6 +11,7 @@ What only a run with work to do needs is imported when there is work.
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ from geotagger.index.roots import Root
 from geotagger.index.runs import Status
 from geotagger.tag.listener import Listener
 from geotagger.tag.network import Network, choose_pack
-from geotagger.tag.options import TagOptions
+from geotagger.tag.options import TagOptions, with_reference_by_pack
 from geotagger.tag.outcome import RunResult, Tally
 from geotagger.tag.profile import Profile
 from geotagger.tag.recorded import Recorded, told_clocks
@@ -38,6 +39,8 @@ from geotagger.tag.settled import (
 from geotagger.tag.survey import Survey, survey
 
 if TYPE_CHECKING:
+    from geotagger.model.pack import ModelPack
+    from geotagger.tag.kept_features import KeptFeatures
     from geotagger.tracks import Track
 
 
@@ -56,6 +59,7 @@ def tag(
 
         check_reader()
     pack = choose_pack(options.model, listener.note)
+    options = with_reference_by_pack(options, pack)
     corrections = _clocks(options)
     paths = list(dict.fromkeys(_existing(path) for path in options.paths))
     tally, timed = Tally(), profile or Profile()
@@ -70,7 +74,8 @@ def tag(
         onlooker = None
         if pack is not None and model_id is not None:
             network = Network(pack, options, listener.note, listener.stop, profile=timed)
-            onlooker = Onlooker(pack, network, model_id)
+            kept = partial(_kept_features, index, options, pack, listener)
+            onlooker = Onlooker(pack, network, model_id, kept)
         ended: Status = "failed"
         try:
             folders = _join(index, paths, options, listener)
@@ -150,7 +155,13 @@ def _walk(
         files = files_of(options.looked, whole.onlooker.pack)
         onlooker = whole.onlooker
         looks = take_in(
-            whole.index, onlooker.id, onlooker.pack, files, whole.places, features=options.reference
+            whole.index,
+            onlooker.id,
+            onlooker.pack,
+            files,
+            whole.places,
+            features=options.reference,
+            kept=onlooker.kept,
         )
         onlooker.network.features = looks.features
         whole.listener.note(str(looks))
@@ -167,6 +178,14 @@ def _walk(
         if whole.tally.failures == failures_before:
             # anew: what was read along may have changed what others know
             remember_settled(whole, settings_of(whole_run, recorded))
+
+
+def _kept_features(
+    index: Index, options: TagOptions, pack: "ModelPack", listener: Listener
+) -> "KeptFeatures | None":
+    from geotagger.tag.kept_features import kept_features
+
+    return kept_features(index, options, pack, listener.note)
 
 
 def _settle_what_was_cut_off(run: RootRun) -> None:

@@ -64,7 +64,7 @@ def weighing(
         movement = calibration.applied_to(movement, model)
     if (sampled := correction_of(index)) is not None:
         movement = sampled.applied_to(movement)
-    least = min_confidence(index, root_ids, options)
+    least = min_confidence(index, root_ids, options, model)
     asked_for = Options(
         within_km=options.within_km,
         certainty=stated_certainty(options.certainty, least),
@@ -73,11 +73,13 @@ def weighing(
     return listening_to(Evidence(fixes, movement, tracks, table, asked_for), options.kinds)
 
 
-def min_confidence(index: Index, root_ids: Sequence[int], options: TagOptions) -> float:
-    """The least certainty at which a place is written."""
+def min_confidence(
+    index: Index, root_ids: Sequence[int], options: TagOptions, model: str | None = None
+) -> float:
+    """The least certainty at which a place is written. model: the digest of the one that looks."""
     if options.precision is None:
         return options.min_confidence
-    return least_confidence(options.precision, calibration_of(index, root_ids))
+    return least_confidence(options.precision, calibration_of(index, root_ids), model)
 
 
 def calibration_of(index: Index, root_ids: Sequence[int]) -> Calibration | None:

@@ -23,6 +23,7 @@ from geotagger.tag.chunks import chunks
 if TYPE_CHECKING:
     from geotagger.index import Index
     from geotagger.model.pack import ModelPack
+    from geotagger.tag.kept_features import KeptFeatures
 
 _AT_A_TIME = 256
 
@@ -108,9 +109,10 @@ def take_in(
     bases: Sequence[str],
     *,
     features: bool,
+    kept: "KeptFeatures | None" = None,
 ) -> Merged:
     """The posteriors of all photos below `bases` that are as they were when they were looked at, and their
-    features where these are wanted.
+    features where these are wanted: for this run, and in `kept` for later ones.
 
     Raises SourceError for a row that cannot be: nothing of its batch is taken in."""
     from geotagger.estimate.atoms import frequency
@@ -134,6 +136,8 @@ def take_in(
                 else:
                     if merged.is_new(photo.id):
                         looks.append((photo.id, row))
+                        if kept is not None and row.features is not None:
+                            kept.put(photo, row.features)
                     else:
                         merged.twice += 1
                     if merged.features is not None and row.features is not None:
@@ -147,6 +151,8 @@ def take_in(
                     model_id, [(photo_id, one) for (photo_id, _), one in zip(looks, said, strict=True)]
                 )
                 merged.taken_in += len(looks)
+                if kept is not None:
+                    kept.flush()
     return merged
 
 

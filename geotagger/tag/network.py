@@ -213,7 +213,9 @@ class Network:
             outputs.points,
             outputs.point_probabilities,
         )
-        features = [None] * len(clouds) if outputs.features is None else list(outputs.features)
+        # as they are kept, so that a photo says the same now and later
+        seen = None if outputs.features is None else outputs.features.astype("float16").astype("float32")
+        features = [None] * len(clouds) if seen is None else list(seen)
         return self.compared([PictureEvidence(*one) for one in zip(clouds, features, strict=True)])
 
     def compared(self, said: "list[PictureEvidence]") -> "list[PictureEvidence]":

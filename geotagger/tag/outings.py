@@ -8,6 +8,9 @@ pixels say comes from the engine, where it was from the estimate room.
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from geotagger.errors import PhotoError, TooLargeToSeeError
 from geotagger.estimate.outing import Weighed, certainty_inside, estimates_of, stands
 from geotagger.estimate.timeline import Evidence, recorded_fix, surrounded, weighed
@@ -30,13 +33,14 @@ PhotoWithPicture = tuple[IndexedPhoto, PictureEvidence | PhotoError | None]
 class Member:
     """A photo of the outing in hand. `posterior` is what the model says of it, new or remembered; `is_new`:
     its picture or its text was looked at in this run;
-    `failure` why its pixels could not be read."""
+    `failure` why its pixels could not be read. `features`: what the model's last layer sees, new or kept."""
 
     photo: IndexedPhoto
     posterior: Posterior | None
     is_new: bool
     failure: str | None = None
     alike: Alike | None = None
+    features: NDArray[np.float32] | None = None
 
 
 def wants_a_look(run: RootRun, evidence: ArchiveEvidence, photo: IndexedPhoto) -> bool:
@@ -45,7 +49,7 @@ def wants_a_look(run: RootRun, evidence: ArchiveEvidence, photo: IndexedPhoto) -
         return False
     if photo.facts.format in NOT_LOOKED_AT:
         return False
-    remembered = photo.posterior is not None and not run.options.reference
+    remembered = photo.posterior is not None and not _lacks_features(run, photo)
     if remembered or not run.in_scope(photo.path):
         return False
     if photo.is_placed_for_good or photo.verdict == "rejected":
@@ -54,6 +58,13 @@ def wants_a_look(run: RootRun, evidence: ArchiveEvidence, photo: IndexedPhoto) -
         return False
     placed = photo.written is not None or (photo.confidence or 0.0) >= evidence.min_confidence
     return not placed or run.options.again or evidence.survey.touches(photo.id)
+
+
+def _lacks_features(run: RootRun, photo: IndexedPhoto) -> bool:
+    """Whether what the owner wants compared was not kept when the photo was looked at."""
+    if not run.options.reference or run.options.reference_by_pack or run.onlooker is None:
+        return False
+    return run.onlooker.kept is None or run.onlooker.kept.of(photo) is None
 
 
 def settle_outing(run: RootRun, evidence: ArchiveEvidence, seen: Sequence[PhotoWithPicture]) -> list[Job]:
@@ -67,6 +78,7 @@ def settle_outing(run: RootRun, evidence: ArchiveEvidence, seen: Sequence[PhotoW
     if run.model_id is not None:
         new = [(m.photo.id, m.posterior) for m in members if m.is_new and m.posterior is not None]
         run.index.photos.put_posteriors(run.model_id, new)
+    _remember_features(run, members)
     standing = [member.photo for member in members if _stands_written(run, member)]
     in_doubt = {photo.id for photo in standing if evidence.standing.wants(photo)}
     is_open = bool(in_doubt) or any(_needs_thought(evidence, member) for member in members)
@@ -86,6 +98,22 @@ def settle_outing(run: RootRun, evidence: ArchiveEvidence, seen: Sequence[PhotoW
         if run.in_scope(member.photo.path) and member.photo.id not in evidence.standing.corrections
     ]
     return [job for job in jobs if job is not None]
+
+
+def _remember_features(run: RootRun, members: Sequence[Member]) -> None:
+    """Keeps what was seen now, and brings back what was seen before, with what is alike by it."""
+    if run.onlooker is None or run.onlooker.kept is None:
+        return
+    kept, network = run.onlooker.kept, run.onlooker.network
+    for member in members:
+        if member.features is not None:
+            kept.put(member.photo, member.features)
+        elif member.failure is None and member.posterior is not None:
+            member.features = kept.of(member.photo)
+    for member in members:
+        if member.alike is None and member.features is not None and member.posterior is not None:
+            said = PictureEvidence(member.posterior, member.features)
+            member.alike = network.compared([said])[0].alike
 
 
 def _stands_written(run: RootRun, member: Member) -> bool:
@@ -156,7 +184,7 @@ def _member(photo: IndexedPhoto, said: PictureEvidence | PhotoError | None) -> M
     if isinstance(said, PhotoError):
         return Member(photo, None, True, said.about(photo.path))
     if said is not None:
-        return Member(photo, said.posterior, True, alike=said.alike)
+        return Member(photo, said.posterior, True, alike=said.alike, features=said.features)
     return Member(photo, photo.posterior, False)
 
 
@@ -165,7 +193,14 @@ def _weighed(evidence: Evidence, run: RootRun, members: Sequence[Member]) -> Wei
     all_images = run.options.all_images
     texts = texts_of(run.index, [member.photo for member in members], run.options)
     photos = [
-        record_of(m.photo, m.posterior, m.alike, texts.get(m.photo.id), all_images=all_images)
+        record_of(
+            m.photo,
+            m.posterior,
+            m.alike,
+            texts.get(m.photo.id),
+            all_images=all_images,
+            features=m.features,
+        )
         for m in members
     ]
     outing = surrounded(evidence, photos)

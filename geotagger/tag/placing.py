@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from geotagger.estimate.timeline import outings
 from geotagger.index.photos import IndexedPhoto
+from geotagger.tag.any_place import table_of
 from geotagger.tag.correcting import jobs_of
 from geotagger.tag.evidence import ArchiveEvidence, min_confidence, weighing
 from geotagger.tag.naming import say_what_was_named, write_names
@@ -43,6 +44,8 @@ def place_photos(
         with run.profile.timed("estimating and recording"), run.index.batch():
             for outing in group:
                 jobs += _settled(run, evidence, outing)
+        if run.onlooker is not None and run.onlooker.kept is not None:
+            run.onlooker.kept.flush()
         with run.profile.timed("writing"):
             writer.write(jobs)
         settled = (photo for outing in group for photo, _ in outing if run.in_scope(photo.path))
@@ -62,14 +65,14 @@ def _gathered(
     # those of photos that are gone speak for what is written; they place nothing new
     ever = company.fixes(gone=True)
     fixes = ever.without(company.missing())
-    digest, table = (None, None) if run.pack is None else (run.pack.digest, run.pack.cells)
+    digest, table = (None, None) if run.pack is None else (run.pack.digest, table_of(run.pack))
     read_now = read_texts(run, fixes) if "text" in options.kinds else frozenset()
     today = EvidenceToday(ever, recorded.tracks, recorded.corrections, digest, switched_off(options))
     return ArchiveEvidence(
         weighing(index, run.root_ids, fixes, options, recorded.tracks, table, model=digest),
         Standing(index, today, options.reconsider, all_of_them),
         survey,
-        min_confidence(index, run.root_ids, options),
+        min_confidence(index, run.root_ids, options, digest),
         rethink,
         read_now,
     )

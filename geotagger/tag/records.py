@@ -1,5 +1,8 @@
 """A photo of the index as the estimate room takes it."""
 
+import numpy as np
+from numpy.typing import NDArray
+
 from geotagger.estimate.timeline import PhotoRecord, stated_error_km
 from geotagger.estimate.values import Alike, Fix, NamedArea, Posterior
 from geotagger.index.photos import IndexedPhoto
@@ -13,6 +16,7 @@ def record_of(
     text: PlaceRatios | None = None,
     *,
     all_images: bool,
+    features: NDArray[np.float32] | None = None,
 ) -> PhotoRecord:
     """A photo of the index as the timeline takes it. What is no photograph keeps its place; its pixels are
     not believed. The place of a scan says nothing of the time that it has, which is the scanner's."""
@@ -42,6 +46,7 @@ def record_of(
         photo.path,
         text if usable else None,
         photo.other_utc,
+        features=features if usable else None,
     )
 
 

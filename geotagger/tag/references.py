@@ -2,16 +2,21 @@
 each, kept in a folder beside the index, so that every photo is looked at once for each model."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 from xxhash import xxh3_64_intdigest
 
-from geotagger.estimate.reference import FEWEST_REFERENCES, References, references
+from geotagger.engine.speed import kept_rate
+from geotagger.estimate.reference import FEWEST_REFERENCES, References, references, spread_out
 from geotagger.estimate.values import OWN_FIXES
 from geotagger.index.photos import IndexedPhoto
 from geotagger.photo.formats import NOT_LOOKED_AT
 from geotagger.tag.network import Network, PictureEvidence
 from geotagger.tag.rootrun import RootRun
+
+if TYPE_CHECKING:
+    from geotagger.model.pack import ModelPack
 
 
 def gather_references(run: RootRun, network: Network) -> References | None:
@@ -25,12 +30,19 @@ def gather_references(run: RootRun, network: Network) -> References | None:
     kept = References.load(folder)
     looked_at = {} if kept is None else dict(zip(kept.ids.tolist(), kept.features, strict=True))
     placed = [photo for photo in run.index.company(run.root_ids).in_time() if _is_reference(photo)]
+    chosen_rows = spread_out(
+        np.array([photo.latitude for photo in placed], dtype=np.float64),
+        np.array([photo.longitude for photo in placed], dtype=np.float64),
+    )
+    placed = [placed[n] for n in chosen_rows]
     new = [photo for photo in placed if _name(photo) not in looked_at]
     run.listener.phase("Looking at references", len(new))
     if network.features is not None:
         kept_rows = [photo for photo in new if photo.id in network.features]
         looked_at.update({_name(photo): network.features[photo.id] for photo in kept_rows})
         new = [photo for photo in new if photo.id not in network.features]
+    if new:
+        run.listener.note(_cost(run.pack, len(new), len(placed)))
     looked_at.update(_features(run, network, new))
     chosen = [photo for photo in placed if _name(photo) in looked_at]
     if len(chosen) < FEWEST_REFERENCES:
@@ -46,6 +58,17 @@ def gather_references(run: RootRun, network: Network) -> References | None:
     if not run.options.dry_run:
         gallery.save(folder)
     return gallery
+
+
+def _cost(pack: "ModelPack", new: int, all_of_them: int) -> str:
+    precisions = [pack.manifest.precision, *(variant.precision for variant in pack.manifest.variants)]
+    rate = kept_rate(pack.name, *precisions)
+    minutes = "" if rate is None else f", about {max(1, round(new / rate / 60)):,} minutes here"
+    megabytes = all_of_them * 2 * (pack.feature_size or 0) / 1e6
+    return (
+        f"pictures are compared with {all_of_them:,} of your geotagged ones; {new:,} of these are looked at "
+        f"for that, once{minutes} ({megabytes:.1f} MB are kept; --without reference leaves it out)"
+    )
 
 
 def _is_reference(photo: IndexedPhoto) -> bool:

@@ -3,8 +3,9 @@
 What is known of the archive is in `tag/evidence.py`; no step of a run takes more than these two.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from geotagger.archive.names import is_at_or_below, is_left_out_below
@@ -20,15 +21,22 @@ from geotagger.tag.profile import Profile
 
 if TYPE_CHECKING:
     from geotagger.model.pack import ModelPack
+    from geotagger.tag.kept_features import KeptFeatures
 
 
 @dataclass(frozen=True)
 class Onlooker:
-    """The model that looks at the pictures of a run, as the index numbers it."""
+    """The model that looks at the pictures of a run, as the index numbers it. `kept`: what its last layer saw
+    of photos, where that is compared with anything."""
 
     pack: "ModelPack"
     network: Network
     id: int
+    open_kept: "Callable[[], KeptFeatures | None]" = lambda: None
+
+    @cached_property
+    def kept(self) -> "KeptFeatures | None":
+        return self.open_kept()
 
 
 @dataclass(frozen=True)

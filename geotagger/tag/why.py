@@ -21,8 +21,10 @@ from geotagger.estimate.values import Alike
 from geotagger.index import Index
 from geotagger.index.photos import IndexedPhoto
 from geotagger.index.runs import Run
+from geotagger.tag.any_place import table_of
 from geotagger.tag.disagreements import disagreements
 from geotagger.tag.evidence import weighing
+from geotagger.tag.kept_features import kept_features
 from geotagger.tag.likeness import LikePhoto, alike_of
 from geotagger.tag.network import choose_pack
 from geotagger.tag.options import TagOptions, kinds_of
@@ -91,7 +93,7 @@ def why(
     company = index.company(root_ids)
     spoke = _tracks(index, root_ids, [*map(Path, arguments.get("tracks") or ()), *tracks], run, note)
     options = replace(options, within_km=within_km or options.within_km, model=model, kinds=kinds)
-    table = None if pack is None else pack.cells
+    table = None if pack is None else table_of(pack)
     model = None if pack is None else pack.digest
     here = [photo_asked.root_id]
     evidence = weighing(index, here, company.fixes(), options, spoke, table, model=model, keep=False)
@@ -104,11 +106,18 @@ def why(
         )
     at = next(n for n, member in enumerate(outing) if member.id == photo_asked.id)
     texts = texts_of(index, outing, options)
+    kept = None if pack is None else kept_features(index, replace(options, dry_run=True), pack, note)
     lines = _text_in(photo_asked, note) if "text" in options.kinds else None
     if lines is not None and photo_asked.id not in texts and (ratios := ratios_of(lines)) is not None:
         texts[photo_asked.id] = ratios
     records = [
-        record_of(member, member.posterior, text=texts.get(member.id), all_images=options.all_images)
+        record_of(
+            member,
+            member.posterior,
+            text=texts.get(member.id),
+            all_images=options.all_images,
+            features=None if kept is None else kept.of(member),
+        )
         for member in outing
     ]
     alike: Alike | None = None

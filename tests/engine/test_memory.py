@@ -16,19 +16,54 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """3 GB free, 1 GB of swap, no limit."""
     (tmp_path / "meminfo").write_text("MemAvailable: 3000000 kB\nSwapFree: 1000000 kB\n")
     monkeypatch.setattr(memory, "_MEMINFO", tmp_path / "meminfo")
-    monkeypatch.setattr(memory, "_CGROUP", tmp_path)
     return tmp_path
 
 
+def group(folder: Path, **files: object) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (folder / name.replace("_", ".", 1)).write_text(f"{text}\n")
+
+
 def test_free_is_what_the_system_and_its_limits_leave(machine: Path) -> None:
-    assert memory.free_bytes() == 4_000_000 * 1024
-    (machine / "memory.max").write_text("max\n")
-    (machine / "memory.current").write_text("5\n")
-    assert memory.free_bytes() == 4_000_000 * 1024
-    (machine / "memory.max").write_text("1000005\n")
-    assert memory.free_bytes() == 1_000_000
+    """Limits of version 2, of the group that this process is in and of those above it."""
+    root, own = machine / "cgroup", machine / "own"
+    own.write_text("0::/system.slice/job\n")
+    assert memory.free_bytes(root, own) == 4_000_000 * 1024
+    group(root, memory_max="max", memory_current=5)
+    assert memory.free_bytes(root, own) == 4_000_000 * 1024
+    group(root / "system.slice/job", memory_max=1_000_005, memory_current=5)
+    assert memory.free_bytes(root, own) == 1_000_000
+    group(root / "system.slice", memory_max=900_000, memory_current=200_000)
+    assert memory.free_bytes(root, own) == 700_000
+    group(root / "other.slice", memory_max=1, memory_current=0)
+    assert memory.free_bytes(root, own) == 700_000
     (machine / "meminfo").write_text("nonsense")
-    assert memory.free_bytes() is None
+    assert memory.free_bytes(root, own) is None
+
+
+def test_limits_of_version_1_bind_too(machine: Path) -> None:
+    root, own = machine / "cgroup", machine / "own"
+    own.write_text("3:cpuset:/\n2:memory:/docker/abc\n0::/\n")
+    unlimited = 9_223_372_036_854_771_712
+    group(root / "memory", memory_limit_in_bytes=unlimited, memory_usage_in_bytes=7)
+    assert memory.free_bytes(root, own) == 4_000_000 * 1024
+    group(root / "memory/docker/abc", memory_limit_in_bytes=500_000, memory_usage_in_bytes=100_000)
+    assert memory.free_bytes(root, own) == 400_000
+
+
+def test_files_that_a_group_only_remembers_do_not_fill_it(machine: Path) -> None:
+    """A container that has read more photos than its limit holds is as good as empty."""
+    root, own = machine / "cgroup", machine / "own"
+    own.write_text("0::/\n")
+    group(root, memory_max=1_000_000, memory_current=999_000, memory_stat="anon 9\ninactive_file 900000")
+    assert memory.free_bytes(root, own) == 901_000
+    own.write_text("4:memory:/\n")
+    group(
+        root / "memory", memory_limit_in_bytes=1_000_000, memory_usage_in_bytes=999_000,
+        memory_stat="inactive_file 1\ntotal_inactive_file 800000",
+    )  # fmt: skip
+    assert memory.free_bytes(root, own) == 801_000
 
 
 def test_a_network_without_room_is_refused_with_both_sizes(machine: Path) -> None:

@@ -1,17 +1,20 @@
 """No answer of a network is believed unseen, and none is waited for without end."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
 
 from geotagger.engine.values import Batch, Outputs
 from geotagger.engine.waiting import AFTER_STOP_S, LONGEST_FIRST_S, SAID_AFTER_S, Waiting
@@ -266,10 +269,8 @@ def ended_by(
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     deadline, ticks = time.monotonic() + 60, os.sysconf("SC_CLK_TCK")
-    threads = Path(f"/proc/{process.pid}/task")
     while time.monotonic() < deadline:  # until one of its threads has turned in its circle for a second
-        fields = [(task / "stat").read_text().rsplit(")", 1)[1].split() for task in threads.iterdir()]
-        if max(int(field[11]) for field in fields[1:] or [["0"] * 12]) > ticks:
+        if max(_ticks_of_threads(process.pid), default=0) > ticks:
             break
         time.sleep(0.2)
     begun = time.monotonic()
@@ -281,6 +282,76 @@ def ended_by(
     finally:
         process.kill()
     return process.returncode, said, time.monotonic() - begun
+
+
+def _ticks_of_threads(process: int) -> Iterator[int]:
+    """How long each thread has been at work, but for the first of a process; of its children, too."""
+    with contextlib.suppress(OSError):
+        for task in Path(f"/proc/{process}/task").iterdir():
+            if task.name != str(process):
+                yield int((task / "stat").read_text().rsplit(")", 1)[1].split()[11])
+            for child in (task / "children").read_text().split():
+                yield from _ticks_of_threads(int(child))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc for the thread that turns in a circle")
+@pytest.mark.parametrize(("number", "times"), [(signal.SIGTERM, 1), (signal.SIGINT, 2), (signal.SIGKILL, 1)])
+def test_a_network_without_end_in_processes_that_look_is_ended_by_a_signal(
+    geotagger: Geotagger, tmp_path: Path, number: signal.Signals, times: int
+) -> None:
+    folder = pictures(tmp_path / "photos", each=1)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    pack = looping_pack(tmp_path)
+    words = ("tag", folder, "--model", pack, "--look-processes", "2", "--batch-size", "1")
+    code, said, seconds = ended_by(geotagger, number, *words, times=times)
+    assert (code, "Traceback" in said) == (-9 if number == signal.SIGKILL else 130, False), said
+    assert seconds < 20
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    deadline = time.monotonic() + 10
+    while (left := _processes_of(geotagger.home)) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert not left, "a process that looked outlived the run"
+
+
+def _processes_of(home: Path) -> list[str]:
+    """Those that were started with this home folder."""
+    processes = []
+    for environment in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            if f"HOME={home}\0".encode() in environment.read_bytes():
+                processes.append(environment.parent.name)
+    return processes
+
+
+IN_PROCESSES = """
+import sys
+from geotagger.cli import main
+from geotagger.look import processes
+processes._START = "from geotagger.engine import watch; watch.LEAST_PATIENCE_S = 2; " + processes._START
+main(sys.argv[1:])
+"""
+
+
+def test_a_process_that_looks_and_stops_answering_ends_the_run_with_3(
+    geotagger: Geotagger, tmp_path: Path
+) -> None:
+    folder = pictures(tmp_path / "photos", each=1)
+    early = Image.Exif()
+    early.get_ifd(0x8769)[0x9003] = "2001:01:01 10:00:00"
+    for number in range(6):  # these are answered, and before the others
+        Image.new("RGB", (16, 16)).save(folder / f"dark-{number}.jpg", exif=early)
+    pack = looping_pack(tmp_path)
+    words = ("tag", folder, "--model", pack, "--look-processes", "2", "--batch-size", "1")
+    done = subprocess.run(
+        [sys.executable, "-c", IN_PROCESSES, *map(os.fspath, words)],
+        env=geotagger.environment,
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert done.returncode == 3, done.stderr
+    assert "model looping: its network has not answered on cpu for " in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc for the thread that turns in a circle")

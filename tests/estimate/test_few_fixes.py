@@ -66,6 +66,17 @@ def test_draws_that_agree_are_one_motion() -> None:
         assert many.density(*place) == pytest.approx(one.density(*place), rel=1e-9)
 
 
+def test_a_place_never_visited_may_be_anywhere_in_the_world() -> None:
+    """In other people's archives one photo in five or four was taken over 5,000 km from one of months ago;
+    of ten minutes ago none."""
+    known = FixTable(
+        np.array([0.0]), np.array([50.0]), np.array([7.0]), np.full(1, 0.01), _NO_CAMERA, np.array([0])
+    )
+    for lag_s, least, most in ((600.0, 0.01, 0.012), (100 * DAY_S, 0.1, 0.25)):
+        around = surroundings(known, np.array([lag_s]), _NO_CAMERA, np.array([1]), np.array([1]))
+        assert least <= float(averaged(around, Movement().draws).anywhere[0]) <= most
+
+
 def test_what_is_not_known_of_an_archive_is_averaged_over() -> None:
     """The mean density of the draws, to what thirds of them leave out of it."""
     known = FixTable(
@@ -74,7 +85,7 @@ def test_what_is_not_known_of_an_archive_is_averaged_over() -> None:
     around = surroundings(known, np.array([7200.0]), _NO_CAMERA, np.array([1]), np.array([1]))
     draws = Movement().draws
     mix = _of_nobody(averaged(around, draws))
-    assert mix.weight.sum() == pytest.approx(0.99)
+    assert mix.weight.sum() + mix.anywhere[0] == pytest.approx(1.0)
     for east in (0.001, 0.01, 0.1, 1.0):
         place = np.array([50.0]), np.array([7.0 + east])
         exact = np.mean([mixture(around, draw).density(*place)[0] for draw in draws])

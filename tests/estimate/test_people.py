@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from geotagger.estimate.learning import learn_movement
 from geotagger.estimate.movement import DAY_S, PRIOR_DRAWS
@@ -60,18 +61,16 @@ def test_people_change_nothing_about_the_fix_itself() -> None:
 def test_people_move_probability_and_add_none() -> None:
     """Summed on circles about the fix, from where people begin to tell to the other side of the Earth."""
     mix = a_year_from(LISBON)
-    plain = replace(mix, peopled=np.zeros_like(mix.peopled))
     edges = np.geomspace(AROUND_KM, np.pi * EARTH_RADIUS_KM, 400)
     middle = np.sqrt(edges[1:] * edges[:-1])
     ring_km2 = 2 * np.pi * EARTH_RADIUS_KM**2 * -np.diff(np.cos(edges / EARTH_RADIUS_KM))
     bearings = np.arange(0.5, 360.0)
     lat, lng = destination(*LISBON, bearings[None, :], middle[:, None])
 
-    def total(one: Mixture) -> float:
-        held = one.density_at(0, unit_vectors(lat.ravel(), lng.ravel())).reshape(lat.shape)
-        return float(ring_km2 @ held.mean(axis=1))
-
-    assert abs(total(mix) / total(plain) - 1) < 0.03
+    held = mix.density_at(0, unit_vectors(lat.ravel(), lng.ravel())).reshape(lat.shape)
+    farther = [(1 + np.square(km / mix.scale_km[0])) ** -mix.tail[0] for km in (edges[0], edges[-1])]
+    by_hand = float(mix.weight[0] @ (farther[0] - farther[1])) + float(mix.anywhere[0])
+    assert float(ring_km2 @ held.mean(axis=1)) == pytest.approx(by_hand, rel=0.03)
 
 
 def test_learning_knows_no_people() -> None:

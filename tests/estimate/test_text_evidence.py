@@ -65,7 +65,8 @@ def test_signs_alone_are_not_enough_to_write_a_place(exponent: float, pictures: 
         estimates = estimate_stream([*known, *photos], movement, options=options)[len(known) :]
         for estimate in estimates:
             assert estimate is not None
-            assert estimate.confidence < MIN_CONFIDENCE
+            # home may be sure without any sign
+            assert estimate.confidence < MIN_CONFIDENCE or km(estimate, HOME) < 1
 
 
 def test_a_contradiction_is_not_renormalised_away() -> None:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import piexif
 import pytest
 
@@ -19,6 +20,7 @@ from geotagger.tag.decisions import carry_out
 from geotagger.writing import Writing
 from tests.commands import Geotagger
 from tests.metadata import exiftool
+from tests.model import embedders
 from tests.tag.scenes import LATITUDE, LONGITUDE, START, STEP_DEG, exif_of, jpeg, walk_through_town
 from tests.tag.test_evidence import gpx
 from tests.tag.test_pictures import COLOURS, PLACES, colour_pack, colour_photo
@@ -116,6 +118,26 @@ def test_with_a_model_before_and_after_a_calibration(geotagger: Geotagger, tmp_p
         if place == "after":
             geotagger("evaluate", folder, "--model", pack, "--calibrate", "--seed", "1")
         assert assert_equal(geotagger, folder, "--model", pack, way="--whole-days") > 4
+
+
+@pytest.mark.parametrize("way", ["--single", "--whole-days"])
+def test_with_a_model_that_scores_places_and_compares_photos(
+    geotagger: Geotagger, tmp_path: Path, way: str
+) -> None:
+    pack = embedders.installed(tmp_path / "model", reference=True)
+    folder = gallery_photos(tmp_path / "photos")
+    assert assert_equal(geotagger, folder, "--model", pack, way=way) > 4
+
+
+def gallery_photos(folder: Path, photos: int = 20) -> Path:
+    """On five days about a place of the gallery each, two photos of one colour in a row."""
+    folder.mkdir()
+    for n in range(photos):
+        lat, lng = embedders.gallery_places()[50 * (n // 4)]
+        taken = exif_of(START + timedelta(days=n // 4, minutes=37 * (n % 4)), (lat + 0.004 * (n % 4), lng))
+        colour = tuple(int(part) for part in np.random.default_rng(n // 2).integers(0, 255, 3))
+        (folder / f"{n:02}.jpg").write_bytes(colour_photo(colour, taken))
+    return folder
 
 
 def decide(geotagger: Geotagger, actions: Mapping[int, Action]) -> Mapping[str, int]:

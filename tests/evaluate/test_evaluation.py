@@ -185,6 +185,16 @@ def test_a_calibration_survives_storage_and_draws_the_line() -> None:
     assert least_confidence(0.9, None) == 0.9
 
 
+def test_a_line_drawn_with_the_pictures_of_one_model_is_none_for_another() -> None:
+    results = [_hidden(n % 10 < 9, 0.95) for n in range(100)] + [_hidden(n % 2 == 0, 0.6) for n in range(100)]
+    none, one = calibrate([results]), replace(calibrate([results]), model="one")
+    for precision, line in ((0.9, 0.95), (0.7, 0.6)):
+        assert least_confidence(precision, one, "one") == pytest.approx(line)
+        assert least_confidence(precision, none, None) == pytest.approx(line)
+        for calibration, model in ((one, "other"), (one, None), (none, "one")):
+            assert least_confidence(precision, calibration, model) == precision
+
+
 def test_of_several_archives_the_first_calibration_counts_as_in_tag_and_a_damaged_one_is_none(
     tmp_path: Path,
 ) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -12,7 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from geotagger.errors import EngineError, UnreadablePhotoError, UsageError
+from geotagger.errors import EngineError, StoppedError, UnreadablePhotoError, UsageError
+from geotagger.look import processes as apart
 from geotagger.look import shares
 from geotagger.look.overlap import Pixels
 from geotagger.look.processes import LookProcesses, seen_by_processes
@@ -171,6 +173,26 @@ def test_where_none_is_left_this_process_goes_on(crew: Callable[..., Any]) -> No
     for _ in range(2):
         assert looked_at(processes, paths) == [-1.0 if path == "kills" else float(path) for path in paths]
     assert any("this process goes on alone" in note for note in notes)
+
+
+def test_a_process_that_is_held_up_holds_nobody_up_who_asks(
+    crew: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More is asked of it than its pipe holds; a request to stop is heard all the same."""
+    monkeypatch.setattr(apart, "AFTER_STOP_S", 1)
+    processes, _ = crew("a")
+    assert processes.sizes == (4, 4)
+    (looking,) = _looking(os.getpid())
+    os.kill(looking, signal.SIGSTOP)
+    asked = threading.Thread(
+        target=lambda: [processes.look_at(["9" * 200_000]) for _ in range(4)], daemon=True
+    )
+    asked.start()
+    asked.join(timeout=30)
+    assert not asked.is_alive()
+    processes._stop.set()
+    with pytest.raises(StoppedError):
+        processes.awaited(processes.look_at(["1"]))
 
 
 def test_a_device_that_cannot_be_opened_is_left_out_only_where_nobody_named_it(

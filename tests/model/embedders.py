@@ -8,6 +8,12 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from geotagger.engine.encoding import PlaceEncoder
+from geotagger.model.embedders import EmbedderFiles, import_embedder
+from geotagger.model.gallery import read_gallery
+from geotagger.model.manifest import Manifest
+from geotagger.model.preprocessing import Preprocessing
+
 WIDTH, EDGE, PLACES = 8, 12, 300
 SCALE = 7.5
 
@@ -133,3 +139,19 @@ def _model(
         [numpy_helper.from_array(array, name) for name, array in arrays.items()],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+
+
+def installed(folder: Path, *, reference: bool = False, name: str = "toyclip") -> Path:
+    """The same as a pack in `folder`."""
+    files = lay_out(folder / "published")
+    gallery = read_gallery(files / FILES["gallery"])
+    encoder = files / FILES["encoder"]
+    parts = EmbedderFiles(
+        files / FILES["network"],
+        gallery,
+        PlaceEncoder(encoder).embed(gallery.lat, gallery.lng),
+        SCALE,
+        encoder,
+    )
+    manifest = Manifest(name, "1", "MIT", Preprocessing(input_size=EDGE), reference=reference)
+    return import_embedder(parts, folder / name, manifest).folder

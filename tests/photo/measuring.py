@@ -1,6 +1,6 @@
 """Reads, looks at or writes one file in a process of its own, and says what that took.
 
-    python -m tests.photo.measuring facts|pixels|published|write PATH
+    python -m tests.photo.measuring facts|pixels|published|write|copy PATH
 
 Prints one line of JSON: `bytes` (the most memory beyond what was there when it began, of this process or of
 one that it started), `seconds` (of processor time, of both) and `said` ("done", or the error).
@@ -17,6 +17,8 @@ from pathlib import Path
 import numpy  # noqa: F401  (not what a file takes)
 
 from geotagger.errors import PhotoError
+from geotagger.export.copies import copy
+from geotagger.index.search import PhotoPlace
 from geotagger.marks import Mark
 from geotagger.metadata import Position, abandon, prepare
 from geotagger.photo import apart
@@ -35,11 +37,18 @@ def _write(path: str) -> None:
     abandon(prepare(path, POSITION, Writing(durable=False)))
 
 
+def _copy(path: str) -> None:
+    """As `export --photos` makes it."""
+    place = (1.0, 2.0, 3.0, 0.9, "camera", None, None, None, "camera", None, None, None, None)
+    copy(PhotoPlace(1, path, *place), Path(f"{path}.copy/copy.jpg"), 5.0)
+
+
 STEPS: dict[str, Callable[[str], object]] = {
     "facts": lambda path: read_with_sidecars(path, []),
     "pixels": lambda path: read_pixels(path, Recipe(input_size=224)),
     "published": lambda path: read_pixels(path, Recipe(input_size=224, resampling="bilinear-unfiltered")),
     "write": _write,
+    "copy": _copy,
 }
 
 

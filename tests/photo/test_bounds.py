@@ -38,6 +38,20 @@ def check_bounds(step: str, path: Path) -> str:
     return str(result["said"])
 
 
+@pytest.mark.parametrize("bomb", [bombs.png_16_bit_rgba, bombs.png_16_bit_grey, bombs.tiff_long_tag])
+def test_the_copy_of_a_bomb_takes_no_more_than_the_bound(
+    tmp_path: Path, bomb: Callable[[Path], Path]
+) -> None:
+    check_bounds("copy", bomb(tmp_path))
+
+
+def test_the_copy_of_a_jpeg_that_is_followed_by_gigabytes_is_made(tmp_path: Path) -> None:
+    hole = next(path for path in bombs.sparse_of_every_format(tmp_path) if path.suffix == ".jpeg")
+    assert check_bounds("copy", hole) == "done"
+    (copy,) = (tmp_path / "hole.jpeg.copy").iterdir()
+    assert copy.stat().st_size < 10_000
+
+
 QUICK = (
     bombs.png_of_long_chunks,
     bombs.jpeg_exif_of_long_texts,

@@ -246,7 +246,7 @@ def test_a_pack_that_cannot_be_measured_is_not_left_behind(
 ) -> None:
     small.fit(work)
     run, table = small.decided(work)
-    made = fitting.trained(small.TrainingRequest(None, work), run, table)
+    made = fitting.trained(small.TrainingRequest(None, work), run, table, small.quiet)
 
     def cannot(*_: object) -> None:
         raise TrainingError("the card is gone")
@@ -266,7 +266,7 @@ def test_the_network_in_memory_measures_what_the_pack_gives(work: Path, tmp_path
     small.fit(work)
     run, table = small.decided(work)
     asked = small.TrainingRequest(None, work)
-    made = fitting.trained(asked, run, table)
+    made = fitting.trained(asked, run, table, small.quiet)
     pack, _ = packing.make_pack(asked, run, table, made, tmp_path / "p", False, "cpu", small.quiet)
     assert made.network is not None
     batch = np.random.default_rng(0).normal(size=(8, 3, 64, 64)).astype(np.float32)

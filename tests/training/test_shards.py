@@ -174,10 +174,15 @@ class Server:
 
     def __init__(self, files: dict[str, bytes], faults: dict[str, list[str]]) -> None:
         self.files, self.faults, self.asked = files, faults, Counter[str]()
+        self.connections = 0
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+
+            def setup(self) -> None:
+                outer.connections += 1
+                super().setup()
 
             def do_GET(self) -> None:
                 name = self.path.lstrip("/")
@@ -193,8 +198,10 @@ class Server:
                     self.send_response(int(what or 404))
                     if what == "429":
                         self.send_header("Retry-After", "0")
-                    self.send_header("Content-Length", "0")
+                    page = b"<p>There is nothing here.</p>" * 300
+                    self.send_header("Content-Length", str(len(page)))
                     self.end_headers()
+                    self.wfile.write(page)
                     return
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(content)))
@@ -255,6 +262,16 @@ def test_images_are_fetched_through_every_fault(tmp_path: Path, serve) -> None: 
     assert server.asked["n8.jpg"] == 1, "what is not there is not asked for again"
     assert server.asked["n2.jpg"] == 4, "two refusals, then once a split"
     assert manifest.skipped["not there"] == 1
+
+
+def test_what_is_not_there_costs_no_connection(serve) -> None:  # type: ignore[no-untyped-def]
+    """Of a list that is some years old many images are gone."""
+    server = serve({"n1.jpg": PHOTOS["1.jpg"]})
+    for _ in range(5):
+        with pytest.raises(remote.MissingError, match="HTTP 404"):
+            remote.read(f"{server.address}/gone.jpg")
+    assert remote.read(f"{server.address}/n1.jpg") == PHOTOS["1.jpg"]
+    assert server.connections == 1
 
 
 def test_a_server_that_is_gone_stops_the_run_and_keeps_what_is_done(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ is the photo room's work; this is the light path for hundreds of small images a 
 """
 
 import io
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -59,26 +60,41 @@ def training_jpeg(photo: bytes, short_side: int, name: str = "an image") -> byte
         raise UnreadablePhotoError(name, f"{type(error).__name__}: {error}") from error
 
 
-def training_crop(jpeg: bytes, size: int, rng: np.random.Generator) -> Pixels:
+def training_crop(
+    jpeg: bytes,
+    size: int,
+    rng: np.random.Generator,
+    resampling: str = "bilinear",
+    augment: Callable[[Image.Image, int], Image.Image] | None = None,
+) -> Pixels:
     """A random part, stretched to (size, size, 3) and mirrored half of the time: 35–100 % of the
-    area, sides 3:4 to 4:3 (Inception's augmentation, Szegedy et al. 2015, section 6)."""
+    area, sides 3:4 to 4:3 (Inception's augmentation, Szegedy et al. 2015, section 6). resampling: the name
+    of a filter of Pillow's. augment: changes the picture, by a seed."""
     image = _decoded(jpeg)
     area = image.width * image.height * rng.uniform(*_AREA)
     ratio = np.exp(rng.uniform(*np.log(_RATIO)))
     w = min(image.width, np.sqrt(area * ratio))
     h = min(image.height, np.sqrt(area / ratio))
     x, y = rng.uniform(0, image.width - w), rng.uniform(0, image.height - h)
-    part = image.resize((size, size), Image.Resampling.BILINEAR, box=(x, y, x + w, y + h))
+    part = image.resize((size, size), _filter(resampling), box=(x, y, x + w, y + h))
+    is_mirrored = rng.random() < 0.5
+    if augment is not None:
+        part = augment(part, int(rng.integers(1 << 63)))
     pixels = np.asarray(part)
-    return pixels[:, ::-1] if rng.random() < 0.5 else pixels
+    return pixels[:, ::-1] if is_mirrored else pixels
 
 
-def evaluation_crop(jpeg: bytes, size: int) -> Pixels:
+def evaluation_crop(jpeg: bytes, size: int, resampling: str = "bilinear") -> Pixels:
     """The middle square of the short side at (size, size, 3): what `tag` will show the network."""
     image = _decoded(jpeg)
     side = min(image.size)
     x, y = (image.width - side) / 2, (image.height - side) / 2
-    return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR, box=(x, y, x + side, y + side)))
+    box = (x, y, x + side, y + side)
+    return np.asarray(image.resize((size, size), _filter(resampling), box=box))
+
+
+def _filter(resampling: str) -> Image.Resampling:
+    return Image.Resampling[resampling.upper()]
 
 
 def _decoded(jpeg: bytes) -> Image.Image:

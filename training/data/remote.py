@@ -8,6 +8,7 @@ growing intervals. Knows nothing of images.
 import re
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,9 @@ def _read_http(address: str, most: int, tries: int) -> bytes:
             answer = _connections().request("GET", address, retries=retry, preload_content=False)
             try:
                 if answer.status != 200:
+                    # read to its end, what the server says of it leaves the connection for the next image
+                    with suppress(TooLongError):
+                        _within(_AT_A_TIME, answer.stream(_AT_A_TIME))
                     raise MissingError(f"HTTP {answer.status}")
                 return _within(most, answer.stream(_AT_A_TIME))
             finally:

@@ -8,6 +8,7 @@ are, and a run can go on at any step. Knows nothing of networks.
 import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from geotagger.errors import TrainingError
 from training.data.images import evaluation_crop, training_crop
 from training.data.shards import INDEX, ShardSet
+from training.fit.timm_networks import randomly_augmented
 
 _WINDOW = 64
 """Shards shuffled into each other: what a reader touches at a time, so that disks and caches keep up."""
@@ -108,10 +110,14 @@ class Unanswered:
 
 
 class ShardPictures(Dataset[tuple[Tensor, Tensor] | Unanswered]):
-    """uint8 pixels (n, S, S, 3) and sample numbers (n,) for a request."""
+    """uint8 pixels (n, S, S, 3) and sample numbers (n,) for a request. resampling, randaugment: as a recipe
+    has them; the latter is for training only."""
 
-    def __init__(self, shards: ShardSet, size: int, seed: int) -> None:
+    def __init__(
+        self, shards: ShardSet, size: int, seed: int, resampling: str = "bilinear", randaugment: int = 0
+    ) -> None:
         self._shards, self._size, self._seed = shards, size, seed
+        self._resampling, self._randaugment = resampling, randaugment
         self._index: Tensor | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -136,14 +142,15 @@ class ShardPictures(Dataset[tuple[Tensor, Tensor] | Unanswered]):
 
     def _answer(self, epoch: int, samples: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
         pixels = np.empty((len(samples), self._size, self._size, 3), dtype=np.uint8)
+        augment = partial(randomly_augmented, self._randaugment) if self._randaugment else None
         for row, sample in enumerate(samples.tolist()):
             jpeg = self._shards.jpeg(sample)
             try:
                 if epoch < 0:
-                    pixels[row] = evaluation_crop(jpeg, self._size)
+                    pixels[row] = evaluation_crop(jpeg, self._size, self._resampling)
                 else:
                     rng = np.random.default_rng([self._seed, epoch, sample])
-                    pixels[row] = training_crop(jpeg, self._size, rng)
+                    pixels[row] = training_crop(jpeg, self._size, rng, self._resampling, augment)
             except (OSError, SyntaxError, ValueError) as error:
                 raise TrainingError(
                     f"{self._shards.address}: image {sample} of split {self._shards.split} cannot be decoded "

@@ -16,17 +16,27 @@ from geotagger.model.pack import ModelPack
 from training.data.shards import ShardSet
 from training.fit.frozen import looking, network_input
 from training.fit.loop import Labelled
+from training.fit.networks import Classifier
 from training.fit.objectives import Objective
 from training.fit.recipe import Recipe
-from training.fit.runlog import Say
+from training.fit.runlog import Count, Say
 from training.fit.schedule import learning_rate
 
 FloatArray = NDArray[np.float32]
 _CHUNK = 256
 
 
-def features_of(pack: ModelPack, shards: ShardSet, folder: Path, device: str, say: Say) -> FloatArray:
-    """The pack's features of every image, float32 (n, d); parts that lie in `folder` are kept."""
+def features_of(
+    pack: ModelPack,
+    shards: ShardSet,
+    folder: Path,
+    device: str,
+    say: Say,
+    network: Classifier | None = None,
+    count: Count | None = None,
+) -> FloatArray:
+    """The pack's features of every image, float32 (n, d); parts that lie in `folder` are kept. network: the
+    pack's, where it is at hand. count: is told of every part, in place of a line."""
     if pack.feature_size is None:
         raise TrainingError(
             f"{pack.folder}: gives no features to train a head on; import or pull the model again"
@@ -38,7 +48,7 @@ def features_of(pack: ModelPack, shards: ShardSet, folder: Path, device: str, sa
     ]
     missing = [(start, path) for start, path in zip(starts, paths, strict=True) if not path.exists()]
     if missing:
-        with looking(pack, device) as look:
+        with looking(pack, device, network) as look:
             for done, (start, path) in enumerate(missing):
                 stop = min(start + _CHUNK, len(shards))
                 batch = np.stack([network_input(shards.jpeg(i), pack) for i in range(start, stop)])
@@ -48,7 +58,10 @@ def features_of(pack: ModelPack, shards: ShardSet, folder: Path, device: str, sa
                 with unfinished.open("wb") as file:
                     np.save(file, features)
                 unfinished.replace(path)
-                say(f"features of {shards.split}: {done + 1} of {len(missing)} parts of {_CHUNK} photos")
+                if count:
+                    count(f"Looking ({shards.split})", done + 1, len(missing), f"parts of {_CHUNK} photos")
+                else:
+                    say(f"features of {shards.split}: {done + 1} of {len(missing)} parts of {_CHUNK} photos")
     parts = [np.load(path) for path in paths]
     return np.concatenate(parts) if parts else np.empty((0, pack.feature_size), np.float32)
 

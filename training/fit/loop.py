@@ -8,7 +8,6 @@ packs or partitions.
 """
 
 import gc
-import os
 import time
 import traceback
 from collections.abc import Iterator
@@ -30,11 +29,12 @@ from training.fit import checkpoint
 from training.fit.checkpoint import Identity
 from training.fit.compiling import can_compile, is_of_compiler
 from training.fit.feeding import InOrder, MicroBatches, Plan, ShardPictures, loader
+from training.fit.mode import seed_of, set_mode
 from training.fit.networks import Classifier
 from training.fit.objectives import Objective, mixed
 from training.fit.processes import check_alike, check_shares, share_statistics, shared_state
 from training.fit.recipe import Recipe
-from training.fit.runlog import RunLog, Say, quiet
+from training.fit.runlog import Count, RunLog, Say, quiet
 from training.fit.schedule import learning_rate, optimizer_of
 from training.fit.stopping import stop_requests
 from training.fit.tally import LossTally
@@ -57,7 +57,8 @@ class Labelled:
 @dataclass(frozen=True, slots=True)
 class TrainingSettings:
     """What does not change the result but in its last bits: where to compute, how many loaders, when to save.
-    deterministic: equal seeds give equal bits, some 15 % slower on a GPU."""
+    deterministic: equal seeds give equal bits, some 15 % slower on a GPU. count: is told of every step, and
+    then only the ends of epochs have lines."""
 
     device: str = "cpu"
     workers: int = 0
@@ -65,6 +66,7 @@ class TrainingSettings:
     checkpoint_steps: int = 0
     log_seconds: float = 20.0
     deterministic: bool = False
+    count: Count | None = None
 
     @property
     def mode(self) -> str:
@@ -130,7 +132,7 @@ class _Run:
         self.plan = Plan(train.samples, train.shards.first, recipe.batch, recipe.micro_batch, recipe.seed)
         check_shares(recipe, self.world)
         self.steps = max(1, round(recipe.epochs * self.plan.steps_an_epoch))
-        _set_mode(settings.deterministic, recipe)
+        set_mode(settings.deterministic, recipe)
         check_alike(
             {
                 "training": f"{identity.network}, {identity.classes} classes, recipe {identity.recipe}",
@@ -148,7 +150,9 @@ class _Run:
             torch.tensor(values, device=self.device).view(1, 3, 1, 1) for values in (recipe.mean, recipe.std)
         )
         self.statistics = [b for b in self.network.buffers() if b.is_floating_point()]
-        self.averaged = [p.detach().clone() for p in self.network.parameters()] if recipe.ema else []
+        # of averaged weights the batch statistics are averaged, too: those of the last step are not theirs
+        self.learned = [*(p.detach() for p in self.network.parameters()), *self.statistics]
+        self.averaged = [value.clone() for value in self.learned] if recipe.ema else []
         self.optimizer = optimizer_of(self.network, recipe)
         self.start = self.saved_step = self._resume()
         self.run_network: Any = self.network
@@ -164,7 +168,7 @@ class _Run:
         log = RunLog(self.folder, self.start, self.steps, self.say) if self.rank == 0 else None
         tally, waited, shown, began = LossTally(self.device), 0.0, 0, time.monotonic()
         saved = logged = began
-        pictures = ShardPictures(self.train.shards, self.recipe.input_size, self.recipe.seed)
+        pictures = self._pictures(self.train)
         requests = MicroBatches(self.plan, self.start, self.steps, self.rank, self.world)
         batches = loader(pictures, requests, self.settings.workers, self.device.type == "cuda")
         step = self.start
@@ -183,10 +187,14 @@ class _Run:
             is_told = is_end or now - logged > self.settings.log_seconds
             if is_told or due or is_last:
                 tally.check(step, self.saved_step)
+            if self.rank == 0 and self.settings.count:
+                rate = f"{shown / max(now - began, 1e-9):,.0f} images/s" if shown else ""
+                self.settings.count("Training", step, self.steps, rate)
             if log and is_told:
                 speed = {"images_per_s": shown / max(now - began, 1e-9)} if shown else {}
                 share = {"waited_for_data": waited / max(now - began, 1e-9)} if shown else {}
-                log.row(step, "train", tally.averages() | self._where(step) | speed | share)
+                values = tally.averages() | self._where(step) | speed | share
+                log.row(step, "train", values, is_said=is_end or not self.settings.count)
             if is_told:
                 tally, logged = LossTally(self.device), now
             if is_end and not is_last and self.val is not None and len(self.val.samples):
@@ -246,7 +254,7 @@ class _Run:
             began_waiting = time.monotonic()
             pixels, samples = next(batches)
             waited += time.monotonic() - began_waiting
-            torch.manual_seed(_seed(self.recipe.seed, step, self.rank * mine + micro))  # for dropout
+            torch.manual_seed(seed_of(self.recipe.seed, step, self.rank * mine + micro))  # for dropout
             last = micro == mine - 1
             with nullcontext() if last or self.world == 1 else self.run_network.no_sync():
                 rows = samples.to(self.device, non_blocking=True)
@@ -269,7 +277,7 @@ class _Run:
         if self.averaged:
             # a young average leans on what is there (as timm and TensorFlow do)
             memory = min(self.recipe.ema, (1 + step) / (10 + step))
-            torch._foreach_lerp_(self.averaged, [p.detach() for p in self.network.parameters()], 1 - memory)
+            torch._foreach_lerp_(self.averaged, self.learned, 1 - memory)
         return waited
 
     def _forward(
@@ -292,13 +300,13 @@ class _Run:
     @torch.no_grad()
     def _evaluate(self, labelled: Labelled) -> dict[str, float]:
         """Over all photos with a class, with the averaged weights, on all processes together."""
-        kept = [p.detach().clone() for p in self.network.parameters()]
+        kept = [value.clone() for value in self.learned]
         self._take_averaged()
         self.network.eval()
         tally = LossTally(self.device)
         label_of, truth_of = labelled.classes.to(self.device), labelled.truth.to(self.device)
         requests = InOrder(labelled.samples, self.recipe.micro_batch, self.rank, self.world)
-        pictures = ShardPictures(labelled.shards, self.recipe.input_size, self.recipe.seed)
+        pictures = self._pictures(labelled)
         # for a few batches, starting processes takes longer than decoding
         workers = min(self.settings.workers, len(requests) // 8)
         for pixels, samples in loader(pictures, requests, workers, self.device.type == "cuda"):
@@ -308,13 +316,18 @@ class _Run:
             tally.add(loss, self.network.combined(logits), classes, truth, self.objective)
         if self.world > 1:
             dist.all_reduce(tally.sums)
-        for parameter, value in zip(self.network.parameters(), kept, strict=True):
-            parameter.data.copy_(value)
+        torch._foreach_copy_(self.learned, kept)
         return tally.averages()
 
+    def _pictures(self, labelled: Labelled) -> ShardPictures:
+        recipe = self.recipe
+        return ShardPictures(
+            labelled.shards, recipe.input_size, recipe.seed, recipe.resampling, recipe.randaugment
+        )
+
     def _take_averaged(self) -> None:
-        for parameter, value in zip(self.network.parameters(), self.averaged, strict=False):
-            parameter.data.copy_(value)
+        if self.averaged:
+            torch._foreach_copy_(self.learned, self.averaged)
 
     def _where(self, step: int) -> dict[str, float]:
         rate = learning_rate(self.recipe, step - 1, self.plan.steps_an_epoch, self.steps)
@@ -322,9 +335,13 @@ class _Run:
 
     def _state(self) -> dict[str, Any]:
         model = self.network.state_dict()
-        names = [name for name, _ in self.network.named_parameters()]
-        ema = model | dict(zip(names, self.averaged, strict=True)) if self.averaged else None
+        ema = model | dict(zip(self._names(), self.averaged, strict=True)) if self.averaged else None
         return {"model": model, "ema": ema, "optimizer": self.optimizer.state_dict()}
+
+    def _names(self) -> list[str]:
+        """Of what is learned, in its order."""
+        statistics = [name for name, value in self.network.named_buffers() if value.is_floating_point()]
+        return [*(name for name, _ in self.network.named_parameters()), *statistics]
 
     def _resume(self) -> int:
         state = None
@@ -336,8 +353,7 @@ class _Run:
         self.network.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         if self.averaged:
-            names = [name for name, _ in self.network.named_parameters()]
-            for value, name in zip(self.averaged, names, strict=True):
+            for value, name in zip(self.averaged, self._names(), strict=True):
                 value.copy_(state["ema"][name])
         if self.rank == 0 and state["step"] < self.steps:
             self.say(f"goes on from step {state['step']:,} of {self.steps:,}")
@@ -375,19 +391,3 @@ class _Run:
         finally:
             self.optimizer.zero_grad(set_to_none=True)
         return True
-
-
-def _seed(*numbers: int) -> int:
-    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))
-
-
-def _set_mode(deterministic: bool, recipe: Recipe) -> None:
-    if deterministic:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(deterministic, warn_only=True)
-    # a convenience for debugging that fills every new tensor: an eighth of a step
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    torch.backends.cudnn.benchmark = not deterministic
-    # CUDA rounds factors to 10 bits unless told otherwise, and then fp32 would not be fp32
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = recipe.precision != "fp32"
-    torch.manual_seed(recipe.seed)

@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from geotagger.errors import UsageError
+from training.fit import timm_networks
+from training.fit.recipe import TIMM
 
 _EPS, _MOMENTUM = 2e-5, 0.1  # the published symbol: eps 2e-05, momentum 0.9 in MXNet's sense
 
@@ -49,13 +51,21 @@ class Classifier(nn.Module):
         return total
 
 
-def build(name: str, classes: int, parents: Sequence[Tensor] = (), input_size: int = 224) -> Classifier:
-    """The network of that name with fresh weights (from torch's generator). input_size: pixels, which
-    only some of timm's networks need to know."""
+def build(
+    name: str,
+    classes: int,
+    parents: Sequence[Tensor] = (),
+    input_size: int = 224,
+    *,
+    start: str = "",
+    drop_path: float = 0.0,
+) -> Classifier:
+    """The network of that name with fresh weights (from torch's generator). input_size: pixels, which only
+    some of timm's networks need to know. start and drop_path: of timm's networks, see `timm_networks`."""
     if name in _BACKBONES:
         backbone, width = _BACKBONES[name]()
-    elif name.startswith("timm/"):
-        backbone, width = _timm(name.removeprefix("timm/"), input_size)
+    elif name.startswith(TIMM):
+        backbone, width = timm_networks.backbone(name, input_size, start, drop_path)
     else:
         raise UsageError(f"network {name!r} is not known; known are {', '.join(_BACKBONES)} and timm/NAME")
     return Classifier(backbone, width, classes, parents)
@@ -219,33 +229,6 @@ def _initialise(network: nn.Module) -> None:
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-
-
-def _timm(name: str, input_size: int) -> tuple[nn.Module, int]:
-    try:
-        import timm
-    except ImportError:
-        raise UsageError(
-            f"timm/{name} needs timm, which is not installed here: `pip install timm`, or choose one of "
-            f"{', '.join(_BACKBONES)}"
-        ) from None
-    except RuntimeError as error:  # torchvision's wheel for another torch
-        raise UsageError(
-            f"timm/{name}: timm cannot be loaded here ({error}); reinstall torchvision for this torch"
-        ) from None
-    if name not in timm.list_models():
-        raise UsageError(f"timm/{name}: timm knows no such network")
-    # transformers are made for one size of image
-    size = {"img_size": input_size} if timm.get_pretrained_cfg(name).fixed_input_size else {}
-    try:
-        network = timm.create_model(name, pretrained=False, num_classes=0, **size)
-        with torch.no_grad():
-            features = network.eval()(torch.zeros(1, 3, input_size, input_size))
-    except (AssertionError, RuntimeError, TypeError, ValueError) as error:
-        raise UsageError(
-            f"timm/{name} cannot see images of {input_size} pixels ({error}); choose another --input-size"
-        ) from None
-    return network.train(), int(features.shape[1])
 
 
 def _resnet_v1(units: Sequence[int], bottleneck: bool) -> tuple[nn.Module, int]:

@@ -16,6 +16,19 @@ IMAGENET_MEAN = (123.675, 116.28, 103.53)
 IMAGENET_STD = (58.395, 57.12, 57.375)
 PUBLISHED_MEAN = (123.68, 116.779, 103.939)
 
+Filter = Literal["bilinear", "box", "hamming", "bicubic", "lanczos"]
+
+TIMM = "timm/"
+"""What the names of timm's networks begin with here."""
+AS_PUBLISHED = "timm"
+"""A `start`: the weights that timm publishes for the network."""
+WEIGHT_FILES = ".safetensors"
+
+
+def is_for_timm(start: str) -> bool:
+    """Whether a `start` names weights of a network of timm, and not a pack or a checkpoint of ours."""
+    return start == AS_PUBLISHED or start.endswith(WEIGHT_FILES)
+
 
 def _require(holds: bool, message: str) -> None:
     if not holds:
@@ -24,14 +37,17 @@ def _require(holds: bool, message: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """network: a name of `networks.build`, or "pack" for the one of `start`. start: a pack or a
-    checkpoint whose weights to begin with. head_only: the backbone stays as it is.
+    """network: a name of `networks.build`, or "pack" for the one of `start`. start: a pack, a checkpoint,
+    a safetensors file or "timm" (what it publishes), whose weights to begin with. head_only: the backbone
+    stays as it is.
     t1, t2, max_level: the partition; 0 lets the number of photos decide. hierarchy: t1 of
     coarser heads. batch: images a step, shown in micro-batches; the learning rate holds for
     the batch. tau_km: haversine label smoothing, 0 for plain cross-entropy. ema: the averaged
     weights' memory, 0 for none. clip: the longest gradient of a step, 0 for any. layer_decay: what
     the learning rate of a layer is of that of the next one, 1 for the same everywhere. mixup: the
-    α of Zhang et al. 2018, 0 for none. mean, std: of pixels 0…255."""
+    α of Zhang et al. 2018, 0 for none. drop_path: of the residual branches of a timm network.
+    randaugment: the magnitude, 0 to 30, of Cubuk et al. 2020. resampling: the filter that shrinks
+    pictures. mean, std: of pixels 0…255."""
 
     name: str
     network: str
@@ -55,9 +71,12 @@ class Recipe:
     clip: float = 0.0
     layer_decay: float = 1.0
     mixup: float = 0.0
+    drop_path: float = 0.0
+    randaugment: int = 0
     precision: Literal["fp32", "bf16"] = "bf16"
     compiled: bool = True
     seed: int = 0
+    resampling: Filter = "bilinear"
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
 
@@ -78,6 +97,16 @@ class Recipe:
             0 < self.layer_decay <= 1, f"--layer-decay must be above 0 and at most 1, not {self.layer_decay}"
         )
         _require(0 <= self.mixup <= 10, f"--mixup must be from 0 to 10, not {self.mixup}")
+        _require(0 <= self.drop_path < 1, f"--drop-path must be at least 0 and under 1, not {self.drop_path}")
+        _require(
+            not self.drop_path or self.network.startswith(TIMM),
+            f"--drop-path goes with a network of timm (--network timm/NAME), not with {self.network}",
+        )
+        _require(0 <= self.randaugment <= 30, f"--randaugment must be from 0 to 30, not {self.randaugment}")
+        _require(
+            not is_for_timm(self.start) or self.network.startswith(TIMM),
+            f"--from {self.start}: are weights of a network of timm; name it with --network timm/NAME",
+        )
         _require(self.tau_km >= 0, f"--tau must not be negative, not {self.tau_km}")
         _require(self.precision in ("fp32", "bf16"), f"--precision is fp32 or bf16, not {self.precision}")
         _require(self.optimizer in ("sgd", "adamw"), f"--optimizer is sgd or adamw, not {self.optimizer}")

@@ -18,6 +18,9 @@ COLUMNS = [
 
 Say = Callable[[str], None]
 
+Count = Callable[[str, int, int, str], None]
+"""Is told of a long piece of work, and often: what is done, how much of it, of how much, and how fast."""
+
 
 def quiet(_: str) -> None:
     """Of several processes only the first speaks."""
@@ -40,7 +43,7 @@ class RunLog:
         self._board = _board(folder / "tensorboard", start)
         self._started, self._first = time.monotonic(), start
 
-    def row(self, step: int, split: str, values: dict[str, float]) -> None:
+    def row(self, step: int, split: str, values: dict[str, float], is_said: bool = True) -> None:
         """One row; `values` are COLUMNS by name, without step, split and seconds."""
         seconds = time.monotonic() - self._started
         row: dict[str, Any] = {name: f"{value:.6g}" for name, value in values.items()}
@@ -50,7 +53,8 @@ class RunLog:
         if self._board is not None:
             for name, value in values.items():
                 self._board.add_scalar(f"{split}/{name}", value, step)
-        self._say(self._line(step, split, values, seconds))
+        if is_said:
+            self._say(self._line(step, split, values, seconds))
 
     def close(self) -> None:
         if self._board is not None:

@@ -12,7 +12,7 @@ def speed_and_memory(recipe: Recipe, classes: int, device: str) -> tuple[float, 
     import time
 
     name = recipe.network if recipe.network != "pack" else "resnet101-v2"
-    network = build(name, classes, input_size=recipe.input_size).to(device)
+    network = build(name, classes, input_size=recipe.input_size, drop_path=recipe.drop_path).to(device)
     size = min(recipe.micro_batch, 64 if device.startswith("cuda") else 16)
     data = torch.zeros(size, 3, recipe.input_size, recipe.input_size, device=device)
     network.train()

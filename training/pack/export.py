@@ -34,7 +34,7 @@ def preprocessing_of(recipe: Recipe) -> Preprocessing:
         scale=255.0,
         mean=recipe.mean,
         std=recipe.std,
-        resampling="bilinear",
+        resampling=recipe.resampling,
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from geotagger.estimate.kinds.habits import Habits
+from geotagger.estimate.kinds.known_places import KnownPlaces
 from geotagger.estimate.kinds.names import Names
 from geotagger.estimate.kinds.neighbours import Neighbours
 from geotagger.estimate.kinds.pictures import Pictures
@@ -25,6 +26,7 @@ KINDS: tuple[Kind, ...] = (
     TimeZone(),
     RecordedTracks(),
     Pictures(),
+    KnownPlaces(),
     SequenceOfPictures(),
     Reference(),
     Names(),
