@@ -17,7 +17,7 @@ import typer
 from geotagger.archive.names import is_at_or_below
 from geotagger.cli.common import say, say_cut_off
 from geotagger.cli.distances import distance_km
-from geotagger.cli.places import are_coordinates, box, coordinates, country_of
+from geotagger.cli.places import are_coordinates, box, coordinates, country_of, near_by, short_plus_code
 from geotagger.defaults import MIN_CONFIDENCE
 from geotagger.errors import UsageError
 
@@ -250,6 +250,7 @@ def read_filters(options: FilterOptions) -> Filters:
     if options.all_guesses and options.min_confidence is not None:
         raise UsageError("--all asks for every guess, --min-confidence for certain ones; give one of them")
     named = None if options.place is None else _named(options.place)
+    named_country = None if named is None else named.country
     spot, centre = None, None
     if options.near is not None:
         place = spot_of("--near", options.near)
@@ -265,7 +266,7 @@ def read_filters(options: FilterOptions) -> Filters:
         box=None if options.bbox is None else box(options.bbox),
         within=None if options.within is None else _polygons(options.within),
         cell=options.cell,
-        country=country_of(options.country) if options.country is not None else named and named.country,
+        country=named_country if options.country is None else country_of(options.country),
         places=() if named is None else named.names,
         towns=() if named is None else named.towns,
         since=None if since is None else since[0],
@@ -308,6 +309,9 @@ def spot_of(asked_by: str, text: str) -> Spot:
         return Spot(own.latitude, own.longitude, own.name, own.radius_km, is_saved=True)
     from geotagger.gazetteer.finding import the_place
 
+    if (plus := short_plus_code(text)) is not None:
+        town, _ = the_place(plus[1])
+        return Spot(*near_by(plus[0], town.latitude, town.longitude))
     place, others = the_place(text)
     if others:
         more = "" if len(others) == 1 else f" and {len(others) - 1} more"
@@ -365,6 +369,8 @@ def _named(text: str) -> "Named":
 
 
 def _whole_path(text: str) -> str:
+    if os.path.lexists(text):
+        return os.path.realpath(text)
     if any(sign in text for sign in "*?["):
         return text if text.startswith(("*", "/")) else f"*{text}"
     return os.path.realpath(text)
