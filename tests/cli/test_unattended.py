@@ -146,7 +146,7 @@ def test_a_folder_whose_name_is_no_utf_8_is_watched(geotagger: Geotagger, tmp_pa
         process.communicate(timeout=30)
     finally:
         process.kill()
-    assert process.returncode == 0
+    assert process.returncode in (0, 130)  # 130 in the middle of its own next run
 
 
 def _is_placed(photo: Path) -> bool:
