@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from geotagger.errors import PackError
+from geotagger.errors import PackError, UsageError
 from geotagger.model.gallery import Gallery, write_gallery
 from geotagger.model.gallery_network import POINTS, GalleryHead, write_gallery_network
 from geotagger.model.manifest import GalleryRecord, Manifest
@@ -29,14 +29,16 @@ GALLERY_CELLS = Thresholds(t1=20, t2=1, max_level=13)
 @dataclass(frozen=True, eq=False)
 class EmbedderFiles:
     """network: pictures → embedding. gallery: the places compared with. embeddings: float32 (rows, d), of
-    the gallery, of any length. scale: what cosines are multiplied with. encoder: the network that embeds
-    places, kept in the pack so that any place can be scored; None where there is none."""
+    the gallery, of any length, out of the file `embedded_by` or by the encoder. scale: what cosines are
+    multiplied with. encoder: the network that embeds places, kept in the pack so that any place can be
+    scored; None where there is none."""
 
     network: Path
     gallery: Gallery
     embeddings: NDArray[np.float32]
     scale: float
     encoder: Path | None = None
+    embedded_by: Path | None = None
 
 
 def import_embedder(
@@ -51,7 +53,11 @@ def import_embedder(
     fault, UsageError where `folder` is taken."""
     check_free(folder, replace)
     network, gallery = read_network(files.network), files.gallery
-    embeddings = unit_rows(files.embeddings, len(gallery), files.network)
+    if not 0 < files.scale < np.inf:
+        raise UsageError(f"the logit scale is {files.scale}; a number above 0 is wanted")
+    embeddings = unit_rows(
+        files.embeddings, len(gallery), files.embedded_by or files.encoder or files.network
+    )
     cells = partition(gallery.lat, gallery.lng, GALLERY_CELLS)
     head = GalleryHead(embeddings, classes_of(cells, gallery.lat, gallery.lng), files.scale)
 

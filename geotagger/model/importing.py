@@ -21,7 +21,7 @@ from geotagger.model.cells_csv import read_cells
 from geotagger.model.classifiers import import_classifier
 from geotagger.model.embedders import EmbedderFiles, import_embedder
 from geotagger.model.fetching import FileHere, Places, discard, gather
-from geotagger.model.gallery import Gallery, read_gallery
+from geotagger.model.gallery import Gallery, check_columns, read_gallery
 from geotagger.model.manifest import FULL_PRECISION, Manifest, ModelSource
 from geotagger.model.mxnet.convert import convert
 from geotagger.model.mxnet.params import read_params
@@ -150,6 +150,7 @@ def _install_checkpoint(now: Installing) -> ModelPack:
 
 def _install_gallery(now: Installing) -> ModelPack:
     gallery, encoder = read_gallery(now.path("gallery")), now.path("encoder")
+    check_columns(gallery, now.path("gallery"))
     parts = EmbedderFiles(now.path("network"), gallery, now.embed(encoder, gallery), now.scale, encoder)
     return import_embedder(parts, now.folder, now.manifest, replace=now.replace, check=now.check)
 

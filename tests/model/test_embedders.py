@@ -18,15 +18,16 @@ from numpy.typing import NDArray
 from geotagger.engine.devices import Device
 from geotagger.engine.onnx_runner import OnnxRunner
 from geotagger.engine.opening import open_engine
+from geotagger.errors import PackError
 from geotagger.model import catalogue as catalogues
 from geotagger.model.catalogue import read_catalogue
-from geotagger.model.gallery import read_gallery
+from geotagger.model.gallery import Gallery, check_columns, read_gallery
 from geotagger.model.gallery_network import chunked_rows
 from geotagger.model.pack import ModelPack, load_pack, verify_pack
 from geotagger.partition import classes_of
 from tests.model import embedders
 from tests.model.conftest import Result
-from tests.model.embedders import EDGE, FILES, PLACES, SCALE
+from tests.model.embedders import EDGE, FILES, PLACES, SCALE, WIDTH
 from tests.model.server import Served, serving
 
 Geotagger = Callable[..., Result]
@@ -239,8 +240,6 @@ def test_a_page_instead_of_a_file_is_refused_and_fetched_again(
 def test_a_faulty_gallery_is_refused_with_its_lines(
     tmp_path: Path, old: str, new: str, told: str | None
 ) -> None:
-    from geotagger.errors import PackError
-
     path = tmp_path / "gallery.csv"
     path.write_text("LAT,LON\n10,20\n30,40\n".replace(old, new, 1))
     if told is None:
@@ -249,6 +248,18 @@ def test_a_faulty_gallery_is_refused_with_its_lines(
         return
     with pytest.raises(PackError, match=f"{path}.*{told}"):
         read_gallery(path)
+
+
+def test_columns_that_changed_places_are_noticed_where_either_may_be_either() -> None:
+    """Towns of France, whose latitudes could all be longitudes; changed back they lie in the Indian Ocean."""
+    rng = np.random.default_rng(0)
+    lat, lng = rng.uniform(46, 50, 200), rng.uniform(0, 6, 200)
+    check_columns(Gallery(lat, lng), Path("towns.csv"))
+    with pytest.raises(PackError, match=r"towns\.csv.*change places"):
+        check_columns(Gallery(lng, lat), Path("towns.csv"))
+    check_columns(Gallery(lng[:5], lat[:5]), Path("five.csv"))
+    with pytest.raises(PackError, match="one place only"):
+        check_columns(Gallery(np.full(9, 48.0), np.full(9, 8.0)), Path("towns.csv"))
 
 
 def test_the_gap_of_a_place_is_that_to_its_nearest_other() -> None:
@@ -355,15 +366,18 @@ class TestOwnFiles:
         assert done.code == 3
         assert "8 wide" in done.err
 
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
     def test_embeddings_of_a_file_make_the_same_pack(
         self,
         models_command: Geotagger,
         home: Path,
         tmp_path: Path,
         published: Path,
+        dtype: type,
     ) -> None:
         first, second = embedders.weights_of_places()
-        np.save(tmp_path / "made.npy", np.sin(embedders.gallery_places() @ first) @ second)
+        made = np.sin(embedders.gallery_places() @ first) @ second
+        np.save(tmp_path / "made.npy", made.astype(dtype))
         done = models_command(
             "import", "--onnx", published / FILES["network"], "--pixels", "clip", "--input-size", EDGE,
             "--gallery", published / FILES["gallery"], "--embeddings", tmp_path / "made.npy",
@@ -374,6 +388,38 @@ class TestOwnFiles:
         pack = load_pack(home / "own")
         assert pack.encoder_path is None
         assert_answers_by_the_formula(pack)
+
+    @pytest.mark.parametrize(
+        ("embeddings", "words", "told"),
+        [
+            (np.ones((300, WIDTH), np.float32), ("--encoder",), "are not what"),
+            (np.ones((300, 9), np.float32), (), "9 wide"),
+            (np.ones((299, WIDTH), np.float32), (), "do not belong to a gallery of 300 places"),
+            (np.full((300, WIDTH), np.nan, np.float32), (), "made.npy: the embedding of place 1"),
+            (np.ones((300, WIDTH), np.float32), ("--logit-scale", "0"), "a number above 0 is wanted"),
+            (np.ones((300, WIDTH), np.float32), ("--logit-scale", "nan"), "a number above 0 is wanted"),
+        ],
+    )
+    def test_what_does_not_belong_together_is_refused(
+        self,
+        models_command: Geotagger,
+        home: Path,
+        tmp_path: Path,
+        published: Path,
+        embeddings: NDArray[np.float32],
+        words: tuple[str, ...],
+        told: str,
+    ) -> None:
+        np.save(tmp_path / "made.npy", embeddings)
+        done = models_command(
+            "import", "--onnx", published / FILES["network"], "--pixels", "clip", "--input-size", EDGE,
+            "--gallery", published / FILES["gallery"], "--embeddings", tmp_path / "made.npy", *words,
+            *([published / FILES["encoder"]] if words == ("--encoder",) else []),
+        )  # fmt: skip
+        assert done.code in (2, 3)
+        assert told in done.err
+        assert len(done.err.strip().splitlines()) == 1
+        assert not home.exists() or not list(home.iterdir())
 
     def test_pixels_have_to_be_told(self, models_command: Geotagger, tmp_path: Path, cells: Path) -> None:
         network = embedders.save(embedders.classifier(), tmp_path / "net.onnx")

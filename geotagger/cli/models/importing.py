@@ -15,10 +15,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from geotagger.model.embedders import EmbedderFiles
+    from geotagger.model.gallery import Gallery
     from geotagger.model.pack import ModelPack
     from geotagger.model.preprocessing import Preprocessing
 
 _ONNX = "ONNX networks"
+_SAME = 0.99
+"""The cosine of two embeddings of one place, at least: other precisions differ by less."""
 
 
 @ends_cleanly
@@ -201,16 +204,38 @@ def _embedder(
 ) -> "EmbedderFiles":
     from geotagger.engine.encoding import PlaceEncoder
     from geotagger.model.embedders import EmbedderFiles
-    from geotagger.model.gallery import read_gallery
+    from geotagger.model.gallery import check_columns, read_gallery
 
     places = read_gallery(gallery)
+    check_columns(places, gallery)
     if embeddings is not None:
         made = _array(embeddings)
+        if encoder is not None:
+            _check_same(encoder, embeddings, places, made)
     elif encoder is not None:
         made = PlaceEncoder(encoder).embed(places.lat, places.lng)
     else:
         raise UsageError("--gallery needs --embeddings, a .npy of its places', or --encoder to make them")
-    return EmbedderFiles(network, places, made, scale, encoder)
+    return EmbedderFiles(network, places, made, scale, encoder, embedded_by=embeddings)
+
+
+def _check_same(encoder: Path, embeddings: Path, places: "Gallery", made: "NDArray[np.float32]") -> None:
+    """UsageError where the encoder, which will score other places, does not make these embeddings."""
+    import numpy as np
+
+    from geotagger.engine.encoding import PlaceEncoder
+
+    rows = np.unique(np.linspace(0, len(places) - 1, min(64, len(places))).astype(np.int64))
+    own = PlaceEncoder(encoder).embed(places.lat[rows], places.lng[rows])
+    others = made[rows] if made.ndim == 2 and len(made) == len(places) else made
+    if own.shape == others.shape:
+        lengths = np.linalg.norm(own, axis=1) * np.linalg.norm(others, axis=1)
+        if (np.einsum("ij,ij->i", own, others) >= _SAME * lengths).all():
+            return
+    raise UsageError(
+        f"{embeddings}: are not what {encoder} makes of the gallery's places, which scores others by it; "
+        "give those that belong together, or one of them"
+    )
 
 
 def _array(path: Path) -> "NDArray[np.float32]":
@@ -221,7 +246,7 @@ def _array(path: Path) -> "NDArray[np.float32]":
     check_plain(path)
     try:
         # mapped: a header that promises more than the file has is found before room is made for it
-        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False), dtype=np.float32)
+        return np.array(np.load(path, mmap_mode="r", allow_pickle=False), dtype=np.float32)
     except Exception as error:  # numpy's reader of headers lets through what Python's raises
         why = error.strerror if isinstance(error, OSError) and error.strerror else "not an array of numbers"
         raise UsageError(f"{path}: cannot be read ({why}); give a .npy of float (places, width)") from None
