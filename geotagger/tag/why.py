@@ -131,10 +131,11 @@ def why(
             note("of this photo's outing not all pictures were compared with your geotagged ones here")
     explanation = explain(evidence, records, at)
     inside = None
-    if is_written_estimate(photo_asked):
+    # what would be said without a kind of evidence, or with one more, contradicts nothing
+    if is_written_estimate(photo_asked) and set(kinds) == set(kinds_of(arguments)):
         circle = photo_asked.latitude or 0.0, photo_asked.longitude or 0.0, photo_asked.radius_km or 0.0
         whole = weighed(evidence, surrounded(evidence, records))
-        inside = certainty_inside(whole, at, evidence.movement, circle)
+        inside = certainty_inside(whole, at, evidence.movement, circle) or 0.0
     keys = [fix.key for fix in explanation.fixes if fix.key is not None]
     beside, roots = index.photos.get(keys), {root.id: root.path for root in index.roots.all()}
     return Why(
