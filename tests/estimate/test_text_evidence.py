@@ -1,8 +1,7 @@
 """What stands in a picture, weighed with what else is known."""
 
-import functools
-from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -29,14 +28,10 @@ AT_HOME = [
 ]
 
 
-@functools.cache
-def movement_at_home() -> Movement:
-    return movement_of(AT_HOME)
-
-
-def movement_of(photos: Sequence[Observation]) -> Movement:
-    records = [PhotoRecord(o.key, o.utc, 0.0, o.camera, None, o.fix) for o in photos]
-    return learned_from(FixSeries.of(records))
+@cache
+def at_home() -> Movement:
+    known = [PhotoRecord(o.key, o.utc, 0.0, o.camera, None, o.fix) for o in AT_HOME]
+    return learned_from(FixSeries.of(known))
 
 
 def trip(*texts: PlaceRatios | None, days: float = 40) -> list[Estimate]:
@@ -44,7 +39,7 @@ def trip(*texts: PlaceRatios | None, days: float = 40) -> list[Estimate]:
     photos = [
         Observation(100 + n, START + days * DAY + 600 * n, "Phone", text=text) for n, text in enumerate(texts)
     ]
-    estimates = estimate_stream([*AT_HOME, *photos], movement_at_home())
+    estimates = estimate_stream([*AT_HOME, *photos], at_home())
     return [estimate for estimate in estimates[len(AT_HOME) :] if estimate is not None]
 
 
@@ -74,7 +69,7 @@ def test_signs_alone_are_not_enough_to_write_a_place(exponent: float, pictures: 
             Observation(100 + n, START + 40 * DAY + apart_s * n, "Phone", text=SURE_OF_AARHUS)
             for n in range(pictures)
         ]
-        movement = movement_at_home() if known else movement_of([])
+        movement = at_home() if known else learned_from(FixSeries.of())
         estimates = estimate_stream([*known, *photos], movement, options=options)[len(known) :]
         for estimate in estimates:
             assert estimate is not None
@@ -92,7 +87,7 @@ def pictured_trip(texts: tuple[PlaceRatios | None, ...], noise: float) -> list[E
         met = table.photos * np.exp(np.random.default_rng(n).normal(0, noise, len(table.photos)))
         (said,) = posteriors((met / met.sum())[None].astype(np.float32), table, 1.0)
         photos.append(Observation(100 + n, START + 40 * DAY + 600 * n, "Phone", posterior=said, text=text))
-    estimates = estimate_stream([*AT_HOME, *photos], movement_at_home(), table)
+    estimates = estimate_stream([*AT_HOME, *photos], at_home(), table)
     return [estimate for estimate in estimates[len(AT_HOME) :] if estimate is not None]
 
 
@@ -127,7 +122,7 @@ def test_text_that_says_nothing_hardly_changes_anything() -> None:
 
 def test_two_pictures_of_one_sign_count_as_little_more_than_one() -> None:
     burst = [Observation(100 + n, START + 40 * DAY + n, "Phone", text=NAMES_AARHUS) for n in range(2)]
-    of_burst = estimate_stream([*AT_HOME, *burst], movement_at_home())[-1]
+    of_burst = estimate_stream([*AT_HOME, *burst], at_home())[-1]
     assert of_burst is not None
     of_two = trip(NAMES_AARHUS, NAMES_AARHUS)[-1]
     assert km(of_two, AARHUS) < 10
