@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geotagger.estimate.corrections import clock_shift, shift_in_words
+from geotagger.future import present
 from geotagger.geo import is_place
 from geotagger.zones import zone_at
 
@@ -117,7 +118,8 @@ class ClockReader:
         """`clocks` are seconds to add to what a camera says, by camera name (a part of the name is enough,
         in any case). `now` (aware) is where the future begins; no clock is believed that shows it."""
         self._clocks = clocks or {}
-        self._latest = (now or datetime.now(UTC)).astimezone(UTC).replace(tzinfo=None) + _DAY
+        latest = present() if now is None else now.astimezone(UTC).replace(tzinfo=None)
+        self._latest = latest + _DAY
         self._system_zone = system_zone
         counts: dict[str, dict[timedelta, int]] = {}
         self.films: dict[str, list[datetime]] = {}

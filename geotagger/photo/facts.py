@@ -8,10 +8,11 @@ found out by whoever needs them. Every failure is UnreadablePhotoError or an ent
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 
 from geotagger.coordinates import UnreadableCoordinatesError
 from geotagger.errors import UnreadablePhotoError
+from geotagger.future import present
 from geotagger.photo.containers import Container, read_container
 from geotagger.photo.formats import sniff
 from geotagger.photo.iptc import iptc_place
@@ -46,7 +47,7 @@ def container_of(source: PhotoSourceFile) -> Container:
 
 def facts_of(container: Container) -> Facts:
     """The facts that the container's tags amount to."""
-    now = datetime.now(UTC).replace(tzinfo=None)
+    now = present()
     if container.video is not None:
         return _facts_of_video(container, container.video, now)
     taken, time_problems = capture_time(container.tags, container.xmp, container.iptc, now)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from geotagger.archive import is_along, is_at_or_below, lock
 from geotagger.engine.devices import check_engine, parse_devices
 from geotagger.errors import StoppedError, UsageError
+from geotagger.future import is_clock_lost
 from geotagger.index import Index, open_index
 from geotagger.index.learned import CLOCKS, SETTLED
 from geotagger.index.roots import Root
@@ -67,6 +68,11 @@ def tag(
         lock(_places_held(paths, options), wait=options.wait, waiting=listener.note),
         open_index(index_path, mode="snapshot" if options.dry_run else "write") as index,
     ):
+        if is_clock_lost():
+            listener.note(
+                "this machine's clock shows a time before this geotagger was made: until it is right, dates "
+                "in the future are not told from others, and runs have wrong dates"
+            )
         tracks = _tracks(index, paths, options, corrections, listener)
         model_id = None if pack is None else index.runs.model_id(pack.name, pack.version, pack.digest)
         model = options.model if pack is None else str(pack.folder.absolute())

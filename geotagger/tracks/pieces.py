@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
+from geotagger.future import present
 from geotagger.geo import is_place
 from geotagger.tracks.columns import E7, Degrees
 from geotagger.tracks.values import BoolArray, FloatArray, Piece, Stay, Track, WayPoint, clean_track, ends_of
@@ -130,7 +131,7 @@ def dates_in_words(first_utc: float, last_utc: float) -> str:
 
 
 def _is_unset(utc: FloatArray) -> BoolArray:
-    tomorrow = (datetime.now(UTC) + timedelta(days=1)).timestamp()
+    tomorrow = (present().replace(tzinfo=UTC) + timedelta(days=1)).timestamp()
     unset = utc > tomorrow
     for year, month, day, days in _UNSET_DAYS:
         first = datetime(year, month, day, tzinfo=UTC).timestamp()
