@@ -62,6 +62,8 @@ def evaluate(
         raise UsageError("seeds are whole numbers from 0 on, one at least")
     if not wanted_ways or not set(wanted_ways) <= set(_WAYS):
         raise UsageError(f"{', '.join(wanted_ways)}: ways of hiding are {' and '.join(_WAYS)}")
+    if calibrate and set(wanted_ways) == {"timeless"}:
+        raise UsageError("photos without their times teach no calibration; add single or days to ways")
     kinds_heard, model_heard = heard(kinds, None if model is None else path_of(model))
     options = EvaluationOptions(
         paths=chosen,

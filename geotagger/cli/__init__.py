@@ -1,6 +1,7 @@
 """The commands. Each module of this package parses, calls rooms, and renders; no logic lives here."""
 
 import errno
+import functools
 import os
 import re
 import sys
@@ -42,6 +43,7 @@ _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
 _SOUTHERN_PLACE = re.compile(r"-\d+(\.\d*)?,\s*[-+]?\d")
 
 
+@functools.cache
 def build() -> TyperGroup:
     """The whole command tree."""
     app = typer.Typer(

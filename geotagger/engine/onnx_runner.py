@@ -12,7 +12,7 @@ import onnxruntime as ort  # type: ignore[import-untyped]
 
 from geotagger.engine.devices import Device
 from geotagger.engine.onnx_build import HOW_TO_GET_GPU, load_gpu_libraries, why_not_cuda
-from geotagger.engine.values import OUTPUT_NAMES, Batch, OutOfMemoryError, Outputs
+from geotagger.engine.values import OUTPUT_NAMES, Batch, OutOfMemoryError, Outputs, first_line
 from geotagger.errors import EngineError
 
 PROVIDERS = {
@@ -56,8 +56,8 @@ class OnnxRunner:
             values = self._session.run(self._names, {"data": batch}, self._run_options)
         except Exception as error:  # ONNX Runtime's exceptions share no public base
             if isinstance(error, MemoryError) or _OUT_OF_MEMORY.search(str(error)):
-                raise OutOfMemoryError(_first_line(error)) from None
-            raise EngineError(f"{self.device}: ONNX Runtime failed: {_first_line(error)}") from None
+                raise OutOfMemoryError(first_line(error)) from None
+            raise EngineError(f"{self.device}: ONNX Runtime failed: {first_line(error)}") from None
         by_name: dict[str, Any] = dict(zip(self._names, values, strict=True))
         return Outputs(*(by_name.get(name) for name in OUTPUT_NAMES))  # type: ignore[arg-type]
 
@@ -90,9 +90,7 @@ def _open(network: Path, device: Device, threads: int) -> ort.InferenceSession:
             str(network), options, providers=[(provider, _provider_options(device))], enable_fallback=0
         )
     except Exception as error:
-        raise EngineError(
-            f"{network}: ONNX Runtime cannot run it on {device}: {_first_line(error)}"
-        ) from None
+        raise EngineError(f"{network}: ONNX Runtime cannot run it on {device}: {first_line(error)}") from None
     became = session.get_providers()
     if not became or became[0] != provider:
         reason = why_not_cuda() if device.kind in ("cuda", "tensorrt") else ""
@@ -114,8 +112,3 @@ def _provider_options(device: Device) -> dict[str, Any]:
         # by default CUDA rounds the factors of fp32 to 10 bits, and then it is not what a CPU gives
         options["use_tf32"] = "0"
     return options
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0][:300] if lines else type(error).__name__

@@ -84,3 +84,9 @@ class Runner(Protocol):
 
 class OutOfMemoryError(Exception):
     """The device has no room for a batch of this size; a smaller one may fit."""
+
+
+def first_line(error: Exception) -> str:
+    """What a runtime says first, which is what happened."""
+    lines = str(error).strip().splitlines()
+    return lines[0][:300] if lines else type(error).__name__

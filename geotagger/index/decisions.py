@@ -4,6 +4,7 @@ A decision names the estimate that its owner saw, so that one made before an `un
 known again as too old. Of a photo at most one waits. A correction of a clock waits in the same way. Takes
 and gives values; what becomes of a decision is not known here."""
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -66,20 +67,26 @@ class Decisions:
         return waiting[0] if waiting else None
 
     def add(self, wishes: Iterable[Wish]) -> list[int]:
-        """Records wishes, each in place of the one that waits for the same photo or camera; their numbers."""
+        """Records wishes, each in place of the one that waits for the same photo or camera; their numbers. A
+        number is never given again, also when the last one was taken back: a tab that saw it would take the
+        next decision for that one."""
         ids = []
         with self._store.batch():
+            (newest,) = self._store.row("select coalesce(max(id), 0) from decisions")
+            number = max(newest, time.time_ns() // 1000)  # a browser holds whole numbers up to 2^53
             for wish in wishes:
+                number += 1
                 self._store.execute(
                     "delete from decisions where state = 'pending'"
                     " and photo_id is ? and root_id is ? and camera is ?",
                     (wish.photo_id, wish.root_id, plain_text(wish.camera)),
                 )
-                cursor = self._store.execute(
-                    "insert into decisions (action, photo_id, seen_estimate, latitude, longitude, radius_km,"
-                    " root_id, camera, shift_s, decided, state)"
-                    " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending')",
+                self._store.execute(
+                    "insert into decisions (id, action, photo_id, seen_estimate, latitude, longitude,"
+                    " radius_km, root_id, camera, shift_s, decided, state)"
+                    " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending')",
                     (
+                        number,
                         wish.action,
                         wish.photo_id,
                         wish.seen_estimate,
@@ -92,7 +99,7 @@ class Decisions:
                         now(),
                     ),
                 )
-                ids.append(cursor.lastrowid or 0)
+                ids.append(number)
         return ids
 
     def drop(self, ids: Iterable[int]) -> None:

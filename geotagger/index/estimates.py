@@ -38,6 +38,10 @@ class PhotoEstimate:
     support: Support | None = None
 
 
+_ESTIMATES_OF_A_RUN = 24
+"""Bits: a run's estimates are numbered from here on; more than these take the next run's room, no harm."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoredEstimate:
     """An estimate in the index."""
@@ -73,11 +77,13 @@ class Estimates:
             (placed.photo_id, estimate.rung),
         )
         cursor = self._store.execute(
-            "insert into estimates (photo_id, rung, current, latitude, longitude, leaf, cell, cell_level,"
+            "insert into estimates (id, photo_id, rung, current, latitude, longitude, leaf, cell, cell_level,"
             " radius_km, confidence, rungs, evidence, model_id, run_id, written,"
             " country, region, place, place_km, near_border, rests_on, weighed)"
-            f" values ({', '.join('?' * 22)})",
+            f" values ((select max(?, coalesce(max(id), 0) + 1) from estimates), {', '.join('?' * 22)})",
             (
+                # a number that an undone run gave is not given again: who saw that estimate has not seen this
+                (run_id or 0) << _ESTIMATES_OF_A_RUN,
                 placed.photo_id,
                 estimate.rung,
                 0,

@@ -17,8 +17,8 @@ from geotagger.estimate.values import OWN_FIXES, FixSeries, Posterior
 from geotagger.index import facts_columns
 from geotagger.index.estimates import Estimates
 from geotagger.index.fixes import fixes_of
+from geotagger.index.photo_values import name_if_damaged, sound_number, sound_posterior
 from geotagger.index.roots import Root
-from geotagger.index.sound import name_if_damaged, sound_number, sound_posterior
 from geotagger.index.store import Store, now, path_column, path_of, plain_text, signed
 from geotagger.photo.values import SCAN, Facts
 

@@ -95,13 +95,6 @@ def looks(outputs: Outputs, *, features: bool) -> list[Look]:
     return rows
 
 
-def sparse(path: bytes, size: int, mtime_ns: int, probabilities: NDArray[np.float32]) -> Look:
-    """The row for float32 (classes,)."""
-    classes, kept, left_out = _sparse(probabilities)
-    nothing = np.empty(0, np.int64), np.empty(0, np.float32)
-    return Look(path, size, mtime_ns, classes, kept, left_out, *nothing)
-
-
 def _sparse(probabilities: NDArray[np.float32]) -> tuple[NDArray[np.int32], NDArray[np.float32], float]:
     classes = np.flatnonzero(probabilities >= min(LEAST, 0.1 / len(probabilities)))
     if len(classes) > MOST_CLASSES:

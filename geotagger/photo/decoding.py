@@ -23,7 +23,7 @@ SECONDS_ALLOWED = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class ToldPreprocessing:
+class JsonPreprocessing:
     """A Preprocessing that came as a line of JSON."""
 
     input_size: int
@@ -73,7 +73,7 @@ def _made(wish: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
 
 def _pixels(wish: dict[str, Any]) -> Pixels:
     fields = wish["preprocessing"]
-    preprocessing = ToldPreprocessing(
+    preprocessing = JsonPreprocessing(
         **{**fields, "mean": tuple(fields["mean"]), "std": tuple(fields["std"])}
     )
     return read_pixels_here(wish["path"], tuple(wish["size"]), preprocessing, wish["previews"])

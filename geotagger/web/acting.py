@@ -85,7 +85,8 @@ class Acting:
                 else {whole_number("ids", n) for n in _list(order["ids"], "ids")}
             )
             index.decisions.drop(ids & waiting)
-            return answer({"pending": [pending_as_json(d) for d in index.decisions.pending()]})
+            left = [pending_as_json(d) for d in index.decisions.pending()]
+            return answer({"dropped": len(ids & waiting), "pending": left})
 
     def write(self, request: Request) -> Response:
         """Carries out all that waits."""

@@ -353,9 +353,13 @@ def test_an_evaluation_hides_and_predicts_and_may_be_kept_for_tag(tmp_path: Path
     assert bytes_of(scene.folder) == before
     assert "calibrated on 7 hidden photos" in (notes[-1].note or "")
     geotagger.tag(scene.folder, dry_run=True, precision=0.9)
-    for words in ({"share": 0}, {"share": 1}, {"seeds": ()}, {"seeds": (-1,)}, {"ways": ("weeks",)}):
+    wrong: tuple[dict[str, Any], ...] = (
+        *({"share": 0}, {"share": 1}, {"seeds": ()}, {"seeds": (-1,)}, {"ways": ("weeks",)}),
+        {"ways": ("timeless",), "calibrate": True},
+    )
+    for words in wrong:
         with pytest.raises(geotagger.UsageError):
-            geotagger.evaluate(scene.folder, **words)  # type: ignore[arg-type]
+            geotagger.evaluate(scene.folder, **words)
 
 
 def test_a_query_asks_by_place_and_time(town: Scene) -> None:

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -12,9 +13,10 @@ from hypothesis import given  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 from hypothesis.extra import numpy as arrays  # noqa: E402
 
+from geotagger.engine.values import Outputs  # noqa: E402
 from geotagger.errors import SourceError  # noqa: E402
 from geotagger.look import looking, photos  # noqa: E402
-from geotagger.look.rows import Shape, read_rows, sparse, write_rows  # noqa: E402
+from geotagger.look.rows import Look, Shape, looks, read_rows, write_rows  # noqa: E402
 from geotagger.model.pack import load_pack  # noqa: E402
 from tests.commands import Geotagger  # noqa: E402
 from tests.tag.test_pictures import colour_pack, pictures  # noqa: E402
@@ -96,10 +98,15 @@ def test_rows_of_another_model_are_refused(geotagger: Geotagger, tmp_path: Path)
     assert "was looked at by another model (other)" in said.err
 
 
+def row_of(probabilities: np.ndarray) -> Look:
+    (row,) = looks(Outputs(probabilities[None], None), features=False)
+    return replace(row, path=b"a.jpg", size=1, mtime_ns=2)
+
+
 @given(arrays.arrays(np.float32, 40, elements=st.floats(0, 1, width=32)))
 def test_probabilities_come_back_to_a_ten_thousandth(weights: np.ndarray) -> None:
     probabilities = (weights + np.float32(1e-6)) / (weights + np.float32(1e-6)).sum()
-    row = sparse(b"a.jpg", 1, 2, probabilities)
+    row = row_of(probabilities)
     assert abs(float(row.probabilities.sum()) + row.left_out - 1) < 1e-4
     np.testing.assert_allclose(row.whole(np.full(40, 1 / 40)), probabilities, atol=1e-4)
 
@@ -135,7 +142,7 @@ def test_probabilities_come_back_to_a_ten_thousandth(weights: np.ndarray) -> Non
 def test_a_row_that_cannot_be_is_refused_by_file_and_number(
     tmp_path: Path, changes: dict[str, Any], told: str
 ) -> None:
-    good = sparse(b"a.jpg", 1, 2, np.array([0.5, 0.5, 0, 0], np.float32))
+    good = row_of(np.array([0.5, 0.5, 0, 0], np.float32))
     path = write_rows(tmp_path, "rows", [good, good], {"model": "m"})
     table = pq.read_table(path)
     rows = table.to_pylist()
@@ -147,7 +154,7 @@ def test_a_row_that_cannot_be_is_refused_by_file_and_number(
 
 
 def test_a_file_that_is_cut_is_one_line(tmp_path: Path) -> None:
-    row = sparse(b"a.jpg", 1, 2, np.array([0.5, 0.5], np.float32))
+    row = row_of(np.array([0.5, 0.5], np.float32))
     path = write_rows(tmp_path, "rows", [row], {"model": "m"})
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(SourceError, match=r"^[^\n]*\.parquet: cannot be read[^\n]*$"):

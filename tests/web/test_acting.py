@@ -161,3 +161,34 @@ def test_a_clock_is_kept_only_for_a_camera_of_the_archive(page: Page, geotagger:
     (run,) = page.get("api/state")["runs"]
     page.post("api/undo", {"run": run["id"]})
     assert not geotagger("clocks", "--json").out
+
+
+def test_a_decision_that_was_replaced_is_not_taken_for_the_one_a_tab_saw(page: Page) -> None:
+    """Also when the decision that the tab saw was the newest of all, and is gone."""
+    one = next(one for one in photos_of(page) if one["rung"] == "neighbours")
+    order = {"photos": seen(one)}
+    (first,) = page.post("api/decide", {"action": "confirm", **order})["pending"]
+    page.post("api/retract", {"ids": [first["id"]]})
+    (second,) = page.post("api/decide", {"action": "reject", **order})["pending"]
+    assert first["id"] < second["id"] < 1 << 53
+    told = page.post("api/retract", {"ids": [first["id"]]})
+    assert (told["dropped"], told["pending"]) == (0, [second])
+    stale = {"action": "aside", "photos": [[one["id"], one["estimate_id"], first["id"]]]}
+    told = page.post("api/decide", stale)
+    assert "another tab has decided" in told["refused"][0]["reason"]
+    assert told["pending"] == [second]
+
+
+def test_an_estimate_made_after_an_undo_is_not_taken_for_the_one_a_tab_saw(
+    geotagger: Geotagger, tmp_path: Path
+) -> None:
+    """The newer run knows of a clock and places the photos elsewhere; the tab has seen nothing of that."""
+    scene = walk_through_town(tmp_path / "photos", 20)
+    geotagger("tag", scene.folder, "--model", "none")
+    with open_page(geotagger) as page:
+        saw = [one for one in photos_of(page) if one["rung"] == "neighbours"]
+        geotagger("undo", "--yes")
+        geotagger("tag", scene.folder, "--model", "none", "--clock", "Scene One=+1h")
+        told = page.post("api/decide", {"action": "confirm", "photos": seen(*saw)})
+    assert len(told["refused"]) == len(saw) > 0
+    assert "another one since this page saw it" in told["refused"][0]["reason"]

@@ -6,8 +6,9 @@ import { say } from "./dom.js";
 import { chosen, page, pendingIs, changed } from "./state.js";
 import { ACTIONS, counted } from "./words.js";
 
-// What each step of this tab was about, and what waited for that before: to be put back by "take back".
+// Each step of this tab: what it was about, and what waited for that before, to be put back.
 const before = [];
+const mine = new Map(); // of what a decision is about: the number of the one that this tab made last
 
 export async function refresh() {
   page.info = await ask("api/state");
@@ -24,7 +25,10 @@ export async function decide(action, photos = chosen(), place = {}) {
   const told = await order("api/decide", { action, photos: seen, ...place });
   const refused = new Set(told.refused.map((one) => one.id));
   const accepted = photos.filter((one) => !refused.has(one.id));
-  if (accepted.length) before.push({ about: new Set(accepted.map((one) => one.id)), earlier: told.before });
+  if (accepted.length) {
+    const about = new Set(accepted.map((one) => one.id));
+    before.push({ about: remembered(told.pending, (one) => about.has(one.photo_id)), earlier: told.before });
+  }
   pendingIs(told.pending);
   if (told.refused.length) {
     const reasons = [...new Set(told.refused.map((one) => one.reason))].join("; ");
@@ -35,9 +39,15 @@ export async function decide(action, photos = chosen(), place = {}) {
   }
 }
 
-// What a decision is about: a photo, by its number, or a camera.
+// A photo, by its number, or a camera.
 function subject(one) {
   return one.photo_id ?? `${one.root_id} ${one.camera}`;
+}
+
+function remembered(pending, isAbout) {
+  const made = pending.filter(isAbout);
+  for (const one of made) mine.set(subject(one), one.id);
+  return made.map(subject);
 }
 
 function clockOf(one) {
@@ -50,8 +60,13 @@ export async function takeBack() {
     say("there is nothing of this tab to take back");
     return;
   }
-  const waiting = page.info.pending.filter((one) => last.about.has(subject(one)));
-  let told = await order("api/retract", { ids: waiting.map((one) => one.id) });
+  let told = await order("api/retract", { ids: last.about.map((one) => mine.get(one)) });
+  if (last.about.length && !told.dropped) {
+    pendingIs(told.pending);
+    say("another tab has decided about it since, or it was written; nothing was taken back", "trouble");
+    return;
+  }
+  let refused = 0;
   const groups = new Map();
   for (const one of last.earlier.filter((other) => other.action === "clock")) told = await order("api/clock", clockOf(one));
   for (const one of last.earlier.filter((other) => other.action !== "clock")) {
@@ -62,30 +77,42 @@ export async function takeBack() {
   for (const [key, photos] of groups) {
     const [action, latitude, longitude, radius_km] = JSON.parse(key);
     told = await order("api/decide", { action, photos, latitude, longitude, radius_km });
+    refused += told.refused.length;
   }
+  const again = new Set(last.earlier.map(subject));
+  remembered(told.pending, (one) => again.has(subject(one)));
   pendingIs(told.pending);
-  say("taken back");
+  if (refused) say(`taken back; ${counted(refused, "photo")} is another since, and what waited for it is not put back`, "trouble");
+  else say("taken back");
 }
 
 export async function discardAll() {
   const earlier = page.info.pending;
   pendingIs((await order("api/retract")).pending);
-  before.push({ about: new Set(), earlier });
+  before.push({ about: [], earlier });
   say(`${counted(earlier.length, "decision")} discarded; nothing was written. Key u brings them back`);
 }
 
 export async function keepClock(root_id, camera, shift_s) {
-  const about = subject({ root_id, camera });
-  const earlier = page.info.pending.filter((one) => subject(one) === about);
-  pendingIs((await order("api/clock", clockOf({ root_id, camera, shift_s }))).pending);
-  before.push({ about: new Set([about]), earlier });
+  const isAbout = (one) => one.root_id === root_id && one.camera === camera;
+  const earlier = page.info.pending.filter(isAbout);
+  const told = await order("api/clock", clockOf({ root_id, camera, shift_s }));
+  pendingIs(told.pending);
+  before.push({ about: remembered(told.pending, isAbout), earlier });
   say("the correction waits to be written; `geotagger tag` then places the photos anew");
+}
+
+// "IMG_1.jpg and 3 more: there is no such file", each reason once.
+function reasons(outcomes) {
+  const names = new Map();
+  for (const one of outcomes) names.set(one.reason, [...(names.get(one.reason) ?? []), one.path.split("/").pop()]);
+  return [...names].map(([reason, [first, ...rest]]) => `${first}${rest.length ? ` and ${rest.length} more` : ""}: ${reason}`);
 }
 
 function summary(told, done) {
   const counts = Object.entries(told.counts).map(([status, count]) => `${count} ${status}`);
   const failed = told.outcomes.filter((one) => one.status === "failed" || one.status === "kept");
-  const why = [...new Set(failed.map((one) => one.reason))].slice(0, 3).join("; ");
+  const why = reasons(failed).slice(0, 3).join("; ");
   const lesson = told.lesson ? ` ${told.lesson}.` : "";
   say(`${done}: ${counts.join(", ") || "nothing to do"}${why ? ` (${why})` : ""}${lesson}`, failed.length ? "trouble" : "note");
 }

@@ -261,7 +261,9 @@ export function showHand() {
   const box = L.latLngBounds([]);
   for (const at of spots) box.extend(L.latLng(at.latitude, at.longitude).toBounds(2000 * Math.max(0.05, Math.min(at.radius_km, 50))));
   map.invalidateSize({ animate: false }); // the panel and the timeline have just taken their room
-  if (box.isValid()) map.fitBounds(box, { maxZoom: 16, padding: [30, 30], animate: false });
+  // nearer than that coasts and towns say nothing any more; a map of the owner's does
+  const maxZoom = page.info.tiles ? 16 : 12;
+  if (box.isValid()) map.fitBounds(box, { maxZoom, padding: [30, 30], animate: false });
 }
 
 // What is chosen is never hidden behind the edge, whatever opened beside the map.
