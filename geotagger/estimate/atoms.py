@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from geotagger.cells import CellTable, leaf_ids, parents, points_within
-from geotagger.geo import EARTH_RADIUS_KM, unit_vectors
+from geotagger.estimate.people import usual_at
+from geotagger.geo import EARTH_RADIUS_KM, lat_lng_of, unit_vectors
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -51,7 +52,7 @@ class Atoms:
     """What a picture's probability is told of: the classes, then the regions, then the places of the gallery,
     one numbering for all. prior (k,): how often the classifier met each while training. area_km2 (k,). Of
     the sample points where the probability of each is laid when it is spread: vectors (m, 3), size_km (m,)
-    and share (m,) of it."""
+    and share (m,) of it, and how densely photos are taken there, usual (m,)."""
 
     def __init__(self, table: CellTable) -> None:
         self.table = table
@@ -80,6 +81,7 @@ class Atoms:
         self.vectors = np.concatenate([part[1] for part in parts])
         self.size_km = np.maximum(np.concatenate([part[2] for part in parts]), _LEAST_SIZE_KM)
         self.share = np.concatenate([part[3] for part in parts])
+        self.usual = usual_at(*lat_lng_of(self.vectors))
 
     def _regions_of(self, table: CellTable) -> None:
         level = np.minimum(table.levels, REGION_LEVEL)

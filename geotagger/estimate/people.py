@@ -88,15 +88,22 @@ def peopled(lat: FloatArray, lng: FloatArray, scale_km: FloatArray, tail: FloatA
     return np.array([1 / usual_about(*key) for key in keys.tolist()], dtype=np.float64)
 
 
-def where_people_are(distance_km: FloatArray, usual: FloatArray, by_people: FloatArray) -> FloatArray:
-    """By what a density is multiplied at places so far from its middle, where so many photos are usual. The
+def where_people_are(
+    distance_km: FloatArray, usual: FloatArray, by_people: FloatArray, of: IntArray | None = None
+) -> FloatArray:
+    """By what densities are multiplied at places so far from their middles, where so many photos are usual.
+    of (c,): the column of distances that belongs to each density, where several lie about one place. The
     circles about a place are shorter on the Earth than in the plane, and hold what they do there."""
     if not by_people.any():
-        return np.ones(distance_km.shape)
+        return np.ones(distance_km.shape if of is None else (*distance_km.shape[:-1], len(of)))
+    if of is not None:
+        about, of = np.unique(of, return_inverse=True)
+        distance_km = distance_km[..., about]
     angle = distance_km / EARTH_RADIUS_KM
     shorter = np.maximum(np.sin(angle), _LEAST_SINE * angle)
-    beyond = (by_people > 0) & (distance_km > AROUND_KM)
-    return np.where(beyond, usual * by_people * angle / np.maximum(shorter, 1e-12), 1.0)
+    dense = np.where(distance_km > AROUND_KM, usual * angle / np.maximum(shorter, 1e-12), 0.0)
+    dense = dense if of is None else dense[..., of]
+    return np.where((dense > 0) & (by_people > 0), dense * by_people, 1.0)
 
 
 def _area_km2(lat: FloatArray) -> FloatArray:

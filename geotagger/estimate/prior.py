@@ -42,10 +42,7 @@ _TRIP_TAIL, FAR_TRIP_TAIL = 0.5, 0.25
 """Of a place never visited, about the fix: within days one in ten is farther off than ten times the scale,
 weeks later one in three is …"""
 WORLD = 0.2
-"""… and of all that are new so many lie anywhere in the world. Under such numbers it is most probable where
-people were at two times, over 50 km apart: by lags up to a day, three, ten, thirty, and beyond, with tails of
-0.7, 0.25 to 0.7, 0.25 to 0.5, 0.25 and 0.25, and shares of 0.2 to 0.4 but for days of a few archives whose
-owners were not abroad. Each archive counts once; what took no part gains as much as what did, half a nat."""
+"""… and of all that are new so many lie anywhere in the world. Fitted as docs/evidence.md says."""
 _FARTHEST_KM = 15000.0
 _GOLDEN_DEG = 180 * (3 - np.sqrt(5))
 
@@ -79,23 +76,24 @@ class Mixture:
 
     def density_at(self, row: int, vectors: FloatArray) -> FloatArray:
         """Per km², of one photo at unit vectors (p, 3)."""
-        return self.densities_at(row, vectors)[0]
+        return self.densities_at(row, vectors, usual_at(*lat_lng_of(vectors)))[0]
 
-    def densities_at(self, row: int, vectors: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def densities_at(
+        self, row: int, vectors: FloatArray, usual: FloatArray
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
         """The same; what of it stands for doubt in all of this (ANYWHERE); and what it would be if nothing
-        were known but whence the camera came: half about there, as trips are, half anywhere."""
+        were known but whence the camera came: half about there, as trips are, half anywhere. usual (p,): how
+        densely photos are taken at the points (people.usual_at)."""
         used = np.flatnonzero(self.weight[row] > 1e-4)
-        centres = unit_vectors(self.lat[row, used], self.lng[row, used])
-        distance = distances_km(vectors, centres)
-        usual = usual_at(*lat_lng_of(vectors))
-        parts = radial_density(distance, self.scale_km[row, used], self.tail[row, used])
-        by_people = self.peopled[row, used]
-        parts *= where_people_are(distance, usual[:, None], by_people)
-        weight = self.weight[row, used]
-        of_trips = weight * (by_people > 0)
-        density, trips = (parts @ np.stack([weight, of_trips], axis=1)).T
-        trips = trips / max(float(of_trips.sum()), 1e-12)
-        return density + self.anywhere[row] * usual, ANYWHERE * usual, 0.5 * (trips + usual)
+        weight, by_people = self.weight[row, used], self.peopled[row, used]
+        # most densities lie about the same few places
+        centre, of = np.unique(self.lat[row, used] + 1j * self.lng[row, used], return_inverse=True)
+        distance = distances_km(vectors, unit_vectors(centre.real, centre.imag))
+        parts = radial_density(distance[:, of], self.scale_km[row, used], self.tail[row, used])
+        trip = np.flatnonzero(by_people > 0)
+        parts[:, trip] *= where_people_are(distance, usual[:, None], by_people[trip], of[trip])
+        trips = parts[:, trip] @ (weight[trip] / max(float(weight[trip].sum()), 1e-12))
+        return parts @ weight + self.anywhere[row] * usual, ANYWHERE * usual, 0.5 * (trips + usual)
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,32 +349,37 @@ def _bridge(sides: _Sides, motion: Motion) -> tuple[FloatArray, tuple[FloatArray
 
 
 def cloud(mix: Mixture, row: int, fine: int = 32, coarse: int = 8) -> Cloud:
-    """Points drawn from one photo's mixture: `fine` of each density about the fixes, `coarse` of each
-    visited place, on spirals that follow the radial quantiles."""
-    weight = mix.weight[row]
-    used = np.flatnonzero(weight > 2e-3)
-    counts = np.where(used < mix.about, fine * ABOUT // mix.about, coarse)
-    owner = np.repeat(used, counts)
-    of = np.repeat(counts, counts)
-    place = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
-    scale, tail = mix.scale_km[row, owner], mix.tail[row, owner]
+    """Points drawn from one photo's mixture."""
+    return points_of(mix, np.array([row]), fine, coarse)[1]
+
+
+def points_of(mix: Mixture, rows: IntArray, fine: int = 32, coarse: int = 8) -> tuple[IntArray, Cloud]:
+    """Points drawn from the mixtures of photos, one photo's after the other, and whose each is, an index of
+    `rows`: `fine` of each density about the fixes, `coarse` of each visited place, on spirals that follow the
+    radial quantiles."""
+    photo, column = np.nonzero(mix.weight[rows] > 2e-3)
+    used = rows[photo], column
+    counts = np.where(column < mix.about, fine * ABOUT // mix.about, coarse)
+    owner = np.repeat(np.arange(len(counts)), counts)
+    of = counts[owner]
+    place = np.arange(len(owner)) - (np.cumsum(counts) - counts)[owner]
+    scale, tail = mix.scale_km[used][owner], mix.tail[used][owner]
     # the first point of a spiral is its centre and stands for the innermost share
     middle = np.where(place == 0, 0.0, (place + 0.5) / of)
     distance = np.minimum(radial_quantile(middle, scale, tail), _FARTHEST_KM)
     inner = np.minimum(radial_quantile(place / of, scale, tail), _FARTHEST_KM)
     outer = np.minimum(radial_quantile((place + 0.99) / of, scale, tail), _FARTHEST_KM)
-    lat, lng = destination(mix.lat[row, owner], mix.lng[row, owner], place * _GOLDEN_DEG, distance)
-    mass = weight[owner] / of
-    beyond = np.flatnonzero((mix.peopled[row, owner] > 0) & (distance > AROUND_KM))
+    lat, lng = destination(mix.lat[used][owner], mix.lng[used][owner], place * _GOLDEN_DEG, distance)
+    mass = mix.weight[used][owner] / of
+    beyond = np.flatnonzero((mix.peopled[used] > 0)[owner] & (distance > AROUND_KM))
     if len(beyond):
         usual = usual_at(lat[beyond], lng[beyond]) * mass[beyond]
         usual_mass, plain = np.bincount(owner[beyond], usual), np.bincount(owner[beyond], mass[beyond])
         mass[beyond] = usual * (plain / np.maximum(usual_mass, 1e-300))[owner[beyond]]
-    return Cloud(
-        unit_vectors(lat, lng),
-        mass * ((1 - float(mix.anywhere[row])) / max(float(mass.sum()), 1e-300)),
-        np.sqrt(np.maximum(outer**2 - inner**2, 1e-12)),
-    )
+    whose = photo[owner]
+    share = (1 - mix.anywhere[rows]) / np.maximum(np.bincount(whose, mass, len(rows)), 1e-300)
+    size = np.sqrt(np.maximum(outer**2 - inner**2, 1e-12))
+    return whose, Cloud(unit_vectors(lat, lng), mass * share[whose], size)
 
 
 def _same_region(lat: FloatArray, lng: FloatArray, v_lat: FloatArray, v_lng: FloatArray) -> FloatArray:

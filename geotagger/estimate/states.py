@@ -18,7 +18,8 @@ from geotagger.estimate.atoms import atoms_of, find
 from geotagger.estimate.cloud import Clouds, rows_by_photo
 from geotagger.estimate.known_places import PlaceScores
 from geotagger.estimate.movement import FloatArray, IntArray
-from geotagger.estimate.prior import Mixture, cloud
+from geotagger.estimate.people import usual_at
+from geotagger.estimate.prior import Mixture, points_of
 from geotagger.estimate.values import Posterior
 from geotagger.estimate.visual import chosen_by, listed_of
 from geotagger.geo import EARTH_RADIUS_KM, lat_lng_of
@@ -174,10 +175,8 @@ def states_of_both(
     much it exceeds the prior, so that a picture that says nothing adds nothing. Photo i has row at[i] of
     `mix`. scores: what is said of single places, in place of their cells."""
     atoms, n = atoms_of(table), len(utc)
-    clouds = [cloud(mix, int(row)) for row in at]
-    photo = np.repeat(np.arange(n), [len(one.mass) for one in clouds])
-    vectors = np.concatenate([one.vectors for one in clouds])
-    weight = np.concatenate([one.mass for one in clouds])
+    photo, of_prior = points_of(mix, at)
+    vectors, weight = of_prior.vectors, of_prior.mass
     slot = _slots(offers, photo, vectors, table)
     emission = np.where(slot >= 0, offers.emission[slot], offers.missed[photo])
     if scores is not None:
@@ -188,7 +187,7 @@ def states_of_both(
     rows, owner = atoms.of(offers.atoms)
     beside = offers.photo[owner]
     area = atoms.area_km2[offers.atoms][owner]
-    density, blind = _densities(mix, at, beside, atoms.vectors[rows])
+    density, blind = _densities(mix, at, beside, atoms.vectors[rows], atoms.usual[rows])
     class_mass = density * area * atoms.share[rows]
     # what the pictures beside it show gets points too, though its own may not know of it
     shown = np.maximum(offers.emission, offers.drawn / np.maximum(offers.prior, 1e-12))
@@ -199,7 +198,7 @@ def states_of_both(
     drawn = more / (1.0 + np.bincount(beside, more, n))[beside]
     of_slot = np.bincount(owner, drawn, len(offers.atoms)) / np.maximum(atoms.area_km2[offers.atoms], 1e-9)
 
-    own, own_blind = _densities(mix, at, photo, vectors, slot >= 0)
+    own, own_blind = _densities(mix, at, photo, vectors, wanted=slot >= 0)
     weight = weight * own / np.maximum(own + np.where(slot >= 0, of_slot[slot], 0.0), 1e-300)
     blind = np.concatenate([own_blind, blind])
     prior = np.concatenate([weight, drawn * density / np.maximum(density + of_slot[owner], 1e-300)])
@@ -210,23 +209,32 @@ def states_of_both(
     photo = np.concatenate([photo, beside])
     order = np.argsort(photo, kind="stable")
     photo, prior, mass, blind = photo[order], prior[order], mass[order], blind[order]
-    size = np.concatenate([*(one.size_km for one in clouds), atoms.size_km[rows]])[order]
+    size = np.concatenate([of_prior.size_km, atoms.size_km[rows]])[order]
     points = np.concatenate([vectors, atoms.vectors[rows]])[order]
     mass = mass / (np.bincount(photo, mass, n) + elsewhere * offers.missed)[photo]
     return _states(utc, photo, Clouds(points, mass, size), prior, mass + prior, blind=blind)
 
 
 def _densities(
-    mix: Mixture, at: IntArray, photo: IntArray, vectors: FloatArray, wanted: NDArray[np.bool_] | None = None
+    mix: Mixture,
+    at: IntArray,
+    photo: IntArray,
+    vectors: FloatArray,
+    usual: FloatArray | None = None,
+    wanted: NDArray[np.bool_] | None = None,
 ) -> tuple[FloatArray, FloatArray]:
     """Per km² under each photo's own row of the mixture (k,), and as `States.blind` (k, 2); 1 and 0 where it
-    is not wanted."""
+    is not wanted. usual (k,): how densely photos are taken there, if that is known."""
     density, blind = np.ones(len(photo)), np.zeros((len(photo), 2))
-    edges = np.searchsorted(photo, np.arange(len(at) + 1))
+    entries = np.arange(len(photo)) if wanted is None else np.flatnonzero(wanted)
+    if usual is None:
+        usual = np.zeros(len(photo))
+        usual[entries] = usual_at(*lat_lng_of(vectors[entries]))
+    edges = np.searchsorted(photo[entries], np.arange(len(at) + 1))
     for row, a, b in zip(at.tolist(), edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-        some = slice(a, b) if wanted is None else a + np.flatnonzero(wanted[a:b])
-        if len(vectors[some]):
-            density[some], blind[some, 0], blind[some, 1] = mix.densities_at(row, vectors[some])
+        if b > a:
+            some = entries[a:b]
+            density[some], blind[some, 0], blind[some, 1] = mix.densities_at(row, vectors[some], usual[some])
     return density, blind / density[:, None]
 
 
@@ -280,7 +288,8 @@ def with_choice(
 
 def states_of_prior(utc: FloatArray, mix: Mixture, at: IntArray) -> States:
     """Photos of which no picture tells: row at[i] of `mix` is all that is known of photo i."""
-    points = Clouds.of([cloud(mix, int(row)) for row in at])
+    photo, known = points_of(mix, at)
+    points = Clouds.ragged(len(at), photo, known.vectors, known.mass, known.size_km)
     return States(utc, points, points.mass)
 
 

@@ -42,6 +42,8 @@ class Tracks:
 
     def fix_at(self, utc: float, utc_error_s: float = 0.0) -> Fix | None:
         """The place at a time, rung `track`; None where no track has points close enough in time."""
+        if not self._within(utc, utc, ENDS_REACH_S):
+            return None
         lat, lng, error = self.places_at(np.array([utc], dtype=np.float64), utc_error_s)
         return None if np.isnan(error[0]) else Fix(float(lat[0]), float(lng[0]), float(error[0]), "track")
 

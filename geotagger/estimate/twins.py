@@ -1,8 +1,8 @@
 """Cameras of one name that are several: two equal phones without serial numbers, of two people.
 
-A camera whose fixes are again and again in two places at once is split, where the folders, the first letters
-of the files' names or the numbers in them keep the two apart. Takes names, paths and fixes, gives names.
-Reads nothing.
+A camera whose fixes are again and again in two places at once is split, where the folders, the letters of
+the files' names or the numbers in them keep the two apart: into as few as explain it. Takes names, paths and
+fixes, gives names. Reads nothing.
 """
 
 import re
@@ -22,22 +22,34 @@ _FEWEST_CLASHES = 2
 _LEFT = 0.1
 """How much of the clashes a split may leave: some fixes are out of date."""
 _FEWEST = 2
+"""Cameras, and fixes of each."""
 _DEEPEST = 12
+_GAPS = 16
+"""So many of the widest gaps between the numbers in names are tried."""
 _NUMBER = re.compile(r"(\d+)\D*$")
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What tells the cameras of one name apart: the first `depth` folders of a path; or else, with depth 0,
-    the letters that its name begins with; or whether the number in its name is at least `edge`."""
+    """What tells the cameras of one name apart: the first `depth` folders of a path; or one of its folders,
+    the `folder`-th, from the last one back below 0; or whether the number in its name is at least `edge`; or
+    else the letters of its name: those that it begins with, or with `written` all of them, its digits told
+    by where they stand ("#") or by how many they are ("0")."""
 
     depth: int = 0
     edge: int | None = None
+    folder: int | None = None
+    written: str = ""
 
     def key(self, path: str) -> str:
         *folders, name = path.replace("\\", "/").split("/")
         if self.depth:
             return "/".join(folders[: self.depth])
+        if self.folder is not None:
+            there = -len(folders) <= self.folder < len(folders)
+            return folders[self.folder] if there else ""
+        if self.written:
+            return re.sub(r"\d+" if self.written == "#" else r"\d", self.written, name)
         if self.edge is None:
             return _letters(name)
         number = _number(name)
@@ -74,14 +86,18 @@ def twins_of(
         if clashes < _FEWEST_CLASHES:
             continue
         named = paths(own)
+        told = []
         for rule in _rules(named):
             keys = np.array([rule.key(path) for path in named])
             groups = [own[keys == key] for key in np.unique(keys)]
             large = [group for group in groups if len(group) >= _FEWEST]
             left = sum(_clashes(utc[group], lat[group], lng[group]) for group in groups)
             if len(large) > 1 and left <= _LEFT * clashes:
-                rules[name] = rule
-                break
+                told.append((len(groups), rule))
+                if len(groups) == _FEWEST:
+                    break
+        if told:
+            rules[name] = min(told, key=lambda one: one[0])[1]
     return Twins(rules)
 
 
@@ -96,12 +112,18 @@ def _clashes(utc: FloatArray, lat: FloatArray, lng: FloatArray) -> int:
 
 
 def _rules(paths: Sequence[str]) -> Iterator[Rule]:
-    for depth in range(1, min(_DEEPEST, max(path.count("/") for path in paths)) + 1):
+    deepest = min(_DEEPEST, max(path.replace("\\", "/").count("/") for path in paths))
+    for depth in range(1, deepest + 1):
         yield Rule(depth)
+    for folder in range(1, deepest):
+        yield Rule(folder=folder)
+        yield Rule(folder=-folder)
     yield Rule()
+    yield Rule(written="#")
+    yield Rule(written="0")
     numbers = np.unique([n for path in paths if (n := _number(path.rsplit("/", 1)[-1])) is not None])
-    if len(numbers) > 1:
-        yield Rule(edge=int(numbers[int(np.argmax(np.diff(numbers))) + 1]))
+    for gap in np.argsort(-np.diff(numbers), kind="stable")[:_GAPS].tolist():
+        yield Rule(edge=int(numbers[gap + 1]))
 
 
 def _letters(name: str) -> str:

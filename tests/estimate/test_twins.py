@@ -1,5 +1,7 @@
 """Two equal phones without serial numbers, in two cities, are two cameras."""
 
+from dataclasses import replace
+
 import pytest
 
 from geotagger.estimate.movement import HOUR_S
@@ -49,8 +51,12 @@ def _errors_km(photos: list[PhotoRecord]) -> dict[int, tuple[float, float]]:
         ("2025/anna/IMG_{:04}.jpg", "2025/ben/IMG_{:04}.jpg"),
         ("IMG_{:04}.jpg", "IMG_7{:03}.jpg"),
         ("A{:04}.jpg", "B{:04}.jpg"),
+        ("IMG_{:04}_anna.jpg", "IMG_{:04}_ben.jpg"),
+        ("IMG_{:04}.jpg", "IMG_{:04}.HEIC"),
+        ("IMG_{:04}.jpg", "IMG_{:06}.jpg"),
+        ("C:\\photos\\anna\\{:04}.jpg", "C:\\photos\\ben\\{:04}.jpg"),
     ],
-    ids=["folders", "folders below", "counters", "letters"],
+    ids=["folders", "folders below", "counters", "letters", "endings", "formats", "digits", "backslashes"],
 )
 def test_equal_phones_in_two_cities_are_told_apart(names: tuple[str, str]) -> None:
     photos = _two_phones(names)
@@ -59,6 +65,30 @@ def test_equal_phones_in_two_cities_are_told_apart(names: tuple[str, str]) -> No
     errors = _errors_km(photos)
     assert len(errors) >= 12
     assert all(error < 25 for error, _ in errors.values())
+
+
+@pytest.mark.parametrize("names", ["2025/{}/anna/{{:04}}.jpg", "anna/{}/{{:04}}.jpg", "{}/{{:04}} anna.jpg"])
+def test_folders_of_days_make_no_cameras_of_their_own(names: str) -> None:
+    """Two phones are two cameras though each day has a folder."""
+    photos = [
+        replace(photo, path=(names if photo.key % 2 else names.replace("anna", "ben")).format(
+            f"{photo.key // 12:02}").format(photo.key))
+        for photo in _two_phones(("{}", "{}"))
+    ]  # fmt: skip
+    fixes = FixSeries.of(photos)
+    assert len({fixes.cameras[n] for n in fixes.camera}) == 2
+
+
+def test_a_gap_within_the_numbers_of_one_phone_is_not_what_tells_two_apart() -> None:
+    """One of them skips 5,000 numbers in the middle, the other begins 1,000 above its end."""
+    photos = [
+        replace(
+            photo, path=f"IMG_{photo.key + (0 if photo.key % 2 else 6000 + 5000 * (photo.key >= 30)):05}.jpg"
+        )
+        for photo in _two_phones(("{}", "{}"))
+    ]
+    fixes = FixSeries.of(photos)
+    assert len({fixes.cameras[n] for n in fixes.camera}) == 2
 
 
 def test_phones_that_nothing_keeps_apart_stay_one() -> None:
