@@ -15,6 +15,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -31,7 +32,7 @@ from geotagger.cells import CellTable
 from geotagger.engine.opening import open_engine
 from geotagger.geo import unit_vectors
 from geotagger.model.manifest import Manifest as PackManifest
-from geotagger.model.pack import ModelPack, write_pack
+from geotagger.model.pack import ModelPack, find_pack, write_pack
 from geotagger.partition import Thresholds, partition
 from training.data.shard_writer import write_shards
 from training.data.shards import ShardManifest, ShardSet
@@ -58,6 +59,7 @@ class Bench:
     rows: list[tuple[str, str]] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
     bare_step: float = 0.0
+    bare_forward: float = 0.0
 
     @property
     def on_gpu(self) -> bool:
@@ -144,6 +146,18 @@ def commands(bench: Bench) -> None:
     words = ("--out", world / "second", "--device", device, "--preset", "own", *small)
     if not bench.on_gpu:
         words = (*words, "--precision", "fp32", "--no-compile")
+    words = ("--network", "timm/resnet18", "--randaugment", 9, "--drop-path", 0.1, "--epochs", 2)
+    call(
+        "train timm/resnet18",
+        "geotagger",
+        "train",
+        photos,
+        "--out",
+        world / "timm",
+        "--device",
+        device,
+        *words,
+    )
     torchrun = ("torch.distributed.run", "--nproc-per-node", 1, "-m")
     call("torchrun", *torchrun, "geotagger", "train", photos, *words)
     for where in ("auto", device):
@@ -174,6 +188,8 @@ def bare(bench: Bench) -> None:
         )
         if trains:
             bench.bare_step = speed
+        else:
+            bench.bare_forward = speed
 
 
 def _training_step(bench: Bench, network: Any, data: torch.Tensor) -> Callable[[], None]:
@@ -250,6 +266,8 @@ def engine(bench: Bench) -> None:
 
 
 def _pack(bench: Bench) -> ModelPack:
+    if (bench.folder / "pack").exists():
+        return find_pack(str(bench.folder / "pack"))
     rng = np.random.default_rng(1)
     lat, lng = rng.uniform(-60, 60, 40 * bench.classes), rng.uniform(-180, 180, 40 * bench.classes)
     table = partition(lat, lng, Thresholds(40, 1))
@@ -372,39 +390,83 @@ def seeds(bench: Bench) -> None:
 
 
 def tagging(bench: Bench) -> None:
-    """`tag` over photos of 0.3 and 12 megapixels, with a pack of the published shape."""
-    pack = bench.folder / "pack" if (bench.folder / "pack").exists() else _pack(bench).folder
-    for what, size, count in (("0.3", (640, 480), 4000), ("12", (4000, 3000), 480)):
-        photos = bench.folder / f"photos {what}"
+    """`tag` over photos of 0.3 and 12 megapixels, with a pack of the published shape: in the run itself, and
+    by two processes that only look, which share the card as several cards would have one each."""
+    for megapixels, photos in _photos(bench):
+        for processes in (1, 2):
+            words = ("--index", bench.folder / f"{megapixels} {processes}.db", "--write", "none", "--profile",
+                     "--look-processes", processes)  # fmt: skip
+            code, _, complaints = _geotagger(bench, "tag", photos, *words)
+            bench.tell(
+                f"tag, {megapixels} megapixels, {processes} looking: exit code {code}",
+                " / ".join(complaints[-9:]),
+            )
+
+
+def look_apart(bench: Bench) -> None:
+    """`look` beside what bounds it, of the same run: what the cores decode, and the bare forward pass. Aim:
+    0.9 of the lower one. What it takes to start is told apart, by a look at eight photos."""
+    few = bench.folder / "eight photos"
+    for megapixels, photos in _photos(bench):
+        paths = sorted(str(path) for path in photos.iterdir())
+        decoded = _decoding(bench, paths)
+        bench.tell(f"decoding alone, {megapixels} megapixels, all cores", f"{decoded:,.0f} photos/s")
+        few.mkdir(exist_ok=True)
+        for path in paths[:8]:
+            (few / Path(path).name).write_bytes(Path(path).read_bytes())
+        start, _ = _look_seconds(bench, few, f"eight {megapixels}")
+        seconds, said = _look_seconds(bench, photos, megapixels)
+        speed = (len(paths) - 8) / max(seconds - start, 1e-9)
+        bound = min(filter(None, (decoded, bench.bare_forward)))
+        bench.tell(
+            f"look, {megapixels} megapixels, {len(paths):,} photos, started in {start:.1f} s",
+            f"{speed:,.0f} photos/s = {speed / bound:.0%} of its bound / {said}",
+        )
+
+
+def _look_seconds(bench: Bench, photos: Path, name: str) -> tuple[float, str]:
+    begun = time.monotonic()
+    code, _, complaints = _geotagger(bench, "look", photos, "--out", bench.folder / f"rows {name}")
+    return time.monotonic() - begun, f"exit code {code}: {complaints[-1] if complaints else ''}"
+
+
+def _decoding(bench: Bench, paths: list[str]) -> float:
+    from geotagger.look.photos import LookOptions, PhotoLooker
+
+    looker = PhotoLooker(_pack(bench), LookOptions(), lambda _: None, threading.Event())
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        begun = time.monotonic()
+        count = sum(1 for _ in pool.map(looker.read, paths[: 20 if bench.tiny else 2000]))
+        return count / (time.monotonic() - begun)
+
+
+def _geotagger(bench: Bench, command: str, photos: Path, *words: object) -> tuple[int, list[str], list[str]]:
+    done = subprocess.run(
+        [sys.executable, "-m", "geotagger", command, str(photos), "--model", str(_pack(bench).folder),
+         "--device", bench.device, *map(str, words)],
+        capture_output=True, text=True, check=False, timeout=200,
+    )  # fmt: skip
+    return done.returncode, done.stdout.splitlines(), done.stderr.splitlines()
+
+
+def _photos(bench: Bench) -> list[tuple[str, Path]]:
+    """Folders of equal photos, by their megapixels."""
+    folders = []
+    for megapixels, size, count in (("0.3", (640, 480), 4000), ("12", (4000, 3000), 480)):
+        photos = bench.folder / f"photos {megapixels}"
+        folders.append((megapixels, photos))
+        if photos.exists():
+            continue
         photos.mkdir()
         pixels = np.random.default_rng(3).integers(0, 256, (size[1] // 16, size[0] // 16, 3), dtype=np.uint8)
         Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC).save(photos / "0.jpg", quality=90)
         whole = (photos / "0.jpg").read_bytes()
         for number in range(1, 40 if bench.tiny else count):
             (photos / f"{number}.jpg").write_bytes(whole)
-        words = (
-            "--model",
-            pack,
-            "--device",
-            bench.device,
-            "--index",
-            bench.folder / f"{what}.db",
-            "--write",
-            "none",
-        )
-        done = subprocess.run(
-            [sys.executable, "-m", "geotagger", "tag", str(photos), *map(str, words), "--profile"],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=200,
-        )
-        bench.tell(
-            f"tag, {what} megapixels: exit code {done.returncode}", " / ".join(done.stderr.splitlines()[-9:])
-        )
+    return folders
 
 
-PARTS = (machine, bare, training, packing, tagging, memory, seeds, repeatable, engine, commands)
+PARTS = (machine, bare, training, packing, look_apart, tagging, memory, seeds, repeatable, engine, commands)
 
 
 def main() -> None:

@@ -116,6 +116,8 @@ def serve(descriptor: int) -> None:
     from geotagger.cli.settings import default_map
     from geotagger.estimate.people import share_of_earth, usual_about
     from geotagger.gazetteer.naming import names_of
+    from geotagger.text.ratios import ratios_of
+    from geotagger.text.values import Line
 
     for module in pkgutil.walk_packages(geotagger.__path__, "geotagger."):
         if not module.name.endswith("__main__"):
@@ -128,7 +130,10 @@ def serve(descriptor: int) -> None:
     names_of([48.2], [16.4])
     usual_about(48.2, 16.4, 1.0, 1.0)
     share_of_earth(0.0, 3600.0)
-    default_map(build(), {})
+    with suppress(ImportError, geotagger.GeotaggerError):
+        default_map(build(), {})
+    with suppress(ImportError, geotagger.GeotaggerError):
+        ratios_of([Line("Velkommen til Aarhus", 0.9)])
     gc.collect()
     gc.freeze()  # what all commands share is not looked through, nor copied, by each of them
     wishes = socket.socket(fileno=descriptor)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from geotagger import gazetteer
 from geotagger.errors import UsageError
-from geotagger.gazetteer import FILE, borders, find, fold, making, nearest, similar, the_place, words
+from geotagger.gazetteer import FILE, borders, find, fold, making, nearest, similar, words
+from geotagger.gazetteer.finding import named_in, the_place
 from geotagger.geo import distance_km
 
 
@@ -111,6 +112,39 @@ def test_the_files_are_what_the_documented_command_makes(shared_data: Path, tmp_
     assert gzip.decompress(made.read_bytes()) == gzip.decompress(words.FILE.read_bytes())
     making.make_borders(earth / "countries-50m.topo.json", made)
     assert zlib.decompress(made.read_bytes()) == zlib.decompress(borders.FILE.read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Paris, Texas", "Paris, TX, US"),
+        ("Springfield, Illinois, USA", "Springfield, IL, US"),
+        ("Paris, Frankreich", "Paris, FR"),
+        ("Barcelona, Catalonia", "Barcelona, ES"),
+    ],
+)
+def test_a_region_or_country_behind_the_name_may_be_written_out(text: str, name: str) -> None:
+    assert str(the_place(text)[0]) == name
+
+
+def test_what_lies_in_a_town_may_be_named_by_its_quarters() -> None:
+    barcelona = named_in("Barcelona")
+    assert "Barcelona" in barcelona.names
+    assert ("Poble Sec", "Catalonia", "ES") in barcelona.towns
+    assert not any(name == "Poble Sec" for name, _, _ in named_in("L'Hospitalet de Llobregat").towns)
+    assert named_in("Paris, Texas").towns == (("Paris", "Texas", "US"),)
+    assert (named_in("Catalonia, Spain").names, named_in("Catalonia, Spain").country) == (
+        ("Catalonia",),
+        "ES",
+    )
+    with pytest.raises(UsageError, match="no place named"):
+        named_in("Catalonia, France")
+
+
+@pytest.mark.parametrize("text", ["Deutschland", "Bavaria"])
+def test_a_country_in_any_language_and_a_region_are_not_taken_for_towns(text: str) -> None:
+    with pytest.raises(UsageError, match=r"is a (country|region), not a town"):
+        the_place(text)
 
 
 def test_a_country_is_not_taken_for_a_town() -> None:

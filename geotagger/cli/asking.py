@@ -17,11 +17,12 @@ import typer
 from geotagger.archive.names import is_at_or_below
 from geotagger.cli.common import say, say_cut_off
 from geotagger.cli.distances import distance_km
-from geotagger.cli.places import are_coordinates, box, coordinates
+from geotagger.cli.places import are_coordinates, box, coordinates, country_of, near_by, short_plus_code
 from geotagger.defaults import MIN_CONFIDENCE
 from geotagger.errors import UsageError
 
 if TYPE_CHECKING:
+    from geotagger.gazetteer.finding import Named
     from geotagger.index import Index
     from geotagger.index.regions import Polygons
     from geotagger.index.search import Query
@@ -248,6 +249,8 @@ def read_filters(options: FilterOptions) -> Filters:
         )
     if options.all_guesses and options.min_confidence is not None:
         raise UsageError("--all asks for every guess, --min-confidence for certain ones; give one of them")
+    named = None if options.place is None else _named(options.place)
+    named_country = None if named is None else named.country
     spot, centre = None, None
     if options.near is not None:
         place = spot_of("--near", options.near)
@@ -263,8 +266,9 @@ def read_filters(options: FilterOptions) -> Filters:
         box=None if options.bbox is None else box(options.bbox),
         within=None if options.within is None else _polygons(options.within),
         cell=options.cell,
-        country=None if options.country is None else _country(options.country),
-        places=() if options.place is None else _names_of(options.place),
+        country=named_country if options.country is None else country_of(options.country),
+        places=() if named is None else named.names,
+        towns=() if named is None else named.towns,
         since=None if since is None else since[0],
         until=None if until is None else until[1],
         rungs=tuple(rung.value for rung in options.source or ()),
@@ -303,8 +307,11 @@ def spot_of(asked_by: str, text: str) -> Spot:
 
     if (own := saved_place(text)) is not None:
         return Spot(own.latitude, own.longitude, own.name, own.radius_km, is_saved=True)
-    from geotagger.gazetteer import the_place
+    from geotagger.gazetteer.finding import the_place
 
+    if (plus := short_plus_code(text)) is not None:
+        town, _ = the_place(plus[1])
+        return Spot(*near_by(plus[0], town.latitude, town.longitude))
     place, others = the_place(text)
     if others:
         more = "" if len(others) == 1 else f" and {len(others) - 1} more"
@@ -333,13 +340,18 @@ def chosen_photos(index: "Index", options: FilterOptions, below: Sequence[str] =
     return [path for path in photos if not places or is_at_or_below(path, places)]
 
 
+def asks_where(query: "Query") -> bool:
+    """Whether only photos with a place can answer."""
+    named = query.country or query.places or query.towns
+    return bool(query.near or query.box or query.within or query.cell or named)
+
+
 def narrowing_query(index: "Index", options: FilterOptions) -> "Query":
     """What was typed to choose photos by, with or without a place. UsageError for what is no choice."""
     query = read_filters(options).of(index)
     if query.nearest is not None or query.probability is not None:
         raise UsageError("--nearest and --probability are for query and export")
-    asks_where = query.near or query.box or query.within or query.cell or query.country or query.places
-    if not asks_where and options.min_confidence is None:
+    if not asks_where(query) and options.min_confidence is None:
         query = replace(query, is_sure=False)
     return query
 
@@ -350,27 +362,15 @@ def _polygons(path: Path) -> "Polygons":
     return read_polygons(path)
 
 
-def _country(text: str) -> str:
-    from geotagger.gazetteer.words import countries_like, country_code
+def _named(text: str) -> "Named":
+    from geotagger.gazetteer.finding import named_in
 
-    code = country_code(text)
-    if code is None:
-        alike = countries_like(text)
-        hint = f"; did you mean {' or '.join(alike)}?" if alike else ""
-        raise UsageError(f"--country {text}: no country of that name or code is known here{hint}")
-    return code
-
-
-def _names_of(text: str) -> tuple[str, ...]:
-    """The names that the index has for a town or region."""
-    from geotagger.gazetteer import find, the_place
-    from geotagger.gazetteer.words import regions_named
-
-    names = [town.name for town in find(text)] + regions_named(text)
-    return tuple(dict.fromkeys(names or [the_place(text)[0].name]))
+    return named_in(text)
 
 
 def _whole_path(text: str) -> str:
+    if os.path.lexists(text):
+        return os.path.realpath(text)
     if any(sign in text for sign in "*?["):
         return text if text.startswith(("*", "/")) else f"*{text}"
     return os.path.realpath(text)

@@ -13,7 +13,8 @@ def coordinates(asked_by: str, text: str) -> tuple[float, float]:
     """Latitude and longitude of "48.8584,2.2945" and of the other forms that people write:
     `48°51'30"N 2°17'40"E`, `48,8584 2,2945`, geo: and maps' addresses, Plus Codes. UsageError, in the name of
     the option or argument that asked, for anything else and for what is not on the Earth."""
-    spot = _geo_address(text) or _map_address(text) or _plus_code(text) or _plain(text) or _sexagesimal(text)
+    bare = text.strip().strip("()[]")
+    spot = _geo_address(bare) or _map_address(bare) or _plus_code(bare) or _plain(bare) or _sexagesimal(bare)
     if spot is None:
         raise UsageError(f"{asked_by} {text.strip()}: cannot be read; wanted is {_WANTED}")
     check_on_earth(asked_by, *spot)
@@ -26,12 +27,43 @@ def are_coordinates(text: str) -> bool:
     return not letters or any(read(text) for read in (_geo_address, _map_address, _plus_code, _sexagesimal))
 
 
+def short_plus_code(text: str) -> tuple[str, str] | None:
+    """The code and the town of "V75V+8Q Paris", as maps show it; None for anything else."""
+    match = _SHORT_PLUS_CODE.fullmatch(text.strip())
+    return None if match is None else (match[1].upper(), match[2])
+
+
+def near_by(code: str, latitude: float, longitude: float) -> tuple[float, float]:
+    """Where a short Plus Code is that is meant near a place (Open Location Code, "Recovering")."""
+    missing = 8 - code.index("+")
+    spot = _plus_code(plus_digits(latitude, longitude)[:missing] + code)
+    assert spot is not None
+    lat, lng = spot
+    side = 20.0 ** (2 - missing / 2)
+    lat += side * round((latitude - lat) / side)
+    lng += side * round((longitude - lng) / side)
+    return lat if abs(lat) <= 90 else spot[0], (lng + 180) % 360 - 180
+
+
+def plus_digits(latitude: float, longitude: float) -> str:
+    """The first eight digits of the Plus Code of a place."""
+    lat, lng, digits = min(latitude + 90, 179.9999), (longitude + 180) % 360, ""
+    for step in (20.0, 1.0, 0.05, 0.0025):
+        digits += _PLUS_DIGITS[int(lat // step)] + _PLUS_DIGITS[int(lng // step)]
+        lat, lng = lat % step, lng % step
+    return digits
+
+
 _WANTED = "LAT,LNG in degrees, as in 48.8584,2.2945"
 _PLUS_CODE = re.compile(r"[23456789CFGHJMPQRVWX]{8}\+([23456789CFGHJMPQRVWX]{2,7})?", re.I)
+_SHORT_PLUS_CODE = re.compile(
+    r"((?:[23456789CFGHJMPQRVWX]{2}){1,3}\+[23456789CFGHJMPQRVWX]{2,7})[\s,]+(\S.*)", re.IGNORECASE
+)
 _DECIMAL_COMMAS = re.compile(r"([+-]?\d{1,3},\d+)(?:\s*;\s*|\s+)([+-]?\d{1,3},\d+)")
 _BY_A_SPACE = re.compile(r"([+-]?\d{1,3}\.\d+)\s+([+-]?\d{1,3}\.\d+)")
+_MAP_PIN = re.compile(r"https?://.*!3d([+-]?\d{1,3}\.\d+)!4d([+-]?\d{1,3}\.\d+)", re.IGNORECASE)
 _MAP_ADDRESS = re.compile(
-    r"https?://.*?(?:map=\d{1,2}(?:\.\d+)?/|[@=/])([+-]?\d{1,3}\.\d+)(?:,|%2C|/|&mlon=)\s*([+-]?\d{1,3}\.\d+)",
+    r"https?://.*?(?:map=\d{1,2}(?:\.\d+)?/|[@=/])([+-]?\d{1,3}\.\d+)(?:,|%2C|/|~|&mlon=)\s*([+-]?\d{1,3}\.\d+)",
     re.I,
 )
 _PLUS_DIGITS = "23456789CFGHJMPQRVWX"
@@ -57,8 +89,8 @@ def _geo_address(text: str) -> tuple[float, float] | None:
 
 def _map_address(text: str) -> tuple[float, float] | None:
     """What a browser shows above a map: .../@48.8584,2.2945,15z, ?q=48.8584,2.2945, #map=15/48.8584/2.2945,
-    ?mlat=48.8584&mlon=2.2945."""
-    match = _MAP_ADDRESS.search(text.strip())
+    ?mlat=48.8584&mlon=2.2945; before where the map is, what it has a pin on: !3d48.8584!4d2.2945."""
+    match = _MAP_PIN.search(text.strip()) or _MAP_ADDRESS.search(text.strip())
     return None if match is None else (float(match[1]), float(match[2]))
 
 
@@ -79,21 +111,31 @@ def _plus_code(text: str) -> tuple[float, float] | None:
     return lat + height / 2, lng + width / 2
 
 
+_HALVES = tuple(
+    re.compile(form, re.IGNORECASE | re.DOTALL)
+    for form in (
+        r"(?P<lat>.*?[NS](?![A-Z]))[\s,;]*(?P<lng>.*[EW])",
+        r"(?P<lat>[NS].*?)[\s,;]*(?P<lng>[EW].*)",
+        r"(?P<lng>.*?[EW](?![A-Z]))[\s,;]*(?P<lat>.*[NS])",
+        r"(?P<lng>[EW].*?)[\s,;]*(?P<lat>[NS].*)",
+        r"(?P<lat>[^,;]+)[,;](?P<lng>[^,;]+)",
+    )
+)
+"""The latitude first, or the longitude; letters behind their numbers, before them, or none."""
+
+
 def _sexagesimal(text: str) -> tuple[float, float] | None:
     if not re.search(r"\d", text) or not re.search("[NSEWnsew°]", text):
         return None
     from geotagger.coordinates import UnreadableCoordinatesError, read_position
 
     plain = text.strip().replace("\N{DEGREE SIGN}", "\N{DEGREE SIGN} ")
-    halves = re.fullmatch(r"(.*?[NS])[\s,;]*(.*[EW])", plain, re.I | re.S) or re.fullmatch(
-        r"([NS].*?)[\s,;]*([EW].*)", plain, re.I | re.S
-    )
-    if halves is None:
-        halves = re.fullmatch(r"([^,;]+)[,;]([^,;]+)", plain)
+    halves = next((match for form in _HALVES if (match := form.fullmatch(plain))), None)
     if halves is None:
         return None
+    parts = halves.groupdict()
     try:
-        return read_position(halves[1], "", halves[2], "", signed=True)
+        return read_position(parts["lat"], "", parts["lng"], "", signed=True)
     except UnreadableCoordinatesError:
         return None
 
@@ -119,6 +161,20 @@ def box(text: str) -> "Box":
     if south > north:
         raise UsageError(f"--bbox {text}: the first corner is the southern one, but {south:g} > {north:g}")
     return Box(south, west, north, east)
+
+
+def country_of(text: str) -> str:
+    """The code of a country that is named in any way."""
+    from geotagger.gazetteer import find
+    from geotagger.gazetteer.words import countries_like, country_code
+
+    code = country_code(text)
+    if code is None:
+        alike = countries_like(text)
+        town = "" if alike else next((f"; {one} is a town, for --place" for one in find(text)), "")
+        hint = f"; did you mean {' or '.join(alike)}?" if alike else town
+        raise UsageError(f"--country {text}: no country of that name or code is known here{hint}")
+    return code
 
 
 def check_on_earth(asked_by: str, latitude: float, longitude: float) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from geotagger.cli.asking import MOST, FilterOptions, Filters, open_to_ask, read_filters
+from geotagger.cli.asking import MOST, FilterOptions, Filters, asks_where, open_to_ask, read_filters
 from geotagger.cli.common import (
     IndexOption,
     JsonOption,
@@ -115,8 +115,7 @@ def query(
 def _query_unplaced(filters: Filters, form: QueryFormat, index_file: Path | None) -> None:
     from geotagger.index.search import unplaced
 
-    asks_where = filters.query.near or filters.query.box or filters.query.within or filters.query.cell
-    if asks_where or filters.query.country or filters.query.places or filters.query.rungs:
+    if asks_where(filters.query) or filters.query.rungs:
         raise UsageError("--without-place goes with times, cameras and paths, not with places")
     if form in (QueryFormat.geojson, QueryFormat.csv):
         raise UsageError("photos without a place can be listed, or given as --json, paths or paths0")

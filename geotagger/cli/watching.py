@@ -18,6 +18,8 @@ _QUIET_MS = 1000
 """So long nothing must change before a run begins: cameras and synchronisers bring photos by the dozen."""
 _LONGEST_MS = 60_000
 _TURN_MS = 1000
+_POLL_MS = 10_000
+"""Between two looks through all folders, where the system's own news cannot be read."""
 
 
 class Watched:
@@ -46,6 +48,7 @@ class Watched:
             yield_on_timeout=True,
             raise_interrupt=False,
         )
+        self._is_polling = False
         self._turns: Iterator[set[tuple[Change, str]]] = self._watch()
         self._turn()
 
@@ -63,10 +66,13 @@ class Watched:
             try:
                 return bool(next(self._turns, None)) or (odd_news > 0 and not self._stop.is_set())
             except RuntimeError as error:
-                if odd_news == 3:
+                if odd_news == 3 and self._is_polling:
                     raise self._cannot(str(error)) from error
+                if odd_news == 3:
+                    self._is_polling, odd_news = True, 0
+                    self._watch = partial(self._watch, force_polling=True, poll_delay_ms=_POLL_MS)
                 # watchfiles ends at a name that is not UTF-8; the next run finds which it was. A folder of
-                # such a name ends every watch
+                # such a name ends every watch but that which looks through all folders by itself
                 odd_news += 1
                 self._stop.wait(_QUIET_MS / 1000)
                 self._turns = self._watch()

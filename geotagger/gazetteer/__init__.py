@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from geotagger.errors import SourceError, UsageError
+from geotagger.errors import SourceError
 
 FILE = Path(__file__).parents[1] / "data" / "gazetteer.tsv.gz"
 _KM_PER_DEGREE = 111.195
@@ -55,24 +55,6 @@ def find(text: str) -> list[Place]:
     return [place for place in find(name) if _is_in(place, rest)]
 
 
-def the_place(text: str) -> tuple[Place, list[Place]]:
-    """The most populous place of that name, and the others, those that bear it as their first
-    name before those that are called so in another language. Raises UsageError, with names that
-    look alike, when there is none."""
-    matches = find(text)
-    if not matches and any(fold(text) in words for words in country_words().values()):
-        raise UsageError(f"{text.strip()} is a country, not a town; --country finds what lies in one")
-    if not matches:
-        alike = similar(text)
-        hint = f"did you mean {' or '.join(alike)}? " if alike else ""
-        raise UsageError(
-            f"no place named {text!r} is known here, where towns of 15,000 people and more are; {hint}"
-            "Coordinates always work, as in 48.8584,2.2945"
-        )
-    key = fold(text.partition(",")[0])
-    return matches[0], sorted(matches[1:], key=lambda place: fold(place.name) != key)
-
-
 def similar(text: str, count: int = 3) -> list[str]:
     """Names of places that are spelt nearly like this."""
     import difflib
@@ -92,7 +74,7 @@ def nearest(latitude: float, longitude: float, within_km: float = 50.0) -> Place
     for row in range(math.floor(latitude - reach), math.floor(latitude + reach) + 1):
         for column in range(math.floor(longitude - lng_reach), math.floor(longitude + lng_reach) + 1):
             for place in grid.get((row, (column + 180) % 360 - 180), ()):
-                km = _distance_km(latitude, longitude, place.latitude, place.longitude)
+                km = distance_km(latitude, longitude, place.latitude, place.longitude)
                 if km <= best_km:
                     best, best_km = place, km
     return best
@@ -170,7 +152,8 @@ def _grid() -> dict[tuple[int, int], list[Place]]:
     return grid
 
 
-def _distance_km(lat1: float, lng1: float, lat2: float, lng2: float) -> float:
+def distance_km(lat1: float, lng1: float, lat2: float, lng2: float) -> float:
+    """Of a great circle, as geo.distance_km has it, without arrays: a query starts fast."""
     phi1, phi2 = math.radians(lat1), math.radians(lat2)
     h = (
         math.sin((phi2 - phi1) / 2) ** 2

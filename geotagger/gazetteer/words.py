@@ -51,10 +51,21 @@ def countries_like(text: str) -> list[str]:
     return [plain[key] for key in difflib.get_close_matches(fold(text), plain, n=3, cutoff=0.7)]
 
 
-def regions_named(text: str) -> list[str]:
-    """The names of first-level regions that fold to this one."""
+def regions_named(text: str, country: str = "") -> list[str]:
+    """The names of first-level regions that fold to this one, of one country where its code is given."""
     sought = fold(text)
-    return [name for key, name in _names().items() if not key.startswith("@") and fold(name) == sought]
+    regions = ((key, name) for key, name in _names().items() if not key.startswith("@"))
+    return [
+        name
+        for key, name in regions
+        if fold(name) == sought and (not country or key.startswith(f"{country}."))
+    ]
+
+
+def area_name(code: str) -> str:
+    """ "Estonia" of "EE", "Ticino, Switzerland" of "CH.TI"."""
+    country, _, region = code.partition(".")
+    return ", ".join(filter(None, [region_name(country, region) if region else None, country_name(country)]))
 
 
 def region_name(country: str, region: str) -> str | None:

@@ -8,8 +8,8 @@ _PATH = "cast(roots.path || '/' || photos.path as blob)"
 
 
 def path_condition(path: str) -> tuple[str, list[bytes | str]]:
-    """Bytes are compared, for a name need not be UTF-8."""
-    if any(sign in path for sign in "*?["):
+    """Bytes are compared, for a name need not be UTF-8. What is there is no pattern, whatever its name."""
+    if any(sign in path for sign in "*?[") and not os.path.lexists(path):
         return "roots.path || '/' || photos.path glob ?", [path.encode(errors="replace").decode()]
     whole = os.fsencode(path)
     below = whole.rstrip(b"/") + b"/"

@@ -1,10 +1,13 @@
 """Regions drawn by hand: the polygons of a GeoJSON file (RFC 7946), and whether a place lies inside.
 
-A ring may cross the antimeridian: an edge takes the shorter way round. A ring that crosses itself counts by
-the even-odd rule, as map programs fill it. Takes a path, gives a value; starts without numpy.
+A ring may cross the antimeridian: an edge takes the shorter way round. One whose corners all lie on one
+meridian, as -180 and 180 do, goes round the whole Earth; one that encircles a pole holds it. A ring that
+crosses itself counts by the even-odd rule, as map programs fill it. Takes a path, gives a value; starts
+without numpy.
 """
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -93,6 +96,11 @@ def _ring(corners: Any) -> Ring:
         ring.append((lng, lat))
     if len(ring) < 4:
         raise ValueError("a ring has fewer than three corners")
+    if len({lng for lng, _ in ring}) == 1:
+        return tuple((float(corner[0]), float(corner[1])) for corner in [*corners, corners[0]])
+    if ring[-1][0] != ring[0][0]:  # once round: a pole lies inside, the nearer one
+        pole = math.copysign(90.0, sum(lat for _, lat in ring))
+        ring += [(ring[-1][0], pole), (ring[0][0], pole), ring[0]]
     return tuple(ring)
 
 

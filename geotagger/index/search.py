@@ -70,10 +70,10 @@ class Box:
 class Query:
     """All conditions must hold. `since` ≤ time < `until`: naive times mean the camera's clock, aware ones
     UTC; photos without a time then do not answer. `cell` is an S2 token, `country` an ISO code, `places`
-    names of towns or regions as the index has them, `camera` a part of its name. `paths` are absolute:
-    files, folders, or patterns. `nearest`: only so many, whatever their distance. `probability`: of
-    estimates that give the disc of `near` so much. `is_written`: only what we wrote; `is_sure`: what stands
-    in a file, or is at least SURE certain."""
+    names of towns or regions as the index has them, `towns` further ones with region and country; `camera` a
+    part of its name. `paths` are absolute: files, folders, or patterns. `nearest`: only so many, whatever
+    their distance. `probability`: of estimates that give the disc of `near` so much. `is_written`: only what
+    we wrote; `is_sure`: what stands in a file, or is at least SURE certain."""
 
     near: Near | None = None
     nearest: int | None = None
@@ -82,6 +82,7 @@ class Query:
     cell: str | None = None
     country: str | None = None
     places: tuple[str, ...] = ()
+    towns: tuple[tuple[str, str, str], ...] = ()
     camera: str | None = None
     paths: tuple[str, ...] = ()
     run_id: int | None = None
@@ -350,9 +351,14 @@ def _conditions(query: Query) -> tuple[str, list[Any]]:
         also("estimates.leaf between ? and ?", first, last)
     if query.country is not None:
         also("estimates.country = ?", query.country)
-    if query.places:
+    if query.places or query.towns:
         marks = ",".join("?" * len(query.places))
-        also(f"(estimates.place in ({marks}) or estimates.region in ({marks}))", *query.places, *query.places)
+        towns = ",".join(["(?,?,?)"] * len(query.towns)) or "('','','')"
+        also(
+            f"(estimates.place in ({marks}) or estimates.region in ({marks}) or"
+            f" (estimates.place, coalesce(estimates.region, ''), estimates.country) in (values {towns}))",
+            *(*query.places, *query.places, *(word for town in query.towns for word in town)),
+        )
     if query.camera is not None:
         also("instr(lower(photos.camera), ?) > 0", query.camera.lower())
     if query.paths:

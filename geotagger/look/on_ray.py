@@ -75,7 +75,10 @@ def _joined() -> Any:
     try:
         ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     except Exception as error:
-        raise EngineError(f"--on ray: no cluster can be joined ({reason_of(error)})") from None
+        raise EngineError(
+            f"--on ray: no cluster can be joined ({reason_of(error)}); one that asks for a token is joined "
+            "with RAY_AUTH_MODE=token (docs/look.md)"
+        ) from None
     logging.getLogger("ray").setLevel(logging.ERROR)
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     context = ray.data.DataContext.get_current()

@@ -46,9 +46,11 @@ _SCANNER = re.compile(
     re.I,
 )
 _SCREENSHOT_NAME = re.compile(
-    r"screen[ _-]?shots?\b|screenshot_|screen[ _-]?record|screen-\d{8}|rpreplay_|xrecorder"
+    r"(simulator )?screen[ _-]?shots?\b|screenshot_|screen[ _-]?record|screen-\d{8}|screencast[ _-]"
+    r"|rpreplay_|xrecorder|smartselect_|capture\+_|annotation \d{4}-"
+    r"|\d{4}-\d\d-\d\d[_ ][\d.-]+[_ -]screenshot\b"
     r"|bildschirm(foto|aufnahme)|capture d.écran|enregistrement de l.écran"
-    r"|captura de (pantalla|tela|ecrã|ecra)|captura d.ecrà|grabación de pantalla"
+    r"|captura[ _]de[ _](pantalla|tela|ecrã|ecra)|captura d.ecrà|grabación de pantalla"
     r"|gravação (de|do) (tela|ecrã)|schermata|schermafbeelding|schermopname"
     r"|registrazione schermo|skärmavbild|skärmbild|skjermbilde|skærmbillede|näyttökuva"
     r"|zrzut[ _]ekranu|snímek obrazovky|képernyő(fotó|kép)|captură de ecran"

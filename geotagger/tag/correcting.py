@@ -44,7 +44,8 @@ def jobs_of(run: RootRun, corrections: Sequence[StandingCorrection]) -> list[Job
 def _leave(run: RootRun, corrections: Sequence[StandingCorrection], why: str) -> None:
     run.index.estimates.weighed_again([(correction.photo.id, None, WAITING) for correction in corrections])
     for correction in corrections:
-        run.report(as_it_is(correction.photo, "kept", f"{_reason(correction)}; {why}", f"{WAITING}: {why}"))
+        outcome = as_it_is(correction.photo, "kept", f"{_reason(correction)}; {why}", f"{WAITING}: {why}")
+        run.report(replace(outcome, outing=correction.outing))
 
 
 def _job(correction: StandingCorrection, model: str | None) -> Job:
@@ -56,12 +57,12 @@ def _job(correction: StandingCorrection, model: str | None) -> Job:
         instead = PhotoEstimate(photo.id, placed, model_id, support=correction.support)
     if today is None:
         outcome = Outcome(photo.path, "restored", f"{_WITHDRAWN}: {_reason(correction)}", _WITHDRAWN)
-        return Job(photo.id, None, outcome, instead)
+        return Job(photo.id, None, replace(outcome, outing=correction.outing), instead)
     old = correction.kept.estimate
     away_km = float(distance_km(old.latitude, old.longitude, today.latitude, today.longitude))
     reason = "; ".join([f"{_MOVED} {length(away_km)}: {_reason(correction)}", *today.evidence])
     outcome = outcome_of(photo.path, "written", today, model if "visual" in today.rungs else None)
-    return Job(photo.id, today, replace(outcome, reason=reason), instead)
+    return Job(photo.id, today, replace(outcome, reason=reason, outing=correction.outing), instead)
 
 
 def _reason(correction: StandingCorrection) -> str:

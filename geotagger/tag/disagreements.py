@@ -10,22 +10,20 @@ from geotagger.estimate.holding import HALF
 from geotagger.index import Index
 from geotagger.index.photos import IndexedPhoto
 from geotagger.tag.reading import position_in
-from geotagger.tag.standing import is_written_estimate
 
 _SAME_DEG = 1e-5
 
 
 def disagreements(index: Index, photo: IndexedPhoto, inside: float | None) -> tuple[str, ...]:
-    """`inside`: how certain it is today that the photo was taken in the circle that is written."""
+    """`inside`: how certain it is today that the photo was taken in the circle that is written; None where no
+    estimate is, or evidence of today is left out."""
     lines = [_of_the_file(index, photo)]
-    if is_written_estimate(photo) and photo.confidence is not None:
-        certain = inside or 0.0
-        if certain < HALF * photo.confidence:
-            lines.append(
-                f"what is known today gives the place that is written {certain:.2g}, and not"
-                f" {photo.confidence:.2g}; `geotagger tag` corrects it, or `tag --reconsider` where evidence"
-                " is lacking"
-            )
+    if inside is not None and photo.confidence is not None and inside < HALF * photo.confidence:
+        lines.append(
+            f"what is known today gives the place that is written {inside:.2g}, and not"
+            f" {photo.confidence:.2g}; `geotagger tag` corrects it, or `tag --reconsider` where evidence"
+            " is lacking"
+        )
     return tuple(line for line in lines if line is not None)
 
 

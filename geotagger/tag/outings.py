@@ -146,7 +146,7 @@ def _judge(
         circle = photo.latitude, photo.longitude, photo.radius_km or 0.0
         inside = certainty_inside(outing, n, evidence.weighing.movement, circle)
         evidence.standing.judge(
-            photo, inside, estimate, would_be_written(evidence, photo, estimate), run.model_id
+            photo, inside, estimate, would_be_written(evidence, photo, estimate), run.model_id, run.outing
         )
 
 

@@ -105,7 +105,7 @@ class EvidenceToday:
 @dataclass(frozen=True)
 class StandingCorrection:
     """A written estimate that does not hold. `today`: the estimate to write in its place, None where no
-    place is certain enough; `guess`: then the best there is."""
+    place is certain enough; `guess`: then the best there is. `outing`: when the photo's outing began."""
 
     photo: IndexedPhoto
     kept: StoredEstimate
@@ -115,6 +115,7 @@ class StandingCorrection:
     guess: Estimate | None
     support: Support
     model_id: int | None
+    outing: str | None
 
 
 @dataclass
@@ -147,6 +148,7 @@ class Standing:
         estimate: Estimate | None,
         would_be_written: bool,
         model_id: int | None,
+        outing: str | None,
     ) -> Verdict | None:
         """About one that was weighed: how certain its circle is today, and the estimate of today. None where
         the row of what was written is damaged, which was named as it was read."""
@@ -159,7 +161,7 @@ class Standing:
         answer = verdict(question, self.today.present, reconsider=self.reconsider)
         if answer is Verdict.CONTRADICTED:
             self.corrections[photo.id] = StandingCorrection(
-                photo, kept, inside, question.is_inside, today, estimate, now, model_id
+                photo, kept, inside, question.is_inside, today, estimate, now, model_id, outing
             )
         elif answer is Verdict.HOLDS:
             self.index.estimates.weighed_again([(photo.id, now, None)])

@@ -13,15 +13,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from geotagger.archive import FileEntry
 from geotagger.cli import main
 from geotagger.cli.asking import Rung
+from geotagger.cli.places import coordinates, near_by, plus_digits
 from geotagger.estimate.values import RUNGS, Estimate
 from geotagger.index import open_index
 from geotagger.index.estimates import PhotoEstimate, Written
 from geotagger.index.photos import Record
 from geotagger.photo.values import CaptureTime, Facts
+from tests.commands import Geotagger
+from tests.tag.scenes import START, jpeg
 
 PLACES: dict[str, tuple[float, float, str, Written | None, datetime | None]] = {
     "paris.jpg": (48.8584, 2.2945, "camera", "camera", datetime(2023, 5, 17, 14, 30)),
@@ -384,7 +389,14 @@ def test_nearest_finds_so_many_however_far(ask: Ask) -> None:
         "48°51'30\"N 2°17'40\"E",
         "geo:48.8584,2.2945;u=35",
         "8FW4V75V+8Q",
+        "V75V+8Q Paris",
+        "v75v+8q, Paris, France",
         "N48 51.5 E2 17.6",
+        "2°17'40\"E 48°51'30\"N",
+        "48d51m30sN 2d17m40sE",
+        "(48.8584, 2.2945)",
+        "https://www.google.com/maps/place/E/@48.1,2.1,17z/data=!8m2!3d48.8584!4d2.2945",
+        "https://www.bing.com/maps?cp=48.8584~2.2945&lvl=16",
         "48.8584 2.2945",
         "48,8584 2,2945",
         "48,8584; 2,2945",
@@ -396,6 +408,27 @@ def test_nearest_finds_so_many_however_far(ask: Ask) -> None:
 )
 def test_coordinates_are_read_in_the_forms_people_write(ask: Ask, spot: str) -> None:
     assert ask_names(ask, "--near", spot, "--radius", "1") == ["paris"]
+
+
+@given(st.floats(-89.9, 89.9), st.floats(-179.99, 179.99), st.integers(1, 3))
+def test_a_short_plus_code_is_the_one_nearest_to_its_town(lat: float, lng: float, pairs: int) -> None:
+    code = plus_digits(lat, lng)
+    full = coordinates("", f"{code}+22")
+    side = 20.0 ** (2 - pairs)
+    beside = min(max(lat + 0.4 * side, -89.9), 89.9), lng + 0.4 * side
+    assert near_by(f"{code[2 * pairs :]}+22", *beside) == pytest.approx(full, abs=1e-6)
+
+
+def test_a_path_that_is_there_is_no_pattern(geotagger: Geotagger, tmp_path: Path) -> None:
+    folder = tmp_path / "[2024] Trip?"
+    folder.mkdir()
+    (folder / "*.jpg").write_bytes(jpeg(START, (48.2, 16.4)))
+    (folder / "a.jpg").write_bytes(jpeg(START, (48.2, 16.4)))
+    geotagger("tag", folder, "--model", "none")
+    assert len(geotagger("query", "--path", folder, "--json").records) == 2
+    (only,) = geotagger("query", "--path", folder / "*.jpg", "--json").records
+    assert only["path"] == str(folder / "*.jpg")
+    assert len(geotagger("query", "--path", "*.jpg", "--json").records) == 2
 
 
 def test_uncertain_guesses_answer_only_when_asked(ask: Ask, index_file: Path) -> None:
@@ -425,6 +458,11 @@ def polygon(*corners: tuple[float, float]) -> str:
         (polygon((179, -18), (-179, -18), (-179, -16), (179, -16), (179, -18)), ["taveuni", "fiji"]),
         (polygon((179, -18), (181, -18), (181, -16), (179, -16), (179, -18)), ["taveuni", "fiji"]),
         (polygon((0, 50), (10, 40), (0, 40), (10, 50), (0, 50)), ["paris", "lyon"]),  # crosses itself
+        (
+            polygon((-180, -18), (180, -18), (180, -16), (-180, -16), (-180, -18)),
+            ["taveuni", "fiji"],
+        ),  # a belt
+        (polygon((0, -16.95), (120, -16.95), (-120, -16.95)), ["sydney", "fiji"]),  # around a pole
     ],
 )
 def test_polygons_hold_what_lies_in_them(ask: Ask, tmp_path: Path, content: str, inside: list[str]) -> None:

@@ -129,6 +129,26 @@ def test_a_name_that_is_no_utf_8_ends_no_watch(geotagger: Geotagger, tmp_path: P
     assert _is_placed(Path(os.fsdecode(came)))
 
 
+@pytest.mark.slow
+def test_a_folder_whose_name_is_no_utf_8_is_watched(geotagger: Geotagger, tmp_path: Path) -> None:
+    pytest.importorskip("watchfiles")
+    scene = walk_through_town(tmp_path / "photos", 10)
+    later = tmp_path / "later.jpg"
+    (scene.folder / "IMG_0003.jpg").rename(later)
+    odd = os.fsencode(scene.folder) + b"/latin\xe9"
+    os.mkdir(odd)
+    process = geotagger.start("tag", scene.folder, "--model", "none", "--watch")
+    try:
+        time.sleep(8)
+        os.rename(later, odd + b"/later.jpg")
+        _wait(lambda: _is_placed(Path(os.fsdecode(odd + b"/later.jpg"))))
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode in (0, 130)  # 130 in the middle of its own next run
+
+
 def _is_placed(photo: Path) -> bool:
     try:
         return read_facts(str(photo)).fix is not None

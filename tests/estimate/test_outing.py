@@ -100,19 +100,12 @@ def test_without_times_what_is_left_are_the_places_visited_most() -> None:
     rng = np.random.default_rng(0)
     lat = np.where(rng.random(50) < 0.8, HOME.latitude, 40.0)
     lng = np.where(lat == HOME.latitude, HOME.longitude, 10.0)
-    found = one(
-        estimate_outing([Observation(0, None)], None, None, learn_movement(np.arange(50) * DAY, lat, lng))
-    )
+    learned = learn_movement(np.arange(50) * DAY, lat, lng)
+    found = one(estimate_outing([Observation(0, None)], None, None, learned))
     assert away_km(found, HOME) < 5
     assert any("no time" in words for words in found.evidence)
-    assert estimate_outing(
-        [Observation(0, None)],
-        None,
-        None,
-        learn_movement(np.arange(50) * DAY, lat, lng),
-        None,
-        Options(habits=False),
-    ) == [None]
+    without = estimate_outing([Observation(0, None)], None, None, learned, None, Options(habits=False))
+    assert without == [None]
 
 
 def test_a_track_gives_the_place_and_its_rung() -> None:
@@ -291,7 +284,7 @@ def test_how_far_an_offset_is_believed_is_learned() -> None:
 
 
 def test_what_was_learned_survives_storage() -> None:
-    learned = learn_movement(*columns(life(0, days=80)))
+    learned = learn_movement(*columns(life(0, days=30)))
     again = Movement.from_dict(learned.to_dict())
     assert again.motion == learned.motion
     assert again.correction == learned.correction

@@ -37,15 +37,15 @@ def test_likeness_tells_as_much_as_it_told_before() -> None:
 
 def test_a_picture_that_looks_like_others_is_placed_with_them() -> None:
     rng = np.random.default_rng(1)
-    features, lat, lng, utc, _ = archive(rng, 6.0)
-    known = references(features[:299], lat[:299], lng[:299], utc[:299])
-    (seen,) = alike(known, features[299:])
-    movement = learn_movement(utc[:299], lat[:299], lng[:299])
-    (found,) = estimate_outing([Observation(0, float(utc[299]), alike=seen)], None, None, movement)
+    features, lat, lng, utc, _ = archive(rng, 6.0, 120)
+    known = references(features[:119], lat[:119], lng[:119], utc[:119])
+    (seen,) = alike(known, features[119:])
+    movement = learn_movement(utc[:119], lat[:119], lng[:119])
+    (found,) = estimate_outing([Observation(0, float(utc[119]), alike=seen)], None, None, movement)
     assert found is not None
-    assert distance_km(found.latitude, found.longitude, lat[299], lng[299]) < 1
+    assert distance_km(found.latitude, found.longitude, lat[119], lng[119]) < 1
     assert "visual" in found.rungs
-    (alone,) = estimate_outing([Observation(0, float(utc[299]))], None, None, movement)
+    (alone,) = estimate_outing([Observation(0, float(utc[119]))], None, None, movement)
     assert alone is not None
     assert found.confidence > alone.confidence
 

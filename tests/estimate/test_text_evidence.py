@@ -1,11 +1,13 @@
 """What stands in a picture, weighed with what else is known."""
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
 
 from geotagger.defaults import MIN_CONFIDENCE
+from geotagger.estimate.movement import Movement
 from geotagger.estimate.outing import Options
 from geotagger.estimate.text_evidence import learned_exponent
 from geotagger.estimate.timeline import PhotoRecord, estimate_stream, learned_from
@@ -24,13 +26,18 @@ AT_HOME = [
 ]
 
 
+@cache
+def at_home() -> Movement:
+    known = [PhotoRecord(o.key, o.utc, 0.0, o.camera, None, o.fix) for o in AT_HOME]
+    return learned_from(FixSeries.of(known))
+
+
 def trip(*texts: PlaceRatios | None, days: float = 40) -> list[Estimate]:
     """Estimates of photos ten minutes apart, so long after the last at home."""
     photos = [
         Observation(100 + n, START + days * DAY + 600 * n, "Phone", text=text) for n, text in enumerate(texts)
     ]
-    known = [PhotoRecord(o.key, o.utc, 0.0, o.camera, None, o.fix) for o in AT_HOME]
-    estimates = estimate_stream([*AT_HOME, *photos], learned_from(FixSeries.of(known)))
+    estimates = estimate_stream([*AT_HOME, *photos], at_home())
     return [estimate for estimate in estimates[len(AT_HOME) :] if estimate is not None]
 
 
@@ -60,8 +67,7 @@ def test_signs_alone_are_not_enough_to_write_a_place(exponent: float, pictures: 
             Observation(100 + n, START + 40 * DAY + apart_s * n, "Phone", text=SURE_OF_AARHUS)
             for n in range(pictures)
         ]
-        records = [PhotoRecord(o.key, o.utc, 0.0, o.camera, None, o.fix) for o in known]
-        movement = learned_from(FixSeries.of(records))
+        movement = at_home() if known else learned_from(FixSeries.of())
         estimates = estimate_stream([*known, *photos], movement, options=options)[len(known) :]
         for estimate in estimates:
             assert estimate is not None
@@ -86,8 +92,7 @@ def test_text_that_says_nothing_hardly_changes_anything() -> None:
 
 def test_two_pictures_of_one_sign_count_as_little_more_than_one() -> None:
     burst = [Observation(100 + n, START + 40 * DAY + n, "Phone", text=NAMES_AARHUS) for n in range(2)]
-    known = [PhotoRecord(o.key, o.utc, 0.0, o.camera, None, o.fix) for o in AT_HOME]
-    of_burst = estimate_stream([*AT_HOME, *burst], learned_from(FixSeries.of(known)))[-1]
+    of_burst = estimate_stream([*AT_HOME, *burst], at_home())[-1]
     assert of_burst is not None
     of_two = trip(NAMES_AARHUS, NAMES_AARHUS)[-1]
     assert km(of_two, AARHUS) < 10

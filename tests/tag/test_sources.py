@@ -286,6 +286,10 @@ def test_what_is_no_photograph_of_that_hour_is_left_alone_unless_asked(
         "スクリーンショット 2024-03-03 12.35.00.jpg", "Снимок экрана 2024-03-03.jpg", "Screenshot (12).jpg",
         "צילום מסך 2024-03-03.jpg", "لقطة الشاشة 2024-03-03.jpg", "Ảnh chụp Màn hình 2024-03-03.jpg",
         "Tangkapan Layar 2024-03-03.jpg", "Snímka obrazovky 2024-03-03.jpg", "CleanShot 2024-03-03 at 12.jpg",
+        "SmartSelect_20240303-123500_Gallery.jpg", "Capture+_2024-03-03-12-35-00.jpg",
+        "2024-03-03_12-35-00-screenshot.jpg",
+        "Captura_de_tela_20240303-123500.jpg",
+        "Simulator Screenshot - iPhone 15 - 2024-03-03 at 12.35.00.jpg",
     ]  # fmt: skip
     traps |= {name: photo(**bare) for name in names}
     controls = {

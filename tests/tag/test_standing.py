@@ -158,6 +158,7 @@ def test_a_corrected_clock_moves_what_is_written(geotagger: Geotagger, folder: P
     said = tag(geotagger, folder, "--clock", "Camera=+1h").by_name()["camera.jpg"]
     assert said["status"] == "written"
     assert said["reason"].startswith("moved 6")
+    assert said["outing"] is not None
     assert is_near(agreed(geotagger, one), 121)
     assert_nothing_more_to_do(geotagger, folder)
     geotagger("undo", "--yes")
@@ -260,6 +261,8 @@ def test_why_says_when_what_is_written_is_contradicted(geotagger: Geotagger, fol
     """The clock is told with nothing to be written: the file keeps the old place, and `why` says so."""
     tag(geotagger, folder)
     before = one.read_bytes()
+    asked = geotagger("why", one, "--without", "neighbours", "--json").records[0]
+    assert asked["disagreements"] == []  # what would be said without a kind of evidence contradicts nothing
     tag(geotagger, folder, "--clock", "Camera=+1h", "--write", "none")
     assert one.read_bytes() == before
     told = geotagger("why", one, "--json").records[0]

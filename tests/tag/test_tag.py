@@ -15,7 +15,7 @@ import pytest
 from geotagger.geo import distance_km
 from geotagger.photo.facts import read_facts
 from tests.commands import Geotagger, interrupt
-from tests.tag.scenes import START, bytes_of, jpeg, walk_through_town
+from tests.tag.scenes import LATITUDE, LONGITUDE, START, bytes_of, jpeg, walk_through_town
 
 DIES_AFTER_READING = """
 import os, sys
@@ -279,7 +279,7 @@ def test_bad_files_are_named_left_alone_and_do_not_stop_the_run(geotagger: Geota
 
 
 def test_interrupting_keeps_what_is_finished(geotagger: Geotagger, tmp_path: Path) -> None:
-    scene = walk_through_town(tmp_path / "photos", 400, minutes=500, size=64)
+    scene = walk_through_town(tmp_path / "photos", 200, minutes=500, size=64)
     process = geotagger.start("tag", scene.folder, "--json")
     assert process.stdout is not None
     process.stdout.readline()
@@ -288,7 +288,7 @@ def test_interrupting_keeps_what_is_finished(geotagger: Geotagger, tmp_path: Pat
     assert process.returncode in (130, 0), err  # 0: it was faster than we
     assert b"Traceback" not in err
     done = geotagger("tag", scene.folder, "--json").by_name()
-    assert len(done) == 400
+    assert len(done) == 200
     assert not list(scene.folder.glob(".geotagger-*"))
 
 
@@ -403,10 +403,13 @@ def test_a_reader_that_goes_away_does_not_stop_the_work(geotagger: Geotagger, tm
 
 
 def test_an_archive_that_vanishes_ends_the_run_with_one_line(geotagger: Geotagger, tmp_path: Path) -> None:
-    scene = walk_through_town(tmp_path / "photos", 3000, without_gps=0, size=16)
-    process = geotagger.start("tag", scene.folder)
+    folder, photo = tmp_path / "photos", jpeg(START, (LATITUDE, LONGITUDE), size=16)
+    folder.mkdir()
+    for n in range(3000):
+        (folder / f"{n}.jpg").write_bytes(photo)
+    process = geotagger.start("tag", folder)
     _wait_for_photos(geotagger.index)
-    scene.folder.rename(tmp_path / "elsewhere")
+    folder.rename(tmp_path / "elsewhere")
     _, err = process.communicate(timeout=60)
     assert process.returncode == 1
     assert b"vanished" in err

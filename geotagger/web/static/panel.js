@@ -106,8 +106,12 @@ function actions(photos) {
 
 export const explainChosen = guarded(async () => {
   const [one] = chosen();
-  if (!one) say("choose a photo first");
-  else if (byId("why")) await explain(one);
+  if (!one) {
+    say("choose a photo first");
+    return;
+  }
+  if (shown?.id !== one.id) await showPanel(); // its details are still being asked for
+  if (byId("why")) await explain(one);
 });
 
 async function explain(one) {
