@@ -103,13 +103,15 @@ def _record(answer: "Why") -> dict[str, Any]:
 
 def _text_lines(answer: "Why") -> list[str]:
     """What stands in the picture and what it says, a line each; kept nowhere."""
+    from geotagger.gazetteer.words import area_name
+
     if not answer.lines:
         return [] if answer.lines is None else ["In the picture stands nothing that can be read."]
     words = [f"In the picture stands: {' / '.join(answer.lines)}"]
     if answer.text is None:
         return [*words, "  it tells nothing of the place"]
     best = sorted(answer.text.countries, key=lambda one: -one[1])[:3]
-    named = ", ".join(f"{code} ×{factor:.2g}" for code, factor in best)
+    named = ", ".join(f"{area_name(code)} ×{factor:.2g}" for code, factor in best)
     towns = answer.text.towns[:3]
     places = "".join(
         f", towns near {t.latitude:.2f}, {t.longitude:.2f} ×{1 + t.inside + t.near:.2g}" for t in towns
@@ -194,7 +196,7 @@ def _print(answer: "Why") -> None:
         for source in explanation.sources[:_SOURCES]:
             print(
                 f"  weight {source.share:.0%}: {source.name}, {_place(called, source)} "
-                f"(scale {source.scale_km:.2g} km)"
+                f"(scale {length(source.scale_km)})"
             )
         print("\n".join(explanation.map))
         return
@@ -210,7 +212,7 @@ def _print(answer: "Why") -> None:
     weights = Table("source", "place", "scale", "share", title="How neighbours and habits were weighed")
     for source in explanation.sources[:_SOURCES]:
         weights.add_row(source.name, escape(_place(called, source)),
-                        f"{source.scale_km:.2g} km", f"{source.share:.0%}")  # fmt: skip
+                        length(source.scale_km), f"{source.share:.0%}")  # fmt: skip
     console.print(weights)
     for line in explanation.map:
         console.print(escape(line))

@@ -13,10 +13,17 @@ from queue import SimpleQueue
 
 import numpy as np
 
+from geotagger.engine.cores import usable_cores
 from geotagger.engine.pace import Pace
 from geotagger.engine.values import Batch, OutOfMemoryError, Outputs, Runner
 from geotagger.engine.watch import Watch
 from geotagger.errors import EngineError
+
+
+def _processor_seconds() -> float:
+    """How long this process would have taken with all cores to itself: a rate that is remembered is one of
+    the machine, not of what else it did just then."""
+    return time.process_time() / usable_cores()
 
 
 class BatchedEngine:
@@ -42,7 +49,8 @@ class BatchedEngine:
         self._size = batch_size
         self._pool = ThreadPoolExecutor(self.lanes, thread_name_prefix="lane")
         self._lock = threading.Lock()
-        self._pace = Pace(time.perf_counter)
+        is_on_cpu = all(str(device) == "cpu" for device in self.devices)
+        self._pace = Pace(_processor_seconds if is_on_cpu else time.perf_counter)
 
     @property
     def batch_size(self) -> int:

@@ -1,8 +1,7 @@
 """How many photos a second an engine looks at while it is at work.
 
-Takes batches as they begin and end, in several lanes at once, gives a rate. Time in which no lane works
-does not count: it is somebody else's. Knows nothing of networks.
-"""
+Takes batches as they begin and end, in several lanes at once, and a clock, gives a rate. Time in which no
+lane works does not count: it is somebody else's. Knows nothing of networks."""
 
 import threading
 from collections.abc import Callable, Iterator

@@ -62,6 +62,12 @@ def regions_named(text: str, country: str = "") -> list[str]:
     ]
 
 
+def area_name(code: str) -> str:
+    """ "Estonia" of "EE", "Ticino, Switzerland" of "CH.TI"."""
+    country, _, region = code.partition(".")
+    return ", ".join(filter(None, [region_name(country, region) if region else None, country_name(country)]))
+
+
 def region_name(country: str, region: str) -> str | None:
     return _names().get(f"{country}.{region}")
 

@@ -17,6 +17,8 @@ from geotagger.index.runs import Status
 _NOT_THIS_ASSET = 400
 """How Immich answers about an asset that is not the key's owner's, or not there."""
 
+_TAKEN_AWAY = "taken away: Immich was told 0,0, and has no place for it once its jobs are through"
+
 _SAME_DEG = 1e-4
 """Immich rounds what it was told; ten metres are the same place."""
 
@@ -125,7 +127,7 @@ def take_back(index: Index, immich: Immich, run_id: int | None, tell: Tell) -> i
         immich.take_away([one.asset for one in part])
         index.handoffs.taken_back([one.id for one in part])
         for one in part:
-            tell(GivenPlace(paths.get(one.photo_id, one.asset), "restored", "has no place in Immich again"))
+            tell(GivenPlace(paths.get(one.photo_id, one.asset), "restored", _TAKEN_AWAY))
     return len(ours)
 
 

@@ -4,17 +4,20 @@ Looks at the one photo with the run's model, and at the features of references t
 the index.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from geotagger import cells
 from geotagger.errors import PhotoError
-from geotagger.estimate.reference import References
+from geotagger.estimate.reference import References, alike
 from geotagger.estimate.values import Alike
 from geotagger.index import Index
 from geotagger.index.photos import IndexedPhoto
 from geotagger.index.store import path_of
+from geotagger.tag.kept_features import KeptFeatures
 from geotagger.tag.network import Network
 from geotagger.tag.options import TagOptions
 
@@ -52,10 +55,23 @@ def alike_of(
         network.close()
     if said.alike is None:
         return None, ()
-    note("of this photo's outing only itself was compared with your geotagged ones (--reference) here")
     rows = zip(said.alike.lat.tolist(), said.alike.lng.tolist(), said.alike.weight.tolist(), strict=True)
     leading = sorted(rows, key=lambda row: -row[2])
     return said.alike, tuple(LikePhoto(*row, _photo_at(index, *row[:2])) for row in leading)
+
+
+def alike_beside(
+    index: Index, photo: IndexedPhoto, outing: Sequence[IndexedPhoto], pack: "ModelPack", kept: KeptFeatures
+) -> tuple[dict[int, Alike], bool]:
+    """The same of the other photos of its outing, by their numbers, from what is kept of them; and whether
+    that is all that a model has seen of these."""
+    references = References.load(index.features_folder / f"{photo.root_id}-{pack.digest}")
+    shown = [one for one in outing if one.posterior is not None and one.id != photo.id]
+    features = {one.id: row for one in shown if (row := kept.of(one)) is not None}
+    if references is None or not features:
+        return {}, not shown
+    said = alike(references, np.stack(list(features.values())))
+    return dict(zip(features, said, strict=True)), len(features) == len(shown)
 
 
 def _photo_at(index: Index, latitude: float, longitude: float) -> str | None:

@@ -64,10 +64,11 @@ def _cost(pack: "ModelPack", new: int, all_of_them: int) -> str:
     precisions = [pack.manifest.precision, *(variant.precision for variant in pack.manifest.variants)]
     rate = kept_rate(pack.name, *precisions)
     minutes = "" if rate is None else f", about {max(1, round(new / rate / 60)):,} minutes here"
-    megabytes = all_of_them * 2 * (pack.feature_size or 0) / 1e6
+    kilobytes = all_of_them * 2 * (pack.feature_size or 0) / 1e3
+    kept = f"{kilobytes / 1e3:.0f} MB" if kilobytes >= 1e3 else f"{kilobytes:.0f} kB"
     return (
         f"pictures are compared with {all_of_them:,} of your geotagged ones; {new:,} of these are looked at "
-        f"for that, once{minutes} ({megabytes:.1f} MB are kept; --without reference leaves it out)"
+        f"for that, once{minutes} ({kept} are kept; --without reference leaves it out)"
     )
 
 

@@ -25,7 +25,7 @@ from geotagger.tag.any_place import table_of
 from geotagger.tag.disagreements import disagreements
 from geotagger.tag.evidence import weighing
 from geotagger.tag.kept_features import kept_features
-from geotagger.tag.likeness import LikePhoto, alike_of
+from geotagger.tag.likeness import LikePhoto, alike_beside, alike_of
 from geotagger.tag.network import choose_pack
 from geotagger.tag.options import TagOptions, kinds_of
 from geotagger.tag.recorded import told_clocks, tracks_in_force
@@ -125,6 +125,10 @@ def why(
     if "reference" in kinds and pack is not None:
         alike, like = alike_of(index, photo_asked, pack, note)
         records[at] = replace(records[at], alike=alike)
+        others, is_all = alike_beside(index, photo_asked, outing, pack, kept) if kept else ({}, False)
+        records = [replace(one, alike=others.get(one.key, one.alike)) for one in records]
+        if alike is not None and not is_all:
+            note("of this photo's outing not all pictures were compared with your geotagged ones here")
     explanation = explain(evidence, records, at)
     inside = None
     # what would be said without a kind of evidence, or with one more, contradicts nothing

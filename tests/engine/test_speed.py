@@ -1,5 +1,6 @@
 """What a model may be expected to do here, and what it did."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -10,8 +11,11 @@ from PIL import Image
 
 from geotagger.engine import speed
 from geotagger.engine.batching import BatchedEngine
+from geotagger.engine.devices import Device
+from geotagger.engine.onnx_runner import OnnxRunner
 from geotagger.engine.opening import open_engine
 from geotagger.engine.pace import Pace
+from geotagger.engine.values import Batch, Outputs
 from tests.commands import Geotagger
 
 from . import networks
@@ -59,6 +63,22 @@ def test_an_engine_tells_its_rate(tmp_path: Path) -> None:
     assert isinstance(engine, BatchedEngine)
     assert engine.rate is not None
     assert engine.rate > 0
+
+
+def test_on_a_processor_the_rate_is_the_machines_whatever_else_it_does(tmp_path: Path) -> None:
+    """A lane that sleeps is one that others keep from the processor."""
+
+    class Sleepy(OnnxRunner):
+        def run(self, batch: Batch) -> Outputs:
+            time.sleep(0.2)
+            return super().run(batch)
+
+    pack = networks.pack(tmp_path / "tiny")
+    engine = BatchedEngine("tiny", [Sleepy(pack.onnx_path, Device("cpu"))], 16)
+    for seed in range(4):
+        engine.run(networks.photos(16, seed))
+    assert engine.rate is not None
+    assert engine.rate > 2 * 16 / 0.2
 
 
 def test_the_probe_is_made_once_and_damaged_caches_are_made_anew(

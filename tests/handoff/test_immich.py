@@ -87,6 +87,7 @@ def test_undo_takes_away_what_was_given_and_nobody_changed(
     assert {name: one["status"] for name, one in told.items()} == {
         name: "kept" if name == names[0] else "restored" for name in names
     }
+    assert all("0,0" in told[name]["reason"] for name in names[1:])
     assert library.place_of(numbers[names[0]]) == (10.0, 20.0)
     assert all(library.place_of(numbers[name]) == (None, None) for name in names[1:])
     assert "left to take back" in geotagger("handoff", "immich", library.address, "--undo", code=2).err
@@ -119,7 +120,7 @@ def test_an_asset_that_immich_refuses_costs_itself_alone(
         name: "failed" if name == names[1] else "written" for name in names
     }
     assert "somebody else's" in said.by_name()[names[1]]["reason"]
-    assert f"{len(names) - 1} places given" in said.err
+    assert f"places given: {len(names) - 1}, in calls: " in said.err
     library.assets.popitem()
     told = geotagger("handoff", "immich", library.address, "--undo", "--json").by_name()
     assert told[names[-1]]["status"] == "kept"

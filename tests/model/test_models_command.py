@@ -1,11 +1,15 @@
 """`geotagger models` lists, shows, pulls and imports; every failure is one line and an exit code."""
 
+import io
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from geotagger.cli.models.listing import table_of_models
 from geotagger.model.catalogue import read_catalogue, shipped_catalogue
 from geotagger.model.pack import load_pack, verify_pack
 from tests.model.checkpoints import FOLDER, write_grids
@@ -155,6 +159,18 @@ def test_list_tells_installed_available_and_damaged(
     assert "its two addresses still answer is not known" in plain.out
     assert geotagger("show", "renamed").code == 0
     assert "model.onnx: has 0 bytes" in plain.err
+
+
+@pytest.mark.parametrize("width", [80, 140])
+def test_the_table_of_a_terminal_cuts_no_name_or_figure(geotagger: Geotagger, width: int) -> None:
+    records = [json.loads(line) for line in geotagger("list", "--json").out.splitlines()]
+    file = io.StringIO()
+    Console(file=file, width=width).print(table_of_models(records))
+    lines = file.getvalue().splitlines()
+    assert "…" not in file.getvalue()
+    assert max(map(len, lines)) <= width
+    for name, figure in (("geoclip", "347 MB"), ("geoclip", "MIT"), ("rn101-5k500", "299 MB")):
+        assert any(line.startswith(name + " ") and figure in line for line in lines)
 
 
 def test_show_tells_where_a_model_comes_from(

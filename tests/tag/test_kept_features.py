@@ -58,6 +58,8 @@ def test_later_runs_weigh_what_earlier_ones_saw(tmp_path: Path) -> None:
     # the photo beside the new one; other days wait for news of their own
     assert now["01.jpg"] == pytest.approx(whole["01.jpg"], rel=1e-6)
     assert now["01.jpg"] != before["01.jpg"]
+    (why,) = geotagger("why", folder / "01.jpg", "--model", pack, "--json").records
+    assert [why[field] for field in FIELDS] == pytest.approx(now["01.jpg"], rel=1e-6)
 
 
 def test_the_pack_asks_for_references_and_their_cost_is_said(tmp_path: Path) -> None:

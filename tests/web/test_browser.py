@@ -222,6 +222,7 @@ def test_several_are_chosen_and_outings_opened_from_the_keyboard(look: Tab) -> N
     assert look.chosen() == []
     keys.press("b")
     look.page.locator(".outing:focus").wait_for()
+    look.page.locator("#timeline").wait_for(state="hidden")
 
 
 def test_what_was_discarded_and_a_clock_that_was_kept_are_taken_back(look: Tab) -> None:
@@ -314,6 +315,7 @@ def test_a_tab_left_open_over_an_undo_is_told_and_shown_what_is_so(
     tab.choose("IMG_0001")
     tab.page.keyboard.press("c")
     tab.says("its place is another one since this page saw it")
+    tab.page.wait_for_load_state("networkidle")  # the list is asked for again
     tab.page.keyboard.press("c")
     tab.says("1 photo confirmed")
 

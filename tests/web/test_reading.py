@@ -9,8 +9,9 @@ import httpx
 import pytest
 
 from geotagger.index import open_index
-from geotagger.index.mapping import clusters
+from geotagger.index.mapping import Moment, clusters
 from geotagger.index.search import Box
+from geotagger.web.days import days_of
 from tests.commands import Geotagger
 from tests.tag.scenes import START, jpeg, walk_through_town
 from tests.web.pages import Page, open_page
@@ -71,6 +72,15 @@ def test_a_cluster_over_the_antimeridian_lies_there(geotagger: Geotagger, tmp_pa
         assert abs(one.longitude) == pytest.approx(180, abs=0.01)
         two = clusters(index.store, Box(-18, 179, -16, -179), 9)
         assert sum(one.photos for one in two) == 2
+
+
+def test_a_town_that_is_called_like_its_region_is_followed_by_the_country() -> None:
+    def day(place: str, region: str) -> str:
+        photo = Moment(1, 1, 1.7e9, "camera", 1.0, False, None, place, region, "SE")
+        return days_of([photo])[0].where
+
+    assert day("Stockholm", "Stockholm") == "Stockholm, Sweden"
+    assert day("Malmö", "Skåne") == "Malmö, Skåne"
 
 
 def test_outings_say_where_when_by_what_and_how_certainly(page: Page) -> None:

@@ -10,6 +10,8 @@ from geotagger.cli.common import JsonOption, emit, ends_cleanly, printable, say,
 from geotagger.errors import ModelNotInstalledError, PackError
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from geotagger.model.catalogue import PublishedModel
     from geotagger.model.manifest import Accuracy
     from geotagger.model.pack import ModelPack
@@ -206,32 +208,53 @@ def _table_of_models(records: list[dict[str, Any]]) -> None:
     if not records:
         say("no model is installed and the catalogue is empty")
         return
-    columns = ("model", "status", "download", "disk", "memory", "photos/s here", "within 25 km", "licence")
-    rows = [
-        (
-            printable(record["name"]) + (" (recommended)" if record["recommended"] else ""),
-            record["status"],
-            *(size_text(size) if (size := record[f"{of}_bytes"]) else "" for of in columns[2:5]),
-            f"{rate:.2g}" if (rate := record["photos_per_second"]) else "",
-            _published_share(record["accuracy"]),
-            printable(record["licence"] or ""),
-        )
-        for record in records
-    ]
     if not sys.stdout.isatty():
-        for row, record in zip(rows, records, strict=True):
-            print("\t".join([*row, *_advice(record)]))
+        for record in records:
+            print("\t".join([*_row(record), *_advice(record)]))
         return
+    screen().print(table_of_models(records))
+    for record in records:
+        licence = printable(record["licence"] or "")
+        lines = [*_advice(record), f"licence: {licence}" if _shortened(licence) != licence else ""]
+        for line in filter(None, lines):
+            say(f"{record['name']}: {line}")
+
+
+_COLUMNS = ("model", "status", "download", "disk", "memory", "photos/s here", "within 25 km", "licence")
+
+
+def table_of_models(records: list[dict[str, Any]]) -> "Table":
+    """For a terminal of 80 columns or more; a licence that is a sentence is said below."""
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(*columns, box=None, pad_edge=False, header_style="dim")
-    for row in rows:
-        table.add_row(*map(Text, row))
-    screen().print(table)
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in _COLUMNS:
+        table.add_column(column, no_wrap=column in ("model", "status", "download", "disk", "memory"))
     for record in records:
-        for line in filter(None, _advice(record)):
-            say(f"{record['name']}: {line}")
+        *cells, licence = _row(record)
+        name = cells[0].removesuffix(_RECOMMENDED)
+        table.add_row(*map(Text, [name, *cells[1:], _shortened(licence)]))
+    return table
+
+
+_RECOMMENDED = " (recommended)"
+_LONGEST_LICENCE = 14
+
+
+def _row(record: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        printable(record["name"]) + (_RECOMMENDED if record["recommended"] else ""),
+        record["status"],
+        *(size_text(size) if (size := record[f"{of}_bytes"]) else "" for of in _COLUMNS[2:5]),
+        f"{rate:.2g}" if (rate := record["photos_per_second"]) else "",
+        _published_share(record["accuracy"]),
+        printable(record["licence"] or ""),
+    )
+
+
+def _shortened(licence: str) -> str:
+    return licence if len(licence) <= _LONGEST_LICENCE else "see below"
 
 
 def _advice(record: dict[str, Any]) -> tuple[str, str]:

@@ -113,7 +113,7 @@ function summary(told, done) {
   const counts = Object.entries(told.counts).map(([status, count]) => `${count} ${status}`);
   const failed = told.outcomes.filter((one) => one.status === "failed" || one.status === "kept");
   const why = reasons(failed).slice(0, 3).join("; ");
-  const lesson = told.lesson ? ` ${told.lesson}.` : "";
+  const lesson = told.lesson ? `. ${told.lesson}.` : "";
   say(`${done}: ${counts.join(", ") || "nothing to do"}${why ? ` (${why})` : ""}${lesson}`, failed.length ? "trouble" : "note");
 }
 

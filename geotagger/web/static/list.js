@@ -6,6 +6,14 @@ import { choose, changed, extend, page, toggle } from "./state.js";
 import { KINDS, counted, day, hour, percent, status, waitsForALook } from "./words.js";
 
 const TABS = ["outings", "tray", "sample"];
+const TO_DO = {
+  tray: "Nothing could place these. Drag one onto the map, or choose it and press m.",
+  sample: "Drawn at random. Judge each: confirm, reject, or move it to where it was taken. What is stated is then corrected by what held.",
+};
+const NONE = {
+  tray: "Every photo has a place.",
+  sample: "All of them are judged. It takes twenty to learn from; `geotagger review --sample N` draws more.",
+};
 let tab = "outings";
 let listed = { outings: [], next: null, of: 0 };
 
@@ -32,8 +40,10 @@ async function showOutings(offset) {
   listed = { ...told, outings: offset ? [...listed.outings, ...told.outings] : told.outings };
   page.photos = [];
   page.source = null;
+  page.outing = null;
   choose([]);
   drawOutings();
+  changed("opened");
 }
 
 function drawOutings() {
@@ -131,6 +141,10 @@ async function open(source) {
 
 // The same list once more, after something changed; the choice stays.
 export async function again() {
+  if (tab === "sample" && !page.info.sample.drawn) {
+    await showTab("outings"); // all of it is judged
+    return;
+  }
   if (!page.source) {
     if (tab === "outings" && !page.photos.length) await showOutings(0);
     else if (page.photos.length === 1) await openPhoto(page.photos[0].id);
@@ -166,7 +180,8 @@ function drawPhotos(title) {
   const cards = page.photos.map(card);
   byId("list").replaceChildren(
     make("div", { class: "listhead" }, ...[back, title ? make("h2", { text: title }) : null, all].filter(Boolean)),
-    cards.length ? make("ul", { class: "cards" }, ...cards) : make("p", { class: "empty", text: "There are none." }),
+    ...(cards.length && TO_DO[tab] && !title ? [make("p", { class: "hint todo", text: TO_DO[tab] })] : []),
+    cards.length ? make("ul", { class: "cards" }, ...cards) : make("p", { class: "empty", text: NONE[tab] ?? "There are none." }),
     ...(page.next === null ? [] : [button("Show more", guarded(more))]),
   );
 }
