@@ -28,6 +28,7 @@ _RIGHT = 0.95
 _MEANING = {
     "nearest": "copies the place of the photo nearest in time",
     "photoprism": "PhotoPrism's rule: between two photos within 37 hours and 100 km",
+    "text": "what stands in the picture, alone",
     "visual": "the picture alone",
     "reference": "pictures of yours that look like it, alone",
     "neighbours": "photos with a place before and after it, and places you visit",

@@ -76,7 +76,7 @@ def immich(
         if undo:
             say(f"places taken away again: {take_back(opened, server, None, tell)}")
             raise typer.Exit(1 if failed else 0)
-        offer = plan(opened, server.assets(), [os.path.realpath(path) for path in paths or ()], prefixes)
+        offer = plan(opened, server.assets(), _there(paths), prefixes)
         for left in offer.left:
             _show(as_json, left.path, "kept", left.reason)
         if apply and offer.gifts:
@@ -123,8 +123,9 @@ def _tell_what_is_seen(
     from geotagger.handoff.others import seen_by
     from geotagger.index import open_index
 
+    below = _there(paths)
     with open_index(index, mode="read") as opened:
-        photos = seen_by(opened, manager, [os.path.realpath(path) for path in paths or ()])
+        photos = seen_by(opened, manager, below)
     for photo in photos:
         status = "written" if photo.is_seen_by_newer else "skipped"
         if as_json or not photo.is_seen:
@@ -166,6 +167,14 @@ def _key_of(file: Path | None) -> str:
     if not key or not key.isascii() or not key.isprintable():
         raise UsageError(f"an API key is wanted (Immich: Account Settings, API Keys): --key-file, or {_KEY}")
     return key
+
+
+def _there(paths: list[str] | None) -> list[str]:
+    """The paths with their links resolved. UsageError where one is not there."""
+    for path in paths or ():
+        if not os.path.lexists(path):
+            raise UsageError(f"{path}: there is no such file or folder")
+    return [os.path.realpath(path) for path in paths or ()]
 
 
 def _prefix(text: str) -> tuple[str, str]:

@@ -5,6 +5,7 @@ Takes an ONNX file or OpenVINO's own, gives a Runner. An optional dependency: En
 
 import importlib
 import importlib.util
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ def open_lanes(network: Path, lanes: int, threads: int) -> "list[OpenVinoRunner]
     """One compiled model, and a Runner for each of its lanes of so many threads."""
     if not is_installed():
         raise EngineError(f"--engine openvino: OpenVINO is not installed; {HOW_TO_GET}, or leave it out")
+    # what tells Intel and Google of each use; without it OpenVINO tells nobody
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     openvino = importlib.import_module("openvino")
     options: dict[str, Any] = {
         # its own choice would be bfloat16 where the processor has it, slower and less exact here

@@ -26,6 +26,7 @@ from geotagger.estimate.cloud import (
     leaves_of,
     probability_within,
 )
+from geotagger.estimate.fix_table import fix_table
 from geotagger.estimate.known_places import scores_of
 from geotagger.estimate.misleading import with_doubt
 from geotagger.estimate.movement import CertaintyCorrection, FloatArray, IntArray, Movement, moved_by
@@ -34,6 +35,7 @@ from geotagger.estimate.overlays import with_alike, with_fix, with_habits_only
 from geotagger.estimate.prior import Mixture
 from geotagger.estimate.sequence import ALIKE_S, join, weights
 from geotagger.estimate.states import (
+    Offers,
     States,
     interleaved,
     offers_of,
@@ -43,14 +45,13 @@ from geotagger.estimate.states import (
     weakened,
     with_choice,
 )
-from geotagger.estimate.surroundings import VISITS, FixTable, Surroundings
-from geotagger.estimate.text_evidence import believed, listeners, texts_of, with_texts
+from geotagger.estimate.surroundings import FixTable, Surroundings
+from geotagger.estimate.text_evidence import believed, texts_of
+from geotagger.estimate.text_states import Masses, listeners, seen_at, with_and_without, with_texts
 from geotagger.estimate.values import RUNGS, Estimate, Fix, Observation
 from geotagger.estimate.words import OutingStory, words_of
 from geotagger.estimate.zone_evidence import atom_priors, weighed_by_zone
 
-_OWN_VISITS = 8
-"""Of the photo's own camera, on either side, where others visited more."""
 _TRUSTED = RUNGS.index("camera")
 
 
@@ -173,7 +174,7 @@ def weigh_outing(
     """Each photo's probability over places."""
     rows = [n for n, o in enumerate(observations) if not stands(o)]
     photos = [observations[n] for n in rows]
-    nearest, fixes = _fix_table([before, *observations, *inside, after], photos, movement, options)
+    nearest, fixes = fix_table([before, *observations, *inside, after], photos, movement, options.habits)
     utc = np.array([np.nan if o.utc is None else o.utc for o in photos], dtype=np.float64)
     sides, mix = _prior(photos, utc, nearest, movement, options)
     has_prior = mix.weight.sum(axis=1) > 0
@@ -184,26 +185,53 @@ def weigh_outing(
     shown = np.flatnonzero(pictured | worded)
     hears = worded.any() & options.sequence & np.isfinite(utc)
     bare = np.flatnonzero(~pictured & ~worded & (has_prior | hears))
-    by_picture = _pictured(photos, utc, np.flatnonzero(pictured), has_prior, mix, table, movement, options)
-    by_picture = with_texts(by_picture, utc, np.flatnonzero(pictured), shown, mix, texts)
+    looked_at = np.flatnonzero(pictured)
+    offers = _offers(photos, utc, looked_at, table, movement, options)
+    by_picture = _pictured(photos, utc, looked_at, offers, has_prior, mix, table, movement, options)
+    by_picture, silent = with_texts(
+        by_picture, utc, looked_at, shown, mix, texts, seen_at(offers and offers[0], table)
+    )
     by_others = listeners(utc, bare, mix, texts)
-    masses = by_picture.points.mass, by_others.points.mass
-    fixed_utc = nearest.utc[sorted(fixes)]
-    if options.sequence:
-        masses = join(by_picture, by_others, movement.motion, fixed_utc)
-    hear = _stretches(utc, fixed_utc) if options.sequence else np.arange(len(utc))
-    masses = with_doubt(by_picture, by_others, masses, (hear[shown], hear[bare]))
     seen, read = np.flatnonzero(pictured[shown]), np.flatnonzero(~pictured[shown])
-    speakers = with_choice(by_picture, masses[0], ~has_prior[shown], table)
+    fixed_utc = nearest.utc[sorted(fixes)]
+    hear = _stretches(utc, fixed_utc) if options.sequence else np.arange(len(utc))
+
+    def given(states: States) -> Masses:
+        masses = states.points.mass, by_others.points.mass
+        if options.sequence:
+            masses = join(states, by_others, movement.motion, fixed_utc)
+        return with_doubt(states, by_others, masses, (hear[shown], hear[bare]))
+
+    masses, unread = with_and_without(by_picture, silent, by_others, seen, given)
     has_texts = bool(worded.any())
-    listening = replace(by_others.points.weighed(masses[1]), prior=by_others.prior if has_texts else None)
+    speakers = with_choice(by_picture, masses[0], ~has_prior[shown], table)
+    listening = replace(by_others.points.weighed(masses[1]), prior=unread[1] if has_texts else None)
     groups = (
         Group(shown[seen], speakers.part(seen), True),
-        Group(shown[read], replace(speakers, choosing=None).part(read), False),
+        Group(shown[read], replace(speakers, prior=unread[0], choosing=None).part(read), False),
         Group(bare, listening, False),
     )
     classes = len(table or ())
     return Weighed(tuple(rows), tuple(photos), sides, mix, groups, fixes, classes, has_texts)
+
+
+def _offers(
+    photos: Sequence[Observation],
+    utc: FloatArray,
+    shown: IntArray,
+    table: CellTable | None,
+    movement: Movement,
+    options: Options,
+) -> tuple[Offers, FloatArray] | None:
+    """What the pictures that say something show, and how much each counts; None where there are none."""
+    if table is None or not len(shown):
+        return None
+    beside = np.isfinite(utc[shown]) & options.sequence
+    looks = np.ones(len(shown))
+    looks[beside] = weights(utc[shown][beside], options.alike_s)
+    posteriors = [posterior for n in shown if (posterior := photos[n].posterior) is not None]
+    weight = looks / movement.temperature
+    return offers_of(posteriors, table, weight, beside), weight
 
 
 def _stretches(utc: FloatArray, fixed_utc: FloatArray) -> IntArray:
@@ -216,6 +244,7 @@ def _pictured(
     photos: Sequence[Observation],
     utc: FloatArray,
     shown: IntArray,
+    offered_by: tuple[Offers, FloatArray] | None,
     has_prior: NDArray[np.bool_],
     mix: Mixture,
     table: CellTable | None,
@@ -223,14 +252,9 @@ def _pictured(
     options: Options,
 ) -> States:
     """The states of the photos whose pictures say something."""
-    if table is None or not len(shown):
+    if table is None or offered_by is None:
         return states_of_prior(np.empty(0), mix, shown[:0])
-    beside = np.isfinite(utc[shown]) & options.sequence
-    looks = np.ones(len(shown))
-    looks[beside] = weights(utc[shown][beside], options.alike_s)
-    posteriors = [posterior for n in shown if (posterior := photos[n].posterior) is not None]
-    weight = looks / movement.temperature
-    offers = offers_of(posteriors, table, weight, beside)
+    offers, weight = offered_by
     both, alone = np.flatnonzero(has_prior[shown]), np.flatnonzero(~has_prior[shown])
     parts = []
     if len(both):
@@ -253,60 +277,6 @@ def _pictured(
 def stands(observation: Observation) -> bool:
     """Whether the photo has a place above every estimate."""
     return observation.fix is not None and RUNGS.index(observation.fix.rung) >= _TRUSTED
-
-
-def _fix_table(
-    at_hand: Sequence[Observation | None],
-    photos: Sequence[Observation],
-    movement: Movement,
-    options: Options,
-) -> tuple[FixTable, dict[int, Fix]]:
-    """The fixes at hand and the archive's visits, ordered by time, and which row is which fix. A visit that
-    is a fix at hand is one row: its error and what is doubted of it are the fix's."""
-    fixed = [(o, o.fix) for o in at_hand if o is not None and o.fix is not None and o.utc is not None]
-    rows = [
-        ((o.utc or 0.0) - fix.age_s, fix.latitude, fix.longitude, fix.error_km, fix.doubt, fix.astray_km)
-        for o, fix in fixed
-    ]
-    table = np.array(rows, dtype=np.float64).reshape(-1, 6)
-    camera = np.array([movement.camera_code(o.camera) for o, _ in fixed], dtype=np.int64)
-    is_visit = np.zeros(len(fixed), dtype=np.bool_)
-    if options.habits:
-        near = _visits_near(photos, movement)
-        visited = np.stack([movement.utc[near], movement.lat[near], movement.lng[near]], axis=1)
-        places, visits = _whens(table), _whens(visited)
-        both = set(places) & set(visits)
-        is_visit = np.array([place in both for place in places], dtype=np.bool_)
-        other = np.array([visit not in both for visit in visits], dtype=np.bool_)
-        table = np.concatenate([table, np.pad(visited[other], ((0, 0), (0, 3)))])
-        camera = np.concatenate([camera, movement.camera[near][other]])
-        is_visit = np.concatenate([is_visit, np.ones(len(table) - len(is_visit), dtype=np.bool_)])
-    order = np.argsort(table[:, 0], kind="stable")
-    utc, lat, lng, error, doubt, astray = np.ascontiguousarray(table[order].T)
-    return (
-        FixTable(utc, lat, lng, error, camera[order], np.flatnonzero(is_visit[order]), doubt, astray),
-        {int(row): fixed[int(n)][1] for row, n in enumerate(order) if n < len(fixed)},
-    )
-
-
-def _whens(rows: FloatArray) -> list[tuple[float, float, float]]:
-    """When and where, to the second: a fix's age is added to its time and taken off again."""
-    return [(round(utc), lat, lng) for utc, lat, lng in rows[:, :3].tolist()]
-
-
-def _visits_near(photos: Sequence[Observation], movement: Movement) -> IntArray:
-    """The stored visits that can be among the nearest in time to any of the photos, of all cameras or of
-    their own."""
-    times = [t for o in photos for t in (o.utc, o.other_utc) if t is not None]
-    if not times:
-        return np.empty(0, dtype=np.int64)
-    first, last = np.searchsorted(movement.utc, [min(times), max(times)])
-    near = [np.arange(max(0, first - VISITS), min(len(movement.utc), last + VISITS))]
-    for code in {movement.camera_code(o.camera) for o in photos} - {-1} if len(movement.cameras) > 1 else ():
-        own = np.flatnonzero(movement.camera == code)
-        since, until = np.searchsorted(own, [first, last])
-        near.append(own[max(0, since - _OWN_VISITS) : until + _OWN_VISITS])
-    return np.unique(np.concatenate(near))
 
 
 def _prior(
@@ -387,6 +357,9 @@ def _corrected(weighed: Weighed, group: Group, movement: Movement) -> Corrected 
     def corrected(rows: IntArray, inside: FloatArray, radii: FloatArray, before: FloatArray) -> FloatArray:
         if group.pictured:
             odds = correction.moves(before, radii, lag[rows])
+            if weighed.has_texts:
+                # of what texts add a part is believed, and that part is not raised
+                odds = np.where(inside > before, np.minimum(odds, 0.0), odds)
             certainty = np.where(has_lag[rows], moved_by(inside, odds), inside)
             return np.where(own[rows], inside, pictured.apply(certainty, radii, lag[rows]))
         certainty = np.where(has_lag[rows], correction.apply(inside, radii, lag[rows]), inside)

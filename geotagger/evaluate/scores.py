@@ -12,6 +12,8 @@ from geotagger.evaluate.predictions import OURS, Hidden
 
 THRESHOLDS_KM = (1.0, 25.0, 200.0, 750.0, 2500.0)
 """Street, city, region, country, continent (Hays & Efros 2008; Weyand et al. 2016)."""
+METHODS = ("nearest", "photoprism", "text", "visual", "reference", "neighbours", "track", OURS)
+"""In the order of the ladder, rules of others first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +62,8 @@ def score(results: Sequence[Hidden], method: str) -> EstimateScore:
 
 
 def methods_of(results: Sequence[Hidden]) -> list[str]:
-    """In the order of the ladder, rules of others first."""
-    order = ("nearest", "photoprism", "text", "visual", "reference", "neighbours", "track", OURS)
-    return [method for method in order if any(method in hidden.said for hidden in results)]
+    """Those that said something."""
+    return [method for method in METHODS if any(method in hidden.said for hidden in results)]
 
 
 def reliability(

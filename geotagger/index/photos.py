@@ -241,30 +241,27 @@ class Photos:
         """The photos of a root that are there, by time, those without a time last. With the
         posterior of `model_id` where there is one. Reads a chunk at a time, so the index may be
         written meanwhile."""
+        there, order = "photos.root_id = ? and photos.missing_since is null and", "photos.utc, photos.id"
         utc, last = -float("inf"), 0
-        while True:
-            part = self._photos_where(
-                "photos.root_id = ? and photos.missing_since is null and (photos.utc, photos.id) > (?, ?)"
-                f" and {_HAS_TIME}"
-                " order by photos.utc, photos.id limit ?",
-                (model_id, root_id, utc, last, chunk),
-            )
+        while part := self._photos_where(
+            f"{there} (photos.utc, photos.id) > (?, ?) and {_HAS_TIME} order by {order} limit ?",
+            (model_id, root_id, utc, last, chunk),
+        ):
             yield from part
-            if len(part) < chunk:
-                break
             utc, last = part[-1].utc or 0.0, part[-1].id
-        for lacks_time in ("is null", ">= ''"):  # text is more than any number: a damaged row
-            last = 0
-            while True:
-                part = self._photos_where(
-                    f"photos.root_id = ? and photos.missing_since is null and photos.utc {lacks_time}"
-                    " and photos.id > ? order by photos.id limit ?",
-                    (model_id, root_id, last, chunk),
-                )
-                yield from part
-                if len(part) < chunk:
-                    break
-                last = part[-1].id
+        last = 0
+        while part := self._photos_where(
+            f"{there} photos.utc is null and photos.id > ? order by photos.id limit ?",
+            (model_id, root_id, last, chunk),
+        ):
+            yield from part
+            last = part[-1].id
+        offset = 0
+        while part := self._photos_where(  # text is more than any number to SQLite: damaged rows
+            f"{there} photos.utc >= '' order by {order} limit ? offset ?", (model_id, root_id, chunk, offset)
+        ):
+            yield from part
+            offset += chunk
 
     def clocked(
         self, root_id: int, *, placed: bool = False, gone: bool = False, chunk: int = 1000

@@ -113,7 +113,7 @@ def _check_photos(current: _Open, restored: _Open, is_removal: bool) -> None:
         raise verify.MismatchError("it does not carry our mark")
     verify.check_the_rest(other, marked)
     _check_pictures(current, restored)
-    _check_blocks(current.layout, restored.layout)
+    check_blocks(current.layout, restored.layout)
     for packet, before in zip_longest(marked.packets, other.packets, fillvalue=xmp.empty_packet()):
         if packet != before and not verify.says_the_same(before, packet):
             raise verify.MismatchError("fields of its XMP other than GPS would change")
@@ -134,8 +134,9 @@ def _check_pictures(current: "_Open", restored: "_Open") -> None:
         raise verify.MismatchError("its picture would change")
 
 
-def _check_blocks(current: Layout, restored: Layout) -> None:
-    """The values that the entries of EXIF point to, which no write of ours moves or changes."""
+def check_blocks(current: Layout, restored: Layout) -> None:
+    """MismatchError unless the values that the entries of EXIF point to, which no write of ours moves or
+    changes, are the same."""
     if current.format == "tiff":
         return  # the block is the file
     now, then = list(current.blocks), list(restored.blocks)

@@ -13,7 +13,7 @@ from dataclasses import replace as changed_copy
 from geotagger.archive import is_sidecar_name
 from geotagger.errors import PlaceTakenError, WriteError, WriteRefusedError
 from geotagger.marks import text_of
-from geotagger.metadata import gps, replace, sidecar, verify, xmp
+from geotagger.metadata import gps, proof, replace, sidecar, verify, xmp
 from geotagger.metadata.containers import layout_of
 from geotagger.metadata.edit import Edit, EditKind, patches_of
 from geotagger.metadata.layout import Layout, LayoutChange, RefusedError
@@ -102,7 +102,9 @@ def prepare_photo(path: str, position: Position, writing: Writing) -> PreparedWr
         removed = [source.read(s.offset, s.length) for s in splices]
 
         def check(written: ByteSource) -> None:
-            verify.check_added(layout, layout_of(written, target), position)
+            new = layout_of(written, target)
+            verify.check_added(layout, new, position)
+            proof.check_blocks(new, layout)  # or undo would not take it back
 
         temporary = replace.write_changed(target, source, splices, check, writing.durable)
         edit = edit_of(path, source, splices, removed, temporary, position)

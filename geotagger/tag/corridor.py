@@ -207,14 +207,17 @@ def _settle_what_was_cut_off(run: RootRun) -> None:
 
 
 def _surveyed(run: RootRun) -> Survey:
-    if run.options.writing.sidecar_folder is not None:
-        run.index.learned.add_sidecar_folder(run.root.id, str(run.options.writing.sidecar_folder))
     sidecar_folders = run.index.learned.sidecar_folders(run.root.path)
+    named = run.options.writing.sidecar_folder
+    if named is not None:
+        run.index.learned.add_sidecar_folder(run.root.id, str(named))
     for folder in sidecar_folders:
         if not os.path.isdir(folder):
             run.listener.note(
                 f"{folder}: sidecars of {run.root.path} lay there; without it their photos are new"
             )
+    if named is not None:
+        sidecar_folders = list(dict.fromkeys([*sidecar_folders, str(named)]))
     return survey(run, sidecar_folders)
 
 

@@ -12,6 +12,6 @@ The room takes pictures, gives `PlaceRatios`. Words that were read are shown to 
 photo and go nowhere else. Knows nothing of files, photos' times or other evidence.
 """
 
-READER = "PP-OCRv6 small, scorer 2"
+READER = "PP-OCRv6 small, scorer 3"
 """What an index keeps is kept by this name. The number is raised with each change that gives other factors:
 what older ones read is read anew."""

@@ -16,8 +16,8 @@ from geotagger.text.values import Line
 
 LEAST_CONFIDENCE = 0.85
 """Of a line that counts: signs in scripts that the recogniser does not know are mostly read below this."""
-FEWEST_LETTERS = 12
-"""Of Latin text whose language is asked for."""
+_FEWEST_LETTERS, _FEWEST_OF_ONE_WORD = 12, 20
+"""Of Latin text whose language is asked for; a single word is mostly a name."""
 _FEWEST_TELLING = 3
 _MOST_ODD = 0.25
 _TWINS = frozenset("ABCEHIJKMOPSTXYaceijopsxy")
@@ -28,6 +28,10 @@ _ODD = re.compile(r"[^\W\d_]\d+[^\W\d_]|[a-zà-ÿ][A-ZÀ-Þ]|[^\W\d_][^\w\s'’.
 _DOMAIN = re.compile(
     r"(www\.|https?:?/*|@)?[a-z0-9][a-z0-9\-]{2,}(?:\.[a-z0-9\-]{2,})*\.([a-z]{2})(?![a-z0-9.])(/)?"
 )
+_ADDRESS = re.compile(
+    r"\S*(?:www\.|https?:|@)\S*|\S+\.(?:com|net|org|info|[a-z]{2})(?![^\W_])\S*", re.IGNORECASE
+)
+"""Its words are names, in no language."""
 _TELEPHONE = re.compile(r"(?:\+\s?|(?<![\d.,])00\s?)([1-9]\d{0,2})[\s()/.\-]*\d(?:[\s()/.\-]*\d){5,11}")
 _AMOUNT = r"(?:\d[\d.,]*\s?{0}(?![^\W\d_])|(?<![^\W\d_]){0}\s?\d)"
 
@@ -41,6 +45,7 @@ _SOLD = frozenset(
 _WORDS_TOO = frozenset(["be", "do", "ie", "in", "is", "it", "my", "no", "pm", "us"])
 """These are words as well, and count only in what is surely an address."""
 
+# not "Fr", which is a Friday, "R", which is any row or room, nor "Ft", which are feet
 _SIGNS = {
     "EUR": ("€", "EUR"),
     "GBP": ("£", "GBP"),
@@ -50,9 +55,9 @@ _SIGNS = {
     "ISK": ("kr", "ISK"),
     "PLN": ("zł", "zt", "PLN"),
     "CZK": ("Kč", "CZK"),
-    "HUF": ("Ft", "HUF"),
+    "HUF": ("HUF",),
     "RON": ("lei", "LEI", "RON"),
-    "CHF": ("CHF", "Fr", "SFr"),
+    "CHF": ("CHF", "SFr"),
     "TRY": ("₺", "TL"),
     "BRL": (r"R\$",),
     "INR": ("₹",),
@@ -70,7 +75,6 @@ _SIGNS = {
     "NZD": (r"NZ\$",),
     "AUD": (r"A\$",),
     "HKD": (r"HK\$",),
-    "ZAR": ("R",),
     "NGN": ("₦",),
 }
 
@@ -95,13 +99,18 @@ class Clues:
     def letters(self) -> int:
         return sum(map(str.isalpha, self.latin))
 
+    @property
+    def has_language(self) -> bool:
+        is_one_word = " " not in self.latin
+        return self.letters >= (_FEWEST_OF_ONE_WORD if is_one_word else _FEWEST_LETTERS)
+
 
 def clues_of(lines: Sequence[Line]) -> Clues:
     sure = [line.text for line in lines if line.confidence >= LEAST_CONFIDENCE]
     text = "\n".join(sure)
     words: list[str] = []
     for line in sure:
-        words += [*_WORD.findall(line), ""]
+        words += [*_WORD.findall(_ADDRESS.sub(" ", line)), ""]
     latin = [word for word in words if word and _is_latin(word)]
     others = len(re.findall("[\u0370-\u03ff\u3041-\u30ff\u4e00-\u9fff]", text))
     if not _tells(latin, sure) and others < _FEWEST_TELLING:

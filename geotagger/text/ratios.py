@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from geotagger.text.clues import FEWEST_LETTERS, Clues, clues_of
+from geotagger.text.clues import Clues, clues_of
 from geotagger.text.countries import Countries, countries
 from geotagger.text.languages import languages_of
 from geotagger.text.towns import NamedTowns, named_towns, world_towns
@@ -42,10 +42,10 @@ _LEAST_TOLD = 0.02
 @dataclass(frozen=True, slots=True)
 class Trust:
     """What is fitted. `temperature`: of the languages. `half`: the language of so many letters is told
-    wrongly, or is not that of the place, half of the time."""
+    wrongly, or is not that of the place, half of the time; of twice as many in a fifth."""
 
     temperature: float = 0.5
-    half: float = 6.0
+    half: float = 15.0
 
 
 FITTED = Trust()
@@ -57,7 +57,7 @@ def ratios_of(lines: Sequence[Line], trust: Trust = FITTED) -> PlaceRatios | Non
     table = countries()
     factors = _of_countries(clues, table)
     letters = clues.letters
-    spoken = languages_of(clues.latin, trust.temperature) if letters >= FEWEST_LETTERS else {}
+    spoken = languages_of(clues.latin, trust.temperature) if clues.has_language else {}
     if spoken:
         factors *= _of_language(spoken, letters, table, trust.half)
     is_clear = letters >= _CLEAR_LETTERS and max(spoken.values(), default=0.0) >= _CLEAR
@@ -101,7 +101,7 @@ def _of_language(spoken: dict[str, float], letters: int, table: Countries, half:
         (share * table.written[name] for name, share in spoken.items()), np.zeros(len(table.codes))
     )
     likelihood = likelihood / (table.photos @ likelihood)
-    trust = _LANGUAGE_MOST * letters / (letters + half)
+    trust = _LANGUAGE_MOST * letters**2 / (letters**2 + half**2)
     return np.asarray(1 - trust + trust * likelihood)
 
 

@@ -23,6 +23,7 @@ LEAST_PIXELS = 300
 MOST_LINES = 40
 """The highest are read: a page of a book says in its first lines what language it is in."""
 LONGEST_S = 20.0
+"""Of the processor's time, so that what is read does not depend on what else the machine does."""
 LEAST_CONFIDENCE = 0.6
 _SILENT = 4
 
@@ -43,7 +44,7 @@ class TextReader:
         self._options = ort.RunOptions()
         self._is_stopped = False
 
-    def read(self, image: Image.Image, now: Callable[[], float] = time.monotonic) -> tuple[Line, ...]:
+    def read(self, image: Image.Image, now: Callable[[], float] = time.thread_time) -> tuple[Line, ...]:
         """What stands in it, from above to below; EngineError when a network fails."""
         if not is_worth_reading(*image.size):
             return ()

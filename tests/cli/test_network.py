@@ -1,13 +1,24 @@
-"""Nothing leaves the machine: what is no download opens no socket, neither we nor a library of ours."""
+"""Which commands use the network at all, seen by tracing their system calls: every command stands in one of
+two tables below, and a new one fails until it does."""
 
+import json
+import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
+from geotagger.cli import build
+from geotagger.engine.openvino_runner import is_installed
 from tests.commands import Geotagger
+from tests.handoff.server import KEY, Library, immich
+from tests.model.server import serving
 from tests.tag.scenes import walk_through_town
 from tests.tag.test_pictures import colour_pack, pictures
 
@@ -15,39 +26,185 @@ pytestmark = pytest.mark.skipif(
     shutil.which("strace") is None, reason="strace, which sees every call, is missing"
 )
 
+Words = tuple[object, ...]
 
-def sockets(geotagger: Geotagger, log: Path, *command: str) -> tuple[int, list[str]]:
-    """The exit code of a command, and the Internet sockets that it and all its threads and children made."""
-    done = subprocess.run(
-        ["strace", "-f", "-qq", "-e", "trace=socket", "-o", str(log), *command],
-        env=geotagger.environment,
-        cwd=geotagger.home,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=120,
-    )
-    return done.returncode, [line for line in log.read_text().splitlines() if "AF_INET" in line]
+ON_THE_NETWORK = {"models pull", "handoff immich", "review", "train run", "train shards", "train fit"}
+"""Those that may, when they are asked to; `look` may with `--on ray`."""
 
 
-def test_no_command_that_works_on_photos_opens_a_socket(geotagger: Geotagger, tmp_path: Path) -> None:
+def offline(tmp_path: Path) -> list[Words]:
+    """One of every other command, in an order in which each has something to do. A command that ends with a
+    code other than 0 is not tried in earnest."""
     pack, photos = colour_pack(tmp_path), pictures(tmp_path / "photos", 2)
     walk_through_town(photos / "walk", photos=24, size=64)
-    commands: list[tuple[object, ...]] = [
+    one, out = min(photos.rglob("IMG_*.jpg")), tmp_path / "out"
+    track, listed = tmp_path / "walk.gpx", tmp_path / "list.csv"
+    track.write_text(
+        '<gpx xmlns="http://www.topografix.com/GPX/1/1"><trk><trkseg><trkpt lat="48.2" lon="16.37">'
+        "<time>2024-05-17T10:00:00Z</time></trkpt></trkseg></trk></gpx>"
+    )
+    rows = [f"{path},48.2,16.3{n}\n" for n, path in enumerate(photos.rglob("*.jpg"))]
+    listed.write_text("path,latitude,longitude\n" + "".join(rows))
+    return [
+        ("tag", photos, "--model", pack, "--track", track, "--clock", "Scene One=+0", "--write-names"),
         ("tag", photos, "--model", pack),
+        *([("tag", photos, "--model", pack, "--engine", "openvino", "--again")] if is_installed() else []),
+        ("look", photos, "--model", pack, "--out", tmp_path / "rows"),
+        ("tag", photos, "--model", pack, "--looked", tmp_path / "rows", "--look-processes", 2, "--again"),
+        ("place", "48.2,16.37", one),
         ("status",),
         ("query", "--near", "Vienna", "--radius", 20_000),
-        ("why", min(photos.rglob("*.jpg"))),
+        ("why", one),
         ("evaluate", photos, "--model", pack),
-        ("export", "--out", tmp_path / "out.geojson", "--format", "geojson"),
+        ("export", "--out", tmp_path / "out.geojson"),
+        ("export", "--out", tmp_path / "out.html"),
+        ("export", "--photos", tmp_path / "public", "--coarsen", "5km"),
+        ("datasette", "--out", tmp_path / "metadata.json"),
+        ("clocks",),
+        ("tracks",),
+        ("roots",),
+        ("runs",),
+        ("places", "add", "home", "48.2,16.37"),
+        ("places", "list"),
+        ("places", "remove", "home"),
+        ("handoff", "photoprism"),
+        ("handoff", "memories"),
         ("models", "list"),
+        ("models", "show", pack),
+        ("models", "pull", "colours", "--from", tmp_path / "nowhere"),
+        ("models", "import", "--help"),
+        ("models", "quantize", pack, "--photos", photos),
+        ("train", "cells", listed, "--work", out),
+        ("train", "pack", "--help"),
+        ("undo", "--yes"),
         ("forget", "--estimates", "--yes", photos),
     ]
-    for words in commands:
-        assert sockets(geotagger, tmp_path / "log", *geotagger.command(*words)) == (0, []), words
+
+
+ALL_IN_ONE = """
+import json, os, sys
+from geotagger.cli import main
+for number, words in enumerate(json.loads(sys.argv[1])):
+    os.chdir(f"{sys.argv[2]}/{number}")
+    try:
+        main(words)
+        code = 0
+    except SystemExit as end:
+        code = end.code
+    print(number, code, file=sys.stderr, flush=True)
+"""
+
+
+def traced(log: Path, calls: str, command: list[str], geotagger: Geotagger) -> "subprocess.Popen[str]":
+    tracer = ["strace", "-f", "-qq", "--seccomp-bpf", "-e", f"trace={calls}", "-o", str(log)]
+    return subprocess.Popen(
+        [*tracer, *command],
+        env={**geotagger.environment, "PYTHONPATH": os.getcwd()},
+        cwd=geotagger.home,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_no_other_command_makes_a_socket(geotagger: Geotagger, tmp_path: Path) -> None:
+    commands = offline(tmp_path)
+    names = {" ".join(name) for name in leaves(build())}
+    tried = {name for name in names for words in commands if " ".join(map(str, words)).startswith(name)}
+    assert names == tried | ON_THE_NETWORK, "a command that stands in no table here"
+    for number in range(len(commands)):
+        (tmp_path / "marks" / str(number)).mkdir(parents=True)
+    told = json.dumps([[str(word) for word in words] for words in commands])
+    command = [sys.executable, "-c", ALL_IN_ONE, told, str(tmp_path / "marks")]
+    process = traced(tmp_path / "log", "socket,chdir", command, geotagger)
+    _, said = process.communicate(timeout=250)
+    codes = dict(re.findall(r"^(\d+) (\d+)$", said, re.M))
+    assert len(codes) == len(commands), said
+    failed = {commands[int(n)] for n, code in codes.items() if code != "0"}
+    assert {words[:2] for words in failed} <= {("models", "pull")}, said
+    made: dict[int, list[str]] = {}
+    now = -1
+    for line in (tmp_path / "log").read_text().splitlines():
+        if mark := re.search(r"chdir\(\".*/marks/(\d+)\"\)", line):
+            now = int(mark[1])
+        elif "AF_INET" in line:
+            made.setdefault(now, []).append(line)
+    assert not made, [(commands[number], lines[:3]) for number, lines in made.items()]
+
+
+def leaves(command: Any, above: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    below = getattr(command, "commands", {})
+    return [leaf for name, one in below.items() for leaf in leaves(one, (*above, name))] or [above]
+
+
+def addresses(log: Path, call: str) -> set[str]:
+    """Host and port of every Internet address that a call was about."""
+    pattern = rf"{call}\(\d+, {{sa_family=AF_INET6?, sin6?_port=htons\((\d+)\).*?\"([0-9a-f.:]+)\""
+    return {f"{host}:{port}" for port, host in re.findall(pattern, log.read_text())}
 
 
 def test_a_socket_would_be_seen(geotagger: Geotagger, tmp_path: Path) -> None:
-    opens_one = "import socket; socket.socket()"
-    code, made = sockets(geotagger, tmp_path / "log", sys.executable, "-c", opens_one)
-    assert code == 0
-    assert len(made) == 1
+    opens_one = "import socket; socket.create_server(('127.0.0.1', 0))"
+    process = traced(tmp_path / "log", "socket,bind", [sys.executable, "-c", opens_one], geotagger)
+    process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "AF_INET" in (tmp_path / "log").read_text()
+    assert addresses(tmp_path / "log", "bind") == {"127.0.0.1:0"}
+
+
+def test_handoff_immich_asks_the_named_server_and_no_other(geotagger: Geotagger, tmp_path: Path) -> None:
+    photos = walk_through_town(tmp_path / "photos", photos=6, size=32).folder
+    geotagger("tag", photos, "--model", "none")
+    key = tmp_path / "key"
+    key.write_text(KEY)
+    with immich(Library()) as library:
+        words = ("handoff", "immich", library.address, "--key-file", key)
+        process = traced(tmp_path / "log", "network", geotagger.command(*words), geotagger)
+        _, said = process.communicate(timeout=100)
+        assert process.returncode in (0, 1), said
+        assert library.calls
+        host = library.address.removeprefix("http://")
+        assert addresses(tmp_path / "log", "connect") == {host}
+    assert "listen(" not in (tmp_path / "log").read_text()
+
+
+def test_review_answers_on_the_loopback_address_and_asks_nobody(geotagger: Geotagger, tmp_path: Path) -> None:
+    photos = walk_through_town(tmp_path / "photos", photos=6, size=32).folder
+    geotagger("tag", photos, "--model", "none")
+    command = geotagger.command("review", "--no-browser", "--json")
+    process = traced(tmp_path / "log", "network", command, geotagger)
+    assert process.stdout is not None
+    try:
+        address = json.loads(process.stdout.readline())["address"]
+        world = {"south": -90, "west": -180, "north": 90, "east": 180, "zoom": 3}
+        for path, query in (("", {}), ("api/state", {}), ("api/clusters", world), ("api/outings", {})):
+            assert httpx.get(address + path, params=query).status_code == 200
+    finally:
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        for child in children:
+            os.kill(int(child), signal.SIGTERM)
+        process.communicate(timeout=30)
+    assert {bound.rpartition(":")[0] for bound in addresses(tmp_path / "log", "bind")} == {"127.0.0.1"}
+    assert not addresses(tmp_path / "log", "connect")
+
+
+def test_training_on_files_asks_nobody_and_on_an_address_that_alone(
+    geotagger: Geotagger, tmp_path: Path
+) -> None:
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install '.[train]'")
+    photos = walk_through_town(tmp_path / "photos", photos=24, size=64).folder
+    with serving() as served:
+        served.content.update({f"/{path.name}": path.read_bytes() for path in photos.iterdir()})
+        for base, asked in ((str(photos), set()), (served.address, {served.address.removeprefix("http://")})):
+            listed = tmp_path / "list.csv"
+            rows = [f"{base}/{path.name},48.{n},16.3\n" for n, path in enumerate(sorted(photos.iterdir()))]
+            listed.write_text("path,latitude,longitude\n" + "".join(rows))
+            work = tmp_path / f"work-{len(asked)}"
+            geotagger("train", "cells", listed, "--work", work, "--t1", 5, "--t2", 1)
+            command = geotagger.command("train", "shards", "--work", work)
+            process = traced(tmp_path / "log", "network", command, geotagger)
+            _, said = process.communicate(timeout=200)
+            assert process.returncode == 0, said
+            assert addresses(tmp_path / "log", "connect") == asked
+            assert "listen(" not in (tmp_path / "log").read_text()

@@ -124,6 +124,8 @@ def test_a_wrong_setting_is_told_in_plain_words(geotagger: Geotagger, setting: s
         ["evaluate", "gone"],
         ["evaluate", ".", "--track", "gone.gpx"],
         ["query", "--within", "gone.geojson"],
+        ["handoff", "memories", "gone"],
+        ["handoff", "photoprism", "gone"],
         ["evaluate", ".", "--precision", "0.9", "--min-confidence", "0.8"],
         ["export", "--out", "places.foo"],
     ],

@@ -12,8 +12,10 @@ from geotagger.estimate.outing import Options
 from geotagger.estimate.text_evidence import learned_exponent
 from geotagger.estimate.timeline import PhotoRecord, estimate_stream, learned_from
 from geotagger.estimate.values import Estimate, Fix, FixSeries, Observation
+from geotagger.estimate.visual import posteriors
 from geotagger.geo import distance_km
 from geotagger.text.values import PlaceRatios, TownRatio
+from tests.estimate.test_silent_pictures import cell_table
 
 START, DAY = 1_715_930_000.0, 86400.0
 HOME, AARHUS = (48.2, 16.4), (56.157, 10.21)
@@ -73,6 +75,34 @@ def test_signs_alone_are_not_enough_to_write_a_place(exponent: float, pictures: 
             assert estimate is not None
             # home may be sure without any sign
             assert estimate.confidence < MIN_CONFIDENCE or km(estimate, HOME) < 1
+
+
+def pictured_trip(texts: tuple[PlaceRatios | None, ...], noise: float) -> list[Estimate]:
+    """As `trip`, of photos at whose pictures a classifier looked: it answers what it always answers, but for
+    the noise."""
+    table = cell_table()
+    assert table.photos is not None
+    photos = []
+    for n, text in enumerate(texts):
+        met = table.photos * np.exp(np.random.default_rng(n).normal(0, noise, len(table.photos)))
+        (said,) = posteriors((met / met.sum())[None].astype(np.float32), table, 1.0)
+        photos.append(Observation(100 + n, START + 40 * DAY + 600 * n, "Phone", posterior=said, text=text))
+    estimates = estimate_stream([*AT_HOME, *photos], at_home(), table)
+    return [estimate for estimate in estimates[len(AT_HOME) :] if estimate is not None]
+
+
+def test_pictures_that_say_nothing_leave_what_texts_say() -> None:
+    """Though their classes hold none of the towns that are named."""
+    for texts in ((NAMES_AARHUS, DANISH, NAMES_AARHUS), (NAMES_AARHUS, None)):
+        for plain, pictured in zip(trip(*texts), pictured_trip(texts, noise=0.0), strict=True):
+            assert km(pictured, (plain.latitude, plain.longitude)) < 1
+            assert pictured.confidence == pytest.approx(plain.confidence, abs=0.02)
+
+
+def test_signs_and_pictures_that_say_little_are_not_enough_to_write_a_place() -> None:
+    for estimate in pictured_trip((SURE_OF_AARHUS, DANISH, SURE_OF_AARHUS, None), noise=0.3):
+        assert km(estimate, AARHUS) < 25
+        assert estimate.confidence < MIN_CONFIDENCE
 
 
 def test_a_contradiction_is_not_renormalised_away() -> None:

@@ -1,6 +1,8 @@
 """Evaluation, calibration, wrong clocks, and that certainties hold on archives never seen."""
 
 import json
+import re
+import sys
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -22,7 +24,7 @@ from geotagger.evaluate.calibrating import calibrate
 from geotagger.evaluate.plots import draw_reliability, draw_risk_coverage, text_plot
 from geotagger.evaluate.predictions import OURS, Hidden, Prediction
 from geotagger.evaluate.remembered import remembered
-from geotagger.evaluate.scores import least_confidence_for, reliability, risk_coverage, score
+from geotagger.evaluate.scores import METHODS, least_confidence_for, reliability, risk_coverage, score
 from geotagger.evaluate.sightings import read_sightings
 from geotagger.evaluate.trial import Setting, evaluate_archive, hide
 from geotagger.index import open_index
@@ -276,6 +278,19 @@ def test_an_archive_without_places_is_refused_in_a_line(app: typer.Typer, shared
     )
     assert said.exit_code == 2
     assert "know where they were taken" in said.stderr
+
+
+def test_each_kind_of_evidence_is_explained_on_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of all that can say something: what the row of the table means."""
+    hidden = _hidden(True, 0.9)
+    hidden = replace(hidden, said=dict.fromkeys(METHODS, hidden.said[OURS]))
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    EvaluationReport(Evaluation("single", 0.3, (0,), 4, [hidden], 0.8)).show()
+    shown = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out)
+    for method in METHODS:
+        assert sum(line.split()[:1] == [method] for line in shown.splitlines()) == 2, shown
 
 
 def test_an_evaluation_ends_in_what_its_owner_needs_to_know() -> None:

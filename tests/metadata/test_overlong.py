@@ -89,3 +89,21 @@ def test_a_tiff_whose_thumbnail_runs_past_its_end_gets_a_sidecar(tmp_path: Path)
     path = tmp_path / "a.tif"
     path.write_bytes(block)
     assert prepare(str(path), ESTIMATE).edit.kind == "sidecar"
+
+
+def test_a_value_that_lies_in_the_header_of_its_block_is_not_changed_by_a_write(
+    tmp_path: Path, plain_jpeg: Path
+) -> None:
+    """Found by fuzzing: such a write was made, and undo would not take it back."""
+    entry = struct.pack(">HHII", 0x0110, 2, 7, 7)  # the model's name, from the header's last byte on
+    block = b"MM\0*\0\0\0\x08" + struct.pack(">H", 1) + entry + bytes(4)
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(with_segments(plain_jpeg, segment(0xE1, b"Exif\0\0" + block)))
+    before = photo.read_bytes()
+    with pytest.raises(WriteRefusedError, match="tags other than GPS"):
+        prepare(str(photo), ESTIMATE, Writing("exif"))
+    prepared = prepare(str(photo), ESTIMATE)
+    assert prepared.edit.kind.startswith("sidecar")
+    commit(prepared)
+    assert photo.read_bytes() == before
+    assert restore(prepared.edit).status == "restored"

@@ -141,3 +141,15 @@ def test_an_archive_may_lose_its_sidecar_folder(geotagger: Geotagger, scene: Sce
     shutil.rmtree(beside)
     assert str(beside) in geotagger("tag", scene.folder, "--write", "none").err
     geotagger("forget", "--estimates", scene.folder, "--yes")
+
+
+def test_a_folder_for_sidecars_that_is_not_there_yet_is_not_said_to_be_missing(
+    geotagger: Geotagger, tmp_path: Path
+) -> None:
+    scene = walk_through_town(tmp_path / "photos", 6)
+    words = ("tag", scene.folder, "--model", "none")
+    folder = ("--write", "sidecar", "--sidecar-folder", tmp_path / "xmp")
+    assert "lay there" not in geotagger(*words, *folder, "--dry-run").err
+    assert "lay there" not in geotagger(*words, *folder).err
+    (tmp_path / "xmp").rename(tmp_path / "gone")
+    assert "lay there" in geotagger(*words).err

@@ -106,6 +106,35 @@ def test_what_tells_nothing_is_nothing(texts: list[str]) -> None:
     assert ratios_of([Line(text, 0.99) for text in texts]) is None
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Mercedes-Benz", "adidas", "Samsung", "Coca-Cola", "www.google.com", "info@shop.com", "booking.com/x",
+        "Mo-Fr 8-18", "Fr 8", "R2", "5 R", "30 Ft", "9.99", "12,50", "3 for 2", "12.05.2023", "14:30",
+        "M-AB 1234", "KA 01 AB 1234", "7ABC123", "030 1234567", "(212) 555-0123", "0800 123 456",
+        "ISBN 978-3-16-148410-0",
+        "abcdefghijklm", "NIKON", "EXIT", "STOP", "Kindergarten", "24/7", "No. 5", "100 km/h",
+    ],
+)  # fmt: skip
+def test_brands_dates_prices_and_plates_are_no_evidence(text: str) -> None:
+    assert ratios_of([Line(text, 0.99)]) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Johnnie Walker", "Samsung GALAXY", "H&M Hennes & Mauritz", "Hakuna Matata", "Der Herr der Ringe",
+     "Tommy Hilfiger", "Pizza e Pasta", "Le Petit Prince"],
+)  # fmt: skip
+def test_few_words_make_sure_of_no_country(text: str) -> None:
+    """Names, titles and menus are in any language anywhere, and what so few letters are in is a guess."""
+    told = ratios_of([Line(text, 0.99)])
+    if told is not None:
+        world, table = world_towns(), countries()
+        usual = table.photos[world.country] * world.share
+        share = np.bincount(world.country, usual * TextFactors.of(told, 1.0).at_towns())
+        assert share.max() < 0.5
+
+
 def test_they_come_back_from_the_index_and_hold_no_word() -> None:
     ratios = ratios_of([Line("Velkommen til Aarhus kommunes hundeskov", 0.99)])
     assert ratios is not None

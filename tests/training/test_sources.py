@@ -216,6 +216,56 @@ def test_a_bad_row_in_the_middle_is_passed_over(tmp_path: Path) -> None:
     assert prepared(tmp_path / "a.tsv", tmp_path).dropped == {"malformed row": 1}
 
 
+def read(path: Path) -> tuple[list[dict[str, object]], Counter[str]]:
+    dropped: Counter[str] = Counter()
+    return [one for batch in open_source(str(path)).batches(dropped) for one in batch.to_pylist()], +dropped
+
+
+@pytest.mark.parametrize(
+    "column", ["id", "user", "nickname", "taken", "title", "latitude", "licence", "hash"]
+)
+def test_a_row_of_metadata_that_is_no_text_is_passed_over_and_counted(tmp_path: Path, column: str) -> None:
+    path = tmp_path / "yfcc.tsv"
+    bad = tsv(row(2, **{column: "@"})).encode().replace(b"@\t", b"\xff\t")
+    path.write_bytes(tsv(row(1)).encode() + bad + tsv(row(3)).encode())
+    rows_read, dropped = read(path)
+    assert [one["key"] for one in rows_read] == ["1001", "1003"]
+    assert dropped == {"text that is not UTF-8": 1}
+
+
+@pytest.mark.parametrize("image", ["../../../etc/passwd", "/etc/passwd", "ab", "0" * 65, "0" * 31 + "\0"])
+def test_a_hash_that_would_lead_elsewhere_is_passed_over_and_counted(tmp_path: Path, image: str) -> None:
+    path = tmp_path / "yfcc.tsv"
+    path.write_text(tsv(row(1), row(2, hash=image)))
+    rows_read, dropped = read(path)
+    assert [one["key"] for one in rows_read] == ["1001"]
+    assert dropped == {"no hash of an image": 1}
+
+
+@pytest.mark.parametrize("latitude", ["9e99999", "1e-99999", "nan", "inf", "0x10", "1_0", "--1", "999"])
+def test_an_odd_number_in_metadata_costs_its_own_row(tmp_path: Path, latitude: str) -> None:
+    path = tmp_path / "yfcc.tsv"
+    path.write_text(tsv(row(1), row(2, latitude=latitude), row(3)))
+    assert sum(prepared(path, tmp_path / "out").kept.values()) == 2
+
+
+def test_rows_of_lists_that_are_no_text_are_passed_over_and_counted(tmp_path: Path) -> None:
+    listed = tmp_path / "list.csv"
+    listed.write_bytes(b"path,latitude,longitude\na.jpg,1,2\n\xff.jpg,1,2\nb.jpg,3,4\n")
+    rows_read, dropped = read(listed)
+    assert [one["key"] for one in rows_read] == ["a.jpg", "b.jpg"]
+    assert dropped == {"text that is not UTF-8": 1}
+    offsets = pa.array(["abcd", "efgh"]).buffers()[1]
+    names = pa.Array.from_buffers(pa.string(), 2, [None, offsets, pa.py_buffer(b"abcd\xff\xfegh")])
+    pq.write_table(pa.table({"path": names, "lat": [1.0, 2.0], "lng": [3.0, 4.0]}), tmp_path / "a.parquet")
+    rows_read, dropped = read(tmp_path / "a.parquet")
+    assert [one["key"] for one in rows_read] == ["abcd"]
+    assert dropped == {"text that is not UTF-8": 1}
+    pq.write_table(pa.table({"path": [["a"]], "lat": [1.0], "lng": [3.0]}), tmp_path / "b.parquet")
+    with pytest.raises(SourceError, match=r"b\.parquet: its column path holds list"):
+        read(tmp_path / "b.parquet")
+
+
 def test_a_csv_cut_in_mid_row_is_told(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("path,latitude,longitude\n1.jpg,1,2\n2.jpg,3\n")
     with pytest.raises(SourceError, match=r"row 3 has 2 of 3 columns: cut in mid-row"):

@@ -22,6 +22,7 @@ from geotagger.errors import SourceError, UnreadablePhotoError, UsageError
 from training.data import remote, yfcc
 from training.data.columns import columns_of
 from training.data.rows import SCHEMA, own_row
+from training.data.texts import of_utf8
 
 _BATCH = 20_000
 
@@ -170,7 +171,7 @@ def _csv(path: Path) -> Iterator[pa.RecordBatch]:
             str(path),
             read_options=pacsv.ReadOptions(use_threads=False),
             parse_options=pacsv.ParseOptions(invalid_row_handler=on_bad_row),
-            convert_options=pacsv.ConvertOptions(column_types=text_only(names)),
+            convert_options=pacsv.ConvertOptions(column_types=text_only(names), check_utf8=False),
         )
     except (pa.ArrowInvalid, OSError) as error:
         if bad:
@@ -194,13 +195,17 @@ def _parquet(path: Path) -> Iterator[pa.RecordBatch]:
 
 def _table(batches: Iterator[pa.RecordBatch], path: Path, dropped: Counter[str]) -> Iterator[pa.RecordBatch]:
     folder = str(path.absolute().parent)
-    for batch in batches:
+    for whole in batches:
+        batch = of_utf8(whole, dropped)
         columns = columns_of(batch.schema.names)
         if not columns:
             raise SourceError(
                 f"{path}: needs columns path, latitude and longitude, has {', '.join(batch.schema.names)}"
             )
         arrays: dict[str, Any] = {name: batch[column] for name, column in columns.items()}
+        for name, array in arrays.items():
+            if pa.types.is_nested(array.type) or pa.types.is_binary(array.type):
+                raise SourceError(f"{path}: its column {columns[name]} holds {array.type}, no text or number")
         addresses = arrays["address"].cast(pa.string()).to_pylist()
         arrays["key"] = pa.array(addresses, pa.string())
         arrays["address"] = pa.array([remote.joined(folder, a) if a else a for a in addresses], pa.string())
@@ -213,8 +218,8 @@ def _table(batches: Iterator[pa.RecordBatch], path: Path, dropped: Counter[str])
                 arrays[name] = pa.nulls(len(batch), pa.string())
         nameless = [not a for a in addresses]
         dropped["no path"] += sum(nameless)
-        whole = pa.RecordBatch.from_arrays([arrays[name] for name in SCHEMA.names], schema=SCHEMA)
-        yield whole.filter(pa.array([not n for n in nameless]))
+        named = pa.RecordBatch.from_arrays([arrays[name] for name in SCHEMA.names], schema=SCHEMA)
+        yield named.filter(pa.array([not n for n in nameless], pa.bool_()))
 
 
 def _degrees(values: pa.Array) -> pa.Array:

@@ -18,6 +18,7 @@ import pyarrow.csv as pacsv
 
 from geotagger.errors import SourceError
 from training.data.rows import SCHEMA
+from training.data.texts import of_utf8
 
 _ORIGINAL = [
     "id",
@@ -59,6 +60,7 @@ _IN_SQLITE = {  # the column names of the published yfcc100m_dataset.sql
     "licence": "licensename",
     "marker": "marker",
 }
+_HASH = r"^[0-9a-fA-F]{6,64}$"
 _BYTES_A_BLOCK = 4 << 20  # Arrow reads 32 blocks ahead
 _BYTES_A_ROW = 500
 _SHRUNK = {".gz": 4, ".bz2": 5, ".zst": 4}
@@ -161,6 +163,7 @@ def sqlite_batches(path: Path, *, min_accuracy: int, dropped: Counter[str]) -> I
     """As `batches_of`, for the metadata as an SQLite table (the columns of yfcc100m_dataset)."""
     try:
         with sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True) as db:
+            db.text_factory = lambda text: text.decode(errors="replace")
             table = _sqlite_table(db, path)
             columns = ", ".join(f'CAST("{name}" AS TEXT)' for name in _IN_SQLITE.values())
             cursor = db.execute(f'SELECT {columns} FROM "{table}"')
@@ -200,6 +203,7 @@ def image_path(image_hash: str) -> str:
 
 
 def _photos(batch: pa.RecordBatch, min_accuracy: int, dropped: Counter[str]) -> pa.RecordBatch:
+    batch = of_utf8(batch, dropped)
     photo = pc.equal(batch["marker"], "0")
     dropped["video"] += len(batch) - pc.sum(photo).as_py() if len(batch) else 0
     batch = batch.filter(photo)
@@ -212,6 +216,10 @@ def _photos(batch: pa.RecordBatch, min_accuracy: int, dropped: Counter[str]) -> 
     dropped[f"accuracy below {min_accuracy}"] += len(batch) - (pc.sum(exact).as_py() or 0)
     batch = batch.filter(exact)
     if "hash" in batch.schema.names:
+        # it becomes a path
+        plain = pc.match_substring_regex(batch["hash"], _HASH)
+        dropped["no hash of an image"] += len(batch) - (pc.sum(plain).as_py() or 0)
+        batch = batch.filter(plain)
         addresses = [image_path(h) for h in batch["hash"].to_pylist()]
     else:
         addresses = batch["download"].to_pylist()
@@ -235,7 +243,7 @@ def _photos(batch: pa.RecordBatch, min_accuracy: int, dropped: Counter[str]) -> 
 
 def _numbers(texts: pa.Array) -> pa.Array:
     """float64, null for what is no number."""
-    plain = pc.match_substring_regex(texts, r"^-?\d{1,3}(\.\d+)?([eE]-?\d+)?$")
+    plain = pc.match_substring_regex(texts, r"^-?\d{1,3}(\.\d+)?([eE]-?\d{1,2})?$")
     return pc.cast(pc.if_else(plain, texts, None), pa.float64())
 
 

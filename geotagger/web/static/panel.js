@@ -96,11 +96,11 @@ function actions(photos) {
   return make(
     "div",
     { class: "actions", role: "group", "aria-label": "Decide" },
-    placed ? button("Confirm", guarded(() => decide("confirm")), { "aria-keyshortcuts": "c", class: "confirm" }) : null,
-    button("Move", startPlacing, { "aria-keyshortcuts": "m" }),
-    placed ? button("Reject", guarded(() => decide("reject")), { "aria-keyshortcuts": "r" }) : null,
-    button("Set aside", guarded(() => decide("aside")), { "aria-keyshortcuts": "s" }),
-    closed ? button("Open again", guarded(() => decide("reopen")), { "aria-keyshortcuts": "o" }) : null,
+    placed ? button("Confirm", guarded(() => decide("confirm")), { "aria-keyshortcuts": "c", class: "confirm", title: "It was taken inside the circle" }) : null,
+    button("Move", startPlacing, { "aria-keyshortcuts": "m", title: "You know the place" }),
+    placed ? button("Reject", guarded(() => decide("reject")), { "aria-keyshortcuts": "r", title: "It was not taken there; the place is taken out" }) : null,
+    button("Set aside", guarded(() => decide("aside")), { "aria-keyshortcuts": "s", title: "Later; nothing changes" }),
+    closed ? button("Open again", guarded(() => decide("reopen")), { "aria-keyshortcuts": "o", title: "No longer rejected, or set aside" }) : null,
   );
 }
 

@@ -90,7 +90,7 @@ function hours(span, height) {
   for (let utc = Math.ceil(span.start / every) * every; utc < span.end; utc += every) {
     const at = x(utc, span);
     marks.push(draw("line", { class: "hour", x1: at, x2: at, y1: 0, y2: height - 14 }));
-    marks.push(draw("text", { class: "hourtext", x: at, y: height - 2, "text-anchor": "middle", text: hour(utc) }));
+    marks.push(draw("text", { class: "hourtext", x: at, y: height - 2, "text-anchor": at > width - 18 ? "end" : "middle", text: hour(utc) }));
   }
   return marks;
 }
