@@ -101,14 +101,17 @@ def _heard_of_damage() -> Iterator[dict[str, None]]:
 
 def _name_damage(lines: dict[str, None], exit_code: int) -> None:
     """Ends with 1 what would end with 0, though rows of the index had to be passed over; they are named."""
-    _say_damage(lines)
-    if lines and exit_code == 0:
+    if _say_damage(lines) and exit_code == 0:
         raise typer.Exit(1)
 
 
-def _say_damage(lines: dict[str, None]) -> None:
-    for line in lines:
+def _say_damage(lines: dict[str, None]) -> bool:
+    """Whether there was something to say; it is said once."""
+    told = list(lines)
+    lines.clear()
+    for line in told:
         say(line)
+    return bool(told)
 
 
 def _damaged_rows() -> list[str]:

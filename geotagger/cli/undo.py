@@ -54,7 +54,7 @@ def undo(
     some: Sequence[str] | frozenset[str] = only or ()
     if filters is not None:
         some = _chosen(filters, only or (), settings.index)
-    reporter = Reporter(as_json=as_json)
+    reporter = Reporter(as_json=as_json, verbose=dry_run)  # a dry run names every file
     with ExitStack() as while_undoing:
 
         def agree(chosen: "Run") -> bool:
@@ -142,7 +142,7 @@ def forget(
         raise UsageError("forget what? `geotagger forget --estimates PATH` takes out all estimates")
     if not yes and not dry_run:
         _ask("Take the estimates out of all photos there?")
-    reporter = Reporter(as_json=as_json)
+    reporter = Reporter(as_json=as_json, verbose=dry_run)  # a dry run names every file
     with reporter.shown():
         tally = run(
             paths,
