@@ -20,12 +20,22 @@ WITHOUT_ROOTS_RIGHTS = (
 
 
 QUICK = ("tests/test_", "tests/model/", "tests/photo/", "tests/tracks/", "tests/index/")
+WHOLE_RUNS = (
+    *(
+        "tests/test_fuzz",
+        "tests/index/test_crashes",
+        "tests/index/test_questions",
+        "tests/index/test_versions",
+    ),
+    *("tests/model/test_fresh_machine", "tests/model/test_models_command", "tests/photo/test_bounds"),
+)
+"""What is among them and starts commands or kills processes by the dozen."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks the tests of values and readers `quick`."""
     for item in items:
-        if item.nodeid.startswith(QUICK):
+        if item.nodeid.startswith(QUICK) and not item.nodeid.startswith(WHOLE_RUNS):
             item.add_marker(pytest.mark.quick)
 
 

@@ -125,7 +125,7 @@ class FilterOptions:
         typer.Option(
             "--place",
             metavar="NAME",
-            help="Where this is the nearest town, or the first-level region: Sitges, Catalonia.",
+            help="Where the nearest town is this or a quarter of it, or in this region: Sitges, Catalonia.",
         ),
     ] = None
     since: Annotated[

@@ -24,7 +24,7 @@ import traceback
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -271,10 +271,15 @@ def read_shards(path: Path) -> None:
 
 
 def look_seeds(_: Path) -> Seeds:
-    from geotagger.look.rows import sparse, write_rows
+    from geotagger.engine.values import Outputs
+    from geotagger.look.rows import looks, write_rows
 
     with tempfile.TemporaryDirectory() as folder:
-        rows = [sparse(b"%d.jpg" % n, 9, 9, np.array([0.2, 0.5, 0.3], np.float32)) for n in range(40)]
+        seen = Outputs(np.tile(np.array([0.2, 0.5, 0.3], np.float32), (40, 1)), None)
+        rows = [
+            replace(row, path=b"%d.jpg" % n, size=9, mtime_ns=9)
+            for n, row in enumerate(looks(seen, features=False))
+        ]
         file = write_rows(Path(folder), "rows", rows, {"model": "1", "name": "tiny"})
         return [(".parquet", file.read_bytes())]
 
