@@ -300,7 +300,7 @@ class Spot:
 
 
 def spot_of(asked_by: str, text: str) -> Spot:
-    """Coordinates, a place of the owner's, or a town's middle."""
+    """Coordinates, a place of the owner's, a short Plus Code with its town, or a town's middle."""
     if are_coordinates(text):
         return Spot(*coordinates(asked_by, text))
     from geotagger.gazetteer.saved import saved_place
@@ -309,14 +309,14 @@ def spot_of(asked_by: str, text: str) -> Spot:
         return Spot(own.latitude, own.longitude, own.name, own.radius_km, is_saved=True)
     from geotagger.gazetteer.finding import the_place
 
-    if (plus := short_plus_code(text)) is not None:
-        town, _ = the_place(plus[1])
-        return Spot(*near_by(plus[0], town.latitude, town.longitude))
-    place, others = the_place(text)
+    plus = short_plus_code(text)
+    place, others = the_place(text if plus is None else plus[1])
     if others:
         more = "" if len(others) == 1 else f" and {len(others) - 1} more"
         asked = f"{asked_by} {text}" if asked_by.startswith("-") else text
         say(f"{asked}: taking {place}, the most populous; there is also {others[0]}{more}")
+    if plus is not None:
+        return Spot(*near_by(plus[0], place.latitude, place.longitude))
     return Spot(place.latitude, place.longitude, str(place), place.radius_km)
 
 

@@ -16,7 +16,8 @@ def coordinates(asked_by: str, text: str) -> tuple[float, float]:
     bare = text.strip().strip("()[]")
     spot = _geo_address(bare) or _map_address(bare) or _plus_code(bare) or _plain(bare) or _sexagesimal(bare)
     if spot is None:
-        raise UsageError(f"{asked_by} {text.strip()}: cannot be read; wanted is {_WANTED}")
+        wanted = f"a town behind it, as in {bare} Paris" if _SHORT_CODE.fullmatch(bare) else _WANTED
+        raise UsageError(f"{asked_by} {text.strip()}: cannot be read; wanted is {wanted}")
     check_on_earth(asked_by, *spot)
     return spot
 
@@ -24,7 +25,9 @@ def coordinates(asked_by: str, text: str) -> tuple[float, float]:
 def are_coordinates(text: str) -> bool:
     """Whether a text means coordinates and not a name."""
     letters = re.findall(r"[^\W\d_]{2,}", text)
-    return not letters or any(read(text) for read in (_geo_address, _map_address, _plus_code, _sexagesimal))
+    if not letters or _SHORT_CODE.fullmatch(text.strip()):
+        return True
+    return any(read(text) for read in (_geo_address, _map_address, _plus_code, _sexagesimal))
 
 
 def short_plus_code(text: str) -> tuple[str, str] | None:
@@ -56,9 +59,8 @@ def plus_digits(latitude: float, longitude: float) -> str:
 
 _WANTED = "LAT,LNG in degrees, as in 48.8584,2.2945"
 _PLUS_CODE = re.compile(r"[23456789CFGHJMPQRVWX]{8}\+([23456789CFGHJMPQRVWX]{2,7})?", re.I)
-_SHORT_PLUS_CODE = re.compile(
-    r"((?:[23456789CFGHJMPQRVWX]{2}){1,3}\+[23456789CFGHJMPQRVWX]{2,7})[\s,]+(\S.*)", re.IGNORECASE
-)
+_SHORT_CODE = re.compile(r"(?:[23456789CFGHJMPQRVWX]{2}){1,3}\+[23456789CFGHJMPQRVWX]{2,7}", re.IGNORECASE)
+_SHORT_PLUS_CODE = re.compile(rf"({_SHORT_CODE.pattern})[\s,]+(\S.*)", re.IGNORECASE)
 _DECIMAL_COMMAS = re.compile(r"([+-]?\d{1,3},\d+)(?:\s*;\s*|\s+)([+-]?\d{1,3},\d+)")
 _BY_A_SPACE = re.compile(r"([+-]?\d{1,3}\.\d+)\s+([+-]?\d{1,3}\.\d+)")
 _MAP_PIN = re.compile(r"https?://.*!3d([+-]?\d{1,3}\.\d+)!4d([+-]?\d{1,3}\.\d+)", re.IGNORECASE)
@@ -95,7 +97,7 @@ def _map_address(text: str) -> tuple[float, float] | None:
 
 
 def _plus_code(text: str) -> tuple[float, float] | None:
-    """The middle of a full Open Location Code (8FW4V75V+8Q); short ones need a town and are not read."""
+    """The middle of a full Open Location Code (8FW4V75V+8Q); short ones: `short_plus_code`."""
     code = text.strip().upper()
     if not _PLUS_CODE.fullmatch(code):
         return None

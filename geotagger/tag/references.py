@@ -18,13 +18,15 @@ from geotagger.tag.rootrun import RootRun
 if TYPE_CHECKING:
     from geotagger.model.pack import ModelPack
 
+_TOO_FEW = "reference: too few photos know where they were taken, so it is left out"
+
 
 def gather_references(run: RootRun, network: Network) -> References | None:
     """The references of the root as they are now: kept ones whose photos still have their places,
     and those of photos that were not looked at yet. None where the model has no features, or too
     few photos have a place."""
     if run.pack is None or run.pack.feature_size is None:
-        run.listener.note("--reference: this model tells no features, so it is left out")
+        run.listener.note("reference: this model tells no features, so it is left out")
         return None
     folder = run.index.features_folder / f"{run.root.id}-{run.pack.digest}"
     kept = References.load(folder)
@@ -35,6 +37,9 @@ def gather_references(run: RootRun, network: Network) -> References | None:
         np.array([photo.longitude for photo in placed], dtype=np.float64),
     )
     placed = [placed[n] for n in chosen_rows]
+    if len(placed) < FEWEST_REFERENCES:
+        run.listener.note(_TOO_FEW)
+        return None
     new = [photo for photo in placed if _name(photo) not in looked_at]
     run.listener.phase("Looking at references", len(new))
     if network.features is not None:
@@ -46,7 +51,7 @@ def gather_references(run: RootRun, network: Network) -> References | None:
     looked_at.update(_features(run, network, new))
     chosen = [photo for photo in placed if _name(photo) in looked_at]
     if len(chosen) < FEWEST_REFERENCES:
-        run.listener.note("--reference: too few photos know where they were taken, so it is left out")
+        run.listener.note(_TOO_FEW)
         return None
     gallery = references(
         np.stack([looked_at[_name(photo)] for photo in chosen]),

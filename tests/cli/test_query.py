@@ -419,6 +419,14 @@ def test_a_short_plus_code_is_the_one_nearest_to_its_town(lat: float, lng: float
     assert near_by(f"{code[2 * pairs :]}+22", *beside) == pytest.approx(full, abs=1e-6)
 
 
+def test_a_short_plus_code_needs_a_town_and_says_which_one_it_took(geotagger: Geotagger) -> None:
+    for code in ("V75V+8Q", "VGPV+8Q"):
+        alone = geotagger("query", "--near", code, code=2).err
+        assert f"wanted is a town behind it, as in {code} Paris" in alone
+    with_town = geotagger("places", "add", "tower", "V75V+8Q Paris")
+    assert "taking Paris, FR, the most populous" in with_town.err
+
+
 def test_a_path_that_is_there_is_no_pattern(geotagger: Geotagger, tmp_path: Path) -> None:
     folder = tmp_path / "[2024] Trip?"
     folder.mkdir()

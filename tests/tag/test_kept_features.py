@@ -77,6 +77,15 @@ def test_the_pack_asks_for_references_and_their_cost_is_said(tmp_path: Path) -> 
     assert not (tmp_path / "index-features").exists()
 
 
+def test_where_too_few_know_their_place_none_is_looked_at_for_that(tmp_path: Path) -> None:
+    pack, folder = lay_out(tmp_path)
+    for name in sorted(path.name for path in folder.iterdir())[3:]:
+        (folder / name).unlink()
+    said = Geotagger(tmp_path)("tag", folder, "--model", pack, "--dry-run").err
+    assert "geotagger: reference: too few photos know where they were taken" in said
+    assert "looked at for that" not in said
+
+
 def test_what_places_say_can_be_left_out(tmp_path: Path) -> None:
     pack, folder = lay_out(tmp_path)
     geotagger = Geotagger(tmp_path)
