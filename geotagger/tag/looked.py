@@ -147,13 +147,13 @@ def take_in(
                 shares = _even([row.point_probabilities for _, row in looks], 0)
                 said = posteriors(dense, pack.cells, pack.temperature, points, shares)
                 index.photos.put_posteriors(
-                    model_id, [(looked_at.id, one) for (looked_at, _), one in zip(looks, said, strict=True)]
+                    model_id, [(one.id, posterior) for (one, _), posterior in zip(looks, said, strict=True)]
                 )
                 merged.taken_in += len(looks)
                 if kept is not None:
-                    for (looked_at, row), one in zip(looks, said, strict=True):
+                    for (photo, row), posterior in zip(looks, said, strict=True):
                         if row.features is not None:
-                            kept.put(looked_at, one, row.features)
+                            kept.put(photo, posterior, row.features)
                     kept.flush()
     return merged
 
