@@ -166,7 +166,8 @@ def _walk(
             onlooker.pack,
             files,
             whole.places,
-            features=options.reference,
+            features=options.reference
+            or options.dry_run,  # a dry run keeps nothing, and weighs it all the same
             kept=onlooker.kept,
         )
         onlooker.network.features = looks.features

@@ -2,7 +2,7 @@
 with (places that the archive knows, the owner's other photos), no picture is looked at again.
 
 Takes rows of numbers by photo, gives them back. A row counts as long as the index remembers what the model
-said of that photo. Knows nothing of what is made of them. Memory holds 24 bytes a row."""
+said when it saw that. Knows nothing of what is made of them. Memory holds 24 bytes a row."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from xxhash import xxh3_64_intdigest
 
+from geotagger.estimate.values import Posterior
 from geotagger.index import Index
 from geotagger.index.photos import IndexedPhoto
 from geotagger.tag.options import TagOptions
@@ -38,19 +39,19 @@ class KeptFeatures:
         self._new: dict[int, dict[int, NDArray[np.float16]]] = {}
 
     def of(self, photo: IndexedPhoto) -> Features | None:
-        """None where nothing is kept of it, or the index remembers no answer of the model."""
+        """None where nothing is kept of it, or the index remembers no answer of the model, or a later one."""
         if photo.posterior is None:
             return None
-        name = _name(photo)
+        name = _name(photo, photo.posterior)
         row = self._new.get(photo.root_id, {}).get(name)
         if row is None:
             row = self._rows(photo.root_id).get(name)
         return None if row is None else row.astype(np.float32)
 
-    def put(self, photo: IndexedPhoto, features: NDArray[np.floating]) -> None:
-        """Kept from the next `flush` on."""
+    def put(self, photo: IndexedPhoto, posterior: Posterior, features: NDArray[np.floating]) -> None:
+        """What the model saw as it said so. Kept from the next `flush` on."""
         if self._writes:
-            self._new.setdefault(photo.root_id, {})[_name(photo)] = features.astype(np.float16)
+            self._new.setdefault(photo.root_id, {})[_name(photo, posterior)] = features.astype(np.float16)
 
     def flush(self) -> None:
         new, self._new = self._new, {}
@@ -129,6 +130,8 @@ def kept_features(
     return KeptFeatures(index.features_folder, pack.digest, pack.feature_size, note, writes=writes)
 
 
-def _name(photo: IndexedPhoto) -> int:
-    """By its path: writing a place into a photo changes its size and time, and nothing that a model sees."""
-    return xxh3_64_intdigest(photo.path.encode(errors="surrogateescape"))
+def _name(photo: IndexedPhoto, posterior: Posterior) -> int:
+    """By the photo's number and what the model said: neither a place that is written into it nor a move
+    changes these. A picture that was changed, or the number in an index made anew, is another's."""
+    said = posterior.classes.astype("<i4").tobytes() + posterior.probabilities.astype("<f4").tobytes()
+    return xxh3_64_intdigest(said, seed=photo.id)

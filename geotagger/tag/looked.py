@@ -22,6 +22,7 @@ from geotagger.tag.chunks import chunks
 
 if TYPE_CHECKING:
     from geotagger.index import Index
+    from geotagger.index.photos import IndexedPhoto
     from geotagger.model.pack import ModelPack
     from geotagger.tag.kept_features import KeptFeatures
 
@@ -122,7 +123,7 @@ def take_in(
     merged = Merged(LookedFeatures(shape.features) if features and shape.features else None)
     for path in files:
         for rows in chunks(read_rows(path, shape), _AT_A_TIME):
-            looks: list[tuple[int, Look]] = []
+            looks: list[tuple[IndexedPhoto, Look]] = []
             for row in rows:
                 if row.error is not None:
                     merged.unreadable += 1
@@ -135,9 +136,7 @@ def take_in(
                     merged.changed += 1
                 else:
                     if merged.is_new(photo.id):
-                        looks.append((photo.id, row))
-                        if kept is not None and row.features is not None:
-                            kept.put(photo, row.features)
+                        looks.append((photo, row))
                     else:
                         merged.twice += 1
                     if merged.features is not None and row.features is not None:
@@ -148,10 +147,13 @@ def take_in(
                 shares = _even([row.point_probabilities for _, row in looks], 0)
                 said = posteriors(dense, pack.cells, pack.temperature, points, shares)
                 index.photos.put_posteriors(
-                    model_id, [(photo_id, one) for (photo_id, _), one in zip(looks, said, strict=True)]
+                    model_id, [(one.id, posterior) for (one, _), posterior in zip(looks, said, strict=True)]
                 )
                 merged.taken_in += len(looks)
                 if kept is not None:
+                    for (photo, row), posterior in zip(looks, said, strict=True):
+                        if row.features is not None:
+                            kept.put(photo, posterior, row.features)
                     kept.flush()
     return merged
 

@@ -106,10 +106,18 @@ def _remember_features(run: RootRun, members: Sequence[Member]) -> None:
         return
     kept, network = run.onlooker.kept, run.onlooker.network
     for member in members:
+        if member.posterior is None:
+            continue
         if member.features is not None:
-            kept.put(member.photo, member.features)
-        elif member.failure is None and member.posterior is not None:
+            kept.put(member.photo, member.posterior, member.features)
+        else:
             member.features = kept.of(member.photo)
+            if (
+                member.features is None
+                and network.features is not None
+                and member.photo.id in network.features
+            ):
+                member.features = network.features[member.photo.id]
     for member in members:
         if member.alike is None and member.features is not None and member.posterior is not None:
             said = PictureEvidence(member.posterior, member.features)

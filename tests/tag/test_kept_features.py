@@ -1,5 +1,6 @@
 """What a model saw of photos is kept beside the index: later runs compare it and look at nothing again."""
 
+from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image
 
 from geotagger.estimate.reference import spread_out
+from geotagger.estimate.values import Posterior
 from geotagger.index.photos import IndexedPhoto
 from geotagger.tag.kept_features import KeptFeatures
 from tests.commands import Geotagger
@@ -95,13 +97,14 @@ def test_what_places_say_can_be_left_out(tmp_path: Path) -> None:
     assert with_places != without
 
 
-def photo(number: int, root: int = 1) -> IndexedPhoto:
+SAID = Posterior(np.array([3, 1], np.int32), np.array([0.6, 0.3], np.float32))
+
+
+def photo(number: int, root: int = 1, posterior: Posterior | None = SAID) -> IndexedPhoto:
     """As far as what is kept asks of it."""
-
-    class Photo:
-        root_id, path, posterior = root, f"/photos/{number}.jpg", ()
-
-    return Photo()  # type: ignore[return-value]
+    path = f"/photos/{number}.jpg"
+    plain: dict[str, Any] = dict.fromkeys(field.name for field in fields(IndexedPhoto))
+    return IndexedPhoto(**plain | {"id": number, "root_id": root, "path": path, "posterior": posterior})
 
 
 def row_of(kept: KeptFeatures, one: IndexedPhoto) -> list[float]:
@@ -115,9 +118,9 @@ def test_rows_come_back_and_the_later_counts(tmp_path: Path) -> None:
     rows = rng.normal(size=(30, 5)).astype(np.float16)
     kept = KeptFeatures(tmp_path, "model", 5, notes.append, writes=True)
     for n in range(20):
-        kept.put(photo(n % 17, root=1 + n % 2), rows[n])
+        kept.put(photo(n % 17, root=1 + n % 2), SAID, rows[n])
     kept.flush()
-    kept.put(photo(1, root=2), rows[29])
+    kept.put(photo(1, root=2), SAID, rows[29])
     kept.flush()
     again = KeptFeatures(tmp_path, "model", 5, notes.append, writes=False)
     assert row_of(again, photo(4, root=1)) == (rows[4]).tolist()
@@ -129,14 +132,14 @@ def test_rows_come_back_and_the_later_counts(tmp_path: Path) -> None:
 
 def test_what_a_killed_run_left_half_written_is_passed_over(tmp_path: Path) -> None:
     kept = KeptFeatures(tmp_path, "model", 5, print, writes=True)
-    kept.put(photo(1), np.arange(5.0))
+    kept.put(photo(1), SAID, np.arange(5.0))
     kept.flush()
     with (tmp_path / "1-model" / "seen.features").open("ab") as file:
         file.write(b"half")
     with (tmp_path / "1-model" / "seen.names").open("ab") as file:
         file.write(b"1234567890")
     kept = KeptFeatures(tmp_path, "model", 5, print, writes=True)
-    kept.put(photo(2), 10 + np.arange(5.0))
+    kept.put(photo(2), SAID, 10 + np.arange(5.0))
     kept.flush()
     kept = KeptFeatures(tmp_path, "model", 5, print, writes=True)
     assert row_of(kept, photo(1)) == (np.arange(5.0)).tolist()
@@ -148,10 +151,33 @@ def test_a_folder_that_cannot_be_written_is_noted_once(tmp_path: Path) -> None:
     notes: list[str] = []
     kept = KeptFeatures(tmp_path, "model", 5, notes.append, writes=True)
     for n in range(3):
-        kept.put(photo(n), np.arange(5.0))
+        kept.put(photo(n), SAID, np.arange(5.0))
         kept.flush()
     assert len(notes) == 1
     assert str(tmp_path / "1-model") in notes[0]
+
+
+def test_what_was_seen_of_another_picture_counts_no_longer(tmp_path: Path) -> None:
+    pack, folder = lay_out(tmp_path)
+    geotagger, anew = Geotagger(tmp_path / "one"), Geotagger(tmp_path / "other")
+    for one in (geotagger, anew):
+        one.home.mkdir()
+    words = ("--model", pack, "--without", "reference")
+    places(geotagger, folder, *words)
+    taken = exif_of(START + timedelta(minutes=37), None)
+    (folder / "01.jpg").write_bytes(colour_photo((250, 10, 10), taken))
+    places(geotagger, folder, *words, "--without", "known-places")
+    now = places(geotagger, folder, *words, "--again")
+    whole = places(anew, folder, *words, "--without", "known-places")
+    assert now["01.jpg"] == pytest.approx(whole["01.jpg"], rel=1e-6)
+
+
+def test_a_dry_run_weighs_what_was_looked_at_elsewhere_as_a_run_does(tmp_path: Path) -> None:
+    pack, folder = lay_out(tmp_path)
+    geotagger = Geotagger(tmp_path)
+    geotagger("look", folder, "--out", tmp_path / "rows", "--model", pack)
+    words = ("--model", pack, "--looked", tmp_path / "rows")
+    assert places(geotagger, folder, *words, "--dry-run") == places(geotagger, folder, *words)
 
 
 def test_of_too_many_photos_every_place_keeps_some() -> None:
