@@ -16,7 +16,7 @@ import typer
 
 from geotagger.archive.names import is_at_or_below
 from geotagger.cli.common import say, say_cut_off
-from geotagger.cli.distances import distance_km
+from geotagger.cli.distances import distance_reader
 from geotagger.cli.places import are_coordinates, box, coordinates, country_of, near_by, short_plus_code
 from geotagger.defaults import MIN_CONFIDENCE
 from geotagger.errors import UsageError
@@ -74,7 +74,7 @@ class FilterOptions:
         typer.Option(
             "--radius",
             metavar="KM",
-            parser=distance_km(),
+            parser=distance_reader(),
             help="How far around --near: 30, 500m, 20mi. [default: 25]",
         ),
     ] = None

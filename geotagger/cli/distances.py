@@ -38,7 +38,7 @@ LARGEST_KM = 50_000.0
 """More than once around the Earth; what is larger is a slip of the keyboard."""
 
 
-def distance_km(least_km: float = 0.0) -> Callable[[str | float], float]:
+def distance_reader(least_km: float = 0.0) -> Callable[[str | float], float]:
     """A reader of one distance, in kilometres, `least_km` at least. It raises ValueError, which says what is
     wanted."""
 

@@ -10,7 +10,7 @@ import typer
 
 from geotagger.cli.asking import FilterOptions, Filters, open_to_ask, read_filters
 from geotagger.cli.common import IndexOption, JsonOption, emit, ends_cleanly, photo_record, say
-from geotagger.cli.distances import distance_km
+from geotagger.cli.distances import distance_reader
 from geotagger.cli.options import grouped
 from geotagger.cli.tables import Counted
 from geotagger.errors import UsageError
@@ -58,7 +58,7 @@ def export(
         typer.Option(
             "--coarsen",
             metavar="KM",
-            parser=distance_km(),
+            parser=distance_reader(),
             help="The side of the squares that copies are placed in: 5km, 500m.",
         ),
     ] = None,

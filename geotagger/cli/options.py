@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 import typer
 
 from geotagger.cli.common import IndexOption
-from geotagger.cli.distances import distance_km
+from geotagger.cli.distances import distance_reader
 from geotagger.errors import UsageError
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ WithinOption = Annotated[
     typer.Option(
         "--within",
         metavar="KM",
-        parser=distance_km(0.001),
+        parser=distance_reader(0.001),
         rich_help_panel=EVIDENCE,
         help="The largest error radius to put up with: 25, 500m, 20mi.",
     ),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from geotagger.cli.common import JsonOption, emit, ends_cleanly, printable, say
-from geotagger.cli.distances import distance_km
+from geotagger.cli.distances import distance_reader
 from geotagger.cli.tables import radius as radius_in_words
 from geotagger.cli.wording import PlainGroup
 from geotagger.errors import UsageError
@@ -28,7 +28,7 @@ def add(
         typer.Option(
             "--radius",
             metavar="KM",
-            parser=distance_km(),
+            parser=distance_reader(),
             help="How far around it the place reaches: 0.2, 200m, 2mi.",
         ),
     ] = None,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import typer
 
 from geotagger.cli.common import IndexOption
-from geotagger.cli.distances import distance_km
+from geotagger.cli.distances import distance_reader
 from geotagger.errors import UsageError
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ class RecipeOptions:
         typer.Option(
             "--tau",
             metavar="KM",
-            parser=distance_km(),
+            parser=distance_reader(),
             help="Label smoothing by distance; 0 for plain cross-entropy.",
         ),
     ] = None

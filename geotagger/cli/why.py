@@ -18,7 +18,7 @@ from geotagger.cli.common import (
     say_notes,
     screen,
 )
-from geotagger.cli.distances import distance_km
+from geotagger.cli.distances import distance_reader
 from geotagger.cli.kinds import ListeningOptions, listening
 from geotagger.cli.options import grouped
 from geotagger.estimate.kinds.table import KINDS
@@ -53,7 +53,7 @@ def why(
         typer.Option(
             "--within",
             metavar="KM",
-            parser=distance_km(0.001),
+            parser=distance_reader(0.001),
             help="The largest radius. [default: the run's]",
         ),
     ] = None,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from geotagger.cli.distances import distance_km
+from geotagger.cli.distances import distance_reader
 from tests.commands import Geotagger
 from tests.tag.scenes import START, jpeg
 
@@ -20,7 +20,7 @@ from tests.tag.scenes import START, jpeg
     ],
 )  # fmt: skip
 def test_a_distance_is_read_in_any_unit(text: str | float, km: float) -> None:
-    assert math.isclose(distance_km()(text), km, rel_tol=1e-12)
+    assert math.isclose(distance_reader()(text), km, rel_tol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_a_distance_is_read_in_any_unit(text: str | float, km: float) -> None:
 )
 def test_what_is_no_distance_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="wanted"):
-        distance_km()(text)
+        distance_reader()(text)
 
 
 def test_every_option_that_takes_a_distance_takes_units(geotagger: Geotagger, tmp_path: Path) -> None:
