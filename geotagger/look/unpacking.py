@@ -58,7 +58,8 @@ def _answers(
     path: str, columns: Sequence[str] | None, parquet: Any, arrow: Any
 ) -> Iterator[tuple[dict[str, Any], bytes]]:
     limits = {"thrift_string_size_limit": _ABOUT_ALLOWED, "thrift_container_size_limit": _ABOUT_ALLOWED}
-    with parquet.ParquetFile(path, **limits) as file:
+    # opened here: Arrow takes no path that is not UTF-8
+    with open(path, "rb") as data, parquet.ParquetFile(data, **limits) as file:
         if columns is None:
             about = file.schema_arrow.metadata or {}
             if sum(len(key) + len(value) for key, value in about.items()) > _ABOUT_ALLOWED:

@@ -1,5 +1,6 @@
 """Files of looked-at photos that were made to fill the memory: refused in a line, within 1 GiB."""
 
+import os
 import random
 import re
 import subprocess
@@ -16,7 +17,7 @@ import pyarrow.parquet as pq  # noqa: E402
 from geotagger.errors import SourceError  # noqa: E402
 from geotagger.look import unpacked  # noqa: E402
 from geotagger.look.columns import COLUMNS, FORMAT, schema  # noqa: E402
-from geotagger.look.rows import Shape, about_file, keys_of, read_rows  # noqa: E402
+from geotagger.look.rows import Look, Shape, about_file, keys_of, read_rows, write_rows  # noqa: E402
 
 MEBIBYTE = 1 << 20
 
@@ -108,3 +109,12 @@ def test_a_sound_file_is_read_after_a_hostile_one(tmp_path: Path) -> None:
         with pytest.raises(SourceError, match="memory"):
             list(keys_of(bad))
         assert len(list(keys_of(good))) == 2
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names are text here")
+def test_a_folder_whose_name_is_no_utf8_is_read(tmp_path: Path) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    folder.mkdir()
+    file = write_rows(folder, "rows", [Look.unseen(b"a.jpg", 1, 2, "cut off")], {"model": "one"})
+    assert about_file(file)["model"] == "one"
+    assert [row.path for row in read_rows(file, Shape(3))] == [b"a.jpg"]
