@@ -68,7 +68,7 @@ class EvidenceOptions(ListeningOptions):
         bool,
         typer.Option(
             "--reference",
-            help="Compare pictures with your own geotagged ones, looked at once; on where the pack asks for it.",
+            help="Compare pictures with your own geotagged ones, looked at once. On if the pack asks for it.",
         ),
     ] = False
     no_habits: Annotated[
