@@ -12,6 +12,7 @@ alone. Connects the modules and holds no knowledge of its own.
 
 import hashlib
 import json
+import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
@@ -88,8 +89,7 @@ def list_photos(request: TrainingRequest, has_gpu: bool, say: Say) -> tuple[Trai
         _write_json(work / "photos.key", key)
         say(f"list of photos: {_summary_line(summary)}")
     recipe = _recipe(request, summary.kept["train"], has_gpu)
-    with (work / "photos.parquet").open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    digest = _digest_of(work / "photos.parquet")
     licence = request.licence or _licence(source, summary)
     run = TrainingRun(recipe, source.name, source.kind, request.fetch or source.base, digest, licence)
     _write_json(work / "run.json", asdict(run))
@@ -222,12 +222,19 @@ def _source(request: TrainingRequest, say: Say) -> PhotoSource:
     return source
 
 
+def _digest_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
 def _recipe(request: TrainingRequest, photos: int, has_gpu: bool) -> Recipe:
     name = request.preset or ("head" if request.changes.get("head_only") else chosen(photos, has_gpu))
     changes = {key: value for key, value in request.changes.items() if value is not None}
     start = str(changes.get("start", ""))
     if start and "network" not in changes and not start.endswith(".pt") and not is_for_timm(start):
         changes["network"] = "pack"
+    if os.path.isfile(start):
+        changes["start_digest"] = _digest_of(Path(start))
     recipe = preset(name, **changes)
     if recipe.network == "pack" and not recipe.start:
         raise UsageError(f"preset {name} trains on from a model: name it with --from PACK")

@@ -18,7 +18,7 @@ from geotagger.cells import CellTable, leaf_ids, parents  # noqa: E402
 from geotagger.errors import TrainingError  # noqa: E402
 from geotagger.geo import distance_km, unit_vectors  # noqa: E402
 from tests.training import small  # noqa: E402
-from training import fitting  # noqa: E402
+from training import fitting, stages  # noqa: E402
 from training.fit import checkpoint  # noqa: E402
 from training.fit.feeding import MicroBatches, Plan, epoch_order  # noqa: E402
 from training.fit.objectives import (  # noqa: E402
@@ -370,3 +370,17 @@ def test_places_within_the_thresholds_are_counted() -> None:
     truth = torch.from_numpy(unit_vectors(np.zeros(6), np.zeros(6))).float()
     guess = torch.from_numpy(unit_vectors(np.zeros(6), away / 111.195)).float()
     assert within(guess, truth, chords()).tolist() == [1, 2, 3, 4, 5]
+
+
+def test_other_weights_under_the_same_name_are_another_recipe(tmp_path: Path) -> None:
+    """Otherwise what the work folder holds of the first would be taken for the second's."""
+    first = small.prepare(tmp_path / "first", epochs=1.0)
+    small.fit(first.work)
+    start = tmp_path / "start.pt"
+    shutil.copy(sorted((first.work / "checkpoints").glob("step-*.pt"))[-1], start)
+    again = small.prepare(tmp_path / "again", epochs=1.0, start=str(start))
+    recipe = stages.load_run(again.work).recipe
+    assert recipe.digest != stages.load_run(first.work).recipe.digest
+    start.write_bytes(b"other weights")
+    stages.list_photos(again, False, small.quiet)
+    assert stages.load_run(again.work).recipe.digest != recipe.digest

@@ -38,8 +38,8 @@ def _require(holds: bool, message: str) -> None:
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """network: a name of `networks.build`, or "pack" for the one of `start`. start: a pack, a checkpoint,
-    a safetensors file or "timm" (what it publishes), whose weights to begin with. head_only: the backbone
-    stays as it is.
+    a safetensors file or "timm" (what it publishes), whose weights to begin with; start_digest: of a file's
+    bytes, so that others under its name are another recipe. head_only: the backbone stays as it is.
     t1, t2, max_level: the partition; 0 lets the number of photos decide. hierarchy: t1 of
     coarser heads. batch: images a step, shown in micro-batches; the learning rate holds for
     the batch. tau_km: haversine label smoothing, 0 for plain cross-entropy. ema: the averaged
@@ -52,6 +52,7 @@ class Recipe:
     name: str
     network: str
     start: str = ""
+    start_digest: str = ""
     head_only: bool = False
     input_size: int = 224
     short_side: int = 256
