@@ -104,7 +104,7 @@ def evaluate(
     options = replace(options, kinds=kinds_with_reference(options.kinds, pack, options.reference_by_pack))
     likened = "reference" in options.kinds
     if likened and (pack is None or pack.feature_size is None):
-        note("--reference: no model that tells features looks at the pictures, so it is left out")
+        note("reference: no model that tells features looks at the pictures, so it is left out")
         likened = False
     before = remembered(
         index_path, options.paths, clocks, lambda corrections: load_tracks(options.tracks, note, corrections)
