@@ -110,7 +110,8 @@ def evaluate(
         index_path, options.paths, clocks, lambda corrections: load_tracks(options.tracks, note, corrections)
     )
     table = None if pack is None else table_of(pack)
-    scores_places = table is not None and table.gallery is not None and table.gallery.any_place is not None
+    gallery = None if table is None or "known-places" not in options.kinds else table.gallery
+    scores_places = gallery is not None and gallery.any_place is not None
     sightings = read_sightings(
         options.paths,
         pack,
