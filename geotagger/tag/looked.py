@@ -147,15 +147,15 @@ def take_in(
                 points = _even([row.points for _, row in looks], -1)
                 shares = _even([row.point_probabilities for _, row in looks], 0)
                 said = posteriors(dense, pack.cells, pack.temperature, points, shares)
-                index.photos.put_posteriors(
-                    model_id, [(one.id, posterior) for (one, _), posterior in zip(looks, said, strict=True)]
-                )
-                merged.taken_in += len(looks)
                 if kept is not None:
                     for (photo, row), posterior in zip(looks, said, strict=True):
                         if row.features is not None:
                             kept.put(photo, posterior, row.features)
                     kept.flush()
+                index.photos.put_posteriors(
+                    model_id, [(one.id, posterior) for (one, _), posterior in zip(looks, said, strict=True)]
+                )
+                merged.taken_in += len(looks)
     return merged
 
 
