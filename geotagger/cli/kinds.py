@@ -67,7 +67,8 @@ class EvidenceOptions(ListeningOptions):
     reference: Annotated[
         bool,
         typer.Option(
-            "--reference", help="Compare pictures with your own geotagged ones; looks at these once, too."
+            "--reference",
+            help="Compare pictures with your own geotagged ones, looked at once. On if the pack asks for it.",
         ),
     ] = False
     no_habits: Annotated[

@@ -45,7 +45,7 @@ def cgroup_quota(root: Path, own: Path) -> float | None:
 
 def _limit_v2(folder: Path) -> float | None:
     quota, period = [*text_of(folder / "cpu.max").split(), "", ""][:2]
-    return int(quota) / int(period) if quota.isdigit() and period.isdigit() and int(period) else None
+    return int(quota) / int(period) if quota.isdecimal() and period.isdecimal() and int(period) else None
 
 
 def _limit_v1(folder: Path) -> float | None:
@@ -53,4 +53,4 @@ def _limit_v1(folder: Path) -> float | None:
         text_of(folder / "cpu.cfs_quota_us").strip(),
         text_of(folder / "cpu.cfs_period_us").strip(),
     )
-    return int(quota) / int(period) if quota.isdigit() and period.isdigit() and int(period) else None
+    return int(quota) / int(period) if quota.isdecimal() and period.isdecimal() and int(period) else None

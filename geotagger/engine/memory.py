@@ -47,7 +47,7 @@ def _room(version: int, folder: Path) -> int | None:
     if version == 1:
         names = ("memory.limit_in_bytes", "memory.usage_in_bytes")
     limit, used = (text_of(folder / name).strip() for name in names)
-    if not limit.isdigit() or not used.isdigit():
+    if not limit.isdecimal() or not used.isdecimal():
         return None
     remembered = _table(text_of(folder / "memory.stat"), " ").get(_CACHE[version], 0)
     return max(int(limit) - max(int(used) - remembered, 0), 0)
@@ -59,6 +59,6 @@ def _table(text: str, separator: str) -> dict[str, int]:
     for line in text.splitlines():
         name, _, rest = line.partition(separator)
         number = rest.strip().partition(" ")[0]
-        if number.isdigit():
+        if number.isdecimal():
             numbers[name] = int(number)
     return numbers

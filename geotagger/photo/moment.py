@@ -154,7 +154,7 @@ def _moment(text: str, sub_seconds: str, now: datetime) -> tuple[datetime | None
         return None, f"the date “{text[:32]}” is no date"
     if not _is_believable(local, now):
         return None, f"the date “{text[:32]}” is absurd"
-    digits = "".join(c for c in (match[7] or sub_seconds.strip()) if c.isdigit())[:6]
+    digits = "".join(c for c in (match[7] or sub_seconds.strip()) if c.isdecimal())[:6]
     if digits:
         local = local.replace(microsecond=int(digits.ljust(6, "0")))
     if local.replace(microsecond=0) in _EPOCHS:

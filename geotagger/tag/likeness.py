@@ -42,7 +42,7 @@ def alike_of(
     """None where nothing was kept to compare with, or the photo cannot be looked at, which is noted."""
     kept = References.load(index.features_folder / f"{photo.root_id}-{pack.digest}")
     if kept is None:
-        note("the run compared pictures with your geotagged ones (--reference), but kept nothing of them")
+        note("reference: of your geotagged photos nothing is kept to compare with, so it is left out")
         return None, ()
     network = Network(pack, TagOptions(paths=()), note)
     network.references = kept

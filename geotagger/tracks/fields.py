@@ -79,8 +79,10 @@ def epoch_or_utc(
     if when is None or isinstance(when, bool):
         return None
     text = str(when)
-    if text.replace(".", "", 1).isdigit():
+    if text.replace(".", "", 1).isdecimal():
         seconds = float(text)
+        if not math.isfinite(seconds):
+            return None
         while seconds >= 2e11:  # the year 8307: a thousandth of it is meant
             seconds /= 1000.0
         return seconds

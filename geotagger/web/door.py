@@ -95,7 +95,7 @@ class Door:
         if method == "POST" and _kind_of(headers) != "application/json":
             return Refusal(415, "A POST brings JSON.")
         lengths = headers.getlist("content-length")
-        if any(not length.isdigit() or int(length) > LARGEST_BODY for length in lengths):
+        if any(not length.isdecimal() or int(length) > LARGEST_BODY for length in lengths):
             return Refusal(413, "That is more than a decision is.")
         return None
 

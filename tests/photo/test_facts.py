@@ -27,6 +27,16 @@ def test_time_comes_with_sub_seconds_and_offset(tmp_path: Path) -> None:
     assert taken.offset == -timedelta(hours=3, minutes=30)
 
 
+@pytest.mark.parametrize("digit", ["²", "①", "٧"])
+@pytest.mark.parametrize("coding", ["utf-8", "latin-1"])
+def test_sub_seconds_of_odd_digits_do_not_cost_the_time(tmp_path: Path, digit: str, coding: str) -> None:
+    """`²` is a digit to `str.isdigit` and no number to `int`; found by the fuzzer."""
+    block = exif(exif={DTO: b"2024:02:29 23:59:58", SUB: digit.encode(coding, "replace") + b"3"})
+    taken = read_facts(with_exif(tmp_path, block)).taken
+    assert taken is not None
+    assert taken.local.replace(microsecond=0) == datetime(2024, 2, 29, 23, 59, 58)
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -83,9 +83,12 @@ def test_where_too_few_know_their_place_none_is_looked_at_for_that(tmp_path: Pat
     pack, folder = lay_out(tmp_path)
     for name in sorted(path.name for path in folder.iterdir())[3:]:
         (folder / name).unlink()
-    said = Geotagger(tmp_path)("tag", folder, "--model", pack, "--dry-run").err
+    geotagger = Geotagger(tmp_path)
+    said = geotagger("tag", folder, "--model", pack).err
     assert "geotagger: reference: too few photos know where they were taken" in said
     assert "looked at for that" not in said
+    why = geotagger("why", min(folder.iterdir()), "--model", pack)
+    assert "reference: of your geotagged photos nothing is kept to compare with" in why.err
 
 
 def test_what_places_say_can_be_left_out(tmp_path: Path) -> None:

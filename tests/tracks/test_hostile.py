@@ -104,3 +104,13 @@ def test_entities_before_points_do_not_stop_at_the_points(tmp_path: Path) -> Non
     content = b'<?xml version="1.0"?><!DOCTYPE gpx SYSTEM "gpx.dtd">' + GPX % POINT
     (tmp_path / "old.gpx").write_bytes(content)
     assert load_tracks([tmp_path / "old.gpx"])[0].lat[:].tolist() == [47]
+
+
+@pytest.mark.parametrize("time", ["9" * 400, "9" * 40, "²"])
+def test_a_time_without_end_ends(tmp_path: Path, time: str) -> None:
+    """Four hundred digits are infinite to a float, and a thousandth of that is as much."""
+    rows = f'''{{"timestampMs": "{time}", "latitudeE7": 470000000, "longitudeE7": 80000000}},
+              {{"timestampMs": "1718445600000", "latitudeE7": 470000000, "longitudeE7": 80000000}}'''
+    (tmp_path / "Records.json").write_text(f'{{"locations": [{rows}]}}')
+    (track,) = load_tracks([tmp_path / "Records.json"])
+    assert 1718445600 in track.utc[:].tolist()

@@ -28,7 +28,7 @@ def _depths(network: nn.Module) -> dict[str, int]:
 
 def _layer(name: str) -> str:
     parts = name.split(".")[1:-1]
-    numbered = next((n for n, part in enumerate(parts) if any(c.isdigit() for c in part)), 0)
+    numbered = next((n for n, part in enumerate(parts) if any(c.isdecimal() for c in part)), 0)
     return ".".join(parts[: numbered + 1]).partition("_")[0]
 
 

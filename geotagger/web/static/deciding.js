@@ -82,7 +82,7 @@ export async function takeBack() {
   const again = new Set(last.earlier.map(subject));
   remembered(told.pending, (one) => again.has(subject(one)));
   pendingIs(told.pending);
-  if (refused) say(`taken back; ${counted(refused, "photo")} is another since, and what waited for it is not put back`, "trouble");
+  if (refused) say(`taken back; ${counted(refused, "photo")} changed since, and what waited there is not put back`, "trouble");
   else say("taken back");
 }
 
