@@ -50,7 +50,7 @@ def _value(text: object) -> Any:
 
 
 def _whole(digits: str) -> int:
-    """ValueError for one that no float holds, which would stop whoever computes with it."""
+    """ValueError for one larger than any of ours: whoever computes with it may find that no float holds it."""
     number = int(digits)
     if abs(number) > _MOST:
         raise ValueError(f"{digits:.20}… is out of range")
