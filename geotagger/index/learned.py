@@ -50,7 +50,7 @@ def _value(text: object) -> Any:
 
 
 def _whole(digits: str) -> int:
-    """ValueError for one larger than any of ours: whoever computes with it may find that no float holds it."""
+    """ValueError for one larger than any of ours: maybe no float holds it, for whoever computes with it."""
     number = int(digits)
     if abs(number) > _MOST:
         raise ValueError(f"{digits:.20}… is out of range")
