@@ -104,13 +104,14 @@ def evaluate(
     options = replace(options, kinds=kinds_with_reference(options.kinds, pack, options.reference_by_pack))
     likened = "reference" in options.kinds
     if likened and (pack is None or pack.feature_size is None):
-        note("--reference: no model that tells features looks at the pictures, so it is left out")
+        note("reference: no model that tells features looks at the pictures, so it is left out")
         likened = False
     before = remembered(
         index_path, options.paths, clocks, lambda corrections: load_tracks(options.tracks, note, corrections)
     )
     table = None if pack is None else table_of(pack)
-    scores_places = table is not None and table.gallery is not None and table.gallery.any_place is not None
+    gallery = None if table is None or "known-places" not in options.kinds else table.gallery
+    scores_places = gallery is not None and gallery.any_place is not None
     sightings = read_sightings(
         options.paths,
         pack,

@@ -38,12 +38,23 @@ READER = "reader"
 """Which reading of facts (READING of the photo room) each place of the archive was last read by."""
 
 
+_MOST = 2**63
+
+
 def _value(text: object) -> Any:
     """What was learned; None, as if nothing was, where the row is damaged."""
     try:
-        return json.loads(text) if isinstance(text, str | bytes) else None
+        return json.loads(text, parse_int=_whole) if isinstance(text, str | bytes) else None
     except (ValueError, RecursionError):
         return None
+
+
+def _whole(digits: str) -> int:
+    """ValueError for one larger than any of ours: maybe no float holds it, for whoever computes with it."""
+    number = int(digits)
+    if abs(number) > _MOST:
+        raise ValueError(f"{digits:.20}… is out of range")
+    return number
 
 
 _TABLES = {

@@ -6,7 +6,7 @@ that was last written before there was one does without. Takes open connections,
 
 import sqlite3
 
-_NAME = "estimates_misplaced"
+NAME = "estimates_misplaced"
 
 # text and bytes are more than any number to SQLite
 IS_MISPLACED = (
@@ -18,9 +18,9 @@ def keep_up(connection: sqlite3.Connection) -> None:
     """Makes the index where it is missing."""
     if not is_kept(connection):
         here = IS_MISPLACED.replace("estimates.", "")
-        connection.execute(f"create index if not exists {_NAME} on estimates (photo_id) where {here}")
+        connection.execute(f"create index if not exists {NAME} on estimates (photo_id) where {here}")
 
 
 def is_kept(connection: sqlite3.Connection) -> bool:
     listed = "select 1 from sqlite_master where type = 'index' and name = ?"
-    return connection.execute(listed, (_NAME,)).fetchone() is not None
+    return connection.execute(listed, (NAME,)).fetchone() is not None

@@ -24,7 +24,7 @@ from geotagger.index.coverings import (
 )
 from geotagger.index.distance import distance_from, distance_sql
 from geotagger.index.inside import probability_inside
-from geotagger.index.misplaced import IS_MISPLACED
+from geotagger.index.misplaced import IS_MISPLACED, NAME
 from geotagger.index.path_conditions import paths_condition
 from geotagger.index.rectangles import Rectangles, rectangles_around, rectangles_between
 from geotagger.index.regions import Polygons
@@ -191,7 +191,7 @@ def _name_misplaced(store: Store, query: Query) -> None:
     for photo_id, root, path, _ in store.rows(
         "select photos.id, roots.path, photos.path,"
         " coalesce(photos.taken, datetime(photos.utc, 'unixepoch')) as time"
-        " from estimates join photos on photos.id = estimates.photo_id"
+        f" from estimates indexed by {NAME} join photos on photos.id = estimates.photo_id"
         " join roots on roots.id = photos.root_id"
         f" where {IS_MISPLACED} and estimates.current = 1 and photos.missing_since is null {conditions}",
         values,

@@ -86,9 +86,10 @@ class Merged:
 
 
 def files_of(folders: Sequence[Path], pack: "ModelPack") -> list[Path]:
-    """The files of rows, each of this model; UsageError for another one, and for a folder without any."""
+    """The files of rows, each of this model, those with features first: of a photo the first row counts.
+    UsageError for another model, and for a folder without any."""
     digest = model_digest(pack)
-    files = []
+    files: list[tuple[bool, Path]] = []
     for folder in folders:
         inside = sorted(file for file in folder.glob("*.parquet") if file.is_file())
         if not inside:
@@ -98,8 +99,8 @@ def files_of(folders: Sequence[Path], pack: "ModelPack") -> list[Path]:
             if about.get("model") != digest:
                 other = about.get("name", "unknown")
                 raise UsageError(f"{path}: was looked at by another model ({other}), not by {pack.name}")
-        files += inside
-    return files
+            files.append((about.get("features") != "yes", path))
+    return [path for _, path in sorted(files, key=lambda file: file[0])]
 
 
 def take_in(
@@ -146,15 +147,15 @@ def take_in(
                 points = _even([row.points for _, row in looks], -1)
                 shares = _even([row.point_probabilities for _, row in looks], 0)
                 said = posteriors(dense, pack.cells, pack.temperature, points, shares)
-                index.photos.put_posteriors(
-                    model_id, [(one.id, posterior) for (one, _), posterior in zip(looks, said, strict=True)]
-                )
-                merged.taken_in += len(looks)
                 if kept is not None:
                     for (photo, row), posterior in zip(looks, said, strict=True):
                         if row.features is not None:
                             kept.put(photo, posterior, row.features)
                     kept.flush()
+                index.photos.put_posteriors(
+                    model_id, [(one.id, posterior) for (one, _), posterior in zip(looks, said, strict=True)]
+                )
+                merged.taken_in += len(looks)
     return merged
 
 

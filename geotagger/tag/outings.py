@@ -78,10 +78,12 @@ def settle_outing(run: RootRun, evidence: ArchiveEvidence, seen: Sequence[PhotoW
     if run.model_id is not None:
         new = [(m.photo.id, m.posterior) for m in members if m.is_new and m.posterior is not None]
         run.index.photos.put_posteriors(run.model_id, new)
-    _remember_features(run, members)
+    _keep_features(run, members)
     standing = [member.photo for member in members if _stands_written(run, member)]
     in_doubt = {photo.id for photo in standing if evidence.standing.wants(photo)}
     is_open = bool(in_doubt) or any(_needs_thought(evidence, member) for member in members)
+    if is_open:
+        _bring_back_features(run, members)
     outing = _weighed(evidence.weighing, run, members) if is_open else None
     estimates: Sequence[Estimate | None] = [None] * len(members)
     if outing is not None:
@@ -100,28 +102,33 @@ def settle_outing(run: RootRun, evidence: ArchiveEvidence, seen: Sequence[PhotoW
     return [job for job in jobs if job is not None]
 
 
-def _remember_features(run: RootRun, members: Sequence[Member]) -> None:
-    """Keeps what was seen now, and brings back what was seen before, with what is alike by it."""
+def _keep_features(run: RootRun, members: Sequence[Member]) -> None:
+    """Of the pictures that were looked at now."""
+    if run.onlooker is None or run.onlooker.kept is None:
+        return
+    for member in members:
+        if member.features is not None and member.posterior is not None:
+            run.onlooker.kept.put(member.photo, member.posterior, member.features)
+
+
+def _bring_back_features(run: RootRun, members: Sequence[Member]) -> None:
+    """Of the pictures that were looked at before, with what is alike by them."""
     if run.onlooker is None or run.onlooker.kept is None:
         return
     kept, network = run.onlooker.kept, run.onlooker.network
+    again: list[tuple[Member, PictureEvidence]] = []
     for member in members:
-        if member.posterior is None:
+        if member.posterior is None or member.features is not None:
             continue
+        member.features = kept.of(member.photo)
+        if member.features is None and network.features is not None and member.photo.id in network.features:
+            member.features = network.features[member.photo.id]
         if member.features is not None:
-            kept.put(member.photo, member.posterior, member.features)
-        else:
-            member.features = kept.of(member.photo)
-            if (
-                member.features is None
-                and network.features is not None
-                and member.photo.id in network.features
-            ):
-                member.features = network.features[member.photo.id]
-    for member in members:
-        if member.alike is None and member.features is not None and member.posterior is not None:
-            said = PictureEvidence(member.posterior, member.features)
-            member.alike = network.compared([said])[0].alike
+            again.append((member, PictureEvidence(member.posterior, member.features)))
+    if again:
+        compared = network.compared([said for _, said in again])
+        for (member, _), said in zip(again, compared, strict=True):
+            member.alike = said.alike
 
 
 def _stands_written(run: RootRun, member: Member) -> bool:

@@ -44,8 +44,9 @@ def place_photos(
         with run.profile.timed("estimating and recording"), run.index.batch():
             for outing in group:
                 jobs += _settled(run, evidence, outing)
-        if run.onlooker is not None and run.onlooker.kept is not None:
-            run.onlooker.kept.flush()
+            # before the index has what was said: a picture that it knows is not looked at again
+            if run.onlooker is not None and run.onlooker.kept is not None:
+                run.onlooker.kept.flush()
         with run.profile.timed("writing"):
             writer.write(jobs)
         settled = (photo for outing in group for photo, _ in outing if run.in_scope(photo.path))

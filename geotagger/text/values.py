@@ -70,7 +70,7 @@ class PlaceRatios:
                 float(fields["elsewhere"]),
                 tuple(TownRatio(*map(float, town)) for town in fields["towns"]),
             )
-        except (TypeError, KeyError, AttributeError, RecursionError) as error:
+        except (TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
             raise ValueError(f"not the ratios of places: {error}") from None
         numbers = [factor for _, factor in read.countries] + [read.elsewhere]
         numbers += [number for t in read.towns for number in (t.radius_km, t.inside, t.near)]

@@ -102,5 +102,5 @@ def test_the_command_shows_the_rung(geotagger: Geotagger, tmp_path: Path) -> Non
     methods = {line["method"] for line in said if "method" in line}
     assert {"reference", "visual", "neighbours", OURS} <= methods
     nobody = geotagger("evaluate", folder, "--model", "none", "--reference", "--seed", "0", "--json")
-    assert "--reference: no model" in nobody.err
+    assert "reference: no model" in nobody.err
     assert all(line.get("method") != "reference" for line in nobody.records)

@@ -35,7 +35,9 @@ def test_all_commands_answer_of_many_damaged_indexes(tmp_path: Path) -> None:
     assert fuzz(tmp_path, range(2, 60), float("inf")) == 58
 
 
-@pytest.mark.parametrize("value", ["[]", "[1]", "7", '"x"', "{", "null", '{"a": [1]}', "9" * 400])
+@pytest.mark.parametrize(
+    "value", ["[]", "[1]", "7", '"x"', "{", "null", '{"a": [1]}', "9" * 400, f'{{"a": {"9" * 400}}}']
+)
 def test_what_was_learned_and_is_damaged_counts_as_not_learned(
     geotagger: Geotagger, tmp_path: Path, value: str
 ) -> None:

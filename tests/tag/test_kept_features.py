@@ -1,6 +1,6 @@
 """What a model saw of photos is kept beside the index: later runs compare it and look at nothing again."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ from PIL import Image
 from geotagger.estimate.reference import spread_out
 from geotagger.estimate.values import Posterior
 from geotagger.index.photos import IndexedPhoto
+from geotagger.look.rows import Shape, about_file, read_rows, write_rows
+from geotagger.model.pack import load_pack
 from geotagger.tag.kept_features import KeptFeatures
 from tests.commands import Geotagger
 from tests.evaluate.test_equality import gallery_photos
@@ -176,11 +178,25 @@ def test_what_was_seen_of_another_picture_counts_no_longer(tmp_path: Path) -> No
 
 
 def test_a_dry_run_weighs_what_was_looked_at_elsewhere_as_a_run_does(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install '.[parquet]'")
     pack, folder = lay_out(tmp_path)
     geotagger = Geotagger(tmp_path)
     geotagger("look", folder, "--out", tmp_path / "rows", "--model", pack)
     words = ("--model", pack, "--looked", tmp_path / "rows")
     assert places(geotagger, folder, *words, "--dry-run") == places(geotagger, folder, *words)
+
+
+def test_of_a_photo_that_was_looked_at_twice_the_row_with_features_counts(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install '.[parquet]'")
+    pack, folder = lay_out(tmp_path)
+    geotagger, rows = Geotagger(tmp_path), tmp_path / "rows"
+    geotagger("look", folder, "--out", rows, "--model", pack)
+    (file,) = rows.glob("*.parquet")
+    plain = [replace(row, features=None) for row in read_rows(file, Shape.of(load_pack(pack)))]
+    about = {name: word for name, word in about_file(file).items() if name in ("model", "name")}
+    write_rows(rows, "earlier", plain, {**about, "features": "no"})
+    places(geotagger, folder, "--model", pack, "--looked", rows)
+    assert looked_at(geotagger.home) == 7
 
 
 def test_of_too_many_photos_every_place_keeps_some() -> None:

@@ -151,6 +151,7 @@ def test_they_come_back_from_the_index_and_hold_no_word() -> None:
         '{"countries":{},"elsewhere":1,"towns":[[91,0,1,1,1]]}',
         '{"countries":{},"elsewhere":1,"towns":[[1]]}',
         '{"countries":{"DE":NaN},"elsewhere":1,"towns":[]}',
+        f'{{"countries":{{}},"elsewhere":{"9" * 400},"towns":[]}}',
     ],
 )  # fmt: skip
 def test_what_is_no_such_record_is_refused(stored: str) -> None:
