@@ -11,8 +11,6 @@ import re
 from collections.abc import Sequence
 from typing import Literal
 
-from geotagger.geo import is_believable, is_place
-
 Spelling = Sequence[float] | str | None
 """Degrees, minutes and seconds as numbers (NaN: no value), or a text; None where there is nothing."""
 
@@ -30,6 +28,19 @@ _UNITS = re.compile(
 _UNIT = re.compile(r"\d\s*[dm](?![a-z])", re.I)
 _UNIT_OF_SECONDS = re.compile(r"(\d)\s*s(?![a-z])")
 _LONGEST = 128
+_NULL_ISLAND_DEG = 1e-4
+"""Within about ten metres of 0,0 lies open sea and every receiver that had no fix."""
+
+
+def is_place(lat: float, lng: float) -> bool:
+    """True for finite degrees that lie on the Earth."""
+    return bool(abs(lat) <= 90.0 and abs(lng) <= 180.0)  # NaN compares false
+
+
+def is_believable(lat: float, lng: float) -> bool:
+    """Whether a position in a file can be one: on the Earth, and not where receivers are that do
+    not know."""
+    return is_place(lat, lng) and max(abs(lat), abs(lng)) >= _NULL_ISLAND_DEG
 
 
 class UnreadableCoordinatesError(ValueError):

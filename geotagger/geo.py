@@ -15,9 +15,6 @@ EARTH_RADIUS_KM = 6371.0
 HALF_CIRCUMFERENCE_KM = np.pi * EARTH_RADIUS_KM
 """No two places are farther apart than this."""
 
-_NULL_ISLAND_DEG = 1e-4
-"""Within about ten metres of 0,0 lies open sea and every receiver that had no fix."""
-
 FloatArray = NDArray[np.float64]
 
 
@@ -78,14 +75,3 @@ def interpolate(
 def wrap_longitude(lng: ArrayLike) -> FloatArray:
     """Longitude in −180…180, exactly 180 kept as −180."""
     return (np.asarray(lng, dtype=np.float64) + 180.0) % 360.0 - 180.0
-
-
-def is_place(lat: float, lng: float) -> bool:
-    """True for finite degrees that lie on the Earth."""
-    return bool(abs(lat) <= 90.0 and abs(lng) <= 180.0)  # NaN compares false
-
-
-def is_believable(lat: float, lng: float) -> bool:
-    """Whether a position in a file can be one: on the Earth, and not where receivers are that do
-    not know."""
-    return is_place(lat, lng) and max(abs(lat), abs(lng)) >= _NULL_ISLAND_DEG

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from geotagger.geo import is_place, wrap_longitude
+from geotagger.coordinates import is_place
+from geotagger.geo import wrap_longitude
 
 
 def zone_at(latitude: float, longitude: float) -> ZoneInfo | None:

@@ -8,13 +8,13 @@ import s2sphere
 from hypothesis import given
 from hypothesis import strategies as st
 
+from geotagger.coordinates import is_place
 from geotagger.geo import (
     EARTH_RADIUS_KM,
     HALF_CIRCUMFERENCE_KM,
     destination,
     distance_km,
     interpolate,
-    is_place,
     lat_lng_of,
     unit_vectors,
     wrap_longitude,

@@ -161,7 +161,7 @@ def place(
 
     Raises UsageError for what is no place, ArchiveBusyError, ArchiveError, IndexUnusableError.
     """
-    from geotagger.geo import is_believable, is_place
+    from geotagger.coordinates import is_believable, is_place
 
     if not is_place(latitude, longitude):
         raise UsageError(f"{latitude}, {longitude} is not a place on the Earth")

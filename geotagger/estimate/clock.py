@@ -20,9 +20,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
+from geotagger.coordinates import is_place
 from geotagger.estimate.corrections import clock_shift, shift_in_words
 from geotagger.future import present
-from geotagger.geo import is_place
 from geotagger.zones import zone_at
 
 CLOCK_ERROR_S = 2.0

@@ -11,9 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from geotagger.coordinates import is_place
 from geotagger.errors import UsageError
 from geotagger.gazetteer import fold
-from geotagger.geo import is_place
 from geotagger.small_files import LARGEST_TOML, read_small, toml_of
 
 _MEANT_KM = 0.1

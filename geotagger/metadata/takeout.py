@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from geotagger.geo import is_believable
+from geotagger.coordinates import is_believable
 from geotagger.metadata.values import FoundPosition
 
 LARGEST_TAKEOUT_BYTES = 1 << 20

@@ -5,7 +5,7 @@
 
 from dataclasses import dataclass
 
-from geotagger.geo import is_believable, is_place
+from geotagger.coordinates import is_believable, is_place
 from geotagger.marks import Mark
 
 TEMPORARY_PREFIX = ".geotagger-"

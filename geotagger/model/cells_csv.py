@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from geotagger.cells import CellIds, CellTable, are_valid, leaf_ids, levels, ranges, tokens
+from geotagger.coordinates import is_place
 from geotagger.errors import PackError
-from geotagger.geo import is_place
 from geotagger.model.plain_files import check_plain
 
 HEADER = ("class", "cell", "latitude", "longitude", "photos", "spread_km", "suspect")

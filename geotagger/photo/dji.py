@@ -11,7 +11,7 @@ import math
 import struct
 from collections.abc import Iterator
 
-from geotagger.geo import is_believable
+from geotagger.coordinates import is_believable
 from geotagger.photo.samples import samples
 from geotagger.photo.source import PhotoSourceFile
 from geotagger.photo.values import GpsFix

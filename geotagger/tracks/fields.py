@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from itertools import pairwise
 from typing import Any
 
-from geotagger.geo import distance_km, is_place
+from geotagger.coordinates import is_place
+from geotagger.geo import distance_km
 from geotagger.tracks.values import RECEIVER_ERROR_KM, Point
 from geotagger.zones import zone_at
 

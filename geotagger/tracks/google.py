@@ -16,7 +16,8 @@ from contextlib import suppress
 from itertools import pairwise
 from typing import IO, Any
 
-from geotagger.geo import distance_km, is_place
+from geotagger.coordinates import is_place
+from geotagger.geo import distance_km
 from geotagger.tracks.fields import epoch_or_utc, kilometres, number, spread
 from geotagger.tracks.values import Point, Stay
 

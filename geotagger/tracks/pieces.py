@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
+from geotagger.coordinates import is_place
 from geotagger.future import present
-from geotagger.geo import is_place
 from geotagger.tracks.columns import E7, Degrees
 from geotagger.tracks.values import BoolArray, FloatArray, Piece, Stay, Track, WayPoint, clean_track, ends_of
 

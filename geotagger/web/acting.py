@@ -13,9 +13,9 @@ import anyio.from_thread
 from starlette.requests import Request
 from starlette.responses import Response
 
+from geotagger.coordinates import is_believable
 from geotagger.errors import UsageError
 from geotagger.estimate.values import OWN_FIXES
-from geotagger.geo import is_believable
 from geotagger.index import Index
 from geotagger.index.decisions import Action, Wish
 from geotagger.tag.decisions import OWN_PLACE, carry_out

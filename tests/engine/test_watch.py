@@ -304,7 +304,9 @@ def test_a_network_without_end_in_processes_that_look_is_ended_by_a_signal(
     pack = looping_pack(tmp_path)
     words = ("tag", folder, "--model", pack, "--look-processes", "2", "--batch-size", "1")
     code, said, seconds = ended_by(geotagger, number, *words, times=times)
-    assert (code, "Traceback" in said) == (-9 if number == signal.SIGKILL else 130, False), said
+    # a second Ctrl-C may meet a program that is through with the first: to a shell both are 130
+    assert code in ((-9,) if number == signal.SIGKILL else (130, -signal.SIGINT)), said
+    assert "Traceback" not in said, said
     assert seconds < 20
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     deadline = time.monotonic() + 10

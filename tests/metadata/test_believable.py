@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geotagger.geo import is_believable
+from geotagger.coordinates import is_believable
 from geotagger.metadata import Position, verify
 from geotagger.metadata.source import MemorySource
 from geotagger.metadata.xmp import position_of

@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geotagger.cells import CellTable
+from geotagger.coordinates import is_place
 from geotagger.engine.values import Outputs
 from geotagger.errors import SourceError, UnreadablePhotoError, UsageError
-from geotagger.geo import distance_km, is_place
+from geotagger.geo import distance_km
 from geotagger.model.manifest import Accuracy
 from geotagger.model.pack import ModelPack, save_manifest
 from training.accuracy import (
