@@ -46,6 +46,9 @@ def test_the_version_is_the_one_that_wrote_it(tmp_path: Path) -> None:
     named = graph_with("attrs", attrs={"mxnet_version": ["int", 10901]})
     assert read_symbol(written(tmp_path, named)).version == 10901
     assert read_symbol(written(tmp_path, graph_with("param"))).version < 900
+    endless = graph_with("attrs", attrs={"mxnet_version": ["int", float("inf")]})
+    with pytest.raises(CheckpointError, match="not the network graph"):
+        read_symbol(written(tmp_path, endless))
 
 
 def test_links_of_two_numbers_are_those_of_old_versions(tmp_path: Path) -> None:

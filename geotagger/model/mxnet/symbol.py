@@ -61,7 +61,7 @@ def read_symbol(path: Path) -> Symbol:
         raise CheckpointError(path, "not JSON; give the *-symbol.json of the checkpoint") from None
     try:
         return _symbol_of(path, graph)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError):
         raise CheckpointError(
             path, "not the network graph of an MXNet checkpoint; give its *-symbol.json"
         ) from None
