@@ -9,7 +9,7 @@ it is called.
 
 import fnmatch
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 PHOTO_EXTENSIONS = frozenset(
     [
@@ -81,6 +81,12 @@ def is_left_out_below(path: str, places: Sequence[str], patterns: Sequence[str])
 def is_along(path: str, places: Sequence[str]) -> bool:
     """True when an absolute path is one of the places, lies inside one or holds one."""
     return is_at_or_below(path, places) or any(is_at_or_below(place, [path]) for place in places)
+
+
+def common_folder(paths: Collection[str]) -> str:
+    """The deepest folder that holds all of some absolute paths; "" where none does, as with a path that a
+    damaged index tells."""
+    return os.path.commonpath(paths) if paths and all(map(os.path.isabs, paths)) else ""
 
 
 def is_at_or_below(path: str, places: Sequence[str]) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from geotagger.archive.names import common_folder
 from geotagger.cli.asking import FilterOptions, Filters, open_to_ask, read_filters
 from geotagger.cli.common import IndexOption, JsonOption, emit, ends_cleanly, photo_record, say
 from geotagger.cli.distances import distance_reader
@@ -155,7 +156,7 @@ def _copy_photos(
             raise UsageError(
                 f"--photos {folder}: this lies in an archive; copies would be taken for photos of it"
             )
-        base = os.path.commonpath(roots) if roots else ""
+        base = common_folder(roots)
         for photo in _answer(opened, filters):
             target = place_for_copy(folder, photo.path, base)
             try:

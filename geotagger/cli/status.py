@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from geotagger.archive.names import common_folder
 from geotagger.cli.asking import open_to_ask
 from geotagger.cli.common import IndexOption, JsonOption, emit, ends_cleanly, printable, say
 
@@ -136,8 +137,8 @@ def _largest(shares: "dict[str, PlacedShare]") -> "dict[str, PlacedShare]":
 
 
 def _below_common(shares: "dict[str, PlacedShare]") -> "dict[str, PlacedShare]":
-    base = os.path.commonpath(shares)
-    return {os.path.relpath(name, base): share for name, share in shares.items()}
+    base = common_folder(shares)
+    return {os.path.relpath(name, base) if base else name: share for name, share in shares.items()}
 
 
 def register(app: typer.Typer) -> None:

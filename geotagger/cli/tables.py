@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from geotagger.archive.names import common_folder
 from geotagger.cli.common import printable, say, screen
 from geotagger.defaults import MIN_CONFIDENCE
 
@@ -68,7 +69,7 @@ def _hint(filters: "Filters") -> str:
 
 def _common_folder(opened: "Index | None") -> str:
     roots = [] if opened is None else [root.path for root in opened.roots.all()]
-    return os.path.commonpath(roots) if roots else ""
+    return common_folder(roots)
 
 
 def _relative(path: str, base: str) -> str:

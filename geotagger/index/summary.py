@@ -107,7 +107,7 @@ def summarise(store: Store, paths: Sequence[str] = ()) -> ArchiveSummary:
     month = "coalesce(substr(photos.taken, 1, 7), strftime('%Y-%m', photos.utc, 'unixepoch'), 'no time')"
     months = _shares(store, month, source, values)
     by_folder = store.rows(
-        f"select roots.path, folders.path, count(*), sum({_COUNTS}){source}"
+        f"select roots.path, folders.path, count(*), sum({_COUNTS}), roots.id{source}"
         " group by folders.id order by 3 desc",
         values,
     )
@@ -125,7 +125,8 @@ def summarise(store: Store, paths: Sequence[str] = ()) -> ArchiveSummary:
         cameras=_shares(store, "coalesce(photos.camera, 'no camera named')", source, values),
         folders={
             os.path.join(path_of(root), path_of(folder)).rstrip("/"): PlacedShare(photos, placed)
-            for root, folder, photos, placed in by_folder
+            for root, folder, photos, placed, number in by_folder
+            if _is_path(store, root, f"row {number} of roots")
         },
         countries={
             country: photos
@@ -190,6 +191,14 @@ def _shares(store: Store, key: str, source: str, values: Sequence[bytes | str]) 
         for name, photos, placed, first in rows
         if _is_text(store, name, f"row {first} of photos")
     }
+
+
+def _is_path(store: Store, path: object, where: str) -> bool:
+    """Whether it is a root's: a damaged one is passed over."""
+    if isinstance(path, str | bytes) and os.path.isabs(path):
+        return True
+    store.damage.pass_over(where)
+    return False
 
 
 def _is_text(store: Store, name: object, where: str) -> bool:

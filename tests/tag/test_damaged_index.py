@@ -192,6 +192,20 @@ def test_status_names_the_row_that_it_cannot_count(geotagger: Geotagger, tagged:
     assert "is damaged, and counts for nothing" in geotagger("status", code=1).err
 
 
+@pytest.mark.parametrize("path", ["1", "'photos'", "x'ff'"])
+def test_status_names_the_root_that_it_cannot_count(geotagger: Geotagger, tmp_path: Path, path: str) -> None:
+    """Found by the fuzzer: the folders of a damaged root and of a sound one have no folder in common."""
+    for name in ("one", "two"):
+        geotagger("tag", "--model", "none", walk_through_town(tmp_path / name, 2, size=32).folder)
+    database = sqlite3.connect(geotagger.index)
+    assert database.execute(f"update roots set path = {path} where id = 2").rowcount == 1
+    database.commit()
+    database.close()
+    said = geotagger("status", code=1)
+    assert "row 2 of roots is damaged, and counts for nothing" in said.err
+    assert len(geotagger("query", code=None).out.splitlines()) == 4
+
+
 @pytest.mark.parametrize("what", ["confidence", "radius", "no UTF-8", "time"])
 def test_the_page_shows_the_photos_beside_a_damaged_row(
     geotagger: Geotagger, tagged: Path, what: str
