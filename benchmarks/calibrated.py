@@ -15,16 +15,13 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.galleries import answers_to, embeddings_of, table_of
+from benchmarks.galleries import SKILLS, answers_to, embeddings_of, looked_at, own_places, table_of
 from benchmarks.wheel import open_wheel
 from geotagger.cells import AnyPlace, CellTable
-from geotagger.estimate.visual import posteriors
 from geotagger.evaluate.calibrating import archive_temperature, stated_apart
 from geotagger.evaluate.predictions import OURS, Hidden
 from geotagger.evaluate.sightings import read_sightings
 from geotagger.evaluate.trial import Setting, Sighting, evaluate_archive
-
-SKILLS = (0.18, 0.22, 0.30)
 
 
 def _hidden(
@@ -53,24 +50,18 @@ def main() -> None:
     scorer = AnyPlace(wheel.embed, wheel.scale)
     table = replace(cells, gallery=replace(cells.gallery, any_place=scorer))
     sightings = read_sightings([str(arguments.data / arguments.archive)], None, print)
-    own = [sighting.own_place for sighting in sightings]
-    lat = np.array([0.0 if place is None else place.latitude for place in own])
-    lng = np.array([0.0 if place is None else place.longitude for place in own])
+    lat, lng = own_places(sightings)
     print("| skill | temperature | stated before | inside before | stated after | inside after | estimates |")
     print("|---|---|---|---|---|---|---|")
     for skill in SKILLS:
         features = wheel.seen(lat, lng, skill, seed=2)
         said = answers_to(features, embeddings, wheel, table)
-        clouds = posteriors(said.probabilities, table, 1.0, said.points, said.point_probabilities)
-        looked_at = [
-            replace(one, posterior=cloud, features=picture)
-            for one, cloud, picture in zip(sightings, clouds, features, strict=True)
-        ]
-        temperature = archive_temperature(looked_at, table)
+        photos = looked_at(sightings, features, said, table, 1.0)
+        temperature = archive_temperature(photos, table)
 
-        untaught = _hidden(looked_at, table, 1.0, arguments.seeds)
+        untaught = _hidden(photos, table, 1.0, arguments.seeds)
         before = [one for way in untaught for one in way if OURS in one.said]
-        stated, inside, photos = stated_apart(_hidden(looked_at, table, temperature, arguments.seeds))
+        stated, inside, estimates = stated_apart(_hidden(photos, table, temperature, arguments.seeds))
         row = (
             np.mean([one.said[OURS].confidence for one in before]),
             np.mean([one.error_km(OURS) <= one.said[OURS].radius_km for one in before]),
@@ -78,7 +69,7 @@ def main() -> None:
             inside,
         )
         shares = " | ".join(f"{100 * share:.1f}" for share in row)
-        print(f"| {skill:g} | {temperature:.2f} | {shares} | {photos} |", flush=True)
+        print(f"| {skill:g} | {temperature:.2f} | {shares} | {estimates} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ the one that is fitted to other photos. `--keep` keeps the gallery's embeddings.
 """
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from benchmarks.simulated import places
 from benchmarks.wheel import Wheel, open_wheel
 from geotagger.cells import CellTable, GalleryPoints
 from geotagger.estimate.visual import places_of, posteriors, tempered
+from geotagger.evaluate.trial import Sighting
 from geotagger.geo import distance_km
 from geotagger.model.embedders import GALLERY_CELLS
 from geotagger.model.gallery import Gallery
@@ -44,6 +45,28 @@ class Answers:
 
     def __getitem__(self, rows: slice) -> "Answers":
         return Answers(self.probabilities[rows], self.points[rows], self.point_probabilities[rows])
+
+
+def own_places(sightings: Sequence[Sighting]) -> tuple[FloatArray, FloatArray]:
+    """Degrees (n,); 0 where a photo knows none."""
+    own = [sighting.own_place for sighting in sightings]
+    lat = np.array([0.0 if place is None else place.latitude for place in own])
+    return lat, np.array([0.0 if place is None else place.longitude for place in own])
+
+
+def looked_at(
+    sightings: Sequence[Sighting],
+    features: NDArray[np.float32],
+    said: Answers,
+    table: CellTable,
+    temperature: float,
+) -> list[Sighting]:
+    """The photos with what the network saw (n, d) and said of them."""
+    clouds = posteriors(said.probabilities, table, temperature, said.points, said.point_probabilities)
+    return [
+        replace(one, posterior=cloud, features=picture)
+        for one, cloud, picture in zip(sightings, clouds, features, strict=True)
+    ]
 
 
 def table_of(wheel: Wheel) -> CellTable:

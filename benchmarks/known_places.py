@@ -13,18 +13,16 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.galleries import answers_to, embeddings_of, table_of
+from benchmarks.galleries import SKILLS, answers_to, embeddings_of, looked_at, own_places, table_of
 from benchmarks.likeness import row
 from benchmarks.simulated import places
 from benchmarks.wheel import open_wheel
 from geotagger.cells import AnyPlace
 from geotagger.estimate.kinds.table import BY_DEFAULT
-from geotagger.estimate.visual import posteriors
 from geotagger.evaluate.sightings import read_sightings
 from geotagger.evaluate.trial import Setting, evaluate_archive
 from training.accuracy import fit_temperature
 
-SKILLS = (0.18, 0.22, 0.30)
 _FITTED = 400
 
 
@@ -41,9 +39,7 @@ def main() -> None:
     cells, embeddings = table_of(wheel), embeddings_of(wheel, arguments.keep)
     assert cells.gallery is not None
     sightings = read_sightings([str(arguments.data / arguments.archive)], None, print)
-    own = [sighting.own_place for sighting in sightings]
-    lat = np.array([0.0 if place is None else place.latitude for place in own])
-    lng = np.array([0.0 if place is None else place.longitude for place in own])
+    lat, lng = own_places(sightings)
     others = places(arguments.data, "im2gps3k")
     fit_lat, fit_lng = (axis[np.random.default_rng(0).permutation(len(axis))[:_FITTED]] for axis in others)
     without = tuple(kind for kind in BY_DEFAULT if kind != "known-places")
@@ -56,11 +52,7 @@ def main() -> None:
         for temperature in (1.0, fitted):
             scorer = AnyPlace(wheel.embed, wheel.scale / temperature)
             table = replace(cells, gallery=replace(cells.gallery, any_place=scorer))
-            clouds = posteriors(said.probabilities, table, temperature, said.points, said.point_probabilities)
-            looked_at = [
-                replace(one, posterior=cloud, features=picture)
-                for one, cloud, picture in zip(sightings, clouds, features, strict=True)
-            ]
+            photos = looked_at(sightings, features, said, table, temperature)
             for whole_days in (False, True):
                 hidden = "days" if whole_days else "single"
                 print(f"\nSkill {skill:g}, temperature {temperature:.2f}, {hidden}\n")
@@ -69,9 +61,7 @@ def main() -> None:
                     setting = Setting(whole_days=whole_days, kinds=kinds)
                     seeds = range(arguments.seeds)
                     results = [
-                        one
-                        for seed in seeds
-                        for one in evaluate_archive(looked_at, setting, seed, table=table)
+                        one for seed in seeds for one in evaluate_archive(photos, setting, seed, table=table)
                     ]
                     print(row(name, results), flush=True)
 

@@ -1,11 +1,11 @@
 """`evaluate`: how good the estimates are on an archive, seen on photos that know their place."""
 
-import os
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from geotagger.api.runs import heard
 from geotagger.api.values import Paths, StrPath, check_radius, index_file, path_of, several, words
+from geotagger.archive.names import check_is_there
 from geotagger.errors import UsageError
 from geotagger.evaluate import archive
 from geotagger.evaluate.archive import Evaluation, EvaluationOptions, Way
@@ -56,8 +56,7 @@ def evaluate(
     if not chosen:
         raise UsageError("no path was given; say whose places are to be hidden")
     for path in chosen:
-        if not os.path.lexists(path):
-            raise UsageError(f"{path}: there is no such file or folder")
+        check_is_there(path)
     if not drawn or min(drawn) < 0:
         raise UsageError("seeds are whole numbers from 0 on, one at least")
     if not wanted_ways or not set(wanted_ways) <= set(_WAYS):

@@ -11,6 +11,8 @@ import fnmatch
 import os
 from collections.abc import Collection, Sequence
 
+from geotagger.errors import UsageError
+
 PHOTO_EXTENSIONS = frozenset(
     [
         *("jpg", "jpeg", "jpe", "jfif", "png", "webp", "tif", "tiff", "heic", "heif", "hif", "avif"),
@@ -81,6 +83,12 @@ def is_left_out_below(path: str, places: Sequence[str], patterns: Sequence[str])
 def is_along(path: str, places: Sequence[str]) -> bool:
     """True when an absolute path is one of the places, lies inside one or holds one."""
     return is_at_or_below(path, places) or any(is_at_or_below(place, [path]) for place in places)
+
+
+def check_is_there(path: str | os.PathLike[str]) -> None:
+    """UsageError where nothing is called so; a link that leads nowhere is there."""
+    if not os.path.lexists(path):
+        raise UsageError(f"{path}: there is no such file or folder")
 
 
 def common_folder(paths: Collection[str]) -> str:

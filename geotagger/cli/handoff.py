@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from geotagger.archive.names import check_is_there
 from geotagger.cli.common import IndexOption, JsonOption, emit, ends_cleanly, photo_record, printable, say
 from geotagger.errors import UsageError
 from geotagger.small_files import read_small
@@ -172,8 +173,7 @@ def _key_of(file: Path | None) -> str:
 def _there(paths: list[str] | None) -> list[str]:
     """The paths with their links resolved. UsageError where one is not there."""
     for path in paths or ():
-        if not os.path.lexists(path):
-            raise UsageError(f"{path}: there is no such file or folder")
+        check_is_there(path)
     return [os.path.realpath(path) for path in paths or ()]
 
 

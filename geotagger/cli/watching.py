@@ -8,6 +8,7 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from geotagger.archive import is_photo_name, is_sidecar_name
+from geotagger.archive.names import check_is_there
 from geotagger.archive.takeout import TAKEOUT_EXTENSION
 from geotagger.errors import ArchiveError, UsageError
 
@@ -32,8 +33,7 @@ class Watched:
         except ImportError:
             raise UsageError("--watch needs watchfiles: pip install 'photo-geotagger[watch]'") from None
         for path in paths:
-            if not os.path.lexists(path):
-                raise UsageError(f"{path}: there is no such file or folder")
+            check_is_there(path)
         self._ours = {os.path.realpath(path) for path in ours}
         self._stop = stop
         self._paths = paths

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from geotagger.archive import is_along, is_at_or_below, lock
+from geotagger.archive.names import check_is_there
 from geotagger.engine.devices import check_engine, parse_devices
 from geotagger.errors import StoppedError, UsageError
 from geotagger.future import is_clock_lost
@@ -339,8 +340,7 @@ def _tracks(
 
 
 def _existing(path: str) -> str:
-    if not os.path.lexists(path):
-        raise UsageError(f"{path}: there is no such file or folder")
+    check_is_there(path)
     real = os.path.realpath(path)
     if real == os.path.dirname(real):
         raise UsageError(f"{path}: this is the root of the file system; name the folders of your photos")

@@ -22,7 +22,8 @@ from typing import IO
 import xxhash
 
 from geotagger.archive import is_photo_name
-from geotagger.errors import SourceError, UsageError
+from geotagger.archive.names import check_is_there
+from geotagger.errors import SourceError
 from geotagger.tracks.bounds import Bounded
 from geotagger.tracks.formats import FORMATS, HEAD_BYTES, TrackFormat, format_of
 from geotagger.tracks.google import OtherJsonError
@@ -53,8 +54,7 @@ def load_tracks(
     corrections = {name.casefold(): shift_s for name, shift_s in (clocks or {}).items()}
     tracks: dict[str, Track] = {}
     for path in paths:
-        if not os.path.lexists(path):
-            raise UsageError(f"{path}: there is no such file or folder; no track was read")
+        check_is_there(path)
     for path in paths:
         reader = _of_folder if path.is_dir() else _of_file
         for track in reader(path, on_problem, corrections):

@@ -235,7 +235,7 @@ def test_a_fix_of_igc_without_a_height_counts_less_and_a_repeated_place_nothing(
     rows = [("100000", 0, "V"), ("100100", 0, "V"), ("100200", 6, "V")]
     rows += [("100300", 6, "V"), ("100400", 12, "A"), ("100500", 12, "V")]
     fixes = [f"B{time}4700{thousandths:02}0N00800000E{sort}0050000600" for time, thousandths, sort in rows]
-    content = "\r\n".join(["AXXX001", "HFDTE150624", *fixes])
+    content = "\r\n".join(["ALXV001", "HFDTE150624", *fixes])
     track = read(tmp_path, content).tracks[0]
     assert (track.utc - T0).tolist() == [120, 240]
     assert track.error_km.tolist() == pytest.approx([0.5, 0.01])
