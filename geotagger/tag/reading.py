@@ -78,7 +78,7 @@ class Reader:
         if self._processes > 1 and self._count > _ENOUGH:
             if self._several is None:
                 self._several = _processes(self._processes)
-            with suppress(BrokenExecutor):
+            with suppress(BrokenExecutor, OSError):  # OSError: a process could not be started
                 return self._several.map(self._read, _entries(changes), chunksize=_SHARE)
             self._give_up_processes()
         return self._threads.map(self._read, _entries(changes))

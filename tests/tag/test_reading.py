@@ -1,8 +1,12 @@
 """Facts are the same however they are read: on threads, in processes, when a process dies."""
 
+import errno
+import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -71,21 +75,65 @@ def test_processes_read_what_threads_read(
     assert sorted(Path(one.path).name for one in said[0]) == ["broken.jpg", "empty.heic"]
 
 
-def test_a_process_that_is_killed_loses_no_photo(
-    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(reading, "_ENOUGH", 0)
+@pytest.fixture
+def on_threads(archive: Path, tmp_path: Path) -> list[dict[str, Any]]:
     with open_index(tmp_path / "threads.db") as index:
-        on_threads = taken_in(archive, index, [])
-    started = reading._processes
+        return taken_in(archive, index, [])
 
-    def soon_dead(count: int) -> Any:
-        pool = started(count)
-        pid = pool.submit(os.getpid).result()
-        os.kill(pid, signal.SIGKILL)
-        return pool
 
-    monkeypatch.setattr(reading, "_processes", soon_dead)
+def test_a_process_that_is_killed_while_it_reads_loses_no_photo(
+    archive: Path, tmp_path: Path, on_threads: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The only process is stopped before it is given anything, so that it dies with photos in its hands."""
+    pool, pid = one_process()
+    os.kill(pid, signal.SIGSTOP)
+    monkeypatch.setattr(reading, "_ENOUGH", 0)
+    monkeypatch.setattr(reading, "_processes", lambda *_: pool)
+    with open_index(tmp_path / "processes.db") as index:
+        root = index.roots.root_for(str(archive))
+        with Reader(index, root, (), 2, [].append, processes=2) as reader:
+            changes = list(index.compare(root, folders([root.path])))
+            assert reader.take_in(changes) == []
+            os.kill(pid, signal.SIGKILL)
+            assert len(reader.rest()) == len(changes)
+        survived = list(rows_of(index))
+    assert differences(on_threads, survived) <= {"id", "folder_id", "root_id"}
+
+
+def test_a_process_that_was_killed_before_it_read_loses_no_photo(
+    archive: Path, tmp_path: Path, on_threads: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool, pid = one_process()
+    os.kill(pid, signal.SIGKILL)
+    while not pool._broken:
+        time.sleep(0.01)
+    monkeypatch.setattr(reading, "_ENOUGH", 0)
+    monkeypatch.setattr(reading, "_processes", lambda *_: pool)
     with open_index(tmp_path / "processes.db") as index:
         survived = taken_in(archive, index, [], processes=2)
     assert differences(on_threads, survived) <= {"id", "folder_id", "root_id"}
+
+
+def test_processes_that_cannot_be_started_lose_no_photo(
+    archive: Path, tmp_path: Path, on_threads: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Short of handles or memory, or because another process died in the same moment and took the queue
+    with it, `start` fails with OSError and not with BrokenExecutor."""
+    started = []
+
+    def no_more(process: object) -> None:
+        started.append(process)
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(multiprocessing.get_context("spawn").Process, "_Popen", staticmethod(no_more))
+    monkeypatch.setattr(reading, "_ENOUGH", 0)
+    with open_index(tmp_path / "processes.db") as index:
+        survived = taken_in(archive, index, [], processes=2)
+    assert len(started) == 1, "tried once, and not again with every chunk"
+    assert differences(on_threads, survived) <= {"id", "folder_id", "root_id"}
+
+
+def one_process() -> tuple[ProcessPoolExecutor, int]:
+    """What reads in processes, with a single one that has been started, and its number."""
+    pool = reading._processes(1)
+    return pool, pool.submit(os.getpid).result()
