@@ -16,16 +16,8 @@ from numpy.typing import NDArray
 from geotagger.cells import CellTable
 from geotagger.defaults import CERTAINTY
 from geotagger.estimate.circumstances import by_time
-from geotagger.estimate.cloud import (
-    Cloud,
-    Clouds,
-    Corrected,
-    candidates,
-    deepest_cells,
-    gather_each,
-    leaves_of,
-    probability_within,
-)
+from geotagger.estimate.cloud import Cloud, Clouds, Corrected, gather_each, probability_within
+from geotagger.estimate.cloud_cells import candidates, deepest_cells, leaves_of
 from geotagger.estimate.fix_table import fix_table
 from geotagger.estimate.known_places import scores_of
 from geotagger.estimate.misleading import with_doubt
