@@ -16,6 +16,7 @@ from geotagger.estimate.movement import MISLEADS, FloatArray, IntArray
 from geotagger.estimate.prior import ANYWHERE
 from geotagger.estimate.states import States
 
+
 def misled(
     pictured: States, mass: FloatArray, stretches: tuple[IntArray, IntArray], misleads: float = MISLEADS
 ) -> tuple[FloatArray, FloatArray]:

@@ -88,7 +88,9 @@ def _words(
         rungs.add("visual")
         words.append(f"visual: {story.pictures} pictures of this outing were weighed together")
     if doubt >= _WORTH_SAYING and photo.fix is None:
-        words.append(doubt_of_pictures(doubt, "visual: the pictures" if story.pictures else "text: the signs"))
+        words.append(
+            doubt_of_pictures(doubt, "visual: the pictures" if story.pictures else "text: the signs")
+        )
     has_text = photo.text is not None and photo.fix is None
     if photo.text is not None and photo.fix is None:
         rungs.add("visual")
