@@ -29,7 +29,8 @@ ZONE_TRUST = 0.95
 """Before the archive has told. Of 236 photos of the development samples that state an offset and a place
 235 state the legal one, but they are phones, which set their clocks."""
 MISLEADS = 0.03
-"""How often the pictures of an outing mislead together (misleading.py), before a calibration has told. Assumed."""
+"""How often the pictures of an outing mislead together (misleading.py), before a calibration has told:
+assumed."""
 _LEAST_SLOPE = 0.05
 _HARDLY = 0.02
 _OFFSETS = 26

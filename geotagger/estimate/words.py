@@ -27,8 +27,8 @@ _YEAR_S = 365.25 * DAY_S
 @dataclass(frozen=True, slots=True)
 class OutingStory:
     """What is said about a whole outing: the places around it and which of them are fixes at hand, how
-    probable it is that the pictures which each photo (n,) hears mislead, how many pictures there are, and whether they, the archive's habits and the time zones that cameras state
-    were listened to."""
+    probable it is that the pictures which each photo (n,) hears mislead, how many pictures there are, and
+    whether they, the archive's habits and the time zones that cameras state were listened to."""
 
     around: Surroundings
     fixes: Mapping[int, Fix]
