@@ -68,7 +68,7 @@ def _words(
     story: OutingStory,
     photo: Observation,
     pictured: bool,
-    doubt: float,
+    misled: float,
     at: list[int],
     lag: list[float],
     away: list[float],
@@ -87,7 +87,7 @@ def _words(
     if story.sequence and photo.utc is not None and photo.fix is None and story.pictures > pictured:
         rungs.add("visual")
         words.append(f"visual: {story.pictures} pictures of this outing were weighed together")
-    if doubt >= _WORTH_SAYING and photo.fix is None:
+    if misled >= _WORTH_SAYING and photo.fix is None:
         words.append(
             doubt_of_pictures(doubt, "visual: the pictures" if story.pictures else "text: the signs")
         )
