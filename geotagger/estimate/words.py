@@ -88,9 +88,8 @@ def _words(
         rungs.add("visual")
         words.append(f"visual: {story.pictures} pictures of this outing were weighed together")
     if misled >= _WORTH_SAYING and photo.fix is None:
-        words.append(
-            doubt_of_pictures(doubt, "visual: the pictures" if story.pictures else "text: the signs")
-        )
+        doubtful = "visual: the pictures" if story.pictures else "text: the signs"
+        words.append(doubt_of_pictures(misled, doubtful))
     has_text = photo.text is not None and photo.fix is None
     if photo.text is not None and photo.fix is None:
         rungs.add("visual")
