@@ -28,9 +28,9 @@ GPS_ERROR_KM = 0.01
 ZONE_TRUST = 0.95
 """Before the archive has told. Of 236 photos of the development samples that state an offset and a place
 235 state the legal one, but they are phones, which set their clocks."""
-MISLEADS = 0.03
-"""How often the pictures of an outing mislead together (misleading.py), before a calibration has told:
-assumed."""
+MISLEADS = 0.1
+"""How often the pictures of an outing mislead together (misleading.py), before a calibration has told.
+docs/evidence.md says whence."""
 _LEAST_SLOPE = 0.05
 _HARDLY = 0.02
 _OFFSETS = 26
