@@ -256,7 +256,8 @@ def test_training_from_what_timm_publishes_asks_its_hub_alone(geotagger: Geotagg
     let_load = "from tests.training.conftest import let_torchvision_load; let_torchvision_load()"
     with serving() as hub:
         geotagger.environment["HF_ENDPOINT"] = hub.address
-        command = [sys.executable, "-c", f"{let_load}; {MAIN}", *map(str, words), "--from", "timm", *SMALL.split()]
+        code = f"{let_load}; {MAIN}"
+        command = [sys.executable, "-c", code, *map(str, words), "--from", "timm", *SMALL.split()]
         process = traced(tmp_path / "log", "network", command, geotagger)
         _, said = process.communicate(timeout=280)
         host = hub.address.removeprefix("http://")
