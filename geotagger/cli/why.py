@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from geotagger.tag.why import Why
 
 _SOURCES = 8
+_ANYWHERE = "anywhere else on Earth where people are"
 _NOT_TAGGED = "`tag` leaves it alone. What would be said of it all the same:"
 
 Spot = tuple[float, float]
@@ -193,6 +194,8 @@ def _print(answer: "Why") -> None:
                 f"  weight {source.share:.0%}: {source.name}, {_place(called, source)} "
                 f"(scale {length(source.scale_km)})"
             )
+        if explanation.anywhere is not None:
+            print(f"  weight {explanation.anywhere:.0%}: {_ANYWHERE}")
         print("\n".join(explanation.map))
         return
     table = Table("evidence alone", "place", "within", "probability", title="What each said")
@@ -208,6 +211,8 @@ def _print(answer: "Why") -> None:
     for source in explanation.sources[:_SOURCES]:
         weights.add_row(source.name, escape(_place(called, source)),
                         length(source.scale_km), f"{source.share:.0%}")  # fmt: skip
+    if explanation.anywhere is not None:
+        weights.add_row(_ANYWHERE, "", "", f"{explanation.anywhere:.0%}")
     console.print(weights)
     for line in explanation.map:
         console.print(escape(line))

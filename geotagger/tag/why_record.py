@@ -36,6 +36,8 @@ def record_of_why(answer: Why) -> dict[str, Any]:
             {**asdict(source), "where": called[source.latitude, source.longitude]}
             for source in explanation.sources
         ],
+        "anywhere": explanation.anywhere,
+        "pictures_doubted": explanation.doubted,
         "fixes": [
             {
                 **asdict(fix),

@@ -135,6 +135,7 @@ async function explain(one) {
   const alone = Object.entries(told.alone).map(([name, at]) =>
     bar(at.confidence, `${name}: ${place(at)}, within ${length(at.radius_km)}`));
   const sources = told.sources.slice(0, 8).map((one) => bar(one.share, `${one.name}: ${place(one)}`));
+  if (told.anywhere !== null) sources.push(bar(told.anywhere, "anywhere else on Earth where people are"));
   const countries = told.countries.map((one) => bar(one.probability, one.name));
   const words = told.words.map((one) => line(one.words));
   const read = (told.text?.lines ?? []).map((one) => line(`“${one}”`));
