@@ -75,6 +75,34 @@ def test_a_png_that_names_its_camera_is_a_photograph(tmp_path: Path) -> None:
     assert not_a_photo(path).startswith("screenshot")
 
 
+EXPORTED = (
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    '<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" xmlns:exif="http://ns.adobe.com/exif/1.0/"'
+    "{}/></rdf:RDF></x:xmpmeta>"
+)
+
+
+@pytest.mark.parametrize(
+    ("told", "is_photo"),
+    [
+        (' tiff:Make="NIKON CORPORATION" tiff:Model="NIKON D750"', True),
+        (' exif:ExposureTime="1/200"', True),
+        (' exif:DateTimeOriginal="2024-06-15T12:00:00"', True),
+        (' tiff:Make="EPSON" tiff:Model="Perfection V600"', False),
+        (' exif:UserComment="Screenshot" exif:DateTimeOriginal="2024-06-15T12:00:00"', False),
+        ("", False),
+    ],
+    ids=["camera", "exposure", "date", "scanner", "screenshot", "nothing"],
+)
+def test_a_png_that_a_program_exported_with_xmp_alone_is_what_that_says(
+    tmp_path: Path, told: str, is_photo: bool
+) -> None:
+    info = PngImagePlugin.PngInfo()
+    info.add_itxt("XML:com.adobe.xmp", EXPORTED.format(told))
+    quarters().save(tmp_path / "a.png", pnginfo=info)
+    assert (not_a_photo(tmp_path / "a.png") == "") == is_photo
+
+
 def test_a_banner_is_a_graphic_and_a_panorama_is_not(tmp_path: Path) -> None:
     path = tmp_path / "a.jpg"
     quarters(1200, 100).save(path)
