@@ -46,6 +46,29 @@ def test_screenshots_scans_and_plots_are_named(tmp_path: Path, zeroth: dict[int,
 
 
 @pytest.mark.parametrize(
+    ("make", "model", "is_scan"),
+    [
+        (b"AGFA", b"SnapScan e50", True),
+        (b"Durst", b"Sigma", True),
+        (b"Konica", b"QD-21", True),
+        (b"Canon", b"MG5700 series", True),
+        (b"EPSON", b"ET-2750 Series", True),
+        (b"Brother", b"MFC-J480DW", True),
+        (b"Canon", b"Canon PowerShot S3 IS", False),
+        (b"EPSON", b"R-D1", False),
+        (b"KONICA MINOLTA", b"DiMAGE X50", False),
+        (b"Hewlett-Packard", b"HP PhotoSmart 618", False),
+        (b"Hasselblad", b"X1D II 50C", False),
+    ],
+)
+def test_scanners_and_minilabs_are_told_from_cameras_of_the_same_maker(
+    tmp_path: Path, make: bytes, model: bytes, is_scan: bool
+) -> None:
+    said = not_a_photo(with_exif(tmp_path, exif({0x010F: make, 0x0110: model})))
+    assert said.startswith("scan: made by") == is_scan
+
+
+@pytest.mark.parametrize(
     ("size", "mode", "told"),
     [
         ((1170, 2532), "RGB", "screenshot"),
