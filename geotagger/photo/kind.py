@@ -36,12 +36,12 @@ _SCREENSHOT = re.compile(
     r"screen\s?shot|screen capture|screencapture|snipping|flameshot|ksnip|spectacle|greenshot|sharex", re.I
 )
 _SCANNER = re.compile(
-    r"\bscan(ner|jet|snap|wizard|ned|maker)?\b|\bscanjet|\b(snap|sprint)scan\b|\bscanza\b|coolscan|epson (perfection|expression|gt-)"
+    r"\bscan(ner|jet|snap|wizard|ned|maker)?\b|\bscanjet|coolscan|epson (perfection|expression|gt-)"
     r"|canoscan|opticfilm|silverfast|vuescan|\bnaps2\b|image capture plug-?in|plustek|microtek|umax"
     r"|noritsu|\bez controller\b|\bqss-?\d|\bfrontier\b|\bfuji.*\bsp-?\d{3,4}\b|\bpakon\b|flextight"
     r"|\bimacon\b|\bnikon.*\bls-?\d{2,4}\b|primefilm|\breflecta\b|\bd-lab\b"
     r"|\bkodak.*\b(hr ?500|hr universal|dls)\b"
-    r"|\bdurst\b|\bkonica\b.*\b(qd|r\d)\b|\bgretag|\beversmart\b|\biqsmart\b|\bfujitsu\b.*\bfi-\d"
+    r"|\b(snap|sprint)scan\b|\bscanza\b|\bdurst\b|\bkonica\b.*\b(qd|r\d)\b|\bgretag|\beversmart\b|\biqsmart\b|\bfujitsu\b.*\bfi-\d"
     r"|\b(canon|epson)\b.*\bseries\b|\bepson (et|wf|xp|sx|bx)-?\d|\b(mfc|dcp)-[a-z]?\d|\blexmark\b"
     r"|\b(taskalfa|aficio|docucentre|apeosport|versalink)\b"
     r"|officejet|laserjet|workcentre|bizhub|imagerunner|camscanner|adobe scan|genius scan",
