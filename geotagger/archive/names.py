@@ -25,7 +25,7 @@ PHOTO_EXTENSIONS = frozenset(
 )
 
 FILM_EXTENSIONS = frozenset(["360", "mp", *(f"mp~{copy}" for copy in range(1, 10))])
-"""Films of motion photos, as Google calls them (`PXL_20240615_100000000.MP`, of edited copies `.MP~2`), and of
+"""Films of motion photos, as Google calls them (`PXL_20240615_100000000.MP`, of copies `.MP~2`), and of
 GoPro's round cameras (`GS010123.360`). Other programs name other things so: only a name with a date or a
 number of the camera in it is a film's."""
 _NUMBERED = re.compile(r"\d{6}")
