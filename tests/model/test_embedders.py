@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from geotagger import gazetteer
 from geotagger.engine.devices import Device
 from geotagger.engine.onnx_runner import OnnxRunner
 from geotagger.engine.opening import open_engine
@@ -250,14 +251,37 @@ def test_a_faulty_gallery_is_refused_with_its_lines(
         read_gallery(path)
 
 
-def test_columns_that_changed_places_are_noticed_where_either_may_be_either() -> None:
-    """Towns of France, whose latitudes could all be longitudes; changed back they lie in the Indian Ocean."""
-    rng = np.random.default_rng(0)
-    lat, lng = rng.uniform(46, 50, 200), rng.uniform(0, 6, 200)
-    check_columns(Gallery(lat, lng), Path("towns.csv"))
+def photographed(country: str, n: int, seed: int = 0) -> Gallery:
+    """Places about towns of a country, as photos gather."""
+    rng = np.random.default_rng(seed)
+    towns = [town for town in gazetteer.places() if town.country == country]
+    weights = np.array([float(max(town.population, 1)) for town in towns])
+    chosen = rng.choice(len(towns), n, p=weights / weights.sum())
+    middle = np.array([(towns[row].latitude, towns[row].longitude) for row in chosen.tolist()])
+    return Gallery(*(middle + rng.normal(scale=0.05, size=middle.shape)).T)
+
+
+@pytest.mark.parametrize("country", ["DE", "CH", "BR", "MT"])
+def test_columns_of_one_country_that_changed_places_are_noticed(country: str) -> None:
+    """Also those that lie on land then, as Switzerland's in Ethiopia; small islands are no less sound."""
+    gallery = photographed(country, 60)
+    assert check_columns(gallery, Path("towns.csv")) == ""
     with pytest.raises(PackError, match=r"towns\.csv.*change places"):
-        check_columns(Gallery(lng, lat), Path("towns.csv"))
-    check_columns(Gallery(lng[:5], lat[:5]), Path("five.csv"))
+        check_columns(Gallery(gallery.lng, gallery.lat), Path("towns.csv"))
+
+
+def test_places_far_from_people_are_at_most_doubted() -> None:
+    """Ships off Arabia, whose places lie in Germany when the columns change; stations on the ice; a grid."""
+    rng = np.random.default_rng(0)
+    at_sea = Gallery(rng.uniform(11, 14, 120), rng.uniform(48, 52, 120))
+    assert "ten times as many people" in check_columns(at_sea, Path("ships.csv"))
+    on_the_ice = Gallery(rng.uniform(-80, -70, 60), rng.uniform(-70, 80, 60))
+    assert not check_columns(on_the_ice, Path("ice.csv"))
+    whole_earth = Gallery(rng.uniform(-80, 80, 60), rng.uniform(-180, 180, 60))
+    assert not check_columns(whole_earth, Path("grid.csv"))
+
+
+def test_a_gallery_of_one_place_tells_nothing_apart() -> None:
     with pytest.raises(PackError, match="one place only"):
         check_columns(Gallery(np.full(9, 48.0), np.full(9, 8.0)), Path("towns.csv"))
 
