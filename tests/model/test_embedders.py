@@ -172,6 +172,19 @@ def test_the_cache_of_the_hub_is_used(pull: Geotagger, hub: Served, published: P
     assert hub.requests == []
 
 
+def test_a_file_of_the_cache_that_is_not_what_its_name_says_is_fetched(
+    pull: Geotagger, hub: Served, published: Path, tmp_path: Path
+) -> None:
+    repository = tmp_path / "hf" / "hub" / "models--Toy--places"
+    shutil.copytree(published, repository / "snapshots" / "abc")
+    (repository / "blobs").mkdir()
+    link, blob = repository / "snapshots" / "abc" / FILES["int8"], repository / "blobs" / ("0" * 64)
+    link.rename(blob)
+    link.symlink_to(blob)
+    assert pull().code == 0
+    assert [path.rsplit("/", 1)[-1] for path, _ in hub.requests] == ["vision_model_int8.onnx"]
+
+
 def test_a_folder_of_files_needs_no_network(pull: Geotagger, hub: Served, published: Path) -> None:
     assert pull("--from", published).code == 0
     assert hub.requests == []
@@ -207,9 +220,17 @@ def test_a_checksum_that_the_hub_states_is_held_against_what_came(
         assert "its server states 0000" in done.err.splitlines()[-1]
         assert not (home / "toyclip").exists()
         hub.linked[path] = hashlib.sha256(content).hexdigest()
+        place = f"/Toy/places/resolve/main/{FILES['encoder']}"
+        hub.linked[place] = "1" * 64  # a hub that keeps no store of its own states it with the file
+        done = pull()
+        assert done.code == 3
+        assert "its server states 1111" in done.err.splitlines()[-1]
+        hub.linked[place] = hashlib.sha256(hub.content[place]).hexdigest()
         assert pull().code == 0
     checked = {source.role: source.checksum for source in load_pack(home / "toyclip").manifest.sources}
-    assert checked == {"network": "stated by its server", "encoder": "as received", "gallery": "as received"}
+    assert checked == dict.fromkeys(("network", "encoder"), "stated by its server") | {
+        "gallery": "as received"
+    }
 
 
 @pytest.mark.parametrize("role", ["int8", "encoder", "gallery"])
