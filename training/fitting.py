@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from geotagger.cells import CellTable
-from geotagger.errors import ModelNotInstalledError, TrainingError
+from geotagger.errors import TrainingError
 from geotagger.model.manifest import Manifest
-from geotagger.model.pack import ModelPack, find_pack, installed_packs, load_pack, write_pack
+from geotagger.model.pack import ModelPack, load_pack, write_pack
 from geotagger.partition import coarsened
 from training.fit import checkpoint
 from training.fit.checkpoint import Identity
@@ -28,7 +28,14 @@ from training.fit.recipe import AS_PUBLISHED, TIMM, Recipe, is_for_timm
 from training.fit.runlog import Say
 from training.fit.timm_networks import expected_input
 from training.pack.export import Writer, head_writer, network_writer, pixel_statistics, preprocessing_of
-from training.stages import TrainingRequest, TrainingRun, address_of_shards, labelled
+from training.stages import (
+    TrainingRequest,
+    TrainingRun,
+    address_of_shards,
+    base_pack,
+    check_size,
+    labelled,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +61,7 @@ def train(
     address = address_of_shards(request)
     objective = Objective([class_vectors(table), *coarse], parents, recipe.tau_km or None)
     examples = labelled(address, "train", table, cache)
+    check_size(examples.shards, recipe)
     # a batch of more images than there are would show some of them twice in a step
     share = recipe.micro_batch * world_size()
     while recipe.batch > max(len(examples.samples), 1) and recipe.batch > share:
@@ -124,7 +132,7 @@ def _network(
             weights = checkpoint.load_weights(Path(start), recipe.network, len(table))
             network.load_state_dict(weights, strict=False)
         return network, recipe, parents, coarse
-    pack = _base(recipe)
+    pack = base_pack(recipe)
     network = classifier_of(pack)
     same_cells = len(pack.cells) == len(table) and bool(np.array_equal(pack.cells.ids, table.ids))
     if not same_cells or parents:
@@ -144,32 +152,13 @@ def _network(
     return network, recipe, parents, coarse
 
 
-def _base(recipe: Recipe) -> ModelPack:
-    """The pack to train on from; "installed" takes the only one there is."""
-    name = recipe.start
-    if name == "installed":
-        folders = installed_packs()
-        if len(folders) != 1:
-            raise ModelNotInstalledError(
-                f"{len(folders)} models are installed; name the one to train on from with --from, "
-                "or get one with `geotagger models pull rn101-5k500`"
-            )
-        name = str(folders[0])
-    pack = find_pack(name)
-    if pack.preprocessing.channels != "RGB":
-        raise TrainingError(
-            f"{pack.folder}: takes {pack.preprocessing.channels}; only RGB packs can be trained on"
-        )
-    return pack
-
-
 def _frozen(
     request: TrainingRequest, recipe: Recipe, table: CellTable, say: Say
 ) -> tuple[ModelPack, Classifier | None]:
     """What a head is put on, as a pack: the one to begin from, or a network with the weights to begin with,
     which is made a pack in the work folder. The network of that is given, too."""
     if recipe.network == "pack":
-        return _base(recipe), None
+        return base_pack(recipe), None
     network, recipe, _, _ = _network(recipe, table)
     folder = request.work / "backbone"
     if folder.exists():
@@ -218,6 +207,7 @@ def _train_head(
         return _with_head(request, run.recipe, table, *head, say)
     pack, network = _frozen(request, run.recipe, table, say)
     examples = labelled(address_of_shards(request), "train", table, request.work / "cache")
+    check_size(examples.shards, run.recipe)
     features = features_of(
         pack, examples.shards, request.work / "features", settings.device, say, network, settings.count
     )

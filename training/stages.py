@@ -22,8 +22,9 @@ from typing import Any
 import numpy as np
 
 from geotagger.cells import CellTable
-from geotagger.errors import TrainingError, UsageError
+from geotagger.errors import ModelNotInstalledError, TrainingError, UsageError
 from geotagger.model.cells_csv import read_cells, write_cells
+from geotagger.model.pack import ModelPack, find_pack, installed_packs
 from geotagger.partition import classes_of, level_counts, partition
 from training.data import remote, rows, shards
 from training.data.shard_writer import write_shards
@@ -182,6 +183,17 @@ def make_shards(work: Path, run: TrainingRun, threads: int, say: Say) -> shards.
     return made
 
 
+def check_size(shard_set: shards.ShardSet, recipe: Recipe) -> None:
+    """TrainingError for images that would be enlarged: a network that learned from blurred ones sees sharp
+    ones later."""
+    stored, size = shard_set.manifest.short_side, recipe.input_size
+    if stored < size:
+        raise TrainingError(
+            f"{shard_set.address}: its images have {stored} pixels on their short side, where the network "
+            f"sees {size}; make shards with --short-side {round(size * _ROOM_TO_CROP)}"
+        )
+
+
 def labelled(address: str, split: str, table: CellTable, cache: Path) -> Any:
     """The samples of a split with their classes."""
     import torch
@@ -240,7 +252,45 @@ def _recipe(request: TrainingRequest, photos: int, has_gpu: bool) -> Recipe:
         raise UsageError(f"preset {name} trains on from a model: name it with --from PACK")
     if recipe.head_only and not recipe.start:
         raise UsageError("--head-only leaves the network's weights as they are: name them with --from")
+    if recipe.network == "pack":
+        return _with_input_of_pack(recipe, changes)
     return _with_its_input(recipe, changes) if recipe.network.startswith(TIMM) else recipe
+
+
+def base_pack(recipe: Recipe) -> ModelPack:
+    """The pack to train on from; "installed" takes the only one there is."""
+    name = recipe.start
+    if name == "installed":
+        folders = installed_packs()
+        if len(folders) != 1:
+            raise ModelNotInstalledError(
+                f"{len(folders)} models are installed; name the one to train on from with --from, "
+                "or get one with `geotagger models pull rn101-5k500`"
+            )
+        name = str(folders[0])
+    pack = find_pack(name)
+    if pack.preprocessing.channels != "RGB":
+        raise TrainingError(
+            f"{pack.folder}: takes {pack.preprocessing.channels}; only RGB packs can be trained on"
+        )
+    return pack
+
+
+def _with_input_of_pack(recipe: Recipe, changes: dict[str, Any]) -> Recipe:
+    """Pictures as large as the pack's network sees them, with room to crop."""
+    size = base_pack(recipe).preprocessing.input_size
+    if changes.get("input_size", size) != size:
+        raise UsageError(
+            f"--input-size {changes['input_size']}: the network of {recipe.start} sees {size} pixels"
+        )
+    return replace(recipe, input_size=size, short_side=_short_side(recipe, size, changes))
+
+
+def _short_side(recipe: Recipe, size: int, changes: dict[str, Any]) -> int:
+    """Of the stored images, for a network that sees `size` pixels."""
+    return (
+        recipe.short_side if "short_side" in changes else max(recipe.short_side, round(size * _ROOM_TO_CROP))
+    )
 
 
 def _with_its_input(recipe: Recipe, changes: dict[str, Any]) -> Recipe:
@@ -252,13 +302,10 @@ def _with_its_input(recipe: Recipe, changes: dict[str, Any]) -> Recipe:
     size = recipe.input_size
     if is_for_timm(recipe.start) and "input_size" not in changes:
         size = expected.size
-    short_side = recipe.short_side
-    if "short_side" not in changes:
-        short_side = max(short_side, round(size * _ROOM_TO_CROP))
     return replace(
         recipe,
         input_size=size,
-        short_side=short_side,
+        short_side=_short_side(recipe, size, changes),
         mean=expected.mean,
         std=expected.std,
         resampling=expected.resampling,

@@ -6,6 +6,7 @@ keeps its checkpoint, gives Runners; EngineError says in one line why not and wh
 """
 
 import importlib
+import json
 import os
 import warnings
 from pathlib import Path
@@ -17,6 +18,7 @@ from geotagger.engine.cores import usable_cores
 from geotagger.engine.devices import Device
 from geotagger.engine.values import Batch, OutOfMemoryError, Outputs
 from geotagger.errors import EngineError
+from geotagger.model.mxnet.ops import SOFTMAX_OPERATORS
 from geotagger.model.pack import MXNET_PARAMS as PARAMS
 from geotagger.model.pack import MXNET_SYMBOL as SYMBOL
 
@@ -46,7 +48,8 @@ class MxnetRunner:
             names = inside.list_outputs()
             flattened = [name for name in names if name.startswith("flatten") and name.endswith("_output")]
             self._has_features = bool(flattened)
-            self._symbol = mx.sym.Group([symbol, inside[flattened[-1]]]) if flattened else symbol
+            scores = _probabilities(mx, symbol)
+            self._symbol = mx.sym.Group([scores, inside[flattened[-1]]]) if flattened else scores
             self._arguments = _part(values, "arg:")
             self._states = _part(values, "aux:")
         except Exception as error:
@@ -75,6 +78,15 @@ class MxnetRunner:
         executor.copy_params_from(self._arguments, self._states, allow_extra_params=True)
         self._executors = {batch_size: executor}  # one size is in use; the memory of others is wanted
         return executor
+
+
+def _probabilities(mx: Any, symbol: Any) -> Any:
+    """The output that gives them; the networks of gluon end one step before."""
+    graph = json.loads(symbol.tojson())
+    for number, (giver, *_) in enumerate(graph["heads"]):
+        if graph["nodes"][giver]["op"] in SOFTMAX_OPERATORS:
+            return symbol[number]
+    return mx.sym.softmax(symbol, axis=1)
 
 
 def _part(values: dict[str, Any], kind: str) -> dict[str, Any]:

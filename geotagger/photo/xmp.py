@@ -4,7 +4,7 @@ Programs that export photos often drop the EXIF dates and keep these. Takes the 
 Only what the packet says of the photo itself counts: the properties of its description, and of
 LocationCreated, where the camera stood; not LocationShown, which is the place in the picture (IPTC Photo
 Metadata Standard, 7.2). A packet may be broken, padded or megabytes long: what can be read up to there is
-taken. Sidecars are read elsewhere, and by another reader.
+taken. Of sidecars only the times are read so; their places are read elsewhere, by another reader.
 """
 
 import functools
@@ -38,8 +38,10 @@ CREATED = "Iptc4xmpExt:LocationCreated/"
 
 _BROKEN = "(broken)"
 _DATE = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,6})\d*)?)?(?:(Z)|([+-])(\d\d):(\d\d))?$"
+    r"(\d{4})[-:](\d\d)[-:](\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,6})\d*)?)?"
+    r"\s*(?:(Z)|([+-])(\d\d):?(\d\d))?$"
 )
+"""darktable writes dates as EXIF spells them."""
 
 
 def xmp_text(packet: bytes | None, name: str) -> str:

@@ -129,6 +129,8 @@ def _encoding(head: bytes) -> str:
             return encoding
     declared = _DECLARED.search(head[:1024].decode("latin-1"))
     try:
-        return codecs.lookup(declared[1]).name if declared else "utf-8"
+        name = codecs.lookup(declared[1]).name if declared else "utf-8"
     except LookupError:
         return "utf-8"
+    # a declaration that can be read a byte a letter is not in UTF-16, whatever it says
+    return "utf-8" if name.startswith(("utf-16", "utf-32")) else name

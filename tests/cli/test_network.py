@@ -18,7 +18,9 @@ from geotagger.cli import build
 from geotagger.engine.openvino_runner import is_installed
 from tests.commands import Geotagger
 from tests.handoff.server import KEY, Library, immich
+from tests.model.checkpoints import FOLDER, write_grids
 from tests.model.server import serving
+from tests.model.test_models_command import CATALOGUE
 from tests.tag.scenes import walk_through_town
 from tests.tag.test_pictures import colour_pack, pictures
 
@@ -31,10 +33,12 @@ Words = tuple[object, ...]
 ON_THE_NETWORK = {"models pull", "handoff immich", "review", "train run", "train shards", "train fit"}
 """Those that may, when they are asked to; `look` may with `--on ray`."""
 
+PULL = ("models", "pull", "toy")
+
 
 def offline(tmp_path: Path) -> list[Words]:
-    """One of every other command, in an order in which each has something to do. A command that ends with a
-    code other than 0 is not tried in earnest."""
+    """One of every other command, in an order in which each has something to do; `train run` and what it is
+    made of stand below."""
     pack, photos = colour_pack(tmp_path), pictures(tmp_path / "photos", 2)
     walk_through_town(photos / "walk", photos=24, size=64)
     one, out = min(photos.rglob("IMG_*.jpg")), tmp_path / "out"
@@ -71,14 +75,17 @@ def offline(tmp_path: Path) -> list[Words]:
         ("handoff", "memories"),
         ("models", "list"),
         ("models", "show", pack),
-        ("models", "pull", "colours", "--from", tmp_path / "nowhere"),
-        ("models", "import", "--help"),
+        ("models", "import", *checkpoint(tmp_path), "--name", "imported", "--input-size", 32),
         ("models", "quantize", pack, "--photos", photos),
         ("train", "cells", listed, "--work", out),
         ("train", "pack", "--help"),
         ("undo", "--yes"),
         ("forget", "--estimates", "--yes", photos),
     ]
+
+
+def checkpoint(folder: Path) -> list[Path]:
+    return [FOLDER / "gluon-symbol.json", FOLDER / "gluon-0001.params", write_grids(folder / "grids.txt", 11)]
 
 
 ALL_IN_ONE = """
@@ -108,21 +115,27 @@ def traced(log: Path, calls: str, command: list[str], geotagger: Geotagger) -> "
     )
 
 
-def test_no_other_command_makes_a_socket(geotagger: Geotagger, tmp_path: Path) -> None:
+def test_no_other_command_makes_a_socket_and_models_pull_asks_its_catalogues_address_alone(
+    geotagger: Geotagger, tmp_path: Path
+) -> None:
     commands = offline(tmp_path)
     names = {" ".join(name) for name in leaves(build())}
     tried = {name for name in names for words in commands if " ".join(map(str, words)).startswith(name)}
     assert names == tried | ON_THE_NETWORK, "a command that stands in no table here"
-    for number in range(len(commands)):
-        (tmp_path / "marks" / str(number)).mkdir(parents=True)
-    told = json.dumps([[str(word) for word in words] for words in commands])
-    command = [sys.executable, "-c", ALL_IN_ONE, told, str(tmp_path / "marks")]
-    process = traced(tmp_path / "log", "socket,chdir", command, geotagger)
-    _, said = process.communicate(timeout=250)
+    with serving() as served:
+        served.content.update({f"/{path.name}": path.read_bytes() for path in checkpoint(tmp_path)})
+        (tmp_path / "catalogue.toml").write_text(CATALOGUE.replace("ADDRESS", served.address))
+        commands.append((*PULL, "--catalogue", tmp_path / "catalogue.toml"))
+        for number in range(len(commands)):
+            (tmp_path / "marks" / str(number)).mkdir(parents=True)
+        told = json.dumps([[str(word) for word in words] for words in commands])
+        command = [sys.executable, "-c", ALL_IN_ONE, told, str(tmp_path / "marks")]
+        process = traced(tmp_path / "log", "socket,connect,chdir", command, geotagger)
+        _, said = process.communicate(timeout=250)
+        host = served.address.removeprefix("http://")
     codes = dict(re.findall(r"^(\d+) (\d+)$", said, re.M))
     assert len(codes) == len(commands), said
-    failed = {commands[int(n)] for n, code in codes.items() if code != "0"}
-    assert {words[:2] for words in failed} <= {("models", "pull")}, said
+    assert not {commands[int(n)] for n, code in codes.items() if code != "0"}, said
     made: dict[int, list[str]] = {}
     now = -1
     for line in (tmp_path / "log").read_text().splitlines():
@@ -130,7 +143,9 @@ def test_no_other_command_makes_a_socket(geotagger: Geotagger, tmp_path: Path) -
             now = int(mark[1])
         elif "AF_INET" in line:
             made.setdefault(now, []).append(line)
+    assert made.pop(len(commands) - 1, None)
     assert not made, [(commands[number], lines[:3]) for number, lines in made.items()]
+    assert addresses(tmp_path / "log", "connect") == {host}
 
 
 def leaves(command: Any, above: tuple[str, ...] = ()) -> list[tuple[str, ...]]:

@@ -1,10 +1,15 @@
 """MXNet as an engine, in an environment of its own:
 
-python -m venv mx && mx/bin/pip install -e ".[mxnet,dev]" && mx/bin/pytest -m mxnet tests/engine
+python -m venv mx && mx/bin/pip install -e ".[mxnet]" pytest pytest-timeout hypothesis httpx && \\
+    mx/bin/pytest -m mxnet tests/engine
+
+(The extra `dev` and its PyTorch want a newer numpy.)
 """
 
 import importlib.util
+import json
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +24,10 @@ from geotagger.model.importing import import_checkpoint
 from geotagger.model.manifest import Manifest
 from geotagger.model.pack import ModelPack
 from geotagger.model.preprocessing import Preprocessing
+from tests.commands import Geotagger
+from tests.engine.test_watch import ended_by
 from tests.model.checkpoints import FOLDER, write_grids
+from tests.tag.test_pictures import pictures
 
 from . import networks
 
@@ -75,10 +83,51 @@ def test_a_photo_comes_out_of_mxnet_the_same_in_every_batch(tmp_path: Path) -> N
     batch = networks.photos(7)
     engine = open_engine(pack, "cpu", 4, engine="mxnet")
     together = engine.run(batch).probabilities
+    assert np.abs(together - open_engine(pack, "cpu").run(batch).probabilities).max() < 1e-5
     assert np.array_equal(engine.run(batch[::-1].copy()).probabilities[::-1], together)
     assert np.array_equal(engine.run(batch[2:3]).probabilities, together[2:3])
     with pytest.raises(EngineError, match="CPU build and cannot use cuda:0"):
         open_engine(pack, "cuda:0", engine="mxnet")
+
+
+def slow_symbol(symbol: Path) -> str:
+    """The same network, after it has multiplied large matrices for some ten minutes."""
+    graph = json.loads(symbol.read_text())
+    nodes, last = graph["nodes"], graph["heads"][0][0]
+
+    def add(op: str, *inputs: int, **attributes: str) -> int:
+        source = [[number, 0, 0] for number in inputs]
+        nodes.append({"op": op, "name": f"slow{len(nodes)}", "attrs": attributes, "inputs": source})
+        return len(nodes) - 1
+
+    ones = product = add("_ones", shape="(2048, 2048)")
+    for _ in range(2000):
+        product = add("dot", product, ones)
+    nothing = add("sum", add("_mul_scalar", product, scalar="0"))
+    graph["heads"] = [[add("broadcast_add", last, nothing), 0, 0]]
+    graph["node_row_ptr"] = list(range(len(nodes) + 1))
+    return json.dumps(graph)
+
+
+@pytest.mark.mxnet
+@pytest.mark.skipif(not here, reason="MXNet is not installed here; see the top of this file")
+@pytest.mark.parametrize(("number", "times"), [(signal.SIGTERM, 1), (signal.SIGINT, 2)])
+def test_a_signal_ends_mxnet_while_it_computes(
+    geotagger: Geotagger, tmp_path: Path, number: signal.Signals, times: int
+) -> None:
+    symbol = FOLDER / "gluon-symbol.json"
+    pack = imported(tmp_path / "pack", symbol, FOLDER / "gluon-0001.params", 11, 32)
+    (pack.folder / SYMBOL).write_text(slow_symbol(symbol))
+    folder = pictures(tmp_path / "photos", each=1)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    words = ("tag", folder, "--model", pack.folder, "--engine", "mxnet")
+    code, said, seconds = ended_by(geotagger, number, *words, times=times)
+    assert (code, "Traceback" in said) == (130, False), said
+    assert seconds < 20
+    assert "kept" in said
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert geotagger("runs", "--json").records[0]["status"] != "running"
+    geotagger("undo", "--yes", code=2)
 
 
 def test_a_pack_without_its_checkpoint_says_what_is_missing(tmp_path: Path) -> None:

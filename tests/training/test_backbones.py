@@ -20,7 +20,7 @@ timm = pytest.importorskip(
 )
 
 import onnxruntime  # noqa: E402
-from safetensors.torch import save_file  # noqa: E402
+from safetensors.torch import load_file, save_file  # noqa: E402
 
 from geotagger.errors import TrainingError, UsageError  # noqa: E402
 from geotagger.model.pack import find_pack  # noqa: E402
@@ -92,6 +92,26 @@ def test_weights_that_are_not_the_networks_are_refused(files: Path, tmp_path: Pa
         with pytest.raises(TrainingError, match=f"^{file}: {told}") as error:
             build("timm/test_vit", 5, input_size=160, start=str(file))
         assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "lacking"),
+    [
+        ("test_vit", "norm.bias"),
+        ("test_vit", "blocks.0.norm1.weight"),
+        ("test_resnet", "conv1.1.running_mean"),
+        ("test_convnext", "stages.1.blocks.0.gamma"),
+    ],
+)
+def test_weights_that_a_file_lacks_are_seen_also_where_all_begin_alike(
+    files: Path, tmp_path: Path, name: str, lacking: str
+) -> None:
+    """Biases begin as zeros, norms as ones: what was not read looks as if it had been."""
+    state = load_file(files / f"{name}.safetensors")
+    del state[lacking]
+    save_file(state, tmp_path / "less.safetensors")
+    with pytest.raises(TrainingError, match=f"lacks 1 of [0-9]+ weights, such as {lacking}$"):
+        build(f"timm/{name}", 5, input_size=160, start=str(tmp_path / "less.safetensors"))
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer import Typer
 from typer.testing import CliRunner, Result
@@ -10,9 +12,19 @@ from typer.testing import CliRunner, Result
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install '.[train]'")
 pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install '.[train]'")
 
+from geotagger.cells import CellTable, leaf_ids, parents  # noqa: E402
 from geotagger.cli import train  # noqa: E402
-from geotagger.model.pack import find_pack, verify_pack  # noqa: E402
+from geotagger.errors import TrainingError, UsageError  # noqa: E402
+from geotagger.model.manifest import Manifest  # noqa: E402
+from geotagger.model.pack import find_pack, verify_pack, write_pack  # noqa: E402
+from geotagger.model.preprocessing import Preprocessing  # noqa: E402
 from tests.training.places import make_world  # noqa: E402
+from tests.training.small import quiet  # noqa: E402
+from training import stages  # noqa: E402
+from training.data.shards import ShardSet  # noqa: E402
+from training.fit.networks import build  # noqa: E402
+from training.fit.recipe import preset  # noqa: E402
+from training.pack.export import network_writer  # noqa: E402
 
 QUICK = [
     "--network", "resnet10", "--input-size", "32", "--short-side", "48", "--epochs", "2",
@@ -106,6 +118,38 @@ def test_a_head_on_a_packs_backbone_is_fitted_without_touching_it(
     shared = set(own) & set(base)
     assert len(shared) > 20
     assert all(own[name] == base[name] for name in shared)
+
+
+def large_pack(folder: Path, edge: int) -> Path:
+    lat, lng = np.array([10.0, 20.0, 30.0]), np.array([10.0, 20.0, 30.0])
+    cells = CellTable(parents(leaf_ids(lat, lng), 8), lat, lng)
+    manifest = Manifest(
+        name="large", version="1", licence="none", preprocessing=Preprocessing(input_size=edge)
+    )
+    write_pack(folder, manifest, cells, network_writer(build("resnet10", 3), edge))
+    return folder
+
+
+@pytest.mark.parametrize("head_only", [True, False])
+def test_photos_are_stored_as_large_as_a_packs_network_sees_them(
+    photos: Path, tmp_path: Path, head_only: bool
+) -> None:
+    """Also where the preset's own network sees smaller ones: enlarged photos are blurred."""
+    base = large_pack(tmp_path / "base", 350)
+    changes = {"start": str(base), "head_only": head_only}
+    asked = stages.TrainingRequest(str(photos), tmp_path / "work", changes=changes)
+    run, _ = stages.list_photos(asked, False, quiet)
+    assert (run.recipe.input_size, run.recipe.short_side) == (350, 400)
+    with pytest.raises(UsageError, match=f"--input-size 96: the network of {base} sees 350 pixels"):
+        stages.list_photos(replace(asked, changes={**changes, "input_size": 96}), False, quiet)
+
+
+def test_shards_of_smaller_images_than_the_network_sees_are_refused(pack: Path) -> None:
+    made = ShardSet(f"{pack}.work/shards", "train")
+    stages.check_size(made, preset("try", input_size=48, short_side=48))
+    told = "images have 48 pixels on their short side, where the network sees 224; .* --short-side 256$"
+    with pytest.raises(TrainingError, match=told):
+        stages.check_size(made, preset("own"))
 
 
 def test_a_dry_run_estimates_and_writes_nothing(photos: Path, tmp_path: Path) -> None:

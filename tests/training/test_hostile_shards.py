@@ -186,3 +186,44 @@ def test_an_image_that_a_list_says_is_a_device_is_cut_off(address: str) -> None:
 def test_an_image_that_a_list_says_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "image.jpg")
     assert remote.read(str(tmp_path / "image.jpg")) == b""
+
+
+class Deaf(BaseHTTPRequestHandler):
+    """A store that heeds no byte range, and sends to whoever does not hang up."""
+
+    states: int | None = None
+    sent = 0
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        if self.states is not None:
+            self.send_header("Content-Length", str(self.states))
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            while type(self).sent < 256 << 20:
+                type(self).sent += self.wfile.write(bytes(1 << 16))
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize("states", [1 << 40, 60 << 20, None, 2000])
+def test_a_store_that_heeds_no_byte_range_is_cut_off(
+    monkeypatch: pytest.MonkeyPatch, states: int | None
+) -> None:
+    s3fs = pytest.importorskip("s3fs", reason="s3fs is not installed")
+    handler = type("Handler", (Deaf,), {"states": states})
+    most = 256 << 10 if states != 60 << 20 else 64 << 20
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+        s3fs.S3FileSystem.clear_instance_cache()
+        if states and states <= most:
+            assert remote.read("s3://deaf/image.jpg", most) == bytes(states)
+        else:
+            with pytest.raises(remote.TooLongError):
+                remote.read("s3://deaf/image.jpg", most)
+        server.shutdown()
+    assert handler.sent < (states if states == most else 0) + (80 << 20)

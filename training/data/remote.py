@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import geotagger
@@ -138,8 +139,11 @@ def _read_fsspec(address: str, most: int) -> bytes:
         import fsspec
 
         files, path = fsspec.core.url_to_fs(address)
-        # in one request, where opening a file would make three
+        if files.async_impl:
+            return _copied(files, path, most)
         content = bytes(files.cat_file(path, end=most + 1))
+    except TooLongError:
+        raise
     except FileNotFoundError:
         raise MissingError("no such object") from None
     except ImportError as error:
@@ -152,3 +156,20 @@ def _read_fsspec(address: str, most: int) -> bytes:
     if len(content) > most:
         raise TooLongError(most)
     return content
+
+
+def _copied(files: Any, path: str, most: int) -> bytes:
+    """In one request, where opening a file would make three, and piece by piece: a store need not heed a
+    range of bytes, and what it sends for one would be kept in memory to its end."""
+    from fsspec.callbacks import Callback
+
+    def check(size: int | None, value: int) -> None:
+        if max(size or 0, value) > most:
+            raise TooLongError(most)
+
+    if hasattr(files, "max_concurrency"):
+        files.max_concurrency = 1  # s3fs fetches what is large in ranges, each kept in memory to its end
+    with TemporaryDirectory() as folder:
+        copy = Path(folder, "copy")
+        files.get_file(path, str(copy), callback=Callback(hooks={"bound": check}))
+        return copy.read_bytes()

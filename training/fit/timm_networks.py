@@ -56,16 +56,24 @@ def backbone(network: str, input_size: int, start: str = "", drop_path: float = 
         wishes["img_size"] = input_size
     if drop_path:
         wishes["drop_path_rate"] = drop_path
-    if start and start != AS_PUBLISHED:
-        # the file as it is, not a copy of it that timm once fetched
-        wishes["pretrained_cfg_overlay"] = {"file": start, "hf_hub_id": None, "url": "", "custom_load": False}
+    is_of_file = bool(start) and start != AS_PUBLISHED
 
-    def make() -> nn.Module:
-        return cast(nn.Module, timm.create_model(name, pretrained=bool(start), **wishes))
+    def make(source: dict[str, Any] | None = None) -> nn.Module:
+        # what is given, not a copy of it that timm once fetched
+        own = (
+            {"pretrained_cfg_overlay": {"hf_hub_id": None, "url": "", "custom_load": False} | source}
+            if source
+            else {}
+        )
+        return cast(nn.Module, timm.create_model(name, pretrained=bool(start), **wishes, **own))
 
-    made = _made(network, start, make, drop_path)
-    if start:
-        _check_all_read(network, start, made, make)
+    made = _made(network, start, lambda: make({"file": start} if is_of_file else None), drop_path)
+    if is_of_file:
+        others = {
+            key: value * 2 + 1 if value.is_floating_point() else value
+            for key, value in timm.models.load_state_dict(start).items()
+        }
+        _check_all_read(network, start, made, make({"state_dict": others}))
     try:
         with torch.no_grad():
             features = made.eval()(torch.zeros(1, 3, input_size, input_size))
@@ -95,16 +103,15 @@ def _made(network: str, start: str, make: Callable[[], nn.Module], drop_path: fl
         raise _no_weights(network, start, error) from None
 
 
-def _check_all_read(network: str, start: str, made: nn.Module, make: Callable[[], nn.Module]) -> None:
-    """TrainingError where the file lacks weights: timm leaves those as they were drawn and says nothing. They
-    are those that differ in a network drawn anew."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(torch.initial_seed() + 1)
-        again = dict(make().named_parameters())
-    fresh = [name for name, value in made.named_parameters() if not torch.equal(value, again[name])]
-    if fresh:
+def _check_all_read(network: str, start: str, made: nn.Module, other: nn.Module) -> None:
+    """TrainingError where the file lacks weights: timm leaves those as they began and says nothing. other:
+    the network as it is when all that the file holds is changed; what is the same in it was not read."""
+    others = other.state_dict()
+    numbers = {key: value for key, value in made.state_dict().items() if value.is_floating_point()}
+    if unread := [key for key, value in numbers.items() if torch.equal(value, others[key])]:
         raise TrainingError(
-            f"{start}: is not of {network}: it lacks {len(fresh)} of {len(again)} weights, such as {fresh[0]}"
+            f"{start}: is not of {network}: it lacks {len(unread)} of {len(numbers)} weights, "
+            f"such as {unread[0]}"
         )
 
 
