@@ -23,7 +23,8 @@ from geotagger.errors import PackError
 from geotagger.model import catalogue as catalogues
 from geotagger.model.catalogue import read_catalogue
 from geotagger.model.gallery import Gallery, check_columns, read_gallery
-from geotagger.model.gallery_network import chunked_rows
+from geotagger.model.gallery_network import check_pictures, chunked_rows
+from geotagger.model.onnx_graph import TensorInfo
 from geotagger.model.pack import ModelPack, load_pack, verify_pack
 from geotagger.partition import classes_of
 from tests.model import embedders
@@ -395,7 +396,52 @@ class TestOwnFiles:
         network = embedders.save(embedders.classifier(bad), tmp_path / "net.onnx")
         done = models_command(*self.arguments(network, cells))
         assert done.code == 3
-        assert "not finite" in done.err
+        assert f"{network}: answers with numbers that are not finite" in done.err
+
+    def test_a_network_that_reshapes_to_one_picture_is_refused(
+        self, models_command: Geotagger, tmp_path: Path, cells: Path
+    ) -> None:
+        model = embedders.classifier()
+        model.graph.node[0].op_type = "Reshape"
+        del model.graph.node[0].attribute[:]
+        model.graph.node[0].input.append("shape")
+        shape = onnx.numpy_helper.from_array(np.array([1, -1], np.int64), "shape")
+        model.graph.initializer.append(shape)
+        done = models_command(*self.arguments(embedders.save(model, tmp_path / "net.onnx"), cells))
+        assert done.code == 3
+        assert "an open batch" in done.err
+
+    def test_a_classifier_of_half_precision_becomes_a_pack(
+        self, models_command: Geotagger, home: Path, tmp_path: Path, cells: Path
+    ) -> None:
+        model = embedders.classifier()
+        for tensor in (*model.graph.input, *model.graph.output):
+            tensor.type.tensor_type.elem_type = onnx.TensorProto.FLOAT16
+        halves = onnx.numpy_helper.to_array(model.graph.initializer[0]).astype(np.float16)
+        model.graph.initializer[0].CopyFrom(onnx.numpy_helper.from_array(halves, "w"))
+        done = models_command(
+            *self.arguments(embedders.save(model, tmp_path / "net.onnx"), cells), "--name", "half"
+        )
+        assert done.code == 0, done.err
+        answers = OnnxRunner(load_pack(home / "half").onnx_path, Device("cpu")).run(pictures())
+        assert answers.probabilities.sum(axis=1) == pytest.approx(1, abs=1e-3)
+
+    @pytest.mark.parametrize(
+        ("shape", "element", "advice"),
+        [
+            ((None, EDGE, EDGE, 3), 1, "colours before the rows"),
+            ((3, EDGE, EDGE), 1, "with an open batch"),
+            ((8, 3, EDGE, EDGE), 1, "with an open batch"),
+            ((None, 3, EDGE, EDGE), 2, "uint8 .* an input of floats"),
+            ((None, 3, 64, 64), 1, "--input-size 64"),
+            ((), 1, "square pictures"),
+        ],
+    )
+    def test_of_an_input_that_does_not_fit_it_is_said_what_to_do(
+        self, shape: tuple[int | None, ...], element: int, advice: str
+    ) -> None:
+        with pytest.raises(PackError, match=advice):
+            check_pictures(Path("net.onnx"), TensorInfo("x", element, shape), EDGE)
 
     def test_an_embedder_of_another_width_than_its_gallery_is_refused(
         self,
