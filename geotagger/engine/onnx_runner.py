@@ -13,7 +13,9 @@ from geotagger.engine.devices import Device
 from geotagger.engine.memory import is_of_memory, lack_of
 from geotagger.engine.onnx_build import HOW_TO_GET_GPU, load_gpu_libraries, why_not_cuda
 from geotagger.engine.values import OUTPUT_NAMES, Batch, OutOfMemoryError, Outputs, first_line
-from geotagger.errors import EngineError
+from geotagger.errors import EngineError, PackError
+from geotagger.model.onnx_levels import PIXELS, with_levels
+from geotagger.photo.levels import Levels
 
 PROVIDERS = {
     "cpu": "CPUExecutionProvider",
@@ -38,17 +40,20 @@ _SILENT = 4
 
 class OnnxRunner:
     """A Runner over one InferenceSession, which several lanes of a CPU may share. `threads`: of a
-    CPU session, those that one batch keeps busy."""
+    CPU session, those that one batch keeps busy. levels: it takes uint8, and looks them up on the device."""
 
-    def __init__(self, network: Path, device: Device, threads: int = 1) -> None:
+    def __init__(
+        self, network: Path, device: Device, threads: int = 1, *, levels: Levels | None = None
+    ) -> None:
         self.device, self._network = str(device), network
-        self._session = _open(network, device, threads)
+        self._input = "data" if levels is None else PIXELS
+        self._session = _open(network, device, threads, levels)
         self._names = [output.name for output in self._session.get_outputs()]
         self._run_options = ort.RunOptions()
 
     def run(self, batch: Batch) -> Outputs:
         try:
-            values = self._session.run(self._names, {"data": batch}, self._run_options)
+            values = self._session.run(self._names, {self._input: batch}, self._run_options)
         except Exception as error:  # ONNX Runtime's exceptions share no public base
             if is_of_memory(error):
                 raise OutOfMemoryError(
@@ -68,7 +73,7 @@ def available(kind: str) -> bool:
     return PROVIDERS[kind] in ort.get_available_providers()
 
 
-def _open(network: Path, device: Device, threads: int) -> ort.InferenceSession:
+def _open(network: Path, device: Device, threads: int, levels: Levels | None) -> ort.InferenceSession:
     provider = PROVIDERS[device.kind]
     if not available(device.kind):
         raise EngineError(
@@ -84,8 +89,13 @@ def _open(network: Path, device: Device, threads: int) -> ort.InferenceSession:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         session = ort.InferenceSession(
-            str(network), options, providers=[(provider, _provider_options(device))], enable_fallback=0
+            str(network) if levels is None else with_levels(network, levels),
+            options,
+            providers=[(provider, _provider_options(device))],
+            enable_fallback=0,
         )
+    except PackError:
+        raise
     except Exception as error:
         if is_of_memory(error):
             raise EngineError(f"{network}: {device}: {lack_of(network, device.kind == 'cpu')}") from None

@@ -53,10 +53,11 @@ def test_one_run_that_places_and_names_is_undone_as_one(geotagger: Geotagger, tm
     assert geotagger("status", "--json").records[0]["placed"] == 40
 
 
-def test_a_dry_run_names_nothing(geotagger: Geotagger, tmp_path: Path) -> None:
+def test_a_dry_run_names_nothing_and_says_what_it_would(geotagger: Geotagger, tmp_path: Path) -> None:
     scene = walk_through_town(tmp_path / "photos", 4)
     before = bytes_of(scene.folder)
-    geotagger("tag", scene.folder, "--model", "none", "--write-names", "--dry-run")
+    said = geotagger("tag", scene.folder, "--model", "none", "--write-names", "--dry-run")
+    assert "names of places would be written into at most 4 photos" in said.err
     assert bytes_of(scene.folder) == before
 
 
