@@ -50,7 +50,7 @@ def capture_time(
 ) -> tuple[CaptureTime | None, list[str]]:
     """The best moment there is, and problems. `now` bounds the future."""
     problems: list[str] = []
-    camera = bool(tags.text(*_MAKE) or tags.text(*_MODEL) or _GPS_TIME in tags)
+    camera = any(makers_named(tags, xmp)) or _GPS_TIME in tags
     for moment in (_ORIGINAL,) if is_only_digitised(tags) else (_ORIGINAL, _DIGITISED):
         if (taken := _of_tags(tags, moment, now, problems)) is not None:
             return _with_offset(tags, taken, now), problems
@@ -76,6 +76,12 @@ def time_of_packet(xmp: bytes | None, names_camera: bool, now: datetime) -> Capt
         if moment is not None and _is_believable(moment.local, now) and moment.local.time() != time():
             return moment
     return None
+
+
+def makers_named(tags: Tags, xmp: bytes | None) -> tuple[str, str]:
+    """Maker and model of the camera, by EXIF or, where a program exported XMP alone, by that."""
+    named = tags.text(*_MAKE), tags.text(*_MODEL)
+    return named if any(named) else (xmp_text(xmp, "tiff:Make"), xmp_text(xmp, "tiff:Model"))
 
 
 def is_only_digitised(tags: Tags) -> bool:
