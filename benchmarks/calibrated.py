@@ -18,19 +18,20 @@ import numpy as np
 from benchmarks.galleries import SKILLS, answers_to, embeddings_of, looked_at, own_places, table_of
 from benchmarks.wheel import open_wheel
 from geotagger.cells import AnyPlace, CellTable
-from geotagger.evaluate.calibrating import archive_temperature, stated_apart
+from geotagger.estimate.movement import MISLEADS
+from geotagger.evaluate.calibrating import picture_trust, stated_apart
 from geotagger.evaluate.predictions import OURS, Hidden
 from geotagger.evaluate.sightings import read_sightings
 from geotagger.evaluate.trial import Setting, Sighting, evaluate_archive
 
 
 def _hidden(
-    sightings: Sequence[Sighting], table: CellTable, temperature: float, seeds: int
+    sightings: Sequence[Sighting], table: CellTable, trust: tuple[float, float], seeds: int
 ) -> list[list[Hidden]]:
     """Of single photos and of whole days."""
     ways = []
     for whole_days in (False, True):
-        setting = Setting(whole_days=whole_days, temperature=temperature)
+        setting = Setting(whole_days=whole_days, temperature=trust[0], misleads=trust[1])
         trials = [evaluate_archive(sightings, setting, seed, table=table) for seed in range(seeds)]
         ways.append([one for trial in trials for one in trial])
     return ways
@@ -51,17 +52,19 @@ def main() -> None:
     table = replace(cells, gallery=replace(cells.gallery, any_place=scorer))
     sightings = read_sightings([str(arguments.data / arguments.archive)], None, print)
     lat, lng = own_places(sightings)
-    print("| skill | temperature | stated before | inside before | stated after | inside after | estimates |")
-    print("|---|---|---|---|---|---|---|")
+    print("| skill | temperature | misled % | before: stated | inside | after: stated | inside | estimates |")
+    print("|---|---|---|---|---|---|---|---|")
     for skill in SKILLS:
         features = wheel.seen(lat, lng, skill, seed=2)
         said = answers_to(features, embeddings, wheel, table)
         photos = looked_at(sightings, features, said, table, 1.0)
-        temperature = archive_temperature(photos, table)
+        temperature, misleads = picture_trust(photos, table)
 
-        untaught = _hidden(photos, table, 1.0, arguments.seeds)
+        untaught = _hidden(photos, table, (1.0, MISLEADS), arguments.seeds)
         before = [one for way in untaught for one in way if OURS in one.said]
-        stated, inside, estimates = stated_apart(_hidden(photos, table, temperature, arguments.seeds))
+        stated, inside, estimates = stated_apart(
+            _hidden(photos, table, (temperature, misleads), arguments.seeds)
+        )
         row = (
             np.mean([one.said[OURS].confidence for one in before]),
             np.mean([one.error_km(OURS) <= one.said[OURS].radius_km for one in before]),
@@ -69,7 +72,9 @@ def main() -> None:
             inside,
         )
         shares = " | ".join(f"{100 * share:.1f}" for share in row)
-        print(f"| {skill:g} | {temperature:.2f} | {shares} | {estimates} |", flush=True)
+        print(
+            f"| {skill:g} | {temperature:.2f} | {100 * misleads:.0f} | {shares} | {estimates} |", flush=True
+        )
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ Takes and gives degrees and kilometres, as numbers or as arrays that broadcast.
 Knows nothing of photos, cells or models.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -61,15 +62,33 @@ def interpolate(
 ) -> tuple[FloatArray, FloatArray]:
     """The place a `fraction` (0…1) of the way along the great circle from the first place to
     the second. Antipodal places have no single great circle; one of them is taken."""
-    a, b = unit_vectors(lat1, lng1), unit_vectors(lat2, lng2)
-    f = np.asarray(fraction, dtype=np.float64)[..., None]
-    omega = np.arctan2(np.linalg.norm(np.cross(a, b), axis=-1), np.sum(a * b, axis=-1))[..., None]
-    sin_omega = np.sin(omega)
-    near = sin_omega < 1e-12  # the same place or antipodes: the weights would be 0/0
-    safe = np.where(near, 1.0, sin_omega)
-    wa = np.where(near, 1 - f, np.sin((1 - f) * omega) / safe)
-    wb = np.where(near, f, np.sin(f * omega) / safe)
-    return lat_lng_of(wa * a + wb * b)
+    return Arcs.between(lat1, lng1, lat2, lng2).at(fraction)
+
+
+@dataclass(frozen=True, slots=True)
+class Arcs:
+    """Ways along great circles between places of shape (...): unit vectors (..., 3) of both ends, the angle
+    between them and its sine (..., 1)."""
+
+    start: FloatArray
+    end: FloatArray
+    angle: FloatArray
+    sine: FloatArray
+
+    @staticmethod
+    def between(lat1: ArrayLike, lng1: ArrayLike, lat2: ArrayLike, lng2: ArrayLike) -> "Arcs":
+        a, b = unit_vectors(lat1, lng1), unit_vectors(lat2, lng2)
+        angle = np.arctan2(np.linalg.norm(np.cross(a, b), axis=-1), np.sum(a * b, axis=-1))[..., None]
+        return Arcs(a, b, angle, np.sin(angle))
+
+    def at(self, fraction: ArrayLike) -> tuple[FloatArray, FloatArray]:
+        """Degrees of the places so far (0…1) along them, of any shape that broadcasts with theirs."""
+        f = np.asarray(fraction, dtype=np.float64)[..., None]
+        near = self.sine < 1e-12  # the same place or antipodes: the weights would be 0/0
+        safe = np.where(near, 1.0, self.sine)
+        from_start = np.where(near, 1 - f, np.sin((1 - f) * self.angle) / safe)
+        from_end = np.where(near, f, np.sin(f * self.angle) / safe)
+        return lat_lng_of(from_start * self.start + from_end * self.end)
 
 
 def wrap_longitude(lng: ArrayLike) -> FloatArray:

@@ -1,12 +1,14 @@
 """Names of positions: held against GeoNames' own countries, and against a plain search."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from geotagger.gazetteer import places
 from geotagger.gazetteer.borders import countries_of
 from geotagger.gazetteer.naming import PlaceNames, names_of
-from geotagger.gazetteer.words import country_code, country_name, in_words
+from geotagger.gazetteer.words import country_code, country_name, in_full, in_words
 from geotagger.geo import destination, distance_km
 
 TOWNS = list(places())
@@ -93,6 +95,24 @@ def test_a_place_is_said_as_people_say_it(
     names: tuple[str | None, float | None, str | None, str | None], words: str
 ) -> None:
     assert in_words(*names) == words
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (("Sitges", 12.0, "Catalonia", "ES"), "near Sitges, Catalonia, Spain"),
+        (("Kehl", 0.5, "Baden-Wurttemberg", "DE", "FR"),
+         "Kehl, Baden-Wurttemberg, Germany (near the border with France)"),
+        (("Luxembourg", 9.0, "Luxembourg", "LU"), "near Luxembourg"),
+        (("Pristina", 1.0, None, "XK"), "Pristina, Kosovo"),
+        ((None, None, None, "AU"), "Australia"),
+        ((None, None, None, None), ""),
+    ],
+)  # fmt: skip
+def test_a_place_in_full_has_its_country_and_the_border_that_is_near(
+    names: tuple[Any, ...], words: str
+) -> None:
+    assert in_full(*names) == words
 
 
 def test_countries_are_found_by_code_and_name() -> None:

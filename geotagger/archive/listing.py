@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from geotagger.archive.names import (
+    FILM_EXTENSIONS,
     PHOTO_EXTENSIONS,
     SIDECAR_EXTENSION,
     TEMPORARY_PREFIX,
@@ -201,12 +202,12 @@ class _Listing:
         has_leftovers = False
         sidecars: dict[str, int] = {}
         takeout: dict[str, int] = {}
-        extensions, exclude = PHOTO_EXTENSIONS, self._exclude
+        extensions, films, exclude = PHOTO_EXTENSIONS, FILM_EXTENSIONS, self._exclude
         for entry in entries:
             name = entry.name
             dot = name.rfind(".")
             extension = name[dot + 1 :].lower() if dot > 0 else ""
-            if extension in extensions and name[0] != ".":
+            if (extension in extensions or (extension in films and is_photo_name(name))) and name[0] != ".":
                 try:
                     if not entry.is_file(follow_symlinks=False):
                         if entry.is_dir(follow_symlinks=False):

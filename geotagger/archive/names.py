@@ -9,6 +9,7 @@ it is called.
 
 import fnmatch
 import os
+import re
 from collections.abc import Collection, Sequence
 
 from geotagger.errors import UsageError
@@ -19,8 +20,15 @@ PHOTO_EXTENSIONS = frozenset(
         *("dng", "cr2", "cr3", "nef", "nrw", "arw", "sr2", "raf", "orf", "rw2", "pef"),
         *("jxl", "jp2", "j2k", "jpf", "psd", "gif", "bmp"),
         *("mp4", "mov", "m4v", "3gp", "3g2", "mts", "m2ts"),
+        *("mpo", "insp", "insv"),  # two pictures in a JPEG; JPEG and MP4 of Insta360
     ]
 )
+
+FILM_EXTENSIONS = frozenset(["360", "mp", *(f"mp~{copy}" for copy in range(1, 10))])
+"""Films of motion photos, as Google calls them (`PXL_20240615_100000000.MP`, of copies `.MP~2`), and of
+GoPro's round cameras (`GS010123.360`). Other programs name other things so: only a name with a date or a
+number of the camera in it is a film's."""
+_NUMBERED = re.compile(r"\d{6}")
 
 SIDECAR_EXTENSION = "xmp"
 
@@ -52,7 +60,11 @@ what lies inside is found only when the folder is named on the command line."""
 
 def is_photo_name(name: str) -> bool:
     stem, dot, extension = name.rpartition(".")
-    return bool(stem and dot) and name[0] != "." and extension.lower() in PHOTO_EXTENSIONS
+    if not (stem and dot) or name[0] == ".":
+        return False
+    extension = extension.lower()
+    is_film = extension in FILM_EXTENSIONS and _NUMBERED.search(stem) is not None
+    return extension in PHOTO_EXTENSIONS or is_film
 
 
 def is_sidecar_name(name: str) -> bool:

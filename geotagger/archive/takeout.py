@@ -33,7 +33,9 @@ _EDITS = (
 """What Google Photos calls copies that it edited, in the languages of its users."""
 _EDITED = re.compile(rf"(.+?)-(?:{'|'.join(map(re.escape, _EDITS))})(\(\d{{1,4}}\))?", re.IGNORECASE)
 _LONGEST_NAME = 51
-_OF_LIVE_PHOTOS = (".mov", ".mp4", ".mp")
+_OF_LIVE_PHOTOS = (".mov", ".mp4")
+_OF_MOTION_PHOTOS = re.compile(r"(.+)(\.mp(?:~\d)?)")
+"""The film of `PXL_1.MP.jpg` is `PXL_1.MP`, of some exports `PXL_1.MP.mp4`; of `PXL_1.jpg`, too."""
 _STILLS = (".heic", ".jpg", ".jpeg")
 
 
@@ -59,10 +61,12 @@ class TakeoutNames:
         for name in (photo, *_originals(photo)):
             yield from self._of_name(name)
             stem, extension = os.path.splitext(name)
-            if extension in _OF_LIVE_PHOTOS or (name != photo and extension in _STILLS):
-                for still in _STILLS:
-                    if still != extension:
-                        yield from self._of_name(stem + still)
+            motion = _OF_MOTION_PHOTOS.fullmatch(name)
+            stems = [name, motion[1]] if motion else [stem]
+            if motion or extension in _OF_LIVE_PHOTOS or (name != photo and extension in _STILLS):
+                for still in [of + still for of in stems for still in _STILLS]:
+                    if still != name:
+                        yield from self._of_name(still)
 
     def _of_name(self, photo: str) -> Iterator[str]:
         yield from self._keyed(photo, "")

@@ -260,13 +260,19 @@ def read_filters(options: FilterOptions) -> Filters:
         centre = Near(place.latitude, place.longitude, radius)
         around = "" if options.nearest is not None else f" within {centre.radius_km:g} km"
         spot = f"{around} of {place}"
+    country = named_country if options.country is None else country_of(options.country)
+    if options.place is not None or country is not None:
+        from geotagger.gazetteer.words import country_name
+
+        area = ", ".join(filter(None, (options.place, country and country_name(country))))
+        spot = f"{spot or ''} in {area}"
     query = Query(
         near=centre,
         nearest=options.nearest,
         box=None if options.bbox is None else box(options.bbox),
         within=None if options.within is None else _polygons(options.within),
         cell=options.cell,
-        country=named_country if options.country is None else country_of(options.country),
+        country=country,
         places=() if named is None else named.names,
         towns=() if named is None else named.towns,
         since=None if since is None else since[0],

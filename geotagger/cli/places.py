@@ -11,12 +11,14 @@ if TYPE_CHECKING:
 
 def coordinates(asked_by: str, text: str) -> tuple[float, float]:
     """Latitude and longitude of "48.8584,2.2945" and of the other forms that people write:
-    `48°51'30"N 2°17'40"E`, `48,8584 2,2945`, geo: and maps' addresses, Plus Codes. UsageError, in the name of
-    the option or argument that asked, for anything else and for what is not on the Earth."""
+    `48°51'30"N 2°17'40"E`, `48,8584 2,2945`, geo: and maps' addresses, Plus Codes, ISO 6709. UsageError, in
+    the name of the option or argument that asked, for anything else and for what is not on the Earth."""
     bare = text.strip().strip("()[]")
-    spot = _geo_address(bare) or _map_address(bare) or _plus_code(bare) or _plain(bare) or _sexagesimal(bare)
+    spot = next((spot for read in (*_SPELT, _plain, _sexagesimal) if (spot := read(bare))), None)
     if spot is None:
         wanted = f"a town behind it, as in {bare} Paris" if _SHORT_CODE.fullmatch(bare) else _WANTED
+        if _O_FOR_A_SIDE.search(bare):
+            wanted = "E or W in place of O, which is east in German and west in French"
         raise UsageError(f"{asked_by} {text.strip()}: cannot be read; wanted is {wanted}")
     check_on_earth(asked_by, *spot)
     return spot
@@ -27,7 +29,7 @@ def are_coordinates(text: str) -> bool:
     letters = re.findall(r"[^\W\d_]{2,}", text)
     if not letters or _SHORT_CODE.fullmatch(text.strip()):
         return True
-    return any(read(text) for read in (_geo_address, _map_address, _plus_code, _sexagesimal))
+    return any(read(text) for read in (*_SPELT, _sexagesimal))
 
 
 def short_plus_code(text: str) -> tuple[str, str] | None:
@@ -57,11 +59,17 @@ def plus_digits(latitude: float, longitude: float) -> str:
     return digits
 
 
+_O_FOR_A_SIDE = re.compile(r"[\d°'′’\"″”]\s*O\b|\bO\s*\d", re.IGNORECASE)
 _WANTED = "LAT,LNG in degrees, as in 48.8584,2.2945"
-_PLUS_CODE = re.compile(r"[23456789CFGHJMPQRVWX]{8}\+([23456789CFGHJMPQRVWX]{2,7})?", re.I)
+_PLUS_CODE = r"[23456789CFGHJMPQRVWX]{8}\+(?:[23456789CFGHJMPQRVWX]{2,7})?"
 _SHORT_CODE = re.compile(r"(?:[23456789CFGHJMPQRVWX]{2}){1,3}\+[23456789CFGHJMPQRVWX]{2,7}", re.IGNORECASE)
 _SHORT_PLUS_CODE = re.compile(rf"({_SHORT_CODE.pattern})[\s,]+(\S.*)", re.IGNORECASE)
-_DECIMAL_COMMAS = re.compile(r"([+-]?\d{1,3},\d+)(?:\s*;\s*|\s+)([+-]?\d{1,3},\d+)")
+_CODE_IN_FULL = re.compile(rf"({_PLUS_CODE})(?:[\s,]+\S.*)?", re.IGNORECASE)
+_AXIS = re.compile(
+    r"\b(lat|lon|lng)[a-z]*\b\s*[:=]?\s*([+-]?\d[\d.°º'′’\"″”\s]*(?:[NSEW]\b)?)", re.IGNORECASE
+)
+_ISO_6709 = re.compile(r"[+-]\d+(?:\.\d+)?[+-]\d+(?:\.\d+)?(?:[+-]\d+(?:\.\d+)?)?(?:CRS[^/]*)?/?")
+_DECIMAL_COMMAS = re.compile(r"([+-]?\d{1,3},\d+)(?:\s*;\s*|,?\s+)([+-]?\d{1,3},\d+)")
 _BY_A_SPACE = re.compile(r"([+-]?\d{1,3}\.\d+)\s+([+-]?\d{1,3}\.\d+)")
 _MAP_PIN = re.compile(r"https?://.*!3d([+-]?\d{1,3}\.\d+)!4d([+-]?\d{1,3}\.\d+)", re.IGNORECASE)
 _MAP_ADDRESS = re.compile(
@@ -97,10 +105,12 @@ def _map_address(text: str) -> tuple[float, float] | None:
 
 
 def _plus_code(text: str) -> tuple[float, float] | None:
-    """The middle of a full Open Location Code (8FW4V75V+8Q); short ones: `short_plus_code`."""
-    code = text.strip().upper()
-    if not _PLUS_CODE.fullmatch(code):
+    """The middle of a full Open Location Code (8FW4V75V+8Q), whatever town stands behind it; short ones:
+    `short_plus_code`."""
+    match = _CODE_IN_FULL.fullmatch(text.strip())
+    if match is None:
         return None
+    code = match[1].upper()
     digits = [_PLUS_DIGITS.index(sign) for sign in code.replace("+", "")]
     lat, lng, step = -90.0, -180.0, 20.0
     for n in range(0, min(len(digits), 10), 2):
@@ -111,6 +121,30 @@ def _plus_code(text: str) -> tuple[float, float] | None:
         height, width = height / 5, width / 4
         lat, lng = lat + (digit // 4) * height, lng + (digit % 4) * width
     return lat + height / 2, lng + width / 2
+
+
+def _by_axes(text: str) -> tuple[float, float] | None:
+    """ "lat 48.8584, lng 2.2945", in any order."""
+    axes = {axis.lower()[:2]: value.strip() for axis, value in _AXIS.findall(text)}
+    if set(axes) == {"la", "ln"} or set(axes) == {"la", "lo"}:
+        lat, lng = axes["la"], axes.get("ln", axes.get("lo", ""))
+        return _plain(f"{lat};{lng}") or _sexagesimal(f"{lat}, {lng}")
+    return None
+
+
+def _iso6709(text: str) -> tuple[float, float] | None:
+    """As telephones write it into films: +48.8584+002.2945/"""
+    if not _ISO_6709.fullmatch(text.strip()):
+        return None
+    from geotagger.coordinates import UnreadableCoordinatesError, read_iso6709
+
+    try:
+        return read_iso6709(text)
+    except UnreadableCoordinatesError:
+        return None
+
+
+_SPELT = (_geo_address, _map_address, _plus_code, _iso6709, _by_axes)
 
 
 _HALVES = tuple(

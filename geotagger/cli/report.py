@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +39,7 @@ class Reporter:
         self._verbose = verbose
         self.is_quiet_of_unchanged = False
         self.is_waiting = False
-        self._outings: dict[str | None, Counter[str]] = {}
+        self._outings: dict[str | None, _PlacedOuting] = {}
         self._listed: tuple[str | None, str] | None = None
         self._bar: Bar | None = None
         self._heard = True
@@ -77,13 +77,13 @@ class Reporter:
 
     def _place(self, outcome: "Outcome") -> None:
         """Counts which outings are placed where; in a dry run, each photo is listed."""
-        from geotagger.gazetteer.words import in_words
+        from geotagger.gazetteer.words import in_full
 
         if outcome.latitude is None or outcome.longitude is None or outcome.radius_km is None:
             return
         names = _names(outcome)
-        spot = in_words(names["place"], names["place_km"], names["region"], names["country"])
-        self._outings.setdefault(outcome.outing, Counter())[spot or "far from any town"] += 1
+        spot = in_full(**names)
+        self._outings.setdefault(outcome.outing, _PlacedOuting()).add(names)
         if outcome.status == "planned":
             spot = spot or position(outcome.latitude, outcome.longitude, outcome.radius_km)
             self._list(outcome, f"{spot}, {outcome.confidence or 0.0:.0%} {radius(outcome.radius_km)}")
@@ -198,14 +198,36 @@ class Reporter:
         of them are."""
         newest = sorted(self._outings.items(), key=lambda item: item[0] or "", reverse=True)
         rows = []
-        for begun, spots in newest[:_MOST_OUTINGS]:
-            (where, _), more = spots.most_common(1)[0], len(spots) - 1
-            elsewhere = f" and {more} more place{'s' * (more > 1)}" if more else ""
-            rows.append([_outing(begun), str(spots.total()), where + elsewhere])
+        for begun, outing in newest[:_MOST_OUTINGS]:
+            rows.append([_outing(begun), str(outing.photos.total()), outing.where()])
         if left := newest[_MOST_OUTINGS:]:
-            photos = sum(spots.total() for _, spots in left)
+            photos = sum(outing.photos.total() for _, outing in left)
             rows.append([f"{len(left)} older outing{'s' * (len(left) > 1)}", str(photos), ""])
         return rows
+
+
+@dataclass(frozen=True, slots=True)
+class _PlacedOuting:
+    """How many photos of an outing are at each place, and the names of the one of them that is nearest to its
+    middle: a place is one, however far from it each photo is."""
+
+    photos: Counter[tuple[str | None, ...]] = field(default_factory=Counter)
+    nearest: dict[tuple[str | None, ...], dict[str, Any]] = field(default_factory=dict)
+
+    def add(self, names: dict[str, Any]) -> None:
+        place = names["place"], names["region"], names["country"]
+        self.photos[place] += 1
+        before = self.nearest.setdefault(place, names)
+        if (names["place_km"] or 0.0) < (before["place_km"] or 0.0):
+            self.nearest[place] = names
+
+    def where(self) -> str:
+        """Where most of them are."""
+        from geotagger.gazetteer.words import in_full
+
+        (place, _), more = self.photos.most_common(1)[0], len(self.photos) - 1
+        elsewhere = f" and {more} more place{'s' * (more > 1)}" if more else ""
+        return (in_full(**self.nearest[place]) or "far from any town") + elsewhere
 
 
 def _described(outcome: "Outcome") -> str:

@@ -70,7 +70,7 @@ def status(
 def lines(summary: "ArchiveSummary") -> list[str]:
     """All but timeline and map, no wider than 80 columns but for names of folders."""
     total = summary.photos
-    page = [f"{summary.placed:,} of {total:,} photo{'' if total == 1 else 's'} have a place"]
+    page = [f"{summary.placed:,} of {total:,} photo{' has' if total == 1 else 's have'} a place"]
     page += [f"{photos:>9,}  from {_FROM_WHOM[kind]}" for kind, photos in summary.own.most_common()]
     page += [f"{photos:>9,}  estimated by {rung}" for rung, photos in summary.estimates.most_common()]
     if summary.estimates:

@@ -1,5 +1,6 @@
 """Photos as people read them: a table that fits the terminal, or lines with tabs where there is none."""
 
+import math
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from geotagger.cli.asking import Filters
     from geotagger.index import Index
     from geotagger.index.search import PhotoPlace, Unplaced
+
+
+_MOST_OF_THEM = 0.9
 
 
 class Counted:
@@ -35,17 +39,33 @@ def show_photos(photos: "Iterable[PhotoPlace]", filters: "Filters", opened: "Ind
         print_lines(_cells(photo, photo.path)[0 if is_near else 1 :] for photo in counted)
     else:
         base = _common_folder(opened)
-        columns = ["distance", "taken", "position", "where", "radius", "certain", "source", "photo"]
+        columns = [
+            "distance",
+            "taken",
+            "position",
+            "where",
+            "in",
+            "radius",
+            "certain",
+            "source",
+            "photo",
+        ]
         rows = [_cells(photo, _relative(photo.path, base)) for photo in counted]
+        for row in rows:
+            row[3] = row[3] or row[2]
         # what a narrow terminal has no room for, the least telling first
         left_out = [] if is_near else [0]
-        for column in (2, 6, 1, 5):
+        for column in (2, 7, 1, 6):
             if _width(columns, rows, left_out) > screen().width:
                 left_out.append(column)
         shown = [n for n in range(len(columns)) if n not in left_out]
         if rows and base:
             screen().print(f"below {printable(base)}", style="dim", markup=False, soft_wrap=True)
         print_table([columns[n] for n in shown], [[row[n] for n in shown] for row in rows])
+        if border := next((row[4] for row in rows if "/" in row[4]), None):
+            inside, other = border.split("/")
+            line = f"in {border}: in {inside}, less than 20 km from the border with {other}"
+            screen().print(line, style="dim", markup=False, soft_wrap=True)
     if counted.count == 0 and opened is not None:
         say(f"no photo of the index answers{filters.spot or ''}{_hint(filters)}")
 
@@ -80,6 +100,9 @@ def _width(columns: list[str], rows: list[list[str]], left_out: list[int]) -> in
     from rich.cells import cell_len
 
     widths = [max([cell_len(name), *(cell_len(row[n]) for row in rows)]) for n, name in enumerate(columns)]
+    # a few long names are folded, which costs the others nothing
+    paths = sorted(cell_len(row[-1]) for row in rows)
+    widths[-1] = max([cell_len(columns[-1]), *paths[: math.ceil(len(paths) * _MOST_OF_THEM)]])
     return sum(width + 1 for n, width in enumerate(widths) if n not in left_out) - 1
 
 
@@ -91,6 +114,7 @@ def _cells(photo: "PhotoPlace", path: str) -> list[str]:
         (photo.taken or "")[:16].replace("T", " "),
         position(photo.latitude, photo.longitude, photo.radius_km),
         in_words(photo.place, photo.place_km, photo.region, photo.country),
+        "/".join(filter(None, (photo.country, photo.near_border))),
         radius(photo.radius_km),
         f"{photo.confidence:.0%}",
         photo.rung,

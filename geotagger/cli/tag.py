@@ -320,7 +320,8 @@ def _say_what_is_lacking(paths: list[str], index_file: Path | None, tally: "Tall
             share = share_of(opened.store, [os.path.realpath(path) for path in paths])
         total, placed = share.photos, share.placed
     if total and placed < _FEW * total:
-        say(f"{placed} of {total} photos have a place. What would give more of them one:")
+        have = "photo has" if total == 1 else "photos have"
+        say(f"{placed} of {total} {have} a place. What would give more of them one:")
         say("  photos with GPS of the same days, from a telephone for instance, in the same archive")
         say("  a recorded track, or the location history of Google Takeout: --track FILE")
         say("  a place that you know: geotagger place Köln IMG_1.jpg; photos near it in time follow")

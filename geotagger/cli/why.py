@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from geotagger.tag.why import Why
 
 _SOURCES = 8
+_ANYWHERE = "anywhere else on Earth where people are"
 _NOT_TAGGED = "`tag` leaves it alone. What would be said of it all the same:"
 
 Spot = tuple[float, float]
@@ -103,20 +104,15 @@ def _record(answer: "Why") -> dict[str, Any]:
 
 def _text_lines(answer: "Why") -> list[str]:
     """What stands in the picture and what it says, a line each; kept nowhere."""
-    from geotagger.gazetteer.words import area_name
+    from geotagger.tag.why_record import factors_of_text
 
     if not answer.lines:
         return [] if answer.lines is None else ["In the picture stands nothing that can be read."]
     words = [f"In the picture stands: {' / '.join(answer.lines)}"]
     if answer.text is None:
         return [*words, "  it tells nothing of the place"]
-    best = sorted(answer.text.countries, key=lambda one: -one[1])[:3]
-    named = ", ".join(f"{area_name(code)} ×{factor:.2g}" for code, factor in best)
-    towns = answer.text.towns[:3]
-    places = "".join(
-        f", towns near {t.latitude:.2f}, {t.longitude:.2f} ×{1 + t.inside + t.near:.2g}" for t in towns
-    )
-    return [*words, f"  as probable as without it: {named}, others ×{answer.text.elsewhere:.2g}{places}"]
+    told = ", ".join(f"{where} ×{times:.2g}" for where, times in factors_of_text(answer.text))
+    return [*words, f"  as probable as without it: {told}"]
 
 
 def _unreadable(answer: "Why") -> str | None:
@@ -129,7 +125,7 @@ def _print(answer: "Why") -> None:
 
     from geotagger.estimate.words import length
     from geotagger.gazetteer.words import country_name
-    from geotagger.tag.why_record import lines_on_fixes, names_in, unreadable_position
+    from geotagger.tag.why_record import lines_on_fixes, names_in, place_of, unreadable_position
 
     photo, explanation = answer.photo, answer.explanation
     console = screen()
@@ -163,8 +159,8 @@ def _print(answer: "Why") -> None:
         return
     called = names_in(answer)
     degrees = f"{e.latitude:.5f}, {e.longitude:.5f}"
-    where = called[e.latitude, e.longitude]
-    place = f"{where} ({degrees})" if where else degrees
+    where = place_of(answer)
+    place = f"{where}, {degrees}" if where else degrees
     console.print(
         escape(f"{place}: within {length(e.radius_km)} with probability {e.confidence:.2f} ({e.rung})")
     )
@@ -198,6 +194,8 @@ def _print(answer: "Why") -> None:
                 f"  weight {source.share:.0%}: {source.name}, {_place(called, source)} "
                 f"(scale {length(source.scale_km)})"
             )
+        if explanation.anywhere is not None:
+            print(f"  weight {explanation.anywhere:.0%}: {_ANYWHERE}")
         print("\n".join(explanation.map))
         return
     table = Table("evidence alone", "place", "within", "probability", title="What each said")
@@ -213,6 +211,8 @@ def _print(answer: "Why") -> None:
     for source in explanation.sources[:_SOURCES]:
         weights.add_row(source.name, escape(_place(called, source)),
                         length(source.scale_km), f"{source.share:.0%}")  # fmt: skip
+    if explanation.anywhere is not None:
+        weights.add_row(_ANYWHERE, "", "", f"{explanation.anywhere:.0%}")
     console.print(weights)
     for line in explanation.map:
         console.print(escape(line))

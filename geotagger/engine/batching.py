@@ -18,6 +18,7 @@ from geotagger.engine.pace import Pace
 from geotagger.engine.values import Batch, OutOfMemoryError, Outputs, Runner
 from geotagger.engine.watch import Watch
 from geotagger.errors import EngineError
+from geotagger.photo.levels import Levels, looked_up
 
 
 def _processor_seconds() -> float:
@@ -28,7 +29,8 @@ def _processor_seconds() -> float:
 
 class BatchedEngine:
     """An Engine over one runner a lane. A batch goes to the lane that has been free the longest, so
-    equal devices are fed evenly and a slow one does not hold up the others. `watch` looks at every answer."""
+    equal devices are fed evenly and a slow one does not hold up the others. `watch` looks at every answer.
+    levels: what 8-bit pixels are looked up in here, for runners that take numbers alone."""
 
     def __init__(
         self,
@@ -37,8 +39,10 @@ class BatchedEngine:
         batch_size: int,
         notes: Sequence[str] = (),
         watch: Watch | None = None,
+        levels: Levels | None = None,
     ) -> None:
         self.name = name
+        self._levels = levels
         self._watch = watch
         self.devices = tuple(dict.fromkeys(runner.device for runner in runners))
         self.lanes = len(runners)
@@ -97,7 +101,9 @@ class BatchedEngine:
 
     def _padded(self, runner: Runner, batch: Batch, size: int) -> Outputs:
         n = len(batch)
-        padding = np.zeros((size - n, *batch.shape[1:]), dtype=np.float32)
+        if self._levels is not None:
+            batch = looked_up(batch, self._levels)
+        padding = np.zeros((size - n, *batch.shape[1:]), dtype=batch.dtype)
         full = np.concatenate([batch, padding]) if n < size else np.ascontiguousarray(batch)
         return runner.run(full)[:n] if self._watch is None else self._watch.answers(runner, full, n)
 
@@ -112,13 +118,18 @@ class BatchedEngine:
 
 
 def best_batch_size(
-    runner: Runner, shape: tuple[int, int, int], sizes: Sequence[int], clock: Callable[[], float]
+    runner: Runner,
+    shape: tuple[int, int, int],
+    sizes: Sequence[int],
+    clock: Callable[[], float],
+    kind: type[np.float32 | np.uint8] = np.float32,
 ) -> int:
     """The smallest of `sizes` (ascending) whose rate is within 3 % of the best, by trial; sizes
-    that do not fit end it. At least the first is tried twice: the first run also compiles."""
+    that do not fit end it. At least the first is tried twice: the first run also compiles. kind: of the
+    numbers that the runner takes."""
     rates: dict[int, float] = {}
     for size in sizes:
-        batch = np.zeros((size, *shape), dtype=np.float32)
+        batch = np.zeros((size, *shape), dtype=kind)
         try:
             runner.run(batch)
             begun = clock()

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 
 class DeferredEngine:
-    """All is as of `open_engine`; `note` is told its notes, also those of the opening."""
+    """All is as of `open_engine`, for pixels of 8 bits where the pack has such; `note` is told its notes,
+    also those of the opening."""
 
     def __init__(
         self,
@@ -44,6 +45,7 @@ class DeferredEngine:
             engine=self._engine,
             variant=self._variant,
             threads=self._threads,
+            eight_bit=True,
             stop=self._stop,
             note=self._note,
         )

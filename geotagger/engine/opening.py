@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from geotagger.engine.agreement import is_worth_using
 from geotagger.engine.batching import BatchedEngine, best_batch_size
 from geotagger.engine.cores import lanes_of, usable_cores
@@ -19,6 +21,8 @@ from geotagger.engine.watch import Watch
 from geotagger.errors import EngineError, UsageError
 from geotagger.model.manifest import FULL_PRECISION
 from geotagger.model.pack import ModelPack
+from geotagger.photo.levels import Levels, levels_of
+from geotagger.photo.prepare import is_eight_bit
 
 _CPU_BATCH = 4
 """A CPU gains nothing past it (benchmarks/engines.py), and a lone photo pays for the padding."""
@@ -40,6 +44,7 @@ def open_engine(
     engine: str = "auto",
     variant: str | None = None,
     threads: int | None = None,
+    eight_bit: bool = False,
     stop: threading.Event | None = None,
     note: Callable[[str], None] = lambda _: None,
 ) -> Engine:
@@ -48,14 +53,18 @@ def open_engine(
     INT8 on a CPU where it is installed. variant: "fp32" or the name of a variant in the pack; None
     takes the one that suits the device, passed its checks and was faster, else fp32. batch_size: photos a
     device, found by trial unless given. threads: of a CPU session, the cores this process may use
-    unless given. When `stop` is set, what does not open or answer is given up (StoppedError). note: takes a
-    line when that takes long. EngineError where the machine or the pack lacks what is asked for."""
+    unless given. eight_bit: it is given pixels as `read_unscaled` makes them; a GPU looks them up within the
+    network, so that a quarter of the bytes goes there. When `stop` is set, what does not open or answer is
+    given up (StoppedError). note: takes a line when that takes long. EngineError where the machine or the
+    pack lacks what is asked for."""
     check_engine(engine)
     if batch_size is not None and batch_size < 1:
         raise UsageError(f"--batch-size {batch_size}: must be at least 1")
     waiting = Waiting(pack.name, stop, note)
+    levels = levels_of(pack.preprocessing) if eight_bit and is_eight_bit(pack.preprocessing) else None
     opened, _ = waiting.answer(
-        lambda: _opened(pack, device, batch_size, engine, variant, threads, waiting), "it has not opened"
+        lambda: _opened(pack, device, batch_size, engine, variant, threads, levels, waiting),
+        "it has not opened",
     )
     return opened
 
@@ -67,6 +76,7 @@ def _opened(
     engine: str,
     variant: str | None,
     threads: int | None,
+    levels: Levels | None,
     waiting: Waiting,
 ) -> Engine:
     notes = [note for note in (note_of_several(),) if note]
@@ -74,7 +84,7 @@ def _opened(
     devices = chosen or _automatic(engine, notes)
     precision, network = _network(pack, variant, devices[0].kind, engine)
     if not chosen and devices[0].kind == "cuda":
-        runtime, runners = "onnxruntime", _working(network, devices, notes)
+        runtime, runners = "onnxruntime", _working(network, devices, levels, notes)
         if not runners:
             devices = (Device("cpu"),)
             precision, network = _network(pack, variant, "cpu", engine)
@@ -83,15 +93,17 @@ def _opened(
     if not runners:
         if devices[0].kind == "cpu":
             check_room(pack.name, network)
-        runtime, runners = _runners(pack, network, devices, engine, precision, threads)
+        runtime, runners = _runners(pack, network, devices, engine, precision, threads, levels)
+    looks_up = _looks_up(devices[0], runtime)
     if _scales_by_batch(pack, network):
         if batch_size not in (None, 1):
             notes.append(f"{precision} of {pack.name} looks at one photo at a time: none may change another")
         size = 1
     else:
-        size = batch_size or _batch_size(runners[0], pack)
+        kind = np.uint8 if levels is not None and looks_up else np.float32
+        size = batch_size or _batch_size(runners[0], pack, kind)
     watch = Watch(pack.name, pack.manifest.classes, waiting)
-    return BatchedEngine(f"{runtime} {precision}", runners, size, notes, watch)
+    return BatchedEngine(f"{runtime} {precision}", runners, size, notes, watch, None if looks_up else levels)
 
 
 def _automatic(engine: str, notes: list[str]) -> tuple[Device, ...]:
@@ -104,13 +116,18 @@ def _automatic(engine: str, notes: list[str]) -> tuple[Device, ...]:
     return (Device("cpu"),)
 
 
-def _working(network: Path, gpus: Sequence[Device], notes: list[str]) -> list[Runner]:
+def _looks_up(device: Device, runtime: str) -> bool:
+    """Whether the table for 8-bit pixels is put into the network itself."""
+    return device.kind == "cuda" and runtime == "onnxruntime"
+
+
+def _working(network: Path, gpus: Sequence[Device], levels: Levels | None, notes: list[str]) -> list[Runner]:
     """The lanes of those GPUs that can be used: another program may have filled one of eight."""
     runners: list[Runner] = []
     reasons = []
     for gpu in gpus:
         try:
-            runners += [OnnxRunner(network, gpu)] * _LANES_A_GPU
+            runners += [OnnxRunner(network, gpu, levels=levels)] * _LANES_A_GPU
         except EngineError as error:
             reasons.append(f"{gpu} is left out: {error}")
     notes += reasons if runners else [f"running on the CPU: {reasons[0]}"]
@@ -147,6 +164,7 @@ def _runners(
     engine: str,
     precision: str,
     threads: int | None,
+    levels: Levels | None,
 ) -> tuple[str, list[Runner]]:
     on_cpu = devices[0].kind == "cpu"
     if engine == "mxnet":
@@ -162,7 +180,9 @@ def _runners(
     if on_cpu:
         return "onnxruntime", [OnnxRunner(network, devices[0], per_lane)] * lanes
     lanes = _LANES_A_GPU if devices[0].kind == "cuda" else 1
-    return "onnxruntime", [runner for one in devices for runner in [OnnxRunner(network, one)] * lanes]
+    own = levels if _looks_up(devices[0], "onnxruntime") else None
+    opened = [OnnxRunner(network, one, levels=own) for one in devices]
+    return "onnxruntime", [runner for runner in opened for _ in range(lanes)]
 
 
 def _scales_by_batch(pack: ModelPack, network: Path) -> bool:
@@ -181,8 +201,8 @@ def _is_for_openvino(pack: ModelPack, network: Path, precision: str) -> bool:
     return precision == "int8" and is_static and is_installed()
 
 
-def _batch_size(runner: Runner, pack: ModelPack) -> int:
+def _batch_size(runner: Runner, pack: ModelPack, kind: type[np.float32 | np.uint8]) -> int:
     if runner.device == "cpu":
         return _CPU_BATCH
     edge = pack.preprocessing.input_size
-    return best_batch_size(runner, (3, edge, edge), _GPU_BATCHES, time.perf_counter)
+    return best_batch_size(runner, (3, edge, edge), _GPU_BATCHES, time.perf_counter, kind)

@@ -7,7 +7,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-Batch = NDArray[np.float32]
+Batch = NDArray[np.float32 | np.uint8]
+"""float32 as the network wants them, or pixels that the engine looks up (`geotagger/photo/levels.py`)."""
 OUTPUT_NAMES = ("probabilities", "features", "points", "point_probabilities")
 
 
@@ -59,8 +60,8 @@ class Engine(Protocol):
     def rate(self) -> float | None: ...
 
     def run(self, batch: Batch) -> Outputs:
-        """float32 (n, 3, S, S), any n, from any thread. A photo's result is the same bits whatever
-        batch it is in. EngineError when the device fails."""
+        """float32 (n, 3, S, S), or uint8 where it was opened for such; any n, from any thread. A photo's
+        result is the same bits whatever batch it is in. EngineError when the device fails."""
         ...
 
     def leave(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from geotagger.estimate.movement import CertaintyCorrection, Movement
+from geotagger.estimate.movement import MISLEADS, CertaintyCorrection, Movement
 
 _MOST_STATED = 0.99
 
@@ -18,12 +18,14 @@ class Calibration:
     """pictured: correction of estimates to which a picture contributed. least_confidence: for each
     precision the lowest confidence that keeps it in every way of hiding, 1.01 where none did. photos: how
     many taught it. temperature: that of this archive for what the model says, on top of the model's own;
-    model: the digest of that model, empty where none looked."""
+    misleads: how often the pictures of an outing were wrong together; model: the digest of that model,
+    empty where none looked."""
 
     pictured: CertaintyCorrection
     least_confidence: tuple[tuple[float, float], ...]
     photos: int
     temperature: float = 1.0
+    misleads: float = MISLEADS
     model: str = ""
 
     @staticmethod
@@ -36,6 +38,7 @@ class Calibration:
             "least_confidence": [list(pair) for pair in self.least_confidence],
             "photos": self.photos,
             "temperature": self.temperature,
+            "misleads": self.misleads,
             "model": self.model,
         }
 
@@ -46,6 +49,7 @@ class Calibration:
             tuple((float(p), float(c)) for p, c in stored["least_confidence"]),
             int(stored["photos"]),
             float(stored.get("temperature", 1.0)),
+            float(stored.get("misleads", MISLEADS)),
             str(stored.get("model", "")),
         )
 
@@ -57,7 +61,7 @@ class Calibration:
         """model: the digest of the one that looks now."""
         if not self.is_of(model):
             return movement
-        return replace(movement, pictured=self.pictured, temperature=self.temperature)
+        return replace(movement, pictured=self.pictured, temperature=self.temperature, misleads=self.misleads)
 
 
 def stated_certainty(certainty: float, least: float) -> float:

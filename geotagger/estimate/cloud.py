@@ -12,8 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from geotagger import cells
-from geotagger.estimate.values import Candidate
 from geotagger.geo import EARTH_RADIUS_KM, lat_lng_of, unit_vectors
 
 FloatArray = NDArray[np.float64]
@@ -34,8 +32,6 @@ _LEAST_RADIUS_KM = 0.01
 _RADII, _FINER = 32, 12
 _AT_ONCE = 1 << 17
 """Distances computed at once: as many as stay in a core's cache."""
-_LEVEL_ZERO_EDGE_KM = 9220.0
-"""Edge of the square with the area of a face cell; each level halves it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +150,11 @@ def gather_each(
     return Gathered.joined(parts)
 
 
-def gather(cloud: Cloud, within_km: float, certainty: float) -> Gathered:
-    """The same of one cloud: numbers in place of arrays."""
-    gathered = gather_each(Clouds.of([cloud]), within_km, certainty)
-    return Gathered(*(getattr(gathered, name)[0] for name in Gathered.__slots__))
+def middle(cloud: Cloud, within_km: float) -> tuple[float, float]:
+    """The place alone, of one cloud."""
+    tried = _Tried.of(Clouds.of([cloud]), within_km)
+    lat, lng = lat_lng_of(tried.chosen)
+    return float(lat[0]), float(lng[0])
 
 
 def _from(corrected: Corrected, first: int) -> Corrected:
@@ -165,34 +162,52 @@ def _from(corrected: Corrected, first: int) -> Corrected:
 
 
 def _gather(clouds: Clouds, within_km: float, certainty: float, corrected: Corrected | None) -> Gathered:
-    n = np.arange(len(clouds))
-    weight = clouds.mass if clouds.choosing is None else clouds.choosing
-    centres = _centres(clouds.weighed(weight), within_km)
-    tried = np.take_along_axis(clouds.vectors, centres[:, :, None], axis=1)
-    distance = _arcs_km(_squares(tried, clouds.vectors).astype(np.float32))
-    disc = _Discs(clouds, within_km)
-    share = disc.shares(distance)
-    chooses = disc.most * weight.astype(np.float32)
-    inside = _weighed(share, chooses)
-    leading, leading_mass = _leading(centres, distance, share, disc, within_km)
-    # the best point drawn need not be the middle of what it gathers: step to the mean
-    best = np.argmax(inside, axis=1)
-    near = weight * (distance[n, best] <= within_km)
-    mean = (near[:, None] @ clouds.vectors)[:, 0]
-    length = np.linalg.norm(mean, axis=1, keepdims=True)
-    mean = np.where(length > 0, mean / np.where(length > 0, length, 1.0), tried[n, best])[:, None]
-    tried = np.concatenate([tried, mean], axis=1)
-    beyond = _arcs_km(_squares(mean, clouds.vectors).astype(np.float32))
-    distance = np.concatenate([distance, beyond], axis=1)
-    inside = np.concatenate([inside, _weighed(disc.shares(beyond), chooses)], axis=1)
-    photo, good = np.nonzero(inside >= _AS_GOOD * inside.max(axis=1, keepdims=True))
-    apart = np.minimum(np.hypot(distance[photo, good], disc.blur[photo]), np.float32(within_km))
-    expected = np.full(inside.shape, np.inf)
-    expected[photo, good] = np.einsum("kp,kp->k", np.log1p(apart / np.float32(_NEAR_KM)), weight[photo])
-    chosen = np.argmin(expected, axis=1)
-    radius, confidence = _radius(distance[n, chosen], clouds, within_km, certainty, corrected)
-    lat, lng = lat_lng_of(tried[n, chosen])
+    tried = _Tried.of(clouds, within_km)
+    leading, leading_mass = _leading(tried.centres, tried.distance, tried.share, tried.disc, within_km)
+    radius, confidence = _radius(tried.from_chosen, clouds, within_km, certainty, corrected)
+    lat, lng = lat_lng_of(tried.chosen)
     return Gathered(lat, lng, radius, confidence, leading, leading_mass)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """Points that may be the middle, `centres` (n, c), with the distances of all others (n, c, p) and how
+    much of each lies within; and the place that is best, `chosen` (n, 3), with the distances from it."""
+
+    centres: IntArray
+    distance: Single
+    share: Single
+    disc: "_Discs"
+    chosen: FloatArray
+    from_chosen: Single
+
+    @staticmethod
+    def of(clouds: Clouds, within_km: float) -> "_Tried":
+        n = np.arange(len(clouds))
+        weight = clouds.mass if clouds.choosing is None else clouds.choosing
+        centres = _centres(clouds.weighed(weight), within_km)
+        tried = np.take_along_axis(clouds.vectors, centres[:, :, None], axis=1)
+        distance = _arcs_km(_squares(tried, clouds.vectors).astype(np.float32))
+        disc = _Discs(clouds, within_km)
+        share = disc.shares(distance)
+        chooses = disc.most * weight.astype(np.float32)
+        inside = _weighed(share, chooses)
+        # the best point drawn need not be the middle of what it gathers: step to the mean
+        best = np.argmax(inside, axis=1)
+        near = weight * (distance[n, best] <= within_km)
+        mean = (near[:, None] @ clouds.vectors)[:, 0]
+        length = np.linalg.norm(mean, axis=1, keepdims=True)
+        mean = np.where(length > 0, mean / np.where(length > 0, length, 1.0), tried[n, best])[:, None]
+        beyond = _arcs_km(_squares(mean, clouds.vectors).astype(np.float32))
+        everywhere = np.concatenate([distance, beyond], axis=1)
+        inside = np.concatenate([inside, _weighed(disc.shares(beyond), chooses)], axis=1)
+        photo, good = np.nonzero(inside >= _AS_GOOD * inside.max(axis=1, keepdims=True))
+        apart = np.minimum(np.hypot(everywhere[photo, good], disc.blur[photo]), np.float32(within_km))
+        expected = np.full(inside.shape, np.inf)
+        expected[photo, good] = np.einsum("kp,kp->k", np.log1p(apart / np.float32(_NEAR_KM)), weight[photo])
+        chosen = np.argmin(expected, axis=1)
+        vectors = np.concatenate([tried, mean], axis=1)[n, chosen]
+        return _Tried(centres, distance, share, disc, vectors, everywhere[n, chosen])
 
 
 class _Discs:
@@ -258,67 +273,6 @@ def probability_within(
     return _share(distance[None, :], cloud.size_km, radius_km[:, None]) @ cloud.mass
 
 
-def candidates(
-    clouds: Clouds, gathered: Gathered, leaves: cells.CellIds, within_km: float
-) -> list[tuple[Candidate, ...]]:
-    """The leading places, with the S2 cells about as wide as `within_km` that they lie in. `leaves`
-    (n, p) are the leaf cells of the clouds' points."""
-    level = int(np.clip(np.floor(np.log2(_LEVEL_ZERO_EDGE_KM / within_km)), 0, cells.MAX_LEVEL))
-    photo, place = np.nonzero(gathered.mass > 0)
-    points = gathered.leading[photo, place]
-    lat, lng = lat_lng_of(clouds.vectors[photo, points])
-    tokens = cells.tokens(cells.parents(leaves[photo, points], level))
-    candidates_of: list[list[Candidate]] = [[] for _ in range(len(clouds))]
-    mass = gathered.mass[photo, place]
-    for n, *one in zip(photo.tolist(), lat.tolist(), lng.tolist(), mass.tolist(), tokens, strict=True):
-        candidates_of[n].append(Candidate(*one))
-    return [tuple(one) for one in candidates_of]
-
-
-def deepest_cells(clouds: Clouds, leaves: cells.CellIds, certainty: float) -> list[str]:
-    """The token of the deepest S2 cell that holds the certainty of each cloud, "" where no face does.
-
-    A cell that holds more than half of the mass holds its median along the Hilbert curve, so
-    only the ancestors of that leaf are asked; for less than half, of the leaves at each step.
-    """
-    n = np.arange(len(clouds))
-    order = np.argsort(leaves, axis=1)
-    ordered = np.take_along_axis(leaves, order, axis=1)
-    mass = np.take_along_axis(clouds.mass, order, axis=1)
-    size = np.take_along_axis(clouds.size_km, order, axis=1)
-    total = np.cumsum(mass, axis=1)
-    steps = np.array([0.5]) if certainty >= 0.5 else np.arange(0.5, 1 / certainty) * certainty
-    best, at_level = np.zeros(len(clouds), dtype=np.uint64), np.full(len(clouds), -1)
-    for step in steps:
-        at = np.argmax(total >= step * total[:, -1:], axis=1)
-        leaf = ordered[n, at]
-        finest = np.log2(_LEVEL_ZERO_EDGE_KM / np.maximum(size[n, at], 1e-6)).astype(np.int64)
-        shared = np.minimum(
-            _levels_shared(leaf[:, None], ordered), np.clip(finest, 0, cells.MAX_LEVEL)[:, None]
-        )
-        # how much lies in the ancestor of each level: what shares that level or a deeper one with the leaf
-        keys = (n[:, None] * (cells.MAX_LEVEL + 2) + shared + 1).ravel()
-        by_level = np.bincount(keys, mass.ravel(), minlength=len(clouds) * (cells.MAX_LEVEL + 2))
-        by_level = by_level.reshape(len(clouds), -1)[:, 1:]
-        mass_above = np.cumsum(by_level[:, ::-1], axis=1)[:, ::-1]
-        level = np.sum(mass_above >= certainty, axis=1) - 1
-        deeper = level > at_level
-        best = np.where(deeper, cells.parents(leaf, np.maximum(level, 0)), best)
-        at_level = np.where(deeper, level, at_level)
-    return [token if level >= 0 else "" for token, level in zip(cells.tokens(best), at_level, strict=True)]
-
-
-def _levels_shared(a: cells.CellIds, b: cells.CellIds) -> IntArray:
-    """The level of the deepest cell that holds both leaves, −1 when they are on different faces."""
-    # 61 bits of position below the face, of which the highest differing pair tells the level; frexp
-    # of a float64 may round up to the next power of two, which the split into halves avoids
-    differing = np.bitwise_xor(a, b)
-    high = np.frexp((differing >> np.uint64(32)).astype(np.float64))[1] + 32
-    low = np.frexp((differing & np.uint64(0xFFFFFFFF)).astype(np.float64))[1]
-    bits = np.where(differing >> np.uint64(32) > 0, high, low)
-    return np.where(bits > 61, -1, cells.MAX_LEVEL - bits // 2).astype(np.int64)
-
-
 def distances_km(a: FloatArray, b: FloatArray) -> FloatArray:
     """Great-circle distances (…, n, m) of unit vectors (…, n, 3) and (…, m, 3), by the chord, which is
     exact to some centimetres where the arc cosine of the dot product loses metres."""
@@ -339,11 +293,6 @@ def _arcs_km(square: Floats) -> Floats:
     arc = np.arcsin(np.minimum(half, 1.0, out=half), out=half)
     arc *= 2 * EARTH_RADIUS_KM
     return arc
-
-
-def leaves_of(clouds: Clouds) -> cells.CellIds:
-    """The leaf cells of all points, (n, p)."""
-    return cells.leaf_ids(*lat_lng_of(clouds.vectors))
 
 
 def _share(distance: Floats, size: Floats, radius: Floats | float) -> Floats:

@@ -60,13 +60,17 @@ class NearFix:
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """estimate: all evidence together; None when nothing is known. alone: what each kind of evidence
-    says without the others. sources: the prior's, strongest first. fixes: the known places nearest in time.
+    says without the others. sources: the prior's, strongest first. anywhere: what of the prior lies at none
+    of them but anywhere on Earth where people are, None where there is no prior. doubted: how probable
+    it is that the pictures mislead which the photo hears. fixes: the known places nearest in time.
     words: the areas that the photo's metadata names. countries: ISO codes with their probability, the
     most probable first, None for the sea. map: lines of text."""
 
     estimate: Estimate | None
     alone: dict[str, Estimate]
     sources: tuple[EvidenceSource, ...]
+    anywhere: float | None
+    doubted: float
     fixes: tuple[NearFix, ...]
     words: tuple[NamedArea, ...]
     countries: tuple[tuple[str | None, float], ...]
@@ -93,6 +97,8 @@ def explain(evidence: Evidence, outing: Sequence[PhotoRecord], row_asked: int) -
         estimate,
         alone,
         tuple(_sources(weighing.sides, weighing.mix, row)),
+        float(weighing.mix.anywhere[row]) if weighing.mix.weight[row].any() else None,
+        float(weighing.doubts[row]),
         tuple(_nearest_fixes(around, row_asked)),
         around.photos[row_asked].named,
         () if drawn is None else _countries(drawn),

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from geotagger.estimate.cloud import gather, probability_within
+from geotagger.estimate.cloud import middle, probability_within
+from geotagger.estimate.likelihood import Likelihood
 from geotagger.estimate.logistic import fit_held_logistic
 from geotagger.estimate.movement import (
     DAY_S,
@@ -22,7 +23,6 @@ from geotagger.estimate.movement import (
     MOST_VISITS,
     OUTING_GAP_S,
     PRIOR_DRAWS,
-    PRIOR_SPREAD,
     ZONE_TRUST,
     CameraClock,
     CertaintyCorrection,
@@ -31,13 +31,11 @@ from geotagger.estimate.movement import (
     Motion,
     Movement,
     Pairs,
-    drawn_about,
     lag_feature,
-    moved,
     radius_feature,
-    scaled,
 )
-from geotagger.estimate.prior import averaged, cloud, mixture
+from geotagger.estimate.prior import averaged, clouds_of
+from geotagger.estimate.search import draws_about, most_probable
 from geotagger.estimate.surroundings import VISITS, FixTable, Surroundings, chosen, joined, surroundings
 from geotagger.estimate.together import learned_pairs, speaking_to
 from geotagger.geo import distance_km
@@ -45,11 +43,6 @@ from geotagger.zones import offset_at
 
 MOST_TAUGHT = 200
 """How many fixes are predicted while learning; more changed no parameter by a tenth of its spread."""
-_ROUNDS = 16
-_BEND_STEP = 0.3
-"""In spreads of the prior: how far on either side the likelihood is looked at to see how it bends."""
-_SMALL_GAIN = 0.1
-"""In log likelihood; a round that gains less is the last."""
 _FEWEST = 3
 FOLDS = 3
 _TURN_OUTINGS = 6
@@ -117,55 +110,24 @@ def lesson_of(fixes: FixTable, pairs: Pairs | None = None) -> Lesson:
     return Lesson(fixes, rows, mine // _TURN_OUTINGS % FOLDS, tuple(ways))
 
 
-def fit_motion(lesson: Lesson, without: int | None = None) -> tuple[Motion, tuple[Motion, ...]]:
-    """The most probable parameters, and draws from what else may be true (the Gaussian about them whose
-    precision is that of the prior and the bend of the likelihood, one parameter at a time).
-
-    A pattern search along each parameter, steps growing on success and halving on failure: the
-    surface is smooth, the parameters few, and it needs no derivative. `without` leaves one fold out."""
-    motion = prior = Motion()
-    used = np.flatnonzero(lesson.fold != (FOLDS if without is None else without))
-    if len(used) < _FEWEST:
-        return motion, PRIOR_DRAWS
+def fit_motions(lesson: Lesson, without: Sequence[int | None]) -> list[tuple[Motion, tuple[Motion, ...]]]:
+    """For each fold that is left out, None for none: the most probable parameters, and draws from what else
+    may be true."""
     # all ways of hiding at once: for an archive of a few photos the calls would cost more than the numbers
-    teaching = [used[weight[used] > 0] for _, weight in lesson.ways]
+    teaching = [np.flatnonzero(weight > 0) for _, weight in lesson.ways]
+    rows = np.concatenate(teaching)
+    weight = np.concatenate([one[rows] for (_, one), rows in zip(lesson.ways, teaching, strict=True)])
+    weights = np.stack([np.where(lesson.fold[rows] != fold, weight, 0.0) for fold in without])
     around = joined([chosen(way, rows) for (way, _), rows in zip(lesson.ways, teaching, strict=True)])
-    shares = np.concatenate([w[rows] for (_, w), rows in zip(lesson.ways, teaching, strict=True)])
-    truth = lesson.rows[np.concatenate(teaching)]
-    lat, lng = lesson.fixes.lat[truth], lesson.fixes.lng[truth]
+    truth = lesson.rows[rows]
+    likelihood = Likelihood(around, lesson.fixes.lat[truth], lesson.fixes.lng[truth])
 
-    def seen(tried: Motion) -> float:
-        return float(shares @ np.log(mixture(around, tried).density(lat, lng)))
+    def seen(searches: Sequence[int], tried: Sequence[Motion]) -> FloatArray:
+        return np.asarray(np.einsum("kn,kn->k", weights[searches], likelihood.log_densities(tried)))
 
-    def score(tried: Motion) -> float:
-        penalty = sum(
-            ((scaled(tried, name) - scaled(prior, name)) / PRIOR_SPREAD[name]) ** 2 for name in PRIOR_SPREAD
-        )
-        return seen(tried) - 0.5 * penalty
-
-    best = score(motion)
-    step = {name: 0.5 * spread for name, spread in PRIOR_SPREAD.items()}
-    for _ in range(_ROUNDS):
-        before = best
-        for name in PRIOR_SPREAD:
-            for direction in (1, -1):
-                tried = moved(motion, {name: direction * step[name]})
-                value = score(tried)
-                if value > best:
-                    motion, best = tried, value
-                    step[name] *= 1.5 * direction  # the way that helped is tried first next time
-                    break
-            else:
-                step[name] *= 0.5
-        if best - before < _SMALL_GAIN:
-            break
-    middle = seen(motion)
-    left: dict[str, float] = {}
-    for name, spread in PRIOR_SPREAD.items():
-        by = _BEND_STEP * spread
-        bend = (2 * middle - seen(moved(motion, {name: by})) - seen(moved(motion, {name: -by}))) / by**2
-        left[name] = float((spread**-2 + max(bend, 0.0)) ** -0.5)
-    return motion, drawn_about(motion, left)
+    searches = [n for n, fold in enumerate(without) if np.sum(lesson.fold != fold) >= _FEWEST]
+    fitted = {n: (one, draws_about(seen, n, one)) for n, one in most_probable(seen, searches).items()}
+    return [fitted.get(n, (Motion(), PRIOR_DRAWS)) for n in range(len(without))]
 
 
 def fit_correction(lesson: Lesson, without: Sequence[Sequence[Motion]]) -> CertaintyCorrection:
@@ -177,20 +139,19 @@ def fit_correction(lesson: Lesson, without: Sequence[Sequence[Motion]]) -> Certa
     fixes, rows = lesson.fixes, lesson.rows
     stated, inside, radii, lags, weights = [], [], [], [], []
     for around, weight in lesson.ways:
-        mixes = [averaged(around, draws) for draws in without]
-        for row in np.flatnonzero(weight > 0):
-            drawn = cloud(mixes[int(lesson.fold[row])], int(row), fine=24)
-            gathered = gather(drawn, _RADII_KM[-1], 0.9)
-            certainty_at = probability_within(drawn, gathered.latitude, gathered.longitude, _GRID_KM)
-            radius = np.concatenate([np.interp(_LEVELS, certainty_at, _GRID_KM), _RADII_KM])
-            away = distance_km(
-                gathered.latitude, gathered.longitude, fixes.lat[rows[row]], fixes.lng[rows[row]]
-            )
-            stated.append(np.interp(radius, _GRID_KM, certainty_at))
-            inside.append(away <= radius)
-            radii.append(radius)
-            lags.append(around.nearest_lag[row])
-            weights.append(weight[row])
+        for fold, draws in enumerate(without):
+            here = np.flatnonzero((weight > 0) & (lesson.fold == fold))
+            clouds = clouds_of(averaged(chosen(around, here), draws), fine=24)
+            for row, drawn in zip(here.tolist(), clouds, strict=True):
+                lat, lng = middle(drawn, _RADII_KM[-1])
+                certainty_at = probability_within(drawn, lat, lng, _GRID_KM)
+                radius = np.concatenate([np.interp(_LEVELS, certainty_at, _GRID_KM), _RADII_KM])
+                away = distance_km(lat, lng, fixes.lat[rows[row]], fixes.lng[rows[row]])
+                stated.append(np.interp(radius, _GRID_KM, certainty_at))
+                inside.append(away <= radius)
+                radii.append(radius)
+                lags.append(around.nearest_lag[row])
+                weights.append(weight[row])
     if not stated:
         return CertaintyCorrection()
     return fit_logistic(
@@ -253,8 +214,8 @@ def learn_movement(
     if len(t) >= FEWEST_TO_LEARN_FROM:
         pairs = learned_pairs(fixes, motion)
         lesson = lesson_of(fixes, pairs)
-        motion, draws = fit_motion(lesson)
-        correction = fit_correction(lesson, [fit_motion(lesson, fold)[1] for fold in range(FOLDS)])
+        (motion, draws), *others = fit_motions(lesson, [None, *range(FOLDS)])
+        correction = fit_correction(lesson, [of_fold for _, of_fold in others])
     trust, clocks, home_s = _clocks(fixes, offsets[order], len(cameras))
     return Movement(
         motion=motion,

@@ -12,35 +12,31 @@ Takes states and their masses, gives masses. Knows nothing of what a picture sho
 
 import numpy as np
 
-from geotagger.estimate.movement import FloatArray, IntArray
+from geotagger.estimate.movement import MISLEADS, FloatArray, IntArray
 from geotagger.estimate.prior import ANYWHERE
 from geotagger.estimate.states import States
 
-MISLEADS = 0.03
-"""How often the pictures of an outing mislead together. Assumed."""
 
-
-def with_doubt(
-    pictured: States,
-    others: States,
-    masses: tuple[FloatArray, FloatArray],
-    stretches: tuple[IntArray, IntArray],
+def misled(
+    pictured: States, mass: FloatArray, stretches: tuple[IntArray, IntArray], misleads: float = MISLEADS
 ) -> tuple[FloatArray, FloatArray]:
-    """The masses of both, (n, p) each, after what pictures say was joined to them: as far as the pictures of
-    a stretch mislead, those before. stretches (n,): which photos hear one another, by a number."""
-    against = _against(pictured, masses[0])
+    """How probable it is that the pictures which a photo hears mislead, (n,), of those with a picture and of
+    the others. mass (n, p): after what pictures say was joined to `pictured`. stretches (n,): which photos
+    hear one another, by a number. misleads: how often the pictures of an outing do."""
+    against = _against(pictured, mass)
     if not np.any(against > 0):
-        return masses
+        return np.zeros(len(against)), np.zeros(len(stretches[1]))
     # the surest contradiction counts: where a photo lies next to a fix, all that hear it are doubted with it
     numbers, at = np.unique(np.concatenate(stretches), return_inverse=True)
     most = np.zeros(len(numbers))
     np.maximum.at(most, at[: len(against)], against)
-    doubt = (MISLEADS * most / (MISLEADS * most + 1 - MISLEADS))[at, None]
-    split = len(against)
-    return (
-        masses[0] + doubt[:split] * (pictured.prior - masses[0]),
-        masses[1] + doubt[split:] * (others.prior - masses[1]),
-    )
+    doubt = (misleads * most / (misleads * most + 1 - misleads))[at]
+    return doubt[: len(against)], doubt[len(against) :]
+
+
+def doubted(states: States, mass: FloatArray, doubt: FloatArray) -> FloatArray:
+    """The mass (n, p) of states: as far as pictures mislead, (n,), that before they were heard."""
+    return mass + doubt[:, None] * (states.prior - mass) if doubt.any() else mass
 
 
 def _against(states: States, mass: FloatArray) -> FloatArray:

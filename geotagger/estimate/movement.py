@@ -28,6 +28,9 @@ GPS_ERROR_KM = 0.01
 ZONE_TRUST = 0.95
 """Before the archive has told. Of 236 photos of the development samples that state an offset and a place
 235 state the legal one, but they are phones, which set their clocks."""
+MISLEADS = 0.1
+"""How often the pictures of an outing mislead together (misleading.py), before a calibration has told.
+docs/evidence.md says whence."""
 _LEAST_SLOPE = 0.05
 _HARDLY = 0.02
 _OFFSETS = 26
@@ -230,7 +233,8 @@ class Movement:
     and lng degrees (n,), camera int64 (n,) an index into `cameras`, −1 unknown. `learned_from` is how
     many fixes taught it; 0 means that it is all prior. `correction` is for estimates without a picture
     of their own, `pictured` for those with one; `temperature` is what a calibration found to divide the
-    logarithm of what pictures say by. `draws` are as probable as each other after what
+    logarithm of what pictures say by, `misleads` how often it found the pictures of an outing to be wrong
+    together. `draws` are as probable as each other after what
     was seen; `motion` is the most probable of all."""
 
     motion: Motion = field(default_factory=Motion)
@@ -238,6 +242,7 @@ class Movement:
     correction: CertaintyCorrection = field(default_factory=CertaintyCorrection)
     pictured: CertaintyCorrection = field(default_factory=CertaintyCorrection)
     temperature: float = 1.0
+    misleads: float = MISLEADS
     utc: FloatArray = field(default_factory=lambda: np.empty(0))
     lat: FloatArray = field(default_factory=lambda: np.empty(0))
     lng: FloatArray = field(default_factory=lambda: np.empty(0))

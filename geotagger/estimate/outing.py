@@ -8,7 +8,7 @@ Takes observations ordered by time, gives estimates aligned with them. Knows not
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,19 +16,11 @@ from numpy.typing import NDArray
 from geotagger.cells import CellTable
 from geotagger.defaults import CERTAINTY
 from geotagger.estimate.circumstances import by_time
-from geotagger.estimate.cloud import (
-    Cloud,
-    Clouds,
-    Corrected,
-    candidates,
-    deepest_cells,
-    gather_each,
-    leaves_of,
-    probability_within,
-)
+from geotagger.estimate.cloud import Cloud, Clouds, Corrected, gather_each, probability_within
+from geotagger.estimate.cloud_cells import candidates, deepest_cells, leaves_of
 from geotagger.estimate.fix_table import fix_table
 from geotagger.estimate.known_places import scores_of
-from geotagger.estimate.misleading import with_doubt
+from geotagger.estimate.misleading import doubted, misled
 from geotagger.estimate.movement import CertaintyCorrection, FloatArray, IntArray, Movement, moved_by
 from geotagger.estimate.names import with_names
 from geotagger.estimate.overlays import with_alike, with_fix, with_habits_only
@@ -139,7 +131,8 @@ class Weighed:
     other fields are of those. sides: what the parts of the mixture were made of, the most probable time
     first, for each with the fixes of other cameras and, where that was weighed, without. fixes: which row
     of the known places is which fix at hand. classes: how many the model has. has_texts: whether what stands
-    in a picture was heard."""
+    in a picture was heard. doubts (k,): how probable it is that the pictures which each photo hears
+    mislead."""
 
     rows: tuple[int, ...]
     photos: tuple[Observation, ...]
@@ -149,6 +142,7 @@ class Weighed:
     fixes: Mapping[int, Fix]
     classes: int = 0
     has_texts: bool = False
+    doubts: FloatArray = field(default_factory=lambda: np.empty(0))
 
     @property
     def around(self) -> Surroundings:
@@ -196,11 +190,16 @@ def weigh_outing(
     fixed_utc = nearest.utc[sorted(fixes)]
     hear = _stretches(utc, fixed_utc) if options.sequence else np.arange(len(utc))
 
+    doubts = np.zeros(len(utc))
+
     def given(states: States) -> Masses:
         masses = states.points.mass, by_others.points.mass
         if options.sequence:
             masses = join(states, by_others, movement.motion, fixed_utc)
-        return with_doubt(states, by_others, masses, (hear[shown], hear[bare]))
+        of_shown, of_bare = misled(states, masses[0], (hear[shown], hear[bare]), movement.misleads)
+        for rows_heard, doubt in ((shown, of_shown), (bare, of_bare)):
+            doubts[rows_heard] = np.maximum(doubts[rows_heard], doubt)
+        return doubted(states, masses[0], of_shown), doubted(by_others, masses[1], of_bare)
 
     masses, unread = with_and_without(by_picture, silent, by_others, seen, given)
     has_texts = bool(worded.any())
@@ -212,7 +211,7 @@ def weigh_outing(
         Group(bare, listening, False),
     )
     classes = len(table or ())
-    return Weighed(tuple(rows), tuple(photos), sides, mix, groups, fixes, classes, has_texts)
+    return Weighed(tuple(rows), tuple(photos), sides, mix, groups, fixes, classes, has_texts, doubts)
 
 
 def _offers(
@@ -324,6 +323,7 @@ def conclude(weighed: Weighed, movement: Movement, options: Options) -> list[Est
             weighed.around,
             weighed.fixes,
             movement,
+            weighed.doubts,
             pictures,
             texts,
             weighed.classes,

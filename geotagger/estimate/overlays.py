@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from geotagger.estimate.movement import FloatArray, radial_quantile
 from geotagger.estimate.people import peopled
-from geotagger.estimate.prior import ANYWHERE, FAR_TRIP_TAIL, TRIP, WORLD, Mixture
+from geotagger.estimate.prior import ANYWHERE, TRIP, Mixture
 from geotagger.estimate.reference import USUAL_KM, USUAL_TAIL
+from geotagger.estimate.shares import FAR_TRIP_TAIL, WORLD
 from geotagger.estimate.values import Alike
 from geotagger.geo import unit_vectors
 

@@ -19,18 +19,21 @@ from geotagger.geo import distance_km
 from geotagger.text.values import PlaceRatios
 
 _SAYS_LITTLE = 1.5
+_WORTH_SAYING = 0.1
+"""From which doubt on pictures are said to be doubted: that they mislead is never impossible."""
 _YEAR_S = 365.25 * DAY_S
 
 
 @dataclass(frozen=True, slots=True)
 class OutingStory:
     """What is said about a whole outing: the places around it and which of them are fixes at hand, how
-    many pictures there are, and whether they, the archive's habits and the time zones that cameras state
-    were listened to."""
+    probable it is that the pictures which each photo (n,) hears mislead, how many pictures there are, and
+    whether they, the archive's habits and the time zones that cameras state were listened to."""
 
     around: Surroundings
     fixes: Mapping[int, Fix]
     movement: Movement
+    doubts: FloatArray
     pictures: int
     texts: int
     classes: int
@@ -56,13 +59,19 @@ def words_of(
             around.fixes.lng[at],
         )
     return [
-        _words(story, photos[row], pictured, *sides)
+        _words(story, photos[row], pictured, float(story.doubts[row]), *sides)
         for row, *sides in zip(rows.tolist(), at.tolist(), lag.tolist(), away.tolist(), strict=True)
     ]
 
 
 def _words(
-    story: OutingStory, photo: Observation, pictured: bool, at: list[int], lag: list[float], away: list[float]
+    story: OutingStory,
+    photo: Observation,
+    pictured: bool,
+    misled: float,
+    at: list[int],
+    lag: list[float],
+    away: list[float],
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     rungs: set[str] = set()
     words: list[str] = []
@@ -78,6 +87,9 @@ def _words(
     if story.sequence and photo.utc is not None and photo.fix is None and story.pictures > pictured:
         rungs.add("visual")
         words.append(f"visual: {story.pictures} pictures of this outing were weighed together")
+    if misled >= _WORTH_SAYING and photo.fix is None:
+        doubtful = "visual: the pictures" if story.pictures else "text: the signs"
+        words.append(doubt_of_pictures(misled, doubtful))
     has_text = photo.text is not None and photo.fix is None
     if photo.text is not None and photo.fix is None:
         rungs.add("visual")
@@ -126,6 +138,14 @@ def what_text_says(text: PlaceRatios) -> str:
     leading = [country_name(code) for code in dict.fromkeys(codes)]
     place = ", and names a place" if text.towns else ""
     return f"what stands in the picture speaks for {' or '.join(leading)}{place}"
+
+
+def doubt_of_pictures(doubt: float, which: str) -> str:
+    """Of what contradicts the fixes and habits."""
+    return (
+        f"{which} contradict all else that is known: they mislead with probability {doubt:.2f}, "
+        "and count so much less"
+    )
 
 
 def doubt_of(age_s: float, doubt: float) -> str:

@@ -17,7 +17,7 @@ from geotagger.estimate.calibration import Calibration, least_confidence, stated
 from geotagger.estimate.corrections import doubts, parse_clocks
 from geotagger.estimate.kinds.table import BY_DEFAULT
 from geotagger.estimate.outing import Options
-from geotagger.evaluate.calibrating import archive_temperature, calibrate, stated_apart
+from geotagger.evaluate.calibrating import calibrate, picture_trust, stated_apart
 from geotagger.evaluate.predictions import Hidden
 from geotagger.evaluate.remembered import remembered
 from geotagger.evaluate.sightings import in_order, read_sightings
@@ -144,9 +144,9 @@ def evaluate(
     if pack is not None and not earlier.is_of(pack.digest):
         earlier = Calibration.none()
     sampled = None if options.calibrate else before.sampled
-    temperature = earlier.temperature
+    temperature, misleads = earlier.temperature, earlier.misleads
     if options.calibrate and table is not None:
-        temperature = archive_temperature(sightings, table)
+        temperature, misleads = picture_trust(sightings, table)
     evaluations = []
     for way in options.ways:
         setting = Setting(
@@ -160,6 +160,7 @@ def evaluate(
             temperature,
             way == "timeless",
             sampled,
+            misleads,
         )
         hidden = [
             one
@@ -174,16 +175,20 @@ def evaluate(
         calibration = replace(
             calibrate(timed),
             temperature=temperature,
+            misleads=misleads,
             model="" if pack is None else pack.digest,
         )
         if pack is not None:
-            note(_how_true(timed, pack.name, temperature))
+            note(_how_true(timed, pack.name, temperature, misleads))
         _keep(calibration, options.paths, index_path, note)
 
 
-def _how_true(ways: Sequence[Sequence[Hidden]], model: str, temperature: float) -> str:
+def _how_true(ways: Sequence[Sequence[Hidden]], model: str, temperature: float, misleads: float) -> str:
     """What the calibrated certainties are worth where they were not learned."""
-    said = f"the temperature of {model} on this archive is {temperature:.2f}"
+    said = (
+        f"the temperature of {model} on this archive is {temperature:.2f}, and its pictures mislead in "
+        f"{misleads:.0%} of the outings"
+    )
     stated, inside, photos = stated_apart(ways)
     if not photos:
         return f"{said}; no hidden photo has a picture and an estimate"

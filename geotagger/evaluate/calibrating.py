@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from geotagger.cells import CellTable
 from geotagger.estimate.calibration import Calibration
 from geotagger.estimate.learning import fit_logistic
-from geotagger.estimate.movement import CertaintyCorrection, FloatArray
+from geotagger.estimate.misled_outings import fitted_misleads
+from geotagger.estimate.movement import OUTING_GAP_S, CertaintyCorrection, FloatArray
 from geotagger.estimate.picture_temperature import fitted_temperature
 from geotagger.estimate.sequence import weights
 from geotagger.evaluate.predictions import OURS, Hidden
@@ -31,21 +32,21 @@ def calibrate(ways: Sequence[Sequence[Hidden]]) -> Calibration:
     return Calibration(correction, tuple(lines), sum(map(len, answered)))
 
 
-def archive_temperature(sightings: Sequence[Sighting], table: CellTable) -> float:
-    """By the pictures of photos whose place is known; those of one scene count little more than one."""
+def picture_trust(sightings: Sequence[Sighting], table: CellTable) -> tuple[float, float]:
+    """The temperature of what the model says here, and how often the pictures of an outing mislead together.
+    By the pictures of photos whose place is known; those of one scene count little more than one."""
     shown = [s for s in sightings if s.can_be_hidden and s.posterior is not None and s.own_place is not None]
     # a photo without a time stands apart from all others
     when = [-1e9 * n if s.clocked.local is None else s.clocked.local.timestamp() for n, s in enumerate(shown)]
     shown = [shown[n] for n in np.argsort(when, kind="stable")]
     utc = np.sort(np.array(when))
     places = [place for s in shown if (place := s.own_place) is not None]
-    return fitted_temperature(
-        [posterior for s in shown if (posterior := s.posterior) is not None],
-        np.array([place.latitude for place in places]),
-        np.array([place.longitude for place in places]),
-        weights(utc) if len(utc) else utc,
-        table,
-    )
+    posteriors = [posterior for s in shown if (posterior := s.posterior) is not None]
+    lat, lng = (np.array([getattr(place, axis) for place in places]) for axis in ("latitude", "longitude"))
+    looks = weights(utc) if len(utc) else utc
+    temperature = fitted_temperature(posteriors, lat, lng, looks, table)
+    outing = np.cumsum(np.diff(utc, prepend=utc[:1]) > OUTING_GAP_S, dtype=np.int64)
+    return temperature, fitted_misleads(posteriors, lat, lng, looks / temperature, outing, table)
 
 
 def stated_apart(ways: Sequence[Sequence[Hidden]]) -> tuple[float, float, int]:

@@ -15,7 +15,14 @@ from geotagger.cells import CellTable
 from geotagger.estimate.clock import Clocked, posix
 from geotagger.estimate.kinds.table import BY_DEFAULT, listening_to
 from geotagger.estimate.moments import times_of
-from geotagger.estimate.movement import GPS_ERROR_KM, OUTING_GAP_S, CertaintyCorrection, FloatArray, Movement
+from geotagger.estimate.movement import (
+    GPS_ERROR_KM,
+    MISLEADS,
+    OUTING_GAP_S,
+    CertaintyCorrection,
+    FloatArray,
+    Movement,
+)
 from geotagger.estimate.outing import Options
 from geotagger.estimate.reference import FEWEST_REFERENCES, alike, references, spread_out
 from geotagger.estimate.sampled import SampleCorrection
@@ -67,7 +74,8 @@ class Sighting:
 class Setting:
     """What is hidden and what may speak. `pictured`: as an earlier calibration corrects estimates with a
     picture. temperature: that of this archive for what pictures say. timeless: of hidden photos the time
-    is hidden, too. `sampled`: as the owner's verdicts on a random sample correct all estimates."""
+    is hidden, too. `sampled`: as the owner's verdicts on a random sample correct all estimates. misleads:
+    how often the pictures of an outing are wrong together."""
 
     share: float = 0.3
     whole_days: bool = False
@@ -79,6 +87,7 @@ class Setting:
     temperature: float = 1.0
     timeless: bool = False
     sampled: SampleCorrection | None = None
+    misleads: float = MISLEADS
 
 
 def hide(sightings: Sequence[Sighting], setting: Setting, seed: int) -> NDArray[np.bool_]:
@@ -161,7 +170,12 @@ def trial_of(
         for n, (row, reading) in enumerate(zip(rows, times, strict=True))
     ]
     fixes = FixSeries.of(records, lambda n: sightings[n].is_truth)
-    movement = replace(learned_from(fixes), pictured=setting.pictured, temperature=setting.temperature)
+    movement = replace(
+        learned_from(fixes),
+        pictured=setting.pictured,
+        temperature=setting.temperature,
+        misleads=setting.misleads,
+    )
     if setting.sampled is not None:
         movement = setting.sampled.applied_to(movement)
     options = setting.options

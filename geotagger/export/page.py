@@ -39,9 +39,9 @@ def page(photos: Iterable[PhotoPlace]) -> Iterator[str]:
 
 
 def _shown(photo: PhotoPlace) -> list[object]:
-    from geotagger.gazetteer.words import in_words as spot_in_words
+    from geotagger.gazetteer.words import in_full
 
-    where = spot_in_words(photo.place, photo.place_km, photo.region, photo.country)
+    where = in_full(photo.place, photo.place_km, photo.region, photo.country, photo.near_border)
     return [
         round(photo.latitude, 6),
         round(photo.longitude, 6),

@@ -36,9 +36,8 @@ def picture(summary: ArchiveSummary, spots: Sequence[Spot]) -> bytes:
     image = Image.new("RGB", (_WIDTH, _HEIGHT), _PAPER)
     draw = ImageDraw.Draw(image)
     total, placed = summary.photos, summary.placed
-    draw.text(
-        (40, 28), f"{placed:,} of {total:,} photos have a place", fill=_INK, font=ImageFont.load_default(34)
-    )
+    line = f"{placed:,} of {total:,} photo{' has' if total == 1 else 's have'} a place"
+    draw.text((40, 28), line, fill=_INK, font=ImageFont.load_default(34))
     _draw_legend(draw, spots)
     _draw_map(image, spots)
     _draw_timeline(draw, summary)

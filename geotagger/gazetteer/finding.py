@@ -100,8 +100,8 @@ def _what_else_it_is(text: str) -> str:
     if regions_named(text):
         return f"{text.strip()} is a region, not a town; --place finds what lies in one"
     alike = similar(text)
-    hint = f"did you mean {' or '.join(alike)}? " if alike else ""
+    hint = f"did you mean {' or '.join(alike)}? Coordinates" if alike else "coordinates"
     return (
-        f"no place named {text!r} is known here, where towns of 15,000 people and more are; {hint}"
-        "Coordinates always work, as in 48.8584,2.2945"
+        f"no place named {text!r} is known here, where towns of 15,000 people and more are; {hint} "
+        "always work, as in 48.8584,2.2945"
     )

@@ -29,6 +29,23 @@ def in_words(place: str | None, place_km: float | None, region: str | None, coun
     return f"near {named}" if place_km <= _NEAR_TOWN_KM else f"{place_km:.0f} km from {named}"
 
 
+def in_full(
+    place: str | None,
+    place_km: float | None,
+    region: str | None,
+    country: str | None,
+    near_border: str | None = None,
+) -> str:
+    """The same with the country's name behind it, "near Sitges, Catalonia, Spain", and whether a border is
+    near: "Kehl, Baden-Wurttemberg, Germany (near the border with France)"."""
+    name = country_name(country) if country else ""
+    spot = in_words(place, place_km, region, name or None)
+    if name and not f" {spot}".endswith(f" {name}"):
+        spot = f"{spot}, {name}" if spot else name
+    border = f" (near the border with {country_name(near_border)})" if near_border else ""
+    return spot + border if spot else ""
+
+
 def country_name(code: str) -> str:
     """The English name of a country; the code itself where none is in the list."""
     return _names().get(f"@{code}", code)

@@ -52,8 +52,8 @@ def give(index: Index, immich: Immich, plan: HandoffPlan, tell: Tell) -> Handove
     given = calls = 0
     try:
         for (latitude, longitude), gifts in plan.by_place().items():
-            for part, refusal in _answers(immich, list(_parts(gifts)), latitude, longitude):
-                calls += 1
+            for part, refusal, tries in _answers(immich, list(_parts(gifts)), latitude, longitude):
+                calls += tries
                 if refusal is not None:
                     tell(GivenPlace(part[0].path, "failed", str(refusal)))
                     continue
@@ -72,22 +72,27 @@ def give(index: Index, immich: Immich, plan: HandoffPlan, tell: Tell) -> Handove
 
 def _answers(
     immich: Immich, parts: list[list[Gift]], latitude: float, longitude: float
-) -> Iterator[tuple[list[Gift], HandoffRefusedError | None]]:
-    """Immich refuses a call as a whole: one that it refuses is halved until one asset is left."""
+) -> Iterator[tuple[list[Gift], HandoffRefusedError | None, int]]:
+    """Immich refuses a call as a whole: one that it refuses is halved until one asset is left. With each
+    answer goes how many calls it took."""
+    tries = 0
     while parts:
         part = parts.pop(0)
+        tries += 1
         try:
             immich.give([gift.asset for gift in part], latitude, longitude)
         except HandoffRefusedError as error:
             if error.code != _NOT_THIS_ASSET:
                 raise
             if len(part) == 1:
-                yield part, error
+                yield part, error, tries
+                tries = 0
             else:
                 half = len(part) // 2
                 parts[:0] = [part[:half], part[half:]]
         else:
-            yield part, None
+            yield part, None, tries
+            tries = 0
 
 
 def take_back(index: Index, immich: Immich, run_id: int | None, tell: Tell) -> int:

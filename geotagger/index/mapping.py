@@ -63,6 +63,7 @@ class ListedPhoto:
     region: str | None
     place: str | None
     place_km: float | None
+    near_border: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,8 @@ _SHOWN = (
     "select photos.id, photos.root_id, roots.path, photos.path, photos.taken, photos.utc, photos.camera,"
     " photos.format, photos.not_a_photo, photos.error, photos.verdict, e.id, e.latitude, e.longitude,"
     " e.radius_km, e.confidence, e.rung, e.confirmed_by is not null, e.written, e.evidence,"
-    " e.country, e.region, e.place, e.place_km from photos join roots on roots.id = photos.root_id"
+    " e.country, e.region, e.place, e.place_km, e.near_border"
+    " from photos join roots on roots.id = photos.root_id"
     " left join estimates as e on e.photo_id = photos.id and e.current = 1"
     " where photos.missing_since is null and "
 )
@@ -240,7 +242,7 @@ def _shown(store: Store, condition: str, values: Sequence[Any]) -> list[ListedPh
     photos = []
     for row in store.rows(_SHOWN + condition, values):
         root, path, is_confirmed = path_of(row[2]), path_of(row[3]), bool(row[17])
-        texts = (row[4], *row[6:11], row[16], *row[18:23])
+        texts = (row[4], *row[6:11], row[16], *row[18:23], row[24])
         has_place = row[11] is None or (is_place(*row[12:16]) and row[16] is not None)
         if not (has_place and is_time(row[4], None, row[5]) and are_texts(texts) and are_numbers((row[23],))):
             store.damage.pass_over(f"row {row[0]} of photos, or its estimate, ({os.path.join(root, path)})")

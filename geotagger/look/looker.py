@@ -16,11 +16,11 @@ class Looker(Protocol[Answer_co]):
     def lanes(self) -> int: ...
 
     def read(self, path: str) -> Pixels:
-        """float32 (3, S, S) from any thread; PhotoError where there is nothing to look at."""
+        """(3, S, S) for the engine, from any thread; PhotoError where there is nothing to look at."""
         ...
 
     def say(self, batch: Pixels) -> Sequence[Answer_co]:
-        """An answer for each of float32 (n, 3, S, S), from `lanes` threads at once."""
+        """An answer for each of (n, 3, S, S), from `lanes` threads at once."""
         ...
 
     def close(self) -> None: ...

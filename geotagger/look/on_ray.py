@@ -168,8 +168,8 @@ class _Looks:
 
     def __call__(self, table: Any) -> Any:
         pixels, problems = table.column("pixels").to_pylist(), table.column("problem").to_pylist()
-        shape = 3, self._looker.input_size, self._looker.input_size
-        batch = [np.frombuffer(one, np.float32).reshape(shape) for one in pixels if one is not None]
+        shape, kind = self._looker.pixels
+        batch = [np.frombuffer(one, kind).reshape(shape) for one in pixels if one is not None]
         said = iter(self._looker.say(np.stack(batch)) if batch else ())
         rows = [
             Look.unseen(_UNNAMED, 0, 0, problem) if one is None else next(said).of(_UNNAMED, 0, 0)

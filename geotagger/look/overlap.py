@@ -18,7 +18,7 @@ from geotagger.errors import PhotoError
 
 Photo = TypeVar("Photo")
 Answer = TypeVar("Answer")
-Pixels = NDArray[np.float32]
+Pixels = NDArray[np.float32 | np.uint8]
 
 BATCHES_AHEAD = 2
 """Batches whose pixels wait for the network: enough to hide a slow disk, few enough to stay small."""
@@ -47,7 +47,7 @@ def overlapped(
 ) -> Iterator[tuple[Photo, Answer | PhotoError | None]]:
     """Yields every photo, in the order given, with what `say_of_batch` said of its pixels, with
     the PhotoError that `read` raised, or with None where it was not `wanted`. `read` returns
-    float32 (3, S, S); `say_of_batch` takes (n, 3, S, S), n ≤ batch_size(), returns n values, and is
+    (3, S, S), all of one type; `say_of_batch` takes (n, 3, S, S), n ≤ batch_size(), returns n values, and is
     called from `lanes()` threads at once. Both are asked when the first photo is wanted, not before.
     `photos` and `wanted` are only used on the thread that asks for results; `idle` is called there every
     second while it waits. `let_go` tells those who say that no more results are wanted."""

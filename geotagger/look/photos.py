@@ -6,6 +6,8 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from geotagger.engine.deferred import DeferredEngine
 from geotagger.errors import PhotoError
 from geotagger.look.overlap import Pixels
@@ -13,7 +15,8 @@ from geotagger.look.rows import Look, looks
 from geotagger.look.shares import Share
 from geotagger.photo.facts import read_facts
 from geotagger.photo.formats import NOT_LOOKED_AT
-from geotagger.photo.pixels import read_pixels, unforeseen_faults_of
+from geotagger.photo.pixels import read_unscaled, unforeseen_faults_of
+from geotagger.photo.prepare import is_eight_bit
 from geotagger.photo.values import Facts
 
 if TYPE_CHECKING:
@@ -76,8 +79,10 @@ class PhotoLooker:
         )
 
     @property
-    def input_size(self) -> int:
-        return self._pack.preprocessing.input_size
+    def pixels(self) -> tuple[tuple[int, int, int], type[np.float32 | np.uint8]]:
+        """The shape of what `read` gives, and its kind of numbers."""
+        edge, is_bytes = self._pack.preprocessing.input_size, is_eight_bit(self._pack.preprocessing)
+        return (3, edge, edge), np.uint8 if is_bytes else np.float32
 
     def batch_size(self) -> int:
         return self._deferred.engine.batch_size
@@ -90,7 +95,7 @@ class PhotoLooker:
             facts = read_facts(path)
             if _is_left_alone(facts, self._options):
                 raise LeftAloneError(path, "is not to be looked at")
-            return read_pixels(path, self._pack.preprocessing, facts)
+            return read_unscaled(path, self._pack.preprocessing, facts)
 
     def say(self, batch: Pixels) -> list[Look]:
         return looks(self._deferred.engine.run(batch), features=self._options.features)

@@ -14,6 +14,7 @@
     prepare_withdrawal(path) the same in two steps, to be journalled and undone
     sidecar_positions(path) what sidecars or embedded XMP say
     sidecar_names(path)    the place that they name in words
+    sidecar_time(path, ..) when they say that the photo was taken
     takeout_record(path)   what Google Takeout's JSON says
     unreadable_sidecar_position(path) why what a sidecar says of the place cannot be read
 
@@ -28,6 +29,7 @@ from geotagger.metadata.naming import prepare_names
 from geotagger.metadata.read import (
     sidecar_names,
     sidecar_positions,
+    sidecar_time,
     takeout_record,
     unreadable_sidecar_position,
 )
@@ -66,6 +68,7 @@ __all__ = [
     "settle",
     "sidecar_names",
     "sidecar_positions",
+    "sidecar_time",
     "sweep_temporaries",
     "sync_folders",
     "takeout_record",

@@ -164,8 +164,7 @@ def _ref(entry: TagEntry | None) -> str:
 
 
 def _numbers(entry: TagEntry, order: str) -> list[float]:
-    """The numbers of an entry, NaN for a ratio without value; 0/0 behind the first stands for "not given",
-    as the seconds of a camera that writes decimal minutes, and counts as 0."""
+    """The numbers of an entry, NaN for a ratio without value."""
     code = _NUMBER_CODES.get(entry.type)
     data = entry.data or b""
     if code is None:
@@ -174,10 +173,7 @@ def _numbers(entry: TagEntry, order: str) -> list[float]:
     values = list(struct.iter_unpack(order + code, data[: len(data) // size * size]))
     if len(code) == 1:
         return [float(value) for (value,) in values]
-    return [
-        numerator / denominator if denominator else 0.0 if n and not numerator else math.nan
-        for n, (numerator, denominator) in enumerate(values)
-    ]
+    return [numerator / denominator if denominator else math.nan for numerator, denominator in values]
 
 
 def _rational(entry: TagEntry | None, order: str) -> float | None:

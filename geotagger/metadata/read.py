@@ -3,6 +3,7 @@
 import contextlib
 import os
 from collections.abc import Sequence
+from datetime import datetime
 
 from geotagger.archive import takeout_files
 from geotagger.metadata import sidecar, xmp
@@ -13,7 +14,7 @@ from geotagger.metadata.sidecar import Sidecars
 from geotagger.metadata.source import ByteSource
 from geotagger.metadata.takeout import TakeoutRecord, read_takeout
 from geotagger.metadata.values import FoundPosition
-from geotagger.photo.values import NamedPlace
+from geotagger.photo.values import CaptureTime, NamedPlace
 
 
 def sidecar_positions(path: str, sidecar_folders: Sequence[str] = ()) -> list[FoundPosition]:
@@ -40,6 +41,21 @@ def sidecar_names(path: str, sidecar_folders: Sequence[str] = ()) -> NamedPlace:
         if existing is not None and (named := sidecar.named_place_in(existing)):
             return named
     return NamedPlace()
+
+
+def sidecar_time(
+    path: str, sidecar_folders: Sequence[str], names_camera: bool, now: datetime
+) -> CaptureTime | None:
+    """When the photo's sidecars say that it was taken, the first that does. `names_camera`: whether the photo
+    names one. `now` bounds the future."""
+    for folder in (None, *sidecar_folders):
+        existing = Sidecars(folder=folder).existing(path)
+        if (
+            existing is not None
+            and (taken := sidecar.capture_time_in(existing, names_camera, now)) is not None
+        ):
+            return taken
+    return None
 
 
 def takeout_record(path: str) -> TakeoutRecord:

@@ -11,6 +11,7 @@ import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from geotagger.archive import mirrored
 from geotagger.coordinates import UnreadableCoordinatesError
@@ -18,7 +19,8 @@ from geotagger.metadata import xmp, xmp_names
 from geotagger.metadata.rdf import XmpError, parsed
 from geotagger.metadata.splice import Splice, spliced
 from geotagger.metadata.values import FoundPosition, Position
-from geotagger.photo.values import NamedPlace
+from geotagger.photo.moment import time_of_packet
+from geotagger.photo.values import CaptureTime, NamedPlace
 from geotagger.small_files import beginning_of
 from geotagger.writing import SidecarStyle, Writing
 
@@ -91,6 +93,14 @@ def named_place_in(path: str) -> NamedPlace:
     with contextlib.suppress(OSError, XmpError):
         return xmp_names.named_place(in_utf8(beginning_of(path, LARGEST_SIDECAR_BYTES + 1)))
     return NamedPlace()
+
+
+def capture_time_in(path: str, names_camera: bool, now: datetime) -> CaptureTime | None:
+    """When a sidecar says that its photo was taken, which may name a camera; also None where it cannot be
+    read."""
+    with contextlib.suppress(OSError, XmpError):
+        return time_of_packet(in_utf8(beginning_of(path, LARGEST_SIDECAR_BYTES + 1)), names_camera, now)
+    return None
 
 
 def unreadable_position_in(path: str) -> str | None:

@@ -14,19 +14,19 @@ import numpy as np
 
 from geotagger.bounded import BoundedProcesses, took_too_long
 from geotagger.errors import TooLargeToSeeError, UnreadablePhotoError
-from geotagger.photo.prepare import PixelRecipe, Pixels
+from geotagger.photo.prepare import AnyPixels, PixelRecipe
 
 _FIELDS = ("input_size", "crop", "channels", "scale", "mean", "std", "resampling")
 
 _PROCESSES = BoundedProcesses("geotagger.photo.decoding")
 
 
-def read_apart(path: str, size: tuple[str, int, int], preprocessing: PixelRecipe, previews: str) -> Pixels:
+def read_apart(path: str, size: tuple[str, int, int], preprocessing: PixelRecipe, previews: str) -> AnyPixels:
     """`size`: format, width and height that the file had a moment ago. TooLargeToSeeError where a bound was
     met, UnreadablePhotoError for what is no whole picture, and where its decoder crashed."""
     fields = {name: getattr(preprocessing, name) for name in _FIELDS}
     answer, data = _answer(path, {"size": size, "previews": previews, "preprocessing": fields})
-    return np.frombuffer(data, np.float32).reshape(answer["shape"]).copy()
+    return np.frombuffer(data, answer["type"]).reshape(answer["shape"]).copy()
 
 
 def jpeg_apart(path: str, edge: int, quality: int) -> bytes:

@@ -15,7 +15,7 @@ from PIL import Image
 from geotagger.bounded import begin_to_serve, bound_time, slowness
 from geotagger.errors import TooLargeToSeeError, UnreadablePhotoError
 from geotagger.photo.pixels import read_pixels_here
-from geotagger.photo.prepare import Pixels
+from geotagger.photo.prepare import AnyPixels
 from geotagger.photo.shown import shown
 
 SECONDS_ALLOWED = 10.0
@@ -68,10 +68,10 @@ def _made(wish: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         shown(wish["path"], wish["edge"]).save(made, "JPEG", quality=wish["quality"])
         return {"bytes": made.tell()}, made.getvalue()
     pixels = _pixels(wish)
-    return {"shape": pixels.shape, "bytes": pixels.nbytes}, pixels.tobytes()
+    return {"shape": pixels.shape, "type": pixels.dtype.name, "bytes": pixels.nbytes}, pixels.tobytes()
 
 
-def _pixels(wish: dict[str, Any]) -> Pixels:
+def _pixels(wish: dict[str, Any]) -> AnyPixels:
     fields = wish["preprocessing"]
     preprocessing = JsonPreprocessing(
         **{**fields, "mean": tuple(fields["mean"]), "std": tuple(fields["std"])}

@@ -50,16 +50,12 @@ def capture_time(
 ) -> tuple[CaptureTime | None, list[str]]:
     """The best moment there is, and problems. `now` bounds the future."""
     problems: list[str] = []
-    camera = bool(tags.text(*_MAKE) or tags.text(*_MODEL) or _GPS_TIME in tags)
+    camera = any(makers_named(tags, xmp)) or _GPS_TIME in tags
     for moment in (_ORIGINAL,) if is_only_digitised(tags) else (_ORIGINAL, _DIGITISED):
         if (taken := _of_tags(tags, moment, now, problems)) is not None:
             return _with_offset(tags, taken, now), problems
-    for name in _XMP_MOMENTS if camera else _XMP_MOMENTS[:2]:
-        moment_of_xmp = xmp_moment(xmp_text(xmp, name))
-        if moment_of_xmp is not None and _is_believable(moment_of_xmp.local, now):
-            if moment_of_xmp.local.time() == time():
-                continue  # midnight to the second: only the day was known
-            return moment_of_xmp, problems
+    if (told := time_of_packet(xmp, camera, now)) is not None:
+        return told, problems
     written = iptc_moment(iptc)
     if written is not None and _is_believable(written.local, now) and written.local.time() != time():
         return written, problems
@@ -67,8 +63,25 @@ def capture_time(
         taken = _of_tags(tags, _CHANGED, now, problems)
         if taken is not None:
             problems.append("no capture time; the time of the last change stands for it")
-            return taken, problems
+            return replace(taken, is_of_change=True), problems
     return None, problems
+
+
+def time_of_packet(xmp: bytes | None, names_camera: bool, now: datetime) -> CaptureTime | None:
+    """When a packet, of the photo or of a sidecar, says that the photo was taken. `names_camera`: whether the
+    photo does."""
+    for name in _XMP_MOMENTS if names_camera else _XMP_MOMENTS[:2]:
+        moment = xmp_moment(xmp_text(xmp, name))
+        # midnight to the second: only the day was known
+        if moment is not None and _is_believable(moment.local, now) and moment.local.time() != time():
+            return moment
+    return None
+
+
+def makers_named(tags: Tags, xmp: bytes | None) -> tuple[str, str]:
+    """Maker and model of the camera, by EXIF or, where a program exported XMP alone, by that."""
+    named = tags.text(*_MAKE), tags.text(*_MODEL)
+    return named if any(named) else (xmp_text(xmp, "tiff:Make"), xmp_text(xmp, "tiff:Model"))
 
 
 def is_only_digitised(tags: Tags) -> bool:
@@ -101,7 +114,7 @@ def gps_moment(tags: Tags) -> datetime | None:
     if date is None or len(clock) < 3:
         return None
     year, month, day = (int(part) for part in date.groups()[:3])
-    hour, minute, second = clock[:3]
+    hour, minute, second = clock[0], *(0.0 if part != part else part for part in clock[1:3])  # 0/0 is none
     if not (0 <= hour < 24 and 0 <= minute < 60 and 0 <= second < 61):
         return None
     try:

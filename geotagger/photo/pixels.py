@@ -1,7 +1,8 @@
 """The pixels of a photo as a network wants them: `read_pixels`, and `read_photo` for facts and
 pixels in one read of the file.
 
-Takes a path and a pack's Preprocessing, gives float32 (3, S, S). Safe to call from many threads.
+Takes a path and a pack's Preprocessing, gives float32 (3, S, S), or the 8-bit pixels that a table turns into
+these (`levels.py`). Safe to call from many threads.
 A file that cannot be decoded whole is an UnreadablePhotoError; it is never changed.
 """
 
@@ -15,7 +16,15 @@ from geotagger.photo.containers import Container
 from geotagger.photo.decode import Picture, decode, may_be_decoded_here
 from geotagger.photo.facts import container_of, facts_of
 from geotagger.photo.formats import NAMES, NOT_LOOKED_AT, RAW_FORMATS
-from geotagger.photo.prepare import PixelRecipe, Pixels, edge_if_large, edge_needed, prepare
+from geotagger.photo.prepare import (
+    AnyPixels,
+    PixelRecipe,
+    Pixels,
+    cropped,
+    edge_if_large,
+    edge_needed,
+    finished,
+)
 from geotagger.photo.previews import Previews, find_preview, raw_preview
 from geotagger.photo.source import PhotoSourceFile
 from geotagger.photo.values import Facts
@@ -41,7 +50,8 @@ def read_photo(
     with PhotoSourceFile(path) as source:
         container = container_of(source)
         facts = facts_of(container)
-        return facts, _pixels_somewhere(source, container, preprocessing, previews)
+        pixels = _pixels_somewhere(source, container, preprocessing, previews)
+        return facts, finished(pixels, preprocessing)
 
 
 def read_pixels(
@@ -54,6 +64,17 @@ def read_pixels(
     """The pixels alone. `facts`, where given, must still describe the file. `previews` says which
     smaller pictures of the same scene may stand for the main one; a RAW file is only ever seen
     through its preview."""
+    return finished(read_unscaled(path, preprocessing, facts, previews=previews), preprocessing)
+
+
+def read_unscaled(
+    path: str | os.PathLike[str],
+    preprocessing: PixelRecipe,
+    facts: Facts | None = None,
+    *,
+    previews: Previews = "faithful",
+) -> AnyPixels:
+    """As `read_pixels`, but uint8 that is still to be looked up, where the recipe `is_eight_bit`."""
     with PhotoSourceFile(path) as source:
         container = container_of(source)
         if facts is not None and (facts.format, facts.width, facts.height) != (
@@ -67,8 +88,8 @@ def read_pixels(
 
 def read_pixels_here(
     path: str, size: tuple[str, int, int], preprocessing: PixelRecipe, previews: Previews
-) -> Pixels:
-    """As `read_pixels`, decoded in this very process, whatever it takes."""
+) -> AnyPixels:
+    """As `read_unscaled`, decoded in this very process, whatever it takes."""
     with PhotoSourceFile(path) as source:
         container = container_of(source)
         if size != (container.format, container.width, container.height):
@@ -78,7 +99,7 @@ def read_pixels_here(
 
 def _pixels_somewhere(
     source: PhotoSourceFile, container: Container, preprocessing: PixelRecipe, previews: Previews
-) -> Pixels:
+) -> AnyPixels:
     if may_be_decoded_here(source, container, edge_needed(preprocessing)):
         return _pixels(source, container, preprocessing, previews)
     size = (container.format, container.width, container.height)
@@ -87,7 +108,7 @@ def _pixels_somewhere(
 
 def _pixels(
     source: PhotoSourceFile, container: Container, preprocessing: PixelRecipe, previews: Previews
-) -> Pixels:
+) -> AnyPixels:
     if container.format in NOT_LOOKED_AT:
         raise source.refusal(f"the picture of a {NAMES[container.format]} is not looked at")
     if container.format in RAW_FORMATS:
@@ -98,9 +119,9 @@ def _pixels(
         orientation = 1 if preview.turned else container.orientation
         # measured in its own pixels: a preview's crop is its own centre
         size = preview.image.size
-        return prepare(Picture(preview.image), size, orientation, preprocessing)
+        return cropped(Picture(preview.image), size, orientation, preprocessing)
     picture = decode(source, container, edge_needed(preprocessing), edge_if_large(preprocessing))
     width, height = picture.image.size
     turned = (width * picture.scale, height * picture.scale)
     size = turned if picture.turned else (container.width, container.height)
-    return prepare(picture, size, 1 if picture.turned else container.orientation, preprocessing)
+    return cropped(picture, size, 1 if picture.turned else container.orientation, preprocessing)

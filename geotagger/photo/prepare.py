@@ -1,24 +1,27 @@
 """From a picture to the numbers of one network input.
 
 Takes an RGB image as stored, the turn it needs and what a model pack says of its input; gives
-float32 (3, S, S). Knows nothing of files, nor of packs but the few values named here.
+float32 (3, S, S), or the 8-bit pixels that these are looked up by. Knows nothing of files, nor of packs
+but the few values named here.
 """
 
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from geotagger.photo.decode import Picture
+from geotagger.photo.levels import LevelRecipe, levels_of, looked_up
 
 Pixels = NDArray[np.float32]
+AnyPixels = NDArray[np.float32 | np.uint8]
+UNFILTERED = "bilinear-unfiltered"
 
 
-class PixelRecipe(Protocol):
-    """What a pack says of its input: `(p / 255 * scale - mean) / std` for a pixel value p, channel by
-    channel in the order of `channels` ("RGB" or "BGR"); `crop` "centre" or "squash"; `resampling`
-    a key of _FILTERS or "bilinear-unfiltered"."""
+class PixelRecipe(LevelRecipe, Protocol):
+    """What a pack says of its input: the channels' numbers, in the order of `channels` ("RGB" or "BGR");
+    `crop` "centre" or "squash"; `resampling` a key of _FILTERS or UNFILTERED."""
 
     @property
     def input_size(self) -> int: ...
@@ -26,12 +29,6 @@ class PixelRecipe(Protocol):
     def crop(self) -> str: ...
     @property
     def channels(self) -> str: ...
-    @property
-    def scale(self) -> float: ...
-    @property
-    def mean(self) -> tuple[float, float, float]: ...
-    @property
-    def std(self) -> tuple[float, float, float]: ...
     @property
     def resampling(self) -> str: ...
 
@@ -52,9 +49,13 @@ something to average; benchmarks/decode.py shows what less would change."""
 def edge_needed(preprocessing: PixelRecipe) -> int | None:
     """How many pixels of either edge a scaled decode must keep; None when none may be lost:
     interpolation between four pixels needs the very four."""
-    if preprocessing.resampling == "bilinear-unfiltered":
-        return None
-    return edge_if_large(preprocessing)
+    return edge_if_large(preprocessing) if is_eight_bit(preprocessing) else None
+
+
+def is_eight_bit(preprocessing: PixelRecipe) -> bool:
+    """Whether pixels are whole numbers from 0 to 255 before they are looked up: what a filter of Pillow's
+    gives, and interpolation does not."""
+    return preprocessing.resampling != UNFILTERED
 
 
 def edge_if_large(preprocessing: PixelRecipe) -> int:
@@ -65,18 +66,41 @@ def edge_if_large(preprocessing: PixelRecipe) -> int:
 
 def prepare(picture: Picture, size: tuple[int, int], orientation: int, preprocessing: PixelRecipe) -> Pixels:
     """`size`: width and height of the full picture as stored, which the crop is measured in."""
+    return finished(cropped(picture, size, orientation, preprocessing), preprocessing)
+
+
+def finished(pixels: AnyPixels, preprocessing: PixelRecipe) -> Pixels:
+    """What `cropped` gave, as the numbers that the network wants."""
+    if is_eight_bit(preprocessing):
+        return looked_up(pixels, levels_of(preprocessing))
+    return cast(Pixels, pixels)
+
+
+def cropped(
+    picture: Picture, size: tuple[int, int], orientation: int, preprocessing: PixelRecipe
+) -> AnyPixels:
+    """As `prepare`, but uint8 (3, S, S) that is still to be looked up, where the recipe `is_eight_bit`."""
     box = _crop_box(size, orientation, preprocessing.crop)
     edge = preprocessing.input_size
     across, down = picture.image.size
     left, top, right, bottom = (value / picture.scale for value in box)
     right, bottom = min(right, across), min(bottom, down)
-    kept = (int(left), int(top), int(right), int(bottom))
-    if preprocessing.resampling == "bilinear-unfiltered":
-        values: NDArray[Any] = _interpolate(picture.image, kept, edge)
-    else:
+    if is_eight_bit(preprocessing):
         resampling = _FILTERS[preprocessing.resampling]
         values = np.asarray(picture.image.resize((edge, edge), resampling, (left, top, right, bottom)))
-    return _normalised(_upright(values, orientation), preprocessing)
+        return _planes(_upright(values, orientation), preprocessing)
+    kept = (int(left), int(top), int(right), int(bottom))
+    planes = _planes(_upright(_interpolate(picture.image, kept, edge), orientation), preprocessing)
+    mean, std = (np.asarray(values)[:, None, None] for values in (preprocessing.mean, preprocessing.std))
+    numbers: Pixels = ((planes * (preprocessing.scale / 255.0) - mean) / std).astype(np.float32)
+    return numbers
+
+
+def _planes(values: NDArray[Any], preprocessing: PixelRecipe) -> NDArray[Any]:
+    """(S, S, 3) in RGB → (3, S, S) in the order of the recipe."""
+    if preprocessing.channels == "BGR":
+        values = values[:, :, ::-1]
+    return np.ascontiguousarray(np.moveaxis(values, -1, 0))
 
 
 def _crop_box(size: tuple[int, int], orientation: int, crop: str) -> tuple[int, int, int, int]:
@@ -127,16 +151,3 @@ def _samples(length: int, edge: int) -> tuple[tuple[NDArray[np.intp], NDArray[np
     at = np.clip((np.arange(edge) + 0.5) * (length / edge) - 0.5, 0, length - 1)
     low = np.floor(at).astype(np.intp)
     return (low, np.minimum(low + 1, length - 1)), at - low
-
-
-def _normalised(values: NDArray[Any], preprocessing: PixelRecipe) -> Pixels:
-    if preprocessing.channels == "BGR":
-        values = values[:, :, ::-1]
-    scale = preprocessing.scale / 255.0
-    mean, std = np.asarray(preprocessing.mean), np.asarray(preprocessing.std)
-    if values.dtype == np.uint8:
-        table = (np.arange(256.0)[:, None] * scale - mean) / std  # (256, 3)
-        planes = [table[:, channel].astype(np.float32)[values[:, :, channel]] for channel in range(3)]
-        return np.stack(planes)
-    planes = (values * scale - mean) / std
-    return np.ascontiguousarray(np.moveaxis(planes, -1, 0), dtype=np.float32)

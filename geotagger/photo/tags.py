@@ -66,12 +66,11 @@ class Tags:
         return raw.decode("latin-1").strip("\0 ")
 
     def numbers(self, directory: str, tag: int) -> tuple[float, ...]:
-        """The values as floats; NaN for a ratio over 0, but 0/0 counts as 0 past the first: many
-        writers leave unused seconds so."""
+        """The values as floats; NaN for 0/0, which says nothing, and for what is no number."""
         value = self.values.get((directory, tag))
         if not isinstance(value, list):
             return ()
-        return tuple(_number(v, first=i == 0) for i, v in enumerate(value))
+        return tuple(map(_number, value))
 
     def number(self, directory: str, tag: int) -> float | None:
         """The first value, None when missing or not finite."""
@@ -214,12 +213,10 @@ _CODES = {
 }
 
 
-def _number(value: Any, first: bool) -> float:
+def _number(value: Any) -> float:
     if isinstance(value, tuple):  # exifread leaves floats as struct gave them
         value = value[0] if value else float("nan")
     try:
         return float(value)
-    except ZeroDivisionError:
-        return 0.0 if value.numerator == 0 and not first else float("nan")
-    except (TypeError, ValueError, OverflowError):
+    except (TypeError, ValueError, ArithmeticError):
         return float("nan")

@@ -10,10 +10,12 @@ from geotagger.photo.formats import VIDEO_FORMATS
 @dataclass(frozen=True, slots=True)
 class CaptureTime:
     """`local`: the camera's clock, naive, with sub-seconds. `offset`: EXIF OffsetTimeOriginal,
-    None when the camera did not write one."""
+    None when the camera did not write one. `is_of_change`: it is the time of the file's last change, for want
+    of another; told only where the file is read."""
 
     local: datetime
     offset: timedelta | None = None
+    is_of_change: bool = False
 
 
 _FARTHEST_OFFSET = timedelta(hours=14)

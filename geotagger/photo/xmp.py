@@ -4,7 +4,7 @@ Programs that export photos often drop the EXIF dates and keep these. Takes the 
 Only what the packet says of the photo itself counts: the properties of its description, and of
 LocationCreated, where the camera stood; not LocationShown, which is the place in the picture (IPTC Photo
 Metadata Standard, 7.2). A packet may be broken, padded or megabytes long: what can be read up to there is
-taken. Sidecars are read elsewhere, and by another reader.
+taken. Of sidecars only the times are read so; their places are read elsewhere, by another reader.
 """
 
 import functools
@@ -26,6 +26,7 @@ _PREFIXES = {
     "http://ns.adobe.com/exif/1.0/": "exif",
     "http://ns.adobe.com/xap/1.0/": "xmp",
     "http://ns.adobe.com/photoshop/1.0/": "photoshop",
+    "http://ns.adobe.com/tiff/1.0/": "tiff",
     "http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/": "Iptc4xmpCore",
     "http://iptc.org/std/Iptc4xmpExt/2008-02-29/": "Iptc4xmpExt",
     XMP_NAMESPACE: XMP_PREFIX,
@@ -38,8 +39,14 @@ CREATED = "Iptc4xmpExt:LocationCreated/"
 
 _BROKEN = "(broken)"
 _DATE = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,6})\d*)?)?(?:(Z)|([+-])(\d\d):(\d\d))?$"
+    r"(\d{4})[-:](\d\d)[-:](\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,6})\d*)?)?"
+    r"\s*(?:(Z)|([+-])(\d\d):?(\d\d))?$"
 )
+"""darktable writes dates as EXIF spells them."""
+
+
+_SPEAKS_OF_GPS = (b"GPSL", b"G\0P\0S\0L")
+"""Also in UTF-16 of either order, which ExifTool and expat read."""
 
 
 def xmp_text(packet: bytes | None, name: str) -> str:
@@ -51,7 +58,7 @@ def xmp_text(packet: bytes | None, name: str) -> str:
 def xmp_position(packet: bytes | None) -> tuple[float, float] | None:
     """Where the packet says the photo was taken, in signed degrees: by its own description, or by
     LocationCreated. UnreadableCoordinatesError where it says that and cannot be read."""
-    if packet is None or b"GPSL" not in packet:
+    if packet is None or not any(word in packet for word in _SPEAKS_OF_GPS):
         return None
     values = _values(packet)
     for where in ("", CREATED):

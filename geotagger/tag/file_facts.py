@@ -9,14 +9,17 @@ from dataclasses import dataclass, replace
 
 from geotagger.archive import FileEntry, fingerprint
 from geotagger.errors import PhotoError, UnreadablePhotoError
+from geotagger.future import present
 from geotagger.metadata import (
     FoundPosition,
     sidecar_names,
     sidecar_positions,
+    sidecar_time,
     takeout_record,
     unreadable_sidecar_position,
 )
 from geotagger.photo.facts import read_facts
+from geotagger.photo.formats import VIDEO_FORMATS
 from geotagger.photo.values import Facts, NamedPlace
 
 
@@ -60,8 +63,20 @@ def read_with_sidecars(path: str, sidecar_folders: Sequence[str]) -> tuple[Facts
         facts = replace(facts, named=NamedPlace())  # they may be what we called our own estimate
     elif not facts.named:
         facts = replace(facts, named=sidecar_names(path, sidecar_folders))
+    facts = _with_time_of_sidecar(facts, path, sidecar_folders)
     is_unknown = facts.taken is None and facts.gps_utc is None
     if (is_unknown or facts.is_time_undecided) and (taken := takeout_record(path).taken) is not None:
         problems = (*facts.problems, "no capture time that is sure; that of Google Takeout stands for it")
         facts = replace(facts, taken=None, gps_utc=taken, problems=problems)
     return facts, beside
+
+
+def _with_time_of_sidecar(facts: Facts, path: str, sidecar_folders: Sequence[str]) -> Facts:
+    """A photo that does not say when it was taken has the time that its owner's programs noted."""
+    is_film_dated = facts.format in VIDEO_FORMATS and facts.gps_utc is not None
+    if is_film_dated or (facts.taken is not None and not facts.taken.is_of_change):
+        return facts
+    taken = sidecar_time(path, sidecar_folders, facts.camera is not None, present())
+    if taken is None:
+        return facts
+    return replace(facts, taken=taken, problems=(*facts.problems, "its sidecar says when it was taken"))

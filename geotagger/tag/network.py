@@ -196,13 +196,13 @@ class Network:
         return self._deferred.engine.lanes
 
     def read(self, path: str) -> "Pixels":
-        from geotagger.photo.pixels import read_pixels, unforeseen_faults_of
+        from geotagger.photo.pixels import read_unscaled, unforeseen_faults_of
 
         with unforeseen_faults_of(path):
-            return read_pixels(path, self._pack.preprocessing)
+            return read_unscaled(path, self._pack.preprocessing)
 
     def say(self, batch: "Pixels") -> "list[PictureEvidence]":
-        """What is to be known of each photo of a batch, float32 (n, 3, S, S)."""
+        """What is to be known of each photo of a batch, (n, 3, S, S) as `read` gives them."""
         from geotagger.estimate.visual import posteriors
 
         outputs = self._deferred.engine.run(batch)

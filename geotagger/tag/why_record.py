@@ -10,7 +10,7 @@ from geotagger.estimate.explain import EvidenceSource, NearFix
 from geotagger.estimate.values import Candidate, Estimate
 from geotagger.estimate.words import doubt_of, length, span
 from geotagger.gazetteer.naming import names_of
-from geotagger.gazetteer.words import country_name, in_words
+from geotagger.gazetteer.words import area_name, country_name, in_full, in_words
 from geotagger.tag.likeness import LikePhoto
 from geotagger.tag.why import Why
 from geotagger.text.values import PlaceRatios
@@ -36,6 +36,8 @@ def record_of_why(answer: Why) -> dict[str, Any]:
             {**asdict(source), "where": called[source.latitude, source.longitude]}
             for source in explanation.sources
         ],
+        "anywhere": explanation.anywhere,
+        "pictures_doubted": explanation.doubted,
         "fixes": [
             {
                 **asdict(fix),
@@ -55,7 +57,7 @@ def record_of_why(answer: Why) -> dict[str, Any]:
             {**asdict(one), "where": called[one.latitude, one.longitude]}
             for one in (() if e is None else e.candidates)
         ],
-        "where": None if e is None else called[e.latitude, e.longitude],
+        "where": None if e is None else place_of(answer),
         "unreadable_position": unreadable_position(answer),
         "stands": photo.rung,
         "run": None if answer.run is None else answer.run.name,
@@ -66,15 +68,38 @@ def record_of_why(answer: Why) -> dict[str, Any]:
     }
 
 
+def factors_of_text(text: PlaceRatios) -> list[tuple[str, float]]:
+    """How many times as probable a place is as without the text, by name: the leading countries or regions,
+    all others, the leading towns."""
+    best = sorted(text.countries, key=lambda one: -one[1])[:3]
+    towns = text.towns[:3]
+    names = names_of([town.latitude for town in towns], [town.longitude for town in towns])
+    return [
+        *((area_name(code), times) for code, times in best),
+        ("others", text.elsewhere),
+        *(
+            (f"near {in_words(name.place, 0.0, name.region, name.country)}", 1 + town.inside + town.near)
+            for town, name in zip(towns, names, strict=True)
+        ),
+    ]
+
+
 def _factors(text: PlaceRatios | None) -> dict[str, Any]:
     """How many times as probable as without the text."""
     if text is None:
-        return {"countries": {}, "elsewhere": 1.0, "towns": []}
+        return {"countries": {}, "elsewhere": 1.0, "towns": [], "said": []}
     towns = [
         {"latitude": town.latitude, "longitude": town.longitude, "times": 1 + town.inside + town.near}
         for town in text.towns
     ]
-    return {"countries": dict(text.countries), "elsewhere": text.elsewhere, "towns": towns}
+    said = [{"where": where, "times": times} for where, times in factors_of_text(text)]
+    return {"countries": dict(text.countries), "elsewhere": text.elsewhere, "towns": towns, "said": said}
+
+
+def place_of(answer: Why) -> str:
+    """What the place of the estimate is called, with its country, and the border that is near."""
+    e = answer.explanation.estimate
+    return "" if e is None else in_full(**asdict(names_of([e.latitude], [e.longitude])[0]))
 
 
 def names_in(answer: Why) -> Mapping[Spot, str]:

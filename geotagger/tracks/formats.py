@@ -28,11 +28,15 @@ HEAD_BYTES = 16 << 10
 class TrackFormat:
     """`beginning` matches in the first HEAD_BYTES of every file of the format, with or without the blanks
     and the byte order mark in front; `read` gives what is in an open one, and raises ValueError and the like
-    where it is damaged."""
+    where it is damaged. `read_named` wants the name of the file besides, which may tell the day."""
 
     name: str
     beginning: re.Pattern[bytes]
     read: Callable[[IO[bytes]], Iterable[Piece]]
+    read_named: Callable[[IO[bytes], str], Iterable[Piece]] | None = None
+
+    def pieces(self, file: IO[bytes], name: str) -> Iterable[Piece]:
+        return self.read(file) if self.read_named is None else self.read_named(file, name)
 
 
 def _root(name: bytes) -> re.Pattern[bytes]:
@@ -57,16 +61,23 @@ FORMATS = (
         "NMEA",
         re.compile(rb"(?m)^\s*\$[A-Z]{5},|\$G[A-Z](?:RMC|GGA|GLL|ZDA),[^*\r\n]*\*[0-9A-Fa-f]{2}"),
         read_nmea,
+        read_nmea,
     ),
     TrackFormat("Google's JSON", re.compile(rb"\A[\[{]"), read_google),
 )
 
-_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_UTF16 = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+_LITTLE, _BIG = re.compile(rb"\A(?:[\t\r\n -~]\0){8}"), re.compile(rb"\A(?:\0[\t\r\n -~]){8}")
+
+
+def utf16_of(head: bytes) -> str | None:
+    """The encoding of a text that begins so, where it is one of two bytes a letter; those without a mark are
+    known by their ASCII."""
+    marked = _UTF16.get(head[:2])
+    return marked or ("utf-16-le" if _LITTLE.match(head) else "utf-16-be" if _BIG.match(head) else None)
 
 
 def format_of(head: bytes) -> TrackFormat | None:
-    """The format of a file that begins so; None where no reader knows it."""
-    if head.startswith(_UTF16):
-        head = head.decode("utf-16", "replace").encode("utf-8", "replace")
+    """The format of a file that begins so, a text in UTF-8; None where no reader knows it."""
     text = head.removeprefix(codecs.BOM_UTF8).lstrip(b" \t\r\n\0")
     return next((one for one in FORMATS if one.beginning.search(head) or one.beginning.search(text)), None)

@@ -1,7 +1,8 @@
 """NMEA 0183, the sentences that receivers speak.
 
 RMC tells place, time and date; GGA and GLL place and time of day; ZDA the date. What comes before the first
-date gets its day from there. Sentences with a wrong checksum or no fix are passed over, as the standard asks.
+date gets its day from there. A log without any has its day from the name of its file, where that leaves no
+doubt. Sentences with a wrong checksum or no fix are passed over, as the standard asks.
 """
 
 import re
@@ -13,6 +14,7 @@ from typing import IO
 from geotagger.tracks.bounds import lines
 from geotagger.tracks.fields import diluted, number
 from geotagger.tracks.values import RECEIVER_ERROR_KM, Point
+from geotagger.zones import offset_at
 
 SENTENCE = re.compile(r"\$([A-Z]{2}[A-Z]{3},[^*$\r\n]*)(?:\*([0-9A-Fa-f]{2}))?")
 _DAY_S = 86400.0
@@ -26,9 +28,22 @@ _NOT_MEASURED = frozenset("NMS")
 """The mode of RMC and GLL: not valid, by hand, simulated."""
 
 
-def read_nmea(file: IO[bytes]) -> Iterator[Point]:
+_NAMED = re.compile(
+    r"(?<!\d)((?:19|20)\d\d)([-_.]?)([01]\d)\2([0-3]\d)"
+    r"(?:[-_ T.]*([0-2]\d)[-_.:h]?([0-5]\d)(?:[-_.:m]?([0-5]\d))?)?(?!\d)"
+)
+_BEGUN_S = 900.0
+"""How long after its file was named a receiver may have told its first time."""
+
+
+class UndatedError(ValueError):
+    """The sentences tell times of day and no date."""
+
+
+def read_nmea(file: IO[bytes], name: str = "") -> Iterator[Point]:
+    """`name`: of the file. UndatedError where neither the sentences nor the name tell the day."""
     day: datetime | None = None
-    last_s = 0.0
+    last_s, first_s = 0.0, None
     undated = array("d")  # second of the day, latitude, longitude, error
     for line in lines(file):
         fields = _sentence(line.decode("ascii", "replace"))
@@ -42,6 +57,7 @@ def read_nmea(file: IO[bytes]) -> Iterator[Point]:
             day = date
         if second is None:
             continue
+        first_s = second if first_s is None else first_s
         if date is None and day is not None and second < last_s - _HALF_A_DAY_S:
             day += timedelta(days=1)  # past midnight, before the next date is told
         last_s = second
@@ -54,6 +70,8 @@ def read_nmea(file: IO[bytes]) -> Iterator[Point]:
             undated.extend((second, *place))
             if len(undated) > 4 * _MOST_UNDATED:
                 raise ValueError("two million places before the first date")
+    if undated and first_s is not None:
+        yield from _dated_by_name(undated, first_s, name)
 
 
 def _dated_before(undated: Sequence[float], date: datetime, second: float | None) -> Iterator[Point]:
@@ -67,6 +85,47 @@ def _dated_before(undated: Sequence[float], date: datetime, second: float | None
         later_s, day_s[n] = rows[n][0], start_s
     for start_s, (moment_s, latitude, longitude, error_km) in zip(day_s, rows, strict=True):
         yield Point(start_s + moment_s, latitude, longitude, error_km)
+
+
+def _dated_by_name(undated: Sequence[float], first_s: float, name: str) -> Iterator[Point]:
+    """The places of a log without a date; `first_s` is the first time of day that it tells."""
+    start_s, last_s = _day_named(name, first_s, undated[1], undated[2]), first_s
+    for n in range(0, len(undated), 4):
+        second, latitude, longitude, error_km = undated[n : n + 4]
+        if second < last_s - _HALF_A_DAY_S:
+            start_s += _DAY_S
+        last_s = second
+        yield Point(start_s + second, latitude, longitude, error_km)
+
+
+def _day_named(name: str, first_s: float, latitude: float, longitude: float) -> float:
+    """When the day of `first_s` began, UTC. A name may tell its date, and its time, by UTC or by the clock of
+    the place: one of the two must be what the log says, or both must come to one day."""
+    match = _NAMED.search(name)
+    try:
+        named = datetime(int(match[1]), int(match[3]), int(match[4]), tzinfo=UTC) if match else None
+    except ValueError:
+        named = None
+    if match is None or named is None:
+        raise UndatedError("it tells times of day and no date, nor does its name (as in 2024-06-15.nmea)")
+    day_s = named.timestamp()
+    offset = offset_at(latitude, longitude, day_s + first_s)
+    zones_s = {0.0, 0.0 if offset is None else offset.total_seconds()}
+    days = {day_s - _DAY_S * ((first_s + zone_s) // _DAY_S) for zone_s in zones_s}
+    if match[5]:
+        clock_s = 3600.0 * int(match[5]) + 60.0 * int(match[6]) + float(match[7] or 0)
+        later_s = {zone_s: (first_s + zone_s - clock_s + 60.0) % _DAY_S - 60.0 for zone_s in zones_s}
+        begun = {
+            day_s + clock_s + later - zone_s - first_s
+            for zone_s, later in later_s.items()
+            if later <= _BEGUN_S
+        }
+        days = begun or days
+    if len(days) > 1:
+        raise UndatedError(
+            "it tells times of day and no date; that in its name may be UTC's or the place's own"
+        )
+    return days.pop()
 
 
 def _sentence(line: str) -> list[str] | None:

@@ -6,6 +6,7 @@ path that is not there, SourceError for a file that was named and cannot be read
 a folder such a file is reported and passed over. Knows nothing of what a track says of a photo.
 """
 
+import codecs
 import gzip
 import os
 import stat
@@ -25,8 +26,9 @@ from geotagger.archive import is_photo_name
 from geotagger.archive.names import check_is_there
 from geotagger.errors import SourceError
 from geotagger.tracks.bounds import Bounded
-from geotagger.tracks.formats import FORMATS, HEAD_BYTES, TrackFormat, format_of
+from geotagger.tracks.formats import FORMATS, HEAD_BYTES, TrackFormat, format_of, utf16_of
 from geotagger.tracks.google import OtherJsonError
+from geotagger.tracks.nmea import UndatedError
 from geotagger.tracks.pieces import Pieces
 from geotagger.tracks.values import Track
 
@@ -126,7 +128,8 @@ def _unpacked(path: Path, file: IO[bytes]) -> Iterator[IO[bytes]]:
     packed = file.read(len(_GZIP)) == _GZIP
     file.seek(0)
     if not packed:
-        yield file
+        with _in_utf8(file) as text:
+            yield text
         return
     with tempfile.TemporaryFile() as content:
         try:
@@ -136,6 +139,24 @@ def _unpacked(path: Path, file: IO[bytes]) -> Iterator[IO[bytes]]:
         except (*_DAMAGE, *_DAMAGED_ARCHIVE) as error:
             raise SourceError(f"{path}: gzip, but damaged ({error}); no place was taken from it") from error
         content.seek(0)
+        with _in_utf8(content) as text:
+            yield text
+
+
+@contextmanager
+def _in_utf8(file: IO[bytes]) -> Iterator[IO[bytes]]:
+    """The file; one in UTF-16, as Windows saves what is copied into an editor, in UTF-8."""
+    head = file.read(HEAD_BYTES)
+    encoding = utf16_of(head)
+    file.seek(0)
+    if encoding is None or format_of(head.decode(encoding, "replace").encode("utf-8", "replace")) is None:
+        yield file
+        return
+    decoder = codecs.getincrementaldecoder(encoding)("replace")
+    with tempfile.TemporaryFile() as content:
+        while part := file.read(_PART_BYTES):
+            content.write(decoder.decode(part).encode("utf-8", "replace"))
+        content.seek(0)
         yield content
 
 
@@ -143,9 +164,11 @@ def _pieces_in(path: Path, file: IO[bytes], on_problem: Note) -> Pieces:
     form = _format_of(path, file)
     pieces = Pieces()
     try:
-        pieces.extend(form.read(file))
+        pieces.extend(form.pieces(file, path.name))
     except OtherJsonError as error:
         raise _OtherFileError(f"{path}: {error}; no place was taken from it") from error
+    except UndatedError as error:
+        raise SourceError(f"{path}: {form.name}, but {error}; no place was taken from it") from error
     except (*_DAMAGE, *_DAMAGED_ARCHIVE) as error:
         if not len(pieces):
             raise SourceError(

@@ -64,29 +64,33 @@ class Acting:
         )
 
     def clock(self, request: Request) -> Response:
-        """{root, camera, shift_s}: seconds to add to the camera's clock, instead of what was told before."""
+        """{root, camera, shift_s, seen}: seconds to add to the camera's clock, instead of what was told
+        before; `seen`: the number of the correction that the page saw waiting, or null."""
         order = _body(request)
         camera, shift_s = order.get("camera"), _number("shift_s", order, -_LONGEST_CLOCK_S, _LONGEST_CLOCK_S)
         root_id = whole_number("root", order.get("root"))
         with self._house.index("write") as index:
             if not isinstance(camera, str) or camera not in index.photos.cameras(root_id):
                 raise UsageError("camera: no photo of this archive was taken with it")
+            wishes = {(d.wish.root_id, d.wish.camera): d.id for d in index.decisions.pending()}
+            if wishes.get((root_id, camera)) != order.get("seen"):
+                return problem(f"{camera}: {ELSEWHERE}", 409)
             index.decisions.add([Wish("clock", root_id=root_id, camera=camera, shift_s=shift_s)])
             return answer({"pending": [pending_as_json(d) for d in index.decisions.pending()]})
 
     def retract(self, request: Request) -> Response:
-        """{ids: […]} of decisions that wait; all of them without."""
+        """{ids: […]} of decisions that wait; all of them without. Answers which these were."""
         order = _body(request)
         with self._house.index("write") as index:
-            waiting = {decision.id for decision in index.decisions.pending()}
-            ids = (
-                waiting
-                if "ids" not in order
-                else {whole_number("ids", n) for n in _list(order["ids"], "ids")}
+            ids = None if "ids" not in order else {whole_number("ids", n) for n in _list(order["ids"], "ids")}
+            dropped = [d for d in index.decisions.pending() if ids is None or d.id in ids]
+            index.decisions.drop({decision.id for decision in dropped})
+            return answer(
+                {
+                    "dropped": [pending_as_json(d) for d in dropped],
+                    "pending": [pending_as_json(d) for d in index.decisions.pending()],
+                }
             )
-            index.decisions.drop(ids & waiting)
-            left = [pending_as_json(d) for d in index.decisions.pending()]
-            return answer({"dropped": len(ids & waiting), "pending": left})
 
     def write(self, request: Request) -> Response:
         """Carries out all that waits."""

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from geotagger import __version__
 from geotagger.errors import UnreadablePhotoError, UsageError
-from geotagger.gazetteer.words import in_words
+from geotagger.gazetteer.words import in_full, in_words
 from geotagger.index import Index
 from geotagger.index.decisions import Decision
 from geotagger.index.mapping import (
@@ -173,7 +173,7 @@ def as_json(photo: ListedPhoto, waiting: Decision | None) -> dict[str, Any]:
     fields["path"] = os.path.relpath(photo.path, photo.root)
     fields["name"] = os.path.basename(photo.path)
     fields["evidence"] = _lines(photo.evidence)
-    fields["where"] = in_words(photo.place, photo.place_km, photo.region, photo.country)
+    fields["where"] = in_full(photo.place, photo.place_km, photo.region, photo.country, photo.near_border)
     fields["waiting"] = None if waiting is None else pending_as_json(waiting)
     return fields
 

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geotagger.archive import FileEntry
-from geotagger.cli import main
+from geotagger.cli import main, tables
 from geotagger.cli.asking import Rung
 from geotagger.cli.places import coordinates, near_by, plus_digits
 from geotagger.estimate.values import RUNGS, Estimate
@@ -98,7 +98,7 @@ def test_near_answers_in_a_table_as_json_and_as_geojson(ask: Ask) -> None:
     assert [line[-1] for line in lines] == ["/archive/paris.jpg", "/archive/lyon.jpg"]
     assert lines[0][0] == "0.0 km"
     assert lines[0][1] == "2023-05-17 14:30"
-    assert lines[0][3] == "near Neuilly-sur-Seine, Île-de-France"
+    assert lines[0][3:5] == ["near Neuilly-sur-Seine, Île-de-France", "FR"]
 
     code, out, err = ask("query", "--near", "48.8584,2.2945", "--radius", "500", "--json")
     assert (code, err) == (0, "")
@@ -397,6 +397,11 @@ def test_nearest_finds_so_many_however_far(ask: Ask) -> None:
         "(48.8584, 2.2945)",
         "https://www.google.com/maps/place/E/@48.1,2.1,17z/data=!8m2!3d48.8584!4d2.2945",
         "https://www.bing.com/maps?cp=48.8584~2.2945&lvl=16",
+        "8FW4V75V+8Q Paris, France",
+        "+48.8584+002.2945/",
+        "lat 48.8584, lng 2.2945",
+        "Longitude: 2°17'40\" E; Latitude: 48°51'30\" N",
+        "48,8584, 2,2945",
         "48.8584 2.2945",
         "48,8584 2,2945",
         "48,8584; 2,2945",
@@ -425,6 +430,29 @@ def test_a_short_plus_code_needs_a_town_and_says_which_one_it_took(geotagger: Ge
         assert f"wanted is a town behind it, as in {code} Paris" in alone
     with_town = geotagger("places", "add", "tower", "V75V+8Q Paris")
     assert "taking Paris, FR, the most populous" in with_town.err
+
+
+def test_an_o_for_east_or_west_is_not_guessed(ask: Ask) -> None:
+    code, _, err = ask("query", "--near", "48° 51,5′ N, 2° 17,6′ O")
+    assert (code, "E or W in place of O, which is east in German and west in French" in err) == (2, True)
+
+
+def test_what_was_not_found_names_the_area(ask: Ask) -> None:
+    assert (
+        "no photo of the index answers in Vienna, Austria"
+        in ask("query", "--place", "Vienna", "--country", "AT")[2]
+    )
+    assert (
+        "within 5 km of Oslo, NO in Norway"
+        in ask("query", "--near", "Oslo", "--radius", "5", "--country", "NO")[2]
+    )
+
+
+def test_one_long_name_costs_the_other_photos_no_column() -> None:
+    columns = ["taken", "photo"]
+    rows = [["2024-05-17 14:30", f"{n}.jpg"] for n in range(19)] + [["2024-05-17 14:30", "a" * 240]]
+    assert tables._width(columns, rows, []) == len("2024-05-17 14:30 10.jpg")
+    assert tables._width(columns, rows[-1:], []) > 240
 
 
 def test_a_path_that_is_there_is_no_pattern(geotagger: Geotagger, tmp_path: Path) -> None:

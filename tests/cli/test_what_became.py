@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from geotagger.cli.report import Reporter
+from geotagger.tag.outcome import Outcome
 from tests.commands import Geotagger
 from tests.tag.scenes import START, jpeg, walk_through_town
 
@@ -55,7 +57,9 @@ def test_a_dry_run_lists_photos_by_outing_and_tag_ends_with_the_outings(
     assert [line.split()[0] for line in screen[second + 1 : second + 4]] == [
         f"DAY2_{n}.jpg" for n in (1, 3, 5)
     ]
-    assert all("Vienna, 9" in line and "by neighbours" in line for line in screen[second + 1 : second + 4])
+    assert all(
+        "Vienna, Austria, 9" in line and "by neighbours" in line for line in screen[second + 1 : second + 4]
+    )
     screen = on_a_terminal(geotagger, "tag", folder, "--model", "none", columns=columns)
     table = screen.index(next(line for line in screen if line.split() == ["outing", "photos", "where"]))
     assert [line.split()[:3] for line in screen[table + 1 : table + 3]] == [
@@ -127,3 +131,14 @@ def test_a_correction_in_a_dry_run_is_planned(geotagger: Geotagger, tmp_path: Pa
     corrected = {name: said[name] for name in scene.stripped if name in said}
     assert {record["status"] for record in corrected.values()} == {"planned"}, json.dumps(corrected)
     assert all("dry run: it would be" in record["reason"] for record in corrected.values())
+
+
+def test_photos_of_one_place_are_at_one_place_however_far_from_its_middle() -> None:
+    reporter = Reporter(as_json=False)
+    for n in range(3):
+        at = Outcome(f"/{n}.jpg", "written", latitude=-16.8, longitude=179.9 + n / 100, radius_km=0.1)
+        reporter._place(at)
+    reporter._place(Outcome("/9.jpg", "written", latitude=38.722, longitude=-9.139, radius_km=0.1))
+    ((_, photos, where),) = reporter._placed_outings()
+    assert photos == "4"
+    assert where.endswith("km from Labasa, Northern, Fiji and 1 more place")

@@ -163,7 +163,7 @@ def test_a_device_that_this_build_lacks_is_one_line(
 
 def test_auto_goes_on_with_the_cpu_and_says_why(tiny: ModelPack, monkeypatch: pytest.MonkeyPatch) -> None:
     class NoGpu(onnx_runner.OnnxRunner):
-        def __init__(self, network: Path, device: Any, threads: int = 1) -> None:
+        def __init__(self, network: Path, device: Any, threads: int = 1, **_: Any) -> None:
             if device.kind != "cpu":
                 raise EngineError("libcudnn is missing")
             super().__init__(network, device, threads)
@@ -180,7 +180,7 @@ def test_auto_leaves_out_a_gpu_that_another_program_has_filled(
     tiny: ModelPack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Busy(onnx_runner.OnnxRunner):
-        def __init__(self, network: Path, device: Any, threads: int = 1) -> None:
+        def __init__(self, network: Path, device: Any, threads: int = 1, **_: Any) -> None:
             if device.number == 1:
                 raise EngineError("out of memory")
             super().__init__(network, opening.Device("cpu"), threads)

@@ -13,14 +13,13 @@ from geotagger.estimate.atoms import SUSPECT_BELIEF
 from geotagger.estimate.cloud import (
     Cloud,
     Clouds,
-    candidates,
-    deepest_cells,
+    Gathered,
     distances_km,
-    gather,
     gather_each,
-    leaves_of,
+    middle,
     probability_within,
 )
+from geotagger.estimate.cloud_cells import candidates, deepest_cells, leaves_of
 from geotagger.estimate.states import offers_of, states_of_pictures
 from geotagger.estimate.values import Posterior
 from geotagger.estimate.visual import cloud_of, posteriors
@@ -32,6 +31,12 @@ WITHIN = 25.0
 def cloud_at(*points: tuple[float, float, float], size: float = 0.1) -> Cloud:
     lat, lng, mass = np.array(points, dtype=np.float64).T
     return Cloud.of_places(lat, lng, mass, np.full(len(lat), size))
+
+
+def gather(cloud: Cloud, within_km: float, certainty: float) -> Gathered:
+    """Of one cloud: numbers in place of arrays."""
+    gathered = gather_each(Clouds.of([cloud]), within_km, certainty)
+    return Gathered(*(getattr(gathered, name)[0] for name in Gathered.__slots__))
 
 
 def test_the_place_that_gathers_most_wins_over_the_heaviest_point() -> None:
@@ -57,6 +62,7 @@ def test_radius_and_confidence_keep_their_bounds(points: list[tuple[float, float
     assert 0 < found.radius_km <= WITHIN
     assert 0 <= found.confidence <= 1 + 1e-9
     assert found.radius_km == WITHIN or found.confidence >= 0.9 - 1e-9
+    assert (found.latitude, found.longitude) == middle(cloud, WITHIN)
     held = probability_within(cloud, found.latitude, found.longitude, np.array([found.radius_km]))[0]
     assert held == pytest.approx(found.confidence, abs=2e-3)
 
@@ -94,7 +100,7 @@ def test_clouds_gathered_together_are_those_gathered_alone() -> None:
 
 def test_no_point_of_a_cloud_gathers_more_than_what_is_told() -> None:
     """Against a plain search of every point; of those nearly as good another may be told."""
-    for cloud in some_clouds(np.random.default_rng(8), 30):
+    for cloud in some_clouds(np.random.default_rng(8), 12):
         most = max(plain_inside(cloud, n, WITHIN) for n in range(len(cloud.mass)))
         found = gather(cloud, WITHIN, 2.0)
         assert found.radius_km == WITHIN

@@ -117,6 +117,8 @@ def test_why_says_in_words_where(tmp_path: Path, capsys: pytest.CaptureFixture[s
     told = jsons(capsys)[0]
     spots = [told, *told["alone"].values(), *told["sources"], *told["candidates"]]
     assert len(spots) > 3
+    assert sum(source["share"] for source in told["sources"]) + told["anywhere"] == pytest.approx(1, abs=0.1)
+    assert told["pictures_doubted"] == 0
     assert all(spot["where"].endswith("Vienna") for spot in spots)
     assert run("why", photo, *index) == 0
     said = capsys.readouterr().out
@@ -124,6 +126,7 @@ def test_why_says_in_words_where(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert re.search(rf"^{place}: within ", said, re.MULTILINE)
     assert re.search(rf"neighbours alone: {place} within ", said)
     assert re.search(rf"weight \d+%: [^()]*, {place} \(scale ", said)
+    assert re.search(r"weight \d+%: anywhere else on Earth", said)
 
 
 def test_why_says_that_a_photo_names_a_place_that_cannot_be_read(

@@ -56,14 +56,14 @@ def test_what_was_looked_at_is_not_looked_at_again(geotagger: Geotagger, tmp_pat
 def test_a_photo_whose_decoding_fails_in_a_way_nobody_foresaw_is_one_row_and_the_rest_is_seen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sound = photos.read_pixels
+    sound = photos.read_unscaled
 
-    def read_pixels(path: str, *rest: Any) -> Any:
+    def read_unscaled(path: str, *rest: Any) -> Any:
         if path.endswith("green-0.jpg"):
             raise OverflowError("a fault of ours")
         return sound(path, *rest)
 
-    monkeypatch.setattr(photos, "read_pixels", read_pixels)
+    monkeypatch.setattr(photos, "read_unscaled", read_unscaled)
     pack, folder, out = (
         load_pack(colour_pack(tmp_path)),
         pictures(tmp_path / "photos", each=1),

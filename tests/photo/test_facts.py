@@ -167,11 +167,13 @@ def test_a_position_that_cannot_be_is_no_fix_and_a_problem(
     assert (facts.unreadable_position is None) == (told == "0, 0")
 
 
-def test_unused_seconds_of_zero_over_zero_count_as_none(tmp_path: Path) -> None:
-    gps = place(10, 20) | {2: ((47, 1), (305, 10), (0, 0))}
-    fix = read_facts(with_exif(tmp_path, exif(gps=gps))).fix
-    assert fix is not None
-    assert fix.latitude == pytest.approx(47 + 30.5 / 60)
+@pytest.mark.parametrize("latitude", [((47, 1), (0, 0), (0, 0)), ((47, 1), (305, 10), (0, 0))])
+def test_minutes_or_seconds_of_zero_over_zero_are_no_position_as_for_exiftool(
+    tmp_path: Path, latitude: tuple[tuple[int, int], ...]
+) -> None:
+    facts = read_facts(with_exif(tmp_path, exif(gps=place(10, 20) | {2: latitude})))
+    assert facts.fix is None
+    assert facts.unreadable_position is not None
 
 
 @settings(deadline=None)

@@ -164,6 +164,6 @@ def test_pixels_that_nobody_foresaw_cost_one_photo_only(
     def falls(path: str, _: object) -> None:
         raise ZeroDivisionError(path)
 
-    monkeypatch.setattr("geotagger.photo.pixels.read_pixels", falls)
+    monkeypatch.setattr("geotagger.photo.pixels.read_unscaled", falls)
     with pytest.raises(UnreadablePhotoError, match=r"a\.jpg: it cannot be looked at \(ZeroDivisionError"):
         network.read("a.jpg")

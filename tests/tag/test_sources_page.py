@@ -15,7 +15,7 @@ from geotagger.tag.file_facts import read_with_sidecars
 from geotagger.tag.reading import position_of
 from tests.tag.test_sources import dataset, packet, photo
 
-HOURS = ["DateTimeOriginal", "CreateDate", "XMP", "IPTC", "ModifyDate", "GPS", "Takeout"]
+HOURS = ["DateTimeOriginal", "CreateDate", "XMP", "IPTC", "sidecar", "ModifyDate", "GPS", "Takeout"]
 """The rows of the table of times; each field tells its own hour of one day, the first one o'clock."""
 DAY = datetime(2024, 6, 15)
 
@@ -42,6 +42,9 @@ def test_times_are_asked_for_in_the_order_of_the_table(tmp_path: Path, first: st
         iptc = dataset(55, b"20240615") + dataset(60, hour("IPTC").strftime("%H%M%S").encode())
     exif = {0x9003: told("DateTimeOriginal"), 0x9004: told("CreateDate"), 0x9011: None}
     (tmp_path / "a.jpg").write_bytes(photo({0x0132: told("ModifyDate")}, exif, gps, xmp=xmp, iptc=iptc))
+    if "sidecar" in there:
+        told_beside = f"<exif:DateTimeOriginal>{hour('sidecar').isoformat()}</exif:DateTimeOriginal>"
+        (tmp_path / "a.jpg.xmp").write_bytes(packet(told_beside))
     seconds = (hour("Takeout") - datetime(1970, 1, 1)).total_seconds()
     (tmp_path / "a.jpg.json").write_text(json.dumps({"photoTakenTime": {"timestamp": f"{seconds:.0f}"}}))
     facts, _ = read_with_sidecars(str(tmp_path / "a.jpg"), ())
@@ -50,6 +53,28 @@ def test_times_are_asked_for_in_the_order_of_the_table(tmp_path: Path, first: st
     else:
         assert facts.taken is not None
         assert facts.taken.local == hour(first)
+
+
+@pytest.mark.parametrize(
+    ("told", "offset_h"),
+    [
+        ("<exif:DateTimeOriginal>2024-06-15T12:00:00</exif:DateTimeOriginal>", None),
+        ("<exif:DateTimeOriginal>2024:06:15 12:00:00</exif:DateTimeOriginal>", None),
+        ("<photoshop:DateCreated>2024-06-15T12:00:00.00+02:00</photoshop:DateCreated>", 2),
+        ("<xmp:CreateDate>2024-06-15T12:00Z</xmp:CreateDate>", 0),
+    ],
+    ids=["digiKam", "darktable", "Lightroom", "CreateDate"],
+)
+@pytest.mark.parametrize("name", ["a.jpg.xmp", "a.XMP"])
+def test_a_photo_without_a_time_has_that_of_its_sidecar(
+    tmp_path: Path, told: str, offset_h: int | None, name: str
+) -> None:
+    (tmp_path / "a.jpg").write_bytes(photo(exif={0x9003: None, 0x9011: None}))
+    (tmp_path / name).write_bytes(packet(told))
+    taken = read_with_sidecars(str(tmp_path / "a.jpg"), ())[0].taken
+    assert taken is not None
+    assert taken.local == datetime(2024, 6, 15, 12)
+    assert taken.offset == (None if offset_h is None else timedelta(hours=offset_h))
 
 
 ROWS = ["EXIF", "XMP", "LocationCreated", "sidecar", "geoData", "geoDataExif"]

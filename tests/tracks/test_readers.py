@@ -126,6 +126,53 @@ def test_an_nmea_sentence_with_a_wrong_checksum_is_passed_over(tmp_path: Path) -
     assert track.lat[:].max() < 50.5
 
 
+GGA = "$GNGGA,{},5006.0000,N,00700.0000,E,1,08,1.0,100,M,,M,,\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "utc"),
+    [
+        ("2024-05-01.nmea", "100000.00", "2024-05-01T10:00"),
+        ("track_20240501.log", "100000.00", "2024-05-01T10:00"),
+        ("20240501_120000.nmea", "100030.00", "2024-05-01T10:00:30"),
+        ("20240501_003000.nmea", "223010.00", "2024-04-30T22:30:10"),
+        ("20240430_223000.nmea", "223010.00", "2024-04-30T22:30:10"),
+        ("2024-04-30 23.59.50.txt", "000010.00", "2024-05-01T00:00:10"),
+    ],
+    ids=["date", "in a name", "place's clock", "its next day", "UTC", "begun past midnight"],
+)
+def test_a_log_of_times_without_a_date_has_it_from_its_name(
+    tmp_path: Path, name: str, first: str, utc: str
+) -> None:
+    track = load_tracks([written(tmp_path, name, GGA.format("") + GGA.format(first))])[0]
+    assert track.utc[0] == datetime.fromisoformat(f"{utc}+00:00").timestamp()
+
+
+@pytest.mark.parametrize(
+    ("name", "first"),
+    [("log.nmea", "100000"), ("2024-13-41.nmea", "100000"), ("2024-05-01.nmea", "223000")],
+    ids=["no date", "no calendar's", "UTC's day or the place's"],
+)
+def test_a_log_whose_day_is_in_doubt_is_named_in_one_line(tmp_path: Path, name: str, first: str) -> None:
+    with pytest.raises(SourceError, match="times of day and no date") as error:
+        load_tracks([written(tmp_path, name, GGA.format(first))])
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize(
+    "content", [NMEA.replace("*2A", ""), json.dumps(RECORDS), "<?xml version='1.0' encoding='UTF-16'?>" + GPX]
+)
+def test_a_track_that_was_saved_in_utf_16_is_read(tmp_path: Path, encoding: str, content: str) -> None:
+    (tmp_path / "a.txt").write_bytes(content.encode(encoding))
+    assert load_tracks([tmp_path / "a.txt"])[0].utc[0] == T0
+
+
+def test_a_declared_utf_16_that_is_utf_8_is_read(tmp_path: Path) -> None:
+    (tmp_path / "a.gpx").write_text("<?xml version='1.0' encoding='utf-16'?>" + GPX)
+    assert load_tracks([tmp_path / "a.gpx"])[0].utc[0] == T0
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [("a.gpx", "<gpx><trk>"), ("a.json", "{"), ("a.json", '{"a": 1}'), ("a.json", "[]"),
@@ -151,7 +198,6 @@ EMPTY_FIT = struct.pack("<BBHI4s", 14, 0x20, 2132, 0, b".FIT") + b"\0\0" + b"\0\
         ("a.gpx", GPX.replace('lat="50', 'lat="150')),
         ("a.kml", KML.replace("when>", "what>")),
         ("a.kml", "<kml/>"),
-        ("a.nmea", "$GPGGA,101000.00,5006.0000,N,00700.0000,E,1,08,1.0,100,M,,M,,\n"),
         ("a.json", '{"locations": []}'),
         ("a.json", json.dumps(RECORDS).replace("timestamp", "when")),
         ("a.json", '{"timelineObjects": []}'),

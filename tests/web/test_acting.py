@@ -153,9 +153,10 @@ def test_photos_deleted_or_edited_meanwhile_are_told_and_the_others_go_on(page: 
 
 def test_a_clock_is_kept_only_for_a_camera_of_the_archive(page: Page, geotagger: Geotagger) -> None:
     one = photos_of(page)[1]
-    wish = {"root": one["root_id"], "camera": one["camera"], "shift_s": -3780}
+    wish = {"root": one["root_id"], "camera": one["camera"], "shift_s": -3780, "seen": None}
     assert "no photo" in page.post("api/clock", {**wish, "camera": "Nobody's"}, code=400)["error"]
     page.post("api/clock", wish)
+    assert "another tab" in page.post("api/clock", {**wish, "shift_s": 60}, code=409)["error"]
     page.post("api/write", {})
     assert geotagger("clocks", "--json").records[0]["shift_s"] == -3780
     (run,) = page.get("api/state")["runs"]
@@ -172,7 +173,7 @@ def test_a_decision_that_was_replaced_is_not_taken_for_the_one_a_tab_saw(page: P
     (second,) = page.post("api/decide", {"action": "reject", **order})["pending"]
     assert first["id"] < second["id"] < 1 << 53
     told = page.post("api/retract", {"ids": [first["id"]]})
-    assert (told["dropped"], told["pending"]) == (0, [second])
+    assert (told["dropped"], told["pending"]) == ([], [second])
     stale = {"action": "aside", "photos": [[one["id"], one["estimate_id"], first["id"]]]}
     told = page.post("api/decide", stale)
     assert "another tab has decided" in told["refused"][0]["reason"]

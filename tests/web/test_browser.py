@@ -244,6 +244,27 @@ def test_what_was_discarded_and_a_clock_that_was_kept_are_taken_back(look: Tab) 
     look.page.locator("#pending p:not(.run)").wait_for(state="detached")
 
 
+def test_taking_back_several_leaves_what_another_tab_did_with_one_since(look: Tab) -> None:
+    look.open_outing()
+    for name, key in (("IMG_0001", "c"), ("IMG_0003", "c")):
+        look.choose(name)
+        look.page.keyboard.press(key)
+        look.says("1 photo confirmed")
+    look.page.locator(".card", has_text="IMG_0001").click(modifiers=["Control"])
+    look.page.keyboard.press("r")
+    look.says("2 photos rejected")
+    look.page.evaluate(
+        """async () => {
+            const how = { method: "POST", headers: { "content-type": "application/json" } };
+            const { pending } = await (await fetch("api/state")).json();
+            await fetch("api/retract", { ...how, body: JSON.stringify({ ids: [pending[0].id] }) });
+        }"""
+    )
+    look.page.keyboard.press("u")
+    look.says("taken back, but for 1 decision")
+    assert "1 decision waits: 1 confirmed" in look.pending()
+
+
 def test_a_whole_outing_is_decided_at_once(look: Tab) -> None:
     look.open_outing()
     look.page.keyboard.press("a")

@@ -50,53 +50,70 @@ function remembered(pending, isAbout) {
   return made.map(subject);
 }
 
-function clockOf(one) {
-  return { root: one.root_id, camera: one.camera, shift_s: one.shift_s };
-}
-
+// What waited goes back only to what this tab's decision still stood for: newer ones of another tab stay.
 export async function takeBack() {
   const last = before.pop();
   if (!last) {
     say("there is nothing of this tab to take back");
     return;
   }
-  let told = await order("api/retract", { ids: last.about.map((one) => mine.get(one)) });
-  if (last.about.length && !told.dropped) {
-    pendingIs(told.pending);
-    say("another tab has decided about it since, or it was written; nothing was taken back", "trouble");
-    return;
+  let told = { dropped: [], pending: page.info.pending };
+  let earlier = last.earlier;
+  let left = 0;
+  if (last.about.length) {
+    told = await order("api/retract", { ids: last.about.map((one) => mine.get(one)) });
+    const open = new Set(told.dropped.map(subject));
+    earlier = earlier.filter((one) => open.has(subject(one)));
+    left = last.about.length - open.size;
+    if (!open.size) {
+      pendingIs(told.pending);
+      say("another tab has decided about it since, or it was written; nothing was taken back", "trouble");
+      return;
+    }
   }
-  let refused = 0;
   const groups = new Map();
-  for (const one of last.earlier.filter((other) => other.action === "clock")) told = await order("api/clock", clockOf(one));
-  for (const one of last.earlier.filter((other) => other.action !== "clock")) {
+  for (const one of earlier.filter((other) => other.action === "clock")) {
+    try {
+      told = await order("api/clock", { root: one.root_id, camera: one.camera, shift_s: one.shift_s, seen: null });
+    } catch {
+      left += 1;
+    }
+  }
+  for (const one of earlier.filter((other) => other.action !== "clock")) {
     const place = one.action === "move" ? [one.latitude, one.longitude, one.radius_km] : [];
     const key = JSON.stringify([one.action, ...place]);
     groups.set(key, [...(groups.get(key) ?? []), [one.photo_id, one.seen_estimate, null]]);
   }
+  const again = new Set(earlier.map(subject));
   for (const [key, photos] of groups) {
     const [action, latitude, longitude, radius_km] = JSON.parse(key);
     told = await order("api/decide", { action, photos, latitude, longitude, radius_km });
-    refused += told.refused.length;
+    for (const one of told.refused) again.delete(one.id);
+    left += told.refused.length;
   }
-  const again = new Set(last.earlier.map(subject));
   remembered(told.pending, (one) => again.has(subject(one)));
   pendingIs(told.pending);
-  if (refused) say(`taken back; ${counted(refused, "photo")} changed since, and what waited there is not put back`, "trouble");
+  if (left) say(`taken back, but for ${counted(left, "decision")}: another tab has decided since, or it was written`, "trouble");
   else say("taken back");
 }
 
 export async function discardAll() {
-  const earlier = page.info.pending;
-  pendingIs((await order("api/retract")).pending);
-  before.push({ about: [], earlier });
-  say(`${counted(earlier.length, "decision")} discarded; nothing was written. Key u brings them back`);
+  const told = await order("api/retract");
+  pendingIs(told.pending);
+  before.push({ about: [], earlier: told.dropped });
+  say(`${counted(told.dropped.length, "decision")} discarded; nothing was written. Key u brings them back`);
 }
 
 export async function keepClock(root_id, camera, shift_s) {
   const isAbout = (one) => one.root_id === root_id && one.camera === camera;
   const earlier = page.info.pending.filter(isAbout);
-  const told = await order("api/clock", clockOf({ root_id, camera, shift_s }));
+  let told;
+  try {
+    told = await order("api/clock", { root: root_id, camera, shift_s, seen: earlier[0]?.id ?? null });
+  } catch (error) {
+    await refresh(); // another tab may have set it
+    throw error;
+  }
   pendingIs(told.pending);
   before.push({ about: remembered(told.pending, isAbout), earlier });
   say("the correction waits to be written; `geotagger tag` then places the photos anew");

@@ -135,9 +135,13 @@ async function explain(one) {
   const alone = Object.entries(told.alone).map(([name, at]) =>
     bar(at.confidence, `${name}: ${place(at)}, within ${length(at.radius_km)}`));
   const sources = told.sources.slice(0, 8).map((one) => bar(one.share, `${one.name}: ${place(one)}`));
+  if (told.anywhere !== null) sources.push(bar(told.anywhere, "anywhere else on Earth where people are"));
   const countries = told.countries.map((one) => bar(one.probability, one.name));
   const words = told.words.map((one) => line(one.words));
   const read = (told.text?.lines ?? []).map((one) => line(`“${one}”`));
+  const signs = told.text?.lines.length && told.text.said.length
+    ? told.text.said.map((one) => line(`${one.where} ×${Number(one.times.toPrecision(2))}`))
+    : [];
   const alike = (told.alike ?? []).map((one) =>
     bar(one.share, `${one.path ? one.path.split("/").pop() : "a photo of yours"}: ${place(one)}`));
   box.replaceChildren(
@@ -147,6 +151,7 @@ async function explain(one) {
     ...section("Which fixes spoke", fixes),
     ...section("Which words spoke", words),
     ...section("What stands in the picture", read),
+    ...section("How probable that makes a place, beside what it was", signs),
     ...section("What was alike", alike),
     ...section("Each kind alone", alone),
     ...section("How neighbours and habits were weighed", sources),
