@@ -165,6 +165,23 @@ def test_a_position_that_cannot_be_is_no_fix_and_a_problem(
     assert (facts.unreadable_position is None) == (told == "0, 0")
 
 
+@pytest.mark.parametrize(
+    ("datum", "error_m"),
+    [
+        (b"TOKYO", 500),
+        (b"OSGB36", 500),
+        (b"WGS-84   ", None),
+        (b"WGS84", None),
+        (b"JGD2011", None),
+        (b"", None),
+    ],
+)
+def test_a_position_by_an_old_datum_is_less_sure(tmp_path: Path, datum: bytes, error_m: float | None) -> None:
+    fix = read_facts(with_exif(tmp_path, exif(gps=place(35, 139) | {18: datum}))).fix
+    assert fix is not None
+    assert fix.error_m == error_m
+
+
 @pytest.mark.parametrize("latitude", [((47, 1), (0, 0), (0, 0)), ((47, 1), (305, 10), (0, 0))])
 def test_minutes_or_seconds_of_zero_over_zero_are_no_position_as_for_exiftool(
     tmp_path: Path, latitude: tuple[tuple[int, int], ...]
