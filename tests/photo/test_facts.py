@@ -166,6 +166,17 @@ def test_a_position_that_cannot_be_is_no_fix_and_a_problem(
 
 
 @pytest.mark.parametrize(
+    ("written", "offset_h"),
+    [(b"2024:06:15 12:00:00+02:00", 2), (b"2024-06-15T12:00:00.500Z", 0), (b"2024:06:15 12:00:00", None)],
+)
+def test_an_offset_behind_the_time_counts(tmp_path: Path, written: bytes, offset_h: int | None) -> None:
+    taken = read_facts(with_exif(tmp_path, exif(exif={0x9003: written}))).taken
+    assert taken is not None
+    assert taken.local.replace(microsecond=0) == datetime(2024, 6, 15, 12)
+    assert taken.offset == (None if offset_h is None else timedelta(hours=offset_h))
+
+
+@pytest.mark.parametrize(
     ("datum", "error_m"),
     [
         (b"TOKYO", 500),
