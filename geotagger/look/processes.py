@@ -21,6 +21,7 @@ from functools import cached_property
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
+from geotagger.engine.memory import free_in_words
 from geotagger.engine.waiting import AFTER_STOP_S
 from geotagger.errors import PhotoError, StoppedError
 from geotagger.look.looker import Looker, OpenLooker
@@ -282,6 +283,8 @@ class _Process(Generic[Answer]):
 
 
 def _reason(code: int, complaint: str) -> str:
+    if -code == getattr(signal, "SIGKILL", None):
+        return f"was ended by SIGKILL, as where memory runs out ({free_in_words()})"
     if code < 0:
         try:
             return f"was ended by {signal.Signals(-code).name}"
