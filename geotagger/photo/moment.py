@@ -147,7 +147,12 @@ def _of_tags(
     local, problem = _moment(date, sub_seconds, now)
     if problem:
         problems.append(problem)
-    return None if local is None else CaptureTime(local, offset_of(offset))
+    if local is None:
+        return None
+    match = _DATE.match(date)
+    behind = date[match.end() :] if match else ""  # some programs write the offset behind the time
+    told = offset_of(offset)
+    return CaptureTime(local, offset_of(behind) if told is None else told)
 
 
 def _is_believable(local: datetime, now: datetime) -> bool:

@@ -167,6 +167,34 @@ def test_a_position_that_cannot_be_is_no_fix_and_a_problem(
     assert (facts.unreadable_position is None) == (told == "0, 0")
 
 
+@pytest.mark.parametrize(
+    ("written", "offset_h"),
+    [(b"2024:06:15 12:00:00+02:00", 2), (b"2024-06-15T12:00:00.500Z", 0), (b"2024:06:15 12:00:00", None)],
+)
+def test_an_offset_behind_the_time_counts(tmp_path: Path, written: bytes, offset_h: int | None) -> None:
+    taken = read_facts(with_exif(tmp_path, exif(exif={0x9003: written}))).taken
+    assert taken is not None
+    assert taken.local.replace(microsecond=0) == datetime(2024, 6, 15, 12)
+    assert taken.offset == (None if offset_h is None else timedelta(hours=offset_h))
+
+
+@pytest.mark.parametrize(
+    ("datum", "error_m"),
+    [
+        (b"TOKYO", 500),
+        (b"OSGB36", 500),
+        (b"WGS-84   ", None),
+        (b"WGS84", None),
+        (b"JGD2011", None),
+        (b"", None),
+    ],
+)
+def test_a_position_by_an_old_datum_is_less_sure(tmp_path: Path, datum: bytes, error_m: float | None) -> None:
+    fix = read_facts(with_exif(tmp_path, exif(gps=place(35, 139) | {18: datum}))).fix
+    assert fix is not None
+    assert fix.error_m == error_m
+
+
 @pytest.mark.parametrize("latitude", [((47, 1), (0, 0), (0, 0)), ((47, 1), (305, 10), (0, 0))])
 def test_minutes_or_seconds_of_zero_over_zero_are_no_position_as_for_exiftool(
     tmp_path: Path, latitude: tuple[tuple[int, int], ...]
