@@ -19,7 +19,7 @@ marked * took part in that.
 
 import argparse
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.sequences import real_archives
+from benchmarks.strangers import STRANGERS
 from geotagger.defaults import CERTAINTY, MIN_CONFIDENCE
 from geotagger.estimate.clock import Clocked
 from geotagger.estimate.outing import Options
@@ -61,13 +62,22 @@ class Archive:
     tracks: Tracks
 
 
-def archives(data: Path, people: int, first_person: int) -> Iterator[Archive]:
+def archives(data: Path, people: int, first_person: int, strangers: bool = False) -> Iterator[Archive]:
+    if strangers:
+        yield from of_people(STRANGERS, people, first_person)
+        return
     for name, sightings, tracks in real_archives(data):
         yield Archive(name + ("*" if name == "dog-signs" else ""), name, sightings, tracks)
     for n, path in enumerate(sorted((data / "archives").glob("*.csv"))):
         group = "archives odd*" if n % 2 == 0 else "archives even"
         yield Archive(group, path.stem, read_places(path), Tracks())
-    for kind, person in PEOPLE.items():
+    yield from of_people(PEOPLE, people, first_person)
+
+
+def of_people(
+    kinds: Mapping[str, Callable[[int], list[Sighting]]], people: int, first_person: int
+) -> Iterator[Archive]:
+    for kind, person in kinds.items():
         for n in range(people):
             yield Archive(kind, f"{kind} {n}", person(first_person + n), Tracks())
 
@@ -347,6 +357,9 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=2, help="how many of each kind; each is another trial")
     parser.add_argument("--first-person", type=int, default=1000)
     parser.add_argument(
+        "--strangers", action="store_true", help="people of whom nothing was known before, in place of all"
+    )
+    parser.add_argument(
         "--line", type=float, default=MIN_CONFIDENCE, help="from which certainty on `tag` writes"
     )
     parser.add_argument("--certainty", type=float, default=CERTAINTY, help="what a radius is made to hold")
@@ -358,7 +371,7 @@ def main() -> None:
     if "few" in arguments.only:
         ways += [f"K={k} {how}" for k in arguments.known for how in ("thinned", "contiguous")]
     groups: dict[str, list[Archive]] = {}
-    for one in archives(arguments.data, arguments.people, arguments.first_person):
+    for one in archives(arguments.data, arguments.people, arguments.first_person, arguments.strangers):
         if not arguments.archives or any(one.group.startswith(start) for start in arguments.archives):
             groups.setdefault(one.group, []).append(one)
     print("| " + " | ".join(HEADINGS) + " |\n|" + "---|" * len(HEADINGS))
@@ -368,7 +381,11 @@ def main() -> None:
             # another person is another trial already: one seed each, unless few photos are asked for
             trials = []
             for n, member in enumerate(members):
-                seeds = [n] if group in PEOPLE and not way.startswith("K=") else range(arguments.seeds)
+                seeds = (
+                    [n]
+                    if group in {*PEOPLE, *STRANGERS} and not way.startswith("K=")
+                    else range(arguments.seeds)
+                )
                 trials += list(trials_of(member, way, seeds, arguments.keep, arguments.certainty))
             if trials:
                 rows[group, way] = Row(trials)

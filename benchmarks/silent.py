@@ -1,5 +1,6 @@
 """Pictures that say little: p = ε · network + (1 − ε) · the classifier's own prior, against no pictures; and
-pictures that mislead: all of an outing show the same place, which has nothing to do with where it was.
+pictures that mislead: all of an outing show the same place, which has nothing to do with where it was; and
+the same after what `evaluate --calibrate` learns of pictures (no correction of certainties besides).
 
     python -m benchmarks.silent ../shared/data [--seeds 3] [--archive photos/dog-signs]
 
@@ -18,6 +19,7 @@ from benchmarks.simulated import Classifier, published_cells
 from geotagger.cells import CellTable
 from geotagger.estimate.timeline import outings
 from geotagger.estimate.visual import posteriors
+from geotagger.evaluate.calibrating import picture_trust
 from geotagger.evaluate.predictions import OURS, Hidden
 from geotagger.evaluate.sightings import read_sightings
 from geotagger.evaluate.trial import Setting, Sighting, evaluate_archive
@@ -111,12 +113,15 @@ def main() -> None:
             if part == 0.0:
                 print(f"| | at most {differences(results, plain):.1e} from no pictures | | | | | |")
         wrong = misled(sightings, table)
-        results = [
-            one
-            for seed in range(arguments.seeds)
-            for one in evaluate_archive(wrong, setting, seed, table=table)
-        ]
-        print(row("misled", results), flush=True)
+        temperature, misleads = picture_trust(wrong, table)
+        learned = replace(setting, temperature=temperature, misleads=misleads)
+        for name, way in (("misled", setting), ("misled, calibrated", learned)):
+            results = [
+                one
+                for seed in range(arguments.seeds)
+                for one in evaluate_archive(wrong, way, seed, table=table)
+            ]
+            print(row(name, results), flush=True)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from geotagger.engine.cores import usable_cores
 from tests.commands import Geotagger
 
 # how long an example takes is the machine's affair
@@ -35,6 +36,12 @@ WHOLE_RUNS = (
     *("tests/model/test_fresh_machine", "tests/model/test_models_command", "tests/photo/test_bounds"),
 )
 """What is among them and starts commands or kills processes by the dozen."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker more than cores: much of what the tests do is to wait for the disk, or for a command."""
+    return usable_cores() + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -20,12 +20,14 @@ PHOTO_EXTENSIONS = frozenset(
         *("dng", "cr2", "cr3", "nef", "nrw", "arw", "sr2", "raf", "orf", "rw2", "pef"),
         *("jxl", "jp2", "j2k", "jpf", "psd", "gif", "bmp"),
         *("mp4", "mov", "m4v", "3gp", "3g2", "mts", "m2ts"),
+        *("mpo", "insp", "insv"),  # two pictures in a JPEG; JPEG and MP4 of Insta360
     ]
 )
 
-FILM_EXTENSIONS = frozenset(["mp", *(f"mp~{copy}" for copy in range(1, 10))])
-"""Films of motion photos, as Google calls them (`PXL_20240615_100000000.MP`, of edited copies `.MP~2`). Other
-programs name other things so: only a name with a date or a number of the camera in it is a film's."""
+FILM_EXTENSIONS = frozenset(["360", "mp", *(f"mp~{copy}" for copy in range(1, 10))])
+"""Films of motion photos, as Google calls them (`PXL_20240615_100000000.MP`, of copies `.MP~2`), and of
+GoPro's round cameras (`GS010123.360`). Other programs name other things so: only a name with a date or a
+number of the camera in it is a film's."""
 _NUMBERED = re.compile(r"\d{6}")
 
 SIDECAR_EXTENSION = "xmp"

@@ -77,8 +77,19 @@ def ends_cleanly(command: Callable[P, R]) -> Callable[P, R]:
                 for line in damaged[:-1]:
                     say(line)
                 fail(f"{damaged[-1]}; nothing more could be done", IndexUnusableError.exit_code)
+            except (MemoryError, RuntimeError) as error:
+                _fail_for_memory(error)
 
     return run
+
+
+def _fail_for_memory(error: Exception) -> NoReturn:
+    """The error again where it is of something else."""
+    from geotagger.engine.memory import free_in_words, is_of_memory
+
+    if not is_of_memory(error):
+        raise error
+    fail(f"not enough memory to go on; {free_in_words()}; what was finished is kept", 1)
 
 
 @contextmanager

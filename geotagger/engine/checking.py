@@ -13,7 +13,7 @@ from geotagger.engine.onnx_runner import OnnxRunner
 from geotagger.engine.values import Batch, Outputs
 from geotagger.engine.waiting import Waiting
 from geotagger.engine.watch import fault_of
-from geotagger.errors import PackError
+from geotagger.errors import EngineError, PackError, StoppedError
 from geotagger.model.pack import ModelPack
 
 _BATCH = 3
@@ -28,9 +28,17 @@ def check_answers(pack: ModelPack) -> None:
     batch = np.random.default_rng(0).normal(size=(_BATCH, 3, edge, edge)).astype(np.float32)
     check_room(pack.name, pack.onnx_path)
     runner = OnnxRunner(pack.onnx_path, Device("cpu"))
-    together = _answer(pack, runner, batch)
-    _check(pack, together, batch)
     alone = _answer(pack, runner, batch[1:2])
+    try:
+        together = _answer(pack, runner, batch)
+    except StoppedError:
+        raise
+    except EngineError:
+        raise PackError(
+            pack.onnx_path,
+            f"looks at one picture and not at {_BATCH} together; export it with an open batch",
+        ) from None
+    _check(pack, together, batch)
     _check(pack, alone, batch[1:2])
     moved = float(np.abs(alone.probabilities[0] - together.probabilities[1]).sum()) / 2
     most = _SAME.get(pack.manifest.precision, _SAME["int8"])

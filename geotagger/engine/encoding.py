@@ -12,6 +12,7 @@ import onnxruntime as ort  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from geotagger.engine.cores import usable_cores
+from geotagger.engine.memory import is_of_memory, lack_of
 from geotagger.engine.values import first_line
 from geotagger.engine.waiting import Waiting
 from geotagger.errors import EngineError, PackError
@@ -31,7 +32,7 @@ class PlaceEncoder:
         try:
             self._session = ort.InferenceSession(str(network), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's exceptions share no public base
-            raise PackError(network, f"cannot be run: {first_line(error)}") from None
+            raise PackError(network, _reason(network, "cannot be run", error)) from None
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         if len(inputs) != 1 or inputs[0].type != "tensor(float)" or len(outputs) < 1:
             raise PackError(network, "takes no list of places; a location encoder takes float (n, 2)")
@@ -60,9 +61,13 @@ class PlaceEncoder:
         except EngineError:
             raise
         except Exception as error:
-            raise PackError(self._network, f"cannot embed places: {first_line(error)}") from None
+            raise PackError(self._network, _reason(self._network, "cannot embed places", error)) from None
         if rows.ndim != 2 or len(rows) != len(places) or not np.isfinite(rows).all():
             raise PackError(
                 self._network, f"gives {rows.shape} for {len(places)} places, or no finite numbers"
             )
         return np.asarray(rows, np.float32)
+
+
+def _reason(network: Path, what: str, error: Exception) -> str:
+    return lack_of(network) if is_of_memory(error) else f"{what}: {first_line(error)}"

@@ -4,13 +4,13 @@ ONNX Runtime falls back to the CPU without a word when a provider cannot start, 
 asked what it became. Takes an ONNX file and a Device, gives a Runner.
 """
 
-import re
 from pathlib import Path
 from typing import Any
 
 import onnxruntime as ort  # type: ignore[import-untyped]
 
 from geotagger.engine.devices import Device
+from geotagger.engine.memory import is_of_memory, lack_of
 from geotagger.engine.onnx_build import HOW_TO_GET_GPU, load_gpu_libraries, why_not_cuda
 from geotagger.engine.values import OUTPUT_NAMES, Batch, OutOfMemoryError, Outputs, first_line
 from geotagger.errors import EngineError, PackError
@@ -34,11 +34,6 @@ _HOW_TO_GET = {
     "openvino": "pip install openvino, and use --engine openvino",
 }
 
-_OUT_OF_MEMORY = re.compile(
-    r"out of memory|failed to allocate|bad_?alloc|allocation failed|ALLOC_FAILED|E_OUTOFMEMORY|MemoryError",
-    re.I,
-)
-
 _SILENT = 4
 """ONNX Runtime's own messages: nothing but fatal. What matters comes as an exception."""
 
@@ -50,7 +45,7 @@ class OnnxRunner:
     def __init__(
         self, network: Path, device: Device, threads: int = 1, *, levels: Levels | None = None
     ) -> None:
-        self.device = str(device)
+        self.device, self._network = str(device), network
         self._input = "data" if levels is None else PIXELS
         self._session = _open(network, device, threads, levels)
         self._names = [output.name for output in self._session.get_outputs()]
@@ -60,8 +55,10 @@ class OnnxRunner:
         try:
             values = self._session.run(self._names, {self._input: batch}, self._run_options)
         except Exception as error:  # ONNX Runtime's exceptions share no public base
-            if isinstance(error, MemoryError) or _OUT_OF_MEMORY.search(str(error)):
-                raise OutOfMemoryError(first_line(error)) from None
+            if is_of_memory(error):
+                raise OutOfMemoryError(
+                    f"{lack_of(self._network, self.device == 'cpu')}; {first_line(error)}"
+                ) from None
             raise EngineError(f"{self.device}: ONNX Runtime failed: {first_line(error)}") from None
         by_name: dict[str, Any] = dict(zip(self._names, values, strict=True))
         return Outputs(*(by_name.get(name) for name in OUTPUT_NAMES))  # type: ignore[arg-type]
@@ -100,6 +97,8 @@ def _open(network: Path, device: Device, threads: int, levels: Levels | None) ->
     except PackError:
         raise
     except Exception as error:
+        if is_of_memory(error):
+            raise EngineError(f"{network}: {device}: {lack_of(network, device.kind == 'cpu')}") from None
         raise EngineError(f"{network}: ONNX Runtime cannot run it on {device}: {first_line(error)}") from None
     became = session.get_providers()
     if not became or became[0] != provider:

@@ -31,7 +31,6 @@ _HELD_OF_FARTHEST = 0.5
 """Of the way to its farthest town lies the radius that holds 68 % of a region's photos. Assumed."""
 _PER_RADIUS = 0.877
 """68 % of a density of tail 2 lies within this many of its scales."""
-_ELSEWHERE_KM = 6000.0
 _FAR = 2.0
 """Up to how many radii from its middle a place is in the area."""
 
@@ -109,24 +108,22 @@ def with_names(mix: Mixture, named: Sequence[tuple[NamedArea, ...]]) -> Mixture:
     if most == 0:
         return mix
     n = len(named)
-    lat, lng, weight = np.zeros((n, most + 1)), np.zeros((n, most + 1)), np.zeros((n, most + 1))
-    scale, tail = np.ones((n, most + 1)), np.full((n, most + 1), 2.0)
-    scale[:, -1], tail[:, -1] = _ELSEWHERE_KM, 1.0
+    lat, lng, weight = np.zeros((n, most)), np.zeros((n, most)), np.zeros((n, most))
+    scale, tail = np.ones((n, most)), np.full((n, most), 2.0)
     old, anywhere = mix.weight.copy(), mix.anywhere.copy()
     for row, areas in enumerate(named):
         if not areas:
             continue
         inside = _inside(mix, row, areas)
         mass = float(np.clip((old[row] * inside).sum(), 0.0, 1.0))
-        if not old[row].any():  # nothing else is known: where it is if the names are wrong
-            lat[row, -1], lng[row, -1], weight[row, -1] = areas[0].latitude, areas[0].longitude, DOUBT
+        # nothing else is known: if the names are wrong it is wherever photos are
+        anywhere[row] = ANYWHERE if old[row].any() else DOUBT
         old[row] *= DOUBT + (1 - DOUBT) * inside
         for column, area in enumerate(areas):
             lat[row, column], lng[row, column] = area.latitude, area.longitude
             weight[row, column] = (1 - DOUBT) * area.share * (1 - mass)
             scale[row, column] = area.radius_km / _PER_RADIUS
-        anywhere[row] = ANYWHERE
-        normal = (1 - ANYWHERE) / max(float(old[row].sum() + weight[row].sum()), 1e-300)
+        normal = (1 - anywhere[row]) / max(float(old[row].sum() + weight[row].sum()), 1e-300)
         old[row] *= normal
         weight[row] *= normal
     return Mixture(

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 
+from geotagger.engine.memory import free_in_words, is_of_memory
 from geotagger.errors import EngineError, GeotaggerError, PhotoError
 from geotagger.look.looker import Looker
 from geotagger.look.overlap import BATCHES_AHEAD, Pixels
@@ -130,6 +131,8 @@ def _read(looker: Looker[Any], path: str) -> tuple[Pixels | PhotoError, float]:
 def _carried(error: Exception) -> GeotaggerError:
     if isinstance(error, GeotaggerError):
         return error
+    if is_of_memory(error):
+        return EngineError(f"not enough memory for a process that looks at pictures; {free_in_words()}")
     return EngineError(f"a process that looks at pictures failed ({type(error).__name__}: {error})")
 
 

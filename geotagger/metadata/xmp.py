@@ -50,6 +50,7 @@ _OF_THE_FIX = (
     "GPSAltitude", "GPSAltitudeRef", "GPSSatellites", "GPSStatus", "GPSMeasureMode", "GPSDOP",
     "GPSAreaInformation", "GPSDifferential",
 )  # fmt: skip
+_COORDINATES = ((EXIF, "GPSLatitude"), (EXIF, "GPSLongitude"))
 _OURS = ("Rung", "Confidence", "RadiusKm", "Model", "Run", "Cell", "At")
 _POSITION_AND_MARK = frozenset(
     [(EXIF, local) for local in _OF_THE_POSITION] + [(XMP_NAMESPACE, local) for local in _OURS]
@@ -78,6 +79,9 @@ def stated_position_in(data: bytes) -> FoundPosition | None:
     place = _place(values)
     if place is not None:
         return FoundPosition(*place, _mark_at(values, *place))
+    for prop in packet.properties():
+        if prop.name in _COORDINATES and prop.value is None:
+            raise UnreadableCoordinatesError("its coordinates are no plain values")
     for prop in packet.properties():
         if prop.name == LOCATION_CREATED and (place := _place(prop.fields)) is not None:
             return FoundPosition(*place)

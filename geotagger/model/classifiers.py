@@ -15,8 +15,15 @@ from geotagger.errors import PackError
 from geotagger.model.cells_csv import read_cells
 from geotagger.model.gallery_network import check_pictures, input_graph
 from geotagger.model.manifest import Manifest
-from geotagger.model.onnx_extend import PREFIX, ForeignNetwork, check_free_names, extend, read_network
-from geotagger.model.onnx_graph import FLOAT, TensorInfo
+from geotagger.model.onnx_extend import (
+    PREFIX,
+    ForeignNetwork,
+    blaming,
+    check_free_names,
+    extend,
+    read_network,
+)
+from geotagger.model.onnx_graph import FLOAT, FLOAT16, TensorInfo
 from geotagger.model.onnx_writer import Graph, Tensor
 from geotagger.model.pack import ModelPack, check_free, write_pack
 
@@ -42,7 +49,8 @@ def import_classifier(
     def write(target: Path) -> None:
         write_classifier(foreign, len(table), manifest.preprocessing.input_size, normalise, target)
 
-    return write_pack(folder, manifest, table, write, check=check, replace=replace)
+    with blaming(network, folder):
+        return write_pack(folder, manifest, table, write, check=check, replace=replace)
 
 
 def write_classifier(
@@ -56,11 +64,14 @@ def write_classifier(
     check_pictures(network.path, info.inputs[0], input_size)
     answer, seen = _answer_of(network, classes), _features_of(network, classes)
     after = Graph()
-    if normalise == "none" and answer.name == "probabilities":
+    if normalise == "none" and answer.name == "probabilities" and answer.element == FLOAT:
         after.outputs.append(Tensor(answer.name, (classes,)))
     else:
         check_free_names(network, ["probabilities"])
-        after.name_output(_normalised(after, Tensor(answer.name, (classes,)), normalise), "probabilities")
+        scores = Tensor(answer.name, (classes,))
+        if answer.element == FLOAT16:
+            scores = after.emit("Cast", [answer.name], (classes,), PREFIX + "float", to=FLOAT)
+        after.name_output(_normalised(after, scores, normalise), "probabilities")
     if seen is not None:
         after.outputs.append(Tensor(seen.name, (seen.shape[1] or 0,)))
     extend(network, input_graph(info.inputs[0], input_size), after, target)
@@ -69,15 +80,18 @@ def write_classifier(
 def _answer_of(network: ForeignNetwork, classes: int) -> TensorInfo:
     """The output that is called probabilities, or else the only one as wide as there are cells."""
     info = network.info
-    fitting = [t for t in info.outputs if t.element == FLOAT and len(t.shape) == 2 and t.shape[1] == classes]
+    fitting = [
+        t
+        for t in info.outputs
+        if t.element in (FLOAT, FLOAT16) and len(t.shape) == 2 and t.shape[1] == classes
+    ]
     named = [tensor for tensor in fitting if tensor.name == "probabilities"] or fitting
     if len(named) != 1:
         given = ", ".join(f"{t.name} {tuple('n' if d is None else d for d in t.shape)}" for t in info.outputs)
-        raise PackError(
-            network.path,
-            f"gives {given}, and the list has {classes:,} cells; "
-            "give the list of cells that the network was trained on",
-        )
+        what = "export it with one answer that wide, or call the one to be taken `probabilities`"
+        if not fitting:
+            what = "give the list of cells that the network was trained on"
+        raise PackError(network.path, f"gives {given}, and the list has {classes:,} cells; {what}")
     return named[0]
 
 

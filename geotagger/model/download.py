@@ -41,6 +41,7 @@ _LARGEST_UNANNOUNCED = 1 << 32  # where neither the server nor the catalogue sta
 _TIMEOUT_S = 30.0
 _ATTEMPTS = 4  # in a row without a single new byte
 _WORTH_ANOTHER_TRY = frozenset({408, 425, 429, 500, 502, 503, 504})
+_OF_RIGHTS = (401, 403)
 _LONGEST_WAIT_S = 60.0
 
 
@@ -78,7 +79,9 @@ def fetch(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _locked(transfer):
-            if not transfer.whole.exists():
+            if transfer.whole.exists():
+                transfer.recall_stated()
+            else:
                 _persist(transfer)
             received = transfer.checked(expected_sha256)
             transfer.progress(received.bytes, received.bytes)
@@ -172,7 +175,7 @@ class _Transfer:
         redirects = _NoDowngrade()
         try:
             with urllib.request.build_opener(redirects).open(request, timeout=_TIMEOUT_S) as response:
-                self.stated = redirects.stated
+                self.stated = redirects.stated or _stated_in(response.headers)
                 self.receive(response)
         except urllib.error.HTTPError as error:
             error.close()
@@ -199,8 +202,10 @@ class _Transfer:
         if whole is not None and done < whole:
             raise _BrokenOffError(f"the connection ended after {done:,} of {whole:,} bytes")
         self.check_size(done)
-        self.path("part").replace(self.whole)
         self.path("json").unlink(missing_ok=True)
+        if self.stated:  # a whole file may wait for others of its model
+            self.path("json").write_text(json.dumps({"address": self.address, "stated": self.stated}))
+        self.path("part").replace(self.whole)
 
     def start_and_size(self, response: Any) -> tuple[int, int | None]:
         """Where the body begins in the file, and how long the file is."""
@@ -260,8 +265,11 @@ class _Transfer:
             raise _BrokenOffError(
                 f"the server answers {error.code} {error.reason}", float(wait) if wait.isdecimal() else None
             )
+        asks = (
+            "A Hugging Face hub that asks for a token is given HF_TOKEN. " if error.code in _OF_RIGHTS else ""
+        )
         raise DownloadError(
-            f"{self.address}: the server answers {error.code} {error.reason}; nothing was installed. "
+            f"{self.address}: the server answers {error.code} {error.reason}; nothing was installed. {asks}"
             "If the file has moved, give a catalogue with its new address (--catalogue), or fetch it "
             "by other means and use `geotagger models import`"
         )
@@ -277,6 +285,13 @@ class _Transfer:
             pass
         self.restart()
         return None
+
+    def recall_stated(self) -> None:
+        try:
+            state = json.loads(self.path("json").read_bytes())
+            self.stated = state["stated"] if state["address"] == self.address else None
+        except (OSError, ValueError, KeyError, TypeError):
+            self.stated = None
 
     def remember(self, headers: Message, whole: int | None) -> None:
         """If-Range wants a strong ETag; a date serves where there is none."""
@@ -296,12 +311,14 @@ class _Transfer:
             self.whole.unlink()
             self.check_size(size)
         if expected_sha256 is not None and sha256 != expected_sha256:
+            self.restart()
             self.whole.unlink()
             raise DownloadError(
                 f"{self.address}: has the SHA-256 {sha256} where {expected_sha256} is known to be right; "
                 "it was removed, the publisher may have changed it"
             )
         if expected_sha256 is None and self.stated not in (None, sha256):
+            self.restart()
             self.whole.unlink()
             raise DownloadError(
                 f"{self.address}: has the SHA-256 {sha256} where its server states {self.stated}; "
@@ -312,8 +329,7 @@ class _Transfer:
 
 class _NoDowngrade(urllib.request.HTTPRedirectHandler):
     """Follows redirects, but never from https to http, where anybody may answer, nor to anything but HTTP.
-    stated: the SHA-256 by which the first server keeps the file: the Hugging Face hub's X-Linked-Etag, the
-    object id of Git LFS."""
+    stated: the SHA-256 by which the first server that says one keeps the file."""
 
     stated: str | None = None
 
@@ -328,10 +344,15 @@ class _NoDowngrade(urllib.request.HTTPRedirectHandler):
         if refusal:
             fp.close()
             raise DownloadError(f"{req.full_url}: the server {refusal}; not followed")
-        linked = headers.get("X-Linked-Etag", "").strip('"').lower()
-        if self.stated is None and re.fullmatch("[0-9a-f]{64}", linked):
-            self.stated = linked
+        self.stated = self.stated or _stated_in(headers)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _stated_in(headers: Any) -> str | None:
+    """The SHA-256 that a server keeps the file by: the Hugging Face hub's X-Linked-Etag, the object id of
+    Git LFS. Of a small file it is another hash, which is not looked at."""
+    linked = headers.get("X-Linked-Etag", "").strip('"').lower()
+    return linked if re.fullmatch("[0-9a-f]{64}", linked) else None
 
 
 def _reason(error: BaseException) -> str:

@@ -18,7 +18,7 @@ from geotagger.errors import PackError, UsageError
 from geotagger.model.gallery import Gallery, write_gallery
 from geotagger.model.gallery_network import POINTS, GalleryHead, write_gallery_network
 from geotagger.model.manifest import GalleryRecord, Manifest
-from geotagger.model.onnx_extend import read_network
+from geotagger.model.onnx_extend import blaming, read_network
 from geotagger.model.pack import ENCODER, GALLERY, ModelPack, check_free, write_pack
 from geotagger.partition import Thresholds, classes_of, partition
 
@@ -72,15 +72,16 @@ def import_embedder(
         scale=float(files.scale),
         encoder=ENCODER if files.encoder else "",
     )
-    return write_pack(
-        folder,
-        dataclasses.replace(manifest, gallery=record, precision=network.precision_of(manifest.precision)),
-        cells,
-        lambda target: write_gallery_network(network, head, manifest.preprocessing.input_size, target),
-        beside=keep_beside,
-        check=check,
-        replace=replace,
-    )
+    with blaming(files.network, folder):
+        return write_pack(
+            folder,
+            dataclasses.replace(manifest, gallery=record, precision=network.precision_of(manifest.precision)),
+            cells,
+            lambda target: write_gallery_network(network, head, manifest.preprocessing.input_size, target),
+            beside=keep_beside,
+            check=check,
+            replace=replace,
+        )
 
 
 def unit_rows(embeddings: NDArray[np.float32], rows: int, path: Path) -> NDArray[np.float32]:

@@ -7,7 +7,7 @@ of the owner's folder or of a cache is read where it is. Knows nothing of what t
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import platformdirs
@@ -76,7 +76,9 @@ def _gather_one(file: PublishedFile, places: Places) -> FileHere:
     for address in file.addresses:
         path = hugging_face.in_cache(address)
         if path and (here := _as_it_is(path, address)) and file.sha256 in (None, here.sha256):
-            return here
+            stated = hugging_face.stated_of(path)
+            if stated in (None, here.sha256):
+                return replace(here, is_stated=stated is not None)
     return _from_addresses(file, places)
 
 

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from geotagger.cells import CellTable, GalleryPoints, leaf_ids
 from geotagger.errors import PackError
-from geotagger.gazetteer.borders import countries_of
 from geotagger.geo import EARTH_RADIUS_KM, unit_vectors
 from geotagger.model.cells_csv import number, shown, text_of
+from geotagger.model.columns import Columns, columns_of
 
 FloatArray = NDArray[np.float64]
 
@@ -26,9 +26,6 @@ _COLUMNS = {"lat": 0, "latitude": 0, "lon": 1, "lng": 1, "long": 1, "longitude":
 _MOST_FAULTS = 5
 _ALONG_THE_CURVE = 24
 _LARGEST_GAP_KM = 1_000.0
-_LOOKED_AT, _FEWEST_TO_DOUBT, _AT_SEA, _ON_LAND = 500, 20, 0.5, 0.9
-"""Of the published gallery 99.5 % lie on land; of its places in Europe 36 % when the columns change
-places."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,28 +98,26 @@ def read_gallery(path: Path) -> Gallery:
     return Gallery(lat.copy(), lng.copy())
 
 
-def check_columns(gallery: Gallery, path: Path) -> None:
-    """PackError where nothing can be told apart, or where latitude and longitude seem to have changed places
-    within what either may be: hardly a place on land, and nearly all were they changed back."""
+def check_columns(gallery: Gallery, path: Path) -> str:
+    """What the owner should know, or "". PackError where nothing can be told apart, or where latitude and
+    longitude changed places within what either may be."""
     if len(gallery) - gallery.duplicates < 2:
         raise PackError(
             path, "holds one place only, and a picture is compared with several; nothing was written"
         )
-    rows = np.unique(np.linspace(0, len(gallery) - 1, min(_LOOKED_AT, len(gallery))).astype(np.int64))
-    lat, lng = gallery.lat[rows], gallery.lng[rows]
-    if len(rows) < _FEWEST_TO_DOUBT or (np.abs(lng) > 90).any():
-        return
-    if _share_on_land(lat, lng) < _AT_SEA and _share_on_land(lng, lat) > _ON_LAND:
+    columns = columns_of(gallery.lat, gallery.lng)
+    if columns is Columns.CHANGED:
         raise PackError(
             path,
-            "most of its places lie at sea, and on land when latitude and longitude change places; "
-            "name the columns as they are; nothing was written",
+            "its places lie about towns when latitude and longitude change places, and far from them as they "
+            "are; name the columns as they are; nothing was written",
         )
-
-
-def _share_on_land(lat: FloatArray, lng: FloatArray) -> float:
-    countries, _ = countries_of(lat, lng)
-    return sum(country is not None for country in countries) / len(countries)
+    if columns is Columns.DOUBTFUL:
+        return (
+            f"{path}: ten times as many people live about its places when latitude and longitude change "
+            "places; see that the columns are named as they are"
+        )
+    return ""
 
 
 def write_gallery(path: Path, gallery: Gallery) -> None:

@@ -101,15 +101,34 @@ def check_pictures(path: Path, pictures: TensorInfo, input_size: int) -> None:
     shape = pictures.shape
     fits = len(shape) == 4 and all(a in (None, b) or b is None for a, b in zip(shape, wanted, strict=True))
     if pictures.element not in (FLOAT, FLOAT16) or not fits:
+        described = f"{_type_of(pictures.element)} ({', '.join('n' if d is None else str(d) for d in shape)})"
+        edge = input_size
         raise PackError(
             path,
-            f"its input {pictures.name} {shape} is not float (n, 3, {input_size}, {input_size}); "
-            "give the edge of the network's input (--input-size)",
+            f"its input {pictures.name} is {described}, not float32 (n, 3, {edge}, {edge}); "
+            f"{_what_to_do(pictures, edge)}",
         )
     if pictures.name == "data" and pictures.element == FLOAT16:
         raise PackError(path, "its float16 input is called data; save it with another name for it")
     if shape[0] is not None:
         raise PackError(path, f"takes {shape[0]} pictures at a time; export it with an open batch")
+
+
+def _what_to_do(pictures: TensorInfo, edge: int) -> str:
+    shape = pictures.shape
+    if pictures.element not in (FLOAT, FLOAT16):
+        return "export it with an input of floats"
+    if len(shape) == 3:
+        return "export it with an open batch, the first of four axes"
+    if len(shape) == 4 and shape[3] == 3 and shape[1] != 3:
+        return "export it with the colours before the rows (NCHW)"
+    if len(shape) == 4 and shape[1] in (None, 3) and shape[2] == shape[3]:
+        return f"--input-size {shape[2]} if that is the edge of its pictures"
+    return f"export it for square pictures of three colours, of an edge of {edge} or --input-size"
+
+
+def _type_of(element: int) -> str:
+    return "float32" if element == FLOAT else str(TensorProto.DataType.Name(element)).lower()
 
 
 def _of_length_1(graph: Graph, x: Tensor) -> Tensor:

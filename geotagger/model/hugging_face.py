@@ -39,6 +39,13 @@ def in_cache(address: str) -> Path | None:
         return None
 
 
+def stated_of(path: Path) -> str | None:
+    """The SHA-256 that the hub keeps a file of its cache by: large files lie in the cache under that name,
+    and the snapshots link to them."""
+    name = path.resolve().name
+    return name if re.fullmatch("[0-9a-f]{64}", name) else None
+
+
 def _cache_folder() -> Path:
     if cache := os.environ.get("HF_HUB_CACHE"):
         return Path(cache)

@@ -7,7 +7,8 @@ names that begin with `geotagger/`, so that nothing meets. Knows nothing of what
 
 import io
 import mmap
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +43,15 @@ LEAST_OPSET = 13
 
 _OPSETS = 8  # ModelProto.opset_import
 _COPIED_AT_ONCE = 1 << 22
+
+
+@contextmanager
+def blaming(network: Path, folder: Path) -> Iterator[None]:
+    """What is wrong with a pack's network that is made of this one is said of the file that its owner has."""
+    try:
+        yield
+    except PackError as error:
+        raise error.of(network) if error.path == str(folder / "model.onnx") else error from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ A ModelProto is a protocol-buffers message (onnx.proto). The file is mapped and 
 its length, so that a file of any size is looked at in a millisecond, before anything pays for loading it.
 """
 
+import errno
 import mmap
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,7 +54,8 @@ def mapped(path: Path) -> Iterator[mmap.mmap]:
     except FileNotFoundError:
         raise PackError(path, "no such file; import or pull the model again") from None
     except OSError as error:
-        raise PackError(path, f"cannot be read ({error.strerror})") from None
+        lack = f"; its {path.stat().st_size / 1e6:.0f} MB find no room" if error.errno == errno.ENOMEM else ""
+        raise PackError(path, f"cannot be read ({error.strerror}{lack})") from None
     except (MalformedError, ValueError):
         raise PackError(path, "not a whole ONNX file; import or pull the model again") from None
 

@@ -17,7 +17,7 @@ from geotagger.photo.containers import Container, read_container
 from geotagger.photo.formats import sniff
 from geotagger.photo.iptc import iptc_place
 from geotagger.photo.kind import why_not_a_photo
-from geotagger.photo.moment import capture_time, gps_moment
+from geotagger.photo.moment import capture_time, gps_moment, makers_named
 from geotagger.photo.position import stated_position
 from geotagger.photo.quicktime import QuickTime
 from geotagger.photo.source import PhotoSourceFile
@@ -26,7 +26,6 @@ from geotagger.photo.values import CaptureTime, Facts, NamedPlace
 from geotagger.photo.video import VideoTime, makers, numbered_beside, video_fix, video_time
 from geotagger.photo.xmp import xmp_place
 
-_MAKE, _MODEL = ("image", 0x010F), ("image", 0x0110)
 _SERIALS = (("exif", 0xA431), ("image", 0xC62F))
 """BodySerialNumber, and DNG's CameraSerialNumber."""
 
@@ -59,7 +58,7 @@ def facts_of(container: Container) -> Facts:
         container.orientation,
         taken=taken,
         gps_utc=gps_moment(container.tags),
-        camera=_camera(container.tags),
+        camera=_camera(container.tags, container.xmp),
         fix=position.fix,
         not_a_photo=why_not_a_photo(container),
         problems=(*container.problems, *time_problems, *position.problems),
@@ -87,7 +86,7 @@ def _facts_of_video(container: Container, video: QuickTime, now: datetime) -> Fa
         container.height,
         taken=moment.taken,
         gps_utc=moment.utc,
-        camera=_camera(container.tags) or camera_name(make, model),
+        camera=_camera(container.tags, container.xmp) or camera_name(make, model),
         fix=fix,
         not_a_photo=why_not_a_photo(container),
         problems=(*container.problems, *problems, *([moment.problem] if moment.problem else [])),
@@ -107,9 +106,9 @@ def _times_beside(path: str) -> Iterator[tuple[str, CaptureTime]]:
                 yield photo, taken
 
 
-def _camera(tags: Tags) -> str | None:
+def _camera(tags: Tags, xmp: bytes | None) -> str | None:
     serial = next((text for key in _SERIALS if (text := _words(tags.text(*key)))), "")
-    return camera_name(tags.text(*_MAKE), tags.text(*_MODEL), serial)
+    return camera_name(*makers_named(tags, xmp), serial)
 
 
 def camera_name(make: str, model: str, serial: str = "") -> str | None:

@@ -10,7 +10,7 @@ import unicodedata
 
 from geotagger.photo.containers import Container
 from geotagger.photo.formats import RAW_FORMATS
-from geotagger.photo.moment import EXPOSURE, is_only_digitised
+from geotagger.photo.moment import EXPOSURE, is_only_digitised, makers_named
 from geotagger.photo.values import SCAN
 from geotagger.photo.xmp import xmp_text
 
@@ -20,16 +20,15 @@ _SMALLEST_EDGE = 32
 _LONGEST_SHAPE = 8
 """Longer than 8:1 it is a banner, a divider or a web page; phone panoramas end near 5:1 to 6:1."""
 
-_MAKE, _MODEL, _SOFTWARE, _DESCRIPTION = (
-    ("image", 0x010F),
-    ("image", 0x0110),
-    ("image", 0x0131),
-    ("image", 0x010E),
-)
+_SOFTWARE, _DESCRIPTION = ("image", 0x0131), ("image", 0x010E)
 _USER_COMMENT, _FILE_SOURCE = ("exif", 0x9286), ("exif", 0xA300)
 _TIME_TAKEN = ("exif", 0x9003)
 
 _DIGITAL_CAMERA = 3
+_XMP_EXPOSURE = (
+    *("exif:ExposureTime", "exif:FNumber", "exif:ISOSpeedRatings", "exif:PhotographicSensitivity"),
+    *("exif:FocalLength", "exif:ShutterSpeedValue"),
+)
 _SCANNERS = {1: "a film scanner", 2: "a print scanner"}
 """Values of FileSource."""
 
@@ -42,13 +41,16 @@ _SCANNER = re.compile(
     r"|noritsu|\bez controller\b|\bqss-?\d|\bfrontier\b|\bfuji.*\bsp-?\d{3,4}\b|\bpakon\b|flextight"
     r"|\bimacon\b|\bnikon.*\bls-?\d{2,4}\b|primefilm|\breflecta\b|\bd-lab\b"
     r"|\bkodak.*\b(hr ?500|hr universal|dls)\b"
+    r"|\b(snap|sprint)scan\b|\bscanza\b|\bdurst\b|\bkonica\b.*\b(qd|r\d)\b|\bgretag|\beversmart\b|\biqsmart\b|\bfujitsu\b.*\bfi-\d"
+    r"|\b(canon|epson)\b.*\bseries\b|\bepson (et|wf|xp|sx|bx)-?\d|\b(mfc|dcp)-[a-z]?\d|\blexmark\b"
+    r"|\b(taskalfa|aficio|docucentre|apeosport|versalink)\b"
     r"|officejet|laserjet|workcentre|bizhub|imagerunner|camscanner|adobe scan|genius scan",
     re.I,
 )
 _SCREENSHOT_NAME = re.compile(
     r"(simulator )?screen[ _-]?shots?\b|screenshot_|screen[ _-]?record|screen-\d{8}|screencast[ _-]"
-    r"|rpreplay_|xrecorder|smartselect_|capture\+_|annotation \d{4}-"
-    r"|\d{4}-\d\d-\d\d[_ ][\d.-]+[_ -]screenshot\b"
+    r"|rpreplay_|svid_\d|record_\d{4}-|xrecorder|smartselect_|capture\+_|annotation \d{4}-"
+    r"|\d{4}-?\d\d-?\d\d[_ ][\d.-]+[_ -]screenshot\b"
     r"|bildschirm(foto|aufnahme)|capture d.écran|enregistrement de l.écran"
     r"|captura[ _]de[ _](pantalla|tela|ecrã|ecra)|captura d.ecrà|grabación de pantalla"
     r"|gravação (de|do) (tela|ecrã)|schermata|schermafbeelding|schermopname"
@@ -100,7 +102,7 @@ def why_not_a_photo(container: Container) -> str | None:
     words = " ".join(
         (tags.text(*_SOFTWARE), tags.text(*_DESCRIPTION), tags.comment(*_USER_COMMENT), *container.texts)
     )
-    maker = f"{tags.text(*_MAKE)} {tags.text(*_MODEL)}".strip()
+    maker = " ".join(makers_named(tags, container.xmp)).strip()
     if _xmp_says_screenshot(container.xmp) or (_SCREENSHOT.search(words) and not _exposed(container)):
         return "screenshot: it calls itself one"
     if _SCREENSHOT_NAME.match(unicodedata.normalize("NFC", container.name)) and not _exposed(container):
@@ -122,7 +124,7 @@ def why_not_a_photo(container: Container) -> str | None:
         return f"graphic: {container.width}×{container.height} pixels is no photograph's shape"
     if "bilevel" in container.traits:
         return f"{SCAN}black and white without grey"
-    if "palette" in container.traits:
+    if "palette" in container.traits and not (container.format == "gif" and dated):
         return "graphic: palette colours"
     if _DRAWN.search(words):
         return "graphic: made by a drawing or plotting program"
@@ -136,7 +138,7 @@ def _kind_of_png(container: Container) -> str | None:
     least the time it was taken."""
     if tuple(sorted((container.width, container.height))) in _SCREEN_SIZES:
         return f"screenshot: a PNG of a screen's size ({container.width}×{container.height}), no camera"
-    if container.tags.text(*_TIME_TAKEN):
+    if container.tags.text(*_TIME_TAKEN) or xmp_text(container.xmp, "exif:DateTimeOriginal"):
         return None
     if "alpha" in container.traits:
         return "graphic: a PNG with transparency, no camera"
@@ -145,13 +147,15 @@ def _kind_of_png(container: Container) -> str | None:
 
 def _taken_by_camera(container: Container) -> bool:
     tags = container.tags
-    named = bool(tags.text(*_MAKE) and tags.text(*_MODEL))
+    named = all(makers_named(tags, container.xmp))
     source = tags.opaque(*_FILE_SOURCE)[:1]
     return named or _exposed(container) or source == bytes([_DIGITAL_CAMERA])
 
 
 def _exposed(container: Container) -> bool:
-    return any(key in container.tags for key in EXPOSURE)
+    return any(key in container.tags for key in EXPOSURE) or any(
+        xmp_text(container.xmp, name) for name in _XMP_EXPOSURE
+    )
 
 
 def _xmp_says_screenshot(xmp: bytes | None) -> bool:

@@ -11,7 +11,7 @@ from datetime import datetime, time, timedelta
 
 from geotagger.photo.iptc import iptc_moment
 from geotagger.photo.tags import Tags
-from geotagger.photo.values import CaptureTime
+from geotagger.photo.values import CaptureTime, of_the_earth
 from geotagger.photo.xmp import xmp_moment, xmp_text
 
 # date, sub-second and offset tags of the three moments that EXIF knows
@@ -50,7 +50,7 @@ def capture_time(
 ) -> tuple[CaptureTime | None, list[str]]:
     """The best moment there is, and problems. `now` bounds the future."""
     problems: list[str] = []
-    camera = bool(tags.text(*_MAKE) or tags.text(*_MODEL) or _GPS_TIME in tags)
+    camera = any(makers_named(tags, xmp)) or _GPS_TIME in tags
     for moment in (_ORIGINAL,) if is_only_digitised(tags) else (_ORIGINAL, _DIGITISED):
         if (taken := _of_tags(tags, moment, now, problems)) is not None:
             return _with_offset(tags, taken, now), problems
@@ -76,6 +76,12 @@ def time_of_packet(xmp: bytes | None, names_camera: bool, now: datetime) -> Capt
         if moment is not None and _is_believable(moment.local, now) and moment.local.time() != time():
             return moment
     return None
+
+
+def makers_named(tags: Tags, xmp: bytes | None) -> tuple[str, str]:
+    """Maker and model of the camera, by EXIF or, where a program exported XMP alone, by that."""
+    named = tags.text(*_MAKE), tags.text(*_MODEL)
+    return named if any(named) else (xmp_text(xmp, "tiff:Make"), xmp_text(xmp, "tiff:Model"))
 
 
 def is_only_digitised(tags: Tags) -> bool:
@@ -129,7 +135,7 @@ def offset_of(text: str) -> timedelta | None:
         return None
     sign = 1 if match[1] == "+" else -1
     offset = sign * timedelta(hours=int(match[2]), minutes=int(match[3]))
-    return offset if abs(offset) <= timedelta(hours=14) and int(match[3]) < 60 else None
+    return of_the_earth(offset) if int(match[3]) < 60 else None
 
 
 def _of_tags(
@@ -141,7 +147,12 @@ def _of_tags(
     local, problem = _moment(date, sub_seconds, now)
     if problem:
         problems.append(problem)
-    return None if local is None else CaptureTime(local, offset_of(offset))
+    if local is None:
+        return None
+    match = _DATE.match(date)
+    behind = date[match.end() :] if match else ""  # some programs write the offset behind the time
+    told = offset_of(offset)
+    return CaptureTime(local, offset_of(behind) if told is None else told)
 
 
 def _is_believable(local: datetime, now: datetime) -> bool:

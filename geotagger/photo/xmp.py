@@ -16,7 +16,7 @@ from xml.parsers import expat
 
 from geotagger.coordinates import UnreadableCoordinatesError, read_position
 from geotagger.marks import XMP_NAMESPACE, XMP_PREFIX, NamesMark
-from geotagger.photo.values import CaptureTime, NamedPlace
+from geotagger.photo.values import CaptureTime, NamedPlace, of_the_earth
 
 _LONGEST = 1 << 20
 _LONGEST_VALUE = 512
@@ -26,6 +26,7 @@ _PREFIXES = {
     "http://ns.adobe.com/exif/1.0/": "exif",
     "http://ns.adobe.com/xap/1.0/": "xmp",
     "http://ns.adobe.com/photoshop/1.0/": "photoshop",
+    "http://ns.adobe.com/tiff/1.0/": "tiff",
     "http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/": "Iptc4xmpCore",
     "http://iptc.org/std/Iptc4xmpExt/2008-02-29/": "Iptc4xmpExt",
     XMP_NAMESPACE: XMP_PREFIX,
@@ -44,6 +45,10 @@ _DATE = re.compile(
 """darktable writes dates as EXIF spells them."""
 
 
+_SPEAKS_OF_GPS = (b"GPSL", b"G\0P\0S\0L")
+"""Also in UTF-16 of either order, which ExifTool and expat read."""
+
+
 def xmp_text(packet: bytes | None, name: str) -> str:
     """The value of a simple property such as `exif:GPSLatitude`, as attribute or as element, or of the
     first item of a list; "" when it is not there."""
@@ -53,7 +58,7 @@ def xmp_text(packet: bytes | None, name: str) -> str:
 def xmp_position(packet: bytes | None) -> tuple[float, float] | None:
     """Where the packet says the photo was taken, in signed degrees: by its own description, or by
     LocationCreated. UnreadableCoordinatesError where it says that and cannot be read."""
-    if packet is None or b"GPSL" not in packet:
+    if packet is None or not any(word in packet for word in _SPEAKS_OF_GPS):
         return None
     values = _values(packet)
     for where in ("", CREATED):
@@ -103,7 +108,7 @@ def xmp_moment(text: str) -> CaptureTime | None:
         offset = timedelta(0)
     elif match[9]:
         size = timedelta(hours=int(match[10]), minutes=int(match[11]))
-        offset = -size if match[9] == "-" else size
+        offset = of_the_earth(-size if match[9] == "-" else size)
     return CaptureTime(local, offset)
 
 

@@ -38,6 +38,7 @@ def place_photos(
     with run.profile.timed("learning how it moves"):
         evidence = _gathered(run, recorded, survey, rethink, run.options.reconsider or others_chosen)
     writer = Writer(run.index, run.run.id, run.run.name, run.options.writing, run.report)
+    planned_before = run.tally.statuses["planned"]  # in other archives
     run.listener.phase("Placing", survey.photos)
     for group in _in_groups(outings(_seen(run, evidence), lambda one: one[0].utc)):
         jobs: list[Job] = []
@@ -53,8 +54,8 @@ def place_photos(
         run.listener.advance(sum(1 for _ in settled))
     if not run.is_stopped:
         _correct(run, evidence.standing, writer)
-    if not run.is_stopped and run.options.writing.mode != "none" and not run.options.dry_run:
-        _name(run)
+    if not run.is_stopped and run.options.writing.mode != "none":
+        _name(run, run.tally.statuses["planned"] - planned_before)
 
 
 def _gathered(
@@ -108,12 +109,16 @@ def _correct(run: RootRun, standing: Standing, writer: Writer) -> None:
             )
 
 
-def _name(run: RootRun) -> None:
-    """What `--write-names` asks for; and names of ours follow a place that moved, also without it."""
+def _name(run: RootRun, planned: int) -> None:
+    """What `--write-names` asks for; and names of ours follow a place that moved, also without it. `planned`:
+    how many photos a dry run would place."""
     writing = run.options.writing
     if not writing.names and not run.index.named.any():
         return
     only_renewed = not writing.names
+    if run.options.dry_run:
+        _say_what_would_be_named(run, 0 if only_renewed else planned, only_renewed)
+        return
     waiting = run.index.named.count(run.root_ids, only_renewed=only_renewed)
     if not waiting:
         return
@@ -124,6 +129,14 @@ def _name(run: RootRun) -> None:
     with run.profile.timed("writing"):
         tally = write_names(run.index, run.run.id, photos, writing, run.listener, run.report)
     say_what_was_named(tally, run.listener)
+
+
+def _say_what_would_be_named(run: RootRun, planned: int, only_renewed: bool) -> None:
+    """Which of these have names already, or lie at a border, only the writing tells."""
+    nameless = run.index.named.nameless(run.root_ids, only_renewed=only_renewed)
+    if photos := planned + sum(run.in_scope(photo.path) for photo in nameless):
+        many = f"{photos} photo{'s' * (photos != 1)}"
+        run.listener.note(f"names of places would be written into at most {many}")
 
 
 def _seen(run: RootRun, evidence: ArchiveEvidence) -> Iterator[PhotoWithPicture]:

@@ -17,7 +17,7 @@ from geotagger.estimate.explain import Explanation, explain
 from geotagger.estimate.outing import certainty_inside
 from geotagger.estimate.timeline import outings, surrounded, weighed
 from geotagger.estimate.tracks import Tracks
-from geotagger.estimate.values import Alike
+from geotagger.estimate.values import OWN_FIXES, Alike
 from geotagger.index import Index
 from geotagger.index.photos import IndexedPhoto
 from geotagger.index.runs import Run
@@ -138,9 +138,11 @@ def why(
         inside = certainty_inside(whole, at, evidence.movement, circle) or 0.0
     keys = [fix.key for fix in explanation.fixes if fix.key is not None]
     beside, roots = index.photos.get(keys), {root.id: root.path for root in index.roots.all()}
+    own = {photo.id: photo.rung for photo in beside if photo.rung in OWN_FIXES}
+    fixes = tuple(replace(fix, rung=own.get(fix.key or 0) or fix.rung) for fix in explanation.fixes)
     return Why(
         photo_asked,
-        explanation,
+        replace(explanation, fixes=fixes),
         run,
         tuple(track.name for track in spoke.tracks),
         disagreements(index, photo_asked, inside),

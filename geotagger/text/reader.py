@@ -7,11 +7,13 @@ by a limit after which the rest of a picture is left unread.
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import onnxruntime as ort  # type: ignore[import-untyped]
 from PIL import Image
 
+from geotagger.engine.memory import free_in_words, is_of_memory, lack_of
 from geotagger.errors import EngineError
 from geotagger.text import detecting, recognising
 from geotagger.text.networks import TextNetworks
@@ -74,6 +76,8 @@ class TextReader:
         try:
             (answer,) = session.run(None, {session.get_inputs()[0].name: values}, self._options)
         except Exception as error:  # ONNX Runtime's exceptions share no public base
+            if is_of_memory(error):
+                raise EngineError(f"--with text: not enough memory to read it; {free_in_words()}") from None
             said = " ".join(str(error).split())[:200]
             raise EngineError(f"--with text: ONNX Runtime failed: {said}") from None
         return answer
@@ -90,5 +94,7 @@ def _session(path: str, threads: int) -> Any:
     try:
         return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:
+        if is_of_memory(error):
+            raise EngineError(f"{path}: {lack_of(Path(path))}") from None
         said = " ".join(str(error).split())[:200]
         raise EngineError(f"{path}: ONNX Runtime cannot run it: {said}") from None

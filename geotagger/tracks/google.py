@@ -117,7 +117,13 @@ def _semantic_entry(entry: dict[str, Any]) -> Iterator[Point | Stay]:
     visit, move = entry.get("placeVisit"), entry.get("activitySegment")
     if visit:
         where = _place(visit.get("location")) or _place(visit)
-        yield from _stay(*_edges(visit), where)
+        inner = [
+            piece
+            for child in visit.get("childVisits") or ()  # a shop of the mall, a gate of the airport
+            for piece in _stay(*_edges(child), _place(child.get("location")) or _place(child))
+        ]
+        yield from inner
+        yield from _besides(_stay(*_edges(visit), where), [p for p in inner if isinstance(p, Stay)])
         yield from _raw_path(visit)
     if move:
         ends = _place(move.get("startLocation")), _place(move.get("endLocation"))
@@ -127,6 +133,21 @@ def _semantic_entry(entry: dict[str, Any]) -> Iterator[Point | Stay]:
         parking = move.get("parkingEvent") or {}
         when = parking.get("timestamp") or parking.get("timestampMs")
         yield from _point(when, _place(parking.get("location")), _VISIT_ERROR_KM)
+
+
+def _besides(visit: Iterable[Point | Stay], inner: Sequence[Stay]) -> Iterator[Point | Stay]:
+    """A visit without the times of those inside it."""
+    for piece in visit:
+        if not isinstance(piece, Stay):
+            yield piece
+            continue
+        begin = piece.utc
+        for child in sorted(inner):
+            if begin < min(child.utc, piece.until):
+                yield piece._replace(utc=begin, until=min(child.utc, piece.until))
+            begin = max(begin, child.until)
+        if begin < piece.until:
+            yield piece._replace(utc=begin)
 
 
 def _raw_path(entry: dict[str, Any]) -> Iterator[Point]:

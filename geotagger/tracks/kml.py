@@ -5,10 +5,12 @@ where they have a point and ways where they have a line. Placemarks in folders t
 and Routes are marks, with the time when they were made.
 """
 
+import sys
 import zipfile
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from os import SEEK_END
 from typing import IO, cast
 
 from geotagger.tracks.bounds import Bounded
@@ -30,12 +32,14 @@ _VISIT_ERROR_KM = 0.05
 
 def read_kmz(file: IO[bytes]) -> Iterator[Piece]:
     with zipfile.ZipFile(file) as archive:
-        budget = Bounded.budget(sum(entry.compress_size for entry in archive.infolist()))
+        # what it says of itself may be a lie
+        packed_bytes = min(sum(entry.compress_size for entry in archive.infolist()), file.seek(0, SEEK_END))
+        budget, most = Bounded.budget(packed_bytes), Bounded.elements(packed_bytes)
         for entry in archive.infolist():
             if entry.filename.lower().endswith(".kml"):
                 with archive.open(entry) as packed:
                     unpacked = Bounded(packed, budget)
-                    yield from read_kml(cast(IO[bytes], unpacked))
+                    yield from read_kml(cast(IO[bytes], unpacked), most)
                     budget = unpacked.left
 
 
@@ -48,13 +52,14 @@ class _Placemark:
     lines: list[str] = field(default_factory=list)
 
 
-def read_kml(file: IO[bytes]) -> Iterator[Piece]:
+def read_kml(file: IO[bytes], most: int = sys.maxsize) -> Iterator[Piece]:
+    """`most`: elements."""
     placemark: _Placemark | None = None
     inside: list[str] = []  # what of these names is open, outermost first
     folders: dict[int, str] = {}  # by depth
     whens: deque[str] = deque()
     coords: deque[str] = deque()
-    for event in elements(file, _NAMES):
+    for event in elements(file, _NAMES, most):
         if event.opens:
             inside.append(event.name)
             if event.name == "Placemark":

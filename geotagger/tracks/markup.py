@@ -8,6 +8,7 @@ format.
 
 import codecs
 import re
+import sys
 from collections.abc import Collection, Iterator
 from typing import IO, NamedTuple
 from xml.parsers import expat
@@ -35,8 +36,9 @@ class Event(NamedTuple):
 class _Listener:
     """Gathers the events of the elements of these names until they are collected."""
 
-    def __init__(self, names: Collection[str]) -> None:
+    def __init__(self, names: Collection[str], most: int) -> None:
         self.events: list[Event] = []
+        self._left = most
         self._names = frozenset(names)
         self._local: dict[str, str] = {}
         self._depth = 0
@@ -45,6 +47,9 @@ class _Listener:
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         self._depth += 1
+        self._left -= 1
+        if self._left < 0:
+            raise ValueError("it has far more elements than a track of its size does")
         if self._depth > _DEEPEST:
             raise ValueError(f"elements lie more than {_DEEPEST} deep in one another")
         self._text.clear()
@@ -79,10 +84,11 @@ class _Listener:
         return name
 
 
-def elements(file: IO[bytes], names: Collection[str]) -> Iterator[Event]:
-    """The elements of these local names, as they open and close. Raises ValueError where the file is no XML
-    (any more), or asks for more than a track does; what came before has been given then."""
-    listener = _Listener(names)
+def elements(file: IO[bytes], names: Collection[str], most: int = sys.maxsize) -> Iterator[Event]:
+    """The elements of these local names, as they open and close; `most`: elements of any name. Raises
+    ValueError where the file is no XML (any more), or asks for more than a track does; what came before has
+    been given then."""
+    listener = _Listener(names, most)
     parser = expat.ParserCreate("utf-8")
     parser.buffer_text = True
     parser.StartElementHandler = listener.start

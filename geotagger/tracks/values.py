@@ -109,6 +109,7 @@ def clean_track(
     columns.sort()
     fresh = np.ones(len(columns.utc), dtype=np.bool_)
     fresh[1:] = columns.utc[1:] > columns.utc[:-1]
+    _widen(columns, np.flatnonzero(~fresh))
     columns.keep(fresh)
     for _ in range(_ROUNDS):
         leaps = _leaps(columns.utc, columns.lat, columns.lng)
@@ -121,6 +122,16 @@ def clean_track(
         return None
     stayed = _stayed(columns.utc, columns.lat, columns.lng, stays)
     return Track(name, columns.utc, columns.lat, columns.lng, columns.error_km, stays=stayed)
+
+
+def _widen(columns: Columns, doubles: NDArray[np.intp]) -> None:
+    """Of several places at one time (`doubles`: the rows that are not the first) the first is no surer than
+    the others are far: a program may have given all points the time of a day's export."""
+    for at in range(0, len(doubles), BLOCK):
+        rows = doubles[at : at + BLOCK]
+        first = np.searchsorted(columns.utc, columns.utc[rows])
+        apart = distance_km(columns.lat[first], columns.lng[first], columns.lat[rows], columns.lng[rows])
+        np.maximum.at(columns.error_km, first, apart.astype(columns.error_km.dtype))
 
 
 def ends_of(stay: Stay) -> tuple[Point, ...]:

@@ -83,16 +83,16 @@ def _day(photos: Sequence[Moment]) -> Day:
 
 
 def _where(photos: Sequence[Moment]) -> str:
-    """ "Sitges, Catalonia", "Lyon and Paris, France", by where most photos are; a town that is called like
-    its region is followed by the country."""
+    """ "Sitges, Catalonia, Spain", "Lyon and Paris, France", by where most photos are, with the region and
+    the country that all share; empty where none has a place."""
     placed = [p for p in photos if p.rung is not None]
+    if not placed:
+        return ""
     places = [place for place, _ in Counter(p.place for p in placed if p.place).most_common(_MOST_PLACES)]
-    regions = Counter(p.region or (country_name(p.country) if p.country else "") for p in placed)
-    region = regions.most_common(1)[0][0] if regions else ""
-    if region in places:
-        countries = Counter(p.country for p in placed if p.country)
-        region = country_name(countries.most_common(1)[0][0]) if countries else ""
-    return ", ".join(filter(None, [" and ".join(places), region]))
+    regions, countries = ({getattr(p, of) for p in placed} - {None} for of in ("region", "country"))
+    shared = list(regions) if len(regions) == 1 else []
+    shared += map(country_name, countries if len(countries) == 1 else ())
+    return ", ".join(dict.fromkeys(filter(None, [" and ".join(places), *shared]))) or "far from any town"
 
 
 class Days:

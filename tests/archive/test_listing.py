@@ -63,12 +63,16 @@ def test_photos_are_found_by_extension_in_any_case(tmp_path: Path) -> None:
         ("PXL_20240615_100000000.MP", True),
         ("PXL_20240615_100000000.MP~2", True),
         ("IMG_20191231_235959.mp", True),
+        ("GS010123.360", True),
+        ("VID_20240615_120000_00_001.insv", True),
+        ("DSCF0001.MPO", True),
         ("figures.mp", False),
+        ("turn.360", False),
         (".20240615.MP", False),
         ("20240615.mp3", False),
     ],
 )
-def test_the_film_of_a_motion_photo_is_found_and_a_drawing_of_that_extension_is_not(
+def test_films_of_rare_extensions_are_found_and_other_files_that_share_them_are_not(
     tmp_path: Path, name: str, is_film: bool
 ) -> None:
     (tmp_path / name).write_bytes(b"x")

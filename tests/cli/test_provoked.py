@@ -108,19 +108,19 @@ def test_cron_has_no_home_no_language_and_no_terminal(geotagger: Geotagger, scen
 
 
 @pytest.mark.ordinary_user
-@pytest.mark.parametrize("command", ["tag", "query", "runs", "undo"])
 def test_an_index_in_a_closed_folder_cannot_be_read(
-    geotagger: Geotagger, scene: Scene, tmp_path: Path, command: str
+    geotagger: Geotagger, scene: Scene, tmp_path: Path
 ) -> None:
     closed = tmp_path / "closed"
     closed.mkdir(mode=0)
-    where = [scene.folder, "--model", "none"] if command == "tag" else []
+    commands = [["tag", scene.folder, "--model", "none"], ["query"], ["runs"], ["undo"]]
     try:
-        said = geotagger(command, *where, "--index", closed / "index.db", code=5)
+        told = [geotagger(*words, "--index", closed / "index.db", code=5).err for words in commands]
     finally:
         closed.chmod(0o755)
-    assert len(said.err.splitlines()) == 1
-    assert "the index cannot be read (Permission denied)" in said.err
+    for words, said in zip(commands, told, strict=True):
+        assert len(said.splitlines()) == 1, words
+        assert "the index cannot be read (Permission denied)" in said, words
 
 
 WARNING = """

@@ -95,7 +95,7 @@ def test_what_is_not_known_of_an_archive_is_averaged_over() -> None:
 def test_many_fixes_leave_less_to_average_over() -> None:
     """The spread of the draws, over all parameters, in spreads of the prior."""
     left = []
-    for days in (0, 15, 200):
+    for days in (0, 15, 100):
         learned = learn_movement(*columns(life(3, days=days))) if days else learn_movement([], [], [])
         draws = {name: [scaled(draw, name) for draw in learned.draws] for name in PRIOR_SPREAD}
         left.append(np.mean([np.std(draws[name]) / spread for name, spread in PRIOR_SPREAD.items()]))

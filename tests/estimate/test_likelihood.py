@@ -49,17 +49,17 @@ def test_it_is_the_density_of_the_mixtures_under_any_parameters(count: int) -> N
 
 
 def test_searches_side_by_side_find_what_each_finds_alone() -> None:
-    lesson = some_lesson(90)
-    together = fit_motions(lesson, [None, 0, 1])
-    assert len({motion for motion, _ in together}) == 3
-    for fold, (motion, draws) in zip([None, 0, 1], together, strict=True):
+    lesson = some_lesson(72)
+    together = fit_motions(lesson, [None, 1])
+    assert together[0][0] != together[1][0]
+    for fold, (motion, draws) in zip([None, 1], together, strict=True):
         ((alone, alone_draws),) = fit_motions(lesson, [fold])
         assert motion == alone
         assert [draw.fade for draw in draws] == pytest.approx([draw.fade for draw in alone_draws])
 
 
 def test_a_fold_that_is_left_out_teaches_nothing() -> None:
-    lesson = some_lesson(90)
+    lesson = some_lesson(72)
     kept = np.flatnonzero(lesson.fold != 1)
     part = Lesson(
         lesson.fixes,

@@ -67,6 +67,14 @@ def test_a_photo_that_names_its_city_and_nothing_else_is_placed_there_as_well_as
         assert radius_km > 2 * named[0].radius_km
 
 
+@pytest.mark.parametrize("country", ["JP", "BR"])
+def test_a_photo_that_names_a_large_country_alone_is_placed_in_it(country: str) -> None:
+    """It was placed in the South Atlantic, where one of a few points stood for all the rest of the world."""
+    (area,) = named = areas_of("", "", country)
+    lat, lng, _, _ = placed(Observation(0, None, named=named))
+    assert distance_to(area, (lat, lng)) < area.radius_km
+
+
 def test_a_name_that_agrees_with_a_neighbour_leaves_it_as_fine_as_it_was() -> None:
     near = fix_at((48.22, 16.39), NOON - 300)
     alone = placed(Observation(0, NOON, "a"), near)

@@ -1,5 +1,6 @@
 """An evaluation with the owner's own photos as reference: what is hidden is hidden there, too."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,7 +20,7 @@ from tests.tag.scenes import START, exif_of
 from tests.tag.test_pictures import COLOURS, PLACES, colour_pack, colour_photo
 
 
-def looked_at(seed: int, telling: float = 6.0, days: int = 30) -> list[Sighting]:
+def looked_at(seed: int, telling: float = 6.0, days: int = 20) -> list[Sighting]:
     """Evenings that run past midnight at one of ten places 300 km apart; pictures of one evening are near
     copies of each other, pictures of one place are alike."""
     rng = np.random.default_rng(seed)
@@ -36,9 +37,10 @@ def looked_at(seed: int, telling: float = 6.0, days: int = 30) -> list[Sighting]
     return sightings
 
 
-def test_pictures_that_look_alike_help_where_days_are_hidden() -> None:
+@pytest.mark.parametrize("seeds", [(1,), pytest.param(range(6), marks=pytest.mark.slow)])
+def test_pictures_that_look_alike_help_where_days_are_hidden(seeds: Sequence[int]) -> None:
     gains = []
-    for seed in range(2):
+    for seed in seeds:
         photos = looked_at(seed)
         alone = evaluate_archive(photos, Setting(0.3, True), seed)
         compared = evaluate_archive(photos, Setting(0.3, True, reference=True), seed)
@@ -78,7 +80,7 @@ def test_of_a_hidden_evening_nothing_is_left_as_reference(monkeypatch: pytest.Mo
 
 
 def test_hidden_pictures_are_no_reference_for_each_other() -> None:
-    photos = looked_at(3)
+    photos = looked_at(3, days=10)
     hidden = hide(photos, Setting(0.3), 0)
     moved = [
         replace(p, clocked=replace(p.clocked, latitude=-(p.clocked.latitude or 0.0))) if h else p

@@ -12,12 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geotagger.coordinates import is_believable
+from geotagger.coordinates import UnreadableCoordinatesError, is_believable
 from geotagger.metadata import Position, verify
 from geotagger.metadata.source import MemorySource
-from geotagger.metadata.xmp import position_of
+from geotagger.metadata.xmp import position_of, stated_position_in
 from geotagger.photo.position import stated_position
 from geotagger.photo.tags import read_tags
+from geotagger.photo.xmp import xmp_position
 from tests.metadata.conftest import ESTIMATE
 
 ratios = st.tuples(st.integers(0, 200), st.sampled_from([0, 1, 60, 1000, 10_000_000]))
@@ -107,3 +108,32 @@ def test_what_is_no_position_is_neither_found_nor_written(latitude: float, longi
     )
     assert position_of(packet.encode()) is None
     assert is_believable(0.0001, 0)
+
+
+PACKET = (
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    '<rdf:Description xmlns:exif="http://ns.adobe.com/exif/1.0/">{}</rdf:Description></rdf:RDF></x:xmpmeta>'
+)
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        "<rdf:Alt><rdf:li xml:lang='x-default'>{}</rdf:li></rdf:Alt>",
+        "<rdf:Description><rdf:value>{}</rdf:value></rdf:Description>",
+    ],
+)
+def test_coordinates_that_are_no_plain_values_are_somebodys_word(spelled: str) -> None:
+    latitude, longitude = spelled.format("33,52.08S"), spelled.format("151,12.6E")
+    packet = PACKET.format(
+        f"<exif:GPSLatitude>{latitude}</exif:GPSLatitude><exif:GPSLongitude>{longitude}</exif:GPSLongitude>"
+    ).encode()
+    assert position_of(packet) is None
+    with pytest.raises(UnreadableCoordinatesError):
+        stated_position_in(packet)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-16-be"])
+def test_an_embedded_packet_in_utf_16_says_where(encoding: str) -> None:
+    place = "<exif:GPSLatitude>33,52.08S</exif:GPSLatitude><exif:GPSLongitude>151,12.6E</exif:GPSLongitude>"
+    assert xmp_position(PACKET.format(place).encode(encoding)) == pytest.approx((-33.868, 151.21))

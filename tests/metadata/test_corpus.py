@@ -22,9 +22,12 @@ def _photos(shared_data: Path) -> list[Path]:
     return sorted(p for p in (shared_data / "photos").rglob("*") if p.suffix.lower() in fidelity.SUFFIXES)
 
 
-def test_every_sample_is_written_and_undo_restores_exact_bytes(shared_data: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("nth", [4, pytest.param(1, marks=pytest.mark.slow)])
+def test_every_sample_is_written_and_undo_restores_exact_bytes(
+    shared_data: Path, tmp_path: Path, nth: int
+) -> None:
     kinds: Counter[str] = Counter()
-    for number, photo in enumerate(_photos(shared_data)):
+    for number, photo in enumerate(_photos(shared_data)[::nth]):
         copy = tmp_path / f"{number}{photo.suffix}"
         shutil.copyfile(photo, copy)
         old = copy.read_bytes()
@@ -40,13 +43,13 @@ def test_every_sample_is_written_and_undo_restores_exact_bytes(shared_data: Path
         assert settle(edit) == "old"
         assert [p.name for p in tmp_path.iterdir()] == [copy.name]
         copy.unlink()
-    assert kinds["exif"] >= 505
+    assert kinds["exif"] >= 505 // nth
     assert kinds["sidecar"] <= 4
 
 
 def test_journal_entries_are_small(shared_data: Path, tmp_path: Path) -> None:
     sizes = []
-    for photo in _photos(shared_data)[:100]:
+    for photo in _photos(shared_data)[:100:4]:
         copy = tmp_path / photo.name
         shutil.copyfile(photo, copy)
         sizes.append(len(prepare(str(copy), ESTIMATE, Writing(overwrite=True, durable=False)).edit.to_json()))

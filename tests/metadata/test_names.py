@@ -81,17 +81,18 @@ OF_THE_FILE = ("System:", "ExifTool:", "File:", "SourceFile", "XMP-x:XMPToolkit"
 
 
 @exiftool.needs_exiftool
-def test_nothing_but_names_changes_in_real_photos(shared_data: Path, tmp_path: Path) -> None:
-    """By ExifTool's word; and undone, every byte is back."""
-    photos = [p for p in sorted((shared_data / "photos").rglob("*")) if p.suffix.lower() in FORMATS]
+@pytest.mark.parametrize("nth", [8, pytest.param(1, marks=pytest.mark.slow)])
+def test_nothing_but_names_changes_in_real_photos(shared_data: Path, tmp_path: Path, nth: int) -> None:
+    """By ExifTool's word; and undone, every byte is back. Every nth photo of each folder."""
+    photos = [p for p in sorted((shared_data / "photos").rglob("*")) if p.suffix.lower() in FORMATS][::nth]
     copies = {str(tmp_path / f"{n:04d}{p.suffix}"): p for n, p in enumerate(photos)}
     edits = {}
     for path, original in copies.items():
         shutil.copyfile(original, path)
         with contextlib.suppress(WriteError):
-            edits[path] = named(Path(path))
+            edits[path] = named(Path(path), writing=Writing(durable=False))
     in_photo = {path: edit for path, edit in edits.items() if edit is not None and edit.kind == "exif"}
-    assert len(in_photo) > 60
+    assert len(in_photo) > 60 / nth
     old = exiftool.tags_of([str(copies[path]) for path in in_photo], "-u")
     new = exiftool.tags_of(list(in_photo), "-u")
     for before, after in zip(old, new, strict=True):
@@ -105,7 +106,7 @@ def test_nothing_but_names_changes_in_real_photos(shared_data: Path, tmp_path: P
         assert all(after[k] == v for k, v in before.items() if k.startswith(OURS)), before["SourceFile"]
         assert any(k.startswith("XMP-iptcExt:LocationCreated") for k in after)
     for edit in filter(None, edits.values()):
-        assert restore(edit).status == "restored"
+        assert restore(edit, durable=False).status == "restored"
     for path, original in copies.items():
         assert Path(path).read_bytes() == original.read_bytes(), original
     assert {str(path) for path in tmp_path.iterdir()} == copies.keys()

@@ -13,7 +13,7 @@ from typing import Any
 class Served:
     """content: by path. faults: what happens to the next GETs of a path, one each: `(status,)` to
     answer, a number of bytes of the body after which the connection drops, or None for a good
-    answer. linked: the checksum that a redirect states. claims: how many bytes Content-Length states too
+    answer. linked: the checksum that an answer states. claims: how many bytes Content-Length states too
     many (or, negative, too few)."""
 
     content: dict[str, bytes] = field(default_factory=dict)
@@ -46,8 +46,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path in served.redirects:
             self.send_response(302)
             self.send_header("Location", served.redirects[self.path])
-            if self.path in served.linked:
-                self.send_header("X-Linked-Etag", f'"{served.linked[self.path]}"')
+            self.send_linked()
             self.end_headers()
         elif isinstance(fault, tuple):
             self.send_response(fault[0])
@@ -77,6 +76,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_response(200)
         if etag:
             self.send_header("ETag", etag)
+        self.send_linked()
         if served.announces_length:
             self.send_header("Content-Length", str(len(content) - start + served.claims))
         self.end_headers()
@@ -87,6 +87,10 @@ class _Handler(BaseHTTPRequestHandler):
             if drop_after is not None or served.claims:
                 self.connection.shutdown(socket.SHUT_RDWR)
         self.close_connection = True
+
+    def send_linked(self) -> None:
+        if self.path in self.served.linked:
+            self.send_header("X-Linked-Etag", f'"{self.served.linked[self.path]}"')
 
     def log_message(self, *_: Any) -> None:
         pass

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from geotagger import gazetteer
 from geotagger.engine.devices import Device
 from geotagger.engine.onnx_runner import OnnxRunner
 from geotagger.engine.opening import open_engine
@@ -22,7 +23,8 @@ from geotagger.errors import PackError
 from geotagger.model import catalogue as catalogues
 from geotagger.model.catalogue import read_catalogue
 from geotagger.model.gallery import Gallery, check_columns, read_gallery
-from geotagger.model.gallery_network import chunked_rows
+from geotagger.model.gallery_network import check_pictures, chunked_rows
+from geotagger.model.onnx_graph import TensorInfo
 from geotagger.model.pack import ModelPack, load_pack, verify_pack
 from geotagger.partition import classes_of
 from tests.model import embedders
@@ -171,6 +173,19 @@ def test_the_cache_of_the_hub_is_used(pull: Geotagger, hub: Served, published: P
     assert hub.requests == []
 
 
+def test_a_file_of_the_cache_that_is_not_what_its_name_says_is_fetched(
+    pull: Geotagger, hub: Served, published: Path, tmp_path: Path
+) -> None:
+    repository = tmp_path / "hf" / "hub" / "models--Toy--places"
+    shutil.copytree(published, repository / "snapshots" / "abc")
+    (repository / "blobs").mkdir()
+    link, blob = repository / "snapshots" / "abc" / FILES["int8"], repository / "blobs" / ("0" * 64)
+    link.rename(blob)
+    link.symlink_to(blob)
+    assert pull().code == 0
+    assert [path.rsplit("/", 1)[-1] for path, _ in hub.requests] == ["vision_model_int8.onnx"]
+
+
 def test_a_folder_of_files_needs_no_network(pull: Geotagger, hub: Served, published: Path) -> None:
     assert pull("--from", published).code == 0
     assert hub.requests == []
@@ -206,9 +221,17 @@ def test_a_checksum_that_the_hub_states_is_held_against_what_came(
         assert "its server states 0000" in done.err.splitlines()[-1]
         assert not (home / "toyclip").exists()
         hub.linked[path] = hashlib.sha256(content).hexdigest()
+        place = f"/Toy/places/resolve/main/{FILES['encoder']}"
+        hub.linked[place] = "1" * 64  # a hub that keeps no store of its own states it with the file
+        done = pull()
+        assert done.code == 3
+        assert "its server states 1111" in done.err.splitlines()[-1]
+        hub.linked[place] = hashlib.sha256(hub.content[place]).hexdigest()
         assert pull().code == 0
     checked = {source.role: source.checksum for source in load_pack(home / "toyclip").manifest.sources}
-    assert checked == {"network": "stated by its server", "encoder": "as received", "gallery": "as received"}
+    assert checked == dict.fromkeys(("network", "encoder"), "stated by its server") | {
+        "gallery": "as received"
+    }
 
 
 @pytest.mark.parametrize("role", ["int8", "encoder", "gallery"])
@@ -250,14 +273,37 @@ def test_a_faulty_gallery_is_refused_with_its_lines(
         read_gallery(path)
 
 
-def test_columns_that_changed_places_are_noticed_where_either_may_be_either() -> None:
-    """Towns of France, whose latitudes could all be longitudes; changed back they lie in the Indian Ocean."""
-    rng = np.random.default_rng(0)
-    lat, lng = rng.uniform(46, 50, 200), rng.uniform(0, 6, 200)
-    check_columns(Gallery(lat, lng), Path("towns.csv"))
+def photographed(country: str, n: int, seed: int = 0) -> Gallery:
+    """Places about towns of a country, as photos gather."""
+    rng = np.random.default_rng(seed)
+    towns = [town for town in gazetteer.places() if town.country == country]
+    weights = np.array([float(max(town.population, 1)) for town in towns])
+    chosen = rng.choice(len(towns), n, p=weights / weights.sum())
+    middle = np.array([(towns[row].latitude, towns[row].longitude) for row in chosen.tolist()])
+    return Gallery(*(middle + rng.normal(scale=0.05, size=middle.shape)).T)
+
+
+@pytest.mark.parametrize("country", ["DE", "CH", "BR", "MT"])
+def test_columns_of_one_country_that_changed_places_are_noticed(country: str) -> None:
+    """Also those that lie on land then, as Switzerland's in Ethiopia; small islands are no less sound."""
+    gallery = photographed(country, 60)
+    assert check_columns(gallery, Path("towns.csv")) == ""
     with pytest.raises(PackError, match=r"towns\.csv.*change places"):
-        check_columns(Gallery(lng, lat), Path("towns.csv"))
-    check_columns(Gallery(lng[:5], lat[:5]), Path("five.csv"))
+        check_columns(Gallery(gallery.lng, gallery.lat), Path("towns.csv"))
+
+
+def test_places_far_from_people_are_at_most_doubted() -> None:
+    """Ships off Arabia, whose places lie in Germany when the columns change; stations on the ice; a grid."""
+    rng = np.random.default_rng(0)
+    at_sea = Gallery(rng.uniform(11, 14, 120), rng.uniform(48, 52, 120))
+    assert "ten times as many people" in check_columns(at_sea, Path("ships.csv"))
+    on_the_ice = Gallery(rng.uniform(-80, -70, 60), rng.uniform(-70, 80, 60))
+    assert not check_columns(on_the_ice, Path("ice.csv"))
+    whole_earth = Gallery(rng.uniform(-80, 80, 60), rng.uniform(-180, 180, 60))
+    assert not check_columns(whole_earth, Path("grid.csv"))
+
+
+def test_a_gallery_of_one_place_tells_nothing_apart() -> None:
     with pytest.raises(PackError, match="one place only"):
         check_columns(Gallery(np.full(9, 48.0), np.full(9, 8.0)), Path("towns.csv"))
 
@@ -350,7 +396,52 @@ class TestOwnFiles:
         network = embedders.save(embedders.classifier(bad), tmp_path / "net.onnx")
         done = models_command(*self.arguments(network, cells))
         assert done.code == 3
-        assert "not finite" in done.err
+        assert f"{network}: answers with numbers that are not finite" in done.err
+
+    def test_a_network_that_reshapes_to_one_picture_is_refused(
+        self, models_command: Geotagger, tmp_path: Path, cells: Path
+    ) -> None:
+        model = embedders.classifier()
+        model.graph.node[0].op_type = "Reshape"
+        del model.graph.node[0].attribute[:]
+        model.graph.node[0].input.append("shape")
+        shape = onnx.numpy_helper.from_array(np.array([1, -1], np.int64), "shape")
+        model.graph.initializer.append(shape)
+        done = models_command(*self.arguments(embedders.save(model, tmp_path / "net.onnx"), cells))
+        assert done.code == 3
+        assert "an open batch" in done.err
+
+    def test_a_classifier_of_half_precision_becomes_a_pack(
+        self, models_command: Geotagger, home: Path, tmp_path: Path, cells: Path
+    ) -> None:
+        model = embedders.classifier()
+        for tensor in (*model.graph.input, *model.graph.output):
+            tensor.type.tensor_type.elem_type = onnx.TensorProto.FLOAT16
+        halves = onnx.numpy_helper.to_array(model.graph.initializer[0]).astype(np.float16)
+        model.graph.initializer[0].CopyFrom(onnx.numpy_helper.from_array(halves, "w"))
+        done = models_command(
+            *self.arguments(embedders.save(model, tmp_path / "net.onnx"), cells), "--name", "half"
+        )
+        assert done.code == 0, done.err
+        answers = OnnxRunner(load_pack(home / "half").onnx_path, Device("cpu")).run(pictures())
+        assert answers.probabilities.sum(axis=1) == pytest.approx(1, abs=1e-3)
+
+    @pytest.mark.parametrize(
+        ("shape", "element", "advice"),
+        [
+            ((None, EDGE, EDGE, 3), 1, "colours before the rows"),
+            ((3, EDGE, EDGE), 1, "with an open batch"),
+            ((8, 3, EDGE, EDGE), 1, "with an open batch"),
+            ((None, 3, EDGE, EDGE), 2, "uint8 .* an input of floats"),
+            ((None, 3, 64, 64), 1, "--input-size 64"),
+            ((), 1, "square pictures"),
+        ],
+    )
+    def test_of_an_input_that_does_not_fit_it_is_said_what_to_do(
+        self, shape: tuple[int | None, ...], element: int, advice: str
+    ) -> None:
+        with pytest.raises(PackError, match=advice):
+            check_pictures(Path("net.onnx"), TensorInfo("x", element, shape), EDGE)
 
     def test_an_embedder_of_another_width_than_its_gallery_is_refused(
         self,

@@ -46,6 +46,29 @@ def test_screenshots_scans_and_plots_are_named(tmp_path: Path, zeroth: dict[int,
 
 
 @pytest.mark.parametrize(
+    ("make", "model", "is_scan"),
+    [
+        (b"AGFA", b"SnapScan e50", True),
+        (b"Durst", b"Sigma", True),
+        (b"Konica", b"QD-21", True),
+        (b"Canon", b"MG5700 series", True),
+        (b"EPSON", b"ET-2750 Series", True),
+        (b"Brother", b"MFC-J480DW", True),
+        (b"Canon", b"Canon PowerShot S3 IS", False),
+        (b"EPSON", b"R-D1", False),
+        (b"KONICA MINOLTA", b"DiMAGE X50", False),
+        (b"Hewlett-Packard", b"HP PhotoSmart 618", False),
+        (b"Hasselblad", b"X1D II 50C", False),
+    ],
+)
+def test_scanners_and_minilabs_are_told_from_cameras_of_the_same_maker(
+    tmp_path: Path, make: bytes, model: bytes, is_scan: bool
+) -> None:
+    said = not_a_photo(with_exif(tmp_path, exif({0x010F: make, 0x0110: model})))
+    assert said.startswith("scan: made by") == is_scan
+
+
+@pytest.mark.parametrize(
     ("size", "mode", "told"),
     [
         ((1170, 2532), "RGB", "screenshot"),
@@ -73,6 +96,34 @@ def test_a_png_that_names_its_camera_is_a_photograph(tmp_path: Path) -> None:
     comment.add_text("Comment", "Screenshot")
     quarters().save(path, pnginfo=comment)
     assert not_a_photo(path).startswith("screenshot")
+
+
+EXPORTED = (
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    '<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" xmlns:exif="http://ns.adobe.com/exif/1.0/"'
+    "{}/></rdf:RDF></x:xmpmeta>"
+)
+
+
+@pytest.mark.parametrize(
+    ("told", "is_photo"),
+    [
+        (' tiff:Make="NIKON CORPORATION" tiff:Model="NIKON D750"', True),
+        (' exif:ExposureTime="1/200"', True),
+        (' exif:DateTimeOriginal="2024-06-15T12:00:00"', True),
+        (' tiff:Make="EPSON" tiff:Model="Perfection V600"', False),
+        (' exif:UserComment="Screenshot" exif:DateTimeOriginal="2024-06-15T12:00:00"', False),
+        ("", False),
+    ],
+    ids=["camera", "exposure", "date", "scanner", "screenshot", "nothing"],
+)
+def test_a_png_that_a_program_exported_with_xmp_alone_is_what_that_says(
+    tmp_path: Path, told: str, is_photo: bool
+) -> None:
+    info = PngImagePlugin.PngInfo()
+    info.add_itxt("XML:com.adobe.xmp", EXPORTED.format(told))
+    quarters().save(tmp_path / "a.png", pnginfo=info)
+    assert (not_a_photo(tmp_path / "a.png") == "") == is_photo
 
 
 def test_a_banner_is_a_graphic_and_a_panorama_is_not(tmp_path: Path) -> None:

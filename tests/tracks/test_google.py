@@ -115,6 +115,14 @@ def test_a_visit_holds_from_its_beginning_to_its_end(tmp_path: Path, shape: str)
     assert tracks.fix_at(T0 + 13 * HOUR) is None
 
 
+def test_a_visit_inside_a_visit_says_where_one_was_meanwhile(tmp_path: Path) -> None:
+    inner = {"location": e7(47.1, 8), "duration": span(1)}
+    visit = {"location": e7(47, 8), "duration": span(12), "childVisits": [inner]}
+    tracks = read(tmp_path, {"timelineObjects": [{"placeVisit": visit}]})
+    fixes = [tracks.fix_at(T0 + hours * HOUR) for hours in (0, 0.9, 1.1, 11.9)]
+    assert [fix and round(fix.latitude, 4) for fix in fixes] == [47.1, 47.1, 47, 47]
+
+
 def test_a_visit_without_a_time_of_its_own_is_none(tmp_path: Path) -> None:
     told = json.loads(json.dumps(VISITS["ios"]))
     told[0]["visit"]["isTimelessVisit"] = True

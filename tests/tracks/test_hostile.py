@@ -33,9 +33,9 @@ def bombs() -> dict[str, bytes]:
     )
     return {
         "entities.gpx": b'<?xml version="1.0"?>' + lol + b"]><gpx><name>&j;</name></gpx>",
-        "times.kmz": kmz(KML % (b"<when/>" * 9_000_000)),
+        "times.kmz": kmz(KML % (b"<when/>" * 400_000)),
         "text.kmz": kmz(KML % (b"<when>" + b" " * 60_000_000 + b"</when>")),
-        "many.kmz": kmz(*[KML % (b"<gx:coord/>" * 3_000_000)] * 3),
+        "many.kmz": kmz(*[KML % (b"<Point><a/></Point>" * 200_000)] * 3),
         "deep.gpx": b"<gpx>" + b"<a>" * 200_000,
         "tag.gpx": b"<gpx " + b'a="' + b"x" * 20_000_000,
         "packed.gpx.gz": gzip.compress(b"<gpx>" + b" " * 200_000_000, 6),

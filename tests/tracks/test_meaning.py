@@ -82,6 +82,15 @@ STAY = (
 )
 
 
+def test_points_far_apart_at_one_time_are_no_surer_than_that(tmp_path: Path) -> None:
+    """A converter gave them all the time of the export."""
+    points = "".join(
+        f'<trkpt lat="{lat}" lon="8"><time>2024-06-15T10:00:00Z</time></trkpt>' for lat in (47, 47.1, 47.3)
+    )
+    (track,) = read(tmp_path, gpx(f"<trk><trkseg>{points}</trkseg></trk>")).tracks
+    assert track.error_km == pytest.approx([0.3 * 111.2], rel=0.01)
+
+
 def test_a_stay_holds_from_its_beginning_to_its_end(tmp_path: Path) -> None:
     tracks = read(tmp_path, KML.format(STAY))
     for hours in (0, 1, 50, 119.9):

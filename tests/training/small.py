@@ -1,9 +1,15 @@
-"""A training small enough for a test, and how to run it: also as a program, so that it can be killed
-and started by torchrun."""
+"""A training small enough for a test, and how to run it: also in a process of its own, so that it can be
+killed, and as a program, so that torchrun can start it."""
 
+import multiprocessing
+import os
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+
+import torch
 
 from geotagger.cells import CellTable
 from geotagger.errors import TrainingError
@@ -47,15 +53,40 @@ def quiet(_: str) -> None:
     pass
 
 
-if __name__ == "__main__":
-    import torch
+def start(work: Path, workers: int = 0, log: Path | None = None, **environment: str) -> BaseProcess:
+    """Begins `fit` in a process of its own, which a server forks that has imported PyTorch once."""
+    forking = multiprocessing.get_context("forkserver")
+    forking.set_forkserver_preload([__name__])
+    process = forking.Process(target=_apart, args=(work, workers, log or work / "output.txt", environment))
+    process.start()
+    return process
 
+
+def end(process: BaseProcess, timeout: float = 200) -> int | None:
+    """Waits for it: its exit code, minus the signal's number where it was killed, None where it goes on."""
+    process.join(timeout)
+    return process.exitcode
+
+
+def _apart(work: Path, workers: int, log: Path, environment: Mapping[str, str]) -> None:
+    with log.open("wb") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    os.environ.update(environment)
+    main(work, workers)
+
+
+def main(work: Path, workers: int) -> None:
     torch.set_num_threads(1)
     join_processes("cpu")
     try:
-        fit(Path(sys.argv[1]), workers=int(sys.argv[2]))
+        fit(work, workers=workers)
     except (TrainingError, KeyboardInterrupt) as error:
         print(f"{type(error).__name__}: {error}", flush=True)
         sys.exit(1)
     if is_first():
         print("done", flush=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))

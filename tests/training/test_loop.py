@@ -42,7 +42,6 @@ from training.fit.schedule import learning_rate  # noqa: E402
 from training.fit.tally import LossTally  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
-PROGRAM = [sys.executable, "-m", "tests.training.small"]
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
 
 
@@ -60,7 +59,7 @@ def work(prepared: Path, tmp_path: Path) -> Path:
 def uninterrupted(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The weights of a run that nobody disturbed, with one thread and no loader processes."""
     folder = Path(shutil.copytree(prepared, tmp_path_factory.mktemp("whole") / "work"))
-    subprocess.run([*PROGRAM, str(folder), "0"], env=ENVIRONMENT, cwd=ROOT, check=True, timeout=200)
+    assert small.end(small.start(folder)) == 0
     return folder
 
 
@@ -78,17 +77,17 @@ def assert_equal(one: dict[str, object], other: dict[str, object]) -> None:
 
 def test_kill_and_resume_gives_bit_equal_weights(work: Path, uninterrupted: Path) -> None:
     """SIGKILL in mid-epoch, on from the last checkpoint, with another number of loaders."""
-    running = subprocess.Popen([*PROGRAM, str(work), "0"], env=ENVIRONMENT, cwd=ROOT)
+    running = small.start(work)
     deadline = time.monotonic() + 120
     in_mid_epoch = work / "checkpoints/step-000000003.pt"
     while not in_mid_epoch.exists() and time.monotonic() < deadline:
         time.sleep(0.01)
-    running.send_signal(signal.SIGKILL)
-    assert running.wait() == -signal.SIGKILL
+    running.kill()
+    assert small.end(running) == -signal.SIGKILL
     at = weights(work)["step"]
     assert isinstance(at, int)
     assert 3 <= at < weights(uninterrupted)["step"]  # type: ignore[operator]
-    subprocess.run([*PROGRAM, str(work), "1"], env=ENVIRONMENT, cwd=ROOT, check=True, timeout=200)
+    assert small.end(small.start(work, workers=1)) == 0
     assert_equal(weights(work), weights(uninterrupted))
     with (work / "log.csv").open() as log:
         steps = [(row["split"], int(row["step"])) for row in csv.DictReader(log)]
@@ -178,7 +177,7 @@ def test_gradients_clipped_pictures_mixed_and_layers_slowed_are_repeatable(
     asked = small.prepare(tmp_path / "one", clip=0.5, mixup=0.4, layer_decay=0.8)
     other = Path(shutil.copytree(asked.work, tmp_path / "other"))
     for work in (asked.work, other):
-        subprocess.run([*PROGRAM, str(work), "0"], env=ENVIRONMENT, cwd=ROOT, check=True, timeout=200)
+        assert small.end(small.start(work)) == 0
     assert_equal(weights(asked.work), weights(other))
     plain, mixed = weights(uninterrupted), weights(asked.work)
     assert plain["step"] == mixed["step"]

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -18,7 +17,7 @@ pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install '.[
 
 from geotagger.errors import TrainingError, UsageError  # noqa: E402
 from tests.training import small  # noqa: E402
-from tests.training.test_loop import ENVIRONMENT, PROGRAM, ROOT, assert_equal, weights  # noqa: E402
+from tests.training.test_loop import ROOT, assert_equal, weights  # noqa: E402
 from training import fitting, packing  # noqa: E402
 from training.fit import compiling, processes  # noqa: E402
 from training.fit.networks import Classifier  # noqa: E402
@@ -147,17 +146,18 @@ def test_a_compiler_that_fails_is_one_line(work: Path, monkeypatch: pytest.Monke
 def test_asked_to_stop_it_saves_and_goes_on_to_the_same_weights(work: Path, tmp_path: Path) -> None:
     """SIGTERM, as a cluster sends it, long before the next checkpoint is due."""
     whole = Path(shutil.copytree(work, tmp_path / "whole"))
-    running = subprocess.Popen([*PROGRAM, str(work), "0"], env=ENVIRONMENT, cwd=ROOT, stdout=subprocess.PIPE)
+    running = small.start(work)
     deadline = time.monotonic() + 60
     while not (work / "log.csv").exists() and time.monotonic() < deadline:
         time.sleep(0.01)
     time.sleep(0.2)
-    running.send_signal(signal.SIGTERM)
-    said, _ = running.communicate(timeout=60)
-    assert said.startswith(b"KeyboardInterrupt"), said
+    running.terminate()
+    assert small.end(running) == 1
+    said = (work / "output.txt").read_text()
+    assert said.startswith("KeyboardInterrupt"), said
     assert list((work / "checkpoints").glob("step-*.pt"))
     for folder in (work, whole):
-        subprocess.run([*PROGRAM, str(folder), "0"], env=ENVIRONMENT, cwd=ROOT, check=True, timeout=100)
+        assert small.end(small.start(folder)) == 0
     assert_equal(weights(work), weights(whole))
 
 
@@ -167,7 +167,7 @@ def test_going_on_in_another_mode_is_refused(work: Path) -> None:
         small.fit(work, deterministic=False)
 
 
-def two_nodes(folders: list[Path], tmp_path: Path) -> list[tuple[int, str]]:
+def two_nodes(folders: list[Path], tmp_path: Path) -> list[tuple[int | None, str]]:
     """Two machines of one process each, as torchrun's agents would start them: exit codes and words."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -175,25 +175,12 @@ def two_nodes(folders: list[Path], tmp_path: Path) -> list[tuple[int, str]]:
     running = []
     for rank, folder in enumerate(folders):
         environment = {
-            **ENVIRONMENT, "RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "1",
+            "RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "1",
             "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port,
         }  # fmt: skip
-        log = (tmp_path / f"node{rank}.log").open("w+")
-        running.append(
-            (
-                subprocess.Popen(
-                    [*PROGRAM, str(folder), "0"], env=environment, cwd=ROOT, stdout=log, stderr=log
-                ),
-                log,
-            )
-        )
-    ended = []
-    for process, log in running:
-        code = process.wait(timeout=120)
-        log.seek(0)
-        ended.append((code, log.read()))
-        log.close()
-    return ended
+        log = tmp_path / f"node{rank}.log"
+        running.append((small.start(folder, log=log, **environment), log))
+    return [(small.end(process), log.read_text()) for process, log in running]
 
 
 def test_nodes_without_a_shared_disk_go_on_from_the_step_of_the_first(work: Path, tmp_path: Path) -> None:

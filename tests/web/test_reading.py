@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -74,13 +75,17 @@ def test_a_cluster_over_the_antimeridian_lies_there(geotagger: Geotagger, tmp_pa
         assert sum(one.photos for one in two) == 2
 
 
-def test_a_town_that_is_called_like_its_region_is_followed_by_the_country() -> None:
-    def day(place: str, region: str) -> str:
-        photo = Moment(1, 1, 1.7e9, "camera", 1.0, False, None, place, region, "SE")
-        return days_of([photo])[0].where
+def test_an_outing_is_where_most_photos_are_with_what_all_share() -> None:
+    def day(*spots: tuple[str | None, str | None, str | None]) -> str:
+        photos = [Moment(1, 1, 1.7e9, "camera", 1.0, False, None, *spot) for spot in spots]
+        return days_of(photos)[0].where
 
-    assert day("Stockholm", "Stockholm") == "Stockholm, Sweden"
-    assert day("Malmö", "Skåne") == "Malmö, Skåne"
+    assert day(("Stockholm", "Stockholm", "SE")) == "Stockholm, Sweden"
+    assert day(("Malmö", "Skåne", "SE")) == "Malmö, Skåne, Sweden"
+    assert day(("Lyon", "Rhône", "FR"), ("Paris", "Île", "FR")) == "Lyon and Paris, France"
+    assert day(("Kehl", "Baden", "DE"), ("Strasbourg", "Alsace", "FR")) == "Kehl and Strasbourg"
+    assert day((None, None, None)) == "far from any town"
+    assert days_of([Moment(1, 1, 1.7e9, None, None, False, None, None, None, None)])[0].where == ""
 
 
 def test_outings_say_where_when_by_what_and_how_certainly(page: Page) -> None:
@@ -118,6 +123,14 @@ def test_a_photo_tells_its_circle_evidence_and_candidates(page: Page) -> None:
     assert told["evidence"]
     assert told["candidates"]
     assert told["candidates"][0]["where"]
+
+
+def test_a_fix_that_the_owner_gave_is_told_as_such(geotagger: Geotagger, tmp_path: Path) -> None:
+    for n in range(2):
+        (tmp_path / f"{n}.jpg").write_bytes(jpeg(START + timedelta(minutes=n), None, shade=40 * n))
+    geotagger("place", "48.2,16.37", tmp_path / "0.jpg")
+    geotagger("tag", tmp_path, "--model", "none")
+    assert "fix: 0.jpg, 1.0 min before: manual" in geotagger("why", tmp_path / "1.jpg").out
 
 
 def _cell(page: Page) -> int:

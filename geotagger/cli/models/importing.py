@@ -207,7 +207,8 @@ def _embedder(
     from geotagger.model.gallery import check_columns, read_gallery
 
     places = read_gallery(gallery)
-    check_columns(places, gallery)
+    if doubt := check_columns(places, gallery):
+        say(doubt)
     if embeddings is not None:
         made = _array(embeddings)
         if encoder is not None:

@@ -13,6 +13,7 @@ const L = window.L;
 const RUNGS = ["visual", "neighbours", "track", "sidecar", "camera", "manual"];
 const PIN_PIXELS = 12; // a pin is meant as exactly as so many pixels of the map it was set on
 const FINEST_KM = 0.005;
+const POLAR_DEG = 84;
 const MOST_ZOOM = 19;
 
 let map, land, clusters, circles, pins, tracks, towns, lookingAt = 0;
@@ -82,8 +83,9 @@ function showAll() {
 export async function look() {
   const mine = ++lookingAt;
   const bounds = map.getBounds().pad(0.1);
+  // the map ends short of the poles, and shows on its edge what lies beyond
   const box = {
-    south: Math.max(-90, bounds.getSouth()), north: Math.min(90, bounds.getNorth()),
+    south: bounds.getSouth() < -POLAR_DEG ? -90 : bounds.getSouth(), north: bounds.getNorth() > POLAR_DEG ? 90 : bounds.getNorth(),
     west: Math.max(-720, bounds.getWest()), east: Math.min(720, bounds.getEast()),
   };
   const [told, named] = await Promise.all([
