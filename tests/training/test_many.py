@@ -223,7 +223,7 @@ def test_what_the_first_process_cannot_do_ends_the_others() -> None:
         )
         for rank in range(2)
     ]  # fmt: skip
-    first, second = (process.communicate(timeout=60)[0] for process in running)
+    first, second = (process.communicate(timeout=280)[0] for process in running)
     assert first == "made once\nno photo\n"
     assert second == "made once\nthe first process ended with an error, which it tells\n"
 
