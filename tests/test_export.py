@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from geotagger.errors import SourceError
 from geotagger.export import FORMATS
 from geotagger.export.table import CSV_COLUMNS
-from geotagger.export.words import in_words
+from geotagger.export.words import described, in_words
 from geotagger.export.writing import write
 from geotagger.index.search import PhotoPlace
 from tests.tag.scenes import jpeg
@@ -119,6 +119,10 @@ def test_kml_keeps_to_its_schema() -> None:
 
 def test_a_small_radius_is_told_in_metres() -> None:
     assert in_words(photo(rung="camera", radius_km=0.00831)) == "camera, ± 8 m"
+    at_home = photo(
+        rung="camera", radius_km=0.008, place="Kehl", place_km=5.0, country="DE", near_border="FR"
+    )
+    assert described(at_home) == "near Kehl, Germany (near the border with France); camera, ± 8 m"
 
 
 @pytest.mark.parametrize(

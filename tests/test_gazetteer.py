@@ -82,6 +82,15 @@ def test_the_nearest_place_is_that_of_a_plain_search(lat: float, lng: float, wit
         assert math.isclose(km, kms.min(), abs_tol=1e-6)
 
 
+def test_places_of_a_country_and_where_people_live_are_those_of_the_whole_list() -> None:
+    everywhere = list(gazetteer.places())
+    for country in ("AT", "DE", "US", "XX"):  # DE is a state of the US, too
+        assert gazetteer.places_in(country) == [place for place in everywhere if place.country == country]
+    assert list(gazetteer.settled()) == [
+        (place.latitude, place.longitude, place.population) for place in everywhere
+    ]
+
+
 def test_the_file_is_small_and_says_where_it_is_from() -> None:
     assert FILE.stat().st_size < 1_000_000
     header = gazetteer._text()[:300]

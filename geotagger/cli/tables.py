@@ -44,7 +44,7 @@ def show_photos(photos: "Iterable[PhotoPlace]", filters: "Filters", opened: "Ind
             "taken",
             "position",
             "where",
-            "country",
+            "in",
             "radius",
             "certain",
             "source",

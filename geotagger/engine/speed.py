@@ -23,8 +23,8 @@ from geotagger.engine.cores import lanes_of, usable_cores
 
 _ROWS, _IN, _OUT = 257, 1024, 4096
 """The larger product of a layer of CLIP's ViT-L/14: 256 patches and the class token."""
-_PROBE_S = 1.0
-_AT_LEAST_S = 0.05
+_PROBE_S, _LONGEST_S = 1.0, 5.0
+_WINDOW_S = 0.05
 
 
 def kept_rate(name: str, *precisions: str) -> float | None:
@@ -57,28 +57,30 @@ def gflop_per_second(kind: str) -> float:
     """Of a second's products in as many lanes as a run has, in time of the processor's own: what else the
     machine does just now is no property of it. kind: fp32 or int8."""
     lanes, threads = lanes_of(usable_cores())
-    network, until = _product(kind), time.perf_counter() + _PROBE_S
+    network = _product(kind)
     with ThreadPoolExecutor(lanes) as pool:
-        seconds = list(pool.map(lambda _: _seconds_of_product(network, until), range(lanes)))
+        seconds = list(pool.map(lambda _: _seconds_of_product(network), range(lanes)))
     return 2e-9 * _ROWS * _IN * _OUT * threads * sum(1 / each for each in seconds)
 
 
-def _seconds_of_product(network: bytes, until: float) -> float:
-    """The least that one takes a core, of several at a time: the clock of a thread may be coarse."""
+def _seconds_of_product(network: bytes) -> float:
+    """What one takes a core: the median of windows of several, since the clock of a thread may be coarse. A
+    second of the core's own time, of which a busy machine gives less within the longest that is waited."""
     options = ort.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = 1
     session = ort.InferenceSession(network, options, providers=["CPUExecutionProvider"])
     given = {"x": np.random.default_rng(0).normal(size=(_ROWS, _IN)).astype(np.float32)}
     session.run(None, given)
-    best, count, begun = np.inf, 0, time.thread_time()
-    while np.isinf(best) or time.perf_counter() < until:
-        session.run(None, given)
-        count += 1
-        if (taken := time.thread_time() - begun) >= _AT_LEAST_S:
-            best = min(best, taken / count)
-            count, begun = 0, time.thread_time()
-    return float(best)
+    windows: list[float] = []
+    since, until = time.thread_time(), time.perf_counter() + _LONGEST_S
+    while not windows or (time.thread_time() - since < _PROBE_S and time.perf_counter() < until):
+        count, begun = 0, time.thread_time()
+        while (taken := time.thread_time() - begun) < _WINDOW_S:
+            session.run(None, given)
+            count += 1
+        windows.append(taken / count)
+    return float(np.median(windows))
 
 
 def _product(kind: str) -> bytes:

@@ -40,11 +40,16 @@ class Blocks:
 
 
 @cache
+def _settled() -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Latitudes, longitudes and people of all towns, most populous first."""
+    lat, lng, people = np.array(list(gazetteer.settled()), dtype=np.float64).T
+    return lat, lng, people
+
+
+@cache
 def blocks() -> Blocks:
-    towns = list(gazetteer.places())
-    lat = np.array([town.latitude for town in towns])
-    lng = np.array([town.longitude for town in towns])
-    people = np.array([float(max(town.population, 1)) for town in towns])
+    lat, lng, people = _settled()
+    people = np.maximum(people, 1.0)
     # most populous first, so that the first of a square is its largest
     square = np.floor(lat).astype(np.int64) * 361 + np.floor(lng).astype(np.int64)
     _, largest, of = np.unique(square, return_index=True, return_inverse=True)
@@ -115,10 +120,10 @@ def _usual() -> FloatArray:
     """By square of a degree, from the South Pole and from Greenwich."""
     lat = np.arange(-89.5, 90.0)[:, None]
     people = np.zeros((180, 360))
-    towns = list(gazetteer.places())
-    row = np.array([int(np.floor(town.latitude)) + 90 for town in towns])
-    column = np.array([int(np.floor(town.longitude)) % 360 for town in towns])
-    np.add.at(people, (np.clip(row, 0, 179), column), [float(town.population) for town in towns])
+    town_lat, town_lng, of_town = _settled()
+    row = np.floor(town_lat).astype(np.int64) + 90
+    column = np.floor(town_lng).astype(np.int64) % 360
+    np.add.at(people, (np.clip(row, 0, 179), column), of_town)
     dense = (people / _area_km2(lat) + _PEOPLE_KM2) ** _POWER
     return np.asarray(dense / (dense * _area_km2(lat)).sum())
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from geotagger import __version__
-from geotagger.export.words import decimal, in_words, utc_text, xml
+from geotagger.export.words import decimal, described, utc_text, xml
 from geotagger.index.search import PhotoPlace
 
 
@@ -21,7 +21,7 @@ def gpx(places: Iterable[PhotoPlace]) -> Iterator[str]:
         longitude = "-180" if longitude == "180" else longitude
         yield (
             f'<wpt lat="{decimal(photo.latitude)}" lon="{longitude}">{time}'
-            f"<name>{xml(Path(photo.path).name)}</name><desc>{xml(in_words(photo))}</desc>"
+            f"<name>{xml(Path(photo.path).name)}</name><desc>{xml(described(photo))}</desc>"
             f"<src>{xml(photo.path)}</src><type>{xml(photo.rung)}</type></wpt>\n"
         )
     yield "</gpx>\n"

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from geotagger import __version__
-from geotagger.export.words import details, in_words, utc_text, xml
+from geotagger.export.words import described, details, utc_text, xml
 from geotagger.export.writing import MAKER
 from geotagger.index.search import PhotoPlace
 
@@ -32,7 +32,7 @@ def kml(
         image = "" if small is None else f'<img src="{small}"/><br/>'
         yield (
             f"<Placemark><name>{xml(Path(photo.path).name)}</name>"
-            f"<description>{xml(image + in_words(photo))}</description>{when}"
+            f"<description>{xml(image + described(photo))}</description>{when}"
             f"<ExtendedData>{data}</ExtendedData>"
             f"<Point><coordinates>{photo.longitude!r},{photo.latitude!r}</coordinates></Point></Placemark>\n"
         )

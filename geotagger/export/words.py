@@ -10,6 +10,7 @@ from xml.sax.saxutils import escape
 
 from geotagger.estimate.values import OWN_FIXES
 from geotagger.estimate.words import length
+from geotagger.gazetteer.words import in_full
 from geotagger.index.search import PhotoPlace
 
 # everything but the characters of XML 1.0, production [2]
@@ -38,6 +39,12 @@ def in_words(photo: PhotoPlace) -> str:
     if photo.rung in OWN_FIXES:
         return f"{photo.rung}, ± {length(photo.radius_km)}"
     return f"estimate ({photo.rung}): within {length(photo.radius_km)} at {photo.confidence:.0%}"
+
+
+def described(photo: PhotoPlace) -> str:
+    """Where, and how that is known: "near Sitges, Catalonia, Spain; camera, ± 8 m"."""
+    where = in_full(photo.place, photo.place_km, photo.region, photo.country, photo.near_border)
+    return "; ".join(filter(None, [where, in_words(photo)]))
 
 
 def xml(text: str | None) -> str:

@@ -85,6 +85,19 @@ def places() -> Iterator[Place]:
     return map(_place, _lines())
 
 
+def places_in(country: str) -> list[Place]:
+    """Those of one country, by its code, most populous first."""
+    mark = f"\t{country}\t"  # a region may have the letters of a country, which is told when the line is read
+    return [place for line in _lines() if mark in line and (place := _place(line)).country == country]
+
+
+def settled() -> Iterator[tuple[float, float, int]]:
+    """Latitude, longitude and population of every place, most populous first."""
+    for line in _lines():
+        latitude, longitude, population = line.split("\t", 7)[4:7]
+        yield float(latitude), float(longitude), int(population)
+
+
 def named_places() -> Iterator[tuple[list[str], Place]]:
     """Every place with all its folded names, most populous first."""
     return ((line[1 : line.index("|\t")].split("|"), _place(line)) for line in _lines())

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from geotagger.gazetteer import Place, places
+from geotagger.gazetteer import Place, places, places_in
 from geotagger.gazetteer.borders import countries_of
 from geotagger.gazetteer.words import country_name, region_name
 from geotagger.geo import EARTH_RADIUS_KM, destination, unit_vectors
@@ -139,7 +139,7 @@ def _nearest(
 @functools.cache
 def _towns_of(country: str | None) -> tuple[list[Place], NDArray[np.float64]]:
     """The towns of a country, or all for a place that is in none, and their directions."""
-    towns = _by_country().get(country, []) if country else list(places())
+    towns = places_in(country) if country else list(places())
     return towns, unit_vectors(
         np.array([town.latitude for town in towns]), np.array([town.longitude for town in towns])
     )
@@ -151,11 +151,3 @@ def _whole_towns_of(country: str | None) -> tuple[list[Place], NDArray[np.float6
     towns, where = _towns_of(country)
     whole = [n for n, town in enumerate(towns) if not town.is_section]
     return [towns[n] for n in whole], where[whole]
-
-
-@functools.cache
-def _by_country() -> dict[str, list[Place]]:
-    towns: dict[str, list[Place]] = {}
-    for place in places():
-        towns.setdefault(place.country, []).append(place)
-    return towns

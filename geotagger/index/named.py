@@ -42,9 +42,11 @@ class Named:
                 return
             last = part[-1].photo_id
 
-    def nameless_of(self, root_id: int, photo_ids: Sequence[int]) -> list[Nameless]:
+    def nameless_of(
+        self, root_id: int, photo_ids: Sequence[int], *, only_renewed: bool = False
+    ) -> list[Nameless]:
         """Those of these photos of a root."""
-        source, values = _source([root_id], only_renewed=False)
+        source, values = _source([root_id], only_renewed)
         return [
             one
             for photo_id in photo_ids

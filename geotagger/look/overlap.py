@@ -18,6 +18,7 @@ from geotagger.errors import PhotoError
 
 Photo = TypeVar("Photo")
 Answer = TypeVar("Answer")
+Mark = TypeVar("Mark")
 Pixels = NDArray[np.float32 | np.uint8]
 
 BATCHES_AHEAD = 2
@@ -52,7 +53,7 @@ def overlapped(
     `photos` and `wanted` are only used on the thread that asks for results; `idle` is called there every
     second while it waits. `let_go` tells those who say that no more results are wanted."""
     line = _Line(read, say_of_batch, batch_size, lanes, readers)
-    batches = _batches(photos, wanted, line)
+    batches = batches_of(photos, lambda photo: line.begin(photo) if wanted(photo) else None, line.batch_size)
     under_way: deque[tuple[int, Future[_Results[Photo, Answer]]]] = deque()
     taken = 0
     try:
@@ -162,17 +163,18 @@ class _Line(Generic[Photo, Answer]):
         ]
 
 
-def _batches(
-    photos: Iterable[Photo], wanted: Callable[[Photo], bool], line: "_Line[Photo, Answer]"
-) -> Iterator[_Batch[Photo]]:
-    batch: _Batch[Photo] = []
+def batches_of(
+    photos: Iterable[Photo], marked: Callable[[Photo], Mark], size: Callable[[], int]
+) -> Iterator[list[tuple[Photo, Mark]]]:
+    """Photos in order, each with what is said of it; a batch is full with so many of which that is true, or
+    with MOST_PASSING in all."""
+    batch: list[tuple[Photo, Mark]] = []
     pictures = 0
     for photo in photos:
-        pixels = line.begin(photo) if wanted(photo) else None
-        batch.append((photo, pixels))
-        pictures += pixels is not None
-        full = pixels is not None and pictures >= line.batch_size()
-        if full or len(batch) == MOST_PASSING:
+        mark = marked(photo)
+        batch.append((photo, mark))
+        pictures += bool(mark)
+        if (mark and pictures >= size()) or len(batch) == MOST_PASSING:
             yield batch
             batch, pictures = [], 0
     if batch:

@@ -25,7 +25,7 @@ from geotagger.engine.memory import free_in_words
 from geotagger.engine.waiting import AFTER_STOP_S
 from geotagger.errors import PhotoError, StoppedError
 from geotagger.look.looker import Looker, OpenLooker
-from geotagger.look.overlap import BATCHES_AHEAD, MOST_PASSING, PHOTOS_AHEAD
+from geotagger.look.overlap import BATCHES_AHEAD, PHOTOS_AHEAD, batches_of
 from geotagger.look.serving import Answered, Batch, Failed, Note, Ready, answers_of
 from geotagger.look.shares import Share
 
@@ -302,8 +302,8 @@ def seen_by_processes(
 ) -> Iterator[tuple[Photo, Answer | PhotoError | None]]:
     """As `overlapped`: every photo, in the order given, with what is said of it, or None where it was not
     wanted. Memory holds PHOTOS_AHEAD photos, or as many as keep all processes at work."""
-    under_way: deque[tuple[_Cut[Photo], Future[Sequence[Answer | PhotoError]] | None]] = deque()
-    batches = _cut(photos, wanted, lambda: processes.sizes[0])
+    under_way: deque[tuple[list[tuple[Photo, bool]], Future[Sequence[Answer | PhotoError]] | None]] = deque()
+    batches = batches_of(photos, wanted, lambda: processes.sizes[0])
     taken, most = 0, PHOTOS_AHEAD
     while True:
         while taken < most and (batch := next(batches, None)):
@@ -320,22 +320,3 @@ def seen_by_processes(
         for photo, is_wanted in batch:
             yield photo, next(said) if is_wanted else None
         taken -= len(batch)
-
-
-_Cut = list[tuple[Photo, bool]]
-
-
-def _cut(
-    photos: Iterable[Photo], wanted: Callable[[Photo], bool], size: Callable[[], int]
-) -> Iterator[_Cut[Photo]]:
-    batch: _Cut[Photo] = []
-    pictures = 0
-    for photo in photos:
-        is_wanted = wanted(photo)
-        batch.append((photo, is_wanted))
-        pictures += is_wanted
-        if (is_wanted and pictures >= size()) or len(batch) == MOST_PASSING:
-            yield batch
-            batch, pictures = [], 0
-    if batch:
-        yield batch

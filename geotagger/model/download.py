@@ -41,6 +41,7 @@ _LARGEST_UNANNOUNCED = 1 << 32  # where neither the server nor the catalogue sta
 _TIMEOUT_S = 30.0
 _ATTEMPTS = 4  # in a row without a single new byte
 _WORTH_ANOTHER_TRY = frozenset({408, 425, 429, 500, 502, 503, 504})
+_OF_RIGHTS = (401, 403)
 _LONGEST_WAIT_S = 60.0
 
 
@@ -264,8 +265,11 @@ class _Transfer:
             raise _BrokenOffError(
                 f"the server answers {error.code} {error.reason}", float(wait) if wait.isdecimal() else None
             )
+        asks = (
+            "A Hugging Face hub that asks for a token is given HF_TOKEN. " if error.code in _OF_RIGHTS else ""
+        )
         raise DownloadError(
-            f"{self.address}: the server answers {error.code} {error.reason}; nothing was installed. "
+            f"{self.address}: the server answers {error.code} {error.reason}; nothing was installed. {asks}"
             "If the file has moved, give a catalogue with its new address (--catalogue), or fetch it "
             "by other means and use `geotagger models import`"
         )

@@ -11,7 +11,7 @@ from datetime import datetime, time, timedelta
 
 from geotagger.photo.iptc import iptc_moment
 from geotagger.photo.tags import Tags
-from geotagger.photo.values import CaptureTime
+from geotagger.photo.values import CaptureTime, of_the_earth
 from geotagger.photo.xmp import xmp_moment, xmp_text
 
 # date, sub-second and offset tags of the three moments that EXIF knows
@@ -135,7 +135,7 @@ def offset_of(text: str) -> timedelta | None:
         return None
     sign = 1 if match[1] == "+" else -1
     offset = sign * timedelta(hours=int(match[2]), minutes=int(match[3]))
-    return offset if abs(offset) <= timedelta(hours=14) and int(match[3]) < 60 else None
+    return of_the_earth(offset) if int(match[3]) < 60 else None
 
 
 def _of_tags(
@@ -147,7 +147,12 @@ def _of_tags(
     local, problem = _moment(date, sub_seconds, now)
     if problem:
         problems.append(problem)
-    return None if local is None else CaptureTime(local, offset_of(offset))
+    if local is None:
+        return None
+    match = _DATE.match(date)
+    behind = date[match.end() :] if match else ""  # some programs write the offset behind the time
+    told = offset_of(offset)
+    return CaptureTime(local, offset_of(behind) if told is None else told)
 
 
 def _is_believable(local: datetime, now: datetime) -> bool:

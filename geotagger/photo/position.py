@@ -5,6 +5,7 @@ itself called void (GPSStatus V). A position that is there and cannot be read (n
 poles) is no fix either, but somebody's word, and told as such.
 """
 
+import re
 from dataclasses import dataclass
 
 from geotagger.coordinates import Spelling, UnreadableCoordinatesError, read_position
@@ -16,11 +17,16 @@ from geotagger.photo.xmp import xmp_position, xmp_text
 
 _LATITUDE_REF, _LATITUDE, _LONGITUDE_REF, _LONGITUDE = 0x01, 0x02, 0x03, 0x04
 _ALTITUDE_REF, _ALTITUDE, _STATUS, _MEASURE_MODE, _DOP = 0x05, 0x06, 0x09, 0x0A, 0x0B
-_PROCESSING_METHOD, _POSITIONING_ERROR = 0x1B, 0x1F
+_MAP_DATUM, _PROCESSING_METHOD, _POSITIONING_ERROR = 0x12, 0x1B, 0x1F
 
 _BELOW_SEA_LEVEL = 1
 
 _EARTH_HALF_M = 20_037_508.0
+
+_WORLDWIDE = re.compile(r"[^A-Z]*$|.*(WGS|JGD|NAD.?83|ETRS|GDA|CGCS|ITRF)", re.IGNORECASE)
+"""Datums that agree within some metres, and none named."""
+_OTHER_DATUM_ERROR_M = 500.0
+"""Of Japan's old datum (TOKYO), by which telephones of the years after 2000 measured: up to 450 m."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +71,14 @@ def _of_tags(tags: Tags, problems: list[str]) -> GpsFix | None:
     mark = mark_of(method, *place)
     # the radius of an estimate says nothing of the place that the owner put there instead
     is_error_ours = mark is None and is_ours(method)
+    error_m = None if is_error_ours else _bounded(tags.number("gps", _POSITIONING_ERROR), _EARTH_HALF_M)
+    if not _WORLDWIDE.match(tags.text("gps", _MAP_DATUM)):
+        error_m = max(error_m or 0.0, _OTHER_DATUM_ERROR_M)
+        problems.append("GPS: its position is by another datum than WGS 84, and as much less sure")
     return GpsFix(
         *place,
         altitude_m=_altitude(tags),
-        error_m=None if is_error_ours else _bounded(tags.number("gps", _POSITIONING_ERROR), _EARTH_HALF_M),
+        error_m=error_m,
         dop=_bounded(tags.number("gps", _DOP), 1000.0),
         utc=gps_moment(tags),
         mark=mark,

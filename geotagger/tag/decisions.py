@@ -21,6 +21,8 @@ from geotagger.index.roots import Root
 from geotagger.index.runs import Run, Status
 from geotagger.tag.deciding import as_it_is, outcome_of
 from geotagger.tag.decisions_undo import CLOCKS_BEFORE
+from geotagger.tag.listener import Listener
+from geotagger.tag.naming import name_what_was_placed
 from geotagger.tag.outcome import Outcome, Report, Tally
 from geotagger.tag.place import known_now
 from geotagger.tag.reading import known_place
@@ -154,6 +156,8 @@ class _Room:
         with index.batch():
             index.estimates.not_written(run.id, [step.decision.wish.photo_id or 0 for step in put_off])
             index.decisions.put_off([step.decision for step in put_off])
+        placed = [job.photo_id for job in jobs]
+        name_what_was_placed(index, run.id, self._root.id, placed, self._writing, Listener(), self._tell)
         for step in steps:
             if step.job is None:
                 self._tell(step.outcome)

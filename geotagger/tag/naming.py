@@ -52,6 +52,23 @@ def write_names(
     return tally
 
 
+def name_what_was_placed(
+    index: Index,
+    run_id: int,
+    root_id: int,
+    photo_ids: Sequence[int],
+    writing: Writing,
+    listener: Listener,
+    report: Report,
+) -> None:
+    """Photos of a root whose owner has just placed them: names if asked for, and those of ours that are no
+    longer true are replaced, wherever they stand."""
+    if writing.mode == "none" or not (writing.names or index.named.any()):
+        return
+    nameless = index.named.nameless_of(root_id, photo_ids, only_renewed=not writing.names)
+    say_what_was_named(write_names(index, run_id, nameless, writing, listener, report), listener)
+
+
 def say_what_was_named(tally: NamesTally, listener: Listener) -> None:
     if tally.written:
         photos = f"{tally.written} photo{'s' * (tally.written != 1)}"

@@ -17,7 +17,7 @@ from geotagger.index.runs import Run, Status
 from geotagger.tag.corridor import by_root
 from geotagger.tag.deciding import as_it_is, outcome_of
 from geotagger.tag.listener import Listener
-from geotagger.tag.naming import say_what_was_named, write_names
+from geotagger.tag.naming import name_what_was_placed
 from geotagger.tag.outcome import Outcome, Report, RunResult, Tally
 from geotagger.tag.reading import known_place, take_in
 from geotagger.tag.writing import Job, Writer, repair
@@ -98,9 +98,8 @@ def _place_in_root(
     Writer(index, run.id, run.name, placing.writing, noticing).write(jobs)
     # what could not be written must not stand in the index as if it were in the photo
     index.estimates.not_written(run.id, [job.photo_id for job in jobs if job.outcome.path in unwritten])
-    if placing.writing.names:
-        nameless = index.named.nameless_of(root.id, [job.photo_id for job in jobs])
-        say_what_was_named(write_names(index, run.id, nameless, placing.writing, listener, tell), listener)
+    placed = [job.photo_id for job in jobs]
+    name_what_was_placed(index, run.id, root.id, placed, placing.writing, listener, tell)
     index.learned.forget(root.id, SETTLED)
 
 

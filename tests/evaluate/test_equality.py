@@ -206,8 +206,11 @@ def test_with_text_in_the_pictures(geotagger: Geotagger, tmp_path: Path) -> None
         text, lat, lng = towns[n // 3]
         taken = START + timedelta(days=9 * (n // 3), minutes=11 * (n % 3))
         place = (lat + n * STEP_DEG, lng)
-        words = () if n % 3 == 2 else (text, "Danke" if n < 3 else "Tak for det")
-        (folder / f"{n:02}.jpg").write_bytes(sign_photo(exif_of(taken, place), *words, edge=600))
+        words = (text, "Danke" if n < 3 else "Tak for det")
+        read = n % 3 < 2  # the others are too small for letters
+        (folder / f"{n:02}.jpg").write_bytes(
+            sign_photo(exif_of(taken, place), *words, edge=600) if read else jpeg(taken, place, size=48)
+        )
     assert assert_equal(geotagger, folder, "--model", "none", "--with", "text", way="--whole-days") > 2
 
 

@@ -158,6 +158,7 @@ def test_a_file_that_is_gone_ends_it_at_once(
     with pytest.raises(DownloadError, match=f"answers {status}") as error:
         get()
     assert served.url("/x.params") in str(error.value)
+    assert ("HF_TOKEN" in str(error.value)) == (status in (401, 403))
     assert waits == []
     assert kept(tmp_path) == {}
 

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from geotagger.marks import Mark, processing_method
 from geotagger.photo.facts import read_facts
+from geotagger.photo.iptc import iptc_moment
 from geotagger.photo.moment import offset_of
 from geotagger.photo.tags import read_tags
+from geotagger.photo.values import CaptureTime
 from geotagger.photo.xmp import xmp_moment, xmp_position, xmp_text
 
 from .pictures import exif, jpeg, place, quarters, tiff_block, with_exif
@@ -165,6 +167,34 @@ def test_a_position_that_cannot_be_is_no_fix_and_a_problem(
     assert (facts.unreadable_position is None) == (told == "0, 0")
 
 
+@pytest.mark.parametrize(
+    ("written", "offset_h"),
+    [(b"2024:06:15 12:00:00+02:00", 2), (b"2024-06-15T12:00:00.500Z", 0), (b"2024:06:15 12:00:00", None)],
+)
+def test_an_offset_behind_the_time_counts(tmp_path: Path, written: bytes, offset_h: int | None) -> None:
+    taken = read_facts(with_exif(tmp_path, exif(exif={0x9003: written}))).taken
+    assert taken is not None
+    assert taken.local.replace(microsecond=0) == datetime(2024, 6, 15, 12)
+    assert taken.offset == (None if offset_h is None else timedelta(hours=offset_h))
+
+
+@pytest.mark.parametrize(
+    ("datum", "error_m"),
+    [
+        (b"TOKYO", 500),
+        (b"OSGB36", 500),
+        (b"WGS-84   ", None),
+        (b"WGS84", None),
+        (b"JGD2011", None),
+        (b"", None),
+    ],
+)
+def test_a_position_by_an_old_datum_is_less_sure(tmp_path: Path, datum: bytes, error_m: float | None) -> None:
+    fix = read_facts(with_exif(tmp_path, exif(gps=place(35, 139) | {18: datum}))).fix
+    assert fix is not None
+    assert fix.error_m == error_m
+
+
 @pytest.mark.parametrize("latitude", [((47, 1), (0, 0), (0, 0)), ((47, 1), (305, 10), (0, 0))])
 def test_minutes_or_seconds_of_zero_over_zero_are_no_position_as_for_exiftool(
     tmp_path: Path, latitude: tuple[tuple[int, int], ...]
@@ -271,3 +301,13 @@ def test_a_bigtiff_has_its_size_and_turn_and_says_what_is_not_read(tmp_path: Pat
     facts = read_facts(path)
     assert (facts.format, facts.width, facts.height, facts.orientation) == ("tiff", 80, 60, 6)
     assert facts.problems == ("metadata of a BigTIFF is not read",)
+
+
+def test_an_offset_that_no_clock_on_earth_has_is_left_out() -> None:
+    local = datetime(2024, 5, 17, 10, 20)
+    for offset in ("+99:99", "-23:59", "+24:00"):
+        assert xmp_moment(f"2024-05-17T10:20:00{offset}") == CaptureTime(local)
+        time = f"102000{offset.replace(':', '')}".encode()
+        block = b"\x1c\x02\x37\x00\x0820240517\x1c\x02\x3c\x00\x0b" + time
+        assert iptc_moment(block) == CaptureTime(local)
+    assert xmp_moment("2024-05-17T10:20:00-02:30") == CaptureTime(local, -timedelta(hours=2, minutes=30))

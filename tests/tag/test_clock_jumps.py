@@ -32,7 +32,14 @@ def places(said: Said) -> dict[str, Any]:
     return {name: [row[field] for field in FIELDS] for name, row in said.by_name().items()}
 
 
-@pytest.mark.parametrize("years", [-56, -20, 60], ids=["lost", "back", "forward"])
+@pytest.mark.parametrize(
+    "years",
+    [
+        pytest.param(-56, id="lost"),
+        pytest.param(-20, id="back", marks=pytest.mark.slow),
+        pytest.param(60, id="forward"),
+    ],
+)
 def test_photos_are_placed_the_same_by_a_clock_that_is_wrong(
     geotagger: Geotagger, library: Path, tmp_path: Path, years: int
 ) -> None:
@@ -68,8 +75,15 @@ def test_runs_stand_in_their_order_though_the_clock_went_back_between_them(
     assert (bytes_of(first), bytes_of(second)) == (then, new)
 
 
-@pytest.mark.parametrize("years", [-10, 10])
-@pytest.mark.parametrize("after", [3, 40])
+@pytest.mark.parametrize(
+    ("after", "years"),
+    [
+        (3, -10),
+        (40, 10),
+        pytest.param(3, 10, marks=pytest.mark.slow),
+        pytest.param(40, -10, marks=pytest.mark.slow),
+    ],
+)
 def test_a_clock_that_jumps_while_a_run_is_at_work_does_no_harm(
     geotagger: Geotagger, library: Path, tmp_path: Path, years: int, after: int
 ) -> None:

@@ -4,6 +4,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from geotagger.metadata.containers import layout_of
 from geotagger.metadata.source import MemorySource
@@ -83,11 +84,31 @@ def test_place_names_what_its_owner_placed(geotagger: Geotagger, tmp_path: Path)
     geotagger("place", "41.2359,1.8119", photos[1], "--write-names")
     assert [names(photo) for photo in photos] == [[], ["Sitges", "Spain"], [], []]
     # the owner moves it: the old name would be wrong
-    geotagger("place", "48.8584,2.2945", photos[1])
-    assert names(photos[1]) == []
+    said = geotagger("place", "48.2082,16.3738", photos[1])
+    assert "names of places were written into 1 photo" in said.err
+    assert names(photos[1]) == ["Vienna", "Austria"]
     geotagger("undo", "--yes")
     geotagger("undo", "--yes")
     assert bytes_of(scene.folder) == before
+
+
+def test_names_in_a_sidecar_of_their_own_follow_a_place_that_moves(
+    geotagger: Geotagger, tmp_path: Path
+) -> None:
+    """A TIFF holds its position itself, and its names stand beside it."""
+    photo = tmp_path / "scan.tif"
+    Image.new("RGB", (32, 24), (90, 60, 30)).save(photo)
+    before = photo.read_bytes()
+    geotagger("place", "41.2359,1.8119", photo, "--write-names")
+    (sidecar,) = tmp_path.glob("*.xmp")
+    assert b"<photoshop:City>Sitges<" in sidecar.read_bytes()
+    geotagger("place", "48.2082,16.3738", photo)
+    assert b"<photoshop:City>Vienna<" in sidecar.read_bytes()
+    assert b"Sitges" not in sidecar.read_bytes()
+    geotagger("undo", "--yes")
+    assert b"<photoshop:City>Sitges<" in sidecar.read_bytes()
+    geotagger("undo", "--yes")
+    assert (photo.read_bytes(), sidecar.exists()) == (before, False)
 
 
 def test_forget_takes_names_of_estimates_and_leaves_those_of_cameras(

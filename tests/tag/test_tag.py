@@ -279,7 +279,7 @@ def test_bad_files_are_named_left_alone_and_do_not_stop_the_run(geotagger: Geota
 
 
 def test_interrupting_keeps_what_is_finished(geotagger: Geotagger, tmp_path: Path) -> None:
-    scene = walk_through_town(tmp_path / "photos", 200, minutes=500, size=64)
+    scene = walk_through_town(tmp_path / "photos", 100, minutes=500, size=48)
     process = geotagger.start("tag", scene.folder, "--json")
     assert process.stdout is not None
     process.stdout.readline()
@@ -288,7 +288,7 @@ def test_interrupting_keeps_what_is_finished(geotagger: Geotagger, tmp_path: Pat
     assert process.returncode in (130, 0), err  # 0: it was faster than we
     assert b"Traceback" not in err
     done = geotagger("tag", scene.folder, "--json").by_name()
-    assert len(done) == 200
+    assert len(done) == 100
     assert not list(scene.folder.glob(".geotagger-*"))
 
 

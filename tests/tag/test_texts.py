@@ -70,7 +70,7 @@ def test_one_sign_makes_sure_of_no_place_and_two_speak_for_the_photos_beside_the
         (folder / f"home{n}.jpg").write_bytes(jpeg(START + timedelta(days=n), (48.2 + n / 1000, 16.4)))
     trip = START + timedelta(days=40)
     (folder / "sign.jpg").write_bytes(sign_photo(exif_of(trip), *SIGN))
-    (folder / "beside.jpg").write_bytes(jpeg(trip + timedelta(minutes=4), size=400))
+    (folder / "beside.jpg").write_bytes(jpeg(trip + timedelta(minutes=4)))
     words = ("tag", folder, "--model", "none", "--write", "none", "--json")
     without = geotagger(*words).by_name()
     one = geotagger(*words, "--with", "text").by_name()
