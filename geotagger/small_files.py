@@ -4,6 +4,7 @@ Takes a path, gives bytes or a table. Whoever reads says what a mistake means; h
 ValueError that says why.
 """
 
+import errno
 import os
 import re
 import stat
@@ -25,14 +26,26 @@ _STRINGS_AND_COMMENTS = re.compile(
 def read_small(path: Path, most_bytes: int) -> bytes:
     """The whole content. A pipe that somebody writes into, as a shell's `<(…)`, is read to its end; one that
     nobody writes into is empty."""
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    with open(path, "rb", opener=lambda name, _: os.open(name, flags)) as file:
+    with open(path, "rb", opener=_at_once) as file:
         if stat.S_ISFIFO(os.fstat(file.fileno()).st_mode):
             os.set_blocking(file.fileno(), True)
         content = file.read(most_bytes + 1)
     if len(content) > most_bytes:
         raise ValueError(f"larger than {most_bytes:,} bytes, too large to be read")
     return content
+
+
+def beginning_of(path: str, most_bytes: int) -> bytes:
+    """Up to so many bytes of what lies where a file is looked for. OSError where it is none: nobody may ever
+    write into a pipe, and a device may have no end."""
+    with open(path, "rb", opener=_at_once) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "is no file", path)
+        return file.read(most_bytes)
+
+
+def _at_once(path: str, _: int) -> int:
+    return os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
 
 
 def toml_of(content: bytes) -> dict[str, Any]:

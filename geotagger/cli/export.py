@@ -107,6 +107,8 @@ def _export(
     if out is None and form in BINARY and sys.stdout.isatty():
         raise UsageError(f"--format {form}: these are no words for a terminal; give --out FILE")
     with open_to_ask(index_file) as opened:
+        if opened is None and out is not None:
+            return  # an export of before stays
         counted = Counted(_answer(opened, filters))
         pieces = map(in_bytes, FORMATS[form.value](counted))
         if out is None:

@@ -235,8 +235,10 @@ def _checked(row: tuple[Any, ...], shape: Shape, where: str) -> Look:
         raise SourceError(f"{where} has {len(classes)} classes and {len(values)} probabilities")
     if not _are_numbers(classes, shape.classes):
         raise SourceError(f"{where} has classes that the model does not have, or one twice")
+    if not (_are_shares(values) and left_out >= 0):
+        raise SourceError(f"{where} has probabilities that are none")
     total = float(values.sum(dtype=np.float64)) + left_out
-    if not (_are_shares(values) and left_out >= 0 and abs(total - 1) < _SUM_ERROR):
+    if not abs(total - 1) < _SUM_ERROR:
         raise SourceError(f"{where} has probabilities that are none (their sum is {total:.3g})")
     if points is None or shares is None or len(points) != len(shares):
         raise SourceError(f"{where} has places of a gallery without probabilities")

@@ -93,6 +93,11 @@ def _read(data: bytes) -> Packet:
 _remembered = functools.lru_cache(maxsize=8)(_read)
 
 
+_MOST_PROPERTIES = 20_000
+"""Programs write some hundreds; lists of one may be as long as they like. Each is kept, and a packet is read
+several times."""
+
+
 class _RdfReader:
     """Follows expat through the packet. `level` is the depth below rdf:RDF: 1 a node, 2 a property."""
 
@@ -104,6 +109,7 @@ class _RdfReader:
         self.text: list[str] = []
         self.simple = True
         self.items = 0
+        self.properties = 0
         self.parser = expat.ParserCreate("UTF-8", namespace_separator=" ")
         self.parser.ordered_attributes = True
         self.parser.buffer_text = True
@@ -129,6 +135,7 @@ class _RdfReader:
             tag = self._tag(at)
             node = XmlNode((at, tag.end()), None)
             resolved = attributes[0::2]
+            self._count(len(resolved))
             for raw, attribute, value in zip(self._raw(tag), resolved, attributes[1::2], strict=True):
                 if _name(attribute)[1] == "about" and _name(attribute)[0] in (RDF, ""):
                     node.about = raw[0]
@@ -137,6 +144,7 @@ class _RdfReader:
                 )
             self.packet.nodes.append(node)
         elif self.level == 2:
+            self._count(1)
             tag = self._tag(at)
             self.text, self.simple = [], not attributes
             self.packet.nodes[-1].properties.append(
@@ -174,6 +182,11 @@ class _RdfReader:
             self._take_fields([name, text])
             self.text = []
         self.level -= 1
+
+    def _count(self, more: int) -> None:
+        self.properties += more
+        if self.properties > _MOST_PROPERTIES:
+            raise XmpError(f"it has more than {_MOST_PROPERTIES:,} properties")
 
     def _take_fields(self, attributes: list[str]) -> None:
         """Names and values by turns, of the structure in hand."""

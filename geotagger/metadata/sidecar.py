@@ -21,6 +21,7 @@ from geotagger.metadata.splice import Splice, spliced
 from geotagger.metadata.values import FoundPosition, Position
 from geotagger.photo.moment import time_of_packet
 from geotagger.photo.values import CaptureTime, NamedPlace
+from geotagger.small_files import beginning_of
 from geotagger.writing import SidecarStyle, Writing
 
 LARGEST_SIDECAR_BYTES = 32 << 20
@@ -82,31 +83,30 @@ class Sidecars:
 
 def position_in(path: str) -> FoundPosition | None:
     """The position that a sidecar holds; None also when it cannot be read."""
-    with contextlib.suppress(OSError, XmpError), open(path, "rb") as file:
-        return xmp.position_of(in_utf8(file.read(LARGEST_SIDECAR_BYTES + 1)))
+    with contextlib.suppress(OSError, XmpError):
+        return xmp.position_of(in_utf8(beginning_of(path, LARGEST_SIDECAR_BYTES + 1)))
     return None
 
 
 def named_place_in(path: str) -> NamedPlace:
     """The place that a sidecar names in words; also none where it cannot be read."""
-    with contextlib.suppress(OSError, XmpError), open(path, "rb") as file:
-        return xmp_names.named_place(in_utf8(file.read(LARGEST_SIDECAR_BYTES + 1)))
+    with contextlib.suppress(OSError, XmpError):
+        return xmp_names.named_place(in_utf8(beginning_of(path, LARGEST_SIDECAR_BYTES + 1)))
     return NamedPlace()
 
 
 def capture_time_in(path: str, names_camera: bool, now: datetime) -> CaptureTime | None:
     """When a sidecar says that its photo was taken, which may name a camera; also None where it cannot be
     read."""
-    with contextlib.suppress(OSError, XmpError), open(path, "rb") as file:
-        return time_of_packet(in_utf8(file.read(LARGEST_SIDECAR_BYTES + 1)), names_camera, now)
+    with contextlib.suppress(OSError, XmpError):
+        return time_of_packet(in_utf8(beginning_of(path, LARGEST_SIDECAR_BYTES + 1)), names_camera, now)
     return None
 
 
 def unreadable_position_in(path: str) -> str | None:
     """Why the position that a sidecar names cannot be read; None when it names none, or a readable one."""
     try:
-        with open(path, "rb") as file:
-            data = file.read(LARGEST_SIDECAR_BYTES + 1)
+        data = beginning_of(path, LARGEST_SIDECAR_BYTES + 1)
     except OSError:
         return None
     try:
@@ -168,8 +168,7 @@ def _belongs(sidecar: str, photo: str) -> bool:
     stem, extension = os.path.splitext(photo)
     extension = extension[1:].lower()
     try:
-        with open(sidecar, "rb") as file:
-            packet = in_utf8(file.read(LARGEST_SIDECAR_BYTES + 1))
+        packet = in_utf8(beginning_of(sidecar, LARGEST_SIDECAR_BYTES + 1))
         named_extension = parsed(packet).values().get(_FOR_EXTENSION)
     except (OSError, XmpError):
         named_extension = None

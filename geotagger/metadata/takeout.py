@@ -13,6 +13,7 @@ from typing import Any
 
 from geotagger.coordinates import is_believable
 from geotagger.metadata.values import FoundPosition
+from geotagger.small_files import beginning_of
 
 LARGEST_TAKEOUT_BYTES = 1 << 20
 
@@ -36,8 +37,7 @@ class TakeoutRecord:
 def read_takeout(path: str) -> TakeoutRecord:
     """What stands in the file; nothing when it is none of Takeout's, or cannot be read."""
     try:
-        with open(path, "rb") as file:
-            data = file.read(LARGEST_TAKEOUT_BYTES + 1)
+        data = beginning_of(path, LARGEST_TAKEOUT_BYTES + 1)
         record = json.loads(data) if len(data) <= LARGEST_TAKEOUT_BYTES else None
     except (OSError, ValueError, RecursionError):
         return TakeoutRecord()

@@ -7,7 +7,7 @@ Takes an Image Resource Block (Photoshop's `8BIM` 0x0404) or bare datasets, give
 import re
 from datetime import datetime, timedelta
 
-from geotagger.photo.values import CaptureTime, NamedPlace
+from geotagger.photo.values import CaptureTime, NamedPlace, of_the_earth
 
 _IIM_RESOURCE = 0x0404
 _MAX_PARTS = 2000
@@ -36,7 +36,7 @@ def iptc_moment(block: bytes | None) -> CaptureTime | None:
     if time[4] is None:
         return CaptureTime(local)
     offset = timedelta(hours=int(time[5]), minutes=int(time[6]))
-    return CaptureTime(local, (-offset if time[4] == b"-" else offset) or None)
+    return CaptureTime(local, of_the_earth(-offset if time[4] == b"-" else offset) or None)
 
 
 def iptc_place(block: bytes | None) -> NamedPlace:

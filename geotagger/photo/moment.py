@@ -11,7 +11,7 @@ from datetime import datetime, time, timedelta
 
 from geotagger.photo.iptc import iptc_moment
 from geotagger.photo.tags import Tags
-from geotagger.photo.values import CaptureTime
+from geotagger.photo.values import CaptureTime, of_the_earth
 from geotagger.photo.xmp import xmp_moment, xmp_text
 
 # date, sub-second and offset tags of the three moments that EXIF knows
@@ -135,7 +135,7 @@ def offset_of(text: str) -> timedelta | None:
         return None
     sign = 1 if match[1] == "+" else -1
     offset = sign * timedelta(hours=int(match[2]), minutes=int(match[3]))
-    return offset if abs(offset) <= timedelta(hours=14) and int(match[3]) < 60 else None
+    return of_the_earth(offset) if int(match[3]) < 60 else None
 
 
 def _of_tags(

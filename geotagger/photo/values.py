@@ -18,6 +18,14 @@ class CaptureTime:
     is_of_change: bool = False
 
 
+_FARTHEST_OFFSET = timedelta(hours=14)
+
+
+def of_the_earth(offset: timedelta) -> timedelta | None:
+    """An offset from UTC as a clock on Earth may have it; None for any other."""
+    return offset if abs(offset) <= _FARTHEST_OFFSET else None
+
+
 @dataclass(frozen=True, slots=True)
 class GpsFix:
     """A position found in the photo. Degrees, metres. `utc` is the GPS time stamp, naive UTC.

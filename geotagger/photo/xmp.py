@@ -16,7 +16,7 @@ from xml.parsers import expat
 
 from geotagger.coordinates import UnreadableCoordinatesError, read_position
 from geotagger.marks import XMP_NAMESPACE, XMP_PREFIX, NamesMark
-from geotagger.photo.values import CaptureTime, NamedPlace
+from geotagger.photo.values import CaptureTime, NamedPlace, of_the_earth
 
 _LONGEST = 1 << 20
 _LONGEST_VALUE = 512
@@ -108,7 +108,7 @@ def xmp_moment(text: str) -> CaptureTime | None:
         offset = timedelta(0)
     elif match[9]:
         size = timedelta(hours=int(match[10]), minutes=int(match[11]))
-        offset = -size if match[9] == "-" else size
+        offset = of_the_earth(-size if match[9] == "-" else size)
     return CaptureTime(local, offset)
 
 

@@ -6,8 +6,10 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from tests.model.server import serving
 from tests.model.test_models_command import CATALOGUE
 from tests.tag.scenes import walk_through_town
 from tests.tag.test_pictures import colour_pack, pictures
+from tests.training.places import make_world
 
 pytestmark = pytest.mark.skipif(
     shutil.which("strace") is None, reason="strace, which sees every call, is missing"
@@ -223,3 +226,67 @@ def test_training_on_files_asks_nobody_and_on_an_address_that_alone(
             assert process.returncode == 0, said
             assert addresses(tmp_path / "log", "connect") == asked
             assert "listen(" not in (tmp_path / "log").read_text()
+
+
+MAIN = "from geotagger.cli import main; main()"
+SMALL = (
+    "--input-size 32 --short-side 48 --epochs 1 --batch 16 --micro-batch 16 --val 0.1 --test 0.1 --device cpu"
+)
+
+
+@pytest.mark.slow
+def test_training_from_photos_to_a_pack_asks_nobody(geotagger: Geotagger, tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="PyTorch is not installed: pip install '.[train]'")
+    make_world(tmp_path / "photos", photos_a_place=20, places=3)
+    run = ("train", tmp_path / "photos", "--out", tmp_path / "pack", "--network", "resnet10", *SMALL.split())
+    for words in (run, ("train", "fit", "--work", f"{tmp_path}/pack.work", "--device", "cpu")):
+        process = traced(tmp_path / "log", "network", geotagger.command(*words), geotagger)
+        _, said = process.communicate(timeout=280)
+        assert process.returncode == 0, said
+        # a library binds ::1 once to see whether this machine has IPv6, and lets it go
+        assert not addresses(tmp_path / "log", "connect") | addresses(tmp_path / "log", "sendto")
+        assert "listen(" not in (tmp_path / "log").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("timm") is None, reason="timm is not installed: pip install '.[backbones]'")
+def test_training_from_what_timm_publishes_asks_its_hub_alone(geotagger: Geotagger, tmp_path: Path) -> None:
+    make_world(tmp_path / "photos", photos_a_place=20, places=3)
+    words = ("train", tmp_path / "photos", "--out", tmp_path / "pack", "--network", "timm/resnet10t.c3_in1k")
+    let_load = "from tests.training.conftest import let_torchvision_load; let_torchvision_load()"
+    with serving() as hub:
+        geotagger.environment["HF_ENDPOINT"] = hub.address
+        code = f"{let_load}; {MAIN}"
+        command = [sys.executable, "-c", code, *map(str, words), "--from", "timm", *SMALL.split()]
+        process = traced(tmp_path / "log", "network", command, geotagger)
+        _, said = process.communicate(timeout=280)
+        host = hub.address.removeprefix("http://")
+    assert (process.returncode, "Traceback" in said) == (1, False), said
+    assert "the weights that timm publishes could not be had" in said
+    assert hub.requests
+    assert addresses(tmp_path / "log", "connect") == {host}
+
+
+@pytest.mark.ray
+@pytest.mark.timeout(300)
+@pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed: pip install '.[cluster]'")
+def test_look_on_ray_asks_this_machine_and_what_ray_asks_of_clouds_alone(
+    geotagger: Geotagger, tmp_path: Path
+) -> None:
+    """Ray asks for itself where it runs: the address at which clouds answer, and the name server for Google's
+    name of the same. To 8.8.8.8 it sends nothing: it sees which address of its own leads there."""
+    pack, photos = colour_pack(tmp_path), pictures(tmp_path / "photos", 2)
+    words = ("look", photos, "--model", pack, "--out", tmp_path / "rows", "--on", "ray")
+    process = traced(tmp_path / "log", "network", geotagger.command(*words), geotagger)
+    _, said = process.communicate(timeout=280)
+    assert process.returncode == 0, said
+    asked = addresses(tmp_path / "log", "connect")
+    assert asked
+    for address in asked - {"169.254.169.254:80", "8.8.8.8:53"} - {f"{host}:53" for host in name_servers()}:
+        host = address.rpartition(":")[0].removeprefix("::ffff:")
+        # an address is this machine's where something can be bound to it
+        socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+
+
+def name_servers() -> list[str]:
+    return re.findall(r"^nameserver (\S+)", Path("/etc/resolv.conf").read_text(), re.M)

@@ -226,6 +226,10 @@ def test_before_the_first_tag_there_is_nothing_and_that_is_said(
     assert code == 0
     assert "nothing has been tagged yet" in err
     assert not (tmp_path / "fresh").exists()
+    if command == "export":
+        (tmp_path / "a.csv").write_text("path,latitude\n")
+        ask("export", "--out", str(tmp_path / "a.csv"), index=None)
+        assert (tmp_path / "a.csv").read_text() == "path,latitude\n"
 
 
 @pytest.mark.parametrize("command", ["query", "runs", "export"])

@@ -122,6 +122,7 @@ def test_probabilities_come_back_to_a_ten_thousandth(weights: np.ndarray) -> Non
         ({"classes": [1]}, "1 classes and 2 probabilities"),
         ({"probabilities": [0.5, float("nan")]}, "probabilities that are none"),
         ({"probabilities": [1.5, -0.5]}, "probabilities that are none"),
+        ({"probabilities": [float("inf"), float("-inf")]}, "probabilities that are none"),
         ({"probabilities": [0.9, 0.9]}, "probabilities that are none"),
         ({"probabilities": None}, "has no probabilities"),
         ({"mtime_ns": None}, "has no size or time"),

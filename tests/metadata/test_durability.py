@@ -21,9 +21,13 @@ from geotagger.metadata import (
     prepare,
     restore,
     settle,
+    sidecar_positions,
     sweep_temporaries,
     sync_folders,
 )
+from geotagger.metadata.read import unreadable_sidecar_position
+from geotagger.metadata.sidecar import Sidecars
+from geotagger.metadata.takeout import TakeoutRecord, read_takeout
 from geotagger.writing import Writing
 from tests.metadata.conftest import ESTIMATE, OWNERS
 
@@ -160,6 +164,25 @@ def test_a_fifo_named_like_a_photo_does_not_block(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.jpg")
     with pytest.raises(WriteError, match="not a regular file"):
         prepare(str(tmp_path / "pipe.jpg"), ESTIMATE)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_what_is_named_like_a_sidecar_and_is_no_file_is_neither_waited_for_nor_read(plain_jpeg: Path) -> None:
+    sidecar, takeout = plain_jpeg.with_suffix(".xmp"), Path(f"{plain_jpeg}.json")
+    makers: tuple[Callable[[Path], None], ...] = (
+        os.mkfifo,
+        os.mkdir,
+        lambda path: os.symlink("/dev/zero", path),
+    )
+    for make in makers:
+        for path in (sidecar, takeout):
+            make(path)
+        assert sidecar_positions(str(plain_jpeg)) == []
+        assert unreadable_sidecar_position(str(plain_jpeg)) is None
+        assert read_takeout(str(takeout)) == TakeoutRecord()
+        assert Sidecars(style="stem").path(str(plain_jpeg)) == str(sidecar)
+        for path in (sidecar, takeout):
+            path.rmdir() if path.is_dir() else path.unlink()
 
 
 def test_a_photo_changed_between_prepare_and_commit_is_left_as_it_is(plain_jpeg: Path) -> None:

@@ -173,7 +173,12 @@ def test_the_encoding_of_a_sidecar_is_kept(tmp_path: Path, encoding: str) -> Non
         b"<!DOCTYPE r [<!ENTITY a 'aaaa'>]><r>&a;</r>",
         b"\xff\xfe\x00\xd8",
         b"<rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'><rdf:Description>",
+        # each property is kept, and a packet is read several times
+        b"<rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'><rdf:Description xmlns:a='a'"
+        + b"".join(b" a:a%d=''" % n for n in range(20_001))
+        + b"/></rdf:RDF>",
     ],
+    ids=["empty", "not XML", "no RDF", "entities", "UTF-16", "unfinished", "properties"],
 )
 def test_a_sidecar_that_cannot_be_read_is_left_alone(tmp_path: Path, content: bytes) -> None:
     sidecar = tmp_path / "I.CR3.xmp"

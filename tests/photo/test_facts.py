@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from geotagger.marks import Mark, processing_method
 from geotagger.photo.facts import read_facts
+from geotagger.photo.iptc import iptc_moment
 from geotagger.photo.moment import offset_of
 from geotagger.photo.tags import read_tags
+from geotagger.photo.values import CaptureTime
 from geotagger.photo.xmp import xmp_moment, xmp_position, xmp_text
 
 from .pictures import exif, jpeg, place, quarters, tiff_block, with_exif
@@ -299,3 +301,13 @@ def test_a_bigtiff_has_its_size_and_turn_and_says_what_is_not_read(tmp_path: Pat
     facts = read_facts(path)
     assert (facts.format, facts.width, facts.height, facts.orientation) == ("tiff", 80, 60, 6)
     assert facts.problems == ("metadata of a BigTIFF is not read",)
+
+
+def test_an_offset_that_no_clock_on_earth_has_is_left_out() -> None:
+    local = datetime(2024, 5, 17, 10, 20)
+    for offset in ("+99:99", "-23:59", "+24:00"):
+        assert xmp_moment(f"2024-05-17T10:20:00{offset}") == CaptureTime(local)
+        time = f"102000{offset.replace(':', '')}".encode()
+        block = b"\x1c\x02\x37\x00\x0820240517\x1c\x02\x3c\x00\x0b" + time
+        assert iptc_moment(block) == CaptureTime(local)
+    assert xmp_moment("2024-05-17T10:20:00-02:30") == CaptureTime(local, -timedelta(hours=2, minutes=30))
