@@ -34,6 +34,7 @@ from geotagger.geo import unit_vectors
 from geotagger.model.manifest import Manifest as PackManifest
 from geotagger.model.pack import ModelPack, find_pack, write_pack
 from geotagger.partition import Thresholds, partition
+from geotagger.photo.levels import levels_of, looked_up
 from training.data.shard_writer import write_shards
 from training.data.shards import ShardManifest, ShardSet
 from training.fit.checkpoint import Identity
@@ -67,7 +68,7 @@ class Bench:
 
     @property
     def network(self) -> str:
-        return "resnet18" if self.tiny else "resnet101"
+        return "resnet10" if self.tiny else "resnet101"
 
     @property
     def edge(self) -> int:
@@ -87,12 +88,12 @@ class Bench:
 
     def rate(self, step: Callable[[], object], images: int) -> float:
         """Images a second: after three steps, for `seconds`."""
-        for _ in range(3):
+        for _ in range(0 if self.tiny else 3):
             step()
         self.wait()
         begun, steps = time.perf_counter(), 0
         while time.perf_counter() - begun < self.seconds:
-            for _ in range(5):
+            for _ in range(1 if self.tiny else 5):
                 step()
                 steps += 1
             self.wait()
@@ -106,6 +107,7 @@ class Bench:
         ours = {
             "network": self.network, "input_size": self.edge, "batch": self.batch,
             "micro_batch": self.batch, "tau_km": 25.0, "compiled": self.on_gpu,
+            "precision": "bf16" if self.on_gpu else "fp32",
         }  # fmt: skip
         return preset("own", **(ours | changes))
 
@@ -197,7 +199,7 @@ def _training_step(bench: Bench, network: Any, data: torch.Tensor) -> Callable[[
     optimizer = torch.optim.SGD(network.parameters(), 0.01, momentum=0.9, nesterov=True)
 
     def step() -> None:
-        with torch.autocast(bench.device.split(":")[0], torch.bfloat16):
+        with torch.autocast(bench.device.split(":")[0], torch.bfloat16, enabled=bench.on_gpu):
             scores = network(data)
         scores = scores[0] if isinstance(scores, list) else scores
         torch.autograd.backward(torch.nn.functional.cross_entropy(scores.float(), classes))
@@ -210,7 +212,7 @@ def _training_step(bench: Bench, network: Any, data: torch.Tensor) -> Callable[[
 def _looking_step(bench: Bench, network: Any, data: torch.Tensor) -> Callable[[], None]:
     @torch.inference_mode()
     def step() -> None:
-        with torch.autocast(bench.device.split(":")[0], torch.bfloat16):
+        with torch.autocast(bench.device.split(":")[0], torch.bfloat16, enabled=bench.on_gpu):
             network(data)
 
     return step
@@ -235,6 +237,17 @@ def engine(bench: Bench) -> None:
     with ThreadPoolExecutor(opened.lanes) as pool:
         speed = bench.rate(lambda: list(pool.map(opened.run, calls)), sum(len(call) for call in calls))
     bench.tell("  all lanes at once", f"{speed:,.0f} photos/s")
+    levels = levels_of(pack.preprocessing)
+    pixels = rng.integers(0, 256, calls[0].shape, dtype=np.uint8)
+    eight = open_engine(pack, bench.device, opened.batch_size, eight_bit=True)
+    same = np.array_equal(
+        eight.run(pixels).probabilities, opened.run(looked_up(pixels, levels)).probabilities
+    )
+    with ThreadPoolExecutor(eight.lanes) as pool:
+        speed = bench.rate(
+            lambda: list(pool.map(eight.run, [pixels] * eight.lanes)), eight.lanes * len(pixels)
+        )
+    bench.tell("  the same of 8-bit pixels", f"{speed:,.0f} photos/s, the same bits: {bool(same)}")
     if not bench.on_gpu:
         return
     import onnxruntime
@@ -478,8 +491,11 @@ def main() -> None:
     parser.add_argument("--tiny", action="store_true")
     arguments = parser.parse_args()
     device = "cuda:0" if arguments.device == "cuda" else arguments.device
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        parser.error("PyTorch sees no NVIDIA GPU here; --device cpu --tiny goes over the script itself")
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(device, 1 if arguments.tiny else arguments.seconds, arguments.tiny, Path(folder))
+        has_failed = False
         for part in PARTS:
             if part.__name__ not in arguments.parts.split(","):
                 continue
@@ -489,9 +505,11 @@ def main() -> None:
             try:
                 part(bench)
             except Exception as error:
+                has_failed = True
                 bench.tell(part.__name__, f"FAILED {type(error).__name__}: {str(error).splitlines()[:1]}")
                 traceback.print_exc(limit=-4)
         print(json.dumps(bench.rows))
+    sys.exit(has_failed)
 
 
 if __name__ == "__main__":

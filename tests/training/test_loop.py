@@ -6,7 +6,10 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -14,13 +17,18 @@ import pytest
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install '.[train]'")
 pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install '.[train]'")
 
+from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
+
 from geotagger.cells import CellTable, leaf_ids, parents  # noqa: E402
 from geotagger.errors import TrainingError  # noqa: E402
 from geotagger.geo import distance_km, unit_vectors  # noqa: E402
 from tests.training import small  # noqa: E402
 from training import fitting, stages  # noqa: E402
 from training.fit import checkpoint  # noqa: E402
-from training.fit.feeding import MicroBatches, Plan, epoch_order  # noqa: E402
+from training.fit.checkpoint import Identity  # noqa: E402
+from training.fit.feeding import MicroBatches, Plan, epoch_order, loader  # noqa: E402
+from training.fit.loop import TrainingSettings, _Run  # noqa: E402
+from training.fit.networks import build  # noqa: E402
 from training.fit.objectives import (  # noqa: E402
     Objective,
     arcs_km,
@@ -31,6 +39,7 @@ from training.fit.objectives import (  # noqa: E402
 )
 from training.fit.recipe import preset  # noqa: E402
 from training.fit.schedule import learning_rate  # noqa: E402
+from training.fit.tally import LossTally  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
@@ -233,6 +242,49 @@ def test_a_disk_that_fills_leaves_the_last_good_checkpoint(work: Path) -> None:
     assert "checkpoint of step 2 could not be written" in told
     assert "the one of step 1 is whole and kept" in told
     assert kept == "1 True ['step-000000001.pt']"
+
+
+class Operators(TorchDispatchMode):
+    """Counts what is asked of a device."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: Counter[str] = Counter()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        self.calls[func.overloadpacket.__name__] += 1
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize(("batch", "micro_batches"), [(4, 1), (16, 4)])
+def test_a_step_waits_for_nothing_and_does_little_beside_the_network(
+    work: Path, batch: int, micro_batches: int
+) -> None:
+    """On a GPU each number that the processor asks for is a wait, and each of hundreds of small tensors a
+    launch of its own."""
+    run, table = small.decided(work)
+    recipe = replace(run.recipe, batch=batch, ema=0.9, tau_km=25.0)
+    examples = stages.labelled(str(work / "shards"), "train", table, work)
+    torch.manual_seed(0)
+    training = _Run(
+        build("resnet10", len(table)), Objective([class_vectors(table)], [], 25.0), examples, None, recipe,
+        TrainingSettings(), Identity("n", len(table), "", ""), work, small.quiet, Event(),
+    )  # fmt: skip
+    plan = training.plan
+    batches = loader(training._pictures(examples), MicroBatches(plan, 0, 2), 0, False)
+    tally = LossTally(training.device)
+    training._step(0, batches, tally)
+    with Operators() as whole:
+        training._step(1, batches, tally)
+    data = torch.zeros(4, 3, 64, 64)
+    with Operators() as bare:
+        loss = training.objective(training.network(data), torch.zeros(4).long(), torch.zeros(4, 3))
+        torch.autograd.backward(loss)
+    assert plan.micro_batches == micro_batches
+    assert not {"_local_scalar_dense", "item", "nonzero"} & set(whole.calls)
+    beside = whole.calls - Counter({name: n * micro_batches for name, n in bare.calls.items()})
+    beside["add_"] = 0  # gradients of micro-batches are summed up
+    assert beside.total() < 30 + 40 * micro_batches, beside
 
 
 def test_a_gpu_out_of_memory_says_which_batch_fits(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -159,6 +159,29 @@ class ShardPictures(Dataset[tuple[Tensor, Tensor] | Unanswered]):
         return torch.from_numpy(pixels), torch.from_numpy(np.asarray(samples))
 
 
+class DeviceCopies:
+    """Batches onto a device. On a GPU they are copied beside what it still computes, not after it."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._stream: Any = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
+
+    def __call__(self, pixels: Tensor, samples: Tensor) -> tuple[Tensor, Tensor]:
+        """Of pinned memory; nothing waits for the copies but what is computed of them."""
+        if self._stream is None:
+            return pixels, samples
+        with torch.cuda.stream(self._stream):
+            made = (
+                pixels.to(self._device, non_blocking=True),
+                samples.to(self._device, non_blocking=True),
+            )
+        computing = torch.cuda.current_stream(self._device)
+        computing.wait_stream(self._stream)
+        for tensor in made:
+            tensor.record_stream(computing)  # its memory is not given away before that is over
+        return made
+
+
 def loader(pictures: ShardPictures, requests: Sampler[Request], workers: int, pinned: bool) -> Iterator[Any]:
     """The answers to all requests, in their order; TrainingError for one that has none."""
     batches: DataLoader[Any] = DataLoader(

@@ -28,14 +28,15 @@ from training.data.shards import ShardSet
 from training.fit import checkpoint
 from training.fit.checkpoint import Identity
 from training.fit.compiling import can_compile, is_of_compiler
-from training.fit.feeding import InOrder, MicroBatches, Plan, ShardPictures, loader
+from training.fit.feeding import DeviceCopies, InOrder, MicroBatches, Plan, ShardPictures, loader
 from training.fit.mode import seed_of, set_mode
 from training.fit.networks import Classifier
 from training.fit.objectives import Objective, mixed
-from training.fit.processes import check_alike, check_shares, share_statistics, shared_state
+from training.fit.processes import check_alike, check_shares, shared_state
 from training.fit.recipe import Recipe
 from training.fit.runlog import Count, RunLog, Say, quiet
 from training.fit.schedule import learning_rate, optimizer_of
+from training.fit.statistics import StepStatistics
 from training.fit.stopping import stop_requests
 from training.fit.tally import LossTally
 
@@ -123,6 +124,7 @@ class _Run:
         self.rank, self.world = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
         self.stop = stop
         self.device = torch.device(settings.device)
+        self.copies = DeviceCopies(self.device)
         self.recipe, self.settings, self.identity = recipe, settings, identity
         self.train, self.val, self.folder, self.say = train, val, folder, say
         if not len(train.samples):
@@ -149,9 +151,9 @@ class _Run:
         self.mean, self.std = (
             torch.tensor(values, device=self.device).view(1, 3, 1, 1) for values in (recipe.mean, recipe.std)
         )
-        self.statistics = [b for b in self.network.buffers() if b.is_floating_point()]
+        self.statistics = StepStatistics(self.network, self.plan.micro_batches)
         # of averaged weights the batch statistics are averaged, too: those of the last step are not theirs
-        self.learned = [*(p.detach() for p in self.network.parameters()), *self.statistics]
+        self.learned = [*(p.detach() for p in self.network.parameters()), *self.statistics.values]
         self.averaged = [value.clone() for value in self.learned] if recipe.ema else []
         self.optimizer = optimizer_of(self.network, recipe)
         self.start = self.saved_step = self._resume()
@@ -247,26 +249,22 @@ class _Run:
         """One step of the optimizer; gives the seconds spent waiting for images."""
         mine = self.plan.micro_batches // self.world
         self.network.train()
-        before = [b.clone() for b in self.statistics]
-        sums = [torch.zeros_like(b) for b in self.statistics]
+        self.statistics.begin()
         waited = 0.0
         for micro in range(mine):
             began_waiting = time.monotonic()
-            pixels, samples = next(batches)
+            pixels, rows = next(batches)
             waited += time.monotonic() - began_waiting
             torch.manual_seed(seed_of(self.recipe.seed, step, self.rank * mine + micro))  # for dropout
             last = micro == mine - 1
             with nullcontext() if last or self.world == 1 else self.run_network.no_sync():
-                rows = samples.to(self.device, non_blocking=True)
+                pixels, rows = self.copies(pixels, rows)
                 classes, truth = self.classes[rows], self.truth[rows]
                 loss, logits = self._forward(self.run_network, pixels, classes, truth, self.recipe.mixup)
                 torch.autograd.backward(loss / mine)
             tally.add(loss, self.network.combined(logits).detach(), classes, truth, self.objective)
-            if self.statistics:
-                torch._foreach_add_(sums, self.statistics)
-                torch._foreach_copy_(self.statistics, before)
-        if self.statistics:
-            share_statistics(self.statistics, sums, self.plan.micro_batches)
+            self.statistics.add()
+        self.statistics.finish()
         rate = learning_rate(self.recipe, step, self.plan.steps_an_epoch, self.steps)
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["share"]
@@ -309,8 +307,8 @@ class _Run:
         pictures = self._pictures(labelled)
         # for a few batches, starting processes takes longer than decoding
         workers = min(self.settings.workers, len(requests) // 8)
-        for pixels, samples in loader(pictures, requests, workers, self.device.type == "cuda"):
-            rows = samples.to(self.device, non_blocking=True)
+        for pixels, rows in loader(pictures, requests, workers, self.device.type == "cuda"):
+            pixels, rows = self.copies(pixels, rows)
             classes, truth = label_of[rows], truth_of[rows]
             loss, logits = self._forward(self.network, pixels, classes, truth)
             tally.add(loss, self.network.combined(logits), classes, truth, self.objective)

@@ -49,4 +49,4 @@ def optimizer_of(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
                 groups.append({"params": params, "weight_decay": decay, "share": share})
     if recipe.optimizer == "adamw":
         return torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=True)
-    return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=0.9, nesterov=True)
+    return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=0.9, nesterov=True, fused=True)
