@@ -133,7 +133,8 @@ def what_text_says(text: PlaceRatios) -> str:
     """Of countries alone: what stands there, town names included, is for nobody to keep."""
     best = sorted(text.countries, key=lambda one: -one[1])
     if not best or best[0][1] < _SAYS_LITTLE:
-        return "what stands in the picture says little of the country"
+        place = ", but names a place" if text.towns else ""
+        return f"what stands in the picture says little of the country{place}"
     codes = [code.partition(".")[0] for code, factor in best[:4] if factor >= best[0][1] / 2]
     leading = [country_name(code) for code in dict.fromkeys(codes)]
     place = ", and names a place" if text.towns else ""

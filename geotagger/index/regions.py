@@ -10,18 +10,24 @@ import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from geotagger.errors import UsageError
 from geotagger.index.soundness import is_on_earth
 from geotagger.small_files import read_small
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 _LARGEST = 64 << 20
 
 Ring = tuple[tuple[float, float], ...]
 """Corners as (longitude, latitude), longitudes going on beyond ±180 where the ring does; closed."""
+
+Axes = tuple["NDArray[np.float64]", "NDArray[np.float64]"]
+"""The same as longitudes and latitudes: a border may have a million corners."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +35,7 @@ class Polygons:
     """Each polygon is its outer ring and its holes. `south` … `east` hold all; west > east crosses the
     antimeridian."""
 
-    polygons: tuple[tuple[Ring, ...], ...]
+    polygons: tuple[tuple[Axes, ...], ...]
     south: float
     west: float
     north: float
@@ -64,7 +70,8 @@ def read_polygons(path: Path) -> Polygons:
     if east - west >= 360:
         west, east = -180.0, 180.0
     south, north = min(lat for _, lat in corners), max(lat for _, lat in corners)
-    return Polygons(polygons, south, _wrapped(west), north, _wrapped(east) if east != 180 else east)
+    axes = tuple(tuple(_axes(ring) for ring in polygon) for polygon in polygons)
+    return Polygons(axes, south, _wrapped(west), north, _wrapped(east) if east != 180 else east)
 
 
 def _polygons(content: Any) -> Iterator[Any]:
@@ -104,19 +111,27 @@ def _ring(corners: Any) -> Ring:
     return tuple(ring)
 
 
-def _is_inside(ring: Ring, lat: float, lng: float) -> bool:
-    """Even-odd, looking east; the place is tried wherever the ring's longitudes go."""
-    low, high = min(x for x, _ in ring), max(x for x, _ in ring)
-    lng += 360 * -(-(low - lng) // 360)  # the first turn at or east of the ring's western edge
-    while lng <= high:
-        inside = False
-        for (x1, y1), (x2, y2) in pairwise(ring):
-            if (y1 > lat) != (y2 > lat) and lng < x1 + (lat - y1) * (x2 - x1) / (y2 - y1):
-                inside = not inside
-        if inside:
-            return True
-        lng += 360
-    return False
+def _is_inside(ring: Axes, lat: float, lng: float) -> bool:
+    """Even-odd, looking east; the place is tried wherever the ring's longitudes go, which may be round the
+    Earth many times."""
+    import numpy as np
+
+    x, y = ring
+    low, high = x.min(), x.max()
+    first = lng + 360 * -(-(low - lng) // 360)  # the first turn at or east of the ring's western edge
+    turns = first + 360 * np.arange(max(0, (high - first) // 360 + 1))
+    crosses = (y[:-1] > lat) != (y[1:] > lat)
+    x1, x2, y1, y2 = (axis[crosses] for axis in (x[:-1], x[1:], y[:-1], y[1:]))
+    edges = np.sort(x1 + (lat - y1) * (x2 - x1) / (y2 - y1))
+    east_of_it = len(edges) - np.searchsorted(edges, turns, side="right")
+    return bool((east_of_it % 2 == 1).any())
+
+
+def _axes(ring: Ring) -> Axes:
+    import numpy as np
+
+    x, y = np.array(ring).T
+    return x, y
 
 
 def _wrapped(lng: float) -> float:

@@ -13,6 +13,7 @@ from geotagger.estimate.text_evidence import learned_exponent
 from geotagger.estimate.timeline import PhotoRecord, estimate_stream, learned_from
 from geotagger.estimate.values import Estimate, Fix, FixSeries, Observation
 from geotagger.estimate.visual import posteriors
+from geotagger.estimate.words import what_text_says
 from geotagger.geo import distance_km
 from geotagger.text.values import PlaceRatios, TownRatio
 from tests.estimate.test_silent_pictures import cell_table
@@ -156,3 +157,9 @@ def test_an_archive_teaches_how_much_its_text_tells() -> None:
     rng = np.random.default_rng(0)
     mixed = [(DANISH, *(AARHUS if rng.random() < 0.3 else HOME)) for _ in range(40)]
     assert 0.1 < learned_exponent(mixed) < 1.0
+
+
+def test_a_town_that_is_named_is_told_also_where_no_country_leads() -> None:
+    town = TownRatio(40.7, -74.0, 20.0, 50.0, 5.0)
+    assert "names a place" not in what_text_says(PlaceRatios((), 1.0))
+    assert "little of the country, but names a place" in what_text_says(PlaceRatios((), 1.0, (town,)))
