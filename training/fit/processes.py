@@ -158,10 +158,12 @@ def check_alike(what: Mapping[str, Any]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _ProcessPlace:
-    """Where a tensor stood in a state."""
+    """Where a tensor stood in a state. layout: fused optimizers walk a weight and its momentum side by side in
+    memory, so these have to lie there alike."""
 
     shape: tuple[int, ...]
     dtype: torch.dtype
+    layout: torch.memory_format
 
 
 def shared_state(state: dict[str, Any] | None, device: torch.device) -> dict[str, Any] | None:
@@ -179,7 +181,9 @@ def shared_state(state: dict[str, Any] | None, device: torch.device) -> dict[str
 def _without_tensors(value: Any, tensors: list[Tensor]) -> Any:
     if isinstance(value, Tensor):
         tensors.append(value)
-        return _ProcessPlace(tuple(value.shape), value.dtype)
+        by_channels = value.ndim == 4 and value.is_contiguous(memory_format=torch.channels_last)
+        layout = torch.channels_last if by_channels else torch.contiguous_format
+        return _ProcessPlace(tuple(value.shape), value.dtype, layout)
     if isinstance(value, dict):
         return {key: _without_tensors(item, tensors) for key, item in value.items()}
     if isinstance(value, list):
@@ -192,7 +196,7 @@ def _with_tensors(value: Any, tensors: Any, device: torch.device) -> Any:
         empty = torch.empty(value.shape, dtype=value.dtype, device=device)
         whole = next(tensors).to(device).contiguous() if is_first() else empty
         dist.broadcast(whole, src=0)
-        return whole.cpu()
+        return whole.cpu().contiguous(memory_format=value.layout)
     if isinstance(value, dict):
         return {key: _with_tensors(item, tensors, device) for key, item in value.items()}
     if isinstance(value, list):
