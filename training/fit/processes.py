@@ -158,8 +158,8 @@ def check_alike(what: Mapping[str, Any]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _ProcessPlace:
-    """Where a tensor stood in a state. layout: fused optimizers walk a weight and its momentum side by side in
-    memory, so these have to lie there alike."""
+    """Where a tensor stood in a state. layout: fused optimizers walk a weight and its momentum side by side
+    in memory, so these have to lie there alike."""
 
     shape: tuple[int, ...]
     dtype: torch.dtype
