@@ -42,6 +42,7 @@ MOST_LINES = 400
 """A module that passes these is asking to become two."""
 
 
+@pytest.mark.timeout(900)  # types without a cache, on a busy machine
 @pytest.mark.parametrize(
     "check",
     [("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",)],

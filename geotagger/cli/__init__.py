@@ -35,7 +35,7 @@ from geotagger.cli import (
     undo,
     why,
 )
-from geotagger.cli.common import ends_cleanly, open_closed_streams, say, stop_output
+from geotagger.cli.common import ends_cleanly, escape_what_output_lacks, open_closed_streams, say, stop_output
 from geotagger.cli.wording import PlainGroup, hide_types
 from geotagger.errors import UsageError
 
@@ -76,6 +76,7 @@ def build() -> TyperGroup:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs one command and exits with its code."""
     open_closed_streams()
+    escape_what_output_lacks()
     _keep_warnings_to_ourselves()
     command = build()
     try:

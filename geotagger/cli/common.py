@@ -5,6 +5,7 @@ without numpy, SQLite or a model runtime.
 """
 
 import functools
+import io
 import json
 import os
 import sys
@@ -157,6 +158,13 @@ def open_closed_streams() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+
+
+def escape_what_output_lacks() -> None:
+    """Letters that the encoding of standard output has no bytes for are escaped (`\\u017c`) instead of ending
+    the command. JSON holds no other letters than ASCII's, and bytes of paths are written as they are."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def stop_output() -> None:

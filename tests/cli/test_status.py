@@ -1,6 +1,7 @@
 """`status` says what has a place and what the others lack."""
 
 import json
+import os
 import subprocess
 import sys
 from datetime import datetime
@@ -135,3 +136,11 @@ def test_a_photo_is_never_replaced_by_a_picture(index_file: Path, tmp_path: Path
     assert done.returncode == 1
     assert "a photo is there" in done.stderr
     assert photo.read_bytes() == before
+
+
+def test_letters_that_the_output_lacks_are_escaped(index_file: Path) -> None:
+    command = [sys.executable, "-c", PROGRAM, "status", "--index", str(index_file)]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.isascii()
