@@ -17,6 +17,10 @@ from tests.commands import Geotagger
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
 
+# what is compiled once is not compiled again by each of the thousand processes that the tests start
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 WITHOUT_ROOTS_RIGHTS = (
     "setpriv",
     "--bounding-set=-dac_override,-dac_read_search",

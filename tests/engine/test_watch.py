@@ -371,7 +371,8 @@ def test_a_first_batch_without_end_is_ended_by_a_signal(
     code, said, seconds = ended_by(
         geotagger, number, "tag", folder, "--model", looping_pack(tmp_path), "--engine", engine, times=times
     )
-    assert (code, "Traceback" in said) == (130, False), said
+    assert code in (130, -number)  # the latter where it had ended when the second signal came
+    assert "Traceback" not in said
     assert seconds < 20
     assert "kept" in said
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before

@@ -115,7 +115,8 @@ def test_why_says_in_words_where(tmp_path: Path, capsys: pytest.CaptureFixture[s
     capsys.readouterr()
     assert run("why", photo, *index, "--json") == 0
     told = jsons(capsys)[0]
-    spots = [told, *told["alone"].values(), *told["sources"], *told["candidates"]]
+    assert told["where"].endswith("Vienna, Austria")
+    spots = [*told["alone"].values(), *told["sources"], *told["candidates"]]
     assert len(spots) > 3
     assert sum(source["share"] for source in told["sources"]) + told["anywhere"] == pytest.approx(1, abs=0.1)
     assert told["pictures_doubted"] == 0
@@ -123,7 +124,7 @@ def test_why_says_in_words_where(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert run("why", photo, *index) == 0
     said = capsys.readouterr().out
     place = r"[^()\n]*Vienna \(48\.2\d+, 16\.3\d+\)"
-    assert re.search(rf"^{place}: within ", said, re.MULTILINE)
+    assert re.search(r"^[^()\n]*Vienna, Austria, 48\.2\d+, 16\.3\d+: within ", said, re.MULTILINE)
     assert re.search(rf"neighbours alone: {place} within ", said)
     assert re.search(rf"weight \d+%: [^()]*, {place} \(scale ", said)
     assert re.search(r"weight \d+%: anywhere else on Earth", said)

@@ -114,13 +114,19 @@ def test_of_a_photo_of_ours_nothing_but_gps_is_changed(
     assert "no write of ours" in said.err + said.out
 
 
+DAMAGED = (b"\xff\xfe", b"[]", "text")
+DAMAGED_OTHERWISE = (
+    b"", b"[" * 100_000, b'{"version": 99}', b'{"version": 1}', 7,
+    b'{"version":1,"patches":[[0,1,"%%%"]],"target":"/a","photo":"/a"}',
+    b'{"version":1,"patches":5,"target":"/a","photo":"/a"}',
+)  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "edit",
-    [b"", b"\xff\xfe", b"[]", b"[" * 100_000, b'{"version": 99}', b'{"version": 1}', "text", 7,
-     b'{"version":1,"patches":[[0,1,"%%%"]],"target":"/a","photo":"/a"}',
-     b'{"version":1,"patches":5,"target":"/a","photo":"/a"}'],
+    [*DAMAGED, *(pytest.param(edit, marks=pytest.mark.slow) for edit in DAMAGED_OTHERWISE)],
     ids=lambda edit: repr(edit)[:24],
-)  # fmt: skip
+)
 def test_a_damaged_row_of_the_journal_is_named_and_the_rest_is_undone(
     geotagger: Geotagger, tagged: tuple[Scene, dict[str, bytes]], edit: object
 ) -> None:

@@ -78,20 +78,37 @@ NOTO_ALONE = {
 
 @pytest.mark.parametrize("script", SIGNS)
 def test_scripts_that_it_does_not_know_are_no_evidence(reader: TextReader, script: str) -> None:
-    for text in SIGNS[script]:
-        lines = reader.read(sign(text, script=script, size=56))
-        assert ratios_of(lines) is None, (text, lines)
     together = reader.read(sign(*SIGNS[script], script=script))
     assert ratios_of(together) is None, together
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("script", SIGNS)
+def test_nor_is_each_sign_of_them_alone(reader: TextReader, script: str) -> None:
+    for text in SIGNS[script]:
+        lines = reader.read(sign(text, script=script, size=56))
+        assert ratios_of(lines) is None, (text, lines)
+
+
+def of_noto(script: str) -> None:
+    path = Path(f"/usr/share/fonts/truetype/noto/NotoSans{script}-Bold.ttf")
+    if not path.is_file():
+        pytest.skip(f"{path} is not here; apt-get install fonts-noto-core")
+
+
 @pytest.mark.parametrize("script", NOTO_ALONE)
 def test_nor_are_these(reader: TextReader, script: str) -> None:
-    noto = Path(f"/usr/share/fonts/truetype/noto/NotoSans{script}-Bold.ttf")
-    if not noto.is_file():
-        pytest.skip(f"{noto} is not here; apt-get install fonts-noto-core")
-    for text in (*NOTO_ALONE[script], *[" ".join(NOTO_ALONE[script][:2])]):
-        assert ratios_of(reader.read(sign(text, script=script, size=48))) is None
+    of_noto(script)
+    both = " ".join(NOTO_ALONE[script][:2])
+    assert ratios_of(reader.read(sign(both, script=script, size=48))) is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", NOTO_ALONE)
+def test_nor_is_each_of_these_alone(reader: TextReader, script: str) -> None:
+    of_noto(script)
+    for text in NOTO_ALONE[script]:
+        assert ratios_of(reader.read(sign(text, script=script, size=48))) is None, text
 
 
 def test_nothing_of_the_package_that_brings_the_networks_is_imported() -> None:

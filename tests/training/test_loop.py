@@ -94,6 +94,22 @@ def test_kill_and_resume_gives_bit_equal_weights(work: Path, uninterrupted: Path
     assert len(steps) == len(set(steps)), "the log tells each step once"
 
 
+def test_asked_to_stop_it_saves_and_goes_on_to_the_same_weights(work: Path, uninterrupted: Path) -> None:
+    """SIGTERM, as a cluster sends it, long before the next checkpoint is due."""
+    running = small.start(work)
+    deadline = time.monotonic() + 60
+    while not (work / "log.csv").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.2)
+    running.terminate()
+    assert small.end(running) == 1
+    said = (work / "output.txt").read_text()
+    assert said.startswith("KeyboardInterrupt"), said
+    assert list((work / "checkpoints").glob("step-*.pt"))
+    assert small.end(small.start(work)) == 0
+    assert_equal(weights(work), weights(uninterrupted))
+
+
 def test_two_processes_give_what_one_gives(work: Path, uninterrupted: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0",
@@ -171,6 +187,7 @@ def _agents(works: list[Path]) -> list[subprocess.Popen[str]]:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_gradients_clipped_pictures_mixed_and_layers_slowed_are_repeatable(
     uninterrupted: Path, tmp_path: Path
 ) -> None:

@@ -5,7 +5,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 import weakref
 from pathlib import Path
 
@@ -143,24 +142,6 @@ def test_a_compiler_that_fails_is_one_line(work: Path, monkeypatch: pytest.Monke
         small.fit(work)
 
 
-def test_asked_to_stop_it_saves_and_goes_on_to_the_same_weights(work: Path, tmp_path: Path) -> None:
-    """SIGTERM, as a cluster sends it, long before the next checkpoint is due."""
-    whole = Path(shutil.copytree(work, tmp_path / "whole"))
-    running = small.start(work)
-    deadline = time.monotonic() + 60
-    while not (work / "log.csv").exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    time.sleep(0.2)
-    running.terminate()
-    assert small.end(running) == 1
-    said = (work / "output.txt").read_text()
-    assert said.startswith("KeyboardInterrupt"), said
-    assert list((work / "checkpoints").glob("step-*.pt"))
-    for folder in (work, whole):
-        assert small.end(small.start(folder)) == 0
-    assert_equal(weights(work), weights(whole))
-
-
 def test_going_on_in_another_mode_is_refused(work: Path) -> None:
     small.fit(work)
     with pytest.raises(TrainingError, match="a deterministic training, where this one is fast"):
@@ -183,6 +164,7 @@ def two_nodes(folders: list[Path], tmp_path: Path) -> list[tuple[int | None, str
     return [(small.end(process), log.read_text()) for process, log in running]
 
 
+@pytest.mark.slow
 def test_nodes_without_a_shared_disk_go_on_from_the_step_of_the_first(work: Path, tmp_path: Path) -> None:
     """Killed after some steps, the second node knows nothing of them: it gets them from the first."""
     other = Path(shutil.copytree(work, tmp_path / "other"))
