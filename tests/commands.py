@@ -85,12 +85,30 @@ class Geotagger:
         )
 
     def command(self, *arguments: object) -> list[str]:
+        if self.home.is_dir():
+            know_the_machine(self.home / ".cache")
         return [
             sys.executable,
             "-m",
             "geotagger",
             *(os.fspath(a) if isinstance(a, Path) else str(a) for a in arguments),
         ]
+
+
+def know_the_machine(cache: Path) -> None:
+    """How fast it is, as a user's caches know who has used it: to find out takes each core a second, and
+    `tests/engine/test_speed.py` does."""
+    speed = cache / "geotagger" / "speed.json"
+    if not speed.exists():
+        speed.parent.mkdir(parents=True, exist_ok=True)
+        speed.write_text(json.dumps({_machine(): {"products": {"fp32": 100.0, "int8": 200.0}}}))
+
+
+@functools.cache
+def _machine() -> str:
+    from geotagger.engine import speed
+
+    return speed._machine()
 
 
 @functools.cache

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from geotagger.cli import models
 from geotagger.model import download
+from tests.commands import know_the_machine
 
 
 @dataclass
@@ -29,6 +30,7 @@ class Result:
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("GEOTAGGER_MODELS", str(tmp_path / "models"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    know_the_machine(tmp_path / "cache")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.setattr(download.time, "sleep", lambda _: None)
     return tmp_path / "models"
