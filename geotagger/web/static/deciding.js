@@ -10,13 +10,27 @@ import { ACTIONS, counted } from "./words.js";
 const before = [];
 const mine = new Map(); // of what a decision is about: the number of the one that this tab made last
 
+// One after the other: a key pressed while a decision is on its way is about what that one will have left.
+let turn = Promise.resolve();
+function inTurn(work) {
+  return (...words) => {
+    const done = turn.then(() => work(...words));
+    turn = done.catch(() => {}); // whoever asked for it is told
+    return done;
+  };
+}
+
 export async function refresh() {
   page.info = await ask("api/state");
   pendingIs(page.info.pending);
   changed("info");
 }
 
-export async function decide(action, photos = chosen(), place = {}) {
+export function decide(action, photos = chosen(), place = {}) {
+  return decideInTurn(action, photos, place);
+}
+
+const decideInTurn = inTurn(async (action, photos, place) => {
   if (!photos.length) {
     say("choose a photo first");
     return;
@@ -37,7 +51,7 @@ export async function decide(action, photos = chosen(), place = {}) {
   } else {
     say(`${counted(accepted.length, "photo")} ${ACTIONS[action]}; nothing is written yet`);
   }
-}
+});
 
 // A photo, by its number, or a camera.
 function subject(one) {
@@ -51,7 +65,7 @@ function remembered(pending, isAbout) {
 }
 
 // What waited goes back only to what this tab's decision still stood for: newer ones of another tab stay.
-export async function takeBack() {
+export const takeBack = inTurn(async () => {
   const last = before.pop();
   if (!last) {
     say("there is nothing of this tab to take back");
@@ -95,16 +109,16 @@ export async function takeBack() {
   pendingIs(told.pending);
   if (left) say(`taken back, but for ${counted(left, "decision")}: another tab has decided since, or it was written`, "trouble");
   else say("taken back");
-}
+});
 
-export async function discardAll() {
+export const discardAll = inTurn(async () => {
   const told = await order("api/retract");
   pendingIs(told.pending);
   before.push({ about: [], earlier: told.dropped });
   say(`${counted(told.dropped.length, "decision")} discarded; nothing was written. Key u brings them back`);
-}
+});
 
-export async function keepClock(root_id, camera, shift_s) {
+export const keepClock = inTurn(async (root_id, camera, shift_s) => {
   const isAbout = (one) => one.root_id === root_id && one.camera === camera;
   const earlier = page.info.pending.filter(isAbout);
   let told;
@@ -117,7 +131,7 @@ export async function keepClock(root_id, camera, shift_s) {
   pendingIs(told.pending);
   before.push({ about: remembered(told.pending, isAbout), earlier });
   say("the correction waits to be written; `geotagger tag` then places the photos anew");
-}
+});
 
 // "IMG_1.jpg and 3 more: there is no such file", each reason once.
 function reasons(outcomes) {
@@ -134,17 +148,17 @@ function summary(told, done) {
   say(`${done}: ${counts.join(", ") || "nothing to do"}${why ? ` (${why})` : ""}${lesson}`, failed.length ? "trouble" : "note");
 }
 
-export async function write() {
+export const write = inTurn(async () => {
   const told = await order("api/write");
   before.length = 0;
   summary(told, told.run === null ? "Written" : `Run ${told.run}`);
   await refresh();
   changed("stale");
-}
+});
 
-export async function undoRun(run) {
+export const undoRun = inTurn(async (run) => {
   const told = await order("api/undo", { run });
   summary(told, `Run ${run} undone`);
   await refresh();
   changed("stale");
-}
+});
