@@ -30,16 +30,27 @@ WITHOUT_ROOTS_RIGHTS = (
 
 
 QUICK = ("tests/test_", "tests/model/", "tests/photo/", "tests/tracks/", "tests/index/")
-WHOLE_RUNS = (
-    *(
-        "tests/test_fuzz",
-        "tests/index/test_crashes",
-        "tests/index/test_questions",
-        "tests/index/test_versions",
-    ),
-    *("tests/model/test_fresh_machine", "tests/model/test_models_command", "tests/photo/test_bounds"),
+NOT_QUICK = (
+    "tests/test_fuzz",
+    "tests/test_gazetteer",
+    "tests/test_small_files",
+    "tests/index/test_crashes",
+    "tests/index/test_questions",
+    "tests/index/test_search",
+    "tests/index/test_versions",
+    "tests/model/test_cells_csv",
+    "tests/model/test_fresh_machine",
+    "tests/model/test_models_command",
+    "tests/model/test_params",
+    "tests/model/test_symbol",
+    "tests/photo/test_against_exiftool",
+    "tests/photo/test_bounds",
+    "tests/photo/test_damage",
+    "tests/photo/test_pixels",
+    "tests/photo/test_previews",
+    "tests/tracks/test_hostile",
 )
-"""What is among them and starts commands or kills processes by the dozen."""
+"""What is among them and starts commands, kills processes or reads files by the dozen."""
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -51,7 +62,7 @@ def pytest_xdist_auto_num_workers() -> int:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks the tests of values and readers `quick`."""
     for item in items:
-        if item.nodeid.startswith(QUICK) and not item.nodeid.startswith(WHOLE_RUNS):
+        if item.nodeid.startswith(QUICK) and not item.nodeid.startswith(NOT_QUICK):
             item.add_marker(pytest.mark.quick)
 
 
