@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Protocol, TypeVar, runtime_checkable
 
-from geotagger.errors import EngineError, StoppedError
+from geotagger.errors import EngineError, GeotaggerError, StoppedError
 
 Answer = TypeVar("Answer")
 
@@ -48,6 +48,8 @@ class Waiting:
         self._model, self._note, self._tick = model, note, tick
         self._stop = threading.Event() if stop is None else stop
         self._is_left = False
+        self._given_up: dict[int, GeotaggerError] = {}
+        """Why a runner was told to stop, by its identity: what else it is at ends by that, and says so."""
 
     def leave(self) -> None:
         """Nobody wants an answer any more: what is under way is given up."""
@@ -74,13 +76,15 @@ class Waiting:
         threading.Thread(target=ask, name=_THREAD, daemon=True).start()
         try:
             seconds = self._wait(answered, lacking, patience_s)
-        except BaseException:
+        except BaseException as error:
             if isinstance(runner, Stoppable):
+                if isinstance(error, GeotaggerError):
+                    self._given_up.setdefault(id(runner), error)
                 runner.stop()
                 answered.wait(TO_STOP_S)
             raise
         if failure:
-            raise failure[0]
+            raise self._given_up.get(id(runner), failure[0])
         return outcome[0], seconds
 
     def _wait(self, answered: threading.Event, lacking: str, patience_s: float | None) -> int:
