@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.sequences import real_archives
-from benchmarks.strangers import STRANGERS
+from benchmarks.strangers import SECOND, STRANGERS
 from geotagger.defaults import CERTAINTY, MIN_CONFIDENCE
 from geotagger.estimate.clock import Clocked
 from geotagger.estimate.outing import Options
@@ -62,9 +62,14 @@ class Archive:
     tracks: Tracks
 
 
-def archives(data: Path, people: int, first_person: int, strangers: bool = False) -> Iterator[Archive]:
-    if strangers:
-        yield from of_people(STRANGERS, people, first_person)
+def archives(
+    data: Path,
+    people: int,
+    first_person: int,
+    strangers: Mapping[str, Callable[[int], list[Sighting]]] | None,
+) -> Iterator[Archive]:
+    if strangers is not None:
+        yield from of_people(strangers, people, first_person)
         return
     for name, sightings, tracks in real_archives(data):
         yield Archive(name + ("*" if name == "dog-signs" else ""), name, sightings, tracks)
@@ -357,7 +362,11 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=2, help="how many of each kind; each is another trial")
     parser.add_argument("--first-person", type=int, default=1000)
     parser.add_argument(
-        "--strangers", action="store_true", help="people of whom nothing was known before, in place of all"
+        "--strangers",
+        nargs="?",
+        const="first",
+        choices=("first", "second"),
+        help="people of whom nothing was known before, in place of all",
     )
     parser.add_argument(
         "--line", type=float, default=MIN_CONFIDENCE, help="from which certainty on `tag` writes"
@@ -371,7 +380,8 @@ def main() -> None:
     if "few" in arguments.only:
         ways += [f"K={k} {how}" for k in arguments.known for how in ("thinned", "contiguous")]
     groups: dict[str, list[Archive]] = {}
-    for one in archives(arguments.data, arguments.people, arguments.first_person, arguments.strangers):
+    strangers = {"first": STRANGERS, "second": SECOND, None: None}[arguments.strangers]
+    for one in archives(arguments.data, arguments.people, arguments.first_person, strangers):
         if not arguments.archives or any(one.group.startswith(start) for start in arguments.archives):
             groups.setdefault(one.group, []).append(one)
     print("| " + " | ".join(HEADINGS) + " |\n|" + "---|" * len(HEADINGS))
@@ -383,7 +393,7 @@ def main() -> None:
             for n, member in enumerate(members):
                 seeds = (
                     [n]
-                    if group in {*PEOPLE, *STRANGERS} and not way.startswith("K=")
+                    if group in {*PEOPLE, *STRANGERS, *SECOND} and not way.startswith("K=")
                     else range(arguments.seeds)
                 )
                 trials += list(trials_of(member, way, seeds, arguments.keep, arguments.certainty))

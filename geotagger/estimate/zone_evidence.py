@@ -45,13 +45,15 @@ def weighed_by_zone(
         columns = np.flatnonzero(weight[row] > _LEAST)
         places = zip(mix.lat[row, columns].tolist(), mix.lng[row, columns].tolist(), strict=True)
         right, wrong, away = clock.stating(offset, offset), clock.stating(offset, _ANOTHER), 0.0
-        trips: list[int] = []
+        trips, visited = list[int](), list[int]()
         for column, place in zip(columns.tolist(), places, strict=True):
             zone = offset_at(*place, time)
             legal = None if zone is None else zone.total_seconds()
             scale, tail = float(mix.scale_km[row, column]), float(mix.tail[row, column])
             if scale < _WIDE_KM:
                 weight[row, column] *= clock.stating(offset, legal)
+                if column >= mix.about and legal == offset:
+                    visited.append(column)
                 continue
             in_zone = share_in_zone(*place, scale, tail, time, offset)
             if legal is None or legal == offset:
@@ -62,13 +64,16 @@ def weighed_by_zone(
                 weight[row, column] *= clock.stating(offset, legal) * (1 - in_zone)
                 if mix.peopled[row, column] > 0:
                     trips.append(column)
-        visits, of_zone = mix.weight[row, mix.about :], weight[row, mix.about :]
-        if trips and of_zone.max(initial=0.0) > 0.5 * right * visits[int(of_zone.argmax())]:
-            start = mix.about + int(of_zone.argmax())
-            weight[row, trips] += mix.weight[row, trips] * (of_zone.sum() / visits.sum())
-            lat[row, trips], lng[row, trips] = mix.lat[row, start], mix.lng[row, start]
-            by_people[row, trips] = peopled(
-                lat[row, trips], lng[row, trips], mix.scale_km[row, trips], mix.tail[row, trips]
+        if trips and visited:
+            of_visits = mix.weight[row, visited]
+            start = visited[int(of_visits.argmax())]
+            share = right * of_visits.sum() / mix.weight[row, mix.about :].sum()
+            # a density has one middle: where the clock may well be wrong, trips stay about the fix
+            moved = [trip for trip in trips if share * mix.weight[row, trip] > weight[row, trip]]
+            weight[row, moved] += share * mix.weight[row, moved]
+            lat[row, moved], lng[row, moved] = mix.lat[row, start], mix.lng[row, start]
+            by_people[row, moved] = peopled(
+                lat[row, moved], lng[row, moved], mix.scale_km[row, moved], mix.tail[row, moved]
             )
         in_zone = share_of_earth(time, offset)
         away += anywhere[row] * (right * in_zone + wrong * (1 - in_zone))
