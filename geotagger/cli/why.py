@@ -132,12 +132,13 @@ def _print(answer: "Why") -> None:
     console.print(escape(printable(photo.path)))
     if answer.run is not None:
         tracks = f", {n} track{'s' if n > 1 else ''}" if (n := len(answer.tracks)) else ""
-        console.print(f"As run {answer.run.name} weighed it (model {answer.run.model or 'none'}{tracks}):")
+        by = f"As run {answer.run.name} weighed it (model {answer.run.model or 'none'}{tracks}):"
+        console.print(escape(by))
     silent = [kind.name for kind in KINDS if kind.name not in answer.kinds]
     left_out = f"; left out: {', '.join(silent)}" if silent else ""
-    console.print(f"Kinds of evidence listened to: {', '.join(answer.kinds)}{left_out}")
+    console.print(escape(f"Kinds of evidence listened to: {', '.join(answer.kinds)}{left_out}"))
     if photo.rung in ("camera", "manual", "sidecar"):
-        console.print(f"Its own place stands ({photo.rung}). What would be said without it:")
+        console.print(f"Its own place stands ({escape(photo.rung)}). What would be said without it:")
     for line in answer.disagreements:
         console.print(escape(f"Disagreement: {printable(line)}"))
     if unreadable := _unreadable(answer):
@@ -200,7 +201,9 @@ def _print(answer: "Why") -> None:
         return
     table = Table("evidence alone", "place", "within", "probability", title="What each said")
     for name, said in explanation.alone.items():
-        table.add_row(name, escape(_place(called, said)), length(said.radius_km), f"{said.confidence:.2f}")
+        table.add_row(
+            escape(name), escape(_place(called, said)), length(said.radius_km), f"{said.confidence:.2f}"
+        )
     console.print(table)
     if candidates:
         leading = Table("candidate", "probability", title="The leading places")
@@ -209,7 +212,7 @@ def _print(answer: "Why") -> None:
         console.print(leading)
     weights = Table("source", "place", "scale", "share", title="How neighbours and habits were weighed")
     for source in explanation.sources[:_SOURCES]:
-        weights.add_row(source.name, escape(_place(called, source)),
+        weights.add_row(escape(source.name), escape(_place(called, source)),
                         length(source.scale_km), f"{source.share:.0%}")  # fmt: skip
     if explanation.anywhere is not None:
         weights.add_row(_ANYWHERE, "", "", f"{explanation.anywhere:.0%}")
