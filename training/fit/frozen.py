@@ -57,8 +57,9 @@ def network_input(jpeg: bytes, pack: ModelPack) -> FloatArray:
 def _by_torch(network: Classifier, device: str) -> Looks:
     @torch.inference_mode()
     def look(batch: FloatArray) -> Outputs:
-        probabilities, features = [], []
-        for part in torch.from_numpy(batch).split(_AT_ONCE):
+        probabilities: list[torch.Tensor] = []
+        features: list[torch.Tensor] = []
+        for part in torch.split(torch.from_numpy(batch), _AT_ONCE):
             features.append(network.backbone(part.to(device)))
             logits = [head(features[-1]) for head in network.heads]
             probabilities.append(network.combined(logits).float().softmax(1))
