@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from geotagger.cli.common import JsonOption, check_training, emit, ends_cleanly, say
+from geotagger.cli.common import JsonOption, check_training, emit, ends_cleanly, say, screen
 from geotagger.cli.options import grouped
 from geotagger.cli.train_bar import training_voice
 from geotagger.cli.train_options import (
@@ -235,7 +235,7 @@ def _write_pack(
         emit({"stage": "pack", "pack": str(out), "cells": len(table), "temperature": written.temperature,
               **made.summary, **(record_of(report) if report else {})})  # fmt: skip
     elif report:
-        show(report)
+        show(report, screen())
 
 
 def _estimate(request: "TrainingRequest", device: str, as_json: bool) -> None:

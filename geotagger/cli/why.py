@@ -229,7 +229,9 @@ def _tables(answer: "Why", called: Mapping[Spot, str]) -> "Iterator[Table]":
     explanation = answer.explanation
     table = Table("evidence alone", "place", "within", "probability", title="What each said")
     for name, said in explanation.alone.items():
-        table.add_row(name, escape(_place(called, said)), length(said.radius_km), f"{said.confidence:.2f}")
+        table.add_row(
+            escape(name), escape(_place(called, said)), length(said.radius_km), f"{said.confidence:.2f}"
+        )
     yield table
     if candidates := _candidates(answer):
         leading = Table("candidate", "probability", title="The leading places")
@@ -238,7 +240,7 @@ def _tables(answer: "Why", called: Mapping[Spot, str]) -> "Iterator[Table]":
         yield leading
     weights = Table("source", "place", "scale", "share", title="How neighbours and habits were weighed")
     for source in explanation.sources[:_SOURCES]:
-        weights.add_row(source.name, escape(_place(called, source)),
+        weights.add_row(escape(source.name), escape(_place(called, source)),
                         length(source.scale_km), f"{source.share:.0%}")  # fmt: skip
     if explanation.anywhere is not None:
         weights.add_row(_ANYWHERE, "", "", f"{explanation.anywhere:.0%}")
