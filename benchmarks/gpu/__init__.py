@@ -1,0 +1,8 @@
+"""Everything that only a GPU shows, once over, on random data: `python -m benchmarks.gpu --help`.
+
+bench.py      what all parts share: device, sizes, lines, aims
+networks.py   bare networks, and a pack of the published shape
+looking.py    ONNX Runtime on the card, `look`, `tag`
+trainings.py  the loop beside the bare step, waits, seeds, memory, two processes
+commands.py   what a person types
+"""
