@@ -101,8 +101,9 @@ class Bench:
         return preset("own", **(ours | changes))
 
     def call(self, *words: object) -> tuple[float, list[str], list[str]]:
-        """`python -m` of these words: seconds, lines of output and of errors; CommandFailedError unless it ends
-        with 0."""
+        """`python -m` of these words: seconds, lines of output and of errors.
+
+        CommandFailedError unless it ends with 0."""
         begun = time.monotonic()
         done = subprocess.run(
             [sys.executable, "-m", *map(str, words)], capture_output=True, text=True, timeout=200, check=False
