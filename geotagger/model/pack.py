@@ -65,7 +65,9 @@ class ModelPack:
             return cells
         from geotagger.model.gallery import points_among
 
-        return dataclasses.replace(cells, gallery=points_among(cells, places, self.folder / GALLERY))
+        points = points_among(cells, places, self.folder / GALLERY)
+        points = dataclasses.replace(points, temperature=self.temperature)
+        return dataclasses.replace(cells, gallery=points)
 
     @cached_property
     def gallery(self) -> "Gallery | None":
