@@ -6,11 +6,11 @@ with `--strangers`; they are drawn otherwise than tests/estimate/archives.py.
 weddings on Saturdays; `trio` is two phones and a tablet that stays at home; `weekender` lives in two cities
 400 km apart by the day of the week; `emigrant` moves to another continent and comes back for visits.
 
-A second set was drawn by somebody who had not seen how the first came out: `courier` photographs doors; `hiker`
-has a camera that goes up another mountain on weekends and a telephone that stays at home; `pilot` comes to the
-same twelve cities of the world again and again; `student` lives in a town in term and with the parents in
-holidays; `coach` makes two tours a year and few photos at home; `reporter` goes all over the country. Their
-steps do not depend on the time between two photos, which no legs do."""
+A second set was drawn by somebody who had not seen how the first came out: `courier` photographs doors;
+`hiker` has a camera that goes up another mountain on weekends and a telephone that stays at home; `pilot`
+comes to the same twelve cities of the world again and again; `student` lives in a town in term and with the
+parents in holidays; `coach` makes two tours a year and few photos at home; `reporter` goes all over the
+country. Their steps do not depend on the time between two photos, which no legs do."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
