@@ -140,7 +140,7 @@ def test_a_report_is_told_as_lines_tables_and_json(
     assert "…" not in drawn.getvalue(), "80 columns are enough"
     for told in ("37.1", "GeoScore", "PIGEOTTO 2024", "median"):
         assert told in drawn.getvalue()
-    show(report)
+    show(report, Console())
     assert capsys.readouterr().out == "\n".join(lines) + "\n"
     (saved,) = save_report(report, tmp_path, picture_of_report)
     assert json.loads(saved.read_text()) == json.loads(json.dumps(record_of(report), allow_nan=False))

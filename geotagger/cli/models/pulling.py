@@ -133,7 +133,7 @@ def _progress() -> "Iterator[Callable[[str], Progress]]":
     from rich.console import Console
 
     with progress.Progress(
-        progress.TextColumn("{task.description}"),
+        progress.TextColumn("{task.description}", markup=False),
         progress.BarColumn(),
         progress.DownloadColumn(),
         progress.TransferSpeedColumn(),
