@@ -19,7 +19,7 @@ from geotagger.estimate.values import OWN_FIXES, RUNGS, Candidate, Estimate
 from geotagger.gazetteer.naming import PlaceNames, names_of
 from geotagger.index.damage import Damage
 from geotagger.index.path_conditions import paths_condition
-from geotagger.index.soundness import are_texts, is_place
+from geotagger.index.soundness import are_texts, is_on_earth, is_place, is_share
 from geotagger.index.store import Store, path_of
 
 Written = Literal["exif", "sidecar", "camera"]
@@ -327,7 +327,11 @@ class Estimates:
             " order by place",
             (estimate_id,),
         )
-        return tuple(Candidate(*row) for row in rows if all(isinstance(n, int | float) for n in row[:3]))
+        return tuple(
+            Candidate(*row)
+            for row in rows
+            if is_on_earth(*row[:2]) and is_share(row[2]) and isinstance(row[3], str)
+        )
 
 
 def _is_sound(row: Sequence[Any], damage: Damage) -> bool:
