@@ -22,6 +22,7 @@ import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -62,9 +63,9 @@ class Archive:
     tracks: Tracks
 
 
-def archives(data: Path, people: int, first_person: int, strangers: bool = False) -> Iterator[Archive]:
-    if strangers:
-        yield from of_people(STRANGERS, people, first_person)
+def archives(data: Path, people: int, first_person: int, strangers: str | None = None) -> Iterator[Archive]:
+    if strangers is not None:
+        yield from of_people(STRANGERS[strangers], people, first_person)
         return
     for name, sightings, tracks in real_archives(data):
         yield Archive(name + ("*" if name == "dog-signs" else ""), name, sightings, tracks)
@@ -357,7 +358,11 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=2, help="how many of each kind; each is another trial")
     parser.add_argument("--first-person", type=int, default=1000)
     parser.add_argument(
-        "--strangers", action="store_true", help="people of whom nothing was known before, in place of all"
+        "--strangers",
+        nargs="?",
+        choices=tuple(STRANGERS),
+        const="first",
+        help="people of whom nothing was known before, in place of all: which set of them",
     )
     parser.add_argument(
         "--line", type=float, default=MIN_CONFIDENCE, help="from which certainty on `tag` writes"
@@ -383,7 +388,7 @@ def main() -> None:
             for n, member in enumerate(members):
                 seeds = (
                     [n]
-                    if group in {*PEOPLE, *STRANGERS} and not way.startswith("K=")
+                    if group in {*PEOPLE, *chain(*STRANGERS.values())} and not way.startswith("K=")
                     else range(arguments.seeds)
                 )
                 trials += list(trials_of(member, way, seeds, arguments.keep, arguments.certainty))
