@@ -13,6 +13,7 @@ from geotagger.index.estimates import PhotoEstimate
 from geotagger.index.mapping import clusters
 from geotagger.index.roots import Root
 from geotagger.index.search import Box
+from geotagger.index.store import OPENED
 from geotagger.index.tracks import _packed
 from geotagger.web.answers import answer, in_one_line
 
@@ -77,6 +78,8 @@ def test_a_track_that_unpacks_to_far_more_than_points_do_counts_for_nothing(
 
 
 def test_the_page_names_damaged_rows_where_nobody_foresaw_them(index: Index, recorded: Root) -> None:  # noqa: ARG001
+    OPENED.clear()
+    OPENED.add(str(index.path))
     index.store.execute("update photos set unreadable_position = ? where id = 1", (b"\xff",))
     endpoint = in_one_line(lambda _: answer(index.store.row("select unreadable_position from photos")[0]))
     told = endpoint(Request({"type": "http"}))
