@@ -63,9 +63,9 @@ class ModelPack:
         cells, places = _cells_of(self.folder, self.manifest), self.gallery
         if places is None:
             return cells
-        from geotagger.model.gallery import points_among
+        from geotagger.model.gallery import with_places
 
-        return dataclasses.replace(cells, gallery=points_among(cells, places, self.folder / GALLERY))
+        return with_places(cells, places, self.folder / GALLERY, self.temperature)
 
     @cached_property
     def gallery(self) -> "Gallery | None":

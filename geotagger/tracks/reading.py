@@ -23,7 +23,7 @@ from typing import IO
 import xxhash
 
 from geotagger.archive import is_photo_name
-from geotagger.archive.names import check_is_there
+from geotagger.archive.names import check_is_there, folder_by_folder
 from geotagger.errors import SourceError
 from geotagger.tracks.bounds import Bounded
 from geotagger.tracks.formats import FORMATS, HEAD_BYTES, TrackFormat, format_of, utf16_of
@@ -70,7 +70,17 @@ class _OtherFileError(SourceError):
 
 def _of_folder(folder: Path, on_problem: Note, corrections: Mapping[str, float]) -> list[Track]:
     tracks = []
-    for file in sorted(p for p in folder.rglob("*") if not is_photo_name(p.name) and p.is_file()):
+
+    def problem(left: str, error: OSError) -> None:
+        on_problem(f"{left}: {error.strerror or error}; no place was taken from what lies in it")
+
+    names = (
+        os.path.join(place, name)
+        for place, _, names in folder_by_folder(os.fspath(folder), problem)
+        for name in names
+        if not is_photo_name(name)
+    )
+    for file in sorted(path for path in map(Path, names) if path.is_file()):
         try:
             tracks += _of_file(file, on_problem, corrections)
         except _OtherFileError as error:

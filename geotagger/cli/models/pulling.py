@@ -52,8 +52,9 @@ def pull_model(
     from geotagger.engine.checking import check_answers
     from geotagger.model.catalogue import published_model, read_catalogue
     from geotagger.model.fetching import Places
+    from geotagger.model.gallery import check_columns
     from geotagger.model.importing import pull
-    from geotagger.model.pack import MANIFEST, load_pack, models_folder
+    from geotagger.model.pack import GALLERY, MANIFEST, load_pack, models_folder
     from geotagger.text.pulling import is_address
 
     if name == "text":
@@ -74,6 +75,8 @@ def pull_model(
             pack = pull(model, places, embed=_embed, precision=precision, replace=force, check=check_answers)
         status = "installed"
         say(f"{name} is installed in {installed}")
+        if pack.gallery is not None and (doubt := check_columns(pack.gallery, installed / GALLERY)):
+            say(doubt)
     if as_json:
         emit(pack_record(pack, model) | {"status": status})
 
