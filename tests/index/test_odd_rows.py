@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from starlette.requests import Request
 
 from geotagger.estimate.values import Candidate
 from geotagger.index import Index
@@ -12,7 +13,9 @@ from geotagger.index.estimates import PhotoEstimate
 from geotagger.index.mapping import clusters
 from geotagger.index.roots import Root
 from geotagger.index.search import Box
+from geotagger.index.store import OPENED
 from geotagger.index.tracks import _packed
+from geotagger.web.answers import answer, in_one_line
 
 from .conftest import estimate
 
@@ -72,3 +75,13 @@ def test_a_track_that_unpacks_to_far_more_than_points_do_counts_for_nothing(
         )
     assert [len(track.utc) for track in index.tracks.of_root(recorded.id)] == [20_000]
     assert "bomb" in "\n".join(index.store.damage.taken())
+
+
+def test_the_page_names_damaged_rows_where_nobody_foresaw_them(index: Index, recorded: Root) -> None:  # noqa: ARG001
+    OPENED.clear()
+    OPENED.add(str(index.path))
+    index.store.execute("update photos set unreadable_position = ? where id = 1", (b"\xff",))
+    endpoint = in_one_line(lambda _: answer(index.store.row("select unreadable_position from photos")[0]))
+    told = endpoint(Request({"type": "http"}))
+    assert told.status_code == 503
+    assert b"row 1 of photos is damaged (unreadable_position)" in told.body
