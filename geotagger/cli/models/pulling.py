@@ -1,5 +1,6 @@
 """`geotagger models pull`: fetching a published model, with what it costs said before."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -65,7 +66,7 @@ def pull_model(
     model = published_model(name, read_catalogue(catalogue))
     model.files_in(precision)
     installed = models_folder() / name
-    if (installed / MANIFEST).is_file() and not force:
+    if os.path.isfile(installed / MANIFEST) and not force:
         pack, status = load_pack(installed), "kept"
         say(f"{name} is installed already in {installed}; --force fetches it again")
     else:
