@@ -22,13 +22,14 @@ import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.sequences import real_archives
-from benchmarks.strangers import SECOND, STRANGERS
+from benchmarks.strangers import STRANGERS
 from geotagger.defaults import CERTAINTY, MIN_CONFIDENCE
 from geotagger.estimate.clock import Clocked
 from geotagger.estimate.outing import Options
@@ -62,14 +63,9 @@ class Archive:
     tracks: Tracks
 
 
-def archives(
-    data: Path,
-    people: int,
-    first_person: int,
-    strangers: Mapping[str, Callable[[int], list[Sighting]]] | None,
-) -> Iterator[Archive]:
+def archives(data: Path, people: int, first_person: int, strangers: str | None = None) -> Iterator[Archive]:
     if strangers is not None:
-        yield from of_people(strangers, people, first_person)
+        yield from of_people(STRANGERS[strangers], people, first_person)
         return
     for name, sightings, tracks in real_archives(data):
         yield Archive(name + ("*" if name == "dog-signs" else ""), name, sightings, tracks)
@@ -364,9 +360,9 @@ def main() -> None:
     parser.add_argument(
         "--strangers",
         nargs="?",
+        choices=tuple(STRANGERS),
         const="first",
-        choices=("first", "second"),
-        help="people of whom nothing was known before, in place of all",
+        help="people of whom nothing was known before, in place of all: which set of them",
     )
     parser.add_argument(
         "--line", type=float, default=MIN_CONFIDENCE, help="from which certainty on `tag` writes"
@@ -380,8 +376,7 @@ def main() -> None:
     if "few" in arguments.only:
         ways += [f"K={k} {how}" for k in arguments.known for how in ("thinned", "contiguous")]
     groups: dict[str, list[Archive]] = {}
-    strangers = {"first": STRANGERS, "second": SECOND, None: None}[arguments.strangers]
-    for one in archives(arguments.data, arguments.people, arguments.first_person, strangers):
+    for one in archives(arguments.data, arguments.people, arguments.first_person, arguments.strangers):
         if not arguments.archives or any(one.group.startswith(start) for start in arguments.archives):
             groups.setdefault(one.group, []).append(one)
     print("| " + " | ".join(HEADINGS) + " |\n|" + "---|" * len(HEADINGS))
@@ -393,7 +388,7 @@ def main() -> None:
             for n, member in enumerate(members):
                 seeds = (
                     [n]
-                    if group in {*PEOPLE, *STRANGERS, *SECOND} and not way.startswith("K=")
+                    if group in {*PEOPLE, *chain(*STRANGERS.values())} and not way.startswith("K=")
                     else range(arguments.seeds)
                 )
                 trials += list(trials_of(member, way, seeds, arguments.keep, arguments.certainty))

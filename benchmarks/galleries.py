@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from benchmarks.simulated import places
 from benchmarks.wheel import Wheel, open_wheel
 from geotagger.cells import CellTable, GalleryPoints
-from geotagger.estimate.visual import places_of, posteriors, tempered
+from geotagger.estimate.picture_ratios import PictureRatios
+from geotagger.estimate.visual import places_of, posteriors
 from geotagger.evaluate.trial import Sighting
 from geotagger.geo import distance_km
 from geotagger.model.embedders import GALLERY_CELLS
@@ -103,6 +104,10 @@ def answers_to(
     return Answers(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
+def ratios_of(answers: Answers, table: CellTable) -> PictureRatios:
+    return PictureRatios(answers.probabilities, table, answers.points, answers.point_probabilities)
+
+
 def _parts(features: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
     return (features[n : n + _AT_ONCE] for n in range(0, len(features), _AT_ONCE))
 
@@ -113,10 +118,11 @@ def rows_of(
     """Of what is placed by each way: the shares within each distance, what lies inside, what is stated."""
     assert table.gallery is not None
     best = answers.points[np.arange(len(lat)), answers.point_probabilities.argmax(axis=1)]
-    top = tempered(answers.probabilities, table, temperature).argmax(axis=1)
+    top = ratios_of(answers, table).classes(temperature).argmax(axis=1)
     if temperature == 1.0:
         yield _row("likeliest place", distance_km(lat, lng, table.gallery.lat[best], table.gallery.lng[best]))
     yield _row("likeliest cell", distance_km(lat, lng, table.lat[top], table.lng[top]))
+    table = replace(table, gallery=replace(table.gallery, temperature=temperature))
     said = posteriors(answers.probabilities, table, temperature, answers.points, answers.point_probabilities)
     gathered = places_of(said, table, 25.0, 0.9)
     away = distance_km(lat, lng, gathered.latitude, gathered.longitude)
@@ -145,8 +151,7 @@ def main() -> None:
     for skill in SKILLS:
         features = wheel.seen(lat, lng, skill, seed=1)
         answers = answers_to(features, embeddings, wheel, table)
-        truth = table.classes_of(lat[fitting], lng[fitting])
-        fitted = fit_temperature(answers[fitting].probabilities, truth, table)[0]
+        fitted = fit_temperature(ratios_of(answers[fitting], table), table, lat[fitting], lng[fitting])[0]
         for temperature in (1.0, fitted):
             print(f"\nSkill {skill:g}, temperature {temperature:.2f}, {arguments.photos} photos\n")
             print("| way | " + " | ".join(f"{km:g} km" for km in THRESHOLDS_KM) + " | inside | stated |")

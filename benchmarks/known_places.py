@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.galleries import SKILLS, answers_to, embeddings_of, looked_at, own_places, table_of
+from benchmarks.galleries import SKILLS, answers_to, embeddings_of, looked_at, own_places, ratios_of, table_of
 from benchmarks.likeness import row
 from benchmarks.simulated import places
 from benchmarks.wheel import open_wheel
@@ -45,13 +45,13 @@ def main() -> None:
     without = tuple(kind for kind in BY_DEFAULT if kind != "known-places")
     for skill in arguments.skills:
         seen = wheel.seen(fit_lat, fit_lng, skill, seed=1)
-        shown = answers_to(seen, embeddings, wheel, cells).probabilities
-        fitted = fit_temperature(shown, cells.classes_of(fit_lat, fit_lng), cells)[0]
+        shown = answers_to(seen, embeddings, wheel, cells)
+        fitted = fit_temperature(ratios_of(shown, cells), cells, fit_lat, fit_lng)[0]
         features = wheel.seen(lat, lng, skill, seed=2)
         said = answers_to(features, embeddings, wheel, cells)
         for temperature in (1.0, fitted):
             scorer = AnyPlace(wheel.embed, wheel.scale / temperature)
-            table = replace(cells, gallery=replace(cells.gallery, any_place=scorer))
+            table = replace(cells, gallery=replace(cells.gallery, any_place=scorer, temperature=temperature))
             photos = looked_at(sightings, features, said, table, temperature)
             for whole_days in (False, True):
                 hidden = "days" if whole_days else "single"

@@ -156,13 +156,14 @@ class AnyPlace:
 class GalleryPoints:
     """The places that an embedder compares pictures with: degrees, how far the nearest other place is (km),
     and the class that each belongs to; arrays (rows,). any_place: what scores all others, None where nothing
-    does."""
+    does. temperature: by which the pictures' probabilities are divided (estimate/picture_ratios.py)."""
 
     lat: FloatArray
     lng: FloatArray
     gap_km: FloatArray
     classes: IntArray
     any_place: AnyPlace | None = None
+    temperature: float = 1.0
 
 
 @dataclass(frozen=True)

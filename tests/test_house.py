@@ -124,6 +124,7 @@ FOREIGN_MESSAGES = {
     "geotagger/engine/mxnet_runner.py": "MXNet has one class of errors; its text says that memory ran out",
     "geotagger/engine/openvino_runner.py": "so has OpenVINO",
     "geotagger/photo/decode.py": "so has libheif",
+    "training/fit/processes.py": "gloo tells in words alone that another process went away",
 }
 """Files that must read the text of another library's errors, and why. Ours carry what happened as values.
 (ONNX Runtime's are read by engine/memory.py, for all who run it.)"""

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geotagger.cells import CellTable
-from geotagger.estimate.atoms import class_prior
+from geotagger.estimate.picture_ratios import PictureRatios
+from geotagger.estimate.visual import shares_near
 from geotagger.geo import distance_km, unit_vectors
 
 FloatArray = NDArray[np.float64]
@@ -21,6 +22,7 @@ THRESHOLDS_KM = (1.0, 25.0, 200.0, 750.0, 2500.0)
 GEOSCORE_MAX, GEOSCORE_KM = 5000.0, 1492.7  # GeoGuessr's score (OSV-5M, Astruc et al. 2024, section 4)
 _RESAMPLES = 2000
 _TEMPERATURE_PRIOR = 0.5
+_LEAST = 1e-30
 _CHUNK = 1000
 
 PUBLISHED: dict[str, dict[str, tuple[float, ...]]] = {
@@ -119,28 +121,25 @@ def _to_nearest(lat: FloatArray, lng: FloatArray, of_lat: FloatArray, of_lng: Fl
 
 
 def fit_temperature(
-    probabilities: NDArray[np.float32], classes: NDArray[np.integer], table: CellTable | None = None
+    said: PictureRatios, table: CellTable, lat: FloatArray, lng: FloatArray, within_km: float = 25.0
 ) -> tuple[float, float, float]:
-    """The temperature that makes the true classes most probable (Guo et al. 2017, section 4), and the
-    mean negative log-likelihood at 1 and there. It divides the logarithm of p over the classes' prior, as
-    when photos are placed (estimate/visual.py); without a table all classes are as frequent. Photos
-    of class −1 are left out. Few photos that are all right would drive it to 0: its logarithm has a
-    prior, normal about 0 with _TEMPERATURE_PRIOR, that thousands of photos overrule."""
-    has_class = classes >= 0
-    logs = np.log(np.maximum(probabilities[has_class].astype(np.float64), 1e-30))
-    truth = np.arange(len(logs)), classes[has_class]
-    if not len(logs):
+    """The temperature that makes it most probable that photos were taken within `within_km` of where they
+    were (Guo et al. 2017, section 4, where classes are told apart however near they lie), and the mean
+    negative log-likelihood at 1 and there. said: what the network says of them. lat, lng: their places,
+    degrees (n,); those that no class lies near are left out. Few photos that are all right would
+    drive it to 0: its logarithm has a prior, normal about 0 with _TEMPERATURE_PRIOR, that thousands of
+    photos overrule."""
+    photo, classes, shares = shares_near(table, lat, lng, within_km)
+    known = np.unique(photo)
+    if not len(known):
         return 1.0, float("nan"), float("nan")
-    prior = np.zeros(probabilities.shape[1]) if table is None else np.log(class_prior(table))
-    said = logs - prior
 
     def nll(log_temperature: float) -> float:
-        scaled = prior + said / np.exp(log_temperature)
-        top = scaled.max(axis=1)
-        total = top + np.log(np.exp(scaled - top[:, None]).sum(axis=1))
-        return float(np.mean(total - scaled[truth]))
+        p = said.classes(float(np.exp(log_temperature)))
+        near = np.bincount(photo, p[photo, classes] * shares, len(lat))[known]
+        return float(-np.mean(np.log(np.maximum(near, _LEAST))))
 
-    strength = 1 / (2 * _TEMPERATURE_PRIOR**2 * len(logs))
+    strength = 1 / (2 * _TEMPERATURE_PRIOR**2 * len(known))
     best = _golden(lambda t: nll(t) + strength * t * t, np.log(0.05), np.log(20.0))
     return float(np.exp(best)), nll(0.0), nll(best)
 

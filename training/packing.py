@@ -108,11 +108,12 @@ def _measure(
         some = np.array([int(i) for i in heard[told_on][0].images[:_CHECKED_PHOTOS]])
         _check_against_the_pack(sets[told_on], some, heard[told_on][1], pack)
     labels, probabilities = heard[fit_on]
-    classes = pack.cells.classes_of(labels.lat, labels.lng)
-    temperature, before, after = accuracy.fit_temperature(probabilities, classes, pack.cells)
+    fitted_on = evaluate.ratios_of(Outputs(probabilities, None), pack.cells)
+    temperature, before, after = accuracy.fit_temperature(fitted_on, pack.cells, labels.lat, labels.lng)
+    photos = len(labels)
     labels, probabilities = heard[told_on]
     report = evaluate.report_of(pack, labels, Outputs(probabilities, None), temperature=temperature)
-    evaluate.store(pack, report, temperature, before, after, len(classes))
+    evaluate.store(pack, report, temperature, before, after, photos)
     return report
 
 

@@ -10,7 +10,7 @@ it is called.
 import fnmatch
 import os
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from geotagger.errors import UsageError
 
@@ -101,6 +101,29 @@ def check_is_there(path: str | os.PathLike[str]) -> None:
     """UsageError where nothing is called so; a link that leads nowhere is there."""
     if not os.path.lexists(path):
         raise UsageError(f"{path}: there is no such file or folder")
+
+
+def folder_by_folder(
+    place: str, problem: Callable[[str, OSError], None] = lambda *_: None
+) -> Iterator[tuple[str, list[str], list[str]]]:
+    """As os.walk from above, links not followed and names sorted, however deep folders lie in one another; of
+    Python before 3.12 os.walk and Path.rglob end in an error a thousand deep. `problem` hears of folders that
+    cannot be read."""
+    waiting = [place]
+    while waiting:
+        folder = waiting.pop()
+        below: list[str] = []
+        names: list[str] = []
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    (below if entry.is_dir(follow_symlinks=False) else names).append(entry.name)
+        except OSError as error:
+            problem(folder, error)
+            continue
+        below.sort()
+        yield folder, below, sorted(names)
+        waiting += [os.path.join(folder, name) for name in reversed(below)]
 
 
 def common_folder(paths: Collection[str]) -> str:

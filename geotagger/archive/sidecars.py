@@ -9,7 +9,7 @@ import contextlib
 import os
 from collections.abc import Iterator, Sequence
 
-from geotagger.archive.names import TEMPORARY_PREFIX, is_left_out, is_sidecar_name
+from geotagger.archive.names import TEMPORARY_PREFIX, folder_by_folder, is_left_out, is_sidecar_name
 from geotagger.archive.stamps import mtime_ns
 from geotagger.archive.takeout import takeout_files
 
@@ -63,8 +63,8 @@ def sidecar_files(places: Sequence[str]) -> Iterator[str]:
     for place in places:
         if is_sidecar_name(place) and os.path.isfile(place):
             yield place
-        for folder, below, names in os.walk(place):
-            below[:] = sorted(name for name in below if not is_left_out(name))
-            for name in sorted(names):
+        for folder, below, names in folder_by_folder(place):
+            below[:] = [name for name in below if not is_left_out(name)]
+            for name in names:
                 if name[0] != "." and is_sidecar_name(name):
                     yield os.path.join(folder, name)

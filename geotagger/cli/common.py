@@ -10,7 +10,7 @@ import json
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, ParamSpec, TypeVar
@@ -78,7 +78,7 @@ def ends_cleanly(command: Callable[P, R]) -> Callable[P, R]:
                 for line in damaged[:-1]:
                     say(line)
                 fail(f"{damaged[-1]}; nothing more could be done", IndexUnusableError.exit_code)
-            except (MemoryError, RuntimeError) as error:
+            except (MemoryError, RuntimeError, ImportError) as error:
                 _fail_for_memory(error)
 
     return run
@@ -163,7 +163,8 @@ def open_closed_streams() -> None:
 def escape_what_output_lacks() -> None:
     """Letters that the encoding of standard output has no bytes for are escaped (`\\u017c`) instead of ending
     the command. JSON holds no other letters than ASCII's, and bytes of paths are written as they are."""
-    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+    # under LC_ALL=POSIX Python lets through what it cannot read, and nothing else that ASCII lacks
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors in ("strict", "surrogateescape"):
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
@@ -206,6 +207,8 @@ def say_cut_off(index: "Index") -> None:
 def printable(text: str) -> str:
     """Text that any terminal can take: undecodable bytes of file names and control characters
     are shown as escapes."""
+    if text.isprintable():
+        return text
     encoded = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() or c == " " else c.encode("unicode_escape").decode() for c in encoded)
 
@@ -246,8 +249,36 @@ def photo_record(
     }
 
 
-def screen() -> "Console":
-    """The console for tables people read: standard output, as wide as the terminal."""
-    from rich.console import Console
+def write_whole(pieces: Iterable[str | bytes]) -> None:
+    """What programs read, to standard output, every byte as it is; to a terminal with the control characters
+    of names and of words out of photos as escapes, for a terminal obeys them."""
+    if not sys.stdout.isatty():
+        sys.stdout.flush()
+        sys.stdout.buffer.writelines(
+            piece if isinstance(piece, bytes) else piece.encode() for piece in pieces
+        )
+        sys.stdout.buffer.flush()
+        return
+    for piece in pieces:
+        text = os.fsdecode(piece)
+        sys.stdout.write(_printable_lines(text.replace("\r\n", "\n")))
+    sys.stdout.flush()
 
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+
+def screen() -> "Console":
+    """The console for tables people read: standard output, as wide as the terminal. It shows control
+    characters as escapes, wherever they come from."""
+    from rich.console import Console
+    from rich.segment import Segment
+
+    class Screen(Console):
+        def render(self, renderable: Any, options: Any = None) -> Iterable[Segment]:
+            for segment in super().render(renderable, options):
+                is_plain = segment.control or segment.text == "\n" or segment.text.isprintable()
+                yield segment if is_plain else segment._replace(text=_printable_lines(segment.text))
+
+    return Screen(highlight=False, emoji=False, soft_wrap=not sys.stdout.isatty())
+
+
+def _printable_lines(text: str) -> str:
+    return "\n".join(map(printable, text.split("\n")))

@@ -12,6 +12,7 @@ from geotagger.cli.common import (
     emit,
     ends_cleanly,
     say,
+    screen,
 )
 from geotagger.cli.kinds import EvidenceOptions, listening
 from geotagger.cli.options import EVIDENCE, ModelOption, WithinOption, check_precision_alone, grouped
@@ -181,7 +182,7 @@ def _on_labels(
     if as_json:
         emit(record_of(report))
     else:
-        show(report)
+        show(report, screen())
 
 
 def register(app: typer.Typer) -> None:

@@ -124,10 +124,11 @@ class EvaluationReport:
 
     def _tables(self) -> None:
         from rich.box import SIMPLE_HEAD
+        from rich.markup import escape
         from rich.table import Table
 
         console = screen()
-        what, drawn = self.evaluation.what, self.evaluation.drawn
+        what, drawn = escape(self.evaluation.what), self.evaluation.drawn
         console.print(f"[bold]{what}[/bold]\n[dim]{drawn}; % within so many km[/dim]", highlight=False)
         table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 0, 0, 1))
         table.add_column("evidence", no_wrap=True)

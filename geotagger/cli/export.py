@@ -10,7 +10,7 @@ import typer
 
 from geotagger.archive.names import common_folder
 from geotagger.cli.asking import FilterOptions, Filters, open_to_ask, read_filters
-from geotagger.cli.common import IndexOption, JsonOption, emit, ends_cleanly, photo_record, say
+from geotagger.cli.common import IndexOption, JsonOption, emit, ends_cleanly, photo_record, say, write_whole
 from geotagger.cli.distances import distance_reader
 from geotagger.cli.options import grouped
 from geotagger.cli.tables import Counted
@@ -102,7 +102,7 @@ def _export(
     json_lines: bool,
 ) -> None:
     from geotagger.export import BINARY, FORMATS
-    from geotagger.export.writing import in_bytes, write
+    from geotagger.export.writing import write
 
     if out is None and form in BINARY and sys.stdout.isatty():
         raise UsageError(f"--format {form}: these are no words for a terminal; give --out FILE")
@@ -110,10 +110,9 @@ def _export(
         if opened is None and out is not None:
             return  # an export of before stays
         counted = Counted(_answer(opened, filters))
-        pieces = map(in_bytes, FORMATS[form.value](counted))
+        pieces = FORMATS[form.value](counted)
         if out is None:
-            sys.stdout.buffer.writelines(pieces)
-            sys.stdout.buffer.flush()
+            write_whole(pieces)
             return
         write(pieces, out, form.value, force=force)
     if json_lines:

@@ -17,6 +17,7 @@ from geotagger.cli.common import (
     emit,
     ends_cleanly,
     photo_record,
+    write_whole,
 )
 from geotagger.cli.options import grouped
 from geotagger.cli.tables import print_lines, print_table, show_photos, show_unplaced
@@ -102,11 +103,9 @@ def query(
         elif form in (QueryFormat.geojson, QueryFormat.csv):
             from geotagger.export import FORMATS
 
-            if form is QueryFormat.csv:
-                sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]
-            sys.stdout.writelines(map(str, FORMATS[form.value](answer)))
+            write_whole(FORMATS[form.value](answer))
         elif form in _ENDINGS:
-            sys.stdout.buffer.writelines(os.fsencode(photo.path) + _ENDINGS[form] for photo in answer)
+            write_whole(os.fsencode(photo.path) + _ENDINGS[form] for photo in answer)
         else:
             show_photos(answer, filters, opened)
         sys.stdout.flush()
@@ -127,7 +126,7 @@ def _query_unplaced(filters: Filters, form: QueryFormat, index_file: Path | None
                     photo_record(photo.path, "indexed", photo.reason, taken=photo.taken, camera=photo.camera)
                 )
         elif form in _ENDINGS:
-            sys.stdout.buffer.writelines(os.fsencode(photo.path) + _ENDINGS[form] for photo in photos)
+            write_whole(os.fsencode(photo.path) + _ENDINGS[form] for photo in photos)
         else:
             show_unplaced(photos, opened is not None)
         sys.stdout.flush()

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 
 _MOST_OF_THEM = 0.9
+_LONGEST_CELL = 16_384
+"""Characters: a path of 4,096 bytes, each shown as an escape. To fold a megabyte takes minutes."""
 
 
 class Counted:
@@ -135,7 +137,7 @@ def radius(km: float) -> str:
 def print_lines(rows: Iterable[list[str]]) -> None:
     """Lines with tabs, as they come."""
     for row in rows:
-        sys.stdout.write("\t".join(row) + "\n")
+        sys.stdout.write("\t".join(map(printable, row)) + "\n")
     sys.stdout.flush()
 
 
@@ -148,6 +150,6 @@ def print_table(columns: list[str], rows: list[list[str]]) -> None:
     for column in columns:
         table.add_column(column, overflow="fold", no_wrap=column not in (columns[-1], "where"))
     for row in rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*(Text(printable(cell[:_LONGEST_CELL])) for cell in row))
     if rows:
         screen().print(table)

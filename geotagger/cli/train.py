@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from geotagger.cli.common import JsonOption, check_training, emit, ends_cleanly, say
+from geotagger.cli.common import JsonOption, check_training, emit, ends_cleanly, say, screen
 from geotagger.cli.options import grouped
 from geotagger.cli.train_bar import training_voice
 from geotagger.cli.train_options import (
@@ -97,7 +97,6 @@ def run(
         _estimate(request, settings.device, as_json)
         return
     _check_free(out, force)
-    processes.join_processes(settings.device)
 
     def prepared() -> "tuple[TrainingRun, CellTable]":
         decided, _ = stages.list_photos(request, settings.device.startswith("cuda"), say)
@@ -107,10 +106,10 @@ def run(
         stages.make_shards(request.work, decided, threads, say)
         return decided, table
 
-    decided, table = processes.first_does(prepared)
-    with training_voice() as voice:
-        made = fitting.train(request, decided, table, replace(settings, count=voice.count), voice)
-    processes.leave_processes()
+    with processes.together(settings.device):
+        decided, table = processes.first_does(prepared)
+        with training_voice() as voice:
+            made = fitting.train(request, decided, table, replace(settings, count=voice.count), voice)
     if processes.is_first():
         _write_pack(request, decided, table, made, out, force, settings.device, as_json)
 
@@ -179,12 +178,11 @@ def fit(
     request = stages.TrainingRequest(source=None, work=work, shards=shards_at)
     decided = stages.load_run(work)
     settings = _settings(machine)
-    processes.join_processes(settings.device)
-    _check_machine(decided.recipe, settings.device)
-    table = stages.make_cells(work, decided, say if processes.is_first() else quiet)
-    with training_voice() as voice:
-        made = fitting.train(request, decided, table, replace(settings, count=voice.count), voice)
-    processes.leave_processes()
+    with processes.together(settings.device):
+        _check_machine(decided.recipe, settings.device)
+        table = stages.make_cells(work, decided, say if processes.is_first() else quiet)
+        with training_voice() as voice:
+            made = fitting.train(request, decided, table, replace(settings, count=voice.count), voice)
     if as_json and processes.is_first():
         emit({"stage": "fit", "work": str(work), **made.summary})
 
@@ -235,7 +233,7 @@ def _write_pack(
         emit({"stage": "pack", "pack": str(out), "cells": len(table), "temperature": written.temperature,
               **made.summary, **(record_of(report) if report else {})})  # fmt: skip
     elif report:
-        show(report)
+        show(report, screen())
 
 
 def _estimate(request: "TrainingRequest", device: str, as_json: bool) -> None:
@@ -297,7 +295,7 @@ def _check_machine(recipe: "Recipe", device: str) -> None:
 
 def _check_free(out: Path, force: bool) -> None:
     """Said before hours of training, not after."""
-    if out.exists() and not (force and (out / "pack.toml").is_file()):
+    if os.path.exists(out) and not (force and os.path.isfile(out / "pack.toml")):
         raise UsageError(
             f"{out}: exists; it was left as it is, choose another --out, or --force to replace a pack"
         )

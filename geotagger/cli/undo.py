@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from geotagger.cli.asking import FilterOptions, NarrowingOptions, chosen_photos, typed_filters
-from geotagger.cli.common import JsonOption, ends_cleanly, say
+from geotagger.cli.common import JsonOption, ends_cleanly, printable, say
 from geotagger.cli.options import RunOptions, grouped
 from geotagger.errors import UsageError
 
@@ -98,7 +98,7 @@ def _chosen(filters: FilterOptions, below: Sequence[str], index_file: Path | Non
 def _ask(question: str) -> None:
     if not sys.stdin.isatty():
         raise UsageError(f"{question} Nobody is here to answer; --yes does it without asking")
-    if not typer.confirm(question):
+    if not typer.confirm(printable(question)):
         raise typer.Exit(0)
 
 

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -24,6 +24,8 @@ from geotagger.cli.options import grouped
 from geotagger.estimate.kinds.table import KINDS
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from geotagger.estimate.explain import EvidenceSource
     from geotagger.estimate.values import Candidate, Estimate
     from geotagger.tag.why import Why
@@ -121,101 +123,134 @@ def _unreadable(answer: "Why") -> str | None:
 
 def _print(answer: "Why") -> None:
     from rich.markup import escape
-    from rich.table import Table
 
-    from geotagger.estimate.words import length
-    from geotagger.gazetteer.words import country_name
-    from geotagger.tag.why_record import lines_on_fixes, names_in, place_of, unreadable_position
+    from geotagger.tag.why_record import names_in
 
-    photo, explanation = answer.photo, answer.explanation
-    console = screen()
-    console.print(escape(printable(photo.path)))
+    console, called = screen(), names_in(answer)
+    for line in (*_what_was_asked(answer), *_what_is_said(answer, called)):
+        console.print(escape(line))
+    if answer.explanation.estimate is None:
+        return
+    if sys.stdout.isatty():
+        for table in _tables(answer, called):
+            console.print(table)
+    else:
+        print("\n".join(_plain(answer, called)))
+    for line in answer.explanation.map:
+        console.print(escape(line))
+
+
+def _what_was_asked(answer: "Why") -> Iterator[str]:
+    """The photo, who is listened to, and what stands against the answer that follows."""
+    from geotagger.tag.why_record import unreadable_position
+
+    photo = answer.photo
+    yield printable(photo.path)
     if answer.run is not None:
         tracks = f", {n} track{'s' if n > 1 else ''}" if (n := len(answer.tracks)) else ""
-        console.print(f"As run {answer.run.name} weighed it (model {answer.run.model or 'none'}{tracks}):")
+        yield f"As run {answer.run.name} weighed it (model {answer.run.model or 'none'}{tracks}):"
     silent = [kind.name for kind in KINDS if kind.name not in answer.kinds]
     left_out = f"; left out: {', '.join(silent)}" if silent else ""
-    console.print(f"Kinds of evidence listened to: {', '.join(answer.kinds)}{left_out}")
+    yield f"Kinds of evidence listened to: {', '.join(answer.kinds)}{left_out}"
     if photo.rung in ("camera", "manual", "sidecar"):
-        console.print(f"Its own place stands ({photo.rung}). What would be said without it:")
+        yield f"Its own place stands ({photo.rung}). What would be said without it:"
     for line in answer.disagreements:
-        console.print(escape(f"Disagreement: {printable(line)}"))
+        yield f"Disagreement: {printable(line)}"
     if unreadable := _unreadable(answer):
-        console.print(
-            escape(
-                f"It {printable(unreadable)}; `tag` places it nowhere. What would be said of it all the same:"
-            )
-        )
+        yield f"It {printable(unreadable)}; `tag` places it nowhere. What would be said of it all the same:"
     if cannot := unreadable_position(answer):
-        console.print(escape(f"It names a place that cannot be read ({printable(cannot)}); {_NOT_TAGGED}"))
+        yield f"It names a place that cannot be read ({printable(cannot)}); {_NOT_TAGGED}"
     for line in _text_lines(answer):
-        console.print(escape(printable(line)))
-    e = explanation.estimate
+        yield printable(line)
+
+
+def _what_is_said(answer: "Why", called: Mapping[Spot, str]) -> Iterator[str]:
+    """The place, and what speaks for it."""
+    from geotagger.estimate.words import length
+    from geotagger.gazetteer.words import country_name
+    from geotagger.tag.why_record import lines_on_fixes, place_of
+
+    e = answer.explanation.estimate
     if e is None:
-        console.print(
+        yield (
             "Nothing tells where it was taken: no photo with a place shares its time, no model has looked "
             "at it, and no track covers it."
         )
         return
-    called = names_in(answer)
-    degrees = f"{e.latitude:.5f}, {e.longitude:.5f}"
-    where = place_of(answer)
+    degrees, where = f"{e.latitude:.5f}, {e.longitude:.5f}", place_of(answer)
     place = f"{where}, {degrees}" if where else degrees
-    console.print(
-        escape(f"{place}: within {length(e.radius_km)} with probability {e.confidence:.2f} ({e.rung})")
-    )
+    yield f"{place}: within {length(e.radius_km)} with probability {e.confidence:.2f} ({e.rung})"
     for line in e.evidence:
-        console.print(escape(f"  {line}"))
+        yield f"  {line}"
     for line in lines_on_fixes(answer):
-        console.print(escape(f"  fix: {printable(line)}"))
+        yield f"  fix: {printable(line)}"
     for like in answer.alike[:3]:
         name = os.path.basename(like.path) if like.path else "a photo of yours"
         spot = called[like.latitude, like.longitude] or f"{like.latitude:.4f}, {like.longitude:.4f}"
-        console.print(escape(f"  alike: {printable(name)}, {spot}: {like.share:.0%}"))
-    for area in explanation.words:
-        console.print(escape(f"  words: {printable(area.words)} ({area.share:.0%} of what is called so)"))
-    if explanation.countries:
-        leading_countries = ", ".join(
-            f"{country_name(code) if code else 'at sea'} {share:.0%}" for code, share in explanation.countries
+        yield f"  alike: {printable(name)}, {spot}: {like.share:.0%}"
+    for area in answer.explanation.words:
+        yield f"  words: {printable(area.words)} ({area.share:.0%} of what is called so)"
+    if answer.explanation.countries:
+        leading = (
+            f"{country_name(code) if code else 'at sea'} {share:.0%}"
+            for code, share in answer.explanation.countries
         )
-        console.print(escape(f"  countries: {leading_countries}"))
-    candidates = e.candidates if len(e.candidates) > 1 else ()
-    if not sys.stdout.isatty():
-        for name, said in explanation.alone.items():
-            whose = name if name.startswith("all") else f"{name} alone"
-            print(
-                f"  {whose}: {_place(called, said)} within {length(said.radius_km)} "
-                f"with probability {said.confidence:.2f}"
-            )
-        for one in candidates:
-            print(f"  candidate {one.probability:.0%}: {_place(called, one)}")
-        for source in explanation.sources[:_SOURCES]:
-            print(
-                f"  weight {source.share:.0%}: {source.name}, {_place(called, source)} "
-                f"(scale {length(source.scale_km)})"
-            )
-        if explanation.anywhere is not None:
-            print(f"  weight {explanation.anywhere:.0%}: {_ANYWHERE}")
-        print("\n".join(explanation.map))
-        return
+        yield f"  countries: {', '.join(leading)}"
+
+
+def _plain(answer: "Why", called: Mapping[Spot, str]) -> Iterator[str]:
+    """What the tables of a terminal hold, a line each."""
+    from geotagger.estimate.words import length
+
+    explanation = answer.explanation
+    for name, said in explanation.alone.items():
+        whose = name if name.startswith("all") else f"{name} alone"
+        yield (
+            f"  {whose}: {_place(called, said)} within {length(said.radius_km)} "
+            f"with probability {said.confidence:.2f}"
+        )
+    for one in _candidates(answer):
+        yield f"  candidate {one.probability:.0%}: {_place(called, one)}"
+    for source in explanation.sources[:_SOURCES]:
+        yield (
+            f"  weight {source.share:.0%}: {source.name}, {_place(called, source)} "
+            f"(scale {length(source.scale_km)})"
+        )
+    if explanation.anywhere is not None:
+        yield f"  weight {explanation.anywhere:.0%}: {_ANYWHERE}"
+
+
+def _tables(answer: "Why", called: Mapping[Spot, str]) -> "Iterator[Table]":
+    from rich.markup import escape
+    from rich.table import Table
+
+    from geotagger.estimate.words import length
+
+    explanation = answer.explanation
     table = Table("evidence alone", "place", "within", "probability", title="What each said")
     for name, said in explanation.alone.items():
-        table.add_row(name, escape(_place(called, said)), length(said.radius_km), f"{said.confidence:.2f}")
-    console.print(table)
-    if candidates:
+        table.add_row(
+            escape(name), escape(_place(called, said)), length(said.radius_km), f"{said.confidence:.2f}"
+        )
+    yield table
+    if candidates := _candidates(answer):
         leading = Table("candidate", "probability", title="The leading places")
         for one in candidates:
             leading.add_row(escape(_place(called, one)), f"{one.probability:.0%}")
-        console.print(leading)
+        yield leading
     weights = Table("source", "place", "scale", "share", title="How neighbours and habits were weighed")
     for source in explanation.sources[:_SOURCES]:
-        weights.add_row(source.name, escape(_place(called, source)),
+        weights.add_row(escape(source.name), escape(_place(called, source)),
                         length(source.scale_km), f"{source.share:.0%}")  # fmt: skip
     if explanation.anywhere is not None:
         weights.add_row(_ANYWHERE, "", "", f"{explanation.anywhere:.0%}")
-    console.print(weights)
-    for line in explanation.map:
-        console.print(escape(line))
+    yield weights
+
+
+def _candidates(answer: "Why") -> "Sequence[Candidate]":
+    """Of more than one."""
+    estimate = answer.explanation.estimate
+    return estimate.candidates if estimate is not None and len(estimate.candidates) > 1 else ()
 
 
 def _place(called: Mapping[Spot, str], at: "Estimate | EvidenceSource | Candidate") -> str:

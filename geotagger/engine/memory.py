@@ -20,10 +20,11 @@ _CACHE = {1: "total_inactive_file", 2: "inactive_file"}
 
 _OF_MEMORY = re.compile(
     r"out of memory|failed to allocate|bad_?alloc|allocation failed|ALLOC_FAILED|E_OUTOFMEMORY|MemoryError"
-    r"|can't start new thread",
+    r"|can(?:no|')t allocate memory|can't start new thread|failed to map segment",
     re.I,
 )
-"""How runtimes say it. A thread that does not start is one without room for its stack."""
+"""How runtimes say it. A thread that does not start is one without room for its stack, a segment that is not
+mapped part of a library."""
 
 
 def check_room(name: str, network: Path) -> None:
@@ -64,9 +65,15 @@ def free_bytes(root: Path = MOUNTED, own: Path = OWN) -> int | None:
     sizes = _table(text_of(_MEMINFO), ":")
     if "MemAvailable" not in sizes:
         return None
-    free = 1024 * (sizes["MemAvailable"] + sizes.get("SwapFree", 0))
-    rooms = (_room(version, folder) for version, folder in own_groups("memory", root, own))
-    return min([free, *_own_rooms(), *(room for room in rooms if room is not None)])
+    swap = 1024 * sizes.get("SwapFree", 0)
+    free = 1024 * sizes["MemAvailable"] + swap
+    rooms = [free, *_own_rooms()]
+    for version, folder in own_groups("memory", root, own):
+        if version == 2:
+            swap = min(swap, _room_of_swap(folder, swap))
+        room = _room(version, folder, swap)
+        rooms += [] if room is None else [room]
+    return min(rooms)
 
 
 def _own_rooms() -> list[int]:
@@ -95,15 +102,29 @@ def _words(count: int) -> str:
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 
-def _room(version: int, folder: Path) -> int | None:
-    """What a group's limit leaves: what it uses less the files it only remembers."""
-    names = ("memory.max", "memory.current")
-    if version == 1:
-        names = ("memory.limit_in_bytes", "memory.usage_in_bytes")
-    limit, used = (text_of(folder / name).strip() for name in names)
+def _room(version: int, folder: Path, swap: int) -> int | None:
+    """What a group's limits leave: what it uses less the files it only remembers. Of version 2 what it may
+    swap comes on top; of version 1 a second limit stands for memory and swap together."""
+    remembered = _table(text_of(folder / "memory.stat"), " ").get(_CACHE[version], 0)
+    if version == 2:
+        left = _left(folder, "memory.max", "memory.current", remembered)
+        swaps = (folder / "memory.swap.max").exists()
+        return left if left is None or not swaps else left + swap
+    left = _left(folder, "memory.limit_in_bytes", "memory.usage_in_bytes", remembered)
+    both = _left(folder, "memory.memsw.limit_in_bytes", "memory.memsw.usage_in_bytes", remembered)
+    return left if left is None or both is None else min(left + swap, both)
+
+
+def _room_of_swap(folder: Path, swap: int) -> int:
+    """Of what may be swapped above a group of version 2, what its own limit leaves; the root has none."""
+    left = _left(folder, "memory.swap.max", "memory.swap.current", 0)
+    return swap if left is None else left
+
+
+def _left(folder: Path, of_limit: str, of_use: str, remembered: int) -> int | None:
+    limit, used = text_of(folder / of_limit).strip(), text_of(folder / of_use).strip()
     if not limit.isdecimal() or not used.isdecimal():
         return None
-    remembered = _table(text_of(folder / "memory.stat"), " ").get(_CACHE[version], 0)
     return max(int(limit) - max(int(used) - remembered, 0), 0)
 
 

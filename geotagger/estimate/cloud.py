@@ -212,7 +212,7 @@ class _Tried:
 
 class _Discs:
     """The points' discs against a circle of one radius, as (n, p) numbers that make the share of each
-    disc in a circle two operations: `_share` where the radius is the same for all."""
+    disc in a circle two operations: `share_inside` where the radius is the same for all."""
 
     def __init__(self, clouds: Clouds, radius_km: float) -> None:
         size = np.maximum(clouds.size_km, 1e-9)
@@ -270,7 +270,7 @@ def probability_within(
 ) -> FloatArray:
     """The mass inside each radius (m,) about a place."""
     distance = distances_km(unit_vectors(latitude, longitude)[None], cloud.vectors)[0]
-    return _share(distance[None, :], cloud.size_km, radius_km[:, None]) @ cloud.mass
+    return share_inside(distance[None, :], cloud.size_km, radius_km[:, None]) @ cloud.mass
 
 
 def distances_km(a: FloatArray, b: FloatArray) -> FloatArray:
@@ -295,7 +295,7 @@ def _arcs_km(square: Floats) -> Floats:
     return arc
 
 
-def _share(distance: Floats, size: Floats, radius: Floats | float) -> Floats:
+def share_inside(distance: Floats, size: Floats, radius: Floats | float) -> Floats:
     """How much of a disc of radius `size` lies in one of `radius` whose middle is `distance` away:
     exact when one holds the other or they do not meet, linear between."""
     smaller = np.maximum(np.minimum(size, radius), 1e-9)
@@ -311,7 +311,7 @@ def _radius(
     prior = None if clouds.prior is None or corrected is None else clouds.prior.astype(np.float32)
 
     def held_by(rows: IntArray, radii: FloatArray) -> FloatArray:
-        share = _share(distance[rows, None], size[rows, None], radii[:, :, None].astype(np.float32))
+        share = share_inside(distance[rows, None], size[rows, None], radii[:, :, None].astype(np.float32))
         inside = np.minimum(_weighed(share, mass[rows]), 1.0).astype(np.float64)
         if corrected is not None:
             before = inside

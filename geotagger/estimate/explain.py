@@ -80,8 +80,10 @@ class Explanation:
 def explain(evidence: Evidence, outing: Sequence[PhotoRecord], row_asked: int) -> Explanation:
     """About `outing[row_asked]`. A place of its own that stands above every estimate is passed over, so that
     one can see what would have been said without it."""
-    records = list(outing)
-    records[row_asked] = replace(records[row_asked], place=_estimated(records[row_asked].place))
+    records, asked = list(outing), outing[row_asked]
+    records[row_asked] = replace(asked, place=_estimated(asked.place))
+    if records[row_asked].place is not asked.place:
+        evidence = _without_visit(evidence, asked.key)
     around = surrounded(evidence, records)
     weighing = weighed(evidence, around)
     row = weighing.rows.index(row_asked)
@@ -104,6 +106,15 @@ def explain(evidence: Evidence, outing: Sequence[PhotoRecord], row_asked: int) -
         () if drawn is None else _countries(drawn),
         chart,
     )
+
+
+def _without_visit(evidence: Evidence, key: int) -> Evidence:
+    """The archive as if it had not been where this photo was when that was taken."""
+    fixes, movement = evidence.fixes, evidence.movement
+    own = np.isin(movement.utc, fixes.utc[fixes.keys == key])
+    own &= np.isin(movement.lat, fixes.latitude[fixes.keys == key])
+    others = {name: getattr(movement, name)[~own] for name in ("utc", "lat", "lng", "camera")}
+    return replace(evidence, movement=replace(movement, **others))
 
 
 def _nearest_fixes(around: Surrounded, photo: int) -> list[NearFix]:

@@ -203,7 +203,7 @@ def weigh_outing(
 
     masses, unread = with_and_without(by_picture, silent, by_others, seen, given)
     has_texts = bool(worded.any())
-    speakers = with_choice(by_picture, masses[0], ~has_prior[shown], table)
+    speakers = with_choice(by_picture, masses[0], ~has_prior[shown], table, movement.temperature)
     listening = replace(by_others.points.weighed(masses[1]), prior=unread[1] if has_texts else None)
     groups = (
         Group(shown[seen], speakers.part(seen), True),

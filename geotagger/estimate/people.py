@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geotagger import gazetteer
-from geotagger.estimate.movement import DAY_S, FloatArray, IntArray, radial_density, radial_quantile
+from geotagger.estimate.movement import DAY_S, FloatArray, IntArray, radial_quantile
 from geotagger.geo import EARTH_RADIUS_KM, destination, distance_km
 from geotagger.zones import zone_at
 
@@ -147,7 +147,9 @@ def _shares(latitude: float, longitude: float, scale_km: float, tail: float) -> 
     """By zone."""
     here = blocks()
     away = distance_km(latitude, longitude, here.lat, here.lng)
-    weight = here.people * radial_density(away, scale_km, tail)
+    # the density of movement.radial_density, but for a factor: far from all people it would be 0 everywhere
+    beyond = 1 + np.square(away / scale_km)
+    weight = here.people * (beyond / beyond.min()) ** (-tail - 1)
     return np.asarray(np.bincount(here.zone, weight, len(here.zones)) / weight.sum())
 
 

@@ -277,12 +277,15 @@ def interleaved(parts: Sequence[tuple[IntArray, States]]) -> States:
 
 
 def with_choice(
-    states: States, mass: FloatArray, alone: NDArray[np.bool_], table: CellTable | None
+    states: States, mass: FloatArray, alone: NDArray[np.bool_], table: CellTable | None, temperature: float
 ) -> Clouds:
-    """The clouds of pictured photos; alone (n,): nothing but pictures tells where they are."""
+    """The clouds of pictured photos; alone (n,): nothing but pictures tells where they are. temperature: by
+    which this archive divides what they say, besides the model's own."""
     by = None
     if alone.any() and table is not None and table.gallery is not None:
-        by = np.where(alone[:, None], chosen_by(mass, states.prior), mass)
+        ratio = mass / np.maximum(states.prior, 1e-12)
+        chosen = chosen_by(mass, ratio, table.gallery.temperature * temperature)
+        by = np.where(alone[:, None], chosen, mass)
     return replace(states.points, mass=mass, prior=states.prior, choosing=by)
 
 

@@ -19,6 +19,7 @@ from geotagger.estimate.learning import learn_movement
 from geotagger.estimate.movement import GPS_ERROR_KM, OUTING_GAP_S, Movement
 from geotagger.estimate.outing import Options, Weighed, estimate_outing, weigh_outing
 from geotagger.estimate.tracks import Tracks
+from geotagger.estimate.twins import Origin
 from geotagger.estimate.values import (
     Alike,
     Estimate,
@@ -44,9 +45,10 @@ class PhotoRecord:
     """What is known of one photo before anything is weighed. key: the caller's, the one by which
     `FixSeries` knows it. utc: POSIX seconds, None where no time is known. place: its own, of the owner, its
     camera or a sidecar. alike: what the owner's photos tell that look like it. named: the areas that its
-    metadata names. path: where its file lies, by which equal cameras are told apart. text: what stands in
-    its picture. other_utc: as probable as utc, where it was taken at one of the two. stamp_utc: when the
-    receiver says that its own place was taken, POSIX seconds. features: as of `Observation`."""
+    metadata names. path: where its file lies, and software: what wrote it, by which equal cameras are told
+    apart. text: what stands in its picture. other_utc: as probable as utc, where it was taken at one of the
+    two. stamp_utc: when the receiver says that its own place was taken, POSIX seconds. features: as of
+    `Observation`."""
 
     key: int
     utc: float | None
@@ -62,6 +64,7 @@ class PhotoRecord:
     other_utc: float | None = None
     stamp_utc: float | None = None
     features: NDArray[np.float32] | None = None
+    software: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +137,7 @@ def observation_of(evidence: Evidence, photo: PhotoRecord) -> Observation:
     observation = Observation(
         photo.key,
         photo.utc,
-        evidence.fixes.twins.name(photo.camera, photo.path),
+        evidence.fixes.twins.name(photo.camera, Origin(photo.path, photo.software)),
         place,
         photo.posterior,
         photo.utc_error_s,

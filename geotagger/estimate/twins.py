@@ -1,13 +1,14 @@
 """Cameras of one name that are several: two equal phones without serial numbers, of two people.
 
 A camera whose fixes are again and again in two places at once is split, where the folders, the letters of
-the files' names or the numbers in them keep the two apart: into as few as explain it. Takes names, paths and
-fixes, gives names. Reads nothing.
+the files' names, the numbers in them or the versions of their software keep the two apart: into as few as
+explain it. Takes names, origins and fixes, gives names. Reads nothing.
 """
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,23 +27,37 @@ _FEWEST = 2
 _DEEPEST = 12
 _GAPS = 16
 """So many of the widest gaps between the numbers in names are tried."""
+_MOST_VERSIONS = 64
+"""More of them name no software, but each photo."""
 _NUMBER = re.compile(r"(\d+)\D*$")
+
+
+class Origin(NamedTuple):
+    """By what a photo may be known to be of one camera: the path of its file, and the software that wrote it,
+    as it says."""
+
+    path: str
+    software: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
     """What tells the cameras of one name apart: the first `depth` folders of a path; or one of its folders,
     the `folder`-th, from the last one back below 0; or whether the number in its name is at least `edge`; or
-    else the letters of its name: those that it begins with, or with `written` all of them, its digits told
-    by where they stand ("#") or by how many they are ("0")."""
+    the versions of software, each with the first that its camera had; or else the letters of its name: those
+    that it begins with, or with `written` all of them, its digits told by where they stand ("#") or by how
+    many they are ("0")."""
 
     depth: int = 0
     edge: int | None = None
     folder: int | None = None
     written: str = ""
+    versions: tuple[tuple[str, str], ...] = ()
 
-    def key(self, path: str) -> str:
-        *folders, name = path.replace("\\", "/").split("/")
+    def key(self, origin: Origin) -> str:
+        if self.versions:
+            return dict(self.versions).get(origin.software, origin.software) or "no software"
+        *folders, name = origin.path.replace("\\", "/").split("/")
         if self.depth:
             return "/".join(folders[: self.depth])
         if self.folder is not None:
@@ -62,9 +77,9 @@ class Twins:
 
     rules: Mapping[str, Rule] = field(default_factory=dict)
 
-    def name(self, camera: str | None, path: str) -> str | None:
+    def name(self, camera: str | None, origin: Origin) -> str | None:
         rule = self.rules.get(camera) if camera is not None else None
-        return camera if rule is None else f"{camera} ({rule.key(path)})"
+        return camera if rule is None else f"{camera} ({rule.key(origin)})"
 
 
 def twins_of(
@@ -73,25 +88,29 @@ def twins_of(
     utc: FloatArray,
     lat: FloatArray,
     lng: FloatArray,
-    paths: Callable[[NDArray[np.int64]], Sequence[str]],
+    origins: Callable[[NDArray[np.int64]], Sequence[Origin]],
 ) -> Twins:
-    """Of fixes ordered by time. `paths` is asked for those of some rows, where a camera is in two places at
+    """Of fixes ordered by time. `origins` is asked for those of some rows, where a camera is in two places at
     once."""
+
+    def clashes_of(rows: NDArray[np.int64]) -> int:
+        return _clashes(utc[rows], lat[rows], lng[rows])
+
     rules: dict[str, Rule] = {}
     for code, name in enumerate(cameras):
         own = np.flatnonzero(camera == code)
         if not name or len(own) < 2 * _FEWEST:
             continue
-        clashes = _clashes(utc[own], lat[own], lng[own])
+        clashes = clashes_of(own)
         if clashes < _FEWEST_CLASHES:
             continue
-        named = paths(own)
+        seen = origins(own)
         told = []
-        for rule in _rules(named):
-            keys = np.array([rule.key(path) for path in named])
+        for rule in (*_rules([origin.path for origin in seen]), *_by_software(seen, own, clashes_of)):
+            keys = np.array([rule.key(origin) for origin in seen])
             groups = [own[keys == key] for key in np.unique(keys)]
             large = [group for group in groups if len(group) >= _FEWEST]
-            left = sum(_clashes(utc[group], lat[group], lng[group]) for group in groups)
+            left = sum(clashes_of(group) for group in groups)
             if len(large) > 1 and left <= _LEFT * clashes:
                 told.append((len(groups), rule))
                 if len(groups) == _FEWEST:
@@ -124,6 +143,31 @@ def _rules(paths: Sequence[str]) -> Iterator[Rule]:
     numbers = np.unique([n for path in paths if (n := _number(path.rsplit("/", 1)[-1])) is not None])
     for gap in np.argsort(-np.diff(numbers), kind="stable")[:_GAPS].tolist():
         yield Rule(edge=int(numbers[gap + 1]))
+
+
+def _by_software(
+    origins: Sequence[Origin], rows: NDArray[np.int64], clashes_of: Callable[[NDArray[np.int64]], int]
+) -> Iterator[Rule]:
+    """In the order in which versions come, each is of the first camera that it puts into no two places at
+    once: a phone gets new ones, and two of a kind seldom on one day."""
+    versions = dict.fromkeys(origin.software for origin in origins)
+    if not 1 < len(versions) <= _MOST_VERSIONS:
+        return
+    cameras: dict[str, NDArray[np.int64]] = {}
+    first: list[tuple[str, str]] = []
+    for version in versions:
+        own = rows[[origin.software == version for origin in origins]]
+        for begun, others in cameras.items():
+            both = np.sort(np.concatenate((others, own)))
+            if clashes_of(both) <= clashes_of(others) + clashes_of(own):
+                cameras[begun] = both
+                first.append((version, begun))
+                break
+        else:
+            cameras[version] = own
+            first.append((version, version))
+    if len(cameras) > 1:
+        yield Rule(versions=tuple(first))
 
 
 def _letters(name: str) -> str:

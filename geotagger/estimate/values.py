@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geotagger.estimate.doubts import doubts_of
-from geotagger.estimate.twins import Twins, twins_of
+from geotagger.estimate.twins import Origin, Twins, twins_of
 from geotagger.text.values import PlaceRatios
 
 RUNGS = ("visual", "neighbours", "track", "sidecar", "camera", "manual")
@@ -193,7 +193,7 @@ class FixSeries:
             np.array([teaches(photo.key) for photo in taken], dtype=np.bool_),
             np.array([_or_nan(photo.stamp_utc) for photo in taken], dtype=np.float64),
             np.array([place.rung == "camera" for _, _, place, *_ in rows], dtype=np.bool_),
-            lambda numbers: [taken[n].path for n in numbers.tolist()],
+            lambda numbers: [Origin(taken[n].path, taken[n].software) for n in numbers.tolist()],
         )
 
     @staticmethod
@@ -209,15 +209,15 @@ class FixSeries:
         teaches: NDArray[np.bool_],
         stamp_utc: NDArray[np.float64],
         received: NDArray[np.bool_],
-        paths: Callable[[NDArray[np.int64]], Sequence[str]],
+        origins: Callable[[NDArray[np.int64]], Sequence[Origin]],
     ) -> "FixSeries":
         """As photos state them, ordered by the time of the photos: equal cameras told apart, and what is
         doubted of each. stamp_utc: of their GPS time stamps, NaN without one. received: by a camera's
-        receiver. `paths` gives those of some rows' photos."""
+        receiver. `origins` gives those of some rows' photos."""
         none = np.zeros(len(keys))
         series = FixSeries(
             keys, utc, latitude, longitude, error_km, camera, cameras, utc_offset_s, teaches, none, none, none
-        ).told_apart(paths)
+        ).told_apart(origins)
         doubts = doubts_of(
             utc, stamp_utc, latitude, longitude, error_km, series.camera, utc_offset_s, received
         )
@@ -232,16 +232,17 @@ class FixSeries:
             return series
         return series._of_rows(np.argsort(series.utc, kind="stable"))
 
-    def told_apart(self, paths: Callable[[NDArray[np.int64]], Sequence[str]]) -> "FixSeries":
-        """With cameras of one name that are several named apart. `paths` gives those of some rows' photos."""
-        twins = twins_of(self.cameras, self.camera, self.utc, self.latitude, self.longitude, paths)
+    def told_apart(self, origins: Callable[[NDArray[np.int64]], Sequence[Origin]]) -> "FixSeries":
+        """With cameras of one name that are several named apart. `origins` gives those of some rows'
+        photos."""
+        twins = twins_of(self.cameras, self.camera, self.utc, self.latitude, self.longitude, origins)
         if not twins.rules:
             return self
         cameras, camera = list(self.cameras), self.camera.copy()
         for name in twins.rules:
             own = np.flatnonzero(camera == self.cameras.index(name))
-            for row, path in zip(own.tolist(), paths(own), strict=True):
-                apart = twins.name(name, path) or ""
+            for row, origin in zip(own.tolist(), origins(own), strict=True):
+                apart = twins.name(name, origin) or ""
                 if apart not in cameras:
                     cameras.append(apart)
                 camera[row] = cameras.index(apart)
@@ -263,6 +264,8 @@ class PlacedPhoto(Protocol):
     def stamp_utc(self) -> float | None: ...
     @property
     def path(self) -> str: ...
+    @property
+    def software(self) -> str: ...
     @property
     def place(self) -> Fix | None: ...
 

@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geotagger.cells import CellTable
-from geotagger.estimate.atoms import Atoms, Listed, atoms_of, class_prior, frequency
-from geotagger.estimate.cloud import Cloud, Clouds, Gathered, gather_each
+from geotagger.estimate.atoms import Atoms, Listed, atoms_of
+from geotagger.estimate.cloud import Cloud, Clouds, Gathered, gather_each, share_inside
+from geotagger.estimate.picture_ratios import ROUNDED, PictureRatios
 from geotagger.estimate.values import Posterior
+from geotagger.geo import EARTH_RADIUS_KM, unit_vectors
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -25,22 +27,12 @@ KEPT_MASS = 0.99
 KEPT_CLASSES = 64
 KEPT_REGIONS = 64
 KEPT_POINTS = 64
+CHOOSING_POWER = 2.5
+"""At the temperature 1: with what networks of simulated skill say of GeoCLIP's gallery, places come
+nearest at 2 to 3, for every skill (benchmarks/galleries.py)."""
+_PLACES_AT_ONCE = 100
 WORTH_REGIONS = 0.1
 """Where the leading classes leave no more than this, it is not told region by region."""
-_ROUNDED = 4e-6
-"""Relative: nearer to its prior than that, a float32 softmax has said nothing."""
-
-
-def tempered(probabilities: NDArray[np.floating], table: CellTable, temperature: float) -> FloatArray:
-    """Class probabilities (n, classes) after temperature, summing to 1. The temperature divides the logarithm
-    of p / prior, so that an answer that is the classifier's own prior says nothing at any temperature; with
-    classes of equal frequency that is a power of p (Guo et al. 2017, "On calibration of modern
-    networks")."""
-    p = np.maximum(np.asarray(probabilities, dtype=np.float64), 1e-30)
-    said = np.log(p / p.sum(axis=1, keepdims=True) / frequency(table))
-    said = np.sign(said) * np.maximum(np.abs(said) - _ROUNDED, 0.0) / temperature
-    emission = class_prior(table) * np.exp(said - np.maximum(said.max(axis=1, keepdims=True), 0.0))
-    return np.asarray(emission / emission.sum(axis=1, keepdims=True))
 
 
 def posteriors(
@@ -57,7 +49,10 @@ def posteriors(
     of the table's gallery and the part of the probability at each.
     """
     atoms = atoms_of(table)
-    p = tempered(probabilities, table, temperature)
+    ratios = PictureRatios(probabilities, table, points, point_probabilities)
+    p = ratios.classes(temperature)
+    of_places = ratios.of_places(p, temperature)
+    first = np.searchsorted(ratios.photo, np.arange(len(p) + 1))
     leading, p_leading, counts = _leading(p, KEPT_CLASSES)
     by_region = np.add.reduceat(p[:, atoms.by_region], atoms.region_starts, axis=1)
     clouds = []
@@ -66,12 +61,10 @@ def posteriors(
         regions, left = _regions(atoms, by_region[n], classes, mass)
         codes = [classes, -1 - regions]
         masses = [mass, left]
-        if points is not None and point_probabilities is not None and table.gallery is not None:
-            rows, share = _of_gallery(
-                atoms, points[n], point_probabilities[n], probabilities[n], p[n], temperature
-            )
-            codes.append(len(table) + rows)
-            masses.append(share)
+        here = slice(first[n], first[n + 1])
+        likeliest = np.argsort(-of_places[here])[:KEPT_POINTS]
+        codes.append(len(table) + ratios.place[here][likeliest])
+        masses.append(of_places[here][likeliest])
         clouds.append(_that_say(atoms, np.concatenate(codes), np.concatenate(masses)))
     return clouds
 
@@ -103,39 +96,10 @@ def _regions(
     return order[:count], sorted_mass[:count]
 
 
-def _of_gallery(
-    atoms: Atoms,
-    rows: NDArray[np.int64],
-    shares: NDArray[np.float32],
-    raw: NDArray[np.float32],
-    p: FloatArray,
-    temperature: float,
-) -> tuple[IntArray, FloatArray]:
-    """The likeliest rows of the gallery and what of its class's tempered probability each has: within a class
-    the shares are tempered against the even share of those that are not among the likeliest."""
-    gallery = atoms.table.gallery
-    assert gallery is not None
-    inside = (rows >= 0) & (rows < len(gallery.lat)) & (shares > 0)
-    rows, shares = rows[inside], shares[inside].astype(np.float64)
-    owner = gallery.classes[rows]
-    classes, at = np.unique(owner, return_inverse=True)
-    others = atoms.places_in[classes] - np.bincount(at, minlength=len(classes))
-    left = np.maximum(raw[classes].astype(np.float64) - np.bincount(at, shares, len(classes)), 0.0)
-    even = left / np.maximum(others, 1)
-    # in parts of the class's mean, so that no power underflows
-    usual = raw[classes].astype(np.float64) / np.maximum(atoms.places_in[classes], 1)
-    usual = np.maximum(usual, 1e-30)
-    each = (shares / usual[at]) ** (1 / temperature)
-    total = np.bincount(at, each, len(classes)) + others * (even / usual) ** (1 / temperature)
-    mass = p[owner] * each / np.maximum(total[at], 1e-300)
-    order = np.argsort(-mass)[:KEPT_POINTS]
-    return rows[order], mass[order]
-
-
 def _that_say(atoms: Atoms, codes: IntArray, mass: FloatArray) -> Posterior:
     """Without what tells no more than all that is left out does: it is as well left out, too."""
     listed = Listed.of(atoms, np.zeros(len(codes), np.int64), atoms.numbers(codes), mass, 1)
-    said = np.abs(np.log(np.maximum(listed.ratio, 1e-30) / listed.rest[0])) > _ROUNDED
+    said = np.abs(np.log(np.maximum(listed.ratio, 1e-30) / listed.rest[0])) > ROUNDED
     if said.any():
         said[0] = True
         # a place needs its class, which needs its place's absence to be told apart
@@ -164,15 +128,39 @@ def clouds_of(posteriors: Sequence[Posterior], table: CellTable) -> Clouds:
     clouds = Clouds.ragged(len(posteriors), photo, *points)
     if table.gallery is None:
         return clouds
-    by = Clouds.ragged(len(posteriors), photo, points[0], mass * listed.ratio[owner], points[2])
-    return replace(clouds, choosing=by.mass)
+    by = chosen_by(mass, listed.ratio[owner], table.gallery.temperature)
+    return replace(clouds, choosing=Clouds.ragged(len(posteriors), photo, points[0], by, points[2]).mass)
 
 
-def chosen_by(mass: FloatArray, prior: FloatArray) -> FloatArray:
-    """The masses by which a place is chosen where only pictures speak, of a gallery: each times how far it
-    exceeds its prior. A flat answer has many faint places, and where the gallery is dense they add up to
-    more than the one that the picture shows; so what it shows most clearly counts for more than number."""
-    return np.asarray(mass * mass / np.maximum(prior, 1e-12))
+def chosen_by(mass: FloatArray, ratio: FloatArray, temperature: float) -> FloatArray:
+    """The masses by which a place is chosen where only pictures speak, of a gallery: with how far each
+    exceeds its prior to CHOOSING_POWER, whatever temperature the masses were made with. A flat answer has
+    many faint places, and where the gallery is dense they add up to more than the one that the picture
+    shows; so what it shows most clearly counts for more than number. Where a temperature has made
+    the answer that sharp already, nothing is added."""
+    more = max(CHOOSING_POWER * temperature - 1.0, 0.0)
+    return np.asarray(mass * np.maximum(ratio, 1e-12) ** more)
+
+
+def shares_near(
+    table: CellTable, lat: FloatArray, lng: FloatArray, within_km: float
+) -> tuple[IntArray, IntArray, FloatArray]:
+    """Which classes lay their probability within `within_km` of each place (degrees, (n,)), and how much
+    of it: places, classes, shares, (k,) each."""
+    atoms = atoms_of(table)
+    rows, owner = atoms.of(np.arange(len(table)))
+    samples, size = atoms.vectors[rows], atoms.size_km[rows]
+    reach = np.cos(np.minimum((within_km + size) / EARTH_RADIUS_KM, np.pi)) - 1e-9
+    of_place, of_class, shares = [np.empty(0, np.int64)], [np.empty(0, np.int64)], [np.empty(0)]
+    for first in range(0, len(lat), _PLACES_AT_ONCE):
+        some = unit_vectors(lat[first : first + _PLACES_AT_ONCE], lng[first : first + _PLACES_AT_ONCE])
+        place, sample = np.nonzero(some @ samples.T >= reach)
+        chord = np.linalg.norm(some[place] - samples[sample], axis=1)
+        away = 2 * EARTH_RADIUS_KM * np.arcsin(np.minimum(chord / 2, 1.0))
+        of_place.append(first + place)
+        of_class.append(owner[sample])
+        shares.append(share_inside(away, size[sample], within_km) * atoms.share[rows[sample]])
+    return np.concatenate(of_place), np.concatenate(of_class), np.concatenate(shares)
 
 
 def cloud_of(posterior: Posterior, table: CellTable) -> Cloud:

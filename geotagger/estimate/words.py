@@ -3,7 +3,7 @@
 Takes the places found and what lay around the photos, gives the rungs that spoke and their words.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -22,6 +22,9 @@ _SAYS_LITTLE = 1.5
 _WORTH_SAYING = 0.1
 """From which doubt on pictures are said to be doubted: that they mislead is never impossible."""
 _YEAR_S = 365.25 * DAY_S
+
+Said = tuple[str | None, str]
+"""The rung that spoke, None of what is only remarked, and in words what it said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,60 +76,89 @@ def _words(
     lag: list[float],
     away: list[float],
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    rungs: set[str] = set()
-    words: list[str] = []
+    said: list[Said] = []
     if photo.fix is not None:
-        rungs.add(photo.fix.rung)
-        words.append(f"{photo.fix.rung}: a place at this time, good to {length(photo.fix.error_km)}")
+        rung = photo.fix.rung
+        said.append((rung, f"{rung}: a place at this time, good to {length(photo.fix.error_km)}"))
+    said += _of_picture(story, photo, pictured)
+    if photo.fix is None:
+        said += _of_signs(story, photo, misled)
+        said += _of_likeness(photo)
+    said += _of_neighbours(story, photo, at, lag, away)
+    said += _of_time(story, photo, has_neighbours=max(at) >= 0)
+    rungs = {rung for rung, _ in said if rung is not None}
+    words = [line for _, line in said]
+    if story.movement.learned_from == 0 and "neighbours" in rungs:
+        words.append("how far this archive moves is not learned yet: the built-in prior was used")
+    return tuple(sorted(rungs, key=RUNGS.index)), tuple(words)
+
+
+def _of_picture(story: OutingStory, photo: Observation, pictured: bool) -> Iterator[Said]:
+    """The photo's own, and those of its outing."""
     if pictured and photo.posterior is not None:
-        rungs.add("visual")
         posterior = photo.posterior
         cells = (posterior.classes >= 0) & (posterior.classes < story.classes)
         most = float(posterior.probabilities[cells].max(initial=0.0))
-        words.append(f"visual: the leading cell holds {most:.0%} of the picture")
-    if story.sequence and photo.utc is not None and photo.fix is None and story.pictures > pictured:
-        rungs.add("visual")
-        words.append(f"visual: {story.pictures} pictures of this outing were weighed together")
-    if misled >= _WORTH_SAYING and photo.fix is None:
-        doubtful = "visual: the pictures" if story.pictures else "text: the signs"
-        words.append(doubt_of_pictures(misled, doubtful))
-    has_text = photo.text is not None and photo.fix is None
-    if photo.text is not None and photo.fix is None:
-        rungs.add("visual")
-        words.append(f"text: {what_text_says(photo.text)}")
-    if story.sequence and photo.utc is not None and photo.fix is None and story.texts > has_text:
-        rungs.add("visual")
-        words.append(f"text: signs in {story.texts} pictures of this outing were weighed together")
-    if photo.alike is not None and photo.fix is None:
-        rungs.add("visual")
+        yield "visual", f"visual: the leading cell holds {most:.0%} of the picture"
+    if _hears(story, photo) and story.pictures > pictured:
+        yield "visual", f"visual: {story.pictures} pictures of this outing were weighed together"
+
+
+def _of_signs(story: OutingStory, photo: Observation, misled: float) -> Iterator[Said]:
+    """Of what is written in the picture and in those of its outing, and of the doubt in all pictures."""
+    if misled >= _WORTH_SAYING:
+        yield None, doubt_of_pictures(misled, "visual: the pictures" if story.pictures else "text: the signs")
+    if photo.text is not None:
+        yield "visual", f"text: {what_text_says(photo.text)}"
+    if _hears(story, photo) and story.texts > (photo.text is not None):
+        yield "visual", f"text: signs in {story.texts} pictures of this outing were weighed together"
+
+
+def _hears(story: OutingStory, photo: Observation) -> bool:
+    """Whether what the other pictures of its outing show counts for it."""
+    return story.sequence and photo.utc is not None and photo.fix is None
+
+
+def _of_likeness(photo: Observation) -> Iterator[Said]:
+    if photo.alike is not None:
         share = float(photo.alike.weight.sum())
-        words.append(f"visual: photos of yours that look like it tell its place with probability {share:.2f}")
-    if photo.named and photo.fix is None:
-        rungs.add("visual")
-        words.append(f"names: its metadata says {' or '.join(area.words for area in photo.named[:2])}")
+        yield (
+            "visual",
+            f"visual: photos of yours that look like it tell its place with probability {share:.2f}",
+        )
+    if photo.named:
+        named = " or ".join(area.words for area in photo.named[:2])
+        yield "visual", f"names: its metadata says {named}"
+
+
+def _of_neighbours(
+    story: OutingStory, photo: Observation, at: list[int], lag: list[float], away: list[float]
+) -> Iterator[Said]:
     for row, seconds, km, side in zip(at, lag, away, ("before", "after"), strict=True):
         fix = story.fixes.get(row)
         if row < 0 or (fix is not None and fix is photo.fix):
             continue
-        rungs.add("neighbours")
         source = "a point of a track" if fix is not None and fix.rung == "track" else "a photo with a place"
         doubt = "" if fix is None else doubt_of(fix.age_s, fix.doubt)
-        words.append(f"neighbours: {source} {span(seconds)} {side}, {length(km)} from the estimate{doubt}")
+        yield (
+            "neighbours",
+            f"neighbours: {source} {span(seconds)} {side}, {length(km)} from the estimate{doubt}",
+        )
+
+
+def _of_time(story: OutingStory, photo: Observation, *, has_neighbours: bool) -> Iterator[Said]:
+    """Of its time and zone, and of what is not known for want of them."""
     if photo.utc is not None and photo.other_utc is not None:
         both = " or ".join(f"{at:%Y-%m-%d %H:%M}" for at in map(_moment, (photo.utc, photo.other_utc)))
-        words.append(f"time: {both} UTC: its creation time is the camera's own, or UTC; both are weighed")
+        yield None, f"time: {both} UTC: its creation time is the camera's own, or UTC; both are weighed"
     if story.time_zone and photo.utc_offset_s is not None and photo.utc is not None and photo.fix is None:
-        words.append(f"time zone: the camera's clock is set to {offset(photo.utc_offset_s)}")
+        yield None, f"time zone: the camera's clock is set to {offset(photo.utc_offset_s)}"
     if photo.utc is None:
-        words.append("no time is known: neither neighbours nor tracks can speak")
+        yield None, "no time is known: neither neighbours nor tracks can speak"
         if len(story.movement.utc) and photo.fix is None and story.habits:
-            rungs.add("neighbours")
-            words.append("neighbours: the places that this archive visits most")
-    elif max(at) < 0:
-        words.append("no geotagged photo with a time: neighbours cannot speak")
-    if story.movement.learned_from == 0 and "neighbours" in rungs:
-        words.append("how far this archive moves is not learned yet: the built-in prior was used")
-    return tuple(sorted(rungs, key=RUNGS.index)), tuple(words)
+            yield "neighbours", "neighbours: the places that this archive visits most"
+    elif not has_neighbours:
+        yield None, "no geotagged photo with a time: neighbours cannot speak"
 
 
 def what_text_says(text: PlaceRatios) -> str:

@@ -102,7 +102,13 @@ def _sighting(path: str, facts: Facts, beside: Sequence[FoundPosition]) -> Sight
     named = areas_of(facts.named.city, facts.named.region, facts.named.country) if facts.named else ()
     is_truth = place is None or place.rung != "sidecar" or place.error_km < VAGUE_KM
     return Sighting(
-        path, clocked, place=place, named=named, is_truth=is_truth, is_photograph=not facts.not_a_photo
+        path,
+        clocked,
+        place=place,
+        named=named,
+        is_truth=is_truth,
+        is_photograph=not facts.not_a_photo,
+        software=facts.software,
     )
 
 

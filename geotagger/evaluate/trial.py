@@ -44,7 +44,7 @@ class Sighting:
     for a place that may be somebody's estimate, which helps others, teaches nothing and is never hidden.
     is_photograph: False for a scan or a screenshot, which nothing is concluded about. `features`, float32
     (d,): what the network's last layer sees, where the owner's photos are to be the reference. is_companion:
-    of an archive that only helps; it teaches, and is never hidden."""
+    of an archive that only helps; it teaches, and is never hidden. software: what wrote it, as it says."""
 
     name: str
     clocked: Clocked
@@ -57,6 +57,7 @@ class Sighting:
     is_truth: bool = True
     is_photograph: bool = True
     is_companion: bool = False
+    software: str = ""
 
     @property
     def own_place(self) -> Fix | None:
@@ -166,6 +167,7 @@ def trial_of(
             path=sightings[n].name,
             other_utc=reading.other_utc,
             stamp_utc=None if row.gps_utc is None else posix(row.gps_utc),
+            software=sightings[n].software,
         )
         for n, (row, reading) in enumerate(zip(rows, times, strict=True))
     ]

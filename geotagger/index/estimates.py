@@ -8,6 +8,7 @@ again, because it no longer holds, is kept in the same way and does not count.
 """
 
 import json
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -17,12 +18,17 @@ from geotagger.estimate.holding import Support
 from geotagger.estimate.values import OWN_FIXES, RUNGS, Candidate, Estimate
 from geotagger.gazetteer.naming import PlaceNames, names_of
 from geotagger.index.damage import Damage
-from geotagger.index.soundness import are_texts, is_place
-from geotagger.index.store import Store
+from geotagger.index.path_conditions import paths_condition
+from geotagger.index.soundness import are_texts, is_on_earth, is_place, is_share
+from geotagger.index.store import Store, path_of
 
 Written = Literal["exif", "sidecar", "camera"]
 
 _RANK = "case rung " + " ".join(f"when '{rung}' then {rank}" for rank, rung in enumerate(RUNGS)) + " end"
+
+_GUESSED = tuple(rung for rung in RUNGS if rung not in OWN_FIXES)
+_IS_GUESSED = f"exists (select 1 from estimates where photo_id = photos.id and rung in {_GUESSED})"
+_IS_WRITTEN = "exists (select 1 from journal where photo_id = photos.id and state in ('done', 'intended'))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +239,26 @@ class Estimates:
                 self._delete(f"photo_id = ? and rung in ({marks})", (photo_id, *rungs))
                 self._settle_current(photo_id)
 
+    def written_below(self, places: Sequence[str]) -> list[str]:
+        """The photos at or below these absolute paths in which an estimate of a run stands."""
+        below, values = paths_condition(places)
+        rows = self._store.rows(
+            "select distinct roots.path, photos.path from photos join roots on roots.id = photos.root_id"
+            f" where {below} and {_IS_GUESSED} and {_IS_WRITTEN}",
+            values,
+        )
+        return [os.path.join(path_of(root), path_of(path)) for root, path in rows]
+
+    def forget_guesses(self, places: Sequence[str]) -> None:
+        """Drops what was estimated of photos there and stands in none of them, nor beside them."""
+        below, values = paths_condition(places)
+        rows = self._store.rows(
+            "select photos.id from photos join roots on roots.id = photos.root_id"
+            f" where {below} and {_IS_GUESSED} and not {_IS_WRITTEN}",
+            values,
+        )
+        self.drop([photo_id for (photo_id,) in rows], _GUESSED)
+
     def content_changed(self, photo_id: int, same_pixels: bool) -> None:
         """The file of a photo is another one now: what stood in it, and without `same_pixels` what
         was guessed from it and not written, counts no more. The owner's word does."""
@@ -301,7 +327,11 @@ class Estimates:
             " order by place",
             (estimate_id,),
         )
-        return tuple(Candidate(*row) for row in rows if all(isinstance(n, int | float) for n in row[:3]))
+        return tuple(
+            Candidate(*row)
+            for row in rows
+            if is_on_earth(*row[:2]) and is_share(row[2]) and isinstance(row[3], str)
+        )
 
 
 def _is_sound(row: Sequence[Any], damage: Damage) -> bool:

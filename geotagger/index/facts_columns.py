@@ -36,6 +36,7 @@ COLUMNS = (
     "told_city",
     "told_region",
     "told_country",
+    "software",
 )
 
 
@@ -77,7 +78,7 @@ def _values(facts: Facts) -> tuple[Any, ...]:
         json.dumps(facts.problems) if facts.problems else None,
         fix and fix.dimensions,
         plain_text(facts.unreadable_position),
-        *(plain_text(name or None) for name in (named.city, named.region, named.country)),
+        *(plain_text(name or None) for name in (named.city, named.region, named.country, facts.software)),
     )
 
 
@@ -119,6 +120,7 @@ def _facts(row: Sequence[Any]) -> Facts:
         problems=tuple(map(str, json.loads(row[16]))) if row[16] else (),
         unreadable_position=row[18],
         named=NamedPlace(*(str(name or "") for name in row[19:22])),
+        software=str(row[22] or ""),
     )
 
 

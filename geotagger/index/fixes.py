@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geotagger.estimate.movement import GPS_ERROR_KM
+from geotagger.estimate.twins import Origin
 from geotagger.estimate.values import FixSeries
 from geotagger.index.soundness import are_texts, is_on_earth
 from geotagger.index.store import Store, path_of
@@ -54,21 +55,21 @@ def fixes_of(store: Store, root_ids: Sequence[int], *, gone: bool) -> FixSeries:
     utc, lat, lng, error_km, offset_s, vague, received, stamp = np.ascontiguousarray(table.T)
     stated = np.where(error_km > 0, error_km, GPS_ERROR_KM)
 
-    def paths(wanted_rows: NDArray[np.int64]) -> list[str]:
-        files = {
-            number: os.path.join(path_of(root), path_of(path))
+    def origins(wanted_rows: NDArray[np.int64]) -> list[Origin]:
+        seen = {
+            number: Origin(os.path.join(path_of(root), path_of(path)), str(software or ""))
             for first in range(0, len(wanted_rows), _AT_ONCE)
-            for number, root, path in store.stream(
-                "select photos.id, roots.path, photos.path from photos join roots on roots.id = root_id"
-                " where photos.id in (select value from json_each(?))",
+            for number, root, path, software in store.stream(
+                "select photos.id, roots.path, photos.path, software from photos"
+                " join roots on roots.id = root_id where photos.id in (select value from json_each(?))",
                 (json.dumps(photo_ids[wanted_rows[first : first + _AT_ONCE]].tolist()),),
             )
         }
-        return [files[number] for number in photo_ids[wanted_rows].tolist()]
+        return [seen[number] for number in photo_ids[wanted_rows].tolist()]
 
     return FixSeries.read(
         photo_ids, utc, lat, lng, stated, camera, tuple(cameras), offset_s, vague == 0, stamp, received == 1,
-        paths,
+        origins,
     )  # fmt: skip
 
 

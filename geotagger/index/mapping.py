@@ -113,7 +113,9 @@ def clusters(
     rows = store.rows(
         f"select (e.leaf & {-lsb}) | {lsb}, count(*), avg(e.latitude), avg(e.longitude),"
         " avg(case when e.longitude < 0 then e.longitude + 360 else e.longitude end),"
-        " max(e.longitude) - min(e.longitude), sum(e.confirmed_by is not null), avg(e.confidence),"
+        " max(e.longitude) - min(e.longitude), sum(e.confirmed_by is not null),"
+        # a damaged row counts as certain or not at all
+        " avg(case when typeof(e.confidence) in ('real', 'integer') then min(max(e.confidence, 0), 1) end),"
         f" e.photo_id, e.radius_km, {counted} from {source} join photos on photos.id = e.photo_id"
         f" where e.current = 1 and photos.missing_since is null {conditions} group by 1",
         [*range_values, *values],

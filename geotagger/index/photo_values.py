@@ -17,6 +17,11 @@ def sound_number(value: object, most: float = 1e15) -> float | None:
     return value if isinstance(value, int | float) and abs(value) <= most else None
 
 
+def sound_text(value: object) -> str | None:
+    """A text of a column; None where the row is damaged."""
+    return value if isinstance(value, str) else None
+
+
 def sound_posterior(classes: object, probabilities: object) -> Posterior | None:
     """What a model saw; None, as if it had not looked, where the row is damaged."""
     if not isinstance(classes, bytes) or not isinstance(probabilities, bytes):
@@ -35,8 +40,12 @@ def name_if_damaged(damage: Damage, photo: "IndexedPhoto", row: Sequence[Any], k
     read = (
         *(photo.utc, photo.confidence, photo.radius_km, photo.posterior),
         *(photo.latitude, photo.longitude, photo.other_utc),
+        *(photo.error, photo.rung, photo.written, photo.cell, photo.doubt, photo.verdict),
     )
-    stored = (row[7], row[11], row[12], row[15], row[17], row[18], row[24])
+    stored = (
+        *(row[7], row[11], row[12], row[15], row[17], row[18], row[24]),
+        *(row[9], row[10], row[14], row[19], row[21], row[22]),
+    )
     is_damaged = any(one is None and other is not None for one, other in zip(read, stored, strict=True))
     if is_damaged or (photo.facts is None and kind is not None):
         damage.pass_over(f"row {photo.id} of photos, or its estimate, ({photo.path})")

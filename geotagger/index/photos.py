@@ -17,7 +17,7 @@ from geotagger.estimate.values import OWN_FIXES, FixSeries, Posterior
 from geotagger.index import facts_columns
 from geotagger.index.estimates import Estimates
 from geotagger.index.fixes import fixes_of
-from geotagger.index.photo_values import name_if_damaged, sound_number, sound_posterior
+from geotagger.index.photo_values import name_if_damaged, sound_number, sound_posterior, sound_text
 from geotagger.index.roots import Root
 from geotagger.index.store import Store, now, path_column, path_of, plain_text, signed
 from geotagger.photo.values import SCAN, Facts
@@ -374,19 +374,19 @@ class Photos:
                 facts=facts_columns.from_row(row[_FACTS_AT:]),
                 utc=sound_number(row[7]),
                 utc_error_s=sound_number(row[8]) or 0.0,
-                error=row[9],
-                rung=row[10],
+                error=sound_text(row[9]),
+                rung=sound_text(row[10]),
                 confidence=sound_number(row[11], 1),
                 radius_km=sound_number(row[12]),
                 estimate_model_id=row[13],
-                written=row[14],
+                written=sound_text(row[14]),
                 posterior=sound_posterior(row[15], row[16]),
                 latitude=sound_number(row[17], 90),
                 longitude=sound_number(row[18], 180),
-                cell=row[19],
+                cell=sound_text(row[19]),
                 weighed=row[20],
-                doubt=row[21],
-                verdict=row[22],
+                doubt=sound_text(row[21]),
+                verdict=sound_text(row[22]),
                 is_confirmed=row[23] is not None,
                 other_utc=sound_number(row[24]),
             )

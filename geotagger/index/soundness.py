@@ -60,13 +60,16 @@ def is_on_earth(latitude: object, longitude: object) -> bool:
     return are_numbers((latitude,), 90) and are_numbers((longitude,), 180)
 
 
+def is_share(value: object) -> bool:
+    """Whether it is a probability, or another part of one."""
+    return isinstance(value, int | float) and 0 <= value <= 1
+
+
 def is_place(latitude: object, longitude: object, radius_km: object, confidence: object) -> bool:
     """Whether they are a position of an estimate."""
     if not is_on_earth(latitude, longitude):
         return False
-    if not (isinstance(radius_km, int | float) and isinstance(confidence, int | float)):
-        return False
-    return 0 <= radius_km <= _MOST and 0 <= confidence <= 1
+    return isinstance(radius_km, int | float) and 0 <= radius_km <= _MOST and is_share(confidence)
 
 
 _ANSWER = "..." + "nnnn" + "T" + "tttt" + "tnn" + "t" + "." + "ttt" + "n" + "t" + "."

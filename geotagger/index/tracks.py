@@ -24,6 +24,9 @@ ENDS_REACH_S = 7 * 86400.0
 """The last point before a photo and the first after it are kept when they are as near as this."""
 
 
+_ALWAYS_BYTES, _MOST_TIMES = 64 << 10, 100
+"""What packed points may unpack to: those of a device that lay still, each second the same, to 40 times."""
+
 _STAYS, _MOMENTARY = 1.0, 2.0
 """Kinds of points: the device stayed there until the next one; somebody marked the place then. 0: neither."""
 
@@ -165,7 +168,11 @@ def _packed(columns: "NDArray[np.float64]") -> bytes:
 def _unpacked(places: bytes) -> "NDArray[np.float64]":
     import numpy as np
 
-    return np.frombuffer(zlib.decompress(places), dtype="<f8").reshape(5, -1)
+    unpacker = zlib.decompressobj()
+    points = unpacker.decompress(places, _ALWAYS_BYTES + _MOST_TIMES * len(places))
+    if unpacker.unconsumed_tail or not unpacker.eof:
+        raise ValueError("more than points take, or less")
+    return np.frombuffer(points, dtype="<f8").reshape(5, -1)
 
 
 def _sound(places: object) -> "NDArray[np.float64] | None":

@@ -1,8 +1,7 @@
 """What version 2 of the index adds: names of places, what an estimate rests on, tracks, joined roots,
 what the text in pictures says of places.
 
-To add a column: a line in `_COLUMNS`, and one in docs/index.md. It is null in what older versions wrote;
-what can be told from what is there is filled in by `_fill`. Nothing of version 1 is renamed or dropped.
+What can be told from what is there is filled in by `_fill`. Nothing of version 1 is renamed or dropped.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -87,4 +87,6 @@ def _heard(process: "subprocess.Popen[bytes]") -> tuple[dict[str, Any], bytes]:
 
 
 def _refusal(path: Path, reason: str) -> SourceError:
-    return SourceError(f"{path}: cannot be read as looked-at photos ({reason})")
+    return SourceError(
+        f"{path}: cannot be read as looked-at photos ({reason}); take it away, and look at its part again"
+    )

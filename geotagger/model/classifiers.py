@@ -64,13 +64,16 @@ def write_classifier(
     check_pictures(network.path, info.inputs[0], input_size)
     answer, seen = _answer_of(network, classes), _features_of(network, classes)
     after = Graph()
-    if normalise == "none" and answer.name == "probabilities" and answer.element == FLOAT:
+    is_flat = len(answer.shape) == 2
+    if normalise == "none" and answer.name == "probabilities" and answer.element == FLOAT and is_flat:
         after.outputs.append(Tensor(answer.name, (classes,)))
     else:
         check_free_names(network, ["probabilities"])
         scores = Tensor(answer.name, (classes,))
+        if not is_flat:
+            scores = after.emit("Flatten", [answer.name], (classes,), PREFIX + "flat", axis=1)
         if answer.element == FLOAT16:
-            scores = after.emit("Cast", [answer.name], (classes,), PREFIX + "float", to=FLOAT)
+            scores = after.emit("Cast", [scores.name], (classes,), PREFIX + "float", to=FLOAT)
         after.name_output(_normalised(after, scores, normalise), "probabilities")
     if seen is not None:
         after.outputs.append(Tensor(seen.name, (seen.shape[1] or 0,)))
@@ -78,18 +81,24 @@ def write_classifier(
 
 
 def _answer_of(network: ForeignNetwork, classes: int) -> TensorInfo:
-    """The output that is called probabilities, or else the only one as wide as there are cells."""
+    """The output that is called probabilities, or else the only one as wide as there are cells; (n, classes,
+    1, 1), what a convolution gives instead of a matrix, is as good."""
     info = network.info
-    fitting = [
+    as_wide = [
         t
         for t in info.outputs
-        if t.element in (FLOAT, FLOAT16) and len(t.shape) == 2 and t.shape[1] == classes
+        if len(t.shape) >= 2 and t.shape[1] == classes and all(d == 1 for d in t.shape[2:])
     ]
+    fitting = [t for t in as_wide if t.element in (FLOAT, FLOAT16)]
     named = [tensor for tensor in fitting if tensor.name == "probabilities"] or fitting
     if len(named) != 1:
         given = ", ".join(f"{t.name} {tuple('n' if d is None else d for d in t.shape)}" for t in info.outputs)
         what = "export it with one answer that wide, or call the one to be taken `probabilities`"
-        if not fitting:
+        if as_wide and not fitting:
+            what = "export it with an answer of floats"
+        elif not fitting and any(None in t.shape[1:] for t in info.outputs):
+            what = "export it with an answer whose width is stated"
+        elif not fitting:
             what = "give the list of cells that the network was trained on"
         raise PackError(network.path, f"gives {given}, and the list has {classes:,} cells; {what}")
     return named[0]

@@ -79,7 +79,7 @@ def fetch(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _locked(transfer):
-            if transfer.whole.exists():
+            if os.path.exists(transfer.whole):
                 transfer.recall_stated()
             else:
                 _persist(transfer)
@@ -176,7 +176,9 @@ class _Transfer:
         try:
             with urllib.request.build_opener(redirects).open(request, timeout=_TIMEOUT_S) as response:
                 self.stated = redirects.stated or _stated_in(response.headers)
-                self.receive(response)
+                linked = redirects.size or _linked_size(response.headers)
+                self.check_size(linked)
+                self.receive(response, linked)
         except urllib.error.HTTPError as error:
             error.close()
             self.refused(error)
@@ -187,9 +189,17 @@ class _Transfer:
                 ) from None
             raise _BrokenOffError(_reason(error)) from None
 
-    def receive(self, response: Any) -> None:
+    def receive(self, response: Any, linked: int | None) -> None:
+        """linked: how long a hub says that the file is."""
         start, whole = self.start_and_size(response)
         self.check_size(whole)
+        if linked is not None and whole not in (None, linked):
+            self.restart()
+            raise DownloadError(
+                f"{self.address}: has {whole:,} bytes where its hub states {linked:,}; it was not used, pull "
+                "again"
+            )
+        whole = linked if whole is None else whole
         self.check_room((whole or self.expected or 0) - start)
         if start == 0:
             self.remember(response.headers, whole)
@@ -329,9 +339,11 @@ class _Transfer:
 
 class _NoDowngrade(urllib.request.HTTPRedirectHandler):
     """Follows redirects, but never from https to http, where anybody may answer, nor to anything but HTTP.
-    stated: the SHA-256 by which the first server that says one keeps the file."""
+    stated, size: the SHA-256 by which the first server that says one keeps the file, and its size there. A
+    redirect within one host, as of a repository that was renamed, takes a token along; no other does."""
 
     stated: str | None = None
+    size: int | None = None
 
     def redirect_request(
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
@@ -345,7 +357,12 @@ class _NoDowngrade(urllib.request.HTTPRedirectHandler):
             fp.close()
             raise DownloadError(f"{req.full_url}: the server {refusal}; not followed")
         self.stated = self.stated or _stated_in(headers)
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
+        self.size = self.size or _linked_size(headers)
+        onward = super().redirect_request(req, fp, code, msg, headers, newurl)
+        token = req.unredirected_hdrs.get("Authorization")
+        if onward is not None and token and urlsplit(newurl)[:2] == urlsplit(req.full_url)[:2]:
+            onward.add_unredirected_header("Authorization", token)
+        return onward
 
 
 def _stated_in(headers: Any) -> str | None:
@@ -353,6 +370,12 @@ def _stated_in(headers: Any) -> str | None:
     Git LFS. Of a small file it is another hash, which is not looked at."""
     linked = headers.get("X-Linked-Etag", "").strip('"').lower()
     return linked if re.fullmatch("[0-9a-f]{64}", linked) else None
+
+
+def _linked_size(headers: Any) -> int | None:
+    """The size of the file that the hub's X-Linked-Etag names: X-Linked-Size."""
+    linked = headers.get("X-Linked-Size", "").strip()
+    return int(linked) if linked.isdecimal() else None
 
 
 def _reason(error: BaseException) -> str:

@@ -25,6 +25,9 @@ from geotagger.partition import Thresholds, classes_of, partition
 GALLERY_CELLS = Thresholds(t1=20, t2=1, max_level=13)
 """Of 100,000 places some 12,664 cells, 9 km in radius in the median; t2 = 1 leaves no place without one."""
 
+MOST_SCALE = 10_000
+"""With more the likeliest place has all the probability wherever a float32 tells two cosines apart."""
+
 
 @dataclass(frozen=True, eq=False)
 class EmbedderFiles:
@@ -53,8 +56,11 @@ def import_embedder(
     fault, UsageError where `folder` is taken."""
     check_free(folder, replace)
     network, gallery = read_network(files.network), files.gallery
-    if not 0 < files.scale < np.inf:
-        raise UsageError(f"the logit scale is {files.scale}; a number above 0 is wanted")
+    if not 0 < files.scale <= MOST_SCALE:
+        raise UsageError(
+            f"the logit scale is {files.scale:g}; a number above 0 and up to {MOST_SCALE:,} is wanted, that "
+            "which the network was trained with (CLIP's is 100 at most, GeoCLIP's 39.7)"
+        )
     embeddings = unit_rows(
         files.embeddings, len(gallery), files.embedded_by or files.encoder or files.network
     )

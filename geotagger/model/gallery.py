@@ -6,7 +6,7 @@ stands is its gap: the distance to the nearest other place nearby. Knows nothing
 
 import csv
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -128,10 +128,11 @@ def write_gallery(path: Path, gallery: Gallery) -> None:
         writer.writerows(zip(gallery.lat.tolist(), gallery.lng.tolist(), strict=True))
 
 
-def points_among(cells: CellTable, gallery: Gallery, path: Path) -> GalleryPoints:
-    """The places as the estimate takes them; PackError, which names `path`, where one lies in no cell."""
+def with_places(cells: CellTable, gallery: Gallery, path: Path, temperature: float) -> CellTable:
+    """The cells with the places they are made of; PackError, which names `path`, where one lies in none."""
     classes = cells.classes_of(gallery.lat, gallery.lng)
     if (classes < 0).any():
         row = int((classes < 0).argmax()) + 1
         raise PackError(path, f"place {row} lies in none of the pack's cells; import or pull the model again")
-    return GalleryPoints(gallery.lat, gallery.lng, gallery.gap_km, classes)
+    places = GalleryPoints(gallery.lat, gallery.lng, gallery.gap_km, classes, temperature=temperature)
+    return replace(cells, gallery=places)

@@ -25,15 +25,22 @@ def token_for(address: str) -> str | None:
 
 
 def in_cache(address: str) -> Path | None:
-    """The file in the hub's cache on this machine: models--OWNER--NAME/snapshots/REVISION/PATH, of
-    whatever revision was fetched last."""
+    """The file in the hub's cache on this machine: models--OWNER--NAME/snapshots/COMMIT/PATH, of the
+    commit that refs/REVISION names, or else of whatever was fetched last."""
     match = _FILE.fullmatch(address)
     if not match:
         return None
-    owner, name, _, path = match.groups()
-    snapshots = _cache_folder() / f"models--{owner}--{name}" / "snapshots"
+    owner, name, revision, path = match.groups()
+    repository = _cache_folder() / f"models--{owner}--{name}"
+    snapshots = repository / "snapshots"
     try:
-        there = [file for revision in snapshots.iterdir() if (file := revision / path).is_file()]
+        named = (repository / "refs" / revision).read_text(encoding="ascii").strip()
+        if os.path.isfile(file := snapshots / named / path):
+            return file
+    except (OSError, ValueError):
+        pass
+    try:
+        there = [file for revision in snapshots.iterdir() if os.path.isfile(file := revision / path)]
         return max(there, key=lambda file: file.stat().st_mtime, default=None)
     except OSError:
         return None

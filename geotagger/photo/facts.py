@@ -21,7 +21,7 @@ from geotagger.photo.moment import capture_time, gps_moment, makers_named
 from geotagger.photo.position import stated_position
 from geotagger.photo.quicktime import QuickTime
 from geotagger.photo.source import PhotoSourceFile
-from geotagger.photo.tags import Tags
+from geotagger.photo.tags import SOFTWARE, Tags
 from geotagger.photo.values import CaptureTime, Facts, NamedPlace
 from geotagger.photo.video import VideoTime, makers, numbered_beside, video_fix, video_time
 from geotagger.photo.xmp import xmp_place
@@ -64,6 +64,7 @@ def facts_of(container: Container) -> Facts:
         problems=(*container.problems, *time_problems, *position.problems),
         unreadable_position=position.unreadable,
         named=named_place(container.xmp, container.iptc),
+        software=_words(container.tags.text(*SOFTWARE)),
     )
 
 
@@ -92,6 +93,7 @@ def _facts_of_video(container: Container, video: QuickTime, now: datetime) -> Fa
         problems=(*container.problems, *problems, *([moment.problem] if moment.problem else [])),
         unreadable_position=unreadable if fix is None else None,
         named=named_place(container.xmp, None),
+        software=_words(video.texts.get("software") or container.tags.text(*SOFTWARE)),
     )
 
 

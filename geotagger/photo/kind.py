@@ -11,6 +11,7 @@ import unicodedata
 from geotagger.photo.containers import Container
 from geotagger.photo.formats import RAW_FORMATS
 from geotagger.photo.moment import EXPOSURE, is_only_digitised, makers_named
+from geotagger.photo.tags import SOFTWARE
 from geotagger.photo.values import SCAN
 from geotagger.photo.xmp import xmp_text
 
@@ -20,7 +21,7 @@ _SMALLEST_EDGE = 32
 _LONGEST_SHAPE = 8
 """Longer than 8:1 it is a banner, a divider or a web page; phone panoramas end near 5:1 to 6:1."""
 
-_SOFTWARE, _DESCRIPTION = ("image", 0x0131), ("image", 0x010E)
+_DESCRIPTION = ("image", 0x010E)
 _USER_COMMENT, _FILE_SOURCE = ("exif", 0x9286), ("exif", 0xA300)
 _TIME_TAKEN = ("exif", 0x9003)
 
@@ -100,7 +101,7 @@ def why_not_a_photo(container: Container) -> str | None:
         is_recording = _SCREENSHOT_NAME.match(unicodedata.normalize("NFC", container.name))
         return "screen recording: its name says so" if is_recording else None
     words = " ".join(
-        (tags.text(*_SOFTWARE), tags.text(*_DESCRIPTION), tags.comment(*_USER_COMMENT), *container.texts)
+        (tags.text(*SOFTWARE), tags.text(*_DESCRIPTION), tags.comment(*_USER_COMMENT), *container.texts)
     )
     maker = " ".join(makers_named(tags, container.xmp)).strip()
     if _xmp_says_screenshot(container.xmp) or (_SCREENSHOT.search(words) and not _exposed(container)):

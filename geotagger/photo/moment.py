@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime, time, timedelta
 
 from geotagger.photo.iptc import iptc_moment
-from geotagger.photo.tags import Tags
+from geotagger.photo.tags import SOFTWARE, Tags
 from geotagger.photo.values import CaptureTime, of_the_earth
 from geotagger.photo.xmp import xmp_moment, xmp_text
 
@@ -25,7 +25,7 @@ _XMP_MOMENTS = ("exif:DateTimeOriginal", "photoshop:DateCreated", "xmp:CreateDat
 EXPOSURE = (("exif", 0x829A), ("exif", 0x829D), ("exif", 0x8827), ("exif", 0x920A), ("exif", 0x9201))
 """Exposure time, aperture, sensitivity, focal length, shutter speed: only a lens has these."""
 
-_MAKE, _MODEL, _SOFTWARE = ("image", 0x010F), ("image", 0x0110), ("image", 0x0131)
+_MAKE, _MODEL = ("image", 0x010F), ("image", 0x0110)
 _GPS_TIME = ("gps", 0x0007)
 
 _EDITOR = re.compile(
@@ -59,7 +59,7 @@ def capture_time(
     written = iptc_moment(iptc)
     if written is not None and _is_believable(written.local, now) and written.local.time() != time():
         return written, problems
-    if camera and not _EDITOR.search(tags.text(*_SOFTWARE)):
+    if camera and not _EDITOR.search(tags.text(*SOFTWARE)):
         taken = _of_tags(tags, _CHANGED, now, problems)
         if taken is not None:
             problems.append("no capture time; the time of the last change stands for it")

@@ -31,6 +31,7 @@ _KEYS = {
     f"{_APPLE}creationdate": "created",
     f"{_APPLE}make": "make",
     f"{_APPLE}model": "model",
+    f"{_APPLE}software": "software",
     "com.android.version": "android",
     "com.android.manufacturer": "make",
     "com.android.model": "model",

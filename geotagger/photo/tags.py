@@ -30,6 +30,9 @@ _PASSED_OVER = (0x02BC, 0x927C)
 """XMP in a TIFF, read elsewhere, and the maker note."""
 
 
+SOFTWARE = ("image", 0x0131)
+
+
 @dataclass(frozen=True, slots=True)
 class Tags:
     """Tag values by directory ("image", "exif", "gps") and tag number. A value is what exifread

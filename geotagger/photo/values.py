@@ -71,7 +71,8 @@ class Facts:
     "webp", "tiff", "dng", "cr2", "cr3", "nef", "arw", "raf", "orf", "rw2". width and height
     are as stored, before `orientation` (EXIF 1–8) is applied. `camera` joins maker, model and
     serial number where known. `not_a_photo` says why the file looks like a screenshot, a scan
-    or a graphic; None when it looks like a photograph. `problems` are things wrong with the
+    or a graphic; None when it looks like a photograph. `software` is what wrote it, as it says, a phone's
+    system mostly. `problems` are things wrong with the
     metadata that did not stop us (an absurd date, GPS of 0,0). `unreadable_position` says why a position
     that the photo names, somebody's word, cannot be read; None when it names none, or `fix` is it. `named`
     is where it says in words that it was taken. A film with both `taken` and `gps_utc` tells one time,
@@ -89,6 +90,7 @@ class Facts:
     problems: tuple[str, ...] = ()
     unreadable_position: str | None = None
     named: NamedPlace = NamedPlace()
+    software: str = ""
 
     @property
     def is_time_undecided(self) -> bool:

@@ -91,7 +91,7 @@ def files_of(folders: Sequence[Path], pack: "ModelPack") -> list[Path]:
     digest = model_digest(pack)
     files: list[tuple[bool, Path]] = []
     for folder in folders:
-        inside = sorted(file for file in folder.glob("*.parquet") if file.is_file())
+        inside = sorted(file for file in folder.glob("*.parquet") if os.path.isfile(file))
         if not inside:
             raise UsageError(f"--looked {folder}: no file of looked-at photos lies there")
         for path in inside:
@@ -124,39 +124,45 @@ def take_in(
     merged = Merged(LookedFeatures(shape.features) if features and shape.features else None)
     for path in files:
         for rows in chunks(read_rows(path, shape), _AT_A_TIME):
-            looks: list[tuple[IndexedPhoto, Look]] = []
-            for row in rows:
-                if row.error is not None:
-                    merged.unreadable += 1
-                    continue
-                names = [os.path.join(base, os.fsdecode(row.path)) for base in bases]
-                photo = next((one for name in names if (one := index.photos.find(name))), None)
-                if photo is None:
-                    merged.elsewhere += 1
-                elif (photo.size, photo.mtime_ns) != (row.size, row.mtime_ns):
-                    merged.changed += 1
-                else:
-                    if merged.is_new(photo.id):
-                        looks.append((photo, row))
-                    else:
-                        merged.twice += 1
-                    if merged.features is not None and row.features is not None:
-                        merged.features.put(photo.id, row.features)
-            if looks:
-                dense = np.stack([row.whole(prior) for _, row in looks])
-                points = _even([row.points for _, row in looks], -1)
-                shares = _even([row.point_probabilities for _, row in looks], 0)
-                said = posteriors(dense, pack.cells, pack.temperature, points, shares)
-                if kept is not None:
-                    for (photo, row), posterior in zip(looks, said, strict=True):
-                        if row.features is not None:
-                            kept.put(photo, posterior, row.features)
-                    kept.flush()
-                index.photos.put_posteriors(
-                    model_id, [(one.id, posterior) for (one, _), posterior in zip(looks, said, strict=True)]
-                )
-                merged.taken_in += len(looks)
+            looks = [(photo, row) for row in rows if (photo := _photo_of(index, row, bases, merged))]
+            if not looks:
+                continue
+            dense = np.stack([row.whole(prior) for _, row in looks])
+            points = _even([row.points for _, row in looks], -1)
+            shares = _even([row.point_probabilities for _, row in looks], 0)
+            said = posteriors(dense, pack.cells, pack.temperature, points, shares)
+            if kept is not None:
+                for (photo, row), posterior in zip(looks, said, strict=True):
+                    if row.features is not None:
+                        kept.put(photo, posterior, row.features)
+                kept.flush()
+            index.photos.put_posteriors(
+                model_id, [(photo.id, posterior) for (photo, _), posterior in zip(looks, said, strict=True)]
+            )
+            merged.taken_in += len(looks)
     return merged
+
+
+def _photo_of(index: "Index", row: Look, bases: Sequence[str], merged: Merged) -> "IndexedPhoto | None":
+    """The photo below one of `bases` that the row is of and new to `merged`, where why there is none is
+    counted. What was seen of it for the second time still tells its features."""
+    if row.error is not None:
+        merged.unreadable += 1
+        return None
+    names = [os.path.join(base, os.fsdecode(row.path)) for base in bases]
+    photo = next((one for name in names if (one := index.photos.find(name))), None)
+    if photo is None:
+        merged.elsewhere += 1
+        return None
+    if (photo.size, photo.mtime_ns) != (row.size, row.mtime_ns):
+        merged.changed += 1
+        return None
+    if merged.features is not None and row.features is not None:
+        merged.features.put(photo.id, row.features)
+    if merged.is_new(photo.id):
+        return photo
+    merged.twice += 1
+    return None
 
 
 def _even(rows: "Sequence[NDArray[Any]]", lacking: int) -> "NDArray[Any]":

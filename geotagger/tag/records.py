@@ -47,6 +47,7 @@ def record_of(
         text if usable else None,
         photo.other_utc,
         features=features if usable else None,
+        software="" if facts is None else facts.software,
     )
 
 

@@ -10,6 +10,7 @@ from xxhash import xxh3_64_intdigest
 from geotagger.engine.speed import kept_rate
 from geotagger.estimate.reference import FEWEST_REFERENCES, References, references, spread_out
 from geotagger.estimate.values import OWN_FIXES
+from geotagger.estimate.words import span
 from geotagger.index.photos import IndexedPhoto
 from geotagger.photo.formats import NOT_LOOKED_AT
 from geotagger.tag.network import Network, PictureEvidence
@@ -68,12 +69,12 @@ def gather_references(run: RootRun, network: Network) -> References | None:
 def _cost(pack: "ModelPack", new: int, all_of_them: int) -> str:
     precisions = [pack.manifest.precision, *(variant.precision for variant in pack.manifest.variants)]
     rate = kept_rate(pack.name, *precisions)
-    minutes = "" if rate is None else f", about {max(1, round(new / rate / 60)):,} minutes here"
+    time = "" if rate is None else f", about {span(new / rate)} here"
     kilobytes = all_of_them * 2 * (pack.feature_size or 0) / 1e3
     kept = f"{kilobytes / 1e3:.0f} MB" if kilobytes >= 1e3 else f"{kilobytes:.0f} kB"
     return (
         f"pictures are compared with {all_of_them:,} of your geotagged ones; {new:,} of these are looked at "
-        f"for that, once{minutes} ({kept} are kept; --without reference leaves it out)"
+        f"for that, once{time} ({kept} are kept; --without reference leaves it out)"
     )
 
 

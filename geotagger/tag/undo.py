@@ -177,11 +177,14 @@ def forget_estimates(
     """Takes every estimate that geotagger ever wrote out of the photos and sidecars at or below `paths`,
     and out of their sidecars in `sidecar_folder` and wherever the index knows of. What the journal can undo
     is undone, the rest goes by the marks in the files; an index is not needed, but brought up to date where
-    there is one, and no run can put those estimates back or undo them any more. With `dry_run` only says
-    which."""
+    there is one, guesses that were never written go from it, too, and no run can put those estimates back or
+    undo them any more. With `dry_run` only says which."""
     tally = Tally()
+    failed: set[str] = set()
 
     def tell(outcome: Outcome) -> None:
+        if outcome.status == "failed":
+            failed.add(outcome.path)
         tally.add(outcome)
         report(outcome)
 
@@ -216,7 +219,15 @@ def forget_estimates(
             for outcome in take_out(group, ()).values():
                 if outcome is not None:
                     tell(outcome)
+        if index is not None:
+            # what no walk passes: a hidden photo, say, that was named when it was placed
+            there = filter(os.path.exists, index.estimates.written_below(places))
+            for group in chunks((path for path in there if path not in failed), GROUP):
+                for outcome in take_out(group, elsewhere).values():
+                    if outcome is not None:
+                        tell(outcome)
         if index is not None and not dry_run:
+            index.estimates.forget_guesses(places)
             _forget_tracks(index, places)
             index.texts.forget(places)
     return tally

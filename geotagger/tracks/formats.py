@@ -59,7 +59,7 @@ FORMATS = (
     TrackFormat("IGC", re.compile(rb"(?m)^(?:HFDTE|B\d{13}[NS]\d{8}[EW][AV])"), read_igc),
     TrackFormat(
         "NMEA",
-        re.compile(rb"(?m)^\s*\$[A-Z]{5},|\$G[A-Z](?:RMC|GGA|GLL|ZDA),[^*\r\n]*\*[0-9A-Fa-f]{2}"),
+        re.compile(rb"(?m)^[^\S\n]*\$[A-Z]{5},|\$G[A-Z](?:RMC|GGA|GLL|ZDA),[^*\r\n]*\*[0-9A-Fa-f]{2}"),
         read_nmea,
         read_nmea,
     ),

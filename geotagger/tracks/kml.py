@@ -37,6 +37,9 @@ def read_kmz(file: IO[bytes]) -> Iterator[Piece]:
         budget, most = Bounded.budget(packed_bytes), Bounded.elements(packed_bytes)
         for entry in archive.infolist():
             if entry.filename.lower().endswith(".kml"):
+                if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                    # Python unpacks others by the block, and a block of bzip2 or LZMA may be gigabytes
+                    raise ValueError(f"packed in a way (number {entry.compress_type}) that no KMZ is")
                 with archive.open(entry) as packed:
                     unpacked = Bounded(packed, budget)
                     yield from read_kml(cast(IO[bytes], unpacked), most)

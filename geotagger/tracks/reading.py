@@ -23,7 +23,7 @@ from typing import IO
 import xxhash
 
 from geotagger.archive import is_photo_name
-from geotagger.archive.names import check_is_there
+from geotagger.archive.names import check_is_there, folder_by_folder
 from geotagger.errors import SourceError
 from geotagger.tracks.bounds import Bounded
 from geotagger.tracks.formats import FORMATS, HEAD_BYTES, TrackFormat, format_of, utf16_of
@@ -58,7 +58,7 @@ def load_tracks(
     for path in paths:
         check_is_there(path)
     for path in paths:
-        reader = _of_folder if path.is_dir() else _of_file
+        reader = _of_folder if os.path.isdir(path) else _of_file
         for track in reader(path, on_problem, corrections):
             tracks.setdefault(track.digest, track)
     return tuple(tracks.values())
@@ -70,7 +70,17 @@ class _OtherFileError(SourceError):
 
 def _of_folder(folder: Path, on_problem: Note, corrections: Mapping[str, float]) -> list[Track]:
     tracks = []
-    for file in sorted(p for p in folder.rglob("*") if not is_photo_name(p.name) and p.is_file()):
+
+    def problem(left: str, error: OSError) -> None:
+        on_problem(f"{left}: {error.strerror or error}; no place was taken from what lies in it")
+
+    names = (
+        os.path.join(place, name)
+        for place, _, names in folder_by_folder(os.fspath(folder), problem)
+        for name in names
+        if not is_photo_name(name)
+    )
+    for file in sorted(path for path in map(Path, names) if os.path.isfile(path)):
         try:
             tracks += _of_file(file, on_problem, corrections)
         except _OtherFileError as error:

@@ -15,6 +15,7 @@ from geotagger.errors import (
     PhotoError,
     UsageError,
 )
+from geotagger.index.soundness import damaged_rows
 
 Endpoint = Callable[[Request], Response]
 
@@ -31,7 +32,7 @@ def problem(text: str, status: int) -> Response:
 
 def in_one_line(endpoint: Endpoint) -> Endpoint:
     """An error of ours becomes an answer with its line; so does one that nobody foresaw, without its
-    trace."""
+    trace: rows of the index that are damaged are named, as a command names them."""
 
     @wraps(endpoint)
     def run(request: Request) -> Response:
@@ -48,6 +49,8 @@ def in_one_line(endpoint: Endpoint) -> Endpoint:
         except GeotaggerError as error:
             return problem(str(error), 500)
         except Exception as error:
+            if damaged := damaged_rows():
+                return problem("; ".join(damaged), 503)
             return problem(f"geotagger made a mistake ({type(error).__name__}: {error})", 500)
 
     return run

@@ -8,6 +8,7 @@ go on beyond ±180 where it does."""
 import functools
 import gzip
 import json
+import os
 import zlib
 from collections import defaultdict
 from html.parser import HTMLParser
@@ -157,7 +158,7 @@ class Tiles:
     def _header(self) -> dict[str, object]:
         from pmtiles.reader import MmapSource, Reader
 
-        if self._path.exists() and not self._path.is_file():
+        if os.path.exists(self._path) and not os.path.isfile(self._path):
             raise UsageError(f"--basemap {self._path}: not a file; give one of PMTiles")
         try:
             with self._path.open("rb") as file:

@@ -1,13 +1,16 @@
+import inspect
 import os
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geotagger.archive import PassedOver, file_entry, fingerprint, folders, walk
+from geotagger.archive import PassedOver, file_entry, fingerprint, folders, sidecar_files, walk
 from geotagger.archive.names import is_left_out_below
 from geotagger.errors import ArchiveError
+from geotagger.tracks import load_tracks
 
 
 class Told(list[PassedOver]):
@@ -316,3 +319,21 @@ def test_a_file_is_left_out_when_a_walk_would_pass_over_it(tmp_path: Path) -> No
     left = [e.path for e in walk([str(tmp_path)]) if not is_left_out_below(e.path, [str(tmp_path)], patterns)]
     assert [os.path.relpath(path, tmp_path) for path in left] == names(tmp_path, exclude=patterns)
     assert not is_left_out_below(str(tmp_path / "b.png"), [str(tmp_path / "b.png")], patterns)
+
+
+def test_folders_may_lie_deeper_in_one_another_than_python_calls_itself(tmp_path: Path) -> None:
+    """Of a Python that may call itself a hundred times more; usually it is a thousand."""
+    deep = make(tmp_path / Path(*"d" * 200) / "a.jpg")
+    make(deep.with_name("a.xmp"))
+    make(deep.with_name("a.gpx"), b"<gpx>")
+    limit, problems = sys.getrecursionlimit(), list[str]()
+    sys.setrecursionlimit(len(inspect.stack(0)) + 100)
+    try:
+        photos = [entry.path for entry in walk([str(tmp_path)])]
+        sidecars = list(sidecar_files([str(tmp_path)]))
+        load_tracks([tmp_path], problems.append)
+    finally:
+        sys.setrecursionlimit(limit)
+    assert photos == [str(deep)]
+    assert sidecars == [str(deep.with_name("a.xmp"))]
+    assert problems[0].startswith(str(deep.with_name("a.gpx")))

@@ -52,6 +52,37 @@ def test_limits_of_version_1_bind_too(machine: Path) -> None:
     assert memory.free_bytes(root, own) == 400_000
 
 
+def test_what_a_group_may_swap_comes_on_top(machine: Path) -> None:
+    """As systemd lays it out: a service with limits of its own in a slice with limits of its own."""
+    root, own = machine / "cgroup", machine / "own"
+    own.write_text("0::/system.slice/tag.service\n")
+    slices = root / "system.slice"
+    group(slices, memory_max="max", memory_current=900_000_000)
+    group(slices / "tag.service", memory_max=2_000_000_000, memory_current=500_000_000)
+    room = 1_500_000_000
+    assert memory.free_bytes(root, own) == room
+    for folder, most, used, more in (
+        (slices / "tag.service", "max", 0, 1_024_000_000),
+        (slices, 700_000_000, 100_000_000, 600_000_000),
+        (slices / "tag.service", 300_000_000, 0, 300_000_000),
+    ):
+        (folder / "memory.swap.max").write_text(f"{most}\n")
+        (folder / "memory.swap.current").write_text(f"{used}\n")
+        assert memory.free_bytes(root, own) == room + more
+
+
+def test_a_limit_of_version_1_may_stand_for_memory_and_swap_together(machine: Path) -> None:
+    """As Docker lays it out with --memory 2g --memory-swap 2500m; the list names what only the host sees."""
+    root, own = machine / "cgroup", machine / "own"
+    own.write_text("9:memory:/docker/0f3\n8:cpu,cpuacct:/docker/0f3\n0::/system.slice/containerd.service\n")
+    folder = root / "memory"
+    group(folder, memory_limit_in_bytes=2_000_000_000, memory_usage_in_bytes=400_000_000)
+    assert memory.free_bytes(root, own) == 1_600_000_000
+    for name, number in (("limit", 2_500_000_000), ("usage", 500_000_000)):
+        (folder / f"memory.memsw.{name}_in_bytes").write_text(f"{number}\n")
+    assert memory.free_bytes(root, own) == 2_000_000_000
+
+
 def test_files_that_a_group_only_remembers_do_not_fill_it(machine: Path) -> None:
     """A container that has read more photos than its limit holds is as good as empty."""
     root, own = machine / "cgroup", machine / "own"

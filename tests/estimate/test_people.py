@@ -7,7 +7,7 @@ import pytest
 
 from geotagger.estimate.learning import learn_movement
 from geotagger.estimate.movement import DAY_S, PRIOR_DRAWS
-from geotagger.estimate.people import AROUND_KM, usual_at
+from geotagger.estimate.people import AROUND_KM, share_in_zone, usual_at
 from geotagger.estimate.prior import Mixture, averaged, cloud
 from geotagger.estimate.surroundings import FixTable, surroundings
 from geotagger.geo import EARTH_RADIUS_KM, destination, distance_km, lat_lng_of, unit_vectors
@@ -79,3 +79,11 @@ def test_learning_knows_no_people() -> None:
     east = np.cumsum(np.random.default_rng(3).normal(0, 0.01, 12))
     sea, land = (learn_movement(t, np.full(12, place[0]), place[1] + east) for place in (OCEAN, MADRID))
     assert abs(np.log(sea.motion.hour_km / land.motion.hour_km)) < 0.1
+
+
+def test_far_from_all_people_those_who_are_nearest_tell_the_zone() -> None:
+    """Over the Southern Ocean, by a density so light that it is no number at the nearest town."""
+    summer = 1_750_000_000.0
+    hours = [share_in_zone(-58.0, 146.0, 23.0, 90.0, summer, 3600.0 * n) for n in range(-12, 15)]
+    assert sum(hours) == pytest.approx(1.0)
+    assert hours[10 + 12] > 0.99, "Tasmania's in winter"

@@ -1,5 +1,7 @@
 """Pictures that say nothing change nothing, and pictures that say little change little."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,9 +9,10 @@ from geotagger.cells import CellTable, GalleryPoints, centres, leaf_ids, parents
 from geotagger.estimate.atoms import REGION_LEVEL, atoms_of, class_prior
 from geotagger.estimate.movement import CertaintyCorrection, Movement
 from geotagger.estimate.outing import Options
+from geotagger.estimate.picture_ratios import PictureRatios
 from geotagger.estimate.timeline import estimate_stream
 from geotagger.estimate.values import Estimate, Fix, Observation, Posterior
-from geotagger.estimate.visual import KEPT_CLASSES, cloud_of, listed_of, posteriors, tempered
+from geotagger.estimate.visual import KEPT_CLASSES, cloud_of, listed_of, posteriors
 from geotagger.geo import distance_km
 
 LEARNED = Movement(
@@ -26,6 +29,15 @@ def cell_table(cells: int = 900, seed: int = 0) -> CellTable:
     inside = np.isin(parents(ids, 7), wide) & (ids != parents(ids, 7))
     ids = np.concatenate([ids[~inside], leaf_ids(np.array([-80.0]), np.array([10.0]))])
     return CellTable(ids, *centres(ids), photos=rng.integers(1, 400, len(ids)))
+
+
+def table_of_gallery(rng: np.random.Generator) -> CellTable:
+    """Three places in each cell."""
+    base = cell_table()
+    rows = np.repeat(np.arange(len(base)), 3)
+    gap = rng.uniform(0.2, 3.0, len(rows))
+    gallery = GalleryPoints(base.lat[rows], base.lng[rows] + np.tile([0, 0.01, 0.02], len(base)), gap, rows)
+    return replace(base, gallery=gallery)
 
 
 def photos_of(posterior: Posterior | None) -> list[Observation]:
@@ -94,7 +106,39 @@ def test_a_temperature_acts_on_what_the_picture_adds_to_the_prior() -> None:
     for temperature in (0.5, 1.0, 2.0):
         by_hand = prior * (p / met) ** (1 / temperature)
         by_hand /= by_hand.sum(axis=1, keepdims=True)
-        np.testing.assert_allclose(tempered(p, table, temperature), by_hand, rtol=1e-4, atol=1e-12)
+        np.testing.assert_allclose(
+            PictureRatios(p, table).classes(temperature), by_hand, rtol=1e-4, atol=1e-12
+        )
+
+
+@pytest.mark.parametrize("temperature", [0.4, 1.0, 2.0])
+def test_of_a_gallery_a_temperature_acts_on_its_places(temperature: float) -> None:
+    """One place of four that stands out is not lost in the mean of its cell before it is sharpened."""
+    table = table_of_gallery(np.random.default_rng(5))
+    assert table.gallery is not None
+    assert table.photos is not None
+    owner, each = table.gallery.classes, np.random.default_rng(6).normal(0, 1.5, len(table.gallery.lat))
+    p = (table.photos / table.photos.sum())[owner] / 3 * np.exp(each)
+    of_classes = np.bincount(owner, p / p.sum())
+    rows = np.arange(len(p))[None]
+    ratios = PictureRatios(of_classes[None], table, rows, (p / p.sum())[None].astype(np.float32))
+    by_hand = class_prior(table)[owner] / 3 * np.exp(each / temperature)
+    by_hand /= by_hand.sum()
+    said = ratios.classes(temperature)
+    np.testing.assert_allclose(said[0], np.bincount(owner, by_hand), rtol=1e-3, atol=1e-9)
+    np.testing.assert_allclose(ratios.of_places(said, temperature), by_hand, rtol=1e-3, atol=1e-9)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 2.0])
+def test_a_gallery_whose_answer_is_its_own_prior_lists_nothing(temperature: float) -> None:
+    table = table_of_gallery(np.random.default_rng(5))
+    assert table.gallery is not None
+    assert table.photos is not None
+    met = (table.photos / table.photos.sum()).astype(np.float32)
+    top = np.arange(0, len(table.gallery.lat), 7)
+    share = (met / 3)[table.gallery.classes[top]].astype(np.float32)
+    (said,) = posteriors(met[None], table, temperature, top[None], share[None])
+    assert not len(said.classes)
 
 
 def test_what_the_leading_classes_leave_is_told_by_region() -> None:
@@ -118,12 +162,11 @@ def test_what_the_leading_classes_leave_is_told_by_region() -> None:
 
 
 def test_places_of_a_gallery_are_as_wide_as_their_gaps_and_part_of_their_cells() -> None:
-    base = cell_table()
     rng = np.random.default_rng(5)
-    rows = np.repeat(np.arange(len(base)), 3)
-    gap = rng.uniform(0.2, 3.0, len(rows))
-    gallery = GalleryPoints(base.lat[rows], base.lng[rows] + np.tile([0, 0.01, 0.02], len(base)), gap, rows)
-    table = CellTable(base.ids, base.lat, base.lng, base.photos, None, gallery)
+    table = table_of_gallery(rng)
+    assert table.gallery is not None
+    assert table.photos is not None
+    rows, gap = table.gallery.classes, table.gallery.gap_km
     share = rng.dirichlet(np.full(len(rows), 0.02))
     p = np.bincount(rows, share)
     top = np.argsort(-share)[:40]
@@ -133,7 +176,7 @@ def test_places_of_a_gallery_are_as_wide_as_their_gaps_and_part_of_their_cells()
     places = said.classes >= len(table)
     held = dict(zip(said.classes[places] - len(table), said.probabilities[places], strict=True))
     assert held
-    ratio = class_prior(table) / (base.photos / base.photos.sum())  # type: ignore[operator]
+    ratio = class_prior(table) / (table.photos / table.photos.sum())
     for row, mass in held.items():
         assert mass == pytest.approx(share[row] * ratio[rows[row]], rel=0.02)
     cloud = cloud_of(said, table)

@@ -6,7 +6,7 @@ import pytest
 
 from geotagger.estimate.movement import HOUR_S
 from geotagger.estimate.timeline import Evidence, PhotoRecord, estimates, learned_from
-from geotagger.estimate.twins import Rule, Twins
+from geotagger.estimate.twins import Origin, Rule, Twins
 from geotagger.estimate.values import Fix, FixSeries
 from geotagger.geo import distance_km
 
@@ -116,8 +116,34 @@ def test_a_fix_that_is_out_of_date_splits_nothing() -> None:
 
 def test_names_of_files_without_numbers_have_a_camera_of_their_own() -> None:
     rule = Rule(edge=5000)
-    assert [rule.key(name) for name in ("a/IMG_0017.jpg", "IMG_7001.jpg", "beach.jpg")] == [
+    assert [rule.key(Origin(name)) for name in ("a/IMG_0017.jpg", "IMG_7001.jpg", "beach.jpg")] == [
         "below 5000", "from 5000", "no number",
     ]  # fmt: skip
-    assert Twins({"Acme": rule}).name("Acme", "IMG_0017.jpg") == "Acme (below 5000)"
-    assert Twins({"Acme": rule}).name("Other", "IMG_0017.jpg") == "Other"
+    assert Twins({"Acme": rule}).name("Acme", Origin("IMG_0017.jpg")) == "Acme (below 5000)"
+    assert Twins({"Acme": rule}).name("Other", Origin("IMG_0017.jpg")) == "Other"
+
+
+def _with_software(versions: tuple[str, str, str, str]) -> list[PhotoRecord]:
+    """The two phones in one folder, with numbers that say nothing; each gets another version after a while,
+    the second one later than the first."""
+    a, b, later_a, later_b = versions
+    return [
+        replace(
+            photo,
+            path=f"{photo.key * 7919 % 1000:04}.jpg",
+            software=((b, later_b)[photo.key >= 40] if photo.key % 2 else (a, later_a)[photo.key >= 20]),
+        )
+        for photo in _two_phones(("{}", "{}"))
+    ]
+
+
+@pytest.mark.parametrize("versions", [("16.1", "15.7", "16.1", "15.7"), ("16.1", "15.7", "16.2", "17.0")])
+def test_versions_of_software_tell_two_phones_apart(versions: tuple[str, str, str, str]) -> None:
+    photos = _with_software(versions)
+    fixes = FixSeries.of(photos)
+    assert {fixes.cameras[n] for n in fixes.camera} == {"Acme One (16.1)", "Acme One (15.7)"}
+    assert all(error < 25 for error, _ in _errors_km(photos).values())
+
+
+def test_versions_that_both_phones_have_tell_nothing() -> None:
+    assert not FixSeries.of(_with_software(("16.1", "15.7", "17.0", "17.0"))).twins.rules

@@ -10,7 +10,10 @@ import piexif
 import pytest
 
 from geotagger.cli import main
-from geotagger.estimate.movement import Movement
+from geotagger.estimate.explain import explain
+from geotagger.estimate.movement import DAY_S, HOUR_S, Movement
+from geotagger.estimate.timeline import Evidence, PhotoRecord, learned_from
+from geotagger.estimate.values import Fix, FixSeries
 from geotagger.geo import distance_km
 from tests.tag.scenes import START, exif_of, jpeg, walk_through_town
 from tests.tag.test_evidence import gpx
@@ -42,6 +45,20 @@ def test_why_tells_what_each_evidence_says(
     said = capsys.readouterr().out
     assert "X the estimate" in said
     assert "camera" in said
+
+
+def test_what_would_be_said_without_a_photos_own_place_does_not_know_it() -> None:
+    """Nor as a place that the archive visited: eleven photos in Vienna, one weeks later in Rome."""
+    photos = [
+        PhotoRecord(n, 1.6e9 + n * HOUR_S, place=Fix(48.2 + 0.001 * n, 16.37, 0.01, "camera"))
+        for n in range(11)
+    ]
+    photos.append(PhotoRecord(11, 1.6e9 + 40 * DAY_S, place=Fix(41.9, 12.5, 0.01, "camera")))
+    fixes = FixSeries.of(photos)
+    told = explain(Evidence(fixes, learned_from(fixes)), photos[11:], 0)
+    assert told.estimate is not None
+    assert distance_km(told.estimate.latitude, told.estimate.longitude, 48.2, 16.37) < 10
+    assert min(distance_km(one.latitude, one.longitude, 41.9, 12.5) for one in told.sources) > 100
 
 
 def test_why_about_a_photo_that_the_index_does_not_know(

@@ -50,6 +50,7 @@ all_facts = st.builds(
     fix=st.none() | fixes,
     not_a_photo=st.none() | text,
     problems=st.lists(text, max_size=3).map(tuple),
+    software=text,
 )
 
 # every name a file system can hold: any bytes but / and NUL

@@ -13,8 +13,8 @@ from typing import Any
 class Served:
     """content: by path. faults: what happens to the next GETs of a path, one each: `(status,)` to
     answer, a number of bytes of the body after which the connection drops, or None for a good
-    answer. linked: the checksum that an answer states. claims: how many bytes Content-Length states too
-    many (or, negative, too few)."""
+    answer. linked, linked_bytes: the checksum and the size that an answer states. claims: how many bytes
+    Content-Length states too many (or, negative, too few)."""
 
     content: dict[str, bytes] = field(default_factory=dict)
     faults: dict[str, list[Any]] = field(default_factory=dict)
@@ -24,6 +24,7 @@ class Served:
     announces_length: bool = True
     redirects: dict[str, str] = field(default_factory=dict)
     linked: dict[str, str] = field(default_factory=dict)
+    linked_bytes: dict[str, int] = field(default_factory=dict)
     retry_after: str = ""
     requests: list[tuple[str, str | None]] = field(default_factory=list)
     tokens: list[str | None] = field(default_factory=list)
@@ -91,6 +92,8 @@ class _Handler(BaseHTTPRequestHandler):
     def send_linked(self) -> None:
         if self.path in self.served.linked:
             self.send_header("X-Linked-Etag", f'"{self.served.linked[self.path]}"')
+        if self.path in self.served.linked_bytes:
+            self.send_header("X-Linked-Size", str(self.served.linked_bytes[self.path]))
 
     def log_message(self, *_: Any) -> None:
         pass

@@ -244,6 +244,20 @@ def test_redirects_are_followed(get: Any, served: Served) -> None:
     assert get("/old").path.read_bytes() == CONTENT
 
 
+def test_a_size_that_a_hub_states_is_held_against_what_its_store_has(get: Any, served: Served) -> None:
+    served.redirects["/hub"], served.linked_bytes["/hub"] = served.url("/x.params"), len(CONTENT) + 7
+    with pytest.raises(DownloadError, match=f"hub states {len(CONTENT) + 7:,}"):
+        get("/hub")
+    with pytest.raises(DownloadError, match="are known to be right"):
+        get("/hub", expected_bytes=len(CONTENT))
+    assert served.requests[-1][0] == "/x.params"
+    served.announces_length = False
+    with pytest.raises(DownloadError, match=f"ended after {len(CONTENT):,} of {len(CONTENT) + 7:,}"):
+        get("/hub")
+    served.linked_bytes["/hub"] = len(CONTENT)
+    assert get("/hub").bytes == len(CONTENT)
+
+
 def test_a_redirect_in_a_circle_ends_it(get: Any, served: Served) -> None:
     served.redirects["/old"] = served.url("/old")
     with pytest.raises(DownloadError, match="302"):

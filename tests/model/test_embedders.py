@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -22,8 +23,15 @@ from geotagger.engine.opening import open_engine
 from geotagger.errors import PackError
 from geotagger.model import catalogue as catalogues
 from geotagger.model.catalogue import read_catalogue
+from geotagger.model.classifiers import write_classifier
 from geotagger.model.gallery import Gallery, check_columns, read_gallery
-from geotagger.model.gallery_network import check_pictures, chunked_rows
+from geotagger.model.gallery_network import (
+    GalleryHead,
+    check_pictures,
+    chunked_rows,
+    write_gallery_network,
+)
+from geotagger.model.onnx_extend import read_network
 from geotagger.model.onnx_graph import TensorInfo
 from geotagger.model.pack import ModelPack, load_pack, verify_pack
 from geotagger.partition import classes_of
@@ -167,8 +175,14 @@ def test_a_mirror_answers_where_the_first_address_does_not(pull: Geotagger, hub:
 
 
 def test_the_cache_of_the_hub_is_used(pull: Geotagger, hub: Served, published: Path, tmp_path: Path) -> None:
-    snapshot = tmp_path / "hf" / "hub" / "models--Toy--places" / "snapshots" / "abc"
-    shutil.copytree(published, snapshot)
+    """Of two commits that of the branch, though somebody asked for the other later."""
+    repository = tmp_path / "hf" / "hub" / "models--Toy--places"
+    shutil.copytree(published, repository / "snapshots" / "abc")
+    other = repository / "snapshots" / "fed" / FILES["int8"]
+    other.parent.mkdir(parents=True)
+    other.write_bytes(b"another branch's")
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text("abc")
     assert pull().code == 0
     assert hub.requests == []
 
@@ -203,8 +217,12 @@ def test_the_token_goes_to_the_hub_alone(
     with serving() as elsewhere:
         elsewhere.content["/blob"] = hub.content.pop(path)
         hub.redirects[path] = elsewhere.url("/blob")
+        renamed = f"/Toy/places/resolve/main/{FILES['encoder']}"
+        hub.content["/New" + renamed] = hub.content.pop(renamed)
+        hub.redirects[renamed] = "/New" + renamed  # of a repository that was renamed, on the same host
         assert pull().code == 0
         assert elsewhere.tokens == [None]
+    assert ("/New" + renamed, None) in hub.requests
     assert set(hub.tokens) == {"Bearer secret"}
 
 
@@ -333,6 +351,28 @@ def test_two_levels_of_sums_are_the_sums(classes: list[int], random: Random) -> 
     )
 
 
+ON_TENSORRT = {"Cast", "Div", "Gather", "Gemm", "Max", "Mul", "Pad", "ReduceSum", "Softmax", "Sqrt", "TopK"}
+"""Of the operators that docs/operators.md of onnx-tensorrt (TensorRT 8.4) says are supported."""
+NOT_ON_COREML = {"Gather", "Pad", "TopK"}
+"""Those that coreml_supported_mlprogram_ops.md of ONNX Runtime has not; they run on the CPU there."""
+
+
+def test_behind_the_tower_are_operators_that_runtimes_say_they_run(tmp_path: Path) -> None:
+    tower = read_network(embedders.save(embedders.embedder(), tmp_path / "tower.onnx"))
+    rng = np.random.default_rng(0)
+    head = GalleryHead(
+        rng.normal(size=(900, WIDTH)).astype(np.float32), np.sort(rng.integers(0, 40, 900)), SCALE
+    )
+    write_gallery_network(tower, head, EDGE, tmp_path / "whole.onnx")
+    graph = onnx.load(tmp_path / "whole.onnx").graph
+    constants = {tensor.name for tensor in graph.initializer}
+    added = [node for node in graph.node if "geotagger/" in "".join((*node.input, *node.output))]
+    assert {node.op_type for node in added} - {"Cast"} == ON_TENSORRT - {"Cast"}
+    assert {node.op_type for node in added} >= NOT_ON_COREML
+    bound = [node for node in added if node.op_type in ("TopK", "Pad", "ReduceSum", "Gather", "Gemm")]
+    assert all(node.input[1] in constants for node in bound), "counts, axes, rows and weights are constants"
+
+
 class TestOwnFiles:
     """`models import --onnx`."""
 
@@ -426,6 +466,41 @@ class TestOwnFiles:
         answers = OnnxRunner(load_pack(home / "half").onnx_path, Device("cpu")).run(pictures())
         assert answers.probabilities.sum(axis=1) == pytest.approx(1, abs=1e-3)
 
+    def test_an_answer_with_the_rows_and_columns_of_a_convolution_is_flattened(
+        self, models_command: Geotagger, home: Path, tmp_path: Path, cells: Path
+    ) -> None:
+        model = embedders.classifier()
+        model.graph.node[-1].output[0] = "flat_scores"
+        axes = onnx.numpy_helper.from_array(np.array([2, 3], np.int64), "axes")
+        model.graph.initializer.append(axes)
+        model.graph.node.append(onnx.helper.make_node("Unsqueeze", ["flat_scores", "axes"], ["scores"]))
+        for _ in range(2):
+            model.graph.output[0].type.tensor_type.shape.dim.add().dim_value = 1
+        network = embedders.save(model, tmp_path / "net.onnx")
+        done = models_command(*self.arguments(network, cells), "--name", "own")
+        assert done.code == 0, done.err
+        answers = OnnxRunner(load_pack(home / "own").onnx_path, Device("cpu")).run(pictures()).probabilities
+        expected = ort.InferenceSession(str(network)).run(None, {"images": pictures()})[0]
+        np.testing.assert_array_equal(answers, expected[:, :, 0, 0])
+
+    @pytest.mark.parametrize(
+        ("outputs", "advice"),
+        [
+            ([("a", 7, (None, 11))], "an answer of floats"),
+            ([("a", 1, (None, None))], "whose width is stated"),
+            ([("a", 1, (None, 12))], "the list of cells that the network"),
+            ([("a", 1, (None, 11)), ("b", 1, (None, 11))], "with one answer that wide"),
+        ],
+    )
+    def test_of_an_answer_that_does_not_fit_it_is_said_what_to_do(
+        self, tmp_path: Path, outputs: list[tuple[str, int, tuple[int | None, ...]]], advice: str
+    ) -> None:
+        network = read_network(embedders.save(embedders.classifier(), tmp_path / "net.onnx"))
+        given = tuple(TensorInfo(*output) for output in outputs)
+        network = replace(network, info=replace(network.info, outputs=given))
+        with pytest.raises(PackError, match=advice):
+            write_classifier(network, 11, EDGE, "none", tmp_path / "written.onnx")
+
     @pytest.mark.parametrize(
         ("shape", "element", "advice"),
         [
@@ -487,8 +562,9 @@ class TestOwnFiles:
             (np.ones((300, 9), np.float32), (), "9 wide"),
             (np.ones((299, WIDTH), np.float32), (), "do not belong to a gallery of 300 places"),
             (np.full((300, WIDTH), np.nan, np.float32), (), "made.npy: the embedding of place 1"),
-            (np.ones((300, WIDTH), np.float32), ("--logit-scale", "0"), "a number above 0 is wanted"),
-            (np.ones((300, WIDTH), np.float32), ("--logit-scale", "nan"), "a number above 0 is wanted"),
+            (np.ones((300, WIDTH), np.float32), ("--logit-scale", "0"), "a number above 0 and up to"),
+            (np.ones((300, WIDTH), np.float32), ("--logit-scale", "nan"), "a number above 0"),
+            (np.ones((300, WIDTH), np.float32), ("--logit-scale", "1e30"), "1e+30; a number above 0"),
         ],
     )
     def test_what_does_not_belong_together_is_refused(

@@ -1,11 +1,14 @@
 """`forget --estimates`: what it leaves in the photos, in the index, and of `undo`."""
 
+import os
 import random
 from pathlib import Path
 
 import pytest
 
+import geotagger as library
 from geotagger.index import open_index
+from geotagger.tag.outcome import Outcome
 from geotagger.tag.undo import forget_estimates
 from tests.commands import Geotagger
 from tests.tag.killing import run_and_kill, steps_of
@@ -99,6 +102,37 @@ def test_undo_does_not_call_undone_what_was_as_before_already(geotagger: Geotagg
     assert said.out == "Run 1, nothing undone: 2 photos; 2 kept: as it was before already\n"
     assert "would place them again" not in said.err
     assert undoable(geotagger) == {1: 0}
+
+
+def test_nothing_below_a_folder_keeps_an_estimate_nor_does_the_index(tmp_path: Path) -> None:
+    scene = walk_through_town(tmp_path / "photos", 6, size=32)
+    lowly, hidden = scene.folder / min(scene.stripped), scene.folder / ".hidden.jpg"
+    os.rename(scene.folder / max(scene.stripped), hidden)
+    index, before = tmp_path / "index.db", bytes_of(scene.folder)
+    library.tag(scene.folder, index=index, model="none", min_confidence=1.0)
+    library.place(hidden, 48.2, 16.37, index=index)
+    library.undo(index=index)
+    library.tag(hidden, index=index, model="none")
+    with open_index(index) as opened:
+        (photo,) = (p for p in opened.photos.in_time(1) if p.path == str(hidden))
+        assert opened.journal.done_in(photo.id), "an estimate stands in the photo that no walk passes"
+        (photo,) = (p for p in opened.photos.in_time(1) if p.path == str(lowly))
+        assert opened.estimates.current(photo.id)
+        assert not opened.journal.done_in(photo.id)
+    planned = [o.path for o in forgotten_of(scene.folder, index, dry_run=True) if o.status == "planned"]
+    assert planned == [str(hidden)]
+    restored = [o.path for o in forgotten_of(scene.folder, index) if o.status == "restored"]
+    assert restored == [str(hidden)]
+    assert bytes_of(scene.folder) == before
+    with open_index(index) as opened:
+        rungs = opened.store.rows("select distinct rung from estimates")
+        assert rungs == [("camera",)]
+
+
+def forgotten_of(folder: Path, index: Path, *, dry_run: bool = False) -> list[Outcome]:
+    outcomes: list[Outcome] = []
+    forget_estimates([str(folder)], index, outcomes.append, dry_run=dry_run)
+    return outcomes
 
 
 def test_forget_that_is_killed_at_any_step_is_finished_by_the_next(

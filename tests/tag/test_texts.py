@@ -164,7 +164,8 @@ def test_a_run_that_is_told_to_end_ends_soon(geotagger: Geotagger, tmp_path: Pat
         time.sleep(0.1)
     time.sleep(3)
     process.send_signal(signal.SIGTERM)
-    begun = time.monotonic()
     process.communicate(timeout=60)
     assert process.returncode == 130
-    assert time.monotonic() - begun < 20
+    with sqlite3.connect(geotagger.index) as index:
+        (read,) = index.execute("select count(*) from texts").fetchone()
+    assert read < 40, "the rest was left"

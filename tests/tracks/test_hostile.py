@@ -80,6 +80,15 @@ def test_a_bomb_ends_in_one_line_and_in_little_memory(folder: Path, name: str) -
     assert done.stdout.count("\n") == 1
 
 
+@pytest.mark.parametrize("packing", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_kmz_packed_as_none_is_is_not_unpacked(tmp_path: Path, packing: int) -> None:
+    """A block of bzip2 or LZMA may be gigabytes, and Python unpacks it whole."""
+    with zipfile.ZipFile(tmp_path / "a.kmz", "w", packing) as archive:
+        archive.writestr("doc.kml", KML % b" ")
+    with pytest.raises(SourceError, match=r"a\.kmz: KMZ, but damaged \(packed in a way"):
+        load_tracks([tmp_path / "a.kmz"])
+
+
 def test_a_real_track_is_packed_as_well_as_it_likes(tmp_path: Path) -> None:
     """The control: a stationary logger's 50,000 points, forty times their packed size."""
     rows = b"".join(

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from geotagger.cells import CellTable, ids_of_tokens
+from geotagger.cells import CellTable, centres, ids_of_tokens, leaf_ids, parents
 from geotagger.errors import SourceError
+from geotagger.estimate.picture_ratios import PictureRatios
 from training.accuracy import PUBLISHED, ceilings, fit_temperature, published_for, score
 from training.pack.evaluate import ceiling_report, load_labels
 
@@ -66,18 +67,37 @@ def test_geoscore_is_5000_for_the_truth_and_falls_with_distance() -> None:
 @pytest.mark.parametrize("true", [0.5, 1.0, 2.5])
 def test_the_temperature_that_was_is_found(true: float) -> None:
     rng = np.random.default_rng(0)
+    table = twelve_cells()
     logits = rng.normal(0, 3, (4000, 12))
     honest = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     classes = np.array([rng.choice(12, p=p) for p in honest])
     stated = honest**true
     stated /= stated.sum(axis=1, keepdims=True)
-    temperature, before, after = fit_temperature(stated.astype(np.float32), classes)
+    said = PictureRatios(stated.astype(np.float32), table)
+    temperature, before, after = fit_temperature(said, table, table.lat[classes], table.lng[classes])
     assert temperature == pytest.approx(true, rel=0.06)
     assert after <= before
 
 
-def test_photos_outside_every_cell_do_not_count_for_the_temperature() -> None:
-    assert fit_temperature(np.full((2, 3), 1 / 3, np.float32), np.array([-1, -1]))[0] == 1.0
+def twelve_cells() -> CellTable:
+    ids = parents(leaf_ids(np.full(12, 10.0), np.arange(12) * 20.0), 11)
+    return CellTable(ids, *centres(ids))
+
+
+def test_photos_that_no_class_is_near_do_not_count_for_the_temperature() -> None:
+    table, nowhere = twelve_cells(), np.array([-60.0, -60.0])
+    said = PictureRatios(np.full((2, 12), 1 / 12, np.float32), table)
+    assert fit_temperature(said, table, nowhere, nowhere)[0] == 1.0
+
+
+def test_a_cell_next_to_the_true_one_is_as_good_where_25_km_are_asked_for() -> None:
+    """Or a model that never errs by more than a street would be taken for one that errs every second time."""
+    ids = parents(leaf_ids(np.array([10.0, 10.05, -30.0]), np.array([20.0, 20.05, 140.0])), 12)
+    table = CellTable(ids, *centres(ids))
+    said = PictureRatios(np.array([[0.5, 0.3, 0.2]], np.float32).repeat(40, axis=0), table)
+    taken = np.arange(40) % 2
+    temperature, _, _ = fit_temperature(said, table, table.lat[taken], table.lng[taken])
+    assert temperature < 0.6
 
 
 def test_no_cell_is_an_infinite_error(published_cells: CellTable) -> None:
@@ -120,7 +140,7 @@ def test_a_report_is_told_as_lines_tables_and_json(
     assert "…" not in drawn.getvalue(), "80 columns are enough"
     for told in ("37.1", "GeoScore", "PIGEOTTO 2024", "median"):
         assert told in drawn.getvalue()
-    show(report)
+    show(report, Console())
     assert capsys.readouterr().out == "\n".join(lines) + "\n"
     (saved,) = save_report(report, tmp_path, picture_of_report)
     assert json.loads(saved.read_text()) == json.loads(json.dumps(record_of(report), allow_nan=False))

@@ -37,6 +37,7 @@ from training.fit.objectives import (  # noqa: E402
     haversine_targets,
     within,
 )
+from training.fit.processes import check_shares  # noqa: E402
 from training.fit.recipe import preset  # noqa: E402
 from training.fit.schedule import learning_rate  # noqa: E402
 from training.fit.tally import LossTally  # noqa: E402
@@ -304,14 +305,16 @@ def test_a_step_waits_for_nothing_and_does_little_beside_the_network(
     assert beside.total() < 30 + 40 * micro_batches, beside
 
 
-def test_a_gpu_out_of_memory_says_which_batch_fits(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_device_out_of_memory_says_which_batch_fits(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the words of a GPU, and of a processor."""
     from training.fit.networks import Classifier
 
     real = Classifier.forward
+    error: RuntimeError = torch.OutOfMemoryError("CUDA out of memory")
 
     def on_a_small_gpu(self: Classifier, data: torch.Tensor) -> list[torch.Tensor]:
         if len(data) > room:
-            raise torch.OutOfMemoryError("CUDA out of memory")
+            raise error
         return real(self, data)
 
     monkeypatch.setattr(Classifier, "forward", on_a_small_gpu)
@@ -321,6 +324,7 @@ def test_a_gpu_out_of_memory_says_which_batch_fits(work: Path, monkeypatch: pyte
     ):
         small.fit(work)
     room = 0
+    error = RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1284505600 bytes")
     with pytest.raises(TrainingError, match="not even one image fits; choose a smaller --network"):
         small.fit(work)
 
@@ -346,12 +350,21 @@ def test_no_photo_in_any_cell_is_told(work: Path) -> None:
         )
 
 
-def test_processes_that_cannot_share_a_batch_are_told(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.fit.loop.dist.is_initialized", lambda: True)
-    monkeypatch.setattr("training.fit.loop.dist.get_rank", lambda: 0)
-    monkeypatch.setattr("training.fit.loop.dist.get_world_size", lambda: 3)
-    with pytest.raises(TrainingError, match="4 micro-batches of 4, which 3 processes cannot share evenly"):
-        small.fit(work)
+@pytest.mark.parametrize(
+    ("batch", "micro_batch", "world", "advice"),
+    [
+        (32, 32, 2, "add --micro-batch 16"),
+        (256, 64, 8, "add --micro-batch 32"),
+        (16, 4, 3, "add --batch 12, or"),
+    ],
+)
+def test_processes_that_cannot_share_a_batch_are_told_what_they_could(
+    batch: int, micro_batch: int, world: int, advice: str
+) -> None:
+    with pytest.raises(TrainingError, match=f"evenly by {world} processes; {advice}"):
+        check_shares(preset("try", batch=batch, micro_batch=micro_batch), world)
+    what, size = advice.removesuffix(", or").removeprefix("add --").replace("-", "_").split()
+    check_shares(preset("try", **({"batch": batch, "micro_batch": micro_batch} | {what: int(size)})), world)
 
 
 def test_micro_batches_are_the_same_for_any_number_of_processes() -> None:

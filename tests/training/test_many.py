@@ -148,6 +148,30 @@ def test_going_on_in_another_mode_is_refused(work: Path) -> None:
         small.fit(work, deterministic=False)
 
 
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            torch.distributed.DistBackendError("NCCL error: remote process exited"),
+            "NCCL error: remote process",
+        ),
+        (
+            RuntimeError("[/src/pair.cc:537] Read error [10.0.0.2]:32678: Connection reset by peer. This is"),
+            r"in time \(Read error \[10.0.0.2\]:32678: Connection reset by peer\); run the same command",
+        ),
+    ],
+)
+def test_a_process_that_goes_away_is_one_line_of_the_others(
+    monkeypatch: pytest.MonkeyPatch, error: RuntimeError, told: str
+) -> None:
+    monkeypatch.setattr(processes, "join_processes", lambda _: None)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(TrainingError, match=told), processes.together("cpu"):
+        raise error
+    with pytest.raises(RuntimeError, match=r"^a defect$"), processes.together("cpu"):
+        raise RuntimeError("a defect")
+
+
 def two_nodes(folders: list[Path], tmp_path: Path) -> list[tuple[int | None, str]]:
     """Two machines of one process each, as torchrun's agents would start them: exit codes and words."""
     with socket.socket() as free:

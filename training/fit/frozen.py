@@ -24,6 +24,8 @@ from training.fit.networks import Classifier
 
 FloatArray = NDArray[np.float32]
 Looks = Callable[[FloatArray], Outputs]
+_AT_ONCE = 64
+"""On a GPU: enough to fill it, and few enough for a small one."""
 
 
 @contextmanager
@@ -55,10 +57,13 @@ def network_input(jpeg: bytes, pack: ModelPack) -> FloatArray:
 def _by_torch(network: Classifier, device: str) -> Looks:
     @torch.inference_mode()
     def look(batch: FloatArray) -> Outputs:
-        features = network.backbone(torch.from_numpy(batch).to(device))
-        logits = [head(features) for head in network.heads]
-        probabilities = network.combined(logits).float().softmax(1)
-        return Outputs(probabilities.cpu().numpy(), features.float().cpu().numpy())
+        probabilities: list[torch.Tensor] = []
+        features: list[torch.Tensor] = []
+        for part in torch.split(torch.from_numpy(batch), _AT_ONCE):
+            features.append(network.backbone(part.to(device)))
+            logits = [head(features[-1]) for head in network.heads]
+            probabilities.append(network.combined(logits).float().softmax(1))
+        return Outputs(torch.cat(probabilities).cpu().numpy(), torch.cat(features).float().cpu().numpy())
 
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     return look

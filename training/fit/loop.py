@@ -23,6 +23,7 @@ import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import Tensor
 
+from geotagger.engine.memory import is_of_memory
 from geotagger.errors import TrainingError
 from training.data.shards import ShardSet
 from training.fit import checkpoint
@@ -99,7 +100,7 @@ def fit(
 ) -> Fitted:
     """Train `network` by the recipe, checkpoints and logs in `folder`.
 
-    Raises TrainingError with the batch that fits when a GPU runs out of memory, when no photo has a
+    Raises TrainingError with the batch that fits when memory runs out, when no photo has a
     class, when a loss is no number, when processes differ, and as checkpoint does; KeyboardInterrupt
     when it was asked to stop, after a checkpoint.
     """
@@ -234,13 +235,14 @@ class _Run:
         failed = ""
         try:
             return self._step(step, batches, tally)
-        except torch.OutOfMemoryError as error:
-            # the frames of the failed step hold what it had computed; what fits is tried without that
-            traceback.clear_frames(error.__traceback__)
         except Exception as error:
-            if step > self.start or not is_of_compiler(error):
+            if is_of_memory(error):
+                # the frames of the failed step hold what it had computed; what fits is tried without that
+                traceback.clear_frames(error.__traceback__)
+            elif step > self.start or not is_of_compiler(error):
                 raise
-            failed = str(error).strip().splitlines()[0][:200]
+            else:
+                failed = str(error).strip().splitlines()[0][:200]
         if failed:
             raise TrainingError(f"the network could not be compiled here ({failed}); add --no-compile")
         raise self._too_big()
@@ -384,7 +386,10 @@ class _Run:
         truth[:, 0] = 1
         try:
             torch.autograd.backward(self._forward(self.network, pixels, classes, truth)[0])
-        except torch.OutOfMemoryError:
+        except (RuntimeError, MemoryError) as error:
+            if not is_of_memory(error):
+                raise
+            traceback.clear_frames(error.__traceback__)
             return False
         finally:
             self.optimizer.zero_grad(set_to_none=True)

@@ -7,7 +7,8 @@ trained.
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar, cast
@@ -24,6 +25,10 @@ T = TypeVar("T")
 _DEVICE = re.compile(r"(cpu|cuda)(?::(\d+))?")
 _TIMEOUT = timedelta(minutes=10)
 _ASK_AGAIN = timedelta(minutes=1)
+_OF_CONNECTION = re.compile(r"gloo|connection (closed|reset|refused)|broken pipe|timed out", re.I)
+"""gloo's errors have no class of their own."""
+_IN_FRONT = re.compile(r"^\[[^]]*\] *")
+"""Where in PyTorch's sources an error was raised."""
 _turns = iter(range(1_000_000))
 
 
@@ -77,13 +82,19 @@ def check_precision(precision: str, device: str) -> None:
 
 def check_shares(recipe: Recipe, world: int) -> None:
     """TrainingError where so many processes cannot share the micro-batches of a step."""
-    micro_batches = recipe.batch // recipe.micro_batch
-    if micro_batches % world:
-        raise TrainingError(
-            f"a batch of {recipe.batch} has {micro_batches} micro-batches of "
-            f"{recipe.micro_batch}, which {world} processes cannot share evenly; "
-            "choose --micro-batch so that they can"
-        )
+    if not recipe.batch // recipe.micro_batch % world:
+        return
+    even = [size for size in range(1, recipe.micro_batch) if not recipe.batch % (size * world)]
+    if even:
+        advice = f"add --micro-batch {even[-1]}"
+    else:
+        whole = world * recipe.micro_batch
+        batch = whole * max(1, round(recipe.batch / whole))
+        advice = f"add --batch {batch}, or use another number of processes"
+    raise TrainingError(
+        f"a batch of {recipe.batch} in micro-batches of {recipe.micro_batch} cannot be shared evenly by "
+        f"{world} processes; {advice}"
+    )
 
 
 def join_processes(device: str) -> None:
@@ -96,11 +107,25 @@ def join_processes(device: str) -> None:
     dist.init_process_group(backend, timeout=_TIMEOUT)
 
 
-def leave_processes() -> None:
-    """The others may end; the first goes on alone."""
-    if dist.is_initialized():
-        dist.barrier()
-        dist.destroy_process_group()
+@contextmanager
+def together(device: str) -> Iterator[None]:
+    """Join the others, and leave them at the end, after which they may go and the first goes on alone.
+
+    TrainingError where another process goes away or keeps silent in between."""
+    try:
+        join_processes(device)
+        yield
+        if dist.is_initialized():
+            dist.barrier()
+            dist.destroy_process_group()
+    except RuntimeError as error:
+        if world_size() == 1 or not (isinstance(error, dist.DistError) or _OF_CONNECTION.search(str(error))):
+            raise
+        reason = _IN_FRONT.sub("", str(error).strip().splitlines()[0]).split(". ")[0][:150]
+        raise TrainingError(
+            f"another process of this training went away, or did not answer in time ({reason}); run the same "
+            "command on every node again, and it goes on from the last checkpoint"
+        ) from None
 
 
 def is_first() -> bool:

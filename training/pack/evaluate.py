@@ -18,6 +18,7 @@ from geotagger.cells import CellTable
 from geotagger.coordinates import is_place
 from geotagger.engine.values import Outputs
 from geotagger.errors import SourceError, UnreadablePhotoError, UsageError
+from geotagger.estimate.picture_ratios import PictureRatios
 from geotagger.geo import distance_km
 from geotagger.model.manifest import Accuracy
 from geotagger.model.pack import ModelPack, save_manifest
@@ -118,11 +119,17 @@ def places_of(
     """Latitude, longitude and certainty of the place `tag` would choose for each photo."""
     from geotagger.estimate import visual
 
+    if table.gallery is not None:
+        table = replace(table, gallery=replace(table.gallery, temperature=temperature))
     said = visual.posteriors(
         answers.probabilities, table, temperature, answers.points, answers.point_probabilities
     )
     gathered = visual.places_of(said, table, within_km, 1.0)
     return gathered.latitude, gathered.longitude, gathered.confidence
+
+
+def ratios_of(answers: Outputs, table: CellTable) -> PictureRatios:
+    return PictureRatios(answers.probabilities, table, answers.points, answers.point_probabilities)
 
 
 def report_of(
@@ -134,7 +141,6 @@ def report_of(
     problems: tuple[tuple[str, str], ...] = (),
 ) -> AccuracyReport:
     """Every figure for what a pack's network gave for labelled photos."""
-    from geotagger.estimate.visual import tempered
     from training.pack.regions import regions_of
 
     table = pack.cells
@@ -153,7 +159,7 @@ def report_of(
     region = np.array(regions_of(labels.lat, labels.lng))
     best_possible = ceilings(table, labels.lat, labels.lng)
     classes = table.classes_of(labels.lat, labels.lng)
-    own = tempered(probabilities, table, heat)[np.arange(len(classes)), classes]
+    own = ratios_of(answers, table).classes(heat)[np.arange(len(classes)), classes]
     return AccuracyReport(
         pack.name,
         labels.name,
@@ -213,14 +219,15 @@ def evaluate_labels(
         return report_of(pack, labelled, answers, problems=problems)
     # every other photo, so that both halves come from everywhere
     half, rest = np.arange(0, len(labelled), 2), np.arange(1, len(labelled), 2)
-    classes = pack.cells.classes_of(labelled.lat[half], labelled.lng[half])
-    in_cells = int((classes >= 0).sum())
+    in_cells = int((pack.cells.classes_of(labelled.lat[half], labelled.lng[half]) >= 0).sum())
     if len(labelled) < _FEWEST or not in_cells:
         raise SourceError(
             f"{labels_path}: {len(labelled):,} photos that can be read, {in_cells:,} of one half in a cell "
             f"of {pack.name}: too few to fit a temperature; the model was left as it is"
         )
-    temperature, before, after = fit_temperature(answers.probabilities[half], classes, pack.cells)
+    temperature, before, after = fit_temperature(
+        ratios_of(answers[::2], pack.cells), pack.cells, labelled.lat[half], labelled.lng[half]
+    )
     report = report_of(
         pack, labelled.chosen(rest.tolist()), answers[1::2], temperature=temperature, problems=problems
     )
@@ -238,7 +245,7 @@ def store(
     )
     others = tuple(a for a in pack.manifest.accuracy if (a.test_set, a.origin) != (row.test_set, row.origin))
     calibration = {
-        "method": "temperature, least negative log-likelihood",
+        "method": "temperature, least negative log-likelihood within 25 km",
         "test_set": report.test_set,
         "photos": fitted_on,
         "nll_before": round(before, 4),

@@ -83,10 +83,9 @@ def plain_lines(report: AccuracyReport) -> list[str]:
     return lines
 
 
-def show(report: AccuracyReport) -> None:
-    """To standard output: tables on a terminal, plain lines elsewhere."""
+def show(report: AccuracyReport, console: Console) -> None:
+    """To standard output, which is `console`'s: tables on a terminal, plain lines elsewhere."""
     if sys.stdout.isatty():
-        console = Console(highlight=False)
         for table in tables_of(report):
             console.print(table)
     else:
@@ -100,7 +99,8 @@ def show(report: AccuracyReport) -> None:
         print(f"temperature {report.temperature:.3f}, {nll}")
     if report.problems:
         first = ": ".join(report.problems[0])
-        print(f"left out: {len(report.problems):,} that could not be read, the first {first}")
+        line = f"left out: {len(report.problems):,} that could not be read, the first {first}"
+        console.print(line, markup=False, soft_wrap=True)
 
 
 def record_of(report: AccuracyReport) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """`geotagger models pull`: fetching a published model, with what it costs said before."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,8 +53,9 @@ def pull_model(
     from geotagger.engine.checking import check_answers
     from geotagger.model.catalogue import published_model, read_catalogue
     from geotagger.model.fetching import Places
+    from geotagger.model.gallery import check_columns
     from geotagger.model.importing import pull
-    from geotagger.model.pack import MANIFEST, load_pack, models_folder
+    from geotagger.model.pack import GALLERY, MANIFEST, load_pack, models_folder
     from geotagger.text.pulling import is_address
 
     if name == "text":
@@ -64,7 +66,7 @@ def pull_model(
     model = published_model(name, read_catalogue(catalogue))
     model.files_in(precision)
     installed = models_folder() / name
-    if (installed / MANIFEST).is_file() and not force:
+    if os.path.isfile(installed / MANIFEST) and not force:
         pack, status = load_pack(installed), "kept"
         say(f"{name} is installed already in {installed}; --force fetches it again")
     else:
@@ -74,6 +76,8 @@ def pull_model(
             pack = pull(model, places, embed=_embed, precision=precision, replace=force, check=check_answers)
         status = "installed"
         say(f"{name} is installed in {installed}")
+        if pack.gallery is not None and (doubt := check_columns(pack.gallery, installed / GALLERY)):
+            say(doubt)
     if as_json:
         emit(pack_record(pack, model) | {"status": status})
 
@@ -133,7 +137,7 @@ def _progress() -> "Iterator[Callable[[str], Progress]]":
     from rich.console import Console
 
     with progress.Progress(
-        progress.TextColumn("{task.description}"),
+        progress.TextColumn("{task.description}", markup=False),
         progress.BarColumn(),
         progress.DownloadColumn(),
         progress.TransferSpeedColumn(),
