@@ -12,8 +12,8 @@ comes to the same twelve cities of the world again and again; `student` lives in
 parents in holidays; `coach` makes two tours a year and few photos at home; `reporter` goes all over the
 country. Their steps do not depend on the time between two photos, which no legs do.
 
-What was written of the first set was looked into to find out why it was stated too surely. A third one was drawn
-after what came of that and before it was tried: `nurse` works by turns in two hospitals; `boarder`
+What was written of the first set was looked into to find out why it was stated too surely. A third one was
+drawn after what came of that and before it was tried: `nurse` works by turns in two hospitals; `boarder`
 spends terms in one city and breaks with the parents; `salesman` is in another town every day of some weeks;
 `climber` goes to the same few ranges of hills; `grandparents` fly to their child on another continent."""
 
