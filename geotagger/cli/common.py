@@ -204,6 +204,11 @@ def say_cut_off(index: "Index") -> None:
         say(line)
 
 
+def two_digits(number: float) -> str:
+    """As exact as measured rates and factors are, and never as a power of ten."""
+    return f"{number:.2g}" if number < 99.5 else f"{number:,.0f}"
+
+
 def printable(text: str) -> str:
     """Text that any terminal can take: undecodable bytes of file names and control characters
     are shown as escapes."""

@@ -17,13 +17,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from geotagger import gazetteer
+from geotagger.cli.common import two_digits
 from geotagger.engine.devices import Device
 from geotagger.engine.onnx_runner import OnnxRunner
 from geotagger.engine.opening import open_engine
-from geotagger.errors import PackError
+from geotagger.errors import PackError, UsageError
 from geotagger.model import catalogue as catalogues
 from geotagger.model.catalogue import read_catalogue
 from geotagger.model.classifiers import write_classifier
+from geotagger.model.fetching import Places, gather
 from geotagger.model.gallery import Gallery, check_columns, read_gallery
 from geotagger.model.gallery_network import (
     GalleryHead,
@@ -203,6 +205,8 @@ def test_a_file_of_the_cache_that_is_not_what_its_name_says_is_fetched(
 def test_a_folder_of_files_needs_no_network(pull: Geotagger, hub: Served, published: Path) -> None:
     assert pull("--from", published).code == 0
     assert hub.requests == []
+    with pytest.raises(UsageError, match="is no folder"):
+        gather(read_catalogue()["geoclip"], None, Places(published / FILES["gallery"]))
     (published / FILES["encoder"]).unlink()
     done = pull("--from", published, "--force")
     assert done.code == 2
@@ -603,6 +607,12 @@ class TestOwnFiles:
         done = models_command(*self.arguments(tmp_path / "net.onnx", cells))
         assert done.code == 3
         assert "second file" in done.err
+
+
+def test_rates_are_told_in_plain_numbers() -> None:
+    assert [two_digits(rate) for rate in (0.634, 4.17, 23.4, 99.4, 99.6, 283, 5205)] == [
+        "0.63", "4.2", "23", "99", "100", "283", "5,205",
+    ]  # fmt: skip
 
 
 def test_the_shipped_catalogue_has_geoclip(shared_data: Path) -> None:

@@ -9,8 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from geotagger.cli.common import JsonOption, emit, ends_cleanly, printable, say
-from geotagger.cli.models.listing import CatalogueOption, ForceOption, costs, pack_record, size_text
+from geotagger.cli.common import JsonOption, emit, ends_cleanly, printable, say, two_digits
+from geotagger.cli.models.listing import (
+    CatalogueOption,
+    ForceOption,
+    costs,
+    pack_record,
+    size_text,
+)
 from geotagger.errors import UsageError
 
 if TYPE_CHECKING:
@@ -110,7 +116,7 @@ def _say_costs(model: "PublishedModel", precision: str | None, places: "Places")
     if needs["memory_bytes"]:
         parts.append(f"about {size_text(needs['memory_bytes'])} of memory while it runs")
     if needs["photos_per_second"]:
-        parts.append(f"about {needs['photos_per_second']:.2g} photos a second here")
+        parts.append(f"about {two_digits(needs['photos_per_second'])} photos a second here")
     if parts:
         say(f"{model.name} in {needs['precision']}: {', '.join(parts)}")
 
