@@ -62,7 +62,7 @@ class Motion:
     """… per log of the lag …"""
     away_apart: float = 0.5
     """… per log of the distance between the fixes."""
-    explore: float = 0.7
+    explore: float = 1.0
     """Log of how many visits a place never visited weighs, where one is chosen anew: with visits that
     count N in all, the probability of a new place is e^explore / (e^explore + N)."""
     trip_km: float = 120.0
