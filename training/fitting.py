@@ -1,6 +1,7 @@
 """The stage `fit`: from shards and cells to weights."""
 
 import hashlib
+import io
 import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from geotagger.errors import TrainingError
 from geotagger.model.manifest import Manifest
 from geotagger.model.pack import ModelPack, load_pack, write_pack
 from geotagger.partition import coarsened
+from training.data.shards import write_whole
 from training.fit import checkpoint
 from training.fit.checkpoint import Identity
 from training.fit.from_pack import classifier_of, with_classes
@@ -23,7 +25,7 @@ from training.fit.head import features_of, fit_head
 from training.fit.loop import TrainingSettings, fit
 from training.fit.networks import Classifier, build
 from training.fit.objectives import Objective, cell_vectors, class_vectors
-from training.fit.processes import world_size
+from training.fit.processes import is_first, rank, world_size
 from training.fit.recipe import AS_PUBLISHED, TIMM, Recipe, is_for_timm
 from training.fit.runlog import Say
 from training.fit.timm_networks import expected_input
@@ -160,7 +162,7 @@ def _frozen(
     if recipe.network == "pack":
         return base_pack(recipe), None
     network, recipe, _, _ = _network(recipe, table)
-    folder = request.work / "backbone"
+    folder = request.work / ("backbone" if is_first() else f"backbone-{rank()}")  # no two write one
     if folder.exists():
         pack = load_pack(folder)
         if pack.manifest.training.get("recipe") == recipe.digest and len(pack.cells) == len(table):
@@ -213,10 +215,9 @@ def _train_head(
     )
     objective = Objective([class_vectors(table)], [], run.recipe.tau_km or None)
     weight, bias = fit_head(features, examples, objective, run.recipe, say)
-    unfinished = path.with_suffix(".part")
-    with unfinished.open("wb") as file:
-        np.savez(file, weight=weight, bias=bias, key=np.array(_head_key(run.recipe, table)))
-    unfinished.replace(path)
+    content = io.BytesIO()
+    np.savez(content, weight=weight, bias=bias, key=np.array(_head_key(run.recipe, table)))
+    write_whole(path, content.getvalue())
     return _with_head(request, run.recipe, table, weight, bias, say)
 
 

@@ -78,7 +78,7 @@ def ends_cleanly(command: Callable[P, R]) -> Callable[P, R]:
                 for line in damaged[:-1]:
                     say(line)
                 fail(f"{damaged[-1]}; nothing more could be done", IndexUnusableError.exit_code)
-            except (MemoryError, RuntimeError) as error:
+            except (MemoryError, RuntimeError, ImportError) as error:
                 _fail_for_memory(error)
 
     return run
@@ -163,7 +163,8 @@ def open_closed_streams() -> None:
 def escape_what_output_lacks() -> None:
     """Letters that the encoding of standard output has no bytes for are escaped (`\\u017c`) instead of ending
     the command. JSON holds no other letters than ASCII's, and bytes of paths are written as they are."""
-    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+    # under LC_ALL=POSIX Python lets through what it cannot read, and nothing else that ASCII lacks
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors in ("strict", "surrogateescape"):
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
@@ -201,6 +202,11 @@ def say_cut_off(index: "Index") -> None:
     """A word on runs that were cut off, from commands that only look."""
     for line in index.runs.lines_on_cut_off():
         say(line)
+
+
+def two_digits(number: float) -> str:
+    """As exact as measured rates and factors are, and never as a power of ten."""
+    return f"{number:.2g}" if number < 99.5 else f"{number:,.0f}"
 
 
 def printable(text: str) -> str:

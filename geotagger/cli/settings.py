@@ -55,12 +55,12 @@ def _settings_file(environment: Mapping[str, str]) -> Path | None:
     if named := environment.get(CONFIG_VARIABLE):
         return Path(named)
     here = Path(FILE_NAME)
-    if here.is_file():
+    if os.path.isfile(here):
         return here
     from platformdirs import user_config_path
 
     own = user_config_path("geotagger", appauthor=False) / FILE_NAME
-    return own if own.is_file() else None
+    return own if os.path.isfile(own) else None
 
 
 def _read(path: Path) -> dict[str, Any]:

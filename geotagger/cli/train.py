@@ -295,7 +295,7 @@ def _check_machine(recipe: "Recipe", device: str) -> None:
 
 def _check_free(out: Path, force: bool) -> None:
     """Said before hours of training, not after."""
-    if out.exists() and not (force and (out / "pack.toml").is_file()):
+    if os.path.exists(out) and not (force and os.path.isfile(out / "pack.toml")):
         raise UsageError(
             f"{out}: exists; it was left as it is, choose another --out, or --force to replace a pack"
         )

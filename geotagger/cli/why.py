@@ -17,6 +17,7 @@ from geotagger.cli.common import (
     say_cut_off,
     say_notes,
     screen,
+    two_digits,
 )
 from geotagger.cli.distances import distance_reader
 from geotagger.cli.kinds import ListeningOptions, listening
@@ -113,7 +114,7 @@ def _text_lines(answer: "Why") -> list[str]:
     words = [f"In the picture stands: {' / '.join(answer.lines)}"]
     if answer.text is None:
         return [*words, "  it tells nothing of the place"]
-    told = ", ".join(f"{where} ×{times:.2g}" for where, times in factors_of_text(answer.text))
+    told = ", ".join(f"{where} ×{two_digits(times)}" for where, times in factors_of_text(answer.text))
     return [*words, f"  as probable as without it: {told}"]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from geotagger.engine.devices import Device
 from geotagger.engine.memory import check_room
 from geotagger.engine.onnx_runner import OnnxRunner
-from geotagger.engine.values import Batch, Outputs
+from geotagger.engine.values import Batch, OutOfMemoryError, Outputs
 from geotagger.engine.waiting import Waiting
 from geotagger.engine.watch import fault_of
 from geotagger.errors import EngineError, PackError, StoppedError
@@ -51,9 +51,11 @@ def check_answers(pack: ModelPack) -> None:
 
 
 def _answer(pack: ModelPack, runner: OnnxRunner, batch: Batch) -> Outputs:
-    return Waiting(pack.name).answer(lambda: runner.run(batch), "its network has not answered", None, runner)[
-        0
-    ]
+    waiting = Waiting(pack.name)
+    try:
+        return waiting.answer(lambda: runner.run(batch), "its network has not answered", None, runner)[0]
+    except OutOfMemoryError as error:
+        raise PackError(pack.onnx_path, str(error)) from None
 
 
 def _check(pack: ModelPack, outputs: Outputs, batch: Batch) -> None:

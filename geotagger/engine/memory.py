@@ -20,10 +20,11 @@ _CACHE = {1: "total_inactive_file", 2: "inactive_file"}
 
 _OF_MEMORY = re.compile(
     r"out of memory|failed to allocate|bad_?alloc|allocation failed|ALLOC_FAILED|E_OUTOFMEMORY|MemoryError"
-    r"|can(?:no|')t allocate memory|can't start new thread",
+    r"|can(?:no|')t allocate memory|can't start new thread|failed to map segment",
     re.I,
 )
-"""How runtimes say it. A thread that does not start is one without room for its stack."""
+"""How runtimes say it. A thread that does not start is one without room for its stack, a segment that is not
+mapped part of a library."""
 
 
 def check_room(name: str, network: Path) -> None:

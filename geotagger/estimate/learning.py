@@ -56,7 +56,7 @@ _GRID_KM = np.geomspace(0.005, _RADII_KM[-1], 48)
 _PRIOR_COUNT = 5.0
 """The correction's prior is worth this many photos that were predicted as stated …"""
 _FEW = 30.0
-"""… and more, (this / n)² times as many, where only n fixes teach: of so few what went wrong is chance."""
+"""… and more, (this / n)² times as many, where only n outings teach: of so few what went wrong is chance."""
 _USUAL_SQUARES = np.array([1.0, 4.0, 2.0, 1.0, 6.0])
 """Mean squares of the correction's features: one, logit, lag, radius, logit × lag."""
 _WRONG = 0.5
@@ -65,13 +65,24 @@ _ZONE_PRIOR, _CLOCK_PRIOR, _ZONES_ASKED = 20.0, 5.0, 500
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """Fixes that are hidden and predicted. rows: of the fixes (n,). fold: int (n,), thirds of the
-    archive in turns of some outings. ways: surroundings under each way of hiding, with weights (n,)."""
+    """Fixes that are hidden and predicted. rows: of the fixes (n,). outing: int (n,), the number of that
+    in which each was taken. ways: surroundings under each way of hiding, with weights (n,)."""
 
     fixes: FixTable
     rows: IntArray
-    fold: IntArray
+    outing: IntArray
     ways: tuple[tuple[Surroundings, FloatArray], ...]
+
+    @property
+    def outings(self) -> int:
+        return len(np.unique(self.outing))
+
+    @property
+    def fold(self) -> IntArray:
+        """Thirds of the archive in turns of some outings, (n,): of few outings shorter turns, so that each
+        third is predicted by what others taught, and not by the prior that they moved."""
+        turn = min(max(self.outings // FOLDS, 1), _TURN_OUTINGS)
+        return self.outing // turn % FOLDS
 
 
 def lesson_of(fixes: FixTable, pairs: Pairs | None = None) -> Lesson:
@@ -107,7 +118,7 @@ def lesson_of(fixes: FixTable, pairs: Pairs | None = None) -> Lesson:
         lag = around.nearest_lag
         teaches = np.isfinite(lag) & (lag >= least_lag_s)
         ways.append((around, np.where(teaches, 1 / len(hidden), 0.0)))
-    return Lesson(fixes, rows, mine // _TURN_OUTINGS % FOLDS, tuple(ways))
+    return Lesson(fixes, rows, mine, tuple(ways))
 
 
 def fit_motions(lesson: Lesson, without: Sequence[int | None]) -> list[tuple[Motion, tuple[Motion, ...]]]:
@@ -154,8 +165,10 @@ def fit_correction(lesson: Lesson, without: Sequence[Sequence[Motion]]) -> Certa
                 weights.append(weight[row])
     if not stated:
         return CertaintyCorrection()
+    # as much as so many photos with features of the usual size would: the outings are what is independent
+    few = 1 + (_FEW / lesson.outings) ** 2
     return fit_logistic(
-        np.array(stated), np.array(inside), np.array(radii), np.array(lags), np.array(weights)
+        np.array(stated), np.array(inside), np.array(radii), np.array(lags), np.array(weights), few
     )
 
 
@@ -165,8 +178,10 @@ def fit_logistic(
     radius_km: FloatArray,
     lag_s: FloatArray,
     weights: FloatArray | None = None,
+    few: float = 1.0,
 ) -> CertaintyCorrection:
-    """stated, inside, radius_km: (n, radii); lag_s, weights: (n,). A photo counts by its weight."""
+    """stated, inside, radius_km: (n, radii); lag_s, weights: (n,). A photo counts by its weight; `few`: how
+    many times as strongly the probabilities are held where they are."""
     p = np.clip(stated, 1e-5, 1 - 1e-5)
     logit, lag = np.log(p / (1 - p)), np.broadcast_to(lag_feature(lag_s)[:, None], p.shape)
     features = np.stack(
@@ -175,8 +190,6 @@ def fit_logistic(
     truth = inside.reshape(-1).astype(np.float64)
     share = np.repeat(np.ones(len(p)) if weights is None else weights, p.shape[1]) / p.shape[1]
     start = np.array([0.0, 1.0, 0.0, 0.0, 0.0])
-    # as much as so many photos with features of the usual size would
-    few = 1 + (_FEW / max(len(p), 1)) ** 2 if weights is not None else 1.0
     ridge = 0.25 * _PRIOR_COUNT * few * _USUAL_SQUARES
     fitted = fit_held_logistic(features, truth, share, start, ridge)
     return CertaintyCorrection(*(float(value) for value in fitted))

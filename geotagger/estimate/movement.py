@@ -62,7 +62,7 @@ class Motion:
     """… per log of the lag …"""
     away_apart: float = 0.5
     """… per log of the distance between the fixes."""
-    explore: float = 1.5
+    explore: float = 1.0
     """Log of how many visits a place never visited weighs, where one is chosen anew: with visits that
     count N in all, the probability of a new place is e^explore / (e^explore + N)."""
     trip_km: float = 120.0
@@ -108,13 +108,13 @@ LOGARITHMIC = frozenset(
 
 PRIOR_SPREAD = {
     "still_km": 1.0, "hour_km": 1.0, "growth": 0.2, "tail": 0.3, "bridge": 1.0, "bridge_fall": 0.5,
-    "bridge_swell": 1.0, "away": 1.0, "away_lag": 0.3, "away_apart": 0.5, "explore": 1.0, "trip_km": 0.5,
+    "bridge_swell": 1.0, "away": 1.0, "away_lag": 0.3, "away_apart": 0.5, "explore": 0.7, "trip_km": 0.5,
     "haunt": 1.0, "haunt_lag": 0.3, "haunt_km": 0.5, "haunt_tail": 0.25, "recall_days": 1.0, "recall": 0.4,
     "fade": 0.6, "stranger": 0.5,
 }  # fmt: skip
 """Standard deviations of the prior about the defaults, on the scale that is learned."""
 
-MODEL = 4
+MODEL = 5
 """Which parameters there are and what they mean; what was learned for another is learned anew."""
 DRAWS = 16
 """How many archives like this one are averaged over."""

@@ -37,10 +37,11 @@ class PictureRatios:
         points: NDArray[np.int64] | None = None,
         point_probabilities: NDArray[np.float32] | None = None,
     ) -> None:
-        p = np.maximum(np.asarray(probabilities, dtype=np.float64), _LEAST)
-        whole = p.sum(axis=1, keepdims=True)
         self.prior = class_prior(table)
-        self.logs = _beyond_rounding(np.log(p / whole / frequency(table)))
+        p = np.maximum(probabilities, _LEAST, dtype=np.float64)  # changed in place: it may fill a gigabyte
+        p /= p.sum(axis=1, keepdims=True)
+        p /= frequency(table)
+        self.logs = _beyond_rounding(np.log(p, out=p))
         self.photo, self.place = np.empty(0, np.int64), np.empty(0, np.int64)
         if points is None or point_probabilities is None or table.gallery is None:
             return
@@ -52,7 +53,7 @@ class PictureRatios:
         groups, self._group = np.unique(keys, return_inverse=True)
         self._of, self._class = np.divmod(groups, len(table))
         places = atoms_of(table).places_in[self._class]
-        in_class = p[self._of, self._class]
+        in_class = np.maximum(probabilities[self._of, self._class].astype(np.float64), _LEAST)
         self._others = places - np.bincount(self._group, minlength=len(groups))
         left = np.maximum(in_class - np.bincount(self._group, share, len(groups)), 0.0)
         usual = np.maximum(in_class / places, _LEAST)
@@ -63,18 +64,16 @@ class PictureRatios:
         self._even = _beyond_rounding(np.log(np.maximum(even, _LEAST)), lost)
         self._places = places.astype(np.float64)
 
-    def of_classes(self, temperature: float) -> FloatArray:
-        """Logarithms (n, classes) of how much more probable, up to a number of each picture."""
-        said = self.logs / temperature
-        if len(self.photo):
-            said[self._of, self._class] += np.log(self._totals(temperature) / self._places)
-        return said
-
     def classes(self, temperature: float) -> FloatArray:
         """Probabilities (n, classes), summing to 1."""
-        said = self.of_classes(temperature)
-        emission = self.prior * np.exp(said - np.maximum(said.max(axis=1, keepdims=True), 0.0))
-        return np.asarray(emission / emission.sum(axis=1, keepdims=True))
+        p = self.logs / temperature
+        if len(self.photo):
+            p[self._of, self._class] += np.log(self._totals(temperature) / self._places)
+        p -= np.maximum(p.max(axis=1, keepdims=True), 0.0)
+        np.exp(p, out=p)
+        p *= self.prior
+        p /= p.sum(axis=1, keepdims=True)
+        return p
 
     def of_places(self, classes: FloatArray, temperature: float) -> FloatArray:
         """What of its class's probability, of those in `classes` (n, classes), each place has."""
@@ -90,4 +89,6 @@ class PictureRatios:
 
 
 def _beyond_rounding(logs: FloatArray, lost: FloatArray | float = 1.0) -> FloatArray:
-    return np.asarray(np.sign(logs) * np.maximum(np.abs(logs) - ROUNDED * lost, 0.0))
+    size = np.abs(logs)
+    size -= ROUNDED * lost
+    return np.asarray(np.copysign(np.maximum(size, 0.0, out=size), logs, out=size))

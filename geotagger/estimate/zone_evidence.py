@@ -15,7 +15,7 @@ import numpy as np
 from geotagger.cells import CellTable
 from geotagger.estimate.atoms import ById, atoms_of
 from geotagger.estimate.movement import CameraClock, FloatArray, IntArray
-from geotagger.estimate.people import share_in_zone, share_of_earth
+from geotagger.estimate.people import peopled, share_in_zone, share_of_earth
 from geotagger.estimate.prior import ANYWHERE, Mixture
 from geotagger.zones import offset_at, zone_at
 
@@ -33,8 +33,11 @@ def weighed_by_zone(
 ) -> Mixture:
     """Every place of the mixture by how probable it makes the offset that the camera states (Bayes' rule).
     What a trip holds in that zone, though it starts in another, is then somewhere, nobody knows where: an
-    offset that no known place explains speaks for a place that is not known."""
+    offset that no known place explains speaks for a place that is not known. Where visited places lie in the
+    zone and the fixes around do not, trips start from those, as probable among all trips as they are among
+    all visits: who has gone back to another region need not be at the very place known there."""
     weight, anywhere = mix.weight.copy(), mix.anywhere.copy()
+    lat, lng, by_people = mix.lat.copy(), mix.lng.copy(), mix.peopled.copy()
     for row, (offset, clock) in enumerate(zip(offsets_s, clocks, strict=True)):
         if offset is None or not np.isfinite(utc[row]) or not weight[row].any():
             continue
@@ -42,27 +45,43 @@ def weighed_by_zone(
         columns = np.flatnonzero(weight[row] > _LEAST)
         places = zip(mix.lat[row, columns].tolist(), mix.lng[row, columns].tolist(), strict=True)
         right, wrong, away = clock.stating(offset, offset), clock.stating(offset, _ANOTHER), 0.0
-        for column, (lat, lng) in zip(columns.tolist(), places, strict=True):
-            zone = offset_at(lat, lng, time)
+        trips, visited = list[int](), list[int]()
+        for column, place in zip(columns.tolist(), places, strict=True):
+            zone = offset_at(*place, time)
             legal = None if zone is None else zone.total_seconds()
             scale, tail = float(mix.scale_km[row, column]), float(mix.tail[row, column])
             if scale < _WIDE_KM:
                 weight[row, column] *= clock.stating(offset, legal)
+                if column >= mix.about and legal == offset:
+                    visited.append(column)
                 continue
-            in_zone = share_in_zone(lat, lng, scale, tail, time, offset)
+            in_zone = share_in_zone(*place, scale, tail, time, offset)
             if legal is None or legal == offset:
                 # as the parameters were fitted: a trip that starts in the zone is taken to stay in it
                 weight[row, column] *= right
             else:
                 away += weight[row, column] * right * in_zone
                 weight[row, column] *= clock.stating(offset, legal) * (1 - in_zone)
+                if mix.peopled[row, column] > 0:
+                    trips.append(column)
+        if trips and visited:
+            of_visits = mix.weight[row, visited]
+            start = visited[int(of_visits.argmax())]
+            share = right * of_visits.sum() / mix.weight[row, mix.about :].sum()
+            # a density has one middle: where the clock may well be wrong, trips stay about the fix
+            moved = [trip for trip in trips if share * mix.weight[row, trip] > weight[row, trip]]
+            weight[row, moved] += share * mix.weight[row, moved]
+            lat[row, moved], lng[row, moved] = mix.lat[row, start], mix.lng[row, start]
+            by_people[row, moved] = peopled(
+                lat[row, moved], lng[row, moved], mix.scale_km[row, moved], mix.tail[row, moved]
+            )
         in_zone = share_of_earth(time, offset)
         away += anywhere[row] * (right * in_zone + wrong * (1 - in_zone))
         total = float(weight[row].sum())
         # what is spread over the Earth stands for doubt in all of this, too
         anywhere[row] = max(away / max(total + away, 1e-300), ANYWHERE)
         weight[row] *= (1 - anywhere[row]) / max(total, 1e-300)
-    return replace(mix, weight=weight, anywhere=anywhere)
+    return replace(mix, lat=lat, lng=lng, weight=weight, anywhere=anywhere, peopled=by_people)
 
 
 def atom_priors(

@@ -27,10 +27,13 @@ def write(pieces: Iterable[str | bytes], target: Path, form: str, *, force: bool
     regular file, a pipe or a device, is written into. Raises SourceError when the folder is missing or full;
     for a regular file that is no export of the format `form`, unless `force`; and in any case for a photo and
     an index, which no export replaces."""
-    if (target.exists() and not target.is_file()) or target.parent in (Path("/dev"), Path("/dev/fd")):
+    if (os.path.exists(target) and not os.path.isfile(target)) or target.parent in (
+        Path("/dev"),
+        Path("/dev/fd"),
+    ):
         _write_into(pieces, target)
         return
-    if target.is_symlink() and target.is_file():
+    if os.path.islink(target) and os.path.isfile(target):
         target = target.resolve()
     _check_may_go(target, form, force)
     unfinished = target.with_name(f".geotagger-{os.getpid()}-{target.name}")
@@ -83,7 +86,7 @@ def _treasure(target: Path, head: bytes) -> str | None:
     if head.startswith(b"SQLite format 3"):
         return "a database"
     if any(
-        target.name.endswith(ending) and target.with_name(target.name.removesuffix(ending)).exists()
+        target.name.endswith(ending) and os.path.exists(target.with_name(target.name.removesuffix(ending)))
         for ending in _BESIDE_DATABASES
     ):
         return "a part of a database"

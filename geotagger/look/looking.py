@@ -232,7 +232,7 @@ def _finished(out: Path, about: dict[str, str]) -> set[int]:
     """The photos that earlier runs have looked at. Those that could not be seen are tried again, and those
     whose features were not kept where these are wanted."""
     done: set[int] = set()
-    for path in sorted(file for file in out.glob("*.parquet") if file.is_file()):
+    for path in sorted(file for file in out.glob("*.parquet") if os.path.isfile(file)):
         file = about_file(path)
         if file.get("model") != about["model"]:
             raise SourceError(

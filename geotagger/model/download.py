@@ -79,7 +79,7 @@ def fetch(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _locked(transfer):
-            if transfer.whole.exists():
+            if os.path.exists(transfer.whole):
                 transfer.recall_stated()
             else:
                 _persist(transfer)

@@ -6,6 +6,7 @@ of the owner's folder or of a cache is read where it is. Knows nothing of what t
 """
 
 import hashlib
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -83,10 +84,12 @@ def _gather_one(file: PublishedFile, places: Places) -> FileHere:
 
 
 def _from_folder(file: PublishedFile, folder: Path) -> FileHere:
+    if not folder.is_dir():
+        raise UsageError(f"--from {folder}: is no folder; nothing was installed")
     names = {address.rsplit("/", 1)[-1]: address for address in file.addresses}
     for name in names:
         for path in (folder / name, folder / "onnx" / name, folder / "gps_gallery" / name):
-            if path.is_file():
+            if os.path.isfile(path):
                 here = _as_it_is(path, str(path))
                 if here is None:
                     raise UsageError(f"{path}: cannot be read; nothing was installed")

@@ -35,12 +35,12 @@ def in_cache(address: str) -> Path | None:
     snapshots = repository / "snapshots"
     try:
         named = (repository / "refs" / revision).read_text(encoding="ascii").strip()
-        if (file := snapshots / named / path).is_file():
+        if os.path.isfile(file := snapshots / named / path):
             return file
     except (OSError, ValueError):
         pass
     try:
-        there = [file for revision in snapshots.iterdir() if (file := revision / path).is_file()]
+        there = [file for revision in snapshots.iterdir() if os.path.isfile(file := revision / path)]
         return max(there, key=lambda file: file.stat().st_mtime, default=None)
     except OSError:
         return None

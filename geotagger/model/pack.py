@@ -137,23 +137,23 @@ def installed_packs() -> list[Path]:
         entries = sorted(models_folder().iterdir())
     except OSError:
         return []
-    return [entry for entry in entries if not entry.name.startswith(".") and (entry / MANIFEST).is_file()]
+    return [entry for entry in entries if not entry.name.startswith(".") and os.path.isfile(entry / MANIFEST)]
 
 
 def find_pack(name: str | os.PathLike[str]) -> ModelPack:
     """The pack of a folder, or the installed one whose folder, or else whose pack.toml, has that name;
     ModelNotInstalledError for neither."""
     as_path = Path(name)
-    if (as_path / MANIFEST).is_file():
+    if os.path.isfile(as_path / MANIFEST):
         return load_pack(as_path)
     installed = models_folder() / as_path
-    if as_path.name == os.fspath(name) and (installed / MANIFEST).is_file():
+    if as_path.name == os.fspath(name) and os.path.isfile(installed / MANIFEST):
         return load_pack(installed)
     for folder in installed_packs():
         with suppress(PackError):
             if (pack := load_pack(folder)).name == name:
                 return pack
-    if as_path.is_dir() and name not in read_catalogue():
+    if os.path.isdir(as_path) and name not in read_catalogue():
         raise ModelNotInstalledError(f"{as_path}: no model pack is there (no {MANIFEST}); {_HOW_TO_LOOK}")
     have = ", ".join(folder.name for folder in installed_packs()) or "none"
     way = f"`geotagger models pull {name}` fetches it" if name in read_catalogue() else _HOW_TO_LOOK
@@ -282,7 +282,7 @@ def check_free(folder: Path, replace: bool) -> None:
     """UsageError where a pack cannot be written to `folder`, which is left as it is."""
     if not os.path.lexists(folder):
         return
-    if not (folder / MANIFEST).is_file():
+    if not os.path.isfile(folder / MANIFEST):
         raise UsageError(
             f"{folder}: exists and is not a model pack; it was left as it is, choose another name"
         )
@@ -339,7 +339,7 @@ def _fill(
 def _move_into_place(unfinished: Path, folder: Path) -> None:
     """Two renames where a pack is replaced: a crash between them, and only there, leaves no pack
     under the name; the old one then lies whole beside it until `_sweep` puts it back."""
-    if folder.exists():
+    if os.path.exists(folder):
         old = Path(tempfile.mkdtemp(prefix=_REPLACED, dir=folder.parent))
         folder.rename(old / folder.name)
         try:

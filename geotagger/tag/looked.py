@@ -91,7 +91,7 @@ def files_of(folders: Sequence[Path], pack: "ModelPack") -> list[Path]:
     digest = model_digest(pack)
     files: list[tuple[bool, Path]] = []
     for folder in folders:
-        inside = sorted(file for file in folder.glob("*.parquet") if file.is_file())
+        inside = sorted(file for file in folder.glob("*.parquet") if os.path.isfile(file))
         if not inside:
             raise UsageError(f"--looked {folder}: no file of looked-at photos lies there")
         for path in inside:

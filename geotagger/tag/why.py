@@ -82,7 +82,7 @@ def why(
         kinds, model = choose(kinds)
     if run is not None and model is None:
         folder = arguments.get("model")
-        model = folder if folder is not None and Path(folder).is_dir() else run.model or "none"
+        model = folder if folder is not None and os.path.isdir(folder) else run.model or "none"
     pack = choose_pack(model, note)
     # the index is open for reading: a model it has not met cannot be entered, and has said nothing
     met = None if pack is None else index.store.row("select id from models where digest = ?", (pack.digest,))
@@ -193,7 +193,7 @@ def _tracks(
     remembered = [track.path for root_id in root_ids for track in index.tracks.listed(root_id)]
     there = []
     for path in dict.fromkeys(paths):
-        if path.exists():
+        if os.path.exists(path):
             there.append(path)
         elif not any(is_at_or_below(one, [os.path.abspath(path)]) for one in remembered):
             if run is None or str(path) not in run.arguments.get("tracks", ()):

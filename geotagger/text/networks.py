@@ -7,6 +7,7 @@ somebody else's program.
 
 import hashlib
 import importlib.util
+import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -44,7 +45,7 @@ def find_networks() -> TextNetworks:
     folders = [text_folder(), *_packaged()]
     for folder in folders:
         networks = TextNetworks(folder / DETECTOR, folder / RECOGNISER)
-        if networks.detector.is_file() and networks.recogniser.is_file():
+        if os.path.isfile(networks.detector) and os.path.isfile(networks.recogniser):
             for path in (networks.detector, networks.recogniser):
                 _check(path)
             return networks

@@ -4,6 +4,7 @@ Takes a folder or the address of one with them, or else the address of each that
 both where `find_networks` looks, checked by their SHA-256.
 """
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -46,7 +47,7 @@ def is_address(source: str | None) -> bool:
 
 
 def _in_folder(path: Path) -> Path:
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise UsageError(f"{path}: is not there; rapidocr 3.10 has it among its models")
     stat = path.stat()
     if sha256_of(path, stat.st_size, stat.st_mtime_ns) != SHA256[path.name]:

@@ -58,7 +58,7 @@ def load_tracks(
     for path in paths:
         check_is_there(path)
     for path in paths:
-        reader = _of_folder if path.is_dir() else _of_file
+        reader = _of_folder if os.path.isdir(path) else _of_file
         for track in reader(path, on_problem, corrections):
             tracks.setdefault(track.digest, track)
     return tuple(tracks.values())
@@ -80,7 +80,7 @@ def _of_folder(folder: Path, on_problem: Note, corrections: Mapping[str, float])
         for name in names
         if not is_photo_name(name)
     )
-    for file in sorted(path for path in map(Path, names) if path.is_file()):
+    for file in sorted(path for path in map(Path, names) if os.path.isfile(path)):
         try:
             tracks += _of_file(file, on_problem, corrections)
         except _OtherFileError as error:

@@ -10,6 +10,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from geotagger.engine.checking import check_answers
+from geotagger.errors import PackError
+
 from . import networks
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limits")
@@ -65,3 +68,24 @@ def test_it_says_what_is_needed_and_what_is_free(heavy: Path) -> None:
     free = r"\d+ MB are free"
     assert re.search(rf"^tiny needs about 43 MB of memory while it runs, and {free}; close", before)
     assert re.search(rf"onnx: cpu: not enough memory: its file has 25 MB, it takes .* 43 MB .*{free}", after)
+
+
+def test_a_network_that_asks_for_more_than_any_machine_has_is_not_installed(tmp_path: Path) -> None:
+    def expanding(classes: int) -> onnx.ModelProto:
+        network = networks.convolutions(classes)
+        logits = next(node for node in network.graph.node if node.output[0] == "logits")
+        logits.output[0] = "few"
+        shape = numpy_helper.from_array(np.array([1 << 40, 1, 1], np.int64), "shape")
+        network.graph.initializer.append(shape)
+        nodes = list(network.graph.node)
+        more = [
+            helper.make_node("Expand", ["few", "shape"], ["many"]),
+            helper.make_node("ReduceMean", ["many"], ["logits"], axes=[0], keepdims=0),
+        ]
+        del network.graph.node[:]
+        network.graph.node.extend([*nodes[:-1], *more, nodes[-1]])
+        return network
+
+    pack = networks.pack(tmp_path / "tiny", network=expanding)
+    with pytest.raises(PackError, match="not enough memory"):
+        check_answers(pack)

@@ -17,15 +17,22 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from geotagger import gazetteer
+from geotagger.cli.common import two_digits
 from geotagger.engine.devices import Device
 from geotagger.engine.onnx_runner import OnnxRunner
 from geotagger.engine.opening import open_engine
-from geotagger.errors import PackError
+from geotagger.errors import PackError, UsageError
 from geotagger.model import catalogue as catalogues
 from geotagger.model.catalogue import read_catalogue
 from geotagger.model.classifiers import write_classifier
+from geotagger.model.fetching import Places, gather
 from geotagger.model.gallery import Gallery, check_columns, read_gallery
-from geotagger.model.gallery_network import check_pictures, chunked_rows
+from geotagger.model.gallery_network import (
+    GalleryHead,
+    check_pictures,
+    chunked_rows,
+    write_gallery_network,
+)
 from geotagger.model.onnx_extend import read_network
 from geotagger.model.onnx_graph import TensorInfo
 from geotagger.model.pack import ModelPack, load_pack, verify_pack
@@ -198,6 +205,8 @@ def test_a_file_of_the_cache_that_is_not_what_its_name_says_is_fetched(
 def test_a_folder_of_files_needs_no_network(pull: Geotagger, hub: Served, published: Path) -> None:
     assert pull("--from", published).code == 0
     assert hub.requests == []
+    with pytest.raises(UsageError, match="is no folder"):
+        gather(read_catalogue()["geoclip"], None, Places(published / FILES["gallery"]))
     (published / FILES["encoder"]).unlink()
     done = pull("--from", published, "--force")
     assert done.code == 2
@@ -344,6 +353,28 @@ def test_two_levels_of_sums_are_the_sums(classes: list[int], random: Random) -> 
     np.testing.assert_allclose(
         np.append(chunks, 0.0)[second].sum(axis=1), np.bincount(row, values), rtol=1e-12
     )
+
+
+ON_TENSORRT = {"Cast", "Div", "Gather", "Gemm", "Max", "Mul", "Pad", "ReduceSum", "Softmax", "Sqrt", "TopK"}
+"""Of the operators that docs/operators.md of onnx-tensorrt (TensorRT 8.4) says are supported."""
+NOT_ON_COREML = {"Gather", "Pad", "TopK"}
+"""Those that coreml_supported_mlprogram_ops.md of ONNX Runtime has not; they run on the CPU there."""
+
+
+def test_behind_the_tower_are_operators_that_runtimes_say_they_run(tmp_path: Path) -> None:
+    tower = read_network(embedders.save(embedders.embedder(), tmp_path / "tower.onnx"))
+    rng = np.random.default_rng(0)
+    head = GalleryHead(
+        rng.normal(size=(900, WIDTH)).astype(np.float32), np.sort(rng.integers(0, 40, 900)), SCALE
+    )
+    write_gallery_network(tower, head, EDGE, tmp_path / "whole.onnx")
+    graph = onnx.load(tmp_path / "whole.onnx").graph
+    constants = {tensor.name for tensor in graph.initializer}
+    added = [node for node in graph.node if "geotagger/" in "".join((*node.input, *node.output))]
+    assert {node.op_type for node in added} - {"Cast"} == ON_TENSORRT - {"Cast"}
+    assert {node.op_type for node in added} >= NOT_ON_COREML
+    bound = [node for node in added if node.op_type in ("TopK", "Pad", "ReduceSum", "Gather", "Gemm")]
+    assert all(node.input[1] in constants for node in bound), "counts, axes, rows and weights are constants"
 
 
 class TestOwnFiles:
@@ -576,6 +607,12 @@ class TestOwnFiles:
         done = models_command(*self.arguments(tmp_path / "net.onnx", cells))
         assert done.code == 3
         assert "second file" in done.err
+
+
+def test_rates_are_told_in_plain_numbers() -> None:
+    assert [two_digits(rate) for rate in (0.634, 4.17, 23.4, 99.4, 99.6, 283, 5205)] == [
+        "0.63", "4.2", "23", "99", "100", "283", "5,205",
+    ]  # fmt: skip
 
 
 def test_the_shipped_catalogue_has_geoclip(shared_data: Path) -> None:

@@ -6,7 +6,10 @@ import socket
 import subprocess
 import sys
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,11 +17,12 @@ import pytest
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install '.[train]'")
 pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install '.[train]'")
 
+from geotagger.engine.values import Outputs  # noqa: E402
 from geotagger.errors import TrainingError, UsageError  # noqa: E402
 from tests.training import small  # noqa: E402
 from tests.training.test_loop import ROOT, assert_equal, weights  # noqa: E402
 from training import fitting, packing  # noqa: E402
-from training.fit import compiling, processes  # noqa: E402
+from training.fit import compiling, head, processes  # noqa: E402
 from training.fit.networks import Classifier  # noqa: E402
 
 
@@ -170,6 +174,45 @@ def test_a_process_that_goes_away_is_one_line_of_the_others(
         raise error
     with pytest.raises(RuntimeError, match=r"^a defect$"), processes.together("cpu"):
         raise RuntimeError("a defect")
+
+
+class FewImages:
+    """Eight images, of which each says its own number."""
+
+    split, manifest = "train", SimpleNamespace(source="s")
+
+    def __len__(self) -> int:
+        return 8
+
+    def jpeg(self, number: int) -> bytes:
+        return bytes([number])
+
+
+def test_processes_share_what_a_head_looks_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second of two begins in the middle, and the first takes from its folder what is there."""
+    seen: list[int] = []
+
+    @contextmanager
+    def looking(*_: object) -> Iterator[object]:
+        def look(batch: np.ndarray) -> Outputs:
+            seen.extend(batch[:, 0].astype(int).tolist())
+            return Outputs(batch, batch)
+
+        yield look
+
+    monkeypatch.setattr(head, "looking", looking)
+    monkeypatch.setattr(head, "network_input", lambda jpeg, _: np.array([jpeg[0]], np.float32))
+    monkeypatch.setattr(head, "_CHUNK", 2)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    pack = SimpleNamespace(feature_size=1, digest="d", folder=tmp_path)
+    told: list[str] = []
+    for rank in ("1", "0"):
+        monkeypatch.setenv("RANK", rank)
+        features = head.features_of(pack, FewImages(), tmp_path, "cpu", told.append)  # type: ignore[arg-type]
+        assert features[:, 0].tolist() == list(range(8))
+    assert seen == [4, 5, 6, 7, 0, 1, 2, 3]
+    assert not told, "only the first tells of what it does itself"
+    assert len(list(tmp_path.iterdir())) == 4
 
 
 def two_nodes(folders: list[Path], tmp_path: Path) -> list[tuple[int | None, str]]:

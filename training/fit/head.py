@@ -4,6 +4,7 @@ Minutes on a CPU for thousands of photos, and nearly all of that is the network'
 on disk as it goes. Takes shards and a pack, gives the weights of the layer.
 """
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,12 @@ from torch import Tensor, nn
 
 from geotagger.errors import TrainingError
 from geotagger.model.pack import ModelPack
-from training.data.shards import ShardSet
+from training.data.shards import ShardSet, write_whole
 from training.fit.frozen import looking, network_input
 from training.fit.loop import Labelled
 from training.fit.networks import Classifier
 from training.fit.objectives import Objective
+from training.fit.processes import is_first, rank, world_size
 from training.fit.recipe import Recipe
 from training.fit.runlog import Count, Say
 from training.fit.schedule import learning_rate
@@ -36,7 +38,8 @@ def features_of(
     count: Count | None = None,
 ) -> FloatArray:
     """The pack's features of every image, float32 (n, d); parts that lie in `folder` are kept. network: the
-    pack's, where it is at hand. count: is told of every part, in place of a line."""
+    pack's, where it is at hand. count: is told of every part, in place of a line. Of several processes each
+    begins elsewhere, and takes what another has made in the same folder meanwhile."""
     if pack.feature_size is None:
         raise TrainingError(
             f"{pack.folder}: gives no features to train a head on; import or pull the model again"
@@ -48,20 +51,23 @@ def features_of(
     ]
     missing = [(start, path) for start, path in zip(starts, paths, strict=True) if not path.exists()]
     if missing:
+        own = len(missing) * rank() // world_size()
         with looking(pack, device, network) as look:
-            for done, (start, path) in enumerate(missing):
+            for start, path in (*missing[own:], *missing[:own]):
+                if path.exists():
+                    continue
                 stop = min(start + _CHUNK, len(shards))
                 batch = np.stack([network_input(shards.jpeg(i), pack) for i in range(start, stop)])
                 features = look(batch).features
                 assert features is not None
-                unfinished = path.with_suffix(".part")
-                with unfinished.open("wb") as file:
-                    np.save(file, features)
-                unfinished.replace(path)
-                if count:
-                    count(f"Looking ({shards.split})", done + 1, len(missing), f"parts of {_CHUNK} photos")
-                else:
-                    say(f"features of {shards.split}: {done + 1} of {len(missing)} parts of {_CHUNK} photos")
+                content = io.BytesIO()
+                np.save(content, features)
+                write_whole(path, content.getvalue())
+                done = sum(path.exists() for _, path in missing)
+                if count and is_first():
+                    count(f"Looking ({shards.split})", done, len(missing), f"parts of {_CHUNK} photos")
+                elif is_first():
+                    say(f"features of {shards.split}: {done} of {len(missing)} parts of {_CHUNK} photos")
     parts = [np.load(path) for path in paths]
     return np.concatenate(parts) if parts else np.empty((0, pack.feature_size), np.float32)
 
@@ -102,7 +108,9 @@ def fit_head(
         optimizer.step()
     if not bool(torch.isfinite(loss)):
         raise TrainingError("the loss of the head became no number; train with a lower --learning-rate")
-    say(f"head of {len(objective.places[0]):,} classes fitted to {len(x):,} photos, loss {loss.item():.3f}")
+    if is_first():
+        what = f"head of {len(objective.places[0]):,} classes"
+        say(f"{what} fitted to {len(x):,} photos, loss {loss.item():.3f}")
     return _unstandardised(head, mean, deviation)
 
 

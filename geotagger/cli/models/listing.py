@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from geotagger.cli.common import JsonOption, emit, ends_cleanly, printable, say, screen
+from geotagger.cli.common import JsonOption, emit, ends_cleanly, printable, say, screen, two_digits
 from geotagger.errors import ModelNotInstalledError, PackError
 
 if TYPE_CHECKING:
@@ -247,7 +247,7 @@ def _row(record: dict[str, Any]) -> tuple[str, ...]:
         printable(record["name"]) + (_RECOMMENDED if record["recommended"] else ""),
         record["status"],
         *(size_text(size) if (size := record[f"{of}_bytes"]) else "" for of in _COLUMNS[2:5]),
-        f"{rate:.2g}" if (rate := record["photos_per_second"]) else "",
+        two_digits(rate) if (rate := record["photos_per_second"]) else "",
         _published_share(record["accuracy"]),
         printable(record["licence"] or ""),
     )
@@ -287,7 +287,7 @@ def _page_of_model(record: dict[str, Any], accuracy: "tuple[Accuracy, ...]") -> 
         "download": record["download_bytes"] and size_text(record["download_bytes"]),
         "disk": record["disk_bytes"] and size_text(record["disk_bytes"]),
         "memory": record["memory_bytes"] and size_text(record["memory_bytes"]),
-        "photos a second here": (rate := record["photos_per_second"]) and f"{rate:.2g}",
+        "photos a second here": (rate := record["photos_per_second"]) and two_digits(rate),
         "features": record["features"],
         "temperature": record["temperature"],
         "input": ", ".join(f"{key} {_short(value)}" for key, value in record["preprocessing"].items()),

@@ -1,5 +1,6 @@
 """`geotagger models pull`: fetching a published model, with what it costs said before."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,8 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from geotagger.cli.common import JsonOption, emit, ends_cleanly, printable, say
-from geotagger.cli.models.listing import CatalogueOption, ForceOption, costs, pack_record, size_text
+from geotagger.cli.common import JsonOption, emit, ends_cleanly, printable, say, two_digits
+from geotagger.cli.models.listing import (
+    CatalogueOption,
+    ForceOption,
+    costs,
+    pack_record,
+    size_text,
+)
 from geotagger.errors import UsageError
 
 if TYPE_CHECKING:
@@ -65,7 +72,7 @@ def pull_model(
     model = published_model(name, read_catalogue(catalogue))
     model.files_in(precision)
     installed = models_folder() / name
-    if (installed / MANIFEST).is_file() and not force:
+    if os.path.isfile(installed / MANIFEST) and not force:
         pack, status = load_pack(installed), "kept"
         say(f"{name} is installed already in {installed}; --force fetches it again")
     else:
@@ -109,7 +116,7 @@ def _say_costs(model: "PublishedModel", precision: str | None, places: "Places")
     if needs["memory_bytes"]:
         parts.append(f"about {size_text(needs['memory_bytes'])} of memory while it runs")
     if needs["photos_per_second"]:
-        parts.append(f"about {needs['photos_per_second']:.2g} photos a second here")
+        parts.append(f"about {two_digits(needs['photos_per_second'])} photos a second here")
     if parts:
         say(f"{model.name} in {needs['precision']}: {', '.join(parts)}")
 
