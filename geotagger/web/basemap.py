@@ -11,9 +11,9 @@ import json
 import os
 import zlib
 from collections import defaultdict
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -147,6 +147,47 @@ class _Words(HTMLParser):
         self.words.append(data)
 
 
+_LARGEST_PART = 4 << 20
+"""Bytes, unpacked, of a directory or of what a file says of itself: a million tiles. Whole planets take a
+tenth."""
+_DIRECTORIES = 4
+"""As deep as they may lie in one another, by the standard."""
+
+
+def _bounded(length: int, most: int = _LARGEST_PART) -> int:
+    if length > most:
+        raise ValueError(f"a part of it has {length:,} bytes; at most {most:,} are read")
+    return length
+
+
+def _unpacked(part: bytes) -> bytes:
+    unpacker = zlib.decompressobj(wbits=31)
+    whole = unpacker.decompress(part, _LARGEST_PART)
+    if unpacker.unconsumed_tail or unpacker.unused_data:
+        raise ValueError("a part of it unpacks to far more than one has")
+    return whole
+
+
+def _tile_in(source: Callable[[int, int], bytes], zoom: int, x: int, y: int) -> bytes | None:
+    """A tile as the file has it: as `pmtiles.reader.Reader.get`, which would unpack whatever comes."""
+    from pmtiles.reader import Reader
+    from pmtiles.tile import deserialize_directory, find_tile, zxy_to_tileid
+
+    head = Reader(source).header()  # type: ignore[no-untyped-call]
+    number = zxy_to_tileid(zoom, x, y)
+    offset, length = head["root_offset"], head["root_length"]
+    for _ in range(_DIRECTORIES):
+        part = source(offset, _bounded(length))
+        _unpacked(part)
+        entry = find_tile(deserialize_directory(part), number)
+        if entry is None:
+            return None
+        if entry.run_length:
+            return source(head["tile_data_offset"] + entry.offset, _bounded(entry.length, _LARGEST_TILE))
+        offset, length = head["leaf_directory_offset"] + entry.offset, entry.length
+    return None
+
+
 class Tiles:
     """A PMTiles file of raster or vector tiles, opened for each question. Raises UsageError for another
     file."""
@@ -162,8 +203,12 @@ class Tiles:
             raise UsageError(f"--basemap {self._path}: not a file; give one of PMTiles")
         try:
             with self._path.open("rb") as file:
-                reader: Any = Reader(MmapSource(file))  # type: ignore[no-untyped-call]
-                head, metadata = reader.header(), reader.metadata()
+                source = MmapSource(file)  # type: ignore[no-untyped-call]
+                head = Reader(source).header()  # type: ignore[no-untyped-call]
+                said_of_it = source(head["metadata_offset"], _bounded(head["metadata_length"]))
+                if head["internal_compression"].name == "GZIP":
+                    said_of_it = _unpacked(said_of_it)
+                metadata = json.loads(said_of_it)
         except OSError as error:
             raise UsageError(f"--basemap {self._path}: cannot be read ({error.strerror})") from error
         except Exception as error:
@@ -184,12 +229,11 @@ class Tiles:
 
     def tile(self, zoom: int, x: int, y: int) -> bytes | None:
         """The bytes of a tile, unpacked; None where the file has none."""
-        from pmtiles.reader import MmapSource, Reader
+        from pmtiles.reader import MmapSource
 
         try:
             with self._path.open("rb") as file:
-                reader: Any = Reader(MmapSource(file))  # type: ignore[no-untyped-call]
-                data: bytes | None = reader.get(zoom, x, y)
+                data = _tile_in(MmapSource(file), zoom, x, y)  # type: ignore[no-untyped-call]
             if data is None or not self.head["gzipped"]:
                 return data
             unpacker = zlib.decompressobj(wbits=31)

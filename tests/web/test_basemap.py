@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from pmtiles.tile import Compression, TileType, zxy_to_tileid
 from pmtiles.writer import Writer
 
-from geotagger.errors import UsageError
+from geotagger.errors import SourceError, UsageError
 from geotagger.web.basemap import Tiles, joined, outlines, towns
 from tests.commands import Geotagger
 from tests.tag.scenes import walk_through_town
@@ -101,6 +102,22 @@ def test_a_tile_that_unpacks_without_end_is_cut_off(tile_file: Callable[..., Pat
     tile = Tiles(path).tile(0, 0, 0)
     assert tile is not None
     assert len(tile) <= 8 << 20
+
+
+@pytest.mark.parametrize("part", ["root", "metadata"])
+@pytest.mark.parametrize("times", [1, 2])
+def test_parts_of_a_map_that_unpack_without_end_are_refused(
+    tile_file: Callable[..., Path], part: str, times: int
+) -> None:
+    """In one packed part, and in a second one behind it."""
+    path = tile_file(b"tile", TileType.MVT, Compression.NONE)
+    content = bytearray(path.read_bytes())
+    bomb = gzip.compress(b"{}") * (times - 1) + gzip.compress(bytes(8 << 20))
+    at = 8 if part == "root" else 24
+    struct.pack_into("<QQ", content, at, len(content), len(bomb))
+    path.write_bytes(content + bomb)
+    with pytest.raises((UsageError, SourceError), match="unpacks to far more"):
+        Tiles(path).tile(0, 0, 0)
 
 
 @pytest.mark.parametrize(
