@@ -180,11 +180,11 @@ def forget_estimates(
     there is one, guesses that were never written go from it, too, and no run can put those estimates back or
     undo them any more. With `dry_run` only says which."""
     tally = Tally()
-    failed: set[str] = set()
+    standing: set[str] = set()  # with estimates in them still: told of once
 
     def tell(outcome: Outcome) -> None:
-        if outcome.status == "failed":
-            failed.add(outcome.path)
+        if outcome.status in ("failed", "planned"):
+            standing.add(outcome.path)
         tally.add(outcome)
         report(outcome)
 
@@ -222,7 +222,7 @@ def forget_estimates(
         if index is not None:
             # what no walk passes: a hidden photo, say, that was named when it was placed
             there = filter(os.path.exists, index.estimates.written_below(places))
-            for group in chunks((path for path in there if path not in failed), GROUP):
+            for group in chunks((path for path in there if path not in standing), GROUP):
                 for outcome in take_out(group, elsewhere).values():
                     if outcome is not None:
                         tell(outcome)

@@ -65,10 +65,13 @@ def _engine(pack: ModelPack, batch_size: int) -> Any:
 
 
 class FakeRunner:
-    """Gives each photo's sum as its probability; has room for `room` photos."""
+    """Gives each photo's sum as the probability of every class; has room for `room` photos."""
 
-    def __init__(self, device: str, room: int = 100, barrier: threading.Barrier | None = None) -> None:
+    def __init__(
+        self, device: str, room: int = 100, barrier: threading.Barrier | None = None, classes: int = 1
+    ) -> None:
         self.device = device
+        self.classes = classes
         self.room = room
         self.sizes: list[int] = []
         self._barrier = barrier
@@ -79,7 +82,7 @@ class FakeRunner:
         if len(batch) > self.room:
             raise OutOfMemoryError("CUDA out of memory")
         self.sizes.append(len(batch))
-        return Outputs(batch.sum(axis=(1, 2, 3))[:, None], None)
+        return Outputs(np.repeat(batch.sum(axis=(1, 2, 3))[:, None], self.classes, axis=1), None)
 
 
 def test_every_batch_has_the_same_size() -> None:
@@ -269,7 +272,8 @@ def test_what_the_engine_says_while_it_runs_is_told(tiny: ModelPack, monkeypatch
     from geotagger.tag.options import TagOptions
 
     said: list[str] = []
-    engine = BatchedEngine("fake", [FakeRunner("cuda:0", room=5)], 16, ["cuda:1 is left out: busy"])
+    runner = FakeRunner("cuda:0", room=5, classes=tiny.manifest.classes)
+    engine = BatchedEngine("fake", [runner], 16, ["cuda:1 is left out: busy"])
     monkeypatch.setattr(opening, "open_engine", lambda *_, **__: engine)
     network = Network(tiny, TagOptions(paths=("/photos",)), said.append)
     network.say(networks.photos(3))

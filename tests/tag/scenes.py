@@ -25,7 +25,13 @@ class Scene:
 
 
 def walk_through_town(
-    folder: Path, photos: int = 24, *, minutes: float = 4, without_gps: int = 2, size: int = 96
+    folder: Path,
+    photos: int = 24,
+    *,
+    minutes: float = 4,
+    without_gps: int = 2,
+    size: int = 96,
+    start: datetime = START,
 ) -> Scene:
     """Photos a few minutes apart along a street; every `without_gps`-th lacks its position."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -34,7 +40,7 @@ def walk_through_town(
         name = f"IMG_{n:04d}.jpg"
         place = (LATITUDE + n * STEP_DEG, LONGITUDE)
         lacks = without_gps > 0 and n % without_gps == 1
-        taken = START + timedelta(minutes=minutes * n)
+        taken = start + timedelta(minutes=minutes * n)
         (folder / name).write_bytes(jpeg(taken, None if lacks else place, shade=(7 * n) % 256, size=size))
         os.utime(folder / name, (1_700_000_000 + n, 1_700_000_000 + n))
         truth[name] = place

@@ -1,6 +1,7 @@
 """`--sidecar-folder`: sidecars of archives that nothing is written into."""
 
 import shutil
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from geotagger.archive import mirrored
 from geotagger.metadata import sidecar_positions
 from tests.commands import Geotagger
-from tests.tag.scenes import Scene, bytes_of, walk_through_town
+from tests.tag.scenes import START, Scene, bytes_of, walk_through_town
 
 WOULD_GO = "dry run: the estimate would be taken out"
 
@@ -52,7 +53,7 @@ def test_photos_of_the_same_name_in_two_archives_have_sidecars_of_their_own(
 def test_a_folder_above_that_is_tagged_later_finds_its_sidecars(
     geotagger: Geotagger, tmp_path: Path, beside: Path
 ) -> None:
-    other = walk_through_town(tmp_path / "all" / "2019", 40)
+    other = walk_through_town(tmp_path / "all" / "2019", 40, start=START - timedelta(days=400))
     scene = walk_through_town(tmp_path / "all" / "2020", 40)
     for folder in (scene.folder, other.folder):
         geotagger("tag", folder, "--write", "sidecar", "--sidecar-folder", beside)

@@ -453,7 +453,7 @@ def test_names_of_places_in_photo_and_sidecar_are_evidence_below_any_fix(
         assert said[name]["latitude"] is None or said[name]["latitude"] > 0, name
     assert near(said["own.jpg"], 33.868, 151.21)
     assert near(said["beside.jpg"], LATITUDE, LONGITUDE)
-    assert said["beside.jpg"]["radius_km"] < 2
+    assert said["beside.jpg"]["radius_km"] < 5, "a fix says more than its town's name"
     why = geotagger("why", folder / "iptc.jpg").out
     assert "Sydney" in why
 

@@ -88,7 +88,7 @@ def test_photos_of_the_same_camera_anywhere_in_the_archive_decide(
     (folder / "camera").mkdir()
     nikon(folder / "camera", CREATED.replace(hour=hour, minute=11))
     film(folder)
-    film(folder, "later.mov", CREATED.replace(minute=50))
+    film(folder, "later.mov", CREATED.replace(minute=45))
     said = geotagger("tag", folder, "--model", "none", "--json").by_name()
     for name in ("clip.mov", "later.mov"):
         assert said[name]["status"] == "written", said[name]
