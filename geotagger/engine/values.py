@@ -7,6 +7,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from geotagger.errors import EngineError
+
 Batch = NDArray[np.float32 | np.uint8]
 """float32 as the network wants them, or pixels that the engine looks up (`geotagger/photo/levels.py`)."""
 OUTPUT_NAMES = ("probabilities", "features", "points", "point_probabilities")
@@ -85,6 +87,10 @@ class Runner(Protocol):
 
 class OutOfMemoryError(Exception):
     """The device has no room for a batch of this size; a smaller one may fit."""
+
+
+class NoRoomError(EngineError):
+    """There is no memory for a network, which may be as good as any."""
 
 
 def first_line(error: Exception) -> str:
