@@ -1,5 +1,6 @@
 """The params reader gives what MXNet wrote, and nothing but CheckpointError for what it did not."""
 
+import os
 import struct
 import subprocess
 import sys
@@ -120,6 +121,7 @@ def test_bytes_after_the_end_are_refused(tmp_path: Path) -> None:
         read_params(path)
 
 
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="this system does not tell peaks so")
 def test_a_file_that_claims_a_terabyte_costs_nothing(tmp_path: Path) -> None:
     lie = struct.pack("<QQQ", 0x112, 0, 1) + struct.pack("<IiI2q3i", 0xF993FAC9, 0, 2, 2**20, 2**18, 1, 0, 0)
     path = tmp_path / "x.params"
@@ -131,7 +133,8 @@ def test_a_file_that_claims_a_terabyte_costs_nothing(tmp_path: Path) -> None:
         "resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))\n"
         "try: read_params(Path(sys.argv[1]))\n"
         "except CheckpointError as e: print(e)\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        "of_itself = [line for line in open('/proc/self/status') if line.startswith('VmHWM')]\n"
+        "print(of_itself[0].split()[1])"
     )
     done = subprocess.run(
         [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True
