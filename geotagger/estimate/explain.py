@@ -11,7 +11,7 @@ import numpy as np
 from geotagger.estimate.cloud import Cloud
 from geotagger.estimate.movement import Movement
 from geotagger.estimate.outing import Weighed, conclude
-from geotagger.estimate.prior import ABOUT, Mixture
+from geotagger.estimate.prior import ABOUT, TRIP, Mixture
 from geotagger.estimate.surroundings import VISITS, Surroundings
 from geotagger.estimate.timeline import Evidence, PhotoRecord, Surrounded, estimated, surrounded, weighed
 from geotagger.estimate.values import Estimate, Fix, NamedArea
@@ -28,6 +28,7 @@ _COUNTRIES = 6
 _DRAWN = 4096
 """Points of the cloud that are asked for their country, the heaviest first."""
 _BETWEEN = "between the fixes before and after"
+_NEVER_VISITED = "a place never visited"
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +191,7 @@ def _of_fixes(around: Surroundings, row: int) -> tuple[str, ...]:
         _BETWEEN,
         f"near the fix {span(before)} before",
         f"near the fix {span(after)} after",
-        "on a trip from the fix before" if np.isfinite(before) else "a place never visited",
+        "on a trip from the fix before" if np.isfinite(before) else _NEVER_VISITED,
         "on a trip from the fix after",
         f"farther from the fix {span(before)} before, which is wrong",
         f"farther from the fix {span(after)} after, which is wrong",
@@ -206,7 +207,13 @@ def _sources(sides: Sequence[Surroundings], mix: Mixture, row: int) -> list[Evid
             # behind what is about the fixes stands what is about them should they be wrong
             wrong = column % each - (each - 2)
             which = column % each % ABOUT if wrong < 0 else ABOUT + wrong
-            name = _of_fixes(sides[column // each], row)[which]
+            side = sides[column // each]
+            name = _of_fixes(side, row)[which]
+            if which in (TRIP, TRIP + 1):
+                fix = int((side.before, side.after)[which - TRIP][row])
+                # by the time zone that the camera states trips may start from where it was earlier
+                is_about = fix < 0 or mix.lat[row, column] == side.fixes.lat[fix]
+                name = name if is_about else _NEVER_VISITED
         elif visit < VISITS * len(sides):
             lag = float(sides[visit // VISITS].visit_lag[row, visit % VISITS])
             name = (

@@ -81,8 +81,11 @@ class Lesson:
     def fold(self) -> IntArray:
         """Thirds of the archive in turns of some outings, (n,): of few outings shorter turns, so that each
         third is predicted by what others taught, and not by the prior that they moved."""
-        turn = min(max(self.outings // FOLDS, 1), _TURN_OUTINGS)
-        return self.outing // turn % FOLDS
+        outings, nth = np.unique(self.outing, return_inverse=True)
+        if len(outings) >= FOLDS * _TURN_OUTINGS:
+            return self.outing // _TURN_OUTINGS % FOLDS
+        # of a few large outings among small ones the numbers may all be of one third
+        return np.asarray(nth // max(len(outings) // FOLDS, 1) % FOLDS)
 
 
 def lesson_of(fixes: FixTable, pairs: Pairs | None = None) -> Lesson:

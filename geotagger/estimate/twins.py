@@ -8,6 +8,7 @@ explain it. Takes names, origins and fixes, gives names. Reads nothing.
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -106,7 +107,8 @@ def twins_of(
             continue
         seen = origins(own)
         told = []
-        for rule in (*_rules([origin.path for origin in seen]), *_by_software(seen, own, clashes_of)):
+        rules_tried = chain(_rules([origin.path for origin in seen]), _by_software(seen, own, clashes_of))
+        for rule in rules_tried:
             keys = np.array([rule.key(origin) for origin in seen])
             groups = [own[keys == key] for key in np.unique(keys)]
             large = [group for group in groups if len(group) >= _FEWEST]

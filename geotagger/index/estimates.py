@@ -29,6 +29,7 @@ _RANK = "case rung " + " ".join(f"when '{rung}' then {rank}" for rank, rung in e
 _GUESSED = tuple(rung for rung in RUNGS if rung not in OWN_FIXES)
 _IS_GUESSED = f"exists (select 1 from estimates where photo_id = photos.id and rung in {_GUESSED})"
 _IS_WRITTEN = "exists (select 1 from journal where photo_id = photos.id and state in ('done', 'intended'))"
+_IS_BEING_WRITTEN = "exists (select 1 from journal where photo_id = photos.id and state = 'intended')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,15 +250,22 @@ class Estimates:
         )
         return [os.path.join(path_of(root), path_of(path)) for root, path in rows]
 
-    def forget_guesses(self, places: Sequence[str]) -> None:
-        """Drops what was estimated of photos there and stands in none of them, nor beside them."""
+    def forget_guesses(self, places: Sequence[str]) -> set[int]:
+        """Drops what was estimated of photos there and stands in none of them, nor beside them; the archives
+        that these are of."""
         below, values = paths_condition(places)
         rows = self._store.rows(
-            "select photos.id from photos join roots on roots.id = photos.root_id"
-            f" where {below} and {_IS_GUESSED} and not {_IS_WRITTEN}",
+            f"select photos.id, root_id, {_IS_WRITTEN} from photos join roots on roots.id = root_id"
+            f" where {below} and {_IS_GUESSED} and not {_IS_BEING_WRITTEN}",
             values,
         )
-        self.drop([photo_id for (photo_id,) in rows], _GUESSED)
+        with self._store.batch():
+            for photo_id, _, is_written in rows:
+                # under what stands there, the owner's word or an estimate that could not be taken out
+                which = " and written is null" if is_written else ""
+                self._delete(f"photo_id = ? and rung in {_GUESSED}{which}", (photo_id,))
+                self._settle_current(photo_id)
+        return {root_id for _, root_id, _ in rows}
 
     def content_changed(self, photo_id: int, same_pixels: bool) -> None:
         """The file of a photo is another one now: what stood in it, and without `same_pixels` what

@@ -92,7 +92,9 @@ def calibration_of(index: Index, root_ids: Sequence[int]) -> Calibration | None:
 
 def _movement(index: Index, root_ids: Sequence[int], fixes: FixSeries, keep: bool) -> Movement:
     """How the archives move: learned anew when the fixes have changed, remembered otherwise."""
-    taught_by = xxhash.xxh3_64_hexdigest(b"".join(array.tobytes() for array in fixes.teachers))
+    # the cameras' names, too: those that are told apart by their folders get new ones where an archive moves
+    columns = [array.tobytes() for array in fixes.teachers]
+    taught_by = xxhash.xxh3_64_hexdigest(b"".join([*columns, repr(fixes.cameras).encode()]))
     origin = [__version__, MODEL, taught_by]
     for root_id in root_ids:
         with contextlib.suppress(*_DAMAGED):  # what such a row says is learned anew

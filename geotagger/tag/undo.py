@@ -227,7 +227,8 @@ def forget_estimates(
                     if outcome is not None:
                         tell(outcome)
         if index is not None and not dry_run:
-            index.estimates.forget_guesses(places)
+            for root_id in index.estimates.forget_guesses(places):
+                index.learned.forget(root_id, SETTLED)
             _forget_tracks(index, places)
             index.texts.forget(places)
     return tally

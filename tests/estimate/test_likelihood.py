@@ -58,13 +58,24 @@ def test_searches_side_by_side_find_what_each_finds_alone() -> None:
         assert [draw.fade for draw in draws] == pytest.approx([draw.fade for draw in alone_draws])
 
 
+def test_a_few_large_outings_among_small_ones_are_of_several_folds() -> None:
+    """Of 1,206 fixes 200 are asked for, and most outings of two lie between them."""
+    months = 60 * DAY_S * np.arange(3)[:, None]
+    large = months + 30.0 * np.arange(400)
+    small = months + DAY_S * np.array([10, 20])
+    utc = np.sort(np.concatenate([large, small], axis=1), axis=None)
+    nowhere = np.zeros(len(utc))
+    fixes = FixTable(utc, nowhere, nowhere, nowhere, np.full(len(utc), -1), np.arange(0))
+    assert np.sort(np.bincount(lesson_of(fixes).fold, minlength=3))[1] > 60
+
+
 def test_a_fold_that_is_left_out_teaches_nothing() -> None:
     lesson = some_lesson(72)
     kept = np.flatnonzero(lesson.fold != 1)
     part = Lesson(
         lesson.fixes,
         lesson.rows[kept],
-        lesson.fold[kept],
+        lesson.outing[kept],
         tuple((chosen(around, kept), weight[kept]) for around, weight in lesson.ways),
     )
     assert fit_motions(lesson, [1])[0][0] == fit_motions(part, [None])[0][0]

@@ -61,6 +61,19 @@ def test_what_would_be_said_without_a_photos_own_place_does_not_know_it() -> Non
     assert min(distance_km(one.latitude, one.longitude, 41.9, 12.5) for one in told.sources) > 100
 
 
+def test_a_trip_that_starts_where_the_time_zone_is_home_is_not_called_one_from_the_fix_abroad() -> None:
+    home, abroad = Fix(50.94, 6.96, 0.01, "camera"), Fix(-33.87, 151.21, 0.01, "camera")
+    photos = [
+        PhotoRecord(n, 1.6e9 + 7 * n * DAY_S, camera="phone", place=place)
+        for n, place in enumerate([home, home, abroad, abroad, abroad])
+    ]
+    fixes = FixSeries.of(photos)
+    asked = PhotoRecord(9, 1.6e9 + 24.5 * DAY_S, camera="phone", utc_offset_s=7200.0)
+    sources = explain(Evidence(fixes, learned_from(fixes)), [asked], 0).sources
+    wide = [one for one in sources if one.scale_km > 50]
+    assert [(one.name, round(one.latitude, 2)) for one in wide] == [("a place never visited", 50.94)]
+
+
 def test_why_about_a_photo_that_the_index_does_not_know(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -129,6 +129,24 @@ def test_nothing_below_a_folder_keeps_an_estimate_nor_does_the_index(tmp_path: P
         assert rungs == [("camera",)]
 
 
+def test_what_was_guessed_is_guessed_again_by_the_next_run(tmp_path: Path) -> None:
+    """Also where nothing was ever written; and under a place of the owner no guess is left."""
+    scene, index = walk_through_town(tmp_path / "photos", 6, size=32), tmp_path / "index.db"
+    estimates = "select photos.path, rung from estimates join photos on photos.id = photo_id order by 1, 2"
+
+    def guessed() -> set[str]:
+        library.tag(scene.folder, index=index, model="none", min_confidence=1.0)
+        with open_index(index) as opened:
+            return {path for path, rung in opened.store.rows(estimates) if rung == "neighbours"}
+
+    assert guessed() == scene.stripped
+    library.place(scene.folder / min(scene.stripped), 48.2, 16.37, index=index)
+    forgotten_of(scene.folder, index)
+    with open_index(index) as opened:
+        assert {rung for _, rung in opened.store.rows(estimates)} == {"camera", "manual"}
+    assert guessed() == scene.stripped - {min(scene.stripped)}
+
+
 def forgotten_of(folder: Path, index: Path, *, dry_run: bool = False) -> list[Outcome]:
     outcomes: list[Outcome] = []
     forget_estimates([str(folder)], index, outcomes.append, dry_run=dry_run)
