@@ -10,7 +10,7 @@ import numpy as np
 from geotagger.engine.devices import Device
 from geotagger.engine.memory import check_room
 from geotagger.engine.onnx_runner import OnnxRunner
-from geotagger.engine.values import Batch, NoRoomError, OutOfMemoryError, Outputs
+from geotagger.engine.values import Batch, CannotOpenError, NoRoomError, OutOfMemoryError, Outputs
 from geotagger.engine.waiting import Waiting
 from geotagger.engine.watch import fault_of
 from geotagger.errors import EngineError, PackError, StoppedError
@@ -53,14 +53,12 @@ def check_answers(pack: ModelPack) -> None:
 
 def _opened(pack: ModelPack) -> OnnxRunner:
     """A pack that is not whole yet lies under a name that nobody knows, which no line may have."""
-    network = str(pack.onnx_path)
     try:
         return OnnxRunner(pack.onnx_path, Device("cpu"))
     except NoRoomError as error:
-        raise NoRoomError(str(error).replace(network, pack.name)) from None
-    except EngineError as error:
-        reason = str(error).removeprefix(f"{network}: ").replace(network, "the network")
-        raise PackError(pack.onnx_path, reason) from None
+        raise NoRoomError(pack.name, error.reason) from None
+    except CannotOpenError as error:
+        raise PackError(pack.onnx_path, error.reason) from None
 
 
 def _answer(pack: ModelPack, runner: OnnxRunner, batch: Batch) -> Outputs:
@@ -68,7 +66,7 @@ def _answer(pack: ModelPack, runner: OnnxRunner, batch: Batch) -> Outputs:
     try:
         return waiting.answer(lambda: runner.run(batch), "its network has not answered", None, runner)[0]
     except OutOfMemoryError as error:
-        raise NoRoomError(f"{pack.name}: {error}") from None
+        raise NoRoomError(pack.name, str(error)) from None
 
 
 def _check(pack: ModelPack, outputs: Outputs, batch: Batch) -> None:

@@ -89,8 +89,16 @@ class OutOfMemoryError(Exception):
     """The device has no room for a batch of this size; a smaller one may fit."""
 
 
-class NoRoomError(EngineError):
-    """There is no memory for a network, which may be as good as any."""
+class CannotOpenError(EngineError):
+    """A runtime does not take a network. `network`: its file, or its name; `reason`: why, without that."""
+
+    def __init__(self, network: object, reason: str) -> None:
+        super().__init__(f"{network}: {reason}")
+        self.reason = reason
+
+
+class NoRoomError(CannotOpenError):
+    """There is no memory for the network, which may be as good as any."""
 
 
 def first_line(error: Exception) -> str:
