@@ -107,7 +107,7 @@ def _open(network: Path, device: Device, threads: int, levels: Levels | None) ->
     except Exception as error:
         if is_of_memory(error):
             raise NoRoomError(network, f"{device}: {lack_of(network, device.kind == 'cpu')}") from None
-        said = first_line(error).replace(str(network), network.name)  # the line has it already
+        said = first_line(error, network)
         raise CannotOpenError(network, f"ONNX Runtime cannot run it on {device}: {said}") from None
     became = session.get_providers()
     if not became or became[0] != provider:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,6 +12,7 @@ from geotagger.errors import EngineError
 
 Batch = NDArray[np.float32 | np.uint8]
 """float32 as the network wants them, or pixels that the engine looks up (`geotagger/photo/levels.py`)."""
+_HEAD, _TAIL = 60, 240
 OUTPUT_NAMES = ("probabilities", "features", "points", "point_probabilities")
 
 
@@ -104,7 +106,10 @@ class NoRoomError(CannotOpenError):
     """There is no memory for the network, which may be as good as any."""
 
 
-def first_line(error: Exception) -> str:
-    """What a runtime says first, which is what happened."""
-    lines = str(error).strip().splitlines()
-    return lines[0][:300] if lines else type(error).__name__
+def first_line(error: Exception, network: Path | None = None) -> str:
+    """What a runtime says first, which is what happened; of a long line, as with the signature of the function
+    that failed, the beginning and the end. network: a file that is told anyway, here by its name alone."""
+    line = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
+    if network is not None:
+        line = line.replace(str(network), network.name)
+    return line if len(line) <= _HEAD + _TAIL else f"{line[:_HEAD]} … {line[-_TAIL:]}"

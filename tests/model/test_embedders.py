@@ -455,16 +455,20 @@ class TestOwnFiles:
         assert done.code == 3
         assert f"{network}: answers with numbers that are not finite" in done.err
 
+    @pytest.mark.parametrize("refused", ["NoSuchOperator", "IR version: 99"])
     def test_what_onnx_runtime_refuses_is_said_of_the_file_that_its_owner_has(
-        self, models_command: Geotagger, tmp_path: Path, cells: Path
+        self, models_command: Geotagger, tmp_path: Path, cells: Path, refused: str
     ) -> None:
         model = embedders.classifier()
-        model.graph.node[-1].op_type = "NoSuchOperator"
+        if refused == "NoSuchOperator":
+            model.graph.node[-1].op_type = refused
+        else:
+            model.ir_version = 99
         network = embedders.save(model, tmp_path / "net.onnx")
         done = models_command(*self.arguments(network, cells))
         assert done.code == 3
         assert f"{network}: ONNX Runtime cannot run it on cpu: " in done.err
-        assert "NoSuchOperator" in done.err
+        assert refused in done.err
         assert ".unfinished" not in done.err
 
     def test_a_network_that_reshapes_to_one_picture_is_refused(
