@@ -15,6 +15,7 @@ from PIL import Image
 
 from benchmarks.gpu.bench import Bench, hours
 from geotagger.cells import CellTable
+from geotagger.errors import TrainingError
 from geotagger.geo import unit_vectors
 from geotagger.partition import Thresholds, partition
 from tests.training.places import make_world
@@ -183,7 +184,7 @@ def memory(bench: Bench) -> None:
             _fit(bench, recipe, labelled, table, TrainingSettings(bench.device), f"memory {size}")
             bench.tell(f"micro-batch {size}", "fits")
             return
-        except Exception as error:
+        except TrainingError as error:
             bench.tell(f"micro-batch {size}", str(error))
             advised = re.search(r"--micro-batch (\d+)", str(error))
             size = int(advised[1]) if advised else 0

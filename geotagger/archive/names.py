@@ -106,9 +106,9 @@ def check_is_there(path: str | os.PathLike[str]) -> None:
 def folder_by_folder(
     place: str, problem: Callable[[str, OSError], None] = lambda *_: None
 ) -> Iterator[tuple[str, list[str], list[str]]]:
-    """As os.walk from above, links not followed and names sorted, however deep folders lie in one another; of
-    Python before 3.12 os.walk and Path.rglob end in an error a thousand deep. `problem` hears of folders that
-    cannot be read."""
+    """As os.walk from above, links to folders passed over and names sorted, however deep folders lie in one
+    another; of Python before 3.12 os.walk and Path.rglob end in an error a thousand deep. `problem` hears of
+    folders that cannot be read."""
     waiting = [place]
     while waiting:
         folder = waiting.pop()
@@ -117,7 +117,10 @@ def folder_by_folder(
         try:
             with os.scandir(folder) as entries:
                 for entry in entries:
-                    (below if entry.is_dir(follow_symlinks=False) else names).append(entry.name)
+                    if entry.is_dir(follow_symlinks=False):
+                        below.append(entry.name)
+                    elif not (entry.is_symlink() and os.path.isdir(entry.path)):
+                        names.append(entry.name)
         except OSError as error:
             problem(folder, error)
             continue

@@ -12,6 +12,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, ParamSpec, TypeVar
 
@@ -206,7 +207,7 @@ def say_cut_off(index: "Index") -> None:
 
 def two_digits(number: float) -> str:
     """As exact as measured rates and factors are, and never as a power of ten."""
-    return f"{number:.2g}" if number < 99.5 else f"{number:,.0f}"
+    return f"{Decimal(f'{number:.2g}'):f}" if number < 99.5 else f"{number:,.0f}"
 
 
 def printable(text: str) -> str:

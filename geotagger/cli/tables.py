@@ -65,7 +65,7 @@ def show_photos(photos: "Iterable[PhotoPlace]", filters: "Filters", opened: "Ind
             screen().print(f"below {printable(base)}", style="dim", markup=False, soft_wrap=True)
         print_table([columns[n] for n in shown], [[row[n] for n in shown] for row in rows])
         if border := next((row[4] for row in rows if "/" in row[4]), None):
-            inside, other = border.split("/")
+            inside, _, other = border.partition("/")
             line = f"in {border}: in {inside}, less than 20 km from the border with {other}"
             screen().print(line, style="dim", markup=False, soft_wrap=True)
     if counted.count == 0 and opened is not None:

@@ -10,7 +10,7 @@ import numpy as np
 from geotagger.engine.devices import Device
 from geotagger.engine.memory import check_room
 from geotagger.engine.onnx_runner import OnnxRunner
-from geotagger.engine.values import Batch, OutOfMemoryError, Outputs
+from geotagger.engine.values import Batch, CannotOpenError, NoRoomError, OutOfMemoryError, Outputs
 from geotagger.engine.waiting import Waiting
 from geotagger.engine.watch import fault_of
 from geotagger.errors import EngineError, PackError, StoppedError
@@ -23,15 +23,16 @@ the largest number of a whole batch, so theirs move."""
 
 
 def check_answers(pack: ModelPack) -> None:
-    """Runs the network on pictures of noise, on the processor."""
+    """Runs the network on pictures of noise, on the processor. NoRoomError where there is no memory for that:
+    then the file is not at fault, and what was fetched is kept."""
     edge = pack.preprocessing.input_size
     batch = np.random.default_rng(0).normal(size=(_BATCH, 3, edge, edge)).astype(np.float32)
     check_room(pack.name, pack.onnx_path)
-    runner = OnnxRunner(pack.onnx_path, Device("cpu"))
+    runner = _opened(pack)
     alone = _answer(pack, runner, batch[1:2])
     try:
         together = _answer(pack, runner, batch)
-    except StoppedError:
+    except (StoppedError, NoRoomError):
         raise
     except EngineError:
         raise PackError(
@@ -50,12 +51,22 @@ def check_answers(pack: ModelPack) -> None:
         )
 
 
+def _opened(pack: ModelPack) -> OnnxRunner:
+    """A pack that is not whole yet lies under a name that nobody knows, which no line may have."""
+    try:
+        return OnnxRunner(pack.onnx_path, Device("cpu"))
+    except NoRoomError as error:
+        raise NoRoomError(pack.name, error.reason) from None
+    except CannotOpenError as error:
+        raise PackError(pack.onnx_path, error.reason) from None
+
+
 def _answer(pack: ModelPack, runner: OnnxRunner, batch: Batch) -> Outputs:
     waiting = Waiting(pack.name)
     try:
         return waiting.answer(lambda: runner.run(batch), "its network has not answered", None, runner)[0]
     except OutOfMemoryError as error:
-        raise PackError(pack.onnx_path, str(error)) from None
+        raise NoRoomError(pack.name, str(error)) from None
 
 
 def _check(pack: ModelPack, outputs: Outputs, batch: Batch) -> None:

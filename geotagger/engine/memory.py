@@ -20,11 +20,11 @@ _CACHE = {1: "total_inactive_file", 2: "inactive_file"}
 
 _OF_MEMORY = re.compile(
     r"out of memory|failed to allocate|bad_?alloc|allocation failed|ALLOC_FAILED|E_OUTOFMEMORY|MemoryError"
-    r"|can(?:no|')t allocate memory|can't start new thread|failed to map segment",
+    r"|can(?:no|')t allocate memory|can't start new thread|failed to map segment(?!.*not permitted)",
     re.I,
 )
 """How runtimes say it. A thread that does not start is one without room for its stack, a segment that is not
-mapped part of a library."""
+mapped part of a library, where the file system lets it run at all."""
 
 
 def check_room(name: str, network: Path) -> None:

@@ -12,7 +12,15 @@ import onnxruntime as ort  # type: ignore[import-untyped]
 from geotagger.engine.devices import Device
 from geotagger.engine.memory import is_of_memory, lack_of
 from geotagger.engine.onnx_build import HOW_TO_GET_GPU, load_gpu_libraries, why_not_cuda
-from geotagger.engine.values import OUTPUT_NAMES, Batch, OutOfMemoryError, Outputs, first_line
+from geotagger.engine.values import (
+    OUTPUT_NAMES,
+    Batch,
+    CannotOpenError,
+    NoRoomError,
+    OutOfMemoryError,
+    Outputs,
+    first_line,
+)
 from geotagger.errors import EngineError, PackError
 from geotagger.model.onnx_levels import PIXELS, with_levels
 from geotagger.photo.levels import Levels
@@ -98,8 +106,9 @@ def _open(network: Path, device: Device, threads: int, levels: Levels | None) ->
         raise
     except Exception as error:
         if is_of_memory(error):
-            raise EngineError(f"{network}: {device}: {lack_of(network, device.kind == 'cpu')}") from None
-        raise EngineError(f"{network}: ONNX Runtime cannot run it on {device}: {first_line(error)}") from None
+            raise NoRoomError(network, f"{device}: {lack_of(network, device.kind == 'cpu')}") from None
+        said = first_line(error).replace(str(network), network.name)  # the line has it already
+        raise CannotOpenError(network, f"ONNX Runtime cannot run it on {device}: {said}") from None
     became = session.get_providers()
     if not became or became[0] != provider:
         reason = why_not_cuda() if device.kind in ("cuda", "tensorrt") else ""

@@ -7,6 +7,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from geotagger.errors import EngineError
+
 Batch = NDArray[np.float32 | np.uint8]
 """float32 as the network wants them, or pixels that the engine looks up (`geotagger/photo/levels.py`)."""
 OUTPUT_NAMES = ("probabilities", "features", "points", "point_probabilities")
@@ -85,6 +87,21 @@ class Runner(Protocol):
 
 class OutOfMemoryError(Exception):
     """The device has no room for a batch of this size; a smaller one may fit."""
+
+
+class CannotOpenError(EngineError):
+    """A runtime does not take a network. `network`: its file, or its name; `reason`: why, without that."""
+
+    def __init__(self, network: object, reason: str) -> None:
+        super().__init__(network, reason)
+        self.network, self.reason = network, reason
+
+    def __str__(self) -> str:
+        return f"{self.network}: {self.reason}"
+
+
+class NoRoomError(CannotOpenError):
+    """There is no memory for the network, which may be as good as any."""
 
 
 def first_line(error: Exception) -> str:

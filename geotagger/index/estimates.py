@@ -18,7 +18,7 @@ from geotagger.estimate.holding import Support
 from geotagger.estimate.values import OWN_FIXES, RUNGS, Candidate, Estimate
 from geotagger.gazetteer.naming import PlaceNames, names_of
 from geotagger.index.damage import Damage
-from geotagger.index.path_conditions import paths_condition
+from geotagger.index.path_conditions import at_or_below
 from geotagger.index.soundness import are_texts, is_on_earth, is_place, is_share
 from geotagger.index.store import Store, path_of
 
@@ -242,7 +242,7 @@ class Estimates:
 
     def written_below(self, places: Sequence[str]) -> list[str]:
         """The photos at or below these absolute paths in which an estimate of a run stands."""
-        below, values = paths_condition(places)
+        below, values = at_or_below(places)
         rows = self._store.rows(
             "select distinct roots.path, photos.path from photos join roots on roots.id = photos.root_id"
             f" where {below} and {_IS_GUESSED} and {_IS_WRITTEN}",
@@ -253,7 +253,7 @@ class Estimates:
     def forget_guesses(self, places: Sequence[str]) -> set[int]:
         """Drops what was estimated of photos there and stands in none of them, nor beside them; the archives
         that these are of."""
-        below, values = paths_condition(places)
+        below, values = at_or_below(places)
         rows = self._store.rows(
             f"select photos.id, root_id, {_IS_WRITTEN} from photos join roots on roots.id = root_id"
             f" where {below} and {_IS_GUESSED} and not {_IS_BEING_WRITTEN}",

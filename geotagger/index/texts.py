@@ -5,7 +5,7 @@ A photo in which nothing was read that tells is remembered as well.
 
 from collections.abc import Iterable, Sequence
 
-from geotagger.index.path_conditions import path_condition
+from geotagger.index.path_conditions import at_or_below
 from geotagger.index.store import Store
 from geotagger.text.values import PlaceRatios
 
@@ -41,13 +41,12 @@ class Texts:
 
     def forget(self, places: Sequence[str]) -> None:
         """What was read in the photos at or below these absolute paths."""
-        for place in places:
-            below, values = path_condition(place)
-            self._store.execute(
-                "delete from texts where photo_id in (select photos.id from photos"
-                f" join roots on roots.id = photos.root_id where {below})",
-                values,
-            )
+        below, values = at_or_below(places)
+        self._store.execute(
+            "delete from texts where photo_id in (select photos.id from photos"
+            f" join roots on roots.id = photos.root_id where {below})",
+            values,
+        )
 
     def put(self, reader: str, texts: Iterable[tuple[int, PlaceRatios | None]]) -> None:
         with self._store.batch():

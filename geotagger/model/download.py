@@ -42,6 +42,8 @@ _TIMEOUT_S = 30.0
 _ATTEMPTS = 4  # in a row without a single new byte
 _WORTH_ANOTHER_TRY = frozenset({408, 425, 429, 500, 502, 503, 504})
 _OF_RIGHTS = (401, 403)
+_SIZE = "[0-9]{1,18}"
+"""What is longer is no size, and Python makes no number of thousands of digits."""
 _LONGEST_WAIT_S = 60.0
 
 
@@ -220,13 +222,13 @@ class _Transfer:
     def start_and_size(self, response: Any) -> tuple[int, int | None]:
         """Where the body begins in the file, and how long the file is."""
         if response.status == 206:
-            stated = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", response.headers.get("Content-Range", ""))
+            part = response.headers.get("Content-Range", "")
+            stated = re.fullmatch(rf"bytes ({_SIZE})-({_SIZE})/({_SIZE})", part)
             if stated and int(stated[1]) == self.there() and self.size_before in (None, int(stated[3])):
                 return int(stated[1]), int(stated[3])
             self.restart()
             raise _BrokenOffError("the server sent another part than the one asked for", 0.0)
-        length = response.headers.get("Content-Length", "")
-        return 0, int(length) if length.isdecimal() else None
+        return 0, _size_in(response.headers, "Content-Length")
 
     def copy(self, response: Any, file: IO[bytes], done: int, whole: int | None) -> int:
         limit = whole if whole is not None else self.expected or _LARGEST_UNANNOUNCED
@@ -374,8 +376,12 @@ def _stated_in(headers: Any) -> str | None:
 
 def _linked_size(headers: Any) -> int | None:
     """The size of the file that the hub's X-Linked-Etag names: X-Linked-Size."""
-    linked = headers.get("X-Linked-Size", "").strip()
-    return int(linked) if linked.isdecimal() else None
+    return _size_in(headers, "X-Linked-Size")
+
+
+def _size_in(headers: Any, name: str) -> int | None:
+    stated = headers.get(name, "").strip()
+    return int(stated) if re.fullmatch(_SIZE, stated) else None
 
 
 def _reason(error: BaseException) -> str:

@@ -84,7 +84,7 @@ def _gather_one(file: PublishedFile, places: Places) -> FileHere:
 
 
 def _from_folder(file: PublishedFile, folder: Path) -> FileHere:
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise UsageError(f"--from {folder}: is no folder; nothing was installed")
     names = {address.rsplit("/", 1)[-1]: address for address in file.addresses}
     for name in names:

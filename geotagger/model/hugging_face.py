@@ -11,6 +11,7 @@ from pathlib import Path
 
 HUB = "https://huggingface.co"
 _FILE = re.compile(re.escape(HUB) + r"/([\w.-]+)/([\w.-]+)/resolve/([\w.-]+)/([\w./-]+)")
+_COMMIT = re.compile("[0-9a-f]{40}")
 
 
 def address_here(address: str) -> str:
@@ -26,13 +27,17 @@ def token_for(address: str) -> str | None:
 
 def in_cache(address: str) -> Path | None:
     """The file in the hub's cache on this machine: models--OWNER--NAME/snapshots/COMMIT/PATH, of the
-    commit that refs/REVISION names, or else of whatever was fetched last."""
+    commit that refs/REVISION names, or else of whatever was fetched last; of a commit that the address names,
+    that alone."""
     match = _FILE.fullmatch(address)
     if not match:
         return None
     owner, name, revision, path = match.groups()
     repository = _cache_folder() / f"models--{owner}--{name}"
     snapshots = repository / "snapshots"
+    if _COMMIT.fullmatch(revision):
+        file = snapshots / revision / path
+        return file if os.path.isfile(file) else None
     try:
         named = (repository / "refs" / revision).read_text(encoding="ascii").strip()
         if os.path.isfile(file := snapshots / named / path):

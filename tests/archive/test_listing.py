@@ -321,6 +321,14 @@ def test_a_file_is_left_out_when_a_walk_would_pass_over_it(tmp_path: Path) -> No
     assert not is_left_out_below(str(tmp_path / "b.png"), [str(tmp_path / "b.png")], patterns)
 
 
+def test_a_link_to_a_folder_is_no_sidecar(tmp_path: Path) -> None:
+    make(tmp_path / "a.xmp")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "b.xmp").symlink_to(tmp_path / "folder")
+    (tmp_path / "c.xmp").symlink_to("c.xmp")
+    assert [os.path.basename(path) for path in sidecar_files([str(tmp_path)])] == ["a.xmp", "c.xmp"]
+
+
 def test_folders_may_lie_deeper_in_one_another_than_python_calls_itself(tmp_path: Path) -> None:
     """Of a Python that may call itself a hundred times more; usually it is a thousand."""
     deep = make(tmp_path / Path(*"d" * 200) / "a.jpg")

@@ -10,8 +10,11 @@ from typer import Exit
 
 from geotagger.cli.common import ends_cleanly, escape_what_output_lacks
 from geotagger.cli.settings import default_map
+from geotagger.engine.memory import is_of_memory
 from geotagger.errors import GeotaggerError
 from geotagger.export.writing import write
+from geotagger.model.catalogue import read_catalogue
+from geotagger.model.fetching import Places, gather
 from geotagger.model.pack import find_pack, installed_packs
 from geotagger.tracks import load_tracks
 
@@ -37,6 +40,7 @@ def test_in_a_home_that_cannot_be_read_are_no_settings_and_no_models() -> None:
     [
         lambda: find_pack(str(NO_FILES)),
         lambda: find_pack("some"),
+        lambda: gather(read_catalogue()["geoclip"], None, Places(NO_FILES)),
         lambda: load_tracks([NO_FILES]),
         lambda: write(["x"], NO_FILES / "x.csv", "csv"),
         lambda: write(["x"], NO_FILES, "csv"),
@@ -66,3 +70,9 @@ def test_a_library_that_finds_no_room_ends_in_a_line(capsys: pytest.CaptureFixtu
     with pytest.raises(Exit, match="1"):
         command()
     assert "not enough memory to go on" in capsys.readouterr().err
+
+
+def test_a_file_system_that_lets_no_library_run_lacks_no_memory() -> None:
+    """As one that is mounted `noexec`."""
+    error = ImportError("/lib/onnx.so: failed to map segment from shared object: Operation not permitted")
+    assert not is_of_memory(error)

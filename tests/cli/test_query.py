@@ -343,8 +343,7 @@ def test_query_starts_quickly(index_file: Path) -> None:
     assert asked < max(0.4, 20 * python)
 
 
-@pytest.mark.skipif(shutil.which("script") is None, reason="needs the program script, for a terminal")
-def test_on_a_terminal_no_path_is_cut_off(index_file: Path) -> None:
+def lines_on_a_terminal(index_file: Path) -> list[str]:
     command = f"{sys.executable} -c '{PROGRAM}' query --index {index_file} --near 48.85,2.29 --radius 9999"
     done = subprocess.run(
         ["script", "-qec", f"stty cols 80; {command}", "/dev/null"],
@@ -355,7 +354,19 @@ def test_on_a_terminal_no_path_is_cut_off(index_file: Path) -> None:
         check=True,
     )
     plain = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout)
-    lines = [line.rstrip() for line in plain.splitlines()]
+    return [line.rstrip() for line in plain.splitlines()]
+
+
+@pytest.mark.skipif(shutil.which("script") is None, reason="needs the program script, for a terminal")
+def test_a_country_that_somebody_else_wrote_into_an_index_ends_no_table(index_file: Path) -> None:
+    with open_index(index_file) as index:
+        index.store.execute("update estimates set country = 'a/b/c'")
+    assert "in a/b/c: in a, less than 20 km from the border with b/c" in lines_on_a_terminal(index_file)
+
+
+@pytest.mark.skipif(shutil.which("script") is None, reason="needs the program script, for a terminal")
+def test_on_a_terminal_no_path_is_cut_off(index_file: Path) -> None:
+    lines = lines_on_a_terminal(index_file)
     assert lines[0] == "below /archive"
     assert [line.split()[-1] for line in lines[1:]] == ["photo", "paris.jpg", "lyon.jpg"]
     assert all(len(line) <= 80 for line in lines)

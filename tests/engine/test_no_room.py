@@ -11,7 +11,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from geotagger.engine.checking import check_answers
-from geotagger.errors import PackError
+from geotagger.engine.values import NoRoomError
 
 from . import networks
 
@@ -87,5 +87,5 @@ def test_a_network_that_asks_for_more_than_any_machine_has_is_not_installed(tmp_
         return network
 
     pack = networks.pack(tmp_path / "tiny", network=expanding)
-    with pytest.raises(PackError, match="not enough memory"):
+    with pytest.raises(NoRoomError, match=r"\Atiny: not enough memory"):
         check_answers(pack)

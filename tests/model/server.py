@@ -24,7 +24,7 @@ class Served:
     announces_length: bool = True
     redirects: dict[str, str] = field(default_factory=dict)
     linked: dict[str, str] = field(default_factory=dict)
-    linked_bytes: dict[str, int] = field(default_factory=dict)
+    linked_bytes: dict[str, int | str] = field(default_factory=dict)
     retry_after: str = ""
     requests: list[tuple[str, str | None]] = field(default_factory=list)
     tokens: list[str | None] = field(default_factory=list)

@@ -258,6 +258,11 @@ def test_a_size_that_a_hub_states_is_held_against_what_its_store_has(get: Any, s
     assert get("/hub").bytes == len(CONTENT)
 
 
+def test_a_size_of_thousands_of_digits_is_none(get: Any, served: Served) -> None:
+    served.linked_bytes["/x.params"] = "9" * 5000
+    assert get().bytes == len(CONTENT)
+
+
 def test_a_redirect_in_a_circle_ends_it(get: Any, served: Served) -> None:
     served.redirects["/old"] = served.url("/old")
     with pytest.raises(DownloadError, match="302"):

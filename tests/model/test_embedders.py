@@ -33,6 +33,7 @@ from geotagger.model.gallery_network import (
     chunked_rows,
     write_gallery_network,
 )
+from geotagger.model.hugging_face import in_cache
 from geotagger.model.onnx_extend import read_network
 from geotagger.model.onnx_graph import TensorInfo
 from geotagger.model.pack import ModelPack, load_pack, verify_pack
@@ -187,6 +188,18 @@ def test_the_cache_of_the_hub_is_used(pull: Geotagger, hub: Served, published: P
     (repository / "refs" / "main").write_text("abc")
     assert pull().code == 0
     assert hub.requests == []
+
+
+def test_of_the_cache_of_the_hub_no_other_commit_is_taken_than_the_one_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    file = tmp_path / "models--Toy--places" / "snapshots" / ("f" * 40) / "x.onnx"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"of that commit")
+    repository = HUB.removesuffix("main")
+    assert in_cache(f"{repository}{'f' * 40}/x.onnx") == file
+    assert in_cache(f"{repository}{'a' * 40}/x.onnx") is None
 
 
 def test_a_file_of_the_cache_that_is_not_what_its_name_says_is_fetched(
@@ -442,6 +455,18 @@ class TestOwnFiles:
         assert done.code == 3
         assert f"{network}: answers with numbers that are not finite" in done.err
 
+    def test_what_onnx_runtime_refuses_is_said_of_the_file_that_its_owner_has(
+        self, models_command: Geotagger, tmp_path: Path, cells: Path
+    ) -> None:
+        model = embedders.classifier()
+        model.graph.node[-1].op_type = "NoSuchOperator"
+        network = embedders.save(model, tmp_path / "net.onnx")
+        done = models_command(*self.arguments(network, cells))
+        assert done.code == 3
+        assert f"{network}: ONNX Runtime cannot run it on cpu: " in done.err
+        assert "NoSuchOperator" in done.err
+        assert ".unfinished" not in done.err
+
     def test_a_network_that_reshapes_to_one_picture_is_refused(
         self, models_command: Geotagger, tmp_path: Path, cells: Path
     ) -> None:
@@ -610,8 +635,8 @@ class TestOwnFiles:
 
 
 def test_rates_are_told_in_plain_numbers() -> None:
-    assert [two_digits(rate) for rate in (0.634, 4.17, 23.4, 99.4, 99.6, 283, 5205)] == [
-        "0.63", "4.2", "23", "99", "100", "283", "5,205",
+    assert [two_digits(rate) for rate in (0.0000234, 0.634, 4.17, 23.4, 99.4, 99.6, 283, 5205)] == [
+        "0.000023", "0.63", "4.2", "23", "99", "100", "283", "5,205",
     ]  # fmt: skip
 
 

@@ -147,6 +147,18 @@ def test_what_was_guessed_is_guessed_again_by_the_next_run(tmp_path: Path) -> No
     assert guessed() == scene.stripped - {min(scene.stripped)}
 
 
+def test_a_pattern_is_no_photo(tmp_path: Path) -> None:
+    """What cannot be undone is done to what was named, and not to what `query` would take it for."""
+    scene, index = walk_through_town(tmp_path / "photos", 6, size=32), tmp_path / "index.db"
+    library.tag(scene.folder, index=index, model="none")
+    (tmp_path / "empty").mkdir()
+    before = bytes_of(scene.folder)
+    outcomes: list[Outcome] = []
+    forget_estimates([str(tmp_path / "empty"), str(scene.folder / "IMG_*")], index, outcomes.append)
+    assert [outcome.status for outcome in outcomes] == ["failed"]
+    assert bytes_of(scene.folder) == before
+
+
 def forgotten_of(folder: Path, index: Path, *, dry_run: bool = False) -> list[Outcome]:
     outcomes: list[Outcome] = []
     forget_estimates([str(folder)], index, outcomes.append, dry_run=dry_run)

@@ -40,7 +40,7 @@ def test_all_of_it_runs_small_on_a_processor() -> None:
     assert done.returncode == 0, done.stdout + done.stderr[-3000:]
     assert "FAILED" not in done.stdout
     assert "out of time" not in done.stdout
-    assert done.stdout.count("AIM ") >= 3
+    assert done.stdout.count("| AIM ") == 3
     assert "hours for 33.9 million photos × 12 epochs" in done.stdout
 
 

@@ -5,6 +5,7 @@ on disk as it goes. Takes shards and a pack, gives the weights of the layer.
 """
 
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -63,10 +64,13 @@ def features_of(
                 content = io.BytesIO()
                 np.save(content, features)
                 write_whole(path, content.getvalue())
-                done = sum(path.exists() for _, path in missing)
-                if count and is_first():
+                if not is_first():
+                    continue
+                there = set(os.listdir(folder))  # one question, however many parts there are
+                done = sum(path.name in there for _, path in missing)
+                if count:
                     count(f"Looking ({shards.split})", done, len(missing), f"parts of {_CHUNK} photos")
-                elif is_first():
+                else:
                     say(f"features of {shards.split}: {done} of {len(missing)} parts of {_CHUNK} photos")
     parts = [np.load(path) for path in paths]
     return np.concatenate(parts) if parts else np.empty((0, pack.feature_size), np.float32)
