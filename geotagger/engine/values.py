@@ -93,8 +93,11 @@ class CannotOpenError(EngineError):
     """A runtime does not take a network. `network`: its file, or its name; `reason`: why, without that."""
 
     def __init__(self, network: object, reason: str) -> None:
-        super().__init__(f"{network}: {reason}")
-        self.reason = reason
+        super().__init__(network, reason)
+        self.network, self.reason = network, reason
+
+    def __str__(self) -> str:
+        return f"{self.network}: {self.reason}"
 
 
 class NoRoomError(CannotOpenError):

@@ -1,3 +1,4 @@
+import pickle
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -252,6 +253,8 @@ def test_a_network_that_cannot_be_run_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="ONNX Runtime cannot run it on cpu") as caught:
         onnx_runner.OnnxRunner(broken, opening.Device("cpu"))
     assert "\n" not in str(caught.value)
+    sent = pickle.loads(pickle.dumps(caught.value))  # as by processes that look
+    assert str(sent) == str(caught.value)
 
 
 @pytest.mark.parametrize(

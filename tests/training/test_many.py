@@ -159,6 +159,7 @@ def test_going_on_in_another_mode_is_refused(work: Path) -> None:
             torch.distributed.DistBackendError("NCCL error: remote process exited"),
             "NCCL error: remote process",
         ),
+        (torch.distributed.DistStoreError(), "DistStoreError"),
         (
             RuntimeError("[/src/pair.cc:537] Read error [10.0.0.2]:32678: Connection reset by peer. This is"),
             r"in time \(Read error \[10.0.0.2\]:32678: Connection reset by peer\); run the same command",

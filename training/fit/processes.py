@@ -17,6 +17,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from geotagger.engine.values import first_line
 from geotagger.errors import TrainingError, UsageError
 from training.fit.recipe import Recipe
 
@@ -121,7 +122,7 @@ def together(device: str) -> Iterator[None]:
     except RuntimeError as error:
         if world_size() == 1 or not (isinstance(error, dist.DistError) or _OF_CONNECTION.search(str(error))):
             raise
-        reason = _IN_FRONT.sub("", str(error).strip().splitlines()[0]).split(". ")[0][:150]
+        reason = _IN_FRONT.sub("", first_line(error)).split(". ")[0][:150]
         raise TrainingError(
             f"another process of this training went away, or did not answer in time ({reason}); run the same "
             "command on every node again, and it goes on from the last checkpoint"
