@@ -107,7 +107,7 @@ class NoRoomError(CannotOpenError):
 
 
 def first_line(error: Exception, network: Path | None = None) -> str:
-    """What a runtime says first, which is what happened; of a long line, as with the signature of the function
+    """What a runtime says first, which is what happened; of a long line, as with the signature of a function
     that failed, the beginning and the end. network: a file that is told anyway, here by its name alone."""
     line = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
     if network is not None:
