@@ -21,7 +21,7 @@ import torch
 from benchmarks.gpu import looking, trainings
 from benchmarks.gpu.bench import Bench
 from benchmarks.gpu.commands import commands
-from benchmarks.gpu.networks import bare
+from benchmarks.gpu.networks import bare, timm_version
 
 
 def machine(bench: Bench) -> None:
@@ -30,19 +30,12 @@ def machine(bench: Bench) -> None:
 
     card = torch.cuda.get_device_name() if bench.on_gpu else "CPU"
     cards = f"{torch.cuda.device_count()} × {card}" if bench.on_gpu else card
+    no_timm = "does not load: the bare networks are ours"
     versions = f"PyTorch {torch.__version__}, Python {sys.version.split()[0]}"
-    bench.tell("machine", f"{cards}, {bench.cores} cores, {versions}, timm {_timm()}")
+    bench.tell("machine", f"{cards}, {bench.cores} cores, {versions}, timm {timm_version() or no_timm}")
     bench.tell(
         "ONNX Runtime", f"{onnxruntime.__version__}, {', '.join(onnxruntime.get_available_providers())}"
     )
-
-
-def _timm() -> str:
-    try:
-        import timm
-    except (ImportError, RuntimeError):
-        return "not there: the bare networks are ours"
-    return str(timm.__version__)
 
 
 PARTS = (

@@ -1,10 +1,9 @@
 """What a person types, on this device, over the made-up world of the tests."""
 
-from importlib.util import find_spec
-
 import torch
 
 from benchmarks.gpu.bench import Bench, CommandFailedError
+from benchmarks.gpu.networks import timm_version
 
 
 def commands(bench: Bench) -> None:
@@ -29,10 +28,10 @@ def commands(bench: Bench) -> None:
     call("train", *train, "--out", base, "--epochs", 1 if bench.tiny else 8)
     call("train --head-only", *train, "--out", world / "head", "--head-only", "--from", base)
     timm = ("--network", "timm/resnet18", "--randaugment", 9, "--drop-path", 0.1, "--epochs", 1)
-    if find_spec("timm"):
+    if timm_version():
         call("train timm/resnet18", *train, "--out", world / "timm", *timm)
     else:
-        bench.tell("train timm/resnet18", "left out: timm is not installed")
+        bench.tell("train timm/resnet18", "left out: timm does not load here")
     # on a GPU as many as there are: NCCL runs only where there are several
     processes = torch.cuda.device_count() if bench.on_gpu else 2
     torchrun = ("torch.distributed.run", "--nproc-per-node", processes, "-m")

@@ -14,6 +14,15 @@ from training.fit.networks import build
 from training.pack.export import network_writer, preprocessing_of
 
 
+def timm_version() -> str | None:
+    """None where it is not installed, or does not load beside this PyTorch."""
+    try:
+        import timm
+    except (ImportError, RuntimeError):
+        return None
+    return str(timm.__version__)
+
+
 def bare(bench: Bench) -> None:
     """timm's network, where timm is there, without anything of ours around it."""
     for trains in (True, False):
