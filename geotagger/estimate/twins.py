@@ -53,11 +53,11 @@ class Rule:
     edge: int | None = None
     folder: int | None = None
     written: str = ""
-    versions: tuple[tuple[str, str], ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
 
     def key(self, origin: Origin) -> str:
         if self.versions:
-            return dict(self.versions).get(origin.software, origin.software) or "no software"
+            return self.versions.get(origin.software, origin.software) or "no software"
         *folders, name = origin.path.replace("\\", "/").split("/")
         if self.depth:
             return "/".join(folders[: self.depth])
@@ -156,20 +156,20 @@ def _by_software(
     if not 1 < len(versions) <= _MOST_VERSIONS:
         return
     cameras: dict[str, NDArray[np.int64]] = {}
-    first: list[tuple[str, str]] = []
+    first: dict[str, str] = {}
     for version in versions:
         own = rows[[origin.software == version for origin in origins]]
         for begun, others in cameras.items():
             both = np.sort(np.concatenate((others, own)))
             if clashes_of(both) <= clashes_of(others) + clashes_of(own):
                 cameras[begun] = both
-                first.append((version, begun))
+                first[version] = begun
                 break
         else:
             cameras[version] = own
-            first.append((version, version))
+            first[version] = version
     if len(cameras) > 1:
-        yield Rule(versions=tuple(first))
+        yield Rule(versions=first)
 
 
 def _letters(name: str) -> str:

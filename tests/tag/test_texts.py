@@ -152,7 +152,7 @@ def test_without_the_extra_one_line_says_so(
         assert "pip install" in said.err
 
 
-def test_a_run_that_is_told_to_end_ends_soon(geotagger: Geotagger, tmp_path: Path) -> None:
+def test_a_run_that_is_told_to_end_leaves_the_rest_unread(geotagger: Geotagger, tmp_path: Path) -> None:
     folder = tmp_path / "photos"
     folder.mkdir()
     for n in range(40):
