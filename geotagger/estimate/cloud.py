@@ -26,8 +26,7 @@ _CENTRES = 16
 """How many points of each kind are tried as the middle."""
 _LEADING = 5
 _LEAST_TOLD = 0.005
-_GOOD_ENOUGH = 0.5
-"""Of the most that any point gathers, what the point told must gather."""
+_AS_GOOD = 0.85
 _LEAST_RADIUS_KM = 0.01
 _RADII, _FINER = 32, 12
 _AT_ONCE = 1 << 17
@@ -135,9 +134,9 @@ class Gathered:
 def gather_each(
     clouds: Clouds, within_km: float, certainty: float, corrected: Corrected | None = None
 ) -> Gathered:
-    """Of the points that gather half and more of the most probability that any gathers within `within_km`, the
-    one with the least expected logarithm of the distance. Both are counted by `choosing` where the clouds
-    have that.
+    """Of the points that gather nearly as much (85 %) as the one with the most probability within `within_km`,
+    the one with the least expected logarithm of the distance, so that it is also good inside the circle. Both
+    are counted by `choosing` where the clouds have that.
 
     `corrected` maps the probabilities that clouds hold to calibrated ones.
     """
@@ -192,7 +191,7 @@ class _Tried:
         share = disc.shares(distance)
         inside = _weighed(share, disc.most * weight.astype(np.float32))
         expected = _weighed(_log_distances(distance, clouds.size_km), weight.astype(np.float32))
-        good = inside >= _GOOD_ENOUGH * inside.max(axis=1, keepdims=True)
+        good = inside >= _AS_GOOD * inside.max(axis=1, keepdims=True)
         best = np.argmin(np.where(good, expected, np.inf), axis=1)
         return _Tried(centres, distance, share, disc, tried[n, best], distance[n, best])
 

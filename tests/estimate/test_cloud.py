@@ -99,12 +99,12 @@ def test_clouds_gathered_together_are_those_gathered_alone() -> None:
 
 
 def test_no_point_of_a_cloud_gathers_more_than_what_is_told() -> None:
-    """Against a plain search of every point; another may be told that gathers half of that and more."""
+    """Against a plain search of every point; of those nearly as good another may be told."""
     for cloud in some_clouds(np.random.default_rng(8), 6):
         most = max(plain_inside(cloud, n, WITHIN) for n in range(len(cloud.mass)))
         found = gather(cloud, WITHIN, 2.0)
         assert found.radius_km == WITHIN
-        assert 0.49 * most <= found.confidence <= cloud.mass.sum() + 1e-6
+        assert 0.84 * most <= found.confidence <= cloud.mass.sum() + 1e-6
         assert found.mass[0] >= 0.9 * most
 
 
@@ -118,11 +118,11 @@ def mean_log_distance(cloud: Cloud, middle: int, rng: np.random.Generator) -> fl
 
 
 def test_the_point_told_is_that_of_the_least_mean_log_distance() -> None:
-    """Of those that gather half of what the best does; the mean over discs, by drawing from them."""
+    """Of those that gather nearly as much as the best does; the mean over discs, by drawing from them."""
     rng = np.random.default_rng(10)
     for cloud in [c for c in some_clouds(rng, 40) if 1 < len(c.mass) <= 48][:4]:
         inside = np.array([plain_inside(cloud, n, WITHIN) for n in range(len(cloud.mass))])
-        mean = {n: mean_log_distance(cloud, n, rng) for n in np.flatnonzero(inside >= 0.5 * inside.max())}
+        mean = {n: mean_log_distance(cloud, n, rng) for n in np.flatnonzero(inside >= 0.85 * inside.max())}
         away = distances_km(unit_vectors(*middle(cloud, WITHIN))[None], cloud.vectors)[0]
         told = int(np.argmin(away))
         assert away[told] < 1e-3
