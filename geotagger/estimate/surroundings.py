@@ -169,8 +169,8 @@ def joined(parts: Sequence[Surroundings]) -> Surroundings:
 def _neighbours(
     fixes: FixTable, utc: FloatArray, camera: IntArray, start: IntArray, step: int
 ) -> tuple[IntArray, NDArray[np.bool_]]:
-    """The fix on one side that speaks for each photo: the nearest, but of one in doubt and the nearest that is
-    not, the one which leaves less open. `start`: the first row that may speak, in the direction of `step`."""
+    """The fix on one side that speaks for each photo: the nearest, but of one in doubt and the nearest that
+    is not, the one which leaves less open. `start`: the first row that may speak, in the direction of `step`."""
     row, strange = _nearest(fixes.utc, fixes.camera, utc, camera, start, step)
     in_doubt = fixes.doubt > USUAL_DOUBT
     if not in_doubt.any():
@@ -184,7 +184,7 @@ def _neighbours(
 
 
 def _open_km(fixes: FixTable, utc: FloatArray, row: IntArray, strange: NDArray[np.bool_]) -> FloatArray:
-    """How far from its fix a photo is to be expected, as people usually move; infinite where there is none."""
+    """How far from its fix a photo is to be expected, as people usually move; infinite where none is."""
     usual = Motion()
     lag = np.abs(values_at(fixes.utc, row, np.inf) - utc) * np.where(strange, usual.stranger, 1.0)
     scale = np.hypot(usual.scale_km(lag), values_at(fixes.error_km, row, 0.0))

@@ -28,8 +28,8 @@ _WORLDWIDE = re.compile(r"[^A-Z]*$|.*(WGS|JGD|NAD.?83|ETRS|GDA|CGCS|ITRF)", re.I
 _OTHER_DATUM_ERROR_M = 500.0
 """Of Japan's old datum (TOKYO), by which telephones of the years after 2000 measured: up to 450 m."""
 _CELL_TOWER, _CELL_TOWER_ERROR_M = "CELLID", 1000.0
-"""The word of EXIF 3.0 §4.6.9 for a position by the cell of a telephone network, and how near one usually is where
-no error is stated (assumed: some hundreds of metres in towns, kilometres in the country)."""
+"""The word of EXIF 3.0 §4.6.9 for a position by the cell of a telephone network, and how near one usually is
+where no error is stated (assumed: some hundreds of metres in towns, kilometres in the country)."""
 
 
 @dataclass(frozen=True, slots=True)

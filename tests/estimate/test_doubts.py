@@ -124,7 +124,7 @@ def test_a_fix_older_than_its_outing_is_not_there_twice() -> None:
 
 
 def test_a_fix_that_is_surely_wrong_leaves_what_its_neighbours_say() -> None:
-    """One of eight is out of reach, or its stamp a year off; the photo a minute after it is placed as without it."""
+    """One of eight is out of reach, or its stamp a year off; asked is a minute after it."""
     walk = [fixed(n, 10 * n * MINUTE, (50.94 + 0.001 * n, 6.96)) for n in range(8)]
     without = said_of([*walk[:4], *walk[5:]], 41 * MINUTE)
     out_of_reach = replace(walk[4], place=Fix(*MUNICH, 0.01, "camera"))
