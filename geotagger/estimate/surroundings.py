@@ -170,7 +170,7 @@ def _neighbours(
     fixes: FixTable, utc: FloatArray, camera: IntArray, start: IntArray, step: int
 ) -> tuple[IntArray, NDArray[np.bool_]]:
     """The fix on one side that speaks for each photo: the nearest, but of one in doubt and the nearest that
-    is not, the one which leaves less open. `start`: the first row that may speak, in the direction of `step`."""
+    is not, the one which leaves less open. `start`: the first row that may, in the direction of `step`."""
     row, strange = _nearest(fixes.utc, fixes.camera, utc, camera, start, step)
     in_doubt = fixes.doubt > USUAL_DOUBT
     if not in_doubt.any():
