@@ -110,11 +110,16 @@ def where_people_are(
     if of is not None:
         about, of = np.unique(of, return_inverse=True)
         distance_km = distance_km[..., about]
-    angle = distance_km / EARTH_RADIUS_KM
-    shorter = np.maximum(np.sin(angle), _LEAST_SINE * angle)
-    dense = np.where(distance_km > AROUND_KM, usual * angle / np.maximum(shorter, 1e-12), 0.0)
+    dense = dense_at(distance_km, usual)
     dense = dense if of is None else dense[..., of]
     return np.where((dense > 0) & (by_people > 0), dense * by_people, 1.0)
+
+
+def dense_at(distance_km: FloatArray, usual: FloatArray) -> FloatArray:
+    """The same before it is divided by the mean; 0 within AROUND_KM."""
+    angle = distance_km / EARTH_RADIUS_KM
+    shorter = np.maximum(np.sin(angle), _LEAST_SINE * angle)
+    return np.where(distance_km > AROUND_KM, usual * angle / np.maximum(shorter, 1e-12), 0.0)
 
 
 def _area_km2(lat: FloatArray) -> FloatArray:
