@@ -157,8 +157,8 @@ def observation_of(evidence: Evidence, photo: PhotoRecord) -> Observation:
 
 
 def recorded_fix(tracks: Tracks, utc: float, utc_error_s: float, other_utc: float | None) -> Fix | None:
-    """Where a device was then; of a time that is uncertain by hours, or is one of two, only where it was at one
-    place all the while."""
+    """Where a device was then; of a time that is uncertain by hours, or is one of two, only where it was at
+    one place all the while."""
     fix = tracks.fix_at(utc, utc_error_s)
     others = [] if other_utc is None else [other_utc]
     if FAR_ZONE_ERROR_S <= utc_error_s < np.inf:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from geotagger.estimate.clock import (
-    FAR_ZONE_ERROR_S,
     BARE_DATE_ERROR_S,
+    FAR_ZONE_ERROR_S,
     UNKNOWN_ZONE_ERROR_S,
     Clocked,
     ClockReader,
