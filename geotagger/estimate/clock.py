@@ -319,8 +319,8 @@ def _in_zone(local: datetime, zone: tzinfo, error_s: float, source: str) -> Read
 
 def moments_of(utc: float, error_s: float, other_utc: float | None = None) -> tuple[tuple[float, float], ...]:
     """The times that a photo may have been taken at, POSIX seconds, and how probable each is. An error of an
-    hour and more is that of a zone that is guessed, or of a date: five points, as probable as each other, with
-    its mean and variance. `other_utc` is as probable as all of these."""
+    hour and more is that of a zone that is guessed, or of a date: five points that are as probable, with its
+    mean and variance. `other_utc` is as probable as all of these."""
     if other_utc is not None:
         return *((moment, share / 2) for moment, share in moments_of(utc, error_s)), (other_utc, 0.5)
     if not FAR_ZONE_ERROR_S <= error_s < float("inf"):

@@ -87,7 +87,8 @@ class Evidence:
 @dataclass(frozen=True, slots=True)
 class Surrounded:
     """An outing's observations in the order of time, the nearest known places outside it, and those between
-    its first and its last photo that are none of its own: points of tracks, and fixes of other photos."""
+    its first and its last photo that are none of its own: points of tracks, and fixes of other photos; with
+    these, where the nearest outside is in doubt, the nearest that is not."""
 
     photos: tuple[Observation, ...]
     before: Observation | None
@@ -206,7 +207,7 @@ def surrounded(evidence: Evidence, outing: Sequence[PhotoRecord]) -> Surrounded:
         photos,
         max([*anchors[:start], *before], key=_moment, default=None),
         min([*anchors[end:], *after], key=_moment, default=None),
-        (*anchors[start:end], *inside),
+        (*anchors[start:end], *inside, *fixes.sound_beside(since, until)),
     )
 
 
