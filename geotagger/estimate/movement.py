@@ -173,14 +173,17 @@ class CameraClock:
     away: float = ZONE_TRUST
     home_s: float | None = None
 
-    def stating(self, offset_s: float, legal_s: float | None) -> float:
-        """How probable it is that the camera states this offset where that one is legal. A wrong clock shows
-        the time of home, or an hour off, half of the time."""
-        expected = legal_s if self.home_s is None else self.home_s
-        off = 0.0 if expected is None else abs(offset_s - expected)
-        wrong = 0.5 * {0.0: 1.0, 3600.0: 0.5}.get(off, 0.0) + 0.5 / _OFFSETS
-        right = self.trust if legal_s == self.home_s else self.away
-        return right * (legal_s is None or legal_s == offset_s) + (1 - right) * wrong
+    def stating(self, offset_s: ArrayLike, legal_s: ArrayLike) -> FloatArray:
+        """How probable it is that the camera states this offset where that one is legal, NaN where none is
+        known. A wrong clock shows the time of home, or an hour off, half of the time."""
+        offset, legal = np.asarray(offset_s), np.asarray(legal_s, dtype=np.float64)
+        home = np.nan if self.home_s is None else self.home_s
+        expected = legal if self.home_s is None else home
+        off = np.where(np.isnan(expected), 0.0, np.abs(offset - expected))
+        wrong = 0.5 * np.select([off == 0.0, off == 3600.0], [1.0, 0.5], 0.0) + 0.5 / _OFFSETS
+        at_home = (legal == home) | (np.isnan(legal) & np.isnan(home))
+        right = np.where(at_home, self.trust, self.away)
+        return np.asarray(right * (np.isnan(legal) | (legal == offset)) + (1 - right) * wrong)
 
 
 @dataclass(frozen=True)
