@@ -122,9 +122,11 @@ def averaged(around: Surroundings, draws: Sequence[Motion]) -> Mixture:
     """The mean of the mixtures under all draws. A visited place is one density, as is what lies about a wrong
     fix; what lies about the fixes stands once for each third of the draws, in the order of how far people
     get in them."""
-    if not len(around.fixes.utc):
-        return _nowhere(len(around.before), ABOUT * min(_THIRDS, len(draws)) + 2)
     ordered = _ordered(tuple(draws))
+    haunt_km = float(np.exp(np.log(ordered.haunt_km).mean()))
+    haunt_tail = float(np.mean(ordered.haunt_tail))
+    if not len(around.fixes.utc):
+        return _nowhere(len(around.before), ABOUT * min(_THIRDS, len(draws)) + 2, haunt_km, haunt_tail)
     lie = lie_of(around)
     parts = _parts(lie, ordered)
     thirds = []
@@ -150,18 +152,18 @@ def averaged(around: Surroundings, draws: Sequence[Motion]) -> Mixture:
         visited=parts.visited.mean(axis=0),
         world=parts.world.mean(axis=0),
     )
-    haunt_km = float(np.exp(np.log(ordered.haunt_km).mean()))
-    mix = _joined(lie, thirds, mean, haunt_km, float(np.mean(ordered.haunt_tail)))
+    mix = _joined(lie, thirds, mean, haunt_km, haunt_tail)
     trips = [third * ABOUT + side for third in range(len(thirds)) for side in (TRIP, TRIP + 1)]
     of_trips = (getattr(mix, name)[:, trips].ravel() for name in ("lat", "lng", "scale_km", "tail"))
     mix.peopled[:, trips] = peopled(*of_trips).reshape(-1, len(trips))
     return mix
 
 
-def _nowhere(photos: int, about: int) -> Mixture:
-    """Of photos about which no place is known."""
-    none, ones = np.zeros((photos, about + VISITS)), np.ones((photos, about + VISITS))
-    return Mixture(none, none, none, ones, ones, about, np.full(photos, ANYWHERE), none)
+def _nowhere(photos: int, about: int, haunt_km: float, haunt_tail: float) -> Mixture:
+    """Of photos about which no place is known; `with_habits_only` may lay visited places over it."""
+    none = np.zeros((photos, about + VISITS))
+    scale_km, tail = np.full(none.shape, haunt_km), np.full(none.shape, haunt_tail)
+    return Mixture(none, none, none, scale_km, tail, about, np.full(photos, ANYWHERE), none)
 
 
 @lru_cache(maxsize=8)
