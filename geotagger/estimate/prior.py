@@ -30,6 +30,8 @@ from geotagger.geo import destination, distance_km, lat_lng_of, unit_vectors
 
 ANYWHERE = 0.01
 """The share of the density that is spread over the whole Earth."""
+LEAST_WEIGHT = 1e-4
+"""What weighs less in a mixture counts for nothing at a point."""
 ABOUT = 5
 NEAR, TRIP = 1, 3
 """The columns of what is near the fix before, and of a trip from it; those of the fix after follow."""
@@ -76,7 +78,7 @@ class Mixture:
         """The same; what of it stands for doubt in all of this (ANYWHERE); and what it would be if nothing
         were known but whence the camera came: half about there, as trips are, half anywhere. usual (p,): how
         densely photos are taken at the points (people.usual_at)."""
-        used = np.flatnonzero(self.weight[row] > 1e-4)
+        used = np.flatnonzero(self.weight[row] > LEAST_WEIGHT)
         weight, by_people = self.weight[row, used], self.peopled[row, used]
         # most densities lie about the same few places
         centre, of = np.unique(self.lat[row, used] + 1j * self.lng[row, used], return_inverse=True)

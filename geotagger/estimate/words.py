@@ -150,7 +150,7 @@ def _of_time(story: OutingStory, photo: Observation, *, has_neighbours: bool) ->
     """Of its time and zone, and of what is not known for want of them."""
     if photo.utc is not None and photo.other_utc is not None:
         both = " or ".join(f"{at:%Y-%m-%d %H:%M}" for at in map(_moment, (photo.utc, photo.other_utc)))
-        yield None, f"time: {both} UTC: its creation time is the camera's own, or UTC; both are weighed"
+        yield None, f"time: {both} UTC: what it says of its time fits both, and both are weighed"
     if story.time_zone and photo.utc_offset_s is not None and photo.utc is not None and photo.fix is None:
         yield None, f"time zone: the camera's clock is set to {offset(photo.utc_offset_s)}"
     if photo.utc is None:

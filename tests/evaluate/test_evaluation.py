@@ -17,8 +17,7 @@ from typer.testing import CliRunner
 from geotagger.cli import evaluate as evaluate_command
 from geotagger.cli.evaluation import EvaluationReport
 from geotagger.estimate.calibration import Calibration, least_confidence
-from geotagger.estimate.learning import fit_logistic
-from geotagger.estimate.movement import CertaintyCorrection
+from geotagger.estimate.certainty_correction import CertaintyCorrection, Outcomes, fit_plain
 from geotagger.evaluate.archive import Evaluation
 from geotagger.evaluate.calibrating import calibrate
 from geotagger.evaluate.plots import draw_reliability, draw_risk_coverage, text_plot
@@ -147,7 +146,7 @@ def test_too_sure_a_model_is_corrected() -> None:
     stated = rng.uniform(0.5, 0.99, 3000)
     logit = 0.5 * np.log(stated / (1 - stated))
     inside = rng.random(3000) < 1 / (1 + np.exp(-logit))
-    found = fit_logistic(stated[:, None], inside[:, None], np.full((3000, 1), 10.0), np.full(3000, 36_000.0))
+    found = fit_plain(Outcomes.of_circles(stated, inside, np.full(3000, 10.0), np.full(3000, 36_000.0)))
     assert found.slope == pytest.approx(0.5, abs=0.1)
     corrected = found.apply(stated, np.full(3000, 10.0), 36_000.0)
     assert corrected.mean() == pytest.approx(inside.mean(), abs=0.02)
@@ -163,8 +162,8 @@ def test_a_correction_keeps_the_order(slope: float, offset: float, lag_s: float)
 
 
 def test_few_photos_correct_little() -> None:
-    found = fit_logistic(
-        np.array([[0.9], [0.9]]), np.array([[False], [False]]), np.full((2, 1), 10.0), np.full(2, 36_000.0)
+    found = fit_plain(
+        Outcomes.of_circles(np.full(2, 0.9), np.zeros(2, bool), np.full(2, 10.0), np.full(2, 36_000.0))
     )
     assert found.apply(np.array([0.9]), np.array([10.0]), 36_000.0)[0] > 0.5
 
