@@ -83,7 +83,7 @@ class Clouds:
     def chosen(self, rows: IntArray) -> "Clouds":
         """Of points in one row, those in `rows` (n, p); −1 fills up."""
         mass = np.where(rows >= 0, self.mass[rows], 0.0)
-        return Clouds(self.vectors[rows], mass, self.size_km[rows])
+        return Clouds(self.vectors.take(rows, axis=0), mass, self.size_km[rows])
 
     def __len__(self) -> int:
         return len(self.mass)
@@ -202,9 +202,11 @@ class _Tried:
         everywhere = np.concatenate([distance, beyond], axis=1)
         inside = np.concatenate([inside, _weighed(disc.shares(beyond), chooses)], axis=1)
         photo, good = np.nonzero(inside >= _AS_GOOD * inside.max(axis=1, keepdims=True))
-        apart = np.minimum(np.hypot(everywhere[photo, good], disc.blur[photo]), np.float32(within_km))
+        apart = np.sqrt(np.square(everywhere[photo, good]) + np.square(disc.blur)[photo])
+        apart = np.minimum(apart, np.float32(within_km), out=apart)
+        apart /= np.float32(_NEAR_KM)
         expected = np.full(inside.shape, np.inf)
-        expected[photo, good] = np.einsum("kp,kp->k", np.log1p(apart / np.float32(_NEAR_KM)), weight[photo])
+        expected[photo, good] = np.einsum("kp,kp->k", np.log1p(apart, out=apart), weight[photo])
         chosen = np.argmin(expected, axis=1)
         vectors = np.concatenate([tried, mean], axis=1)[n, chosen]
         return _Tried(centres, distance, share, disc, vectors, everywhere[n, chosen])
@@ -255,14 +257,26 @@ def _centres(clouds: Clouds, within_km: float) -> IntArray:
     if points <= 3 * _CENTRES:
         return np.broadcast_to(np.arange(points), clouds.mass.shape)
     finest = (np.inf, 0.02 * within_km, 0.002 * within_km)
-    return np.concatenate([
+    return _distinct(np.concatenate([
         np.argpartition(
             clouds.mass * -1.0 if km == np.inf else -clouds.mass / np.square(np.maximum(clouds.size_km, km)),
             _CENTRES,
             axis=1,
         )[:, :_CENTRES]
         for km in finest
-    ], axis=1)  # fmt: skip
+    ], axis=1))  # fmt: skip
+
+
+def _distinct(numbers: IntArray) -> IntArray:
+    """Of each row the numbers that are no repetition, as they stand, and as few repetitions behind them as
+    make rows of one length."""
+    order = np.argsort(numbers, axis=1, kind="stable")
+    ordered = np.take_along_axis(numbers, order, axis=1)
+    again = np.zeros(numbers.shape, dtype=np.bool_)
+    np.put_along_axis(again, order[:, 1:], ordered[:, 1:] == ordered[:, :-1], axis=1)
+    width = numbers.shape[1] - int(again.sum(axis=1).min(initial=numbers.shape[1]))
+    first = np.argsort(again, axis=1, kind="stable")[:, : max(width, 1)]
+    return np.take_along_axis(numbers, first, axis=1)
 
 
 def probability_within(

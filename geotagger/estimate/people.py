@@ -95,8 +95,9 @@ def usual_about(latitude: float, longitude: float, scale_km: float, tail: float)
 
 def peopled(lat: FloatArray, lng: FloatArray, scale_km: FloatArray, tail: FloatArray) -> FloatArray:
     """One over what is usual in the mean about places, (n,) each."""
-    keys = np.stack([np.round(lat, 1), np.round(lng, 1), np.rint(scale_km), np.round(tail, 2)], axis=1)
-    return np.array([1 / usual_about(*key) for key in keys.tolist()], dtype=np.float64)
+    rounded = np.round(lat, 1), np.round(lng, 1), np.rint(scale_km), np.round(tail, 2)
+    keys = zip(*(values.tolist() for values in rounded), strict=True)
+    return np.array([1 / usual_about(*key) for key in keys], dtype=np.float64)
 
 
 def where_people_are(
@@ -110,11 +111,16 @@ def where_people_are(
     if of is not None:
         about, of = np.unique(of, return_inverse=True)
         distance_km = distance_km[..., about]
-    angle = distance_km / EARTH_RADIUS_KM
-    shorter = np.maximum(np.sin(angle), _LEAST_SINE * angle)
-    dense = np.where(distance_km > AROUND_KM, usual * angle / np.maximum(shorter, 1e-12), 0.0)
+    dense = dense_at(distance_km, usual)
     dense = dense if of is None else dense[..., of]
     return np.where((dense > 0) & (by_people > 0), dense * by_people, 1.0)
+
+
+def dense_at(distance_km: FloatArray, usual: FloatArray) -> FloatArray:
+    """The same before it is divided by the mean; 0 within AROUND_KM."""
+    angle = distance_km / EARTH_RADIUS_KM
+    shorter = np.maximum(np.sin(angle), _LEAST_SINE * angle)
+    return np.where(distance_km > AROUND_KM, usual * angle / np.maximum(shorter, 1e-12), 0.0)
 
 
 def _area_km2(lat: FloatArray) -> FloatArray:
