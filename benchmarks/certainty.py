@@ -11,7 +11,8 @@ photos and whole days, 30 % each; single photos with their times; and all but K 
 whole archive (thinned) or one after the other (contiguous). Of each: what was stated and what lay inside,
 the same of what `tag` would write, medians beside copying the photo nearest in time and beside PhotoPrism's
 rule where that answers, the Brier score of the stated confidence and the log density of the truth. Standard
-errors: bootstrap over trials.
+errors: bootstrap over trials, and where that gives less, as it does of one or two trials, over the days on
+which photos were taken: those of a day are right or wrong together.
 
 Priors were fitted on dog-signs, the small archives with odd numbers and people below 1000; the rows
 marked * took part in that.
@@ -155,10 +156,12 @@ class Row:
         }
 
 
-def columns_of(results: Sequence[Hidden]) -> Columns:
-    values = [_values(hidden) for hidden in results if OURS in hidden.said]
+def columns_of(results: Sequence[Hidden], days: Mapping[str, int]) -> Columns:
+    """days: of each photo, by its name."""
+    answered = [hidden for hidden in results if OURS in hidden.said]
+    values = [_values(hidden) | {"day": days[hidden.name]} for hidden in answered]
     names = ("stated", "radius", "inside", "error", "nearest", "photoprism", "lag", "brier", "density",
-             "base brier", "base density")  # fmt: skip
+             "base brier", "base density", "day")  # fmt: skip
     columns = {name: np.array([one[name] for one in values], dtype=np.float64) for name in names}
     return columns | {"hidden": np.array([len(results)], dtype=np.float64)}
 
@@ -205,8 +208,9 @@ def gap(columns: dict[str, FloatArray], chosen: NDArray[np.bool_]) -> tuple[floa
     rng = np.random.default_rng(0)
     drawn = rng.integers(len(sums), size=(_RESAMPLES, len(sums)))
     means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
-    single = float(over.std() / np.sqrt(len(over)))
-    return float(over.mean()), max(float(means.std()), single), len(over)
+    _, day = np.unique(trial + 1j * columns["day"][chosen], return_inverse=True)
+    by_day = float(np.sqrt(np.square(np.bincount(day, over - over.mean())).sum())) / len(over)
+    return float(over.mean()), max(float(means.std()), by_day), len(over)
 
 
 HEADINGS = (
@@ -314,6 +318,7 @@ def trials_of(
     archive: Archive, way: str, seeds: Sequence[int], keep: Path | None = None, certainty: float = CERTAINTY
 ) -> Iterator[Columns]:
     """Of one archive; none where it has too few photos for the way."""
+    days = {s.name: s.clocked.local.toordinal() if s.clocked.local else 0 for s in archive.sightings}
     for seed in seeds:
         kept = None if keep is None else keep / f"{archive.name} {way} {seed}.npz".replace("/", "-")
         if kept is not None and kept.exists():
@@ -323,7 +328,7 @@ def trials_of(
         results = _results(archive, way, seed, Options(certainty=certainty))
         if results is None:
             continue
-        columns = columns_of(results)
+        columns = columns_of(results, days)
         if kept is not None:
             np.savez(kept, **columns)  # type: ignore[arg-type]
         yield columns

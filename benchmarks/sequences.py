@@ -17,7 +17,8 @@ import numpy as np
 
 from benchmarks.simulated import Classifier, published_cells
 from geotagger.cells import CellTable
-from geotagger.estimate.movement import CertaintyCorrection, Motion, Movement
+from geotagger.estimate.certainty_correction import CertaintyCorrection
+from geotagger.estimate.movement import Motion, Movement
 from geotagger.estimate.outing import Options
 from geotagger.estimate.tracks import Tracks
 from geotagger.estimate.visual import posteriors

@@ -58,8 +58,12 @@ def leaf_ids(lat: ArrayLike, lng: ArrayLike) -> CellIds:
 
     float32 degrees are too coarse to name a leaf and give another one.
     """
-    p = unit_vectors(np.asarray(lat, dtype=np.float64), np.asarray(lng, dtype=np.float64))
-    face, u, v = _face_uv_of(p)
+    return leaf_ids_of(unit_vectors(np.asarray(lat, dtype=np.float64), np.asarray(lng, dtype=np.float64)))
+
+
+def leaf_ids_of(vectors: FloatArray) -> CellIds:
+    """The same of directions (…, 3) of any length above 0."""
+    face, u, v = _face_uv_of(vectors)
     return _ids_of_ij(face, _ij_of_st(_st_of_uv(u)), _ij_of_st(_st_of_uv(v)))
 
 

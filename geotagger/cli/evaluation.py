@@ -80,7 +80,8 @@ class EvaluationReport:
         written = stated >= self.evaluation.line
         strict = least_confidence_for(stated, inside, _RIGHT)
         return {
-            "min_confidence": self.evaluation.line,
+            "min_confidence": self.evaluation.line if self.evaluation.line <= 1 else None,
+            "precision": self.evaluation.precision,
             "hidden": len(self.results),
             "written": int(written.sum()),
             "outside": int((written & ~inside).sum()),
@@ -96,9 +97,19 @@ class EvaluationReport:
         strict = outlook["min_confidence_for_right"]
         least = "no certainty suffices" if strict is None else f"use --min-confidence {strict:.4g}"
         return (
-            f"With these settings (--min-confidence {outlook['min_confidence']:.4g}) `tag` would write "
+            f"With these settings ({self._settings}) `tag` would write "
             f"{outlook['written']} of {outlook['hidden']} photos; about {outlook['outside']} of them would "
             f"lie outside their radius; for {_RIGHT:.0%} right {least}."
+        )
+
+    @property
+    def _settings(self) -> str:
+        line, precision = self.evaluation.line, self.evaluation.precision
+        least = f"--min-confidence {line:.4g}"
+        if precision is None:
+            return least
+        return f"--precision {precision:g}, " + (
+            f"here {least}" if line <= 1 else "for which no certainty sufficed in the calibration"
         )
 
     def draw(self, folder: Path) -> None:

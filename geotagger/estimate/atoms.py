@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from geotagger.cells import CellTable, leaf_ids, parents, points_within
+from geotagger.cells import CellIds, CellTable, parents, points_within
 from geotagger.estimate.people import usual_at
 from geotagger.geo import EARTH_RADIUS_KM, lat_lng_of, unit_vectors
 
@@ -130,9 +130,9 @@ class Atoms:
         starts = np.cumsum(counts) - counts
         return np.arange(len(owner)) - starts[owner] + first[owner], owner
 
-    def regions_at(self, lat: ArrayLike, lng: ArrayLike, classes: IntArray) -> IntArray:
-        """The region atom of each place, whose class is known; −1 where no region is."""
-        cells = parents(leaf_ids(lat, lng), REGION_LEVEL)
+    def regions_of(self, leaves: CellIds, classes: IntArray) -> IntArray:
+        """The region atom of each leaf cell, whose class is known; −1 where no region is."""
+        cells = parents(leaves, REGION_LEVEL)
         at = np.minimum(np.searchsorted(self.region_ids, cells), len(self.region_ids) - 1)
         region = np.where(self.region_ids[at] == cells, at, -1)
         region = np.where(classes >= 0, self.region_of[classes], region)

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from geotagger.estimate.movement import MISLEADS, CertaintyCorrection, Movement
+from geotagger.estimate.certainty_correction import CertaintyCorrection
+from geotagger.estimate.movement import MISLEADS, Movement
 
 _MOST_STATED = 0.99
 
@@ -45,7 +46,7 @@ class Calibration:
     @staticmethod
     def from_dict(stored: dict[str, Any]) -> "Calibration":
         return Calibration(
-            CertaintyCorrection(**stored["pictured"]),
+            CertaintyCorrection.from_dict(stored["pictured"]),
             tuple((float(p), float(c)) for p, c in stored["least_confidence"]),
             int(stored["photos"]),
             float(stored.get("temperature", 1.0)),

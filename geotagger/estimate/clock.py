@@ -32,12 +32,11 @@ NEIGHBOUR_ZONE_ERROR_S = 60.0
 """Zone taken from a neighbour of the same day: rarely wrong, and then by an hour."""
 FAR_ZONE_ERROR_S = 3600.0
 UNKNOWN_ZONE_ERROR_S = 3 * 3600.0
-REPEATED_HOUR_ERROR_S = 1800.0
-"""Of a photo in the hour that comes twice in autumn: its time is that of the first pass, and the second, an
-hour later, is as probable."""
 BARE_DATE_ERROR_S = 4 * 3600.0
 """Of a photo that tells a date and no hour, which reads as midnight to the second: taken about noon."""
 _ABOUT_NOON_S = 13 * 3600.0
+_FIFTHS = (0.0, -0.5988, 0.5988, -1.46337, 1.46337)
+"""The middles of five equal parts of a Gaussian, moved apart until their variance is 1."""
 _DAY = timedelta(days=1)
 _QUARTER = timedelta(minutes=15)
 _MAX_OFFSET = timedelta(hours=14, minutes=30)
@@ -159,13 +158,16 @@ class ClockReader:
             if stamp is not None:
                 return Reading(posix(stamp), GPS_STAMP_ERROR_S, "a time that is told in UTC")
             return Reading(float("nan"), float("inf"), "no time")
-        utc, error_s, source = _resolve(row, local, stamp, self._zones, self._habits, self._system_zone)
+        reading = _resolve(row, local, stamp, self._zones, self._habits, self._system_zone)
         if row.local is not None and row.local.time() == time(0) and stamp is None:
-            utc, source = utc + _ABOUT_NOON_S, f"{source}, a date without an hour"
-            error_s = max(error_s, BARE_DATE_ERROR_S)
+            reading = Reading(
+                reading.utc + _ABOUT_NOON_S,
+                max(reading.error_s, BARE_DATE_ERROR_S),
+                f"{reading.source}, a date without an hour",
+            )
         if shift is not None:
-            source = f"{source}, clock corrected by {shift_in_words(shift)}"
-        return Reading(utc, error_s, source)
+            reading = reading._replace(source=f"{reading.source}, clock corrected by {shift_in_words(shift)}")
+        return reading
 
     def _local(self, row: Clocked, shift: float | None) -> datetime | None:
         """What the camera's clock would have said, had it been right."""
@@ -214,32 +216,30 @@ def _resolve(
     zones: "_NeighbourZones",
     habits: Mapping[str, timedelta],
     system_zone: tzinfo | None,
-) -> tuple[float, float, str]:
+) -> Reading:
     if row.offset is not None and abs(row.offset) <= _MAX_OFFSET:
-        return posix(local - row.offset), CLOCK_ERROR_S, f"offset {_named(row.offset)} in EXIF"
+        return Reading(posix(local - row.offset), CLOCK_ERROR_S, f"offset {_named(row.offset)} in EXIF")
     zone = None
     if row.latitude is not None and row.longitude is not None:
         zone = zone_at(row.latitude, row.longitude)
     if stamp is not None and (zone is None or _is_fresh(local, stamp)):
         offset = _offset_from_stamp(local, stamp)
         if offset is not None:
-            return posix(local - offset), GPS_STAMP_ERROR_S, "GPS time stamp"
+            return Reading(posix(local - offset), GPS_STAMP_ERROR_S, "GPS time stamp")
     if zone is not None:
-        return *_in_zone(local, zone, NEIGHBOUR_ZONE_ERROR_S), f"time zone {zone.key} at its own place"
+        return _in_zone(local, zone, NEIGHBOUR_ZONE_ERROR_S, f"time zone {zone.key} at its own place")
     near = zones.nearest(row.camera, local)
     if near is not None and near[1] <= _DAY:
-        return *_in_zone(local, near[0], NEIGHBOUR_ZONE_ERROR_S), f"time zone {near[0].key} of a neighbour"
+        return _in_zone(local, near[0], NEIGHBOUR_ZONE_ERROR_S, f"time zone {near[0].key} of a neighbour")
     if row.camera is not None and row.camera in habits:
         offset = habits[row.camera]
-        return posix(local - offset), FAR_ZONE_ERROR_S, f"offset {_named(offset)} usual for this camera"
+        usual = f"offset {_named(offset)} usual for this camera"
+        return Reading(posix(local - offset), FAR_ZONE_ERROR_S, usual)
     if near is not None:
-        return (
-            *_in_zone(local, near[0], FAR_ZONE_ERROR_S),
-            f"time zone {near[0].key} of the nearest geotagged photo",
-        )
-    if system_zone is None:
-        return local.astimezone().timestamp(), UNKNOWN_ZONE_ERROR_S, "this computer's time zone"
-    return local.replace(tzinfo=system_zone).timestamp(), UNKNOWN_ZONE_ERROR_S, "this computer's time zone"
+        nearest = f"time zone {near[0].key} of the nearest geotagged photo"
+        return _in_zone(local, near[0], FAR_ZONE_ERROR_S, nearest)
+    here = local.astimezone() if system_zone is None else local.replace(tzinfo=system_zone)
+    return Reading(here.timestamp(), UNKNOWN_ZONE_ERROR_S, "this computer's time zone")
 
 
 class _NeighbourZones:
@@ -308,24 +308,24 @@ def _is_fresh(local: datetime, stamp: datetime) -> bool:
     return beside <= timedelta(seconds=90) and (stamp.minute, stamp.second) != (0, 0)
 
 
-def _in_zone(local: datetime, zone: tzinfo, error_s: float) -> tuple[float, float]:
-    """In the hour that the clocks repeat in autumn the first pass is taken (PEP 495, fold 0)."""
+def _in_zone(local: datetime, zone: tzinfo, error_s: float, source: str) -> Reading:
+    """In the hour that the clocks repeat in autumn either pass (PEP 495: the fold) is as probable."""
     first, second = (local.replace(tzinfo=zone, fold=fold).timestamp() for fold in (0, 1))
-    return first, REPEATED_HOUR_ERROR_S if second - first == 2 * REPEATED_HOUR_ERROR_S else error_s
+    # not later in spring, when the clocks leave an hour out; of a zone that is guessed the error holds both
+    if second <= first or error_s >= FAR_ZONE_ERROR_S:
+        return Reading(first, error_s, source)
+    return Reading(first, error_s, f"{source}, in the hour that it repeats", second)
 
 
 def moments_of(utc: float, error_s: float, other_utc: float | None = None) -> tuple[tuple[float, float], ...]:
     """The times that a photo may have been taken at, POSIX seconds, and how probable each is. An error of an
-    hour and more is that of a zone that is guessed: three points with its mean and variance
-    (Gauss and Hermite). `other_utc` is as probable as all of these."""
+    hour and more is that of a zone that is guessed, or of a date: five points that are as probable, with its
+    mean and variance. `other_utc` is as probable as all of these."""
     if other_utc is not None:
         return *((moment, share / 2) for moment, share in moments_of(utc, error_s)), (other_utc, 0.5)
-    if error_s == REPEATED_HOUR_ERROR_S:
-        return (utc, 0.5), (utc + 2 * REPEATED_HOUR_ERROR_S, 0.5)
     if not FAR_ZONE_ERROR_S <= error_s < float("inf"):
         return ((utc, 1.0),)
-    away = 3**0.5 * error_s
-    return (utc, 2 / 3), (utc - away, 1 / 6), (utc + away, 1 / 6)
+    return tuple((utc + away * error_s, 1 / len(_FIFTHS)) for away in _FIFTHS)
 
 
 def posix(moment: datetime) -> float:

@@ -82,7 +82,7 @@ class Clouds:
     def chosen(self, rows: IntArray) -> "Clouds":
         """Of points in one row, those in `rows` (n, p); −1 fills up."""
         mass = np.where(rows >= 0, self.mass[rows], 0.0)
-        return Clouds(self.vectors[rows], mass, self.size_km[rows])
+        return Clouds(self.vectors.take(rows, axis=0), mass, self.size_km[rows])
 
     def __len__(self) -> int:
         return len(self.mass)
@@ -140,7 +140,7 @@ def gather_each(
 
     `corrected` maps the probabilities that clouds hold to calibrated ones.
     """
-    step = max(1, _AT_ONCE // (3 * _CENTRES * clouds.mass.shape[1]))
+    step = max(1, _AT_ONCE // (2 * _CENTRES * clouds.mass.shape[1]))
     parts = []
     for first in range(0, max(len(clouds), 1), step):
         part = clouds.part(slice(first, first + step))
@@ -251,14 +251,26 @@ def _centres(clouds: Clouds, within_km: float) -> IntArray:
     if points <= 3 * _CENTRES:
         return np.broadcast_to(np.arange(points), clouds.mass.shape)
     finest = (np.inf, 0.02 * within_km, 0.002 * within_km)
-    return np.concatenate([
+    return _distinct(np.concatenate([
         np.argpartition(
             clouds.mass * -1.0 if km == np.inf else -clouds.mass / np.square(np.maximum(clouds.size_km, km)),
             _CENTRES,
             axis=1,
         )[:, :_CENTRES]
         for km in finest
-    ], axis=1)  # fmt: skip
+    ], axis=1))  # fmt: skip
+
+
+def _distinct(numbers: IntArray) -> IntArray:
+    """Of each row the numbers that are no repetition, as they stand, and as few repetitions behind them as
+    make rows of one length."""
+    order = np.argsort(numbers, axis=1, kind="stable")
+    ordered = np.take_along_axis(numbers, order, axis=1)
+    again = np.zeros(numbers.shape, dtype=np.bool_)
+    np.put_along_axis(again, order[:, 1:], ordered[:, 1:] == ordered[:, :-1], axis=1)
+    width = numbers.shape[1] - int(again.sum(axis=1).min(initial=numbers.shape[1]))
+    first = np.argsort(again, axis=1, kind="stable")[:, : max(width, 1)]
+    return np.take_along_axis(numbers, first, axis=1)
 
 
 def probability_within(
@@ -318,8 +330,9 @@ def _radius(
 
     rows, grid = np.arange(len(clouds)), _radii(within_km)
     radius = np.full(len(rows), within_km, dtype=np.float64)
-    confidence = held_by(rows, radius[:, None])[:, 0]
+    confidence = np.zeros(len(rows))
     if corrected is None:  # otherwise a smaller circle may be thought to hold more
+        confidence = held_by(rows, radius[:, None])[:, 0]
         rows = rows[confidence >= certainty]
     certainty_at = held_by(rows, np.broadcast_to(grid, (len(rows), _RADII)))
     confidence[rows] = certainty_at[:, -1]

@@ -17,7 +17,7 @@ _LEVEL_ZERO_EDGE_KM = 9220.0
 
 def leaves_of(clouds: Clouds) -> cells.CellIds:
     """The leaf cells of all points, (n, p)."""
-    return cells.leaf_ids(*lat_lng_of(clouds.vectors))
+    return cells.leaf_ids_of(clouds.vectors)
 
 
 def candidates(

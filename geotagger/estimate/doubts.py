@@ -77,12 +77,11 @@ def doubts_of(
         ancient = np.abs(ages) > _OLDEST_S
         raise_to(stamped[ancient], _EVEN, np.full(int(ancient.sum()), float(motion.scale_km(_OLDEST_S))))
         age[stamped] = np.where(ancient, 0.0, ages)
-        since = _repeated_for(utc[own], lat[own], lng[own])
-        again = since >= _REPEATS_S
-        raise_to(own[again], _EVEN, motion.scale_km(since[again]))
+        order = own[np.argsort(utc[own] - age[own], kind="stable")]
+        since = _repeated_for(utc[order] - age[order], lat[order], lng[order])
+        raise_to(order[since > 0], _EVEN, motion.scale_km(since[since > 0]))
         if code == 0:
             continue  # of photos whose camera is unknown nobody knows whether it was one
-        order = own[np.argsort(utc[own] - age[own], kind="stable")]
         outlier, ends, km = _leaps(utc[order] - age[order], lat[order], lng[order])
         raise_to(order[outlier], _OUTLIER, km[outlier])
         raise_to(order[ends], _EVEN, km[ends])
@@ -109,14 +108,16 @@ def _is_by_a_zone(ages: FloatArray) -> NDArray[np.bool_]:
 
 
 def _repeated_for(utc: FloatArray, lat: FloatArray, lng: FloatArray) -> FloatArray:
-    """Seconds (n,) since the first of the fixes before each, without another between, that is the very
-    same."""
+    """Seconds (n,) since the first of those that are the very same, without another between; 0 where they
+    are not the same for `_REPEATS_S` in all. What is repeated for hours was so in the first of them, too."""
     if not len(utc):
         return np.empty(0)
     coarse = _is_coarse(lat) & _is_coarse(lng)
     new = np.concatenate([[True], (np.diff(lat) != 0) | (np.diff(lng) != 0)])
-    first = np.maximum.accumulate(np.where(new, np.arange(len(utc)), 0))
-    return np.asarray(np.where(coarse, 0.0, utc - utc[first]))
+    run = np.cumsum(new) - 1
+    since = utc - utc[np.flatnonzero(new)][run]
+    longest = np.maximum.reduceat(since, np.flatnonzero(new))[run]
+    return np.asarray(np.where(coarse | (longest < _REPEATS_S), 0.0, since))
 
 
 def _is_coarse(degrees: FloatArray) -> NDArray[np.bool_]:

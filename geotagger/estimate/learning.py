@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from geotagger.estimate.certainty_correction import CertaintyCorrection, Outcomes, fit_whole
 from geotagger.estimate.cloud import middle, probability_within
 from geotagger.estimate.likelihood import Likelihood
-from geotagger.estimate.logistic import fit_held_logistic
 from geotagger.estimate.movement import (
     DAY_S,
     FEWEST_TO_LEARN_FROM,
@@ -25,14 +25,11 @@ from geotagger.estimate.movement import (
     PRIOR_DRAWS,
     ZONE_TRUST,
     CameraClock,
-    CertaintyCorrection,
     FloatArray,
     IntArray,
     Motion,
     Movement,
     Pairs,
-    lag_feature,
-    radius_feature,
 )
 from geotagger.estimate.prior import averaged, clouds_of
 from geotagger.estimate.search import draws_about, most_probable
@@ -53,12 +50,9 @@ _RADII_KM = np.array([1.0, 5.0, 25.0])
 """The correction is fitted where it will be used: at the radii that hold these shares, which no estimate
 lets exceed the last of these radii, and at these radii."""
 _GRID_KM = np.geomspace(0.005, _RADII_KM[-1], 48)
-_PRIOR_COUNT = 5.0
-"""The correction's prior is worth this many photos that were predicted as stated …"""
 _FEW = 30.0
-"""… and more, (this / n)² times as many, where only n outings teach: of so few what went wrong is chance."""
-_USUAL_SQUARES = np.array([1.0, 4.0, 2.0, 1.0, 6.0])
-"""Mean squares of the correction's features: one, logit, lag, radius, logit × lag."""
+"""The correction is held (this / n)² times as strongly on top where only n outings teach: of so few what went
+wrong is chance."""
 _WRONG = 0.5
 _ZONE_PRIOR, _CLOCK_PRIOR, _ZONES_ASKED = 20.0, 5.0, 500
 
@@ -145,13 +139,13 @@ def fit_motions(lesson: Lesson, without: Sequence[int | None]) -> list[tuple[Mot
 
 
 def fit_correction(lesson: Lesson, without: Sequence[Sequence[Motion]]) -> CertaintyCorrection:
-    """Logistic regression of "the truth lay inside this radius" on the probability stated for it, with
-    a ridge towards leaving the probabilities as they are. Each fold of the archive is predicted with
-    what the others taught (`without[n]`): a model is always too sure of what it has learned from."""
+    """Of "the truth lay inside this radius" by the probability stated for it. Each fold of the archive is
+    predicted with what the others taught (`without[n]`): a model is always too sure of what it has learned
+    from."""
     if len(lesson.rows) < _FEWEST:
         return CertaintyCorrection()
     fixes, rows = lesson.fixes, lesson.rows
-    stated, inside, radii, lags, weights = [], [], [], [], []
+    stated, inside, radii, lags, weights, cameras = [], [], [], [], [], []
     for around, weight in lesson.ways:
         for fold, draws in enumerate(without):
             here = np.flatnonzero((weight > 0) & (lesson.fold == fold))
@@ -166,36 +160,13 @@ def fit_correction(lesson: Lesson, without: Sequence[Sequence[Motion]]) -> Certa
                 radii.append(radius)
                 lags.append(around.nearest_lag[row])
                 weights.append(weight[row])
+                cameras.append(fixes.camera[rows[row]])
     if not stated:
         return CertaintyCorrection()
     # as much as so many photos with features of the usual size would: the outings are what is independent
     few = 1 + (_FEW / lesson.outings) ** 2
-    return fit_logistic(
-        np.array(stated), np.array(inside), np.array(radii), np.array(lags), np.array(weights), few
-    )
-
-
-def fit_logistic(
-    stated: FloatArray,
-    inside: NDArray[np.bool_],
-    radius_km: FloatArray,
-    lag_s: FloatArray,
-    weights: FloatArray | None = None,
-    few: float = 1.0,
-) -> CertaintyCorrection:
-    """stated, inside, radius_km: (n, radii); lag_s, weights: (n,). A photo counts by its weight; `few`: how
-    many times as strongly the probabilities are held where they are."""
-    p = np.clip(stated, 1e-5, 1 - 1e-5)
-    logit, lag = np.log(p / (1 - p)), np.broadcast_to(lag_feature(lag_s)[:, None], p.shape)
-    features = np.stack(
-        [np.ones_like(p), logit, lag, radius_feature(radius_km), logit * lag], axis=-1
-    ).reshape(-1, 5)
-    truth = inside.reshape(-1).astype(np.float64)
-    share = np.repeat(np.ones(len(p)) if weights is None else weights, p.shape[1]) / p.shape[1]
-    start = np.array([0.0, 1.0, 0.0, 0.0, 0.0])
-    ridge = 0.25 * _PRIOR_COUNT * few * _USUAL_SQUARES
-    fitted = fit_held_logistic(features, truth, share, start, ridge)
-    return CertaintyCorrection(*(float(value) for value in fitted))
+    columns = (np.array(one) for one in (stated, inside, radii, lags, weights, cameras))
+    return fit_whole(Outcomes(*columns), few)
 
 
 def learn_movement(

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from geotagger.estimate.certainty_correction import CertaintyCorrection
+
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
@@ -31,12 +33,8 @@ ZONE_TRUST = 0.95
 MISLEADS = 0.1
 """How often the pictures of an outing mislead together (misleading.py), before a calibration has told.
 docs/evidence.md says whence."""
-_LEAST_SLOPE = 0.05
-_HARDLY = 0.02
-_OFFSETS = 26
-"""From UTC, in use: whole hours, and a few besides."""
-_FAR_S = 30 * DAY_S
-"""For the correction, what is farther in time is as far."""
+_LEAST_LIVING = 1e-5
+"""By an offset of which nobody lives some clocks are set: it tells of no place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +112,7 @@ PRIOR_SPREAD = {
 }  # fmt: skip
 """Standard deviations of the prior about the defaults, on the scale that is learned."""
 
-MODEL = 5
+MODEL = 6
 """Which parameters there are and what they mean; what was learned for another is learned anew."""
 DRAWS = 16
 """How many archives like this one are averaged over."""
@@ -153,48 +151,6 @@ def stacked(draws: Sequence[Motion]) -> Motion:
 
 
 @dataclass(frozen=True, slots=True)
-class CertaintyCorrection:
-    """Calibration of stated probabilities, learned where the truth is known (Platt 1999):
-    logit p' = offset + (slope + slope_by_lag · l) · logit p + by_lag · l + by_radius · (log₁₀ km − 1)
-    with l = log₁₀(hours + 0.01) − 1."""
-
-    offset: float = 0.0
-    slope: float = 1.0
-    by_lag: float = 0.0
-    by_radius: float = 0.0
-    slope_by_lag: float = 0.0
-
-    def apply(self, probability: FloatArray, radius_km: FloatArray, lag_s: ArrayLike) -> FloatArray:
-        p = np.clip(probability, 1e-5, 1 - 1e-5)
-        lag = lag_feature(lag_s)
-        slope = np.maximum(self.slope + self.slope_by_lag * lag, _LEAST_SLOPE)
-        logit = self.offset + slope * np.log(p / (1 - p)) + self.by_lag * lag
-        logit = logit + self.by_radius * radius_feature(radius_km)
-        return np.asarray(np.where(probability <= 0, 0.0, 1 / (1 + np.exp(-logit))))
-
-    def moves(self, probability: FloatArray, radius_km: FloatArray, lag_s: ArrayLike) -> FloatArray:
-        """By how much the logarithm of the odds moves; of what is hardly possible no farther than at 2 %, for
-        no correction was learned there."""
-        p = np.clip(probability, _HARDLY, 1 - 1e-5)
-        corrected = self.apply(p, radius_km, lag_s)
-        return np.asarray(np.log(corrected / (1 - corrected)) - np.log(p / (1 - p)))
-
-
-def moved_by(probability: FloatArray, log_odds: FloatArray) -> FloatArray:
-    """With the logarithm of the odds moved by so much."""
-    p = np.clip(probability, 1e-12, 1 - 1e-12)
-    return np.where(probability <= 0, 0.0, 1 / (1 + (1 - p) / p * np.exp(-log_odds)))
-
-
-def lag_feature(lag_s: ArrayLike) -> FloatArray:
-    return np.asarray(np.log10(np.minimum(lag_s, _FAR_S) / HOUR_S + 0.01) - 1.0)
-
-
-def radius_feature(radius_km: ArrayLike) -> FloatArray:
-    return np.asarray(np.log10(np.asarray(radius_km)) - 1.0)
-
-
-@dataclass(frozen=True, slots=True)
 class Pairs:
     """How often two cameras are in one place when both take photos: `mean` over the archive, and of pairs
     whose fixes told, by the codes of both, the smaller first."""
@@ -217,14 +173,21 @@ class CameraClock:
     away: float = ZONE_TRUST
     home_s: float | None = None
 
-    def stating(self, offset_s: float, legal_s: float | None) -> float:
-        """How probable it is that the camera states this offset where that one is legal. A wrong clock shows
-        the time of home, or an hour off, half of the time."""
-        expected = legal_s if self.home_s is None else self.home_s
-        off = 0.0 if expected is None else abs(offset_s - expected)
-        wrong = 0.5 * {0.0: 1.0, 3600.0: 0.5}.get(off, 0.0) + 0.5 / _OFFSETS
-        right = self.trust if legal_s == self.home_s else self.away
-        return right * (legal_s is None or legal_s == offset_s) + (1 - right) * wrong
+    def stating(self, offset_s: ArrayLike, legal_s: ArrayLike, living: ArrayLike) -> FloatArray:
+        """How probable it is that the camera states this offset where that one is legal, NaN where none is
+        known. A wrong clock shows the time of home, or an hour off, half of the time; a quarter UTC, as one
+        that was never set; else that of anybody: `living` is the share of people who live by the offset. So
+        one that few live by speaks for a place among them as much as any other does: it is as rarely set by
+        mistake."""
+        offset, legal = np.asarray(offset_s), np.asarray(legal_s, dtype=np.float64)
+        home = np.nan if self.home_s is None else self.home_s
+        expected = legal if self.home_s is None else home
+        off = np.where(np.isnan(expected), 0.0, np.abs(offset - expected))
+        wrong = 0.5 * np.select([off == 0.0, off == 3600.0], [1.0, 0.5], 0.0)
+        wrong = wrong + 0.25 * (offset == 0.0) + 0.25 * np.maximum(living, _LEAST_LIVING)
+        at_home = (legal == home) | (np.isnan(legal) & np.isnan(home))
+        right = np.where(at_home, self.trust, self.away)
+        return np.asarray(right * (np.isnan(legal) | (legal == offset)) + (1 - right) * wrong)
 
 
 @dataclass(frozen=True)
@@ -281,8 +244,8 @@ class Movement:
         return Movement(
             motion=Motion(**stored["motion"]),
             draws=tuple(Motion(**draw) for draw in stored["draws"]),
-            correction=CertaintyCorrection(**stored["correction"]),
-            pictured=CertaintyCorrection(**stored["pictured"]),
+            correction=CertaintyCorrection.from_dict(stored["correction"]),
+            pictured=CertaintyCorrection.from_dict(stored["pictured"]),
             utc=np.array(stored["utc"], dtype=np.float64),
             lat=np.array(stored["lat"], dtype=np.float64),
             lng=np.array(stored["lng"], dtype=np.float64),

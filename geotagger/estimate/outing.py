@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 
 from geotagger.cells import CellTable
 from geotagger.defaults import CERTAINTY
+from geotagger.estimate.certainty_correction import CertaintyCorrection, moved_by
 from geotagger.estimate.circumstances import by_time
 from geotagger.estimate.cloud import Cloud, Clouds, Corrected, gather_each, probability_within
 from geotagger.estimate.cloud_cells import candidates, deepest_cells, leaves_of
 from geotagger.estimate.fix_table import fix_table
 from geotagger.estimate.known_places import scores_of
 from geotagger.estimate.misleading import doubted, misled
-from geotagger.estimate.movement import CertaintyCorrection, FloatArray, IntArray, Movement, moved_by
+from geotagger.estimate.movement import FloatArray, IntArray, Movement
 from geotagger.estimate.names import with_names
 from geotagger.estimate.overlays import with_alike, with_fix, with_habits_only
 from geotagger.estimate.prior import Mixture
@@ -351,21 +352,22 @@ def _corrected(weighed: Weighed, group: Group, movement: Movement) -> Corrected 
     if correction == pictured == CertaintyCorrection() and not hears_texts:
         return None
     lag = weighed.around.nearest_lag[group.rows, None]
+    camera = np.array([[movement.camera_code(weighed.photos[row].camera)] for row in group.rows])
     own = np.array([[weighed.photos[row].fix is not None] for row in group.rows])
     has_lag = ~own & np.isfinite(lag)
 
     def corrected(rows: IntArray, inside: FloatArray, radii: FloatArray, before: FloatArray) -> FloatArray:
         if group.pictured:
-            odds = correction.moves(before, radii, lag[rows])
+            odds = correction.moves(before, radii, lag[rows], camera[rows])
             if weighed.has_texts:
                 # of what texts add a part is believed, and that part is not raised
                 odds = np.where(inside > before, np.minimum(odds, 0.0), odds)
             certainty = np.where(has_lag[rows], moved_by(inside, odds), inside)
             return np.where(own[rows], inside, pictured.apply(certainty, radii, lag[rows]))
-        certainty = np.where(has_lag[rows], correction.apply(inside, radii, lag[rows]), inside)
+        certainty = np.where(has_lag[rows], correction.apply(inside, radii, lag[rows], camera[rows]), inside)
         if not hears_texts:
             return certainty
-        earlier = np.where(has_lag[rows], correction.apply(before, radii, lag[rows]), before)
+        earlier = np.where(has_lag[rows], correction.apply(before, radii, lag[rows], camera[rows]), before)
         return np.where(own[rows], inside, believed(certainty, earlier))
 
     return corrected

@@ -6,15 +6,16 @@ are.
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geotagger import gazetteer
+from geotagger.estimate.cloud import distances_km
 from geotagger.estimate.movement import DAY_S, FloatArray, IntArray, radial_quantile
-from geotagger.geo import EARTH_RADIUS_KM, destination, distance_km
+from geotagger.geo import EARTH_RADIUS_KM, destination, unit_vectors
 from geotagger.zones import zone_at
 
 AROUND_KM = 50.0
@@ -37,6 +38,11 @@ class Blocks:
     people: FloatArray
     zone: IntArray
     zones: tuple[ZoneInfo | None, ...]
+
+    @cached_property
+    def vectors(self) -> FloatArray:
+        """Of their middles, (n, 3)."""
+        return unit_vectors(self.lat, self.lng)
 
 
 @cache
@@ -89,8 +95,9 @@ def usual_about(latitude: float, longitude: float, scale_km: float, tail: float)
 
 def peopled(lat: FloatArray, lng: FloatArray, scale_km: FloatArray, tail: FloatArray) -> FloatArray:
     """One over what is usual in the mean about places, (n,) each."""
-    keys = np.stack([np.round(lat, 1), np.round(lng, 1), np.rint(scale_km), np.round(tail, 2)], axis=1)
-    return np.array([1 / usual_about(*key) for key in keys.tolist()], dtype=np.float64)
+    rounded = np.round(lat, 1), np.round(lng, 1), np.rint(scale_km), np.round(tail, 2)
+    keys = zip(*(values.tolist() for values in rounded), strict=True)
+    return np.array([1 / usual_about(*key) for key in keys], dtype=np.float64)
 
 
 def where_people_are(
@@ -104,11 +111,16 @@ def where_people_are(
     if of is not None:
         about, of = np.unique(of, return_inverse=True)
         distance_km = distance_km[..., about]
-    angle = distance_km / EARTH_RADIUS_KM
-    shorter = np.maximum(np.sin(angle), _LEAST_SINE * angle)
-    dense = np.where(distance_km > AROUND_KM, usual * angle / np.maximum(shorter, 1e-12), 0.0)
+    dense = dense_at(distance_km, usual)
     dense = dense if of is None else dense[..., of]
     return np.where((dense > 0) & (by_people > 0), dense * by_people, 1.0)
+
+
+def dense_at(distance_km: FloatArray, usual: FloatArray) -> FloatArray:
+    """The same before it is divided by the mean; 0 within AROUND_KM."""
+    angle = distance_km / EARTH_RADIUS_KM
+    shorter = np.maximum(np.sin(angle), _LEAST_SINE * angle)
+    return np.where(distance_km > AROUND_KM, usual * angle / np.maximum(shorter, 1e-12), 0.0)
 
 
 def _area_km2(lat: FloatArray) -> FloatArray:
@@ -133,8 +145,15 @@ def share_in_zone(
 ) -> float:
     """Of the people about a place, as a radial density weighs them, those whose legal time is so far ahead of
     UTC on that day."""
-    shares = _shares(round(latitude, 1), round(longitude, 1), round(scale_km), round(tail, 2))
-    return float(shares @ _fits(int(utc // DAY_S), offset_s))
+    place = round(latitude, 1), round(longitude, 1), round(scale_km), round(tail, 2)
+    return _share_in_zone(*place, int(utc // DAY_S), offset_s)
+
+
+@lru_cache(maxsize=16384)
+def _share_in_zone(
+    latitude: float, longitude: float, scale_km: float, tail: float, day: int, offset_s: float
+) -> float:
+    return float(_shares(latitude, longitude, scale_km, tail) @ _fits(day, offset_s))
 
 
 def share_of_earth(utc: float, offset_s: float) -> float:
@@ -146,11 +165,16 @@ def share_of_earth(utc: float, offset_s: float) -> float:
 def _shares(latitude: float, longitude: float, scale_km: float, tail: float) -> FloatArray:
     """By zone."""
     here = blocks()
-    away = distance_km(latitude, longitude, here.lat, here.lng)
     # the density of movement.radial_density, but for a factor: far from all people it would be 0 everywhere
-    beyond = 1 + np.square(away / scale_km)
+    beyond = 1 + np.square(_away_km(latitude, longitude) / scale_km)
     weight = here.people * (beyond / beyond.min()) ** (-tail - 1)
     return np.asarray(np.bincount(here.zone, weight, len(here.zones)) / weight.sum())
+
+
+@lru_cache(maxsize=64)
+def _away_km(latitude: float, longitude: float) -> FloatArray:
+    """Of all blocks: several densities lie about one place."""
+    return np.asarray(distances_km(unit_vectors(latitude, longitude)[None], blocks().vectors)[0])
 
 
 @cache
@@ -162,6 +186,12 @@ def _shares_of_earth() -> FloatArray:
 @lru_cache(maxsize=64)
 def _fits(day: int, offset_s: float) -> NDArray[np.bool_]:
     """Which zones."""
+    return np.asarray(_legal_at_noon(day) == offset_s)
+
+
+@lru_cache(maxsize=64)
+def _legal_at_noon(day: int) -> FloatArray:
+    """By zone, NaN where its rules are not known."""
     noon = datetime.fromtimestamp((day + 0.5) * DAY_S, UTC)
     legal = [noon.astimezone(zone).utcoffset() if zone else None for zone in blocks().zones]
-    return np.array([offset is not None and offset.total_seconds() == offset_s for offset in legal])
+    return np.array([np.nan if offset is None else offset.total_seconds() for offset in legal])

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from geotagger.estimate.logistic import fit_held_logistic
-from geotagger.estimate.movement import CertaintyCorrection, Movement
+from geotagger.estimate.movement import Movement
 
 FEWEST = 20
 """So many verdicts before anything is corrected."""
@@ -40,18 +40,11 @@ class SampleCorrection:
         )
 
     def applied_to(self, movement: Movement) -> Movement:
+        """Its corrections first, and this of what they give."""
         return replace(
-            movement, correction=self._after(movement.correction), pictured=self._after(movement.pictured)
-        )
-
-    def _after(self, first: CertaintyCorrection) -> CertaintyCorrection:
-        """Both in one: this of what the first gives."""
-        return CertaintyCorrection(
-            self.offset + self.slope * first.offset,
-            self.slope * first.slope,
-            self.slope * first.by_lag,
-            self.slope * first.by_radius,
-            self.slope * first.slope_by_lag,
+            movement,
+            correction=movement.correction.before(self.offset, self.slope),
+            pictured=movement.pictured.before(self.offset, self.slope),
         )
 
 

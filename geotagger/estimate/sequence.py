@@ -109,7 +109,9 @@ def potentials(
         x, y = left.prior[left_rows[rows]], right.prior[right_rows[rows]]
         of_a, of_b = (np.square(REACH * points.size_km).astype(np.float32) for points in (a, b))
         of_x = square_s[rows, None].astype(np.float32) + of_a
-        square = 2 * EARTH_RADIUS_KM**2 * (1.0 - a.vectors @ b.vectors.swapaxes(1, 2))
+        square = a.vectors @ b.vectors.swapaxes(1, 2)
+        np.subtract(1.0, square, out=square)
+        square *= 2 * EARTH_RADIUS_KM**2
         near = _density(square.astype(np.float32), of_x[:, :, None] + of_b[:, None], tail[rows, None])
         links[rows] = _balanced(
             near,
@@ -163,11 +165,13 @@ def _balanced(near: Floats, x: _Side, y: _Side, lost: Floats) -> Single:
     keep = (1 - lost)[:, None]
     p, q = near.shape[1:]
     balanced = np.empty((len(near), p + 1, q + 1), dtype=np.float32)
-    balanced[:, :p, :q] = near * (keep * u)[:, :, None] * v[:, None]
+    np.multiply(near, (keep * u)[:, :, None], out=balanced[:, :p, :q])
+    balanced[:, :p, :q] *= v[:, None]
     balanced[:, :p, q] = keep * out / y.elsewhere[:, None]
     balanced[:, p, :q] = keep * into / x.elsewhere[:, None]
     balanced[:, p, q] = keep[:, 0] * stays / (x.elsewhere * y.elsewhere)
-    return balanced + lost[:, None, None]
+    balanced += lost[:, None, None]
+    return balanced
 
 
 def _root(covered: Floats, bare: Floats) -> Floats:

@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from geotagger.cells import CellTable
+from geotagger.cells import CellTable, leaf_ids_of
 from geotagger.estimate.atoms import atoms_of, find
 from geotagger.estimate.cloud import Clouds, rows_by_photo
+from geotagger.estimate.densities import densities
 from geotagger.estimate.known_places import PlaceScores
 from geotagger.estimate.movement import FloatArray, IntArray
 from geotagger.estimate.people import usual_at
@@ -155,7 +156,7 @@ def states_of_pictures(utc: FloatArray, offers: Offers, table: CellTable, of_ato
     mass = prior * offers.emission[owner]
     left_out = np.maximum(1.0 - np.bincount(offers.photo, of_atom, n), 0.0) * offers.missed
     mass = mass / (np.bincount(photo, mass, n) + left_out)[photo]
-    points = Clouds(atoms.vectors[rows], mass, atoms.size_km[rows])
+    points = Clouds(atoms.vectors.take(rows, axis=0), mass, atoms.size_km[rows])
     return _states(
         utc, photo, points, prior, mass + 0.5 * offers.drawn[owner] * atoms.share[rows], MOST_POINTS
     )
@@ -184,14 +185,16 @@ def states_of_both(
     elsewhere = np.maximum(1.0 - np.bincount(photo, weight, n), 0.0)
     usual = np.bincount(photo, weight * emission, n) + elsewhere * offers.missed
 
-    rows, owner = atoms.of(offers.atoms)
-    beside = offers.photo[owner]
-    area = atoms.area_km2[offers.atoms][owner]
-    density, blind = _densities(mix, at, beside, atoms.vectors[rows], atoms.usual[rows])
-    class_mass = density * area * atoms.share[rows]
     # what the pictures beside it show gets points too, though its own may not know of it
     shown = np.maximum(offers.emission, offers.drawn / np.maximum(offers.prior, 1e-12))
-    more = class_mass * np.maximum(shown[owner] / usual[beside] - 1.0, 0.0)
+    exceeds = shown / usual[offers.photo] - 1.0
+    exceeding = np.flatnonzero(exceeds > 0)
+    rows, owner = atoms.of(offers.atoms[exceeding])
+    owner = exceeding[owner]
+    beside = offers.photo[owner]
+    area = atoms.area_km2[offers.atoms][owner]
+    density, blind = _densities(mix, at, beside, atoms.vectors.take(rows, axis=0), atoms.usual[rows])
+    more = density * area * atoms.share[rows] * exceeds[owner]
     kept = _most(n, beside, more)
     rows, owner, beside = rows[kept], owner[kept], beside[kept]
     area, density, blind, more = area[kept], density[kept], blind[kept], more[kept]
@@ -207,12 +210,13 @@ def states_of_both(
         offered = scores.over(offered, beside, atoms.vectors[rows])
     mass = prior * np.concatenate([emission, offered])
     photo = np.concatenate([photo, beside])
-    order = np.argsort(photo, kind="stable")
-    photo, prior, mass, blind = photo[order], prior[order], mass[order], blind[order]
-    size = np.concatenate([of_prior.size_km, atoms.size_km[rows]])[order]
-    points = np.concatenate([vectors, atoms.vectors[rows]])[order]
     mass = mass / (np.bincount(photo, mass, n) + elsewhere * offers.missed)[photo]
-    return _states(utc, photo, Clouds(points, mass, size), prior, mass + prior, blind=blind)
+    points = Clouds(
+        np.concatenate([vectors, atoms.vectors.take(rows, axis=0)]),
+        mass,
+        np.concatenate([of_prior.size_km, atoms.size_km[rows]]),
+    )
+    return _states(utc, photo, points, prior, mass + prior, blind=blind)
 
 
 def _densities(
@@ -229,12 +233,10 @@ def _densities(
     entries = np.arange(len(photo)) if wanted is None else np.flatnonzero(wanted)
     if usual is None:
         usual = np.zeros(len(photo))
-        usual[entries] = usual_at(*lat_lng_of(vectors[entries]))
-    edges = np.searchsorted(photo[entries], np.arange(len(at) + 1))
-    for row, a, b in zip(at.tolist(), edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-        if b > a:
-            some = entries[a:b]
-            density[some], blind[some, 0], blind[some, 1] = mix.densities_at(row, vectors[some], usual[some])
+        usual[entries] = usual_at(*lat_lng_of(vectors.take(entries, axis=0)))
+    density[entries], blind[entries, 0], blind[entries, 1] = densities(
+        mix, at[photo[entries]], vectors.take(entries, axis=0), usual[entries]
+    )
     return density, blind / density[:, None]
 
 
@@ -306,7 +308,9 @@ def _states(
     blind: FloatArray | None = None,
 ) -> States:
     """The points of each photo, those worth most first; no more than `most`."""
+    order = np.argsort(photo, kind="stable")
     rows = rows_by_photo(len(utc), photo)
+    rows = np.where(rows >= 0, order[rows] if len(order) else rows, -1)
     if rows.shape[1] > SPEAKING:
         value = np.where(rows >= 0, -worth[rows], 1.0)
         if most is not None and rows.shape[1] > most:
@@ -314,7 +318,7 @@ def _states(
             rows, value = np.take_along_axis(rows, kept, axis=1), np.take_along_axis(value, kept, axis=1)
         if rows.shape[1] > SPEAKING:
             rows = np.take_along_axis(rows, np.argpartition(value, SPEAKING, axis=1), axis=1)
-    of_points = None if blind is None else np.where(rows[:, :, None] >= 0, blind[rows], 0.0)
+    of_points = None if blind is None else np.where(rows[:, :, None] >= 0, blind.take(rows, axis=0), 0.0)
     return States(utc, points.chosen(rows), np.where(rows >= 0, prior[rows], 0.0), of_points)
 
 
@@ -328,10 +332,10 @@ def emission_at(offers: Offers, photo: IntArray, vectors: FloatArray, table: Cel
 def _slots(offers: Offers, photo: IntArray, vectors: FloatArray, table: CellTable) -> IntArray:
     """Which of its photo's offers each point lies in, the narrowest; −1 for none."""
     atoms = atoms_of(table)
-    lat, lng = lat_lng_of(vectors)
-    classes = table.classes_of(lat, lng)
+    leaves = leaf_ids_of(vectors)
+    classes = table.classes_of_ids(leaves)
     slot = find(atoms, offers.photo, offers.atoms, photo, classes)
-    in_region = find(atoms, offers.photo, offers.atoms, photo, atoms.regions_at(lat, lng, classes))
+    in_region = find(atoms, offers.photo, offers.atoms, photo, atoms.regions_of(leaves, classes))
     slot = np.where(slot >= 0, slot, in_region)
     places = np.flatnonzero(~atoms.is_class(offers.atoms) & ~atoms.is_region(offers.atoms))
     if len(places):

@@ -11,7 +11,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from geotagger.estimate.movement import FloatArray, IntArray
+from geotagger.estimate.doubts import USUAL_DOUBT
+from geotagger.estimate.movement import FloatArray, IntArray, Motion
 
 Number = TypeVar("Number", np.float64, np.int64)
 
@@ -103,6 +104,7 @@ def _among(
         fixes.error_km[rows],
         fixes.camera[rows],
         number[fixes.visits[heard[fixes.visits]]],
+        *(one[rows] if len(one) else one for one in (fixes.doubt, fixes.astray_km)),
     )
     around = _surroundings(part, utc, camera, number[first], number[last], mine)
     of_all = np.append(rows, -1)
@@ -125,8 +127,8 @@ def _surroundings(
 ) -> Surroundings:
     utc, camera, first, last = utc[mine], camera[mine], first[mine], last[mine]
     n = len(utc)
-    before, strange_before = _nearest(fixes, utc, camera, first - 1, -1)
-    after, strange_after = _nearest(fixes, utc, camera, last, +1)
+    before, strange_before = _neighbours(fixes, utc, camera, first - 1, -1)
+    after, strange_after = _neighbours(fixes, utc, camera, last, +1)
     timeless = np.isnan(utc)
     before, after = np.where(timeless, -1, before), np.where(timeless, -1, after)
     known_utc = np.append(fixes.utc, np.nan)
@@ -164,15 +166,41 @@ def joined(parts: Sequence[Surroundings]) -> Surroundings:
     return Surroundings(parts[0].fixes, *columns)
 
 
-def _nearest(
+def _neighbours(
     fixes: FixTable, utc: FloatArray, camera: IntArray, start: IntArray, step: int
 ) -> tuple[IntArray, NDArray[np.bool_]]:
+    """The fix on one side that speaks for each photo: the nearest, but of one in doubt and the nearest that
+    is not, the one which leaves less open. `start`: the first row that may, in the direction of `step`."""
+    row, strange = _nearest(fixes.utc, fixes.camera, utc, camera, start, step)
+    in_doubt = fixes.doubt > USUAL_DOUBT
+    if not in_doubt.any():
+        return row, strange
+    rows = np.flatnonzero(~in_doubt)
+    begin = np.searchsorted(rows, start, side="right") - 1 if step < 0 else np.searchsorted(rows, start)
+    surer, surer_strange = _nearest(fixes.utc[rows], fixes.camera[rows], utc, camera, begin, step)
+    surer = np.append(rows, -1)[surer]
+    better = _open_km(fixes, utc, surer, surer_strange) < _open_km(fixes, utc, row, strange)
+    return np.where(better, surer, row), np.where(better, surer_strange, strange)
+
+
+def _open_km(fixes: FixTable, utc: FloatArray, row: IntArray, strange: NDArray[np.bool_]) -> FloatArray:
+    """How far from its fix a photo is to be expected, as people usually move; infinite where none is."""
+    usual = Motion()
+    lag = np.abs(values_at(fixes.utc, row, np.inf) - utc) * np.where(strange, usual.stranger, 1.0)
+    scale = np.hypot(usual.scale_km(lag), values_at(fixes.error_km, row, 0.0))
+    doubt, astray = values_at(fixes.doubt, row, 0.0), values_at(fixes.astray_km, row, 0.0)
+    return np.where(row >= 0, (1 - doubt) * scale + doubt * np.hypot(scale, astray), np.inf)
+
+
+def _nearest(
+    fix_utc: FloatArray, fix_camera: IntArray, utc: FloatArray, camera: IntArray, start: IntArray, step: int
+) -> tuple[IntArray, NDArray[np.bool_]]:
     """The nearest fix on one side, the own camera's where that is not much farther in time."""
-    total = len(fixes.utc)
+    total = len(fix_utc)
     any_row = np.where((start >= 0) & (start < total), start, -1)
     own_row = np.full(len(utc), -1, dtype=np.int64)
     for code in np.unique(camera[camera >= 0]):
-        mine = np.flatnonzero(fixes.camera == code)
+        mine = np.flatnonzero(fix_camera == code)
         if not len(mine):
             continue
         rows = np.flatnonzero(camera == code)
@@ -182,11 +210,11 @@ def _nearest(
             at = np.searchsorted(mine, start[rows], side="left")
         there = (at >= 0) & (at < len(mine))
         own_row[rows] = np.where(there, mine[np.where(there, at, 0)], -1)
-    own_lag = np.abs(values_at(fixes.utc, own_row, np.inf) - utc)
-    any_lag = np.abs(values_at(fixes.utc, any_row, np.inf) - utc)
+    own_lag = np.abs(values_at(fix_utc, own_row, np.inf) - utc)
+    any_lag = np.abs(values_at(fix_utc, any_row, np.inf) - utc)
     own = (own_row >= 0) & (own_lag <= OWN_CAMERA_REACH * any_lag + SOON_S)
     row = np.where(own, own_row, any_row)
-    strange = (row >= 0) & (camera >= 0) & (values_at(fixes.camera, row, -1) != camera)
+    strange = (row >= 0) & (camera >= 0) & (values_at(fix_camera, row, -1) != camera)
     return row, strange
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geotagger.cells import CellTable
+from geotagger.estimate.clock import FAR_ZONE_ERROR_S, moments_of
 from geotagger.estimate.kinds.protocol import Kind
 from geotagger.estimate.learning import learn_movement
 from geotagger.estimate.movement import GPS_ERROR_KM, OUTING_GAP_S, Movement
@@ -33,6 +34,8 @@ from geotagger.geo import distance_km
 from geotagger.text.values import PlaceRatios
 
 _ONE_PLACE_KM = 0.1
+_MOMENTS = 9
+"""At so many that a time of hours may be a track is asked."""
 MOST_IN_OUTING = 1000
 """A time-lapse or a wedding of three photographers is cut here, so that memory stays bounded."""
 
@@ -84,7 +87,8 @@ class Evidence:
 @dataclass(frozen=True, slots=True)
 class Surrounded:
     """An outing's observations in the order of time, the nearest known places outside it, and those between
-    its first and its last photo that are none of its own: points of tracks, and fixes of other photos."""
+    its first and its last photo that are none of its own: points of tracks, and fixes of other photos; with
+    these, where the nearest outside is in doubt, the nearest that is not."""
 
     photos: tuple[Observation, ...]
     before: Observation | None
@@ -154,23 +158,33 @@ def observation_of(evidence: Evidence, photo: PhotoRecord) -> Observation:
 
 
 def recorded_fix(tracks: Tracks, utc: float, utc_error_s: float, other_utc: float | None) -> Fix | None:
-    """Where a device was then; of two times that are as probable, only where it was at one place at both."""
+    """Where a device was then; of a time that is uncertain by hours, or is one of two, only where it was at
+    one place all the while."""
     fix = tracks.fix_at(utc, utc_error_s)
-    if fix is None or other_utc is None:
-        return fix
-    other = tracks.fix_at(other_utc, utc_error_s)
-    if other is None:
-        return None
-    apart = float(distance_km(fix.latitude, fix.longitude, other.latitude, other.longitude))
-    error_km = max(fix.error_km, other.error_km)
-    return replace(fix, error_km=max(error_km, apart)) if apart <= max(_ONE_PLACE_KM, error_km) else None
+    others = [] if other_utc is None else [other_utc]
+    if FAR_ZONE_ERROR_S <= utc_error_s < np.inf:
+        others += np.linspace(utc - 2 * utc_error_s, utc + 2 * utc_error_s, _MOMENTS).tolist()
+    for moment in others:
+        other = None if fix is None else tracks.fix_at(moment, utc_error_s)
+        if fix is None or other is None:
+            return None
+        apart = float(distance_km(fix.latitude, fix.longitude, other.latitude, other.longitude))
+        error_km = max(fix.error_km, other.error_km)
+        if apart > max(_ONE_PLACE_KM, error_km):
+            return None
+        fix = replace(fix, error_km=max(error_km, apart))
+    return fix
 
 
 def surrounded(evidence: Evidence, outing: Sequence[PhotoRecord]) -> Surrounded:
     """One outing with all that lies around and inside it."""
     photos = tuple(observation_of(evidence, photo) for photo in outing)
-    times = [photo.utc for photo in outing if photo.utc is not None]
-    times += [photo.other_utc for photo in outing if photo.other_utc is not None]
+    times = [
+        moment
+        for photo in outing
+        if photo.utc is not None
+        for moment, _ in moments_of(photo.utc, photo.utc_error_s, photo.other_utc)
+    ]
     if not times:
         return Surrounded(photos, None, None, ())
     first, last = min(times), max(times)
@@ -193,7 +207,7 @@ def surrounded(evidence: Evidence, outing: Sequence[PhotoRecord]) -> Surrounded:
         photos,
         max([*anchors[:start], *before], key=_moment, default=None),
         min([*anchors[end:], *after], key=_moment, default=None),
-        (*anchors[start:end], *inside),
+        (*anchors[start:end], *inside, *fixes.sound_beside(since, until)),
     )
 
 

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geotagger.estimate.movement import DAY_S, HOUR_S, FloatArray, IntArray, Motion, Pairs
-from geotagger.estimate.prior import mixture
+from geotagger.estimate.prior import mixture_of
+from geotagger.estimate.shares import lie_of
 from geotagger.estimate.surroundings import FixTable, Surroundings, surroundings, values_at
 from geotagger.geo import distance_km
 
@@ -62,19 +63,17 @@ def together(
 def _ratio(fixes: FixTable, own: NDArray[np.bool_], rows: IntArray, code: int, motion: Motion) -> FloatArray:
     """How much more probable the places of the rows asked for are by the own fixes near in time than by the
     own places at any time."""
-    camera = np.full(len(rows), code)
-    around = surroundings(fixes, fixes.utc[rows], camera, rows, rows + 1, {code: own})
     if not own.any():
         return np.ones(len(rows))
-    lat, lng = fixes.lat[rows], fixes.lng[rows]
-    far = replace(
-        around,
-        lag_before=np.full(len(rows), _FAR_S),
-        lag_after=np.full(len(rows), _FAR_S),
-        visit_lag=np.full(around.visit.shape, _FAR_S),
+    camera, lat, lng = np.full(len(rows), code), fixes.lat[rows], fixes.lng[rows]
+    around = surroundings(fixes, fixes.utc[rows], camera, rows, rows + 1, {code: own})
+    lie, far_s = lie_of(around), np.full(len(rows), _FAR_S)
+    at_any_time = replace(
+        lie,
+        around=replace(around, lag_before=far_s, lag_after=far_s),
+        visit_lag=np.where(lie.there, _FAR_S, lie.visit_lag),
     )
-    near = mixture(around, motion).density(lat, lng)
-    ratio = near / mixture(far, motion).density(lat, lng)
+    ratio = mixture_of(lie, motion).density(lat, lng) / mixture_of(at_any_time, motion).density(lat, lng)
     return np.asarray(np.where(_reachable(around, lat, lng), ratio, 0.0))
 
 

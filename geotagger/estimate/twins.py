@@ -28,8 +28,10 @@ _FEWEST = 2
 _DEEPEST = 12
 _GAPS = 16
 """So many of the widest gaps between the numbers in names are tried."""
-_MOST_VERSIONS = 64
-"""More of them name no software, but each photo."""
+_MOST_VERSIONS = 1000
+"""More of them, or fewer than two fixes of each in the mean, name no software, but each photo."""
+_ROUND = 3
+"""A jump away may be undone by so many jumps: of four equal cameras by turns the last one leads back."""
 _NUMBER = re.compile(r"(\d+)\D*$")
 
 
@@ -107,7 +109,9 @@ def twins_of(
             continue
         seen = origins(own)
         told = []
-        rules_tried = chain(_rules([origin.path for origin in seen]), _by_software(seen, own, clashes_of))
+        rules_tried = chain(
+            _rules([origin.path for origin in seen]), _by_software(seen, own, utc[own], clashes_of)
+        )
         for rule in rules_tried:
             keys = np.array([rule.key(origin) for origin in seen])
             groups = [own[keys == key] for key in np.unique(keys)]
@@ -126,10 +130,13 @@ def _clashes(utc: FloatArray, lat: FloatArray, lng: FloatArray) -> int:
     """How often the fixes jump to another place and back within hours. A flight comes back later."""
     apart = distance_km(lat[:-1], lng[:-1], lat[1:], lng[1:])
     jumps = np.flatnonzero((apart > _JUMP_KM) & (apart > _JUMP_KM_S * np.diff(utc)))
-    away, back = jumps[:-1], jumps[1:]
-    missed = distance_km(lat[away], lng[away], lat[back + 1], lng[back + 1])
-    soon = utc[back + 1] - utc[away] < _BACK_S
-    return int(np.sum(soon & (missed < 0.5 * np.minimum(apart[away], apart[back]))))
+    undone = np.zeros(len(jumps), dtype=np.bool_)
+    for step in range(1, _ROUND + 1):
+        away, back = jumps[:-step], jumps[step:]
+        missed = distance_km(lat[away], lng[away], lat[back + 1], lng[back + 1])
+        soon = utc[back + 1] - utc[away] < _BACK_S
+        undone[: len(away)] |= soon & (missed < 0.5 * np.minimum(apart[away], apart[back]))
+    return int(undone.sum())
 
 
 def _rules(paths: Sequence[str]) -> Iterator[Rule]:
@@ -148,21 +155,29 @@ def _rules(paths: Sequence[str]) -> Iterator[Rule]:
 
 
 def _by_software(
-    origins: Sequence[Origin], rows: NDArray[np.int64], clashes_of: Callable[[NDArray[np.int64]], int]
+    origins: Sequence[Origin],
+    rows: NDArray[np.int64],
+    utc: FloatArray,
+    clashes_of: Callable[[NDArray[np.int64]], int],
 ) -> Iterator[Rule]:
     """In the order in which versions come, each is of the first camera that it puts into no two places at
     once: a phone gets new ones, and two of a kind seldom on one day."""
-    versions = dict.fromkeys(origin.software for origin in origins)
-    if not 1 < len(versions) <= _MOST_VERSIONS:
+    versions: dict[str, int] = {}
+    version_of = np.array([versions.setdefault(origin.software, len(versions)) for origin in origins])
+    if not 1 < len(versions) <= min(_MOST_VERSIONS, len(rows) / _FEWEST):
         return
     cameras: dict[str, NDArray[np.int64]] = {}
     first: dict[str, str] = {}
-    for version in versions:
-        own = rows[[origin.software == version for origin in origins]]
+    for version, number in versions.items():
+        own = np.flatnonzero(version_of == number)
+        # no fix clashes with one that is farther from it in time
+        since, until = utc[own[0]] - _BACK_S, utc[own[-1]] + _BACK_S
+        clashes = clashes_of(rows[own])
         for begun, others in cameras.items():
-            both = np.sort(np.concatenate((others, own)))
-            if clashes_of(both) <= clashes_of(others) + clashes_of(own):
-                cameras[begun] = both
+            beside = others[slice(*np.searchsorted(utc[others], (since, until)))]
+            both = np.sort(np.concatenate((beside, own)))
+            if clashes_of(rows[both]) <= clashes_of(rows[beside]) + clashes:
+                cameras[begun] = np.sort(np.concatenate((others, own)))
                 first[version] = begun
                 break
         else:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from geotagger.estimate.doubts import doubts_of
+from geotagger.estimate.doubts import USUAL_DOUBT, doubts_of
 from geotagger.estimate.twins import Origin, Twins, twins_of
 from geotagger.text.values import PlaceRatios
 
@@ -149,6 +149,22 @@ class FixSeries:
             float(self.astray_km[n]),
         )
         return Observation(int(self.keys[n]), float(self.utc[n] + self.age_s[n]), camera, fix)
+
+    def sound_beside(self, since: int, until: int) -> list[Observation]:
+        """Of the fixes before row `since` and of those from row `until` on the nearest that is not in doubt,
+        where the very nearest is."""
+        at = int(np.searchsorted(self._sound, since))
+        rows = []
+        if since > 0 and self.doubt[since - 1] > USUAL_DOUBT:
+            rows += self._sound[max(0, at - 1) : at].tolist()
+        if until < len(self) and self.doubt[until] > USUAL_DOUBT:
+            at = int(np.searchsorted(self._sound, until))
+            rows += self._sound[at : at + 1].tolist()
+        return [self.observation(row) for row in rows]
+
+    @cached_property
+    def _sound(self) -> NDArray[np.int64]:
+        return np.flatnonzero(self.doubt <= USUAL_DOUBT)
 
     def in_doubt(self, key: int, fix: Fix) -> Fix:
         """A photo's own place with what is doubted of it here."""

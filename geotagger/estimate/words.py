@@ -96,9 +96,11 @@ def _words(
 def _of_picture(story: OutingStory, photo: Observation, pictured: bool) -> Iterator[Said]:
     """The photo's own, and those of its outing."""
     if pictured and photo.posterior is not None:
-        posterior = photo.posterior
-        cells = (posterior.classes >= 0) & (posterior.classes < story.classes)
-        most = float(posterior.probabilities[cells].max(initial=0.0))
+        leading = photo.posterior.classes[
+            :1
+        ].tolist()  # the most probable class stands first, if any is listed
+        is_class = bool(leading) and 0 <= leading[0] < story.classes
+        most = float(photo.posterior.probabilities[0]) if is_class else 0.0
         yield "visual", f"visual: the leading cell holds {most:.0%} of the picture"
     if _hears(story, photo) and story.pictures > pictured:
         yield "visual", f"visual: {story.pictures} pictures of this outing were weighed together"
@@ -150,7 +152,7 @@ def _of_time(story: OutingStory, photo: Observation, *, has_neighbours: bool) ->
     """Of its time and zone, and of what is not known for want of them."""
     if photo.utc is not None and photo.other_utc is not None:
         both = " or ".join(f"{at:%Y-%m-%d %H:%M}" for at in map(_moment, (photo.utc, photo.other_utc)))
-        yield None, f"time: {both} UTC: its creation time is the camera's own, or UTC; both are weighed"
+        yield None, f"time: {both} UTC: what it says of its time fits both, and both are weighed"
     if story.time_zone and photo.utc_offset_s is not None and photo.utc is not None and photo.fix is None:
         yield None, f"time zone: the camera's clock is set to {offset(photo.utc_offset_s)}"
     if photo.utc is None:

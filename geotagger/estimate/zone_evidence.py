@@ -11,13 +11,14 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from numpy.typing import NDArray
 
 from geotagger.cells import CellTable
 from geotagger.estimate.atoms import ById, atoms_of
 from geotagger.estimate.movement import CameraClock, FloatArray, IntArray
 from geotagger.estimate.people import peopled, share_in_zone, share_of_earth
 from geotagger.estimate.prior import ANYWHERE, Mixture
-from geotagger.zones import offset_at, zone_at
+from geotagger.zones import offsets_at, zone_at
 
 _ANOTHER = 1.0
 """Legal time of some other zone: one second of UTC is that of none."""
@@ -36,52 +37,85 @@ def weighed_by_zone(
     offset that no known place explains speaks for a place that is not known. Where visited places lie in the
     zone and the fixes around do not, trips start from those, as probable among all trips as they are among
     all visits: who has gone back to another region need not be at the very place known there."""
-    weight, anywhere = mix.weight.copy(), mix.anywhere.copy()
+    offset_s = np.array([np.nan if offset is None else offset for offset in offsets_s], dtype=np.float64)
+    rows = np.flatnonzero(np.isfinite(offset_s) & np.isfinite(utc) & mix.weight.any(axis=1))
+    if not len(rows):
+        return mix
+    times, offset = utc[rows], offset_s[rows, None]
+    legal = _legal_times(mix, rows, times)
+    earth = np.array(
+        [[share_of_earth(*one)] for one in zip(times.tolist(), offset[:, 0].tolist(), strict=True)]
+    )
+    right, wrong, as_legal = _stating(clocks, rows, offset, legal, earth)
+    before, fits = mix.weight[rows], np.isnan(legal) | (legal == offset)
+    speaks, is_wide = before > _LEAST, mix.scale_km[rows] >= _WIDE_KM
+    crossing = speaks & is_wide & ~fits
+    crosses = _shares_in_zone(mix, rows, times, offset, crossing)
+    # as the parameters were fitted: a trip that starts in the zone is taken to stay in it
+    factor = np.where(is_wide, np.where(fits, right, as_legal * (1 - crosses)), as_legal)
+    weight = before * np.where(speaks, factor, 1.0)
+    away = np.sum(before * right * crosses, axis=1)
+
     lat, lng, by_people = mix.lat.copy(), mix.lng.copy(), mix.peopled.copy()
-    for row, (offset, clock) in enumerate(zip(offsets_s, clocks, strict=True)):
-        if offset is None or not np.isfinite(utc[row]) or not weight[row].any():
-            continue
-        time = float(utc[row])
-        columns = np.flatnonzero(weight[row] > _LEAST)
-        places = zip(mix.lat[row, columns].tolist(), mix.lng[row, columns].tolist(), strict=True)
-        right, wrong, away = clock.stating(offset, offset), clock.stating(offset, _ANOTHER), 0.0
-        trips, visited = list[int](), list[int]()
-        for column, place in zip(columns.tolist(), places, strict=True):
-            zone = offset_at(*place, time)
-            legal = None if zone is None else zone.total_seconds()
-            scale, tail = float(mix.scale_km[row, column]), float(mix.tail[row, column])
-            if scale < _WIDE_KM:
-                weight[row, column] *= clock.stating(offset, legal)
-                if column >= mix.about and legal == offset:
-                    visited.append(column)
-                continue
-            in_zone = share_in_zone(*place, scale, tail, time, offset)
-            if legal is None or legal == offset:
-                # as the parameters were fitted: a trip that starts in the zone is taken to stay in it
-                weight[row, column] *= right
-            else:
-                away += weight[row, column] * right * in_zone
-                weight[row, column] *= clock.stating(offset, legal) * (1 - in_zone)
-                if mix.peopled[row, column] > 0:
-                    trips.append(column)
-        if trips and visited:
-            of_visits = mix.weight[row, visited]
-            start = visited[int(of_visits.argmax())]
-            share = right * of_visits.sum() / mix.weight[row, mix.about :].sum()
-            # a density has one middle: where the clock may well be wrong, trips stay about the fix
-            moved = [trip for trip in trips if share * mix.weight[row, trip] > weight[row, trip]]
-            weight[row, moved] += share * mix.weight[row, moved]
-            lat[row, moved], lng[row, moved] = mix.lat[row, start], mix.lng[row, start]
-            by_people[row, moved] = peopled(
-                lat[row, moved], lng[row, moved], mix.scale_km[row, moved], mix.tail[row, moved]
-            )
-        in_zone = share_of_earth(time, offset)
-        away += anywhere[row] * (right * in_zone + wrong * (1 - in_zone))
-        total = float(weight[row].sum())
-        # what is spread over the Earth stands for doubt in all of this, too
-        anywhere[row] = max(away / max(total + away, 1e-300), ANYWHERE)
-        weight[row] *= (1 - anywhere[row]) / max(total, 1e-300)
-    return replace(mix, lat=lat, lng=lng, weight=weight, anywhere=anywhere, peopled=by_people)
+    trips = crossing & (mix.peopled[rows] > 0)
+    visited = speaks & ~is_wide & (legal == offset)
+    visited[:, : mix.about] = False
+    for n in np.flatnonzero(trips.any(axis=1) & visited.any(axis=1)).tolist():
+        row, visits = rows[n], np.flatnonzero(visited[n])
+        start = visits[int(before[n, visits].argmax())]
+        share = float(right[n, 0] * before[n, visits].sum() / before[n, mix.about :].sum())
+        # a density has one middle: where the clock may well be wrong, trips stay about the fix
+        moved = np.flatnonzero(trips[n] & (share * before[n] > weight[n]))
+        weight[n, moved] += share * before[n, moved]
+        lat[row, moved], lng[row, moved] = mix.lat[row, start], mix.lng[row, start]
+        by_people[row, moved] = peopled(
+            lat[row, moved], lng[row, moved], mix.scale_km[row, moved], mix.tail[row, moved]
+        )
+
+    away += mix.anywhere[rows] * (right * earth + wrong * (1 - earth))[:, 0]
+    total = weight.sum(axis=1)
+    all_weight, anywhere = mix.weight.copy(), mix.anywhere.copy()
+    # what is spread over the Earth stands for doubt in all of this, too
+    anywhere[rows] = np.maximum(away / np.maximum(total + away, 1e-300), ANYWHERE)
+    all_weight[rows] = weight * ((1 - anywhere[rows]) / np.maximum(total, 1e-300))[:, None]
+    return replace(mix, lat=lat, lng=lng, weight=all_weight, anywhere=anywhere, peopled=by_people)
+
+
+def _legal_times(mix: Mixture, rows: IntArray, utc: FloatArray) -> FloatArray:
+    """Offsets from UTC (n, c), NaN where none is known or nothing of weight lies."""
+    legal = np.full((len(rows), mix.weight.shape[1]), np.nan)
+    photo, column = np.nonzero(mix.weight[rows] > _LEAST)
+    of = rows[photo], column
+    legal[photo, column] = offsets_at(mix.lat[of], mix.lng[of], utc[photo])
+    return legal
+
+
+def _stating(
+    clocks: Sequence[CameraClock], rows: IntArray, offset: FloatArray, legal: FloatArray, living: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """How probable these photos' cameras make their offsets (n, 1), by which so many people live (n, 1):
+    where they are legal, (n, 1); in some other zone, (n, 1); and where those times are legal (n, c)."""
+    right, wrong, as_legal = np.empty_like(offset), np.empty_like(offset), np.empty_like(legal)
+    of_rows = [clocks[row] for row in rows.tolist()]
+    for clock in set(of_rows):
+        mine = np.array([one == clock for one in of_rows])
+        right[mine] = clock.stating(offset[mine], offset[mine], living[mine])
+        wrong[mine] = clock.stating(offset[mine], _ANOTHER, living[mine])
+        as_legal[mine] = clock.stating(offset[mine], legal[mine], living[mine])
+    return right, wrong, as_legal
+
+
+def _shares_in_zone(
+    mix: Mixture, rows: IntArray, utc: FloatArray, offset: FloatArray, wanted: NDArray[np.bool_]
+) -> FloatArray:
+    """Of those that are `wanted` (n, c) how much lies where these times are legal; 0 of the others."""
+    shares = np.zeros(wanted.shape)
+    photo, column = np.nonzero(wanted)
+    of = rows[photo], column
+    densities = (mix.lat[of], mix.lng[of], mix.scale_km[of], mix.tail[of], utc[photo], offset[photo, 0])
+    columns = [values.tolist() for values in densities]
+    shares[photo, column] = [share_in_zone(*one) for one in zip(*columns, strict=True)]
+    return shares
 
 
 def atom_priors(

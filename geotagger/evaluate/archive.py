@@ -68,7 +68,8 @@ class EvaluationOptions:
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """One way of hiding, and what was said of the hidden photos. `placed`: how many had a place.
-    `line`: the certainty from which on `tag` would write, with the settings given."""
+    `line`: the certainty from which on `tag` would write, with the settings given, over 1 where none does;
+    `precision`: what it was asked by, None where the line itself was."""
 
     way: Way
     share: float
@@ -76,6 +77,7 @@ class Evaluation:
     placed: int
     hidden: Sequence[Hidden]
     line: float = MIN_CONFIDENCE
+    precision: float | None = None
 
     @property
     def what(self) -> str:
@@ -85,8 +87,10 @@ class Evaluation:
     @property
     def drawn(self) -> str:
         """How that was drawn, and of how many."""
-        several = len(self.seeds) > 1
-        seeds = f"seeds {', '.join(map(str, self.seeds))}" if several else f"seed {self.seeds[0]}"
+        first, last, several = self.seeds[0], self.seeds[-1], len(self.seeds) > 1
+        seeds = f"seeds {', '.join(map(str, self.seeds))}" if several else f"seed {first}"
+        if len(self.seeds) > 3 and self.seeds == tuple(range(first, last + 1)):
+            seeds = f"seeds {first} to {last}"
         return f"({seeds}), of {self.placed} photos with a place"
 
 
@@ -124,11 +128,12 @@ def evaluate(
     if "text" in options.kinds:
         note(f"reading the text in {len(sightings)} pictures")
         sightings = with_texts(sightings)
+    own = len(sightings)
     sightings = in_order([*sightings, *before.companions], before.numbers)
     placed = sum(sighting.can_be_hidden for sighting in sightings)
     if placed < FEWEST:
         raise UsageError(
-            f"{', '.join(options.paths)}: {placed} of {len(sightings)} photos know where they were taken; "
+            f"{', '.join(options.paths)}: {placed} of {own} photos know where they were taken; "
             f"at least {FEWEST} are needed to hide some"
         )
     for line in doubts(clocks, (sighting.clocked.camera for sighting in sightings)):
@@ -167,7 +172,9 @@ def evaluate(
             for seed in options.seeds
             for one in evaluate_archive(sightings, setting, seed, tracks=before.tracks, table=table)
         ]
-        evaluations.append(Evaluation(way, options.share, options.seeds, placed, hidden, least))
+        evaluations.append(
+            Evaluation(way, options.share, options.seeds, placed, hidden, least, options.precision)
+        )
         yield evaluations[-1]
     # of photos that have a time, as nearly all have
     timed = [evaluation.hidden for evaluation in evaluations if evaluation.way != "timeless"]

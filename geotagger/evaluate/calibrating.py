@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from geotagger.cells import CellTable
 from geotagger.estimate.calibration import Calibration
-from geotagger.estimate.learning import fit_logistic
+from geotagger.estimate.certainty_correction import CertaintyCorrection, Outcomes, fit_plain
 from geotagger.estimate.misled_outings import fitted_misleads
-from geotagger.estimate.movement import OUTING_GAP_S, CertaintyCorrection, FloatArray
+from geotagger.estimate.movement import OUTING_GAP_S, FloatArray
 from geotagger.estimate.picture_temperature import fitted_temperature
 from geotagger.estimate.sequence import weights
 from geotagger.evaluate.predictions import OURS, Hidden
@@ -73,7 +73,7 @@ def _picture_correction(pictured: Sequence[Hidden]) -> CertaintyCorrection:
     stated, inside = _outcomes(pictured, CertaintyCorrection())
     radius = np.array([h.said[OURS].radius_km for h in pictured])
     lag = np.array([h.lag_s for h in pictured])
-    return fit_logistic(stated[:, None], inside[:, None], radius[:, None], lag)
+    return fit_plain(Outcomes.of_circles(stated, inside, radius, lag))
 
 
 def _outcomes(way: Sequence[Hidden], pictured: CertaintyCorrection) -> tuple[FloatArray, NDArray[np.bool_]]:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageDraw import ImageDraw
@@ -25,7 +27,7 @@ _INK, _GRID, _FAINT, _BAND, _DOT = (
 )
 _LINE = (196, 84, 32)
 _ROWS, _COLUMNS = 11, 61
-_SMALLEST = 6
+_SMALLEST, _DASH = 6, 7
 
 Bin = tuple[float, float, int]
 """Mean stated certainty, share inside, photos."""
@@ -71,10 +73,8 @@ def draw_risk_coverage(path: Path, curve: Sequence[CurvePoint], title: str = "")
         "share of those outside their radius",
         top,
     )
-    promised = [_at(kept, stated / top) for kept, _, stated in curve]
-    for n in range(len(promised) - 1):
-        if int(promised[n][0] / (7 * _FINE)) % 2 == 0:
-            pen.line([promised[n], promised[n + 1]], fill=_FAINT, width=2 * _FINE)
+    for dash in _dashes([_at(kept, stated / top) for kept, _, stated in curve]):
+        pen.line(dash, fill=_FAINT, width=2 * _FINE)
     if len(curve) > 1:
         pen.line(
             [_at(kept, risk / top) for kept, risk, _ in curve], fill=_LINE, width=2 * _FINE, joint="curve"
@@ -127,6 +127,19 @@ def _canvas(title: str, subtitle: str, along: str, up: str, top: float) -> tuple
         ((_LEFT + _SIDE) * _FINE, (_TOP + _SIDE + 36) * _FINE), along, fill=_INK, font=_font(12), anchor="rm"
     )
     return image, pen
+
+
+def _dashes(points: Sequence[tuple[float, float]]) -> list[list[tuple[float, float]]]:
+    """Of a line that goes to the right, however far its points lie apart."""
+    if len(points) < 2:
+        return []
+    x, y = np.array(points).T
+    starts = np.arange(x[0], x[-1], 2 * _DASH * _FINE)
+    ends = np.minimum(starts + _DASH * _FINE, x[-1])
+    return [
+        [(float(a), float(np.interp(a, x, y))), (float(b), float(np.interp(b, x, y)))]
+        for a, b in zip(starts, ends, strict=True)
+    ]
 
 
 def _save(image: "Image", path: Path) -> None:

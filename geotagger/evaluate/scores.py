@@ -12,6 +12,8 @@ from geotagger.evaluate.predictions import OURS, Hidden
 
 THRESHOLDS_KM = (1.0, 25.0, 200.0, 750.0, 2500.0)
 """Street, city, region, country, continent (Hays & Efros 2008; Weyand et al. 2016)."""
+_HELD_BY = 5.0
+"""As what corrects certainties is held (learning.py)."""
 METHODS = ("nearest", "photoprism", "text", "visual", "reference", "neighbours", "track", OURS)
 """In the order of the ladder, rules of others first."""
 
@@ -92,10 +94,13 @@ def risk_coverage(
 
 
 def least_confidence_for(stated: FloatArray, inside: NDArray[np.bool_], precision: float) -> float | None:
-    """The lowest stated confidence from which on at least `precision` of the photos lay inside; None
-    when even the surest do not reach it. Ties fall together."""
+    """The lowest stated confidence from which on at least `precision` of the photos lay inside, held at what
+    is stated by `_HELD_BY` photos more, for one or two that lay inside promise nothing; None when even the
+    surest do not reach it. Ties fall together."""
     order = np.argsort(-stated, kind="stable")
-    precision_above = np.cumsum(inside[order]) / np.arange(1, len(order) + 1)
+    count = np.arange(1, len(order) + 1)
+    lay, promised = np.cumsum(inside[order]), np.cumsum(stated[order]) / count
+    precision_above = np.minimum(lay / count, (lay + _HELD_BY * promised) / (count + _HELD_BY))
     last_of_tie = np.append(np.diff(stated[order]) != 0, True)
     enough = np.flatnonzero((precision_above >= precision) & last_of_tie)
     return float(stated[order[enough[-1]]]) if len(enough) else None

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geotagger.cells import CellTable
+from geotagger.estimate.certainty_correction import CertaintyCorrection
 from geotagger.estimate.clock import Clocked, posix
 from geotagger.estimate.kinds.table import BY_DEFAULT, listening_to
 from geotagger.estimate.moments import times_of
@@ -19,7 +20,6 @@ from geotagger.estimate.movement import (
     GPS_ERROR_KM,
     MISLEADS,
     OUTING_GAP_S,
-    CertaintyCorrection,
     FloatArray,
     Movement,
 )

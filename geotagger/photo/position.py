@@ -27,6 +27,9 @@ _WORLDWIDE = re.compile(r"[^A-Z]*$|.*(WGS|JGD|NAD.?83|ETRS|GDA|CGCS|ITRF)", re.I
 """Datums that agree within some metres, and none named."""
 _OTHER_DATUM_ERROR_M = 500.0
 """Of Japan's old datum (TOKYO), by which telephones of the years after 2000 measured: up to 450 m."""
+_CELL_TOWER, _CELL_TOWER_ERROR_M = "CELLID", 1000.0
+"""The word of EXIF 3.0 §4.6.9 for a position by the cell of a telephone network, and how near one usually is
+where no error is stated (assumed: some hundreds of metres in towns, kilometres in the country)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,8 @@ def _of_tags(tags: Tags, problems: list[str]) -> GpsFix | None:
     # the radius of an estimate says nothing of the place that the owner put there instead
     is_error_ours = mark is None and is_ours(method)
     error_m = None if is_error_ours else _bounded(tags.number("gps", _POSITIONING_ERROR), _EARTH_HALF_M)
+    if error_m is None and method.strip().upper() == _CELL_TOWER:
+        error_m = _CELL_TOWER_ERROR_M
     if not _WORLDWIDE.match(tags.text("gps", _MAP_DATUM)):
         error_m = max(error_m or 0.0, _OTHER_DATUM_ERROR_M)
         problems.append("GPS: its position is by another datum than WGS 84, and as much less sure")

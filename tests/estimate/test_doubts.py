@@ -121,3 +121,41 @@ def test_a_fix_older_than_its_outing_is_not_there_twice() -> None:
     said = said_of(photos, 30 * MINUTE)
     alone = said_of(photos[1:], 30 * MINUTE)
     assert distance_km(said.latitude, said.longitude, alone.latitude, alone.longitude) < 1.5
+
+
+def test_a_fix_that_is_surely_wrong_leaves_what_its_neighbours_say() -> None:
+    """One of eight is out of reach, or its stamp a year off; asked is a minute after it."""
+    walk = [fixed(n, 10 * n * MINUTE, (50.94 + 0.001 * n, 6.96)) for n in range(8)]
+    without = said_of([*walk[:4], *walk[5:]], 41 * MINUTE)
+    out_of_reach = replace(walk[4], place=Fix(*MUNICH, 0.01, "camera"))
+    ancient = replace(walk[4], stamp_utc=NOON - 365 * 24 * HOUR)
+    for wrong in (out_of_reach, ancient):
+        said = said_of([*walk[:4], wrong, *walk[5:]], 41 * MINUTE)
+        assert said.radius_km < 1.3 * without.radius_km
+        assert said.confidence == pytest.approx(without.confidence, abs=0.01)
+
+
+def test_a_place_repeated_for_hours_was_so_within_the_first_hour() -> None:
+    place = (50.9412345, 6.9612345)
+    photos = [fixed(n, 10 * n * MINUTE, place, age_s=None) for n in range(13)]
+    doubt = FixSeries.of(photos).doubt
+    assert doubt[0] == USUAL_DOUBT
+    assert (doubt[1:] > USUAL_DOUBT).all()
+    assert set(FixSeries.of(photos[:6]).doubt) == {USUAL_DOUBT}
+
+
+def test_a_stamp_that_dates_a_repeated_place_is_believed() -> None:
+    """Nine photos with the fix of the first: one fix of then, which was right then."""
+    place = (50.9412345, 6.9612345)
+    photos = [fixed(n, 10 * n * MINUTE, place, age_s=10 * n * MINUTE) for n in range(9)]
+    assert set(FixSeries.of(photos).doubt) == {USUAL_DOUBT}
+
+
+def test_a_wrong_fix_that_ends_an_outing_hides_none_before_it() -> None:
+    """Cologne until 10:20, Munich at 10:30, which nobody reaches; asked in the evening."""
+    walk = [fixed(n, 10 * n * MINUTE, (50.94 + 0.001 * n, 6.96)) for n in range(3)]
+    gone = fixed(3, 30 * MINUTE, MUNICH)
+    without = said_of(walk, 8 * HOUR)
+    said = said_of([*walk, gone], 8 * HOUR)
+    assert distance_km(said.latitude, said.longitude, *COLOGNE) < 2
+    assert said.confidence == pytest.approx(without.confidence, abs=0.1)

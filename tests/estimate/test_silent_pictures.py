@@ -7,7 +7,8 @@ import pytest
 
 from geotagger.cells import CellTable, GalleryPoints, centres, leaf_ids, parents
 from geotagger.estimate.atoms import REGION_LEVEL, atoms_of, class_prior
-from geotagger.estimate.movement import CertaintyCorrection, Movement
+from geotagger.estimate.certainty_correction import CertaintyCorrection
+from geotagger.estimate.movement import Movement
 from geotagger.estimate.outing import Options
 from geotagger.estimate.picture_ratios import PictureRatios
 from geotagger.estimate.timeline import estimate_stream

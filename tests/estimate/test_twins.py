@@ -63,6 +63,34 @@ def test_equal_phones_in_two_cities_are_told_apart(names: tuple[str, str]) -> No
     assert len({fixes.cameras[n] for n in fixes.camera}) == 2
 
 
+@pytest.mark.parametrize("third", [(47.37, 8.54), (-33.87, 151.21)], ids=["Zurich", "Sydney"])
+def test_three_equal_phones_are_three_cameras(third: tuple[float, float]) -> None:
+    """Where they take photos by turns none comes back at once to where the last one was."""
+    photos = [
+        PhotoRecord(
+            n,
+            NOON + n * 1200.0,
+            camera="Acme One",
+            place=Fix(*at, 0.01, "camera"),
+            path=f"{n % 3}/{n:04}.jpg",
+        )
+        for n, at in enumerate([COLOGNE, MUNICH, third] * 8)
+    ]
+    fixes = FixSeries.of(photos)
+    assert {fixes.cameras[n] for n in fixes.camera} == {f"Acme One ({n})" for n in range(3)}
+
+
+def test_a_round_of_flights_splits_nothing() -> None:
+    """However the folders are: somebody in three cities on one day."""
+    photos = [
+        PhotoRecord(
+            n, NOON + n * 1800.0, camera="Acme One", place=Fix(*at, 0.01, "camera"), path=f"{at}/{n:04}.jpg"
+        )
+        for n, at in enumerate([COLOGNE] * 9 + [MUNICH] * 6 + [(52.52, 13.40)] * 6 + [COLOGNE] * 9)
+    ]
+    assert not FixSeries.of(photos).twins.rules
+
+
 def test_photos_of_equal_phones_are_placed_where_each_was() -> None:
     errors = _errors_km(_two_phones(("IMG_{:04}.jpg", "IMG_7{:03}.jpg")))
     assert len(errors) >= 12
@@ -143,6 +171,24 @@ def test_versions_of_software_tell_two_phones_apart(versions: tuple[str, str, st
     fixes = FixSeries.of(photos)
     assert {fixes.cameras[n] for n in fixes.camera} == {"Acme One (16.1)", "Acme One (15.7)"}
     assert all(error < 25 for error, _ in _errors_km(photos).values())
+
+
+def test_many_versions_of_both_phones_tell_them_apart() -> None:
+    """Of years: one every other day, on each of them."""
+    photos = [
+        PhotoRecord(
+            n, NOON + n * 3 * HOUR_S, camera="Acme One", place=Fix(*(COLOGNE, MUNICH)[n % 2], 0.01, "camera"),
+            path=f"{n * 7919 % 2000:04}.jpg", software=f"{n % 2}.{n // 16}",
+        )
+        for n in range(16 * 50)
+    ]  # fmt: skip
+    fixes = FixSeries.of(photos)
+    assert {fixes.cameras[n] for n in fixes.camera} == {"Acme One (0.0)", "Acme One (1.0)"}
+
+
+def test_a_version_of_its_own_for_every_photo_names_no_software() -> None:
+    photos = [replace(photo, path="P.jpg", software=f"{photo.key}") for photo in _two_phones(("{}", "{}"))]
+    assert not FixSeries.of(photos).twins.rules
 
 
 def test_versions_that_both_phones_have_tell_nothing() -> None:

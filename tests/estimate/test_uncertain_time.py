@@ -6,18 +6,21 @@ import numpy as np
 import pytest
 
 from geotagger.estimate.clock import (
+    BARE_DATE_ERROR_S,
     FAR_ZONE_ERROR_S,
-    REPEATED_HOUR_ERROR_S,
     UNKNOWN_ZONE_ERROR_S,
     Clocked,
     ClockReader,
+    Reading,
     moments_of,
     resolve_times,
 )
 from geotagger.estimate.learning import learn_movement
-from geotagger.estimate.timeline import estimate_stream
+from geotagger.estimate.timeline import Evidence, PhotoRecord, estimate_stream, estimates, recorded_fix
+from geotagger.estimate.tracks import Tracks
 from geotagger.estimate.values import Estimate, Fix, Observation
 from geotagger.geo import distance_km
+from geotagger.tracks import clean_track
 
 FIRST_PASS = datetime(2024, 10, 27, 0, 30, tzinfo=UTC).timestamp()
 """02:30 in Cologne, for the first time."""
@@ -28,12 +31,27 @@ def test_the_hour_that_comes_twice_has_two_times() -> None:
     neighbour = Clocked(datetime(2024, 10, 26, 20, 0), None, None, "phone", *COLOGNE)
     asked = Clocked(datetime(2024, 10, 27, 2, 30), None, None, "phone")
     later = Clocked(datetime(2024, 10, 27, 3, 30), None, None, "phone")
-    times = resolve_times([neighbour, asked, later])
-    assert moments_of(times.utc[1], times.error_s[1]) == ((FIRST_PASS, 0.5), (FIRST_PASS + 3600, 0.5))
-    assert moments_of(times.utc[2], times.error_s[2]) == ((times.utc[2], 1.0),)
     stated = Clocked(datetime(2024, 10, 27, 2, 30), timedelta(hours=2), None, "phone")
-    times = resolve_times([neighbour, stated])
-    assert moments_of(times.utc[1], times.error_s[1]) == ((FIRST_PASS, 1.0),)
+    reader = ClockReader([neighbour, asked, later, stated])
+    twice, once, told = map(reader.read, (asked, later, stated))
+    assert _moments(twice) == ((FIRST_PASS, 0.5), (FIRST_PASS + 3600, 0.5))
+    assert "in the hour that it repeats" in twice.source
+    assert _moments(once) == ((once.utc, 1.0),)
+    assert _moments(told) == ((FIRST_PASS, 1.0),)
+
+
+def _moments(reading: Reading) -> tuple[tuple[float, float], ...]:
+    return moments_of(reading.utc, reading.error_s, reading.other_utc)
+
+
+def test_lord_howe_repeats_half_an_hour() -> None:
+    there = Clocked(datetime(2023, 4, 1, 20, 0), None, None, "phone", -31.55, 159.08)
+    asked = Clocked(datetime(2023, 4, 2, 1, 45), None, None, "phone")
+    before = Clocked(datetime(2023, 4, 2, 1, 15), None, None, "phone")
+    reader = ClockReader([there, asked, before])
+    (first, _), (second, _) = _moments(reader.read(asked))
+    assert second - first == 1800
+    assert len(_moments(reader.read(before))) == 1
 
 
 @pytest.mark.parametrize("created", [datetime(1970, 1, 1, 12), datetime(2099, 6, 1, 12)])
@@ -59,15 +77,44 @@ def test_a_date_without_an_hour_is_a_day() -> None:
     assert resolve_times([stamped]).utc[0] == day
 
 
-@pytest.mark.parametrize("error_s", [REPEATED_HOUR_ERROR_S, FAR_ZONE_ERROR_S, UNKNOWN_ZONE_ERROR_S])
+@pytest.mark.parametrize("error_s", [FAR_ZONE_ERROR_S, UNKNOWN_ZONE_ERROR_S])
 def test_the_times_spread_as_far_as_the_error_says(error_s: float) -> None:
     times, shares = np.array(moments_of(1e9, error_s)).T
     assert shares.sum() == pytest.approx(1.0)
     middle = float(times @ shares)
-    assert float(np.square(times - middle) @ shares) ** 0.5 == pytest.approx(error_s, rel=1e-6)
+    assert float(np.square(times - middle) @ shares) ** 0.5 == pytest.approx(error_s, rel=1e-5)
 
 
-def _between_two_towns(error_s: float) -> Estimate:
+def _on_the_way(speed_km_h: float) -> Tracks:
+    """A track of a day."""
+    utc = FIRST_PASS + np.arange(0.0, 24 * 3600, 120)
+    lng = COLOGNE[1] + (utc - FIRST_PASS) / 3600 * speed_km_h / 70
+    track = clean_track("way", utc, np.full(len(utc), COLOGNE[0]), lng, np.full(len(utc), 0.01))
+    assert track is not None
+    return Tracks((track,))
+
+
+def test_a_track_places_a_photo_of_uncertain_time_only_where_it_stayed() -> None:
+    noon = FIRST_PASS + 12 * 3600
+    moving, resting = _on_the_way(40.0), _on_the_way(0.001)
+    assert recorded_fix(moving, noon, 60.0, None) is not None
+    assert recorded_fix(moving, noon, 60.0, noon + 3600) is None
+    assert recorded_fix(moving, noon, BARE_DATE_ERROR_S, None) is None
+    for other in (None, noon + 3600):
+        fix = recorded_fix(resting, noon, BARE_DATE_ERROR_S, other)
+        assert fix is not None
+        assert distance_km(fix.latitude, fix.longitude, *COLOGNE) < 1
+
+
+def test_points_of_a_track_speak_for_all_hours_of_a_date() -> None:
+    """Neither noon nor any other hour is told by a date alone."""
+    photo = PhotoRecord(0, FIRST_PASS + 12 * 3600, BARE_DATE_ERROR_S, "camera")
+    said = estimates(Evidence(tracks=_on_the_way(40.0)), [photo])[0]
+    assert said is not None
+    assert said.confidence < 0.3
+
+
+def _between_two_towns(error_s: float, other_utc: float | None = None) -> Estimate:
     """One fix at the first pass and one at the second, 25 km apart; a photo at either."""
     fixes = [
         Observation(
@@ -80,14 +127,15 @@ def _between_two_towns(error_s: float) -> Estimate:
     ]
     learned = learn_movement([], [], [])
     said = estimate_stream(
-        [*fixes, Observation(99, FIRST_PASS + 130, "phone", utc_error_s=error_s)], learned
+        [*fixes, Observation(99, FIRST_PASS + 130, "phone", utc_error_s=error_s, other_utc=other_utc)],
+        learned,
     )[-1]
     assert said is not None
     return said
 
 
 def test_the_certainty_says_that_an_hour_came_twice() -> None:
-    known, twice = _between_two_towns(2.0), _between_two_towns(REPEATED_HOUR_ERROR_S)
+    known, twice = _between_two_towns(2.0), _between_two_towns(60.0, FIRST_PASS + 3730)
     assert known.confidence > 0.9
     assert known.radius_km < 5
     assert distance_km(known.latitude, known.longitude, *COLOGNE) < 3

@@ -17,8 +17,7 @@ from typer.testing import CliRunner
 from geotagger.cli import evaluate as evaluate_command
 from geotagger.cli.evaluation import EvaluationReport
 from geotagger.estimate.calibration import Calibration, least_confidence
-from geotagger.estimate.learning import fit_logistic
-from geotagger.estimate.movement import CertaintyCorrection
+from geotagger.estimate.certainty_correction import CertaintyCorrection, Outcomes, fit_plain
 from geotagger.evaluate.archive import Evaluation
 from geotagger.evaluate.calibrating import calibrate
 from geotagger.evaluate.plots import draw_reliability, draw_risk_coverage, text_plot
@@ -147,7 +146,7 @@ def test_too_sure_a_model_is_corrected() -> None:
     stated = rng.uniform(0.5, 0.99, 3000)
     logit = 0.5 * np.log(stated / (1 - stated))
     inside = rng.random(3000) < 1 / (1 + np.exp(-logit))
-    found = fit_logistic(stated[:, None], inside[:, None], np.full((3000, 1), 10.0), np.full(3000, 36_000.0))
+    found = fit_plain(Outcomes.of_circles(stated, inside, np.full(3000, 10.0), np.full(3000, 36_000.0)))
     assert found.slope == pytest.approx(0.5, abs=0.1)
     corrected = found.apply(stated, np.full(3000, 10.0), 36_000.0)
     assert corrected.mean() == pytest.approx(inside.mean(), abs=0.02)
@@ -163,8 +162,8 @@ def test_a_correction_keeps_the_order(slope: float, offset: float, lag_s: float)
 
 
 def test_few_photos_correct_little() -> None:
-    found = fit_logistic(
-        np.array([[0.9], [0.9]]), np.array([[False], [False]]), np.full((2, 1), 10.0), np.full(2, 36_000.0)
+    found = fit_plain(
+        Outcomes.of_circles(np.full(2, 0.9), np.zeros(2, bool), np.full(2, 10.0), np.full(2, 36_000.0))
     )
     assert found.apply(np.array([0.9]), np.array([10.0]), 36_000.0)[0] > 0.5
 
@@ -219,7 +218,7 @@ def test_of_several_archives_the_first_calibration_counts_as_in_tag_and_a_damage
 
 def test_the_harder_way_of_hiding_draws_the_line() -> None:
     single = [_hidden(n % 20 < 19, 0.6 + 0.3 * n / 200) for n in range(200)]
-    days = [_hidden(n % 10 < (9 if n >= 100 else 5), 0.6 + 0.3 * n / 200) for n in range(200)]
+    days = [_hidden(n % 20 < (19 if n >= 100 else 10), 0.6 + 0.3 * n / 200) for n in range(200)]
     assert least_confidence(0.9, calibrate([single])) < 0.62
     assert least_confidence(0.9, calibrate([single, days])) == pytest.approx(0.75, abs=0.02)
     assert least_confidence(0.9, calibrate([days, single])) == least_confidence(
@@ -294,14 +293,33 @@ def test_each_kind_of_evidence_is_explained_on_a_terminal(
 
 
 def test_an_evaluation_ends_in_what_its_owner_needs_to_know() -> None:
-    """Nine of ten that are stated at 0.6 lie inside, all of those at 0.85; three would not be written."""
+    """Of those that are stated at 0.6 one lies outside, none of those at 0.85; three would not be written."""
     results = [
-        *(_hidden(n > 0, 0.6) for n in range(10)),
-        *(_hidden(True, 0.85) for _ in range(20)),
+        *(_hidden(n > 0, 0.6) for n in range(20)),
+        *(_hidden(True, 0.85) for _ in range(40)),
         *(_hidden(False, 0.2) for _ in range(3)),
     ]
     said = EvaluationReport(Evaluation("single", 0.3, (0,), len(results), results, 0.5)).sentence
-    assert "would write 30 of 33 photos; about 1 of them would lie outside" in said
+    assert "would write 60 of 63 photos; about 1 of them would lie outside" in said
     assert "for 95% right use --min-confidence 0.6." in said
     worse = EvaluationReport(Evaluation("single", 0.3, (0,), 10, results[:10], 0.5)).sentence
     assert "no certainty suffices" in worse
+
+
+def test_one_photo_that_lay_inside_does_not_make_a_line_for_the_rest() -> None:
+    """What a precision needs is held at what is stated, as if five more photos had come true as stated."""
+    results = [_hidden(n % 2 == 0, 0.5) for n in range(12)] + [_hidden(True, 0.55)]
+    said = EvaluationReport(Evaluation("days", 0.3, (0,), 60, results, 0.8)).sentence
+    assert "for 95% right no certainty suffices" in said
+    assert least_confidence_for(np.full(4, 0.95), np.full(4, True), 0.95) == 0.95
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [(0.85, "(--precision 0.9, here --min-confidence 0.85)"), (1.01, "(--precision 0.9, for which no")],
+)
+def test_an_evaluation_names_the_precision_that_was_asked_for(line: float, told: str) -> None:
+    report = EvaluationReport(Evaluation("single", 0.3, (0,), 60, [_hidden(True, 0.95)], line, 0.9))
+    assert told in report.sentence
+    assert report.outlook["precision"] == 0.9
+    assert report.outlook["min_confidence"] == (line if line <= 1 else None)

@@ -179,6 +179,20 @@ def test_an_offset_behind_the_time_counts(tmp_path: Path, written: bytes, offset
 
 
 @pytest.mark.parametrize(
+    ("method", "stated_m", "error_m"),
+    [("CELLID", None, 1000.0), ("CELLID", 350, 350.0), ("GPS", None, None), ("WLAN", None, None)],
+)
+def test_a_position_by_a_cell_tower_is_as_much_less_sure(
+    tmp_path: Path, method: str, stated_m: int | None, error_m: float | None
+) -> None:
+    stated = {} if stated_m is None else {0x1F: (stated_m, 1)}
+    gps = place(48, 2) | {0x1B: b"ASCII\0\0\0" + method.encode()} | stated
+    fix = read_facts(with_exif(tmp_path, exif(gps=gps))).fix
+    assert fix is not None
+    assert fix.error_m == error_m
+
+
+@pytest.mark.parametrize(
     ("datum", "error_m"),
     [
         (b"TOKYO", 500),

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from geotagger.estimate.movement import CertaintyCorrection, Movement
+from geotagger.estimate.certainty_correction import CertaintyCorrection
+from geotagger.estimate.movement import Movement
 from geotagger.estimate.sampled import SampleCorrection, corrected_by
 from geotagger.index import open_index
 from geotagger.index.decisions import Wish
