@@ -141,7 +141,7 @@ def gather_each(
 
     `corrected` maps the probabilities that clouds hold to calibrated ones.
     """
-    step = max(1, _AT_ONCE // (3 * _CENTRES * clouds.mass.shape[1]))
+    step = max(1, _AT_ONCE // (2 * _CENTRES * clouds.mass.shape[1]))
     parts = []
     for first in range(0, max(len(clouds), 1), step):
         part = clouds.part(slice(first, first + step))
@@ -336,8 +336,9 @@ def _radius(
 
     rows, grid = np.arange(len(clouds)), _radii(within_km)
     radius = np.full(len(rows), within_km, dtype=np.float64)
-    confidence = held_by(rows, radius[:, None])[:, 0]
+    confidence = np.zeros(len(rows))
     if corrected is None:  # otherwise a smaller circle may be thought to hold more
+        confidence = held_by(rows, radius[:, None])[:, 0]
         rows = rows[confidence >= certainty]
     certainty_at = held_by(rows, np.broadcast_to(grid, (len(rows), _RADII)))
     confidence[rows] = certainty_at[:, -1]

@@ -22,8 +22,10 @@ def densities(
     (k,)."""
     weight = np.where(mix.weight > LEAST_WEIGHT, mix.weight, 0.0)
     is_trip = mix.peopled > 0
-    square = np.square(mix.scale_km)
-    most, power = weight * mix.tail / (np.pi * square), -mix.tail - 1
+    # by column, so that the numbers of one lie side by side
+    square, tail, by_people = (np.ascontiguousarray(of.T) for of in (mix.scale_km, mix.tail, mix.peopled))
+    square = np.square(square)
+    most, power = weight.T * tail / (np.pi * square), -tail - 1
     axes, middles = np.ascontiguousarray(vectors.T), unit_vectors(mix.lat, mix.lng)
     density, trips = mix.anywhere[row] * usual, np.zeros(len(row))
     for columns in _by_place(mix, np.flatnonzero(weight.any(axis=0))):
@@ -31,14 +33,14 @@ def densities(
         squared = np.square(away)
         dense = dense_at(away, usual) if is_trip[:, columns].any() else None
         for column in columns:
-            part = squared / square[row, column]
+            part = squared / square[column].take(row)
             part += 1
-            np.power(part, power[row, column], out=part)
-            part *= most[row, column]
+            np.power(part, power[column].take(row), out=part)
+            part *= most[column].take(row)
             if dense is not None and is_trip[:, column].any():
-                by_people = mix.peopled[row, column]
-                part *= np.where((dense > 0) & (by_people > 0), dense * by_people, 1.0)
-                trips += np.where(by_people > 0, part, 0.0)
+                of_trip = by_people[column].take(row)
+                part *= np.where((dense > 0) & (of_trip > 0), dense * of_trip, 1.0)
+                trips += np.where(of_trip > 0, part, 0.0)
             density += part
     trips /= np.maximum(np.where(is_trip, weight, 0.0).sum(axis=1), 1e-12)[row]
     return density, ANYWHERE * usual, 0.5 * (trips + usual)
@@ -57,5 +59,6 @@ def _away_km(axes: FloatArray, middles: FloatArray, row: IntArray) -> FloatArray
     """How far each point (3, k) is from the place (n, 3) of its photo."""
     square = np.zeros(len(row))
     for points, middle in zip(axes, middles.T, strict=True):
-        square += np.square(points - middle[row])
+        away = points - middle.take(row)
+        square += np.square(away, out=away)
     return np.asarray(2 * EARTH_RADIUS_KM * np.arcsin(np.minimum(0.5 * np.sqrt(square), 1.0)))

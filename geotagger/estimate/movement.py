@@ -33,8 +33,8 @@ ZONE_TRUST = 0.95
 MISLEADS = 0.1
 """How often the pictures of an outing mislead together (misleading.py), before a calibration has told.
 docs/evidence.md says whence."""
-_OFFSETS = 26
-"""From UTC, in use: whole hours, and a few besides."""
+_LEAST_LIVING = 1e-5
+"""By an offset of which nobody lives some clocks are set: it tells of no place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,14 +173,18 @@ class CameraClock:
     away: float = ZONE_TRUST
     home_s: float | None = None
 
-    def stating(self, offset_s: ArrayLike, legal_s: ArrayLike) -> FloatArray:
+    def stating(self, offset_s: ArrayLike, legal_s: ArrayLike, living: ArrayLike) -> FloatArray:
         """How probable it is that the camera states this offset where that one is legal, NaN where none is
-        known. A wrong clock shows the time of home, or an hour off, half of the time."""
+        known. A wrong clock shows the time of home, or an hour off, half of the time; a quarter UTC, as one
+        that was never set; else that of anybody: `living` is the share of people who live by the offset. So
+        one that few live by speaks for a place among them as much as any other does: it is as rarely set by
+        mistake."""
         offset, legal = np.asarray(offset_s), np.asarray(legal_s, dtype=np.float64)
         home = np.nan if self.home_s is None else self.home_s
         expected = legal if self.home_s is None else home
         off = np.where(np.isnan(expected), 0.0, np.abs(offset - expected))
-        wrong = 0.5 * np.select([off == 0.0, off == 3600.0], [1.0, 0.5], 0.0) + 0.5 / _OFFSETS
+        wrong = 0.5 * np.select([off == 0.0, off == 3600.0], [1.0, 0.5], 0.0)
+        wrong = wrong + 0.25 * (offset == 0.0) + 0.25 * np.maximum(living, _LEAST_LIVING)
         at_home = (legal == home) | (np.isnan(legal) & np.isnan(home))
         right = np.where(at_home, self.trust, self.away)
         return np.asarray(right * (np.isnan(legal) | (legal == offset)) + (1 - right) * wrong)

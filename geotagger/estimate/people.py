@@ -95,8 +95,9 @@ def usual_about(latitude: float, longitude: float, scale_km: float, tail: float)
 
 def peopled(lat: FloatArray, lng: FloatArray, scale_km: FloatArray, tail: FloatArray) -> FloatArray:
     """One over what is usual in the mean about places, (n,) each."""
-    keys = np.stack([np.round(lat, 1), np.round(lng, 1), np.rint(scale_km), np.round(tail, 2)], axis=1)
-    return np.array([1 / usual_about(*key) for key in keys.tolist()], dtype=np.float64)
+    rounded = np.round(lat, 1), np.round(lng, 1), np.rint(scale_km), np.round(tail, 2)
+    keys = zip(*(values.tolist() for values in rounded), strict=True)
+    return np.array([1 / usual_about(*key) for key in keys], dtype=np.float64)
 
 
 def where_people_are(

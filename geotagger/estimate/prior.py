@@ -11,6 +11,7 @@ pictures show.
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -25,7 +26,7 @@ from geotagger.estimate.movement import (
 )
 from geotagger.estimate.people import AROUND_KM, peopled, usual_at, where_people_are
 from geotagger.estimate.shares import Lie, counts_of, lie_of, middle_of, shares_of, sides_of
-from geotagger.estimate.surroundings import Surroundings
+from geotagger.estimate.surroundings import VISITS, Surroundings
 from geotagger.geo import destination, distance_km, lat_lng_of, unit_vectors
 
 ANYWHERE = 0.01
@@ -108,7 +109,11 @@ class _Parts:
 
 def mixture(around: Surroundings, motion: Motion) -> Mixture:
     """The model of docs/evidence.md, for all photos at once."""
-    lie = lie_of(around)
+    return mixture_of(lie_of(around), motion)
+
+
+def mixture_of(lie: Lie, motion: Motion) -> Mixture:
+    """The same, where the places are worked out already."""
     parts = _parts(lie, motion)
     return _joined(lie, [parts], parts, motion.haunt_km, motion.haunt_tail)
 
@@ -117,7 +122,11 @@ def averaged(around: Surroundings, draws: Sequence[Motion]) -> Mixture:
     """The mean of the mixtures under all draws. A visited place is one density, as is what lies about a wrong
     fix; what lies about the fixes stands once for each third of the draws, in the order of how far people
     get in them."""
-    ordered = stacked(sorted(draws, key=lambda draw: draw.hour_km))
+    ordered = _ordered(tuple(draws))
+    haunt_km = float(np.exp(np.log(ordered.haunt_km).mean()))
+    haunt_tail = float(np.mean(ordered.haunt_tail))
+    if not len(around.fixes.utc):
+        return _nowhere(len(around.before), ABOUT * min(_THIRDS, len(draws)) + 2, haunt_km, haunt_tail)
     lie = lie_of(around)
     parts = _parts(lie, ordered)
     thirds = []
@@ -143,15 +152,24 @@ def averaged(around: Surroundings, draws: Sequence[Motion]) -> Mixture:
         visited=parts.visited.mean(axis=0),
         world=parts.world.mean(axis=0),
     )
-    haunt_km = float(np.exp(np.log(ordered.haunt_km).mean()))
-    mix = _joined(lie, thirds, mean, haunt_km, float(np.mean(ordered.haunt_tail)))
-    for column in range(TRIP, ABOUT * len(thirds), ABOUT):
-        for trip in (column, column + 1):
-            mix.peopled[:, trip] = peopled(*(getattr(mix, name)[:, trip] for name in _PLACE))
+    mix = _joined(lie, thirds, mean, haunt_km, haunt_tail)
+    trips = [third * ABOUT + side for third in range(len(thirds)) for side in (TRIP, TRIP + 1)]
+    of_trips = (getattr(mix, name)[:, trips].ravel() for name in ("lat", "lng", "scale_km", "tail"))
+    mix.peopled[:, trips] = peopled(*of_trips).reshape(-1, len(trips))
     return mix
 
 
-_PLACE = ("lat", "lng", "scale_km", "tail")
+def _nowhere(photos: int, about: int, haunt_km: float, haunt_tail: float) -> Mixture:
+    """Of photos about which no place is known; `with_habits_only` may lay visited places over it."""
+    none = np.zeros((photos, about + VISITS))
+    scale_km, tail = np.full(none.shape, haunt_km), np.full(none.shape, haunt_tail)
+    return Mixture(none, none, none, scale_km, tail, about, np.full(photos, ANYWHERE), none)
+
+
+@lru_cache(maxsize=8)
+def _ordered(draws: tuple[Motion, ...]) -> Motion:
+    """One Motion of all, in the order of how far people get in them."""
+    return stacked(sorted(draws, key=lambda draw: draw.hour_km))
 
 
 def _joined(lie: Lie, parts: Sequence[_Parts], mean: _Parts, haunt_km: float, haunt_tail: float) -> Mixture:
@@ -200,7 +218,10 @@ def _parts(lie: Lie, motion: Motion) -> _Parts:
 
 
 def _five(like: FloatArray, columns: Sequence[FloatArray]) -> FloatArray:
-    return np.stack([np.broadcast_to(one, like.shape) for one in columns], axis=-1)
+    five = np.empty((*like.shape, ABOUT))
+    for n, one in enumerate(columns):
+        five[..., n] = one
+    return five
 
 
 def cloud(mix: Mixture, row: int, fine: int = 32, coarse: int = 8) -> Cloud:

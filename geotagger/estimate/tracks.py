@@ -99,6 +99,8 @@ class Tracks:
 
     def _within(self, first_utc: float, last_utc: float, reach_s: float = 0.0) -> list[Track]:
         """The tracks whose time meets this span, or comes as near to it as the reach."""
+        if not self.tracks:
+            return []
         starts, ends = self._spans
         met = (starts <= last_utc + reach_s) & (ends >= first_utc - reach_s)
         return [self.tracks[n] for n in np.flatnonzero(met)]

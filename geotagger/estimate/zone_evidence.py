@@ -43,7 +43,10 @@ def weighed_by_zone(
         return mix
     times, offset = utc[rows], offset_s[rows, None]
     legal = _legal_times(mix, rows, times)
-    right, wrong, as_legal = _stating(clocks, rows, offset, legal)
+    earth = np.array(
+        [[share_of_earth(*one)] for one in zip(times.tolist(), offset[:, 0].tolist(), strict=True)]
+    )
+    right, wrong, as_legal = _stating(clocks, rows, offset, legal, earth)
     before, fits = mix.weight[rows], np.isnan(legal) | (legal == offset)
     speaks, is_wide = before > _LEAST, mix.scale_km[rows] >= _WIDE_KM
     crossing = speaks & is_wide & ~fits
@@ -69,10 +72,7 @@ def weighed_by_zone(
             lat[row, moved], lng[row, moved], mix.scale_km[row, moved], mix.tail[row, moved]
         )
 
-    earth = np.array(
-        [share_of_earth(*one) for one in zip(times.tolist(), offset[:, 0].tolist(), strict=True)]
-    )
-    away += mix.anywhere[rows] * (right[:, 0] * earth + wrong[:, 0] * (1 - earth))
+    away += mix.anywhere[rows] * (right * earth + wrong * (1 - earth))[:, 0]
     total = weight.sum(axis=1)
     all_weight, anywhere = mix.weight.copy(), mix.anywhere.copy()
     # what is spread over the Earth stands for doubt in all of this, too
@@ -91,17 +91,17 @@ def _legal_times(mix: Mixture, rows: IntArray, utc: FloatArray) -> FloatArray:
 
 
 def _stating(
-    clocks: Sequence[CameraClock], rows: IntArray, offset: FloatArray, legal: FloatArray
+    clocks: Sequence[CameraClock], rows: IntArray, offset: FloatArray, legal: FloatArray, living: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """How probable these photos' cameras make their offsets (n, 1): where they are legal, (n, 1); in some
-    other zone, (n, 1); and where those times are legal (n, c)."""
+    """How probable these photos' cameras make their offsets (n, 1), by which so many people live (n, 1):
+    where they are legal, (n, 1); in some other zone, (n, 1); and where those times are legal (n, c)."""
     right, wrong, as_legal = np.empty_like(offset), np.empty_like(offset), np.empty_like(legal)
     of_rows = [clocks[row] for row in rows.tolist()]
     for clock in set(of_rows):
         mine = np.array([one == clock for one in of_rows])
-        right[mine] = clock.stating(offset[mine], offset[mine])
-        wrong[mine] = clock.stating(offset[mine], _ANOTHER)
-        as_legal[mine] = clock.stating(offset[mine], legal[mine])
+        right[mine] = clock.stating(offset[mine], offset[mine], living[mine])
+        wrong[mine] = clock.stating(offset[mine], _ANOTHER, living[mine])
+        as_legal[mine] = clock.stating(offset[mine], legal[mine], living[mine])
     return right, wrong, as_legal
 
 

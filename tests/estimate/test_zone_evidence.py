@@ -1,6 +1,7 @@
 """The time zones that cameras state, for all photos of an outing at once as for each place by itself."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 
@@ -47,20 +48,43 @@ def test_zones_of_many_photos_weigh_as_place_by_place() -> None:
     assert not np.array_equal(weighed.lat, mix.lat)
 
 
+def test_a_time_that_few_live_by_contradicts_as_much_as_any_other() -> None:
+    """Days after the only fix, in Cologne. One that nobody lives by is of a clock that is wrong wherever it
+    is, and tells nothing."""
+    june = datetime(2021, 6, 15, 12, tzinfo=UTC).timestamp()
+    only = FixTable(
+        np.array([june - 3 * DAY_S]), np.array([50.94]), np.array([6.96]), np.array([0.01]),
+        np.zeros(1, np.int64), np.zeros(1, np.int64),
+    )  # fmt: skip
+    one = np.ones(1, np.int64)
+    mix = averaged(surroundings(only, np.array([june]), one, one, one), PRIOR_DRAWS)
+
+    def left_in_cologne(hours: float) -> float:
+        weighed = weighed_by_zone(mix, np.array([june]), [hours * 3600], [CameraClock(home_s=7200.0)])
+        return float(weighed.weight[0, mix.scale_km[0] < 20].sum())
+
+    without = float(mix.weight[0, mix.scale_km[0] < 20].sum())
+    honolulu, kathmandu, boston = map(left_in_cologne, (-10, 5.75, -4))
+    assert max(honolulu, kathmandu, boston) < 0.3 * without
+    assert max(honolulu, kathmandu, boston) < 1.5 * min(honolulu, kathmandu, boston)
+    assert left_in_cologne(3.25) > 0.9 * without
+
+
 def _weighed_by_zone(mix: Mixture, row: int, utc: float, offset: float | None, clock: CameraClock) -> Mixture:
     """`weighed_by_zone` of one photo, one density after the other."""
     if offset is None:
         return mix
     lat, lng, weight, by_people = (getattr(mix, name).copy() for name in ("lat", "lng", "weight", "peopled"))
     anywhere, away, trips, visited = mix.anywhere.copy(), 0.0, list[int](), list[int]()
-    right, wrong = float(clock.stating(offset, offset)), float(clock.stating(offset, 1.0))
+    earth = share_of_earth(utc, offset)
+    right, wrong = float(clock.stating(offset, offset, earth)), float(clock.stating(offset, 1.0, earth))
     for column in np.flatnonzero(weight[row] > 1e-5).tolist():
         place = float(lat[row, column]), float(lng[row, column])
         zone = offset_at(*place, utc)
         legal = np.nan if zone is None else zone.total_seconds()
         scale, tail = float(mix.scale_km[row, column]), float(mix.tail[row, column])
         if scale < 20:
-            weight[row, column] *= clock.stating(offset, legal)
+            weight[row, column] *= clock.stating(offset, legal, earth)
             if column >= mix.about and legal == offset:
                 visited.append(column)
         elif np.isnan(legal) or legal == offset:
@@ -68,7 +92,7 @@ def _weighed_by_zone(mix: Mixture, row: int, utc: float, offset: float | None, c
         else:
             in_zone = share_in_zone(*place, scale, tail, utc, offset)
             away += weight[row, column] * right * in_zone
-            weight[row, column] *= clock.stating(offset, legal) * (1 - in_zone)
+            weight[row, column] *= clock.stating(offset, legal, earth) * (1 - in_zone)
             if by_people[row, column] > 0:
                 trips.append(column)
     if trips and visited:
@@ -81,7 +105,6 @@ def _weighed_by_zone(mix: Mixture, row: int, utc: float, offset: float | None, c
                 lat[row, trip], lng[row, trip] = mix.lat[row, start], mix.lng[row, start]
                 at = (lat[row, [trip]], lng[row, [trip]], mix.scale_km[row, [trip]], mix.tail[row, [trip]])
                 by_people[row, trip] = peopled(*at)[0]
-    earth = share_of_earth(utc, offset)
     away += float(anywhere[row]) * (right * earth + wrong * (1 - earth))
     total = float(weight[row].sum())
     anywhere[row] = max(away / (total + away), ANYWHERE)
