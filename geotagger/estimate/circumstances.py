@@ -11,7 +11,7 @@ from geotagger.estimate.clock import moments_of
 from geotagger.estimate.movement import FloatArray, IntArray, Motion, Movement
 from geotagger.estimate.prior import ANYWHERE, Mixture, averaged
 from geotagger.estimate.surroundings import FixTable, Surroundings, surroundings
-from geotagger.estimate.together import SPEAKS, together
+from geotagger.estimate.together import SPEAKS, beside_others, together
 from geotagger.estimate.values import Observation
 
 
@@ -21,11 +21,7 @@ def by_time(
     """What lies around the photos, and where they may be, over all times that they may have been taken at:
     first of all by the time that is most probable."""
     moments = [moments_of(t, o.utc_error_s, o.other_utc) for t, o in zip(utc.tolist(), photos, strict=True)]
-    shares = {
-        int(code): together(fixes, int(code), movement.motion, movement.pairs)
-        for code in np.unique(camera[camera >= 0])
-        if np.any((fixes.camera >= 0) & (fixes.camera != code))
-    }
+    shares = together(fixes, beside_others(fixes, camera), movement.motion, movement.pairs)
     sides: list[Surroundings] = []
     parts: list[tuple[Mixture, FloatArray]] = []
     for n in range(max(map(len, moments), default=1)):

@@ -42,39 +42,55 @@ class _Meeting:
 
 
 def together(
-    fixes: FixTable, code: int, motion: Motion, pairs: Pairs, near: NDArray[np.bool_] | None = None
-) -> FloatArray:
-    """For each row of fixes (n,), the probability that the camera of this code was with the one whose fix
-    that is: 1 for its own and for those of no camera, such as a track's. `near`: which rows are looked at;
-    of the others the pair's share is told."""
-    share = np.ones(len(fixes.utc))
-    strangers = (fixes.camera >= 0) & (fixes.camera != code)
-    for other in np.unique(fixes.camera[strangers]).tolist():
-        share[fixes.camera == other] = pairs.share(code, other)
-    strange = np.flatnonzero(strangers if near is None else strangers & near)
-    if not len(strange):
-        return share
-    ratio = _ratio(fixes, fixes.camera == code, strange, code, motion)
-    usual = share[strange]
-    share[strange] = usual * ratio / (usual * ratio + 1 - usual)
-    return share
+    fixes: FixTable, codes: IntArray, motion: Motion, pairs: Pairs, near: NDArray[np.bool_] | None = None
+) -> dict[int, FloatArray]:
+    """By the codes of these cameras, for each row of fixes (n,) the probability that the camera was with the
+    one whose fix that is: 1 for its own and for those of no camera, such as a track's. `near`: which rows are
+    looked at; of the others the pair's share is told."""
+    shares: dict[int, FloatArray] = {}
+    strange: dict[int, IntArray] = {}
+    for code in codes.tolist():
+        shares[code] = np.ones(len(fixes.utc))
+        strangers = (fixes.camera >= 0) & (fixes.camera != code)
+        for other in np.unique(fixes.camera[strangers]).tolist():
+            shares[code][fixes.camera == other] = pairs.share(code, other)
+        strange[code] = np.flatnonzero(strangers if near is None else strangers & near)
+    counts = [len(rows) for rows in strange.values()]
+    camera, rows = np.repeat(codes, counts), np.concatenate([*strange.values(), np.empty(0, np.int64)])
+    ratio = _ratio(fixes, rows, camera, motion)
+    for code, share in shares.items():
+        usual, of_code = share[strange[code]], ratio[camera == code]
+        share[strange[code]] = usual * of_code / (usual * of_code + 1 - usual)
+    return shares
 
 
-def _ratio(fixes: FixTable, own: NDArray[np.bool_], rows: IntArray, code: int, motion: Motion) -> FloatArray:
-    """How much more probable the places of the rows asked for are by the own fixes near in time than by the
-    own places at any time."""
-    if not own.any():
-        return np.ones(len(rows))
-    camera, lat, lng = np.full(len(rows), code), fixes.lat[rows], fixes.lng[rows]
-    around = surroundings(fixes, fixes.utc[rows], camera, rows, rows + 1, {code: own})
+def _ratio(fixes: FixTable, rows: IntArray, camera: IntArray, motion: Motion) -> FloatArray:
+    """How much more probable the places of the rows asked for are by the fixes of these cameras near in time
+    than by their places at any time, (k,); 1 for a camera without fixes."""
+    ratio = np.ones(len(rows))
+    own = {code: fixes.camera == code for code in np.unique(camera).tolist()}
+    has_fixes = np.isin(camera, [code for code, of_code in own.items() if of_code.any()])
+    if not has_fixes.any():
+        return ratio
+    rows, camera = rows[has_fixes], camera[has_fixes]
+    lat, lng = fixes.lat[rows], fixes.lng[rows]
+    around = surroundings(fixes, fixes.utc[rows], camera, rows, rows + 1, own)
     lie, far_s = lie_of(around), np.full(len(rows), _FAR_S)
     at_any_time = replace(
         lie,
         around=replace(around, lag_before=far_s, lag_after=far_s),
         visit_lag=np.where(lie.there, _FAR_S, lie.visit_lag),
     )
-    ratio = mixture_of(lie, motion).density(lat, lng) / mixture_of(at_any_time, motion).density(lat, lng)
-    return np.asarray(np.where(_reachable(around, lat, lng), ratio, 0.0))
+    more = mixture_of(lie, motion).density(lat, lng) / mixture_of(at_any_time, motion).density(lat, lng)
+    ratio[has_fixes] = np.where(_reachable(around, lat, lng), more, 0.0)
+    return ratio
+
+
+def beside_others(fixes: FixTable, codes: IntArray) -> IntArray:
+    """Of these cameras those beside which another one has fixes."""
+    known = np.unique(codes[codes >= 0])
+    others = [bool(np.any((fixes.camera >= 0) & (fixes.camera != code))) for code in known.tolist()]
+    return np.asarray(known[np.array(others, dtype=np.bool_)])
 
 
 def speaking_to(
@@ -82,11 +98,8 @@ def speaking_to(
 ) -> dict[int, NDArray[np.bool_]]:
     """For each of these cameras, which rows of fixes speak for its photos: not those of cameras that were
     more probably elsewhere."""
-    return {
-        int(code): together(fixes, int(code), motion, pairs, near) >= SPEAKS
-        for code in np.unique(codes[codes >= 0])
-        if np.any((fixes.camera >= 0) & (fixes.camera != code))
-    }
+    shares = together(fixes, beside_others(fixes, codes), motion, pairs, near)
+    return {code: share >= SPEAKS for code, share in shares.items()}
 
 
 def _reachable(around: Surroundings, lat: FloatArray, lng: FloatArray) -> NDArray[np.bool_]:
@@ -126,7 +139,7 @@ def _meetings(fixes: FixTable, motion: Motion) -> list[_Meeting]:
         own = fixes.camera == code
         rows = _nearest_a_day(fixes, own, [other for other in codes if other > code])
         if len(rows):
-            ratios = _ratio(fixes, own, rows, code, motion).tolist()
+            ratios = _ratio(fixes, rows, np.full(len(rows), code), motion).tolist()
             pairs = [(code, other) for other in fixes.camera[rows].tolist()]
             meetings += [_Meeting(*one) for one in zip(pairs, ratios, strict=True)]
     return meetings

@@ -117,10 +117,23 @@ def test_nobody_is_faster_than_an_airliner() -> None:
     utc = NOON + np.array([0.0, 5.0, 48.0]) * HOUR_S
     lat, lng = np.array([BOSTON[0], SYDNEY[0], SYDNEY[0]]), np.array([BOSTON[1], SYDNEY[1], SYDNEY[1]])
     known = FixTable(utc, lat, lng, np.full(3, 0.01), np.array([0, 1, 1]), np.array([0]))
-    share = together(known, 0, Motion(), Pairs())
+    share = together(known, np.array([0]), Motion(), Pairs())[0]
     assert share[0] == 1
     assert share[1] == 0
     assert share[2] > 0.1
+
+
+def test_several_cameras_are_asked_as_each_alone() -> None:
+    """Three cameras with fixes, and a fourth without any."""
+    rng = np.random.default_rng(5)
+    utc, where = NOON + np.sort(rng.uniform(0, 9 * DAY_S, 40)), rng.normal(0, 0.3, (2, 40))
+    known = FixTable(
+        utc, 50 + where[0], 7 + where[1], np.full(40, 0.01), rng.integers(-1, 3, 40), np.arange(0, 40, 2)
+    )
+    of_all = together(known, np.array([0, 1, 2, 7]), Motion(), Pairs())
+    for code, share in of_all.items():
+        alone = together(known, np.array([code]), Motion(), Pairs())[code]
+        np.testing.assert_allclose(share, alone, rtol=1e-9)
 
 
 def test_only_some_rows_speaking_is_as_if_the_others_were_not_there() -> None:
