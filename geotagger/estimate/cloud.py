@@ -134,7 +134,7 @@ class Gathered:
 def gather_each(
     clouds: Clouds, within_km: float, certainty: float, corrected: Corrected | None = None
 ) -> Gathered:
-    """Of the points that gather nearly as much (85 %) as the one with the most probability within `within_km`,
+    """Of the points that gather nearly as much (85 %) as that with the most probability within `within_km`,
     the one with the least expected logarithm of the distance, so that it is also good inside the circle. Both
     are counted by `choosing` where the clouds have that.
 
