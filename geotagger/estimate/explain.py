@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from geotagger.estimate.cloud import Cloud
+from geotagger.estimate.learning import WRONG, visited_place
 from geotagger.estimate.movement import Movement
 from geotagger.estimate.outing import Weighed, conclude
 from geotagger.estimate.prior import ABOUT, TRIP, Mixture
@@ -110,12 +111,31 @@ def explain(evidence: Evidence, outing: Sequence[PhotoRecord], row_asked: int) -
 
 
 def _without_visit(evidence: Evidence, key: int) -> Evidence:
-    """The archive as if it had not been where this photo was when that was taken."""
+    """The archive as if this photo had not been taken: a visit that it stands for is the next one's of that
+    place and day."""
     fixes, movement = evidence.fixes, evidence.movement
     own = np.isin(movement.utc, fixes.utc[fixes.keys == key])
     own &= np.isin(movement.lat, fixes.latitude[fixes.keys == key])
-    others = {name: getattr(movement, name)[~own] for name in ("utc", "lat", "lng", "camera")}
-    return replace(evidence, movement=replace(movement, **others))
+    if not own.any():
+        return evidence
+    others = fixes.without(np.array([key]))
+    utc, lat, lng, camera, _, doubt, _ = others.teachers
+    visit = np.flatnonzero(own)[:1]
+    place = visited_place(movement.utc[visit], movement.lat[visit], movement.lng[visit])
+    rows = np.flatnonzero((visited_place(utc, lat, lng) == place) & (doubt < WRONG))[:1]
+    codes = np.array(
+        [movement.camera_code(others.cameras[int(n)] or None) for n in camera[rows]], dtype=np.int64
+    )
+    when = np.concatenate([movement.utc[~own], utc[rows]])
+    order = np.argsort(when, kind="stable")
+    visits = replace(
+        movement,
+        utc=when[order],
+        lat=np.concatenate([movement.lat[~own], lat[rows]])[order],
+        lng=np.concatenate([movement.lng[~own], lng[rows]])[order],
+        camera=np.concatenate([movement.camera[~own], codes])[order],
+    )
+    return replace(evidence, movement=visits)
 
 
 def _nearest_fixes(around: Surrounded, photo: int) -> list[NearFix]:

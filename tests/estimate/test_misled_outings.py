@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from geotagger.cells import CellTable
+from geotagger.cells import CellTable, leaf_ids, parents
 from geotagger.estimate.misled_outings import fitted_misleads
 from geotagger.estimate.movement import MISLEADS
 from geotagger.estimate.visual import posteriors
@@ -32,6 +32,22 @@ def test_the_share_of_outings_that_show_some_other_place_is_found(table: CellTab
     mixed = np.where(np.isin(OUTINGS, misled)[:, None], wrong, p)
     expected = len(misled) / (OUTINGS[-1] + 1)
     assert fitted(table, mixed, truth) == pytest.approx(expected, abs=0.04 + 0.1 * expected)
+
+
+def test_pictures_that_show_the_next_cell_do_not_mislead() -> None:
+    """Two hundred cells in pairs of neighbours; every picture is sure of the neighbour of its own."""
+    rng = np.random.default_rng(4)
+    lat, lng = np.degrees(np.arcsin(rng.uniform(-0.8, 0.8, 100))), rng.uniform(-179, 179, 100)
+    both = np.repeat(lat, 2), np.repeat(lng, 2) + np.tile([0.0, 0.12], 100)
+    ids = parents(leaf_ids(*both), 10)
+    order = np.argsort(ids)
+    pairs = CellTable(ids[order], both[0][order], both[1][order])
+    truth = np.repeat(rng.integers(200, size=20), 4)
+    p = np.full((80, 200), 0.1 / 199)
+    p[np.arange(80), np.argsort(order)[order[truth] ^ 1]] = 0.9
+    assert fitted(pairs, p, truth, photos=80) < MISLEADS
+    far = np.roll(p, 7, axis=1)
+    assert fitted(pairs, far, truth, photos=80) > 0.6
 
 
 def test_pictures_that_say_nothing_and_no_pictures_leave_what_is_assumed(table: CellTable) -> None:

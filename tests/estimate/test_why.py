@@ -3,9 +3,11 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import piexif
 import pytest
 
@@ -59,6 +61,25 @@ def test_what_would_be_said_without_a_photos_own_place_does_not_know_it() -> Non
     assert told.estimate is not None
     assert distance_km(told.estimate.latitude, told.estimate.longitude, 48.2, 16.37) < 10
     assert min(distance_km(one.latitude, one.longitude, 41.9, 12.5) for one in told.sources) > 100
+
+
+def test_a_visit_that_other_photos_of_the_day_share_is_not_taken_with_the_photo() -> None:
+    """Two photos in Rome on one day, weeks after Vienna: why of the first leaves the visit to the second."""
+    vienna, first, second = (
+        PhotoRecord(n, 1.6e9 + days * DAY_S, place=Fix(lat, lng, 0.01, "camera"))
+        for n, days, lat, lng in ((1, 0, 48.2, 16.37), (2, 40, 41.9, 12.5), (3, 40.05, 41.901, 12.501))
+    )
+    told = explain(_visiting([vienna, first, second], [0, 1]), [first, second], 0)
+    expected = explain(_visiting([vienna, second], [0, 1]), [replace(first, place=None), second], 0)
+    assert told.estimate == expected.estimate
+    assert told.sources == expected.sources
+
+
+def _visiting(photos: list[PhotoRecord], visits: list[int]) -> Evidence:
+    """An archive that has taught nothing but where it was."""
+    fixes = FixSeries.of(photos)
+    utc, lat, lng = (one[visits] for one in (fixes.utc, fixes.latitude, fixes.longitude))
+    return Evidence(fixes, Movement(utc=utc, lat=lat, lng=lng, camera=np.full(len(visits), -1)))
 
 
 def test_a_trip_that_starts_where_the_time_zone_is_home_is_not_called_one_from_the_fix_abroad() -> None:
