@@ -243,7 +243,9 @@ def points_of(mix: Mixture, rows: IntArray, fine: int = 32, coarse: int = 8) -> 
     """Points drawn from the mixtures of photos, one photo's after the other, and whose each is, an index of
     `rows`: `fine` of each density about the fixes, `coarse` of each visited place, on spirals that follow the
     radial quantiles."""
-    photo, column = np.nonzero(mix.weight[rows] > 2e-3)
+    weight = mix.weight[rows]
+    # where next to all is anywhere the largest of what little is left speaks all the same
+    photo, column = np.nonzero(weight > np.minimum(2e-3, 0.1 * weight.max(axis=1, initial=0.0))[:, None])
     used = rows[photo], column
     counts = np.where(column < mix.about, fine * ABOUT // mix.about, coarse)
     owner = np.repeat(np.arange(len(counts)), counts)

@@ -4,12 +4,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
+import pytest
 
 from geotagger.estimate.movement import DAY_S, PRIOR_DRAWS, CameraClock
 from geotagger.estimate.people import peopled, share_in_zone, share_of_earth
-from geotagger.estimate.prior import ANYWHERE, Mixture, averaged
+from geotagger.estimate.prior import ANYWHERE, Mixture, averaged, cloud
 from geotagger.estimate.surroundings import FixTable, surroundings
 from geotagger.estimate.zone_evidence import weighed_by_zone
+from geotagger.geo import distance_km, lat_lng_of
 from geotagger.zones import offset_at, offsets_at
 
 AUTUMN = 1_729_900_000.0
@@ -52,12 +54,7 @@ def test_a_time_that_few_live_by_contradicts_as_much_as_any_other() -> None:
     """Days after the only fix, in Cologne. One that nobody lives by is of a clock that is wrong wherever it
     is, and tells nothing."""
     june = datetime(2021, 6, 15, 12, tzinfo=UTC).timestamp()
-    only = FixTable(
-        np.array([june - 3 * DAY_S]), np.array([50.94]), np.array([6.96]), np.array([0.01]),
-        np.zeros(1, np.int64), np.zeros(1, np.int64),
-    )  # fmt: skip
-    one = np.ones(1, np.int64)
-    mix = averaged(surroundings(only, np.array([june]), one, one, one), PRIOR_DRAWS)
+    mix = _days_after_cologne(june)
 
     def left_in_cologne(hours: float) -> float:
         weighed = weighed_by_zone(mix, np.array([june]), [hours * 3600], [CameraClock(home_s=7200.0)])
@@ -68,6 +65,25 @@ def test_a_time_that_few_live_by_contradicts_as_much_as_any_other() -> None:
     assert max(honolulu, kathmandu, boston) < 0.3 * without
     assert max(honolulu, kathmandu, boston) < 1.5 * min(honolulu, kathmandu, boston)
     assert left_in_cologne(3.25) > 0.9 * without
+
+
+def test_what_no_known_place_explains_lies_at_the_least_unlikely_of_them() -> None:
+    """A date without an hour of a clock on Japan's time, days after Cologne: it lay at 0, 0."""
+    mix = _days_after_cologne(AUTUMN)
+    hardly = replace(mix, weight=mix.weight * 1e-3, anywhere=1 - mix.weight.sum(axis=1) * 1e-3)
+    points = cloud(hardly, 0)
+    assert points.mass.sum() == pytest.approx(1 - hardly.anywhere[0])
+    assert distance_km(*lat_lng_of(points.vectors), 50.94, 6.96).min() < 1
+
+
+def _days_after_cologne(utc: float) -> Mixture:
+    """Of a photo three days after the only fix."""
+    only = FixTable(
+        np.array([utc - 3 * DAY_S]), np.array([50.94]), np.array([6.96]), np.array([0.01]),
+        np.zeros(1, np.int64), np.zeros(1, np.int64),
+    )  # fmt: skip
+    one = np.ones(1, np.int64)
+    return averaged(surroundings(only, np.array([utc]), one, one, one), PRIOR_DRAWS)
 
 
 def _weighed_by_zone(mix: Mixture, row: int, utc: float, offset: float | None, clock: CameraClock) -> Mixture:
