@@ -202,7 +202,7 @@ def _log_distances(distance: Single, size_km: FloatArray) -> Single:
     for the logarithm is harmonic in the plane, and ln r − ½ + d² / 2r² from inside."""
     square = distance / np.maximum(size_km, _LEAST_RADIUS_KM).astype(np.float32)[:, None]
     np.square(square, out=square)
-    beyond = np.log(np.maximum(square, 1.0))
+    beyond: Single = np.log(np.maximum(square, 1.0))
     beyond += np.minimum(square, 1.0, out=square)
     return beyond
 
