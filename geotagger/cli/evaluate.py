@@ -15,7 +15,7 @@ from geotagger.cli.common import (
     screen,
 )
 from geotagger.cli.kinds import EvidenceOptions, listening
-from geotagger.cli.options import EVIDENCE, ModelOption, WithinOption, check_precision_alone, grouped
+from geotagger.cli.options import EVIDENCE, ModelOption, WithinOption, grouped, precision_asked
 from geotagger.defaults import CERTAINTY, MIN_CONFIDENCE
 from geotagger.errors import UsageError
 
@@ -119,8 +119,7 @@ def evaluate(
 
     Example: `geotagger evaluate ~/Photos --hide 0.3 --plots plots`
     """
-    if precision is not None:
-        check_precision_alone(context)
+    precision = precision_asked(context, precision)
     if labels is not None:
         _on_labels(labels, images, model, calibrate, plots, as_json)
         return

@@ -175,12 +175,14 @@ class RunOptions:
     ] = False
 
 
-def check_precision_alone(context: typer.Context) -> None:
-    """UsageError where --precision and --min-confidence were both typed in this command: the one finds the
-    other. What is typed goes before the settings."""
+def precision_asked(context: typer.Context, precision: float | None) -> float | None:
+    """--precision as it counts: not from the settings where --min-confidence was typed, for what is typed
+    goes before them. UsageError where both were typed in this command: the one finds the other."""
     sources = [context.get_parameter_source(name) for name in ("precision", "min_confidence")]
-    if all(source is not None and source.name == "COMMANDLINE" for source in sources):
+    is_typed, least_is_typed = (one is not None and one.name == "COMMANDLINE" for one in sources)
+    if is_typed and least_is_typed:
         raise UsageError("--precision finds the confidence to ask for; give it or --min-confidence, not both")
+    return None if least_is_typed else precision
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:

@@ -7,6 +7,9 @@ the command line before both:
     min-confidence = 0.7            GEOTAGGER_MIN_CONFIDENCE=0.7
     [tag]
     model = "rn101-5k500"           GEOTAGGER_TAG_MODEL=rn101-5k500
+
+What `[tag]` says of how photos are weighed and what is written counts for `evaluate`, too, which tells what
+`tag` would do; its own table goes before.
 """
 
 import os
@@ -23,6 +26,14 @@ from geotagger.small_files import LARGEST_TOML, read_small, toml_of
 
 FILE_NAME = "geotagger.toml"
 CONFIG_VARIABLE = "GEOTAGGER_CONFIG"
+
+_AS_TAG = {
+    "evaluate": {
+        *("min_confidence", "precision", "within", "model", "track", "clock", "with", "without"),
+        *("reference", "no_habits", "no_time_zone", "no_sequence"),
+    }
+}
+"""Commands that tell what `tag` would do, and which of its settings are theirs."""
 
 StatedSetting = dict[str, tuple[str, Any]]
 """What a file says: an option's flag, with underscores → the key that said it and the value."""
@@ -104,7 +115,11 @@ def _for_group(
             defaults[name] = _for_group(command, settings, own, values, here)
         else:
             assert isinstance(command, TyperCommand)
-            defaults[name] = _for_command(command, settings, values | _setting_from(own, here), here)
+            of_tag = table.get("tag") if name in _AS_TAG and not trail else None
+            as_tag = _setting_from(of_tag, ("tag",)) if isinstance(of_tag, dict) else {}
+            shared = {flag: stated for flag, stated in as_tag.items() if flag in _AS_TAG[name]}
+            stated = values | shared | _setting_from(own, here)
+            defaults[name] = _for_command(command, settings, stated, here)
     return defaults
 
 
@@ -124,7 +139,8 @@ def _for_command(
             settings.used.add(key)
             source = f"{settings.path}: {key}"
             defaults[parameter.name] = [value] if several and isinstance(value, str) else value
-        for name in (flag, "_".join((*trail, flag))):
+        as_tag = [f"tag_{flag}"] if flag in _AS_TAG.get("_".join(trail), ()) else []
+        for name in (flag, *as_tag, "_".join((*trail, flag))):
             variable = "GEOTAGGER_" + name.upper().replace("-", "_")
             if (text := settings.environment.get(variable)) is not None:
                 source = variable

@@ -23,8 +23,8 @@ from geotagger.cli.options import (
     RunOptions,
     WithinOption,
     WritingOptions,
-    check_precision_alone,
     grouped,
+    precision_asked,
 )
 from geotagger.defaults import MIN_CONFIDENCE
 from geotagger.errors import INTERRUPTED_EXIT_CODE, UsageError
@@ -148,8 +148,7 @@ def tag(
 
     Example: `geotagger tag ~/Photos --min-confidence 0.8`
     """
-    if precision is not None:
-        check_precision_alone(context)
+    precision = precision_asked(context, precision)
     from geotagger.api.runs import tag as run
     from geotagger.cli.report import Reporter, show_profile, stop_on_signal
     from geotagger.cli.summary import RunSummary

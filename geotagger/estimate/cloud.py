@@ -27,7 +27,6 @@ _CENTRES = 16
 _LEADING = 5
 _LEAST_TOLD = 0.005
 _AS_GOOD = 0.85
-_NEAR_KM = 3.0
 _LEAST_RADIUS_KM = 0.01
 _RADII, _FINER = 32, 12
 _AT_ONCE = 1 << 17
@@ -135,9 +134,9 @@ class Gathered:
 def gather_each(
     clouds: Clouds, within_km: float, certainty: float, corrected: Corrected | None = None
 ) -> Gathered:
-    """The point with the most probability within `within_km`; of points that gather nearly as much
-    (85 %), the one with the least expected log distance, so that it is also good inside the circle. How
-    much it gathers is counted by `choosing` where the clouds have that.
+    """Of the points that gather nearly as much (85 %) as that with the most probability within `within_km`,
+    the one with the least expected logarithm of the distance, so that it is also good inside the circle. Both
+    are counted by `choosing` where the clouds have that.
 
     `corrected` maps the probabilities that clouds hold to calibrated ones.
     """
@@ -190,26 +189,22 @@ class _Tried:
         distance = _arcs_km(_squares(tried, clouds.vectors).astype(np.float32))
         disc = _Discs(clouds, within_km)
         share = disc.shares(distance)
-        chooses = disc.most * weight.astype(np.float32)
-        inside = _weighed(share, chooses)
-        # the best point drawn need not be the middle of what it gathers: step to the mean
-        best = np.argmax(inside, axis=1)
-        near = weight * (distance[n, best] <= within_km)
-        mean = (near[:, None] @ clouds.vectors)[:, 0]
-        length = np.linalg.norm(mean, axis=1, keepdims=True)
-        mean = np.where(length > 0, mean / np.where(length > 0, length, 1.0), tried[n, best])[:, None]
-        beyond = _arcs_km(_squares(mean, clouds.vectors).astype(np.float32))
-        everywhere = np.concatenate([distance, beyond], axis=1)
-        inside = np.concatenate([inside, _weighed(disc.shares(beyond), chooses)], axis=1)
-        photo, good = np.nonzero(inside >= _AS_GOOD * inside.max(axis=1, keepdims=True))
-        apart = np.sqrt(np.square(everywhere[photo, good]) + np.square(disc.blur)[photo])
-        apart = np.minimum(apart, np.float32(within_km), out=apart)
-        apart /= np.float32(_NEAR_KM)
-        expected = np.full(inside.shape, np.inf)
-        expected[photo, good] = np.einsum("kp,kp->k", np.log1p(apart, out=apart), weight[photo])
-        chosen = np.argmin(expected, axis=1)
-        vectors = np.concatenate([tried, mean], axis=1)[n, chosen]
-        return _Tried(centres, distance, share, disc, vectors, everywhere[n, chosen])
+        inside = _weighed(share, disc.most * weight.astype(np.float32))
+        expected = _weighed(_log_distances(distance, clouds.size_km), weight.astype(np.float32))
+        good = inside >= _AS_GOOD * inside.max(axis=1, keepdims=True)
+        best = np.argmin(np.where(good, expected, np.inf), axis=1)
+        return _Tried(centres, distance, share, disc, tried[n, best], distance[n, best])
+
+
+def _log_distances(distance: Single, size_km: FloatArray) -> Single:
+    """Of discs (n, p) whose middles are so far (n, c, p): twice the mean logarithm of the distance to a point
+    of each, less what does not depend on where from. With r the disc's radius that mean is ln d from outside,
+    for the logarithm is harmonic in the plane, and ln r − ½ + d² / 2r² from inside."""
+    square = distance / np.maximum(size_km, _LEAST_RADIUS_KM).astype(np.float32)[:, None]
+    np.square(square, out=square)
+    beyond: Single = np.log(np.maximum(square, 1.0))
+    beyond += np.minimum(square, 1.0, out=square)
+    return beyond
 
 
 class _Discs:
@@ -223,7 +218,6 @@ class _Discs:
         self.start = ((radius_km + size) / (2 * smaller)).astype(np.float32)
         self.most = np.square(smaller / size).astype(np.float32)
         self.mass = clouds.mass.astype(np.float32) * self.most
-        self.blur = (0.7 * clouds.size_km).astype(np.float32)
 
     def shares(self, distance: Single) -> Single:
         """Of discs (n, p) whose middles are so far (n, c, p), as parts of the most each can have inside."""

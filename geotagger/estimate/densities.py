@@ -5,6 +5,7 @@ other is worked out at the points of all photos of an outing, and those that lie
 their distances. Takes mixtures and points, gives densities per km².
 """
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -14,12 +15,18 @@ from geotagger.estimate.people import dense_at
 from geotagger.estimate.prior import ANYWHERE, LEAST_WEIGHT, Mixture
 from geotagger.geo import EARTH_RADIUS_KM, unit_vectors
 
+FEW = 5
+"""So few photos are done sooner one by one."""
+
 
 def densities(
     mix: Mixture, row: IntArray, vectors: FloatArray, usual: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """As `Mixture.densities_at`, of the photo in row[i] of the mixture at point i: vectors (k, 3), all others
-    (k,)."""
+    (k,). One photo's points stand after the other's."""
+    starts = np.flatnonzero(np.diff(row, prepend=-1))
+    if len(starts) < FEW:
+        return _one_by_one(mix, row, vectors, usual, starts)
     weight = np.where(mix.weight > LEAST_WEIGHT, mix.weight, 0.0)
     is_trip = mix.peopled > 0
     # by column, so that the numbers of one lie side by side
@@ -44,6 +51,18 @@ def densities(
             density += part
     trips /= np.maximum(np.where(is_trip, weight, 0.0).sum(axis=1), 1e-12)[row]
     return density, ANYWHERE * usual, 0.5 * (trips + usual)
+
+
+def _one_by_one(
+    mix: Mixture, row: IntArray, vectors: FloatArray, usual: FloatArray, starts: IntArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    density, doubtful, unknown = np.empty(len(row)), np.empty(len(row)), np.empty(len(row))
+    for first, end in itertools.pairwise([*starts.tolist(), len(row)]):
+        some = slice(first, end)
+        density[some], doubtful[some], unknown[some] = mix.densities_at(
+            int(row[first]), vectors[some], usual[some]
+        )
+    return density, doubtful, unknown
 
 
 def _by_place(mix: Mixture, columns: IntArray) -> Iterator[list[int]]:

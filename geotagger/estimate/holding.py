@@ -36,9 +36,10 @@ class Verdict(Enum):
 @dataclass(frozen=True, slots=True)
 class Support:
     """What an estimate rests on: `utc`, the resolved time (POSIX seconds), and `clock_s`, what the owner's
-    word added to it; the `fixes` next to it in time, hashes of what they say by photo; the `tracks` about it,
-    where their files were by the hash of their content; the digest of the `model` whose look counted; the
-    kinds of evidence that the run was to do `without`. `is_whole` is False where only the clock is
+    word added to it; the `fixes` next to it in time, where one is in doubt the nearest that is not, too,
+    hashes of what they say by photo; the `tracks` about it, where their files were by the hash of their
+    content; the digest of the `model` whose look counted; the kinds of evidence that the run was to do
+    `without`. `is_whole` is False where only the clock is
     remembered, in an index from before anything else was."""
 
     utc: float | None

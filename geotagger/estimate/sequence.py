@@ -78,6 +78,8 @@ def join(
     mass[speakers] = _believed(_with_elsewhere(mass[speakers], 0.0) * factor)
 
     listeners = np.flatnonzero(np.isfinite(others.utc))
+    if not len(listeners):
+        return mass, others.points.mass
     at = np.searchsorted(utc, others.utc[listeners], side="right")
     heard = _with_elsewhere(others.points.mass[listeners], 0.0)
     for speaker, message in ((at - 1, own * before), (at, own * after)):

@@ -80,6 +80,8 @@ class Offers:
 
     def of(self, photos: IntArray) -> "Offers":
         """Those of some photos, renumbered; `photos` ascending."""
+        if len(photos) == len(self.missed):
+            return self
         rows = np.isin(self.photo, photos)
         return Offers(
             np.searchsorted(photos, self.photo[rows]), self.atoms[rows], self.prior[rows], self.drawn[rows],
@@ -135,7 +137,8 @@ def _shared(
     for first in range(0, len(beside) if len(beside) > 1 else 0, _BLOCK):
         around = beside[max(first - _BLOCK, 0) : first + 2 * _BLOCK]
         a, b = np.searchsorted(photo, [around[0], around[-1] + 1])
-        among = np.isin(photo[a:b], around)
+        # all from the first to the last of these, mostly
+        among = slice(None) if around[-1] - around[0] < len(around) else np.isin(photo[a:b], around)
         distinct, at = np.unique(classes[a:b][among], return_inverse=True)
         mean = np.bincount(at, p[a:b][among]) / len(around)
         most = np.argsort(-mean)[:SHARED_CLASSES]

@@ -150,17 +150,17 @@ class FixSeries:
         )
         return Observation(int(self.keys[n]), float(self.utc[n] + self.age_s[n]), camera, fix)
 
-    def sound_beside(self, since: int, until: int) -> list[Observation]:
-        """Of the fixes before row `since` and of those from row `until` on the nearest that is not in doubt,
-        where the very nearest is."""
+    def sound_beside(self, since: int, until: int) -> list[int]:
+        """Rows: of the fixes before row `since` and of those from row `until` on the nearest that is not in
+        doubt, where the very nearest is."""
         at = int(np.searchsorted(self._sound, since))
-        rows = []
+        rows: list[int] = []
         if since > 0 and self.doubt[since - 1] > USUAL_DOUBT:
             rows += self._sound[max(0, at - 1) : at].tolist()
         if until < len(self) and self.doubt[until] > USUAL_DOUBT:
             at = int(np.searchsorted(self._sound, until))
             rows += self._sound[at : at + 1].tolist()
-        return [self.observation(row) for row in rows]
+        return rows
 
     @cached_property
     def _sound(self) -> NDArray[np.int64]:

@@ -66,7 +66,7 @@ class EvidenceToday:
         fixes, tracks = {}, {}
         if photo.utc is not None:
             after = int(np.searchsorted(self.fixes.utc, photo.utc, side="left"))
-            for at in (after - 1, after):
+            for at in (after - 1, after, *self.fixes.sound_beside(after, after)):
                 if 0 <= at < len(self.fixes.utc):
                     fixes[int(self.fixes.keys[at])] = self._digest(at)
             starts, ends = self._spans

@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
+from geotagger.cli.options import precision_asked
 from geotagger.cli.settings import default_map
 from geotagger.errors import UsageError
 
@@ -29,6 +30,15 @@ def tree() -> TyperGroup:
     @app.command()
     def query(min_confidence: float = 0.0) -> None:
         print(min_confidence)
+
+    @app.command()
+    def evaluate(
+        context: typer.Context,
+        min_confidence: float = 0.5,
+        precision: float | None = None,
+        lines: Annotated[bool, typer.Option("--json")] = False,
+    ) -> None:
+        print(min_confidence, precision_asked(context, precision), lines)
 
     @models.command()
     def pull(retries: int = 3) -> None:
@@ -64,6 +74,21 @@ def test_a_table_reaches_its_command_alone(said: Callable[..., str]) -> None:
     assert said("tag", "[tag]\nmin-confidence = 0.7").startswith("0.7 ")
     assert said("query", "[tag]\nmin-confidence = 0.7") == "0.0"
     assert said("models pull", "[models.pull]\nretries = 9") == "9"
+
+
+def test_evaluate_tells_what_tag_would_do_with_the_settings_of_tag(said: Callable[..., str]) -> None:
+    file = "[tag]\nmin-confidence = 0.7\njson = true\n"
+    assert said("evaluate", file) == "0.7 None False"
+    assert said("evaluate", file + "[evaluate]\nmin-confidence = 0.6") == "0.6 None False"
+    assert said("evaluate", file, GEOTAGGER_TAG_MIN_CONFIDENCE="0.9") == "0.9 None False"
+    assert said("evaluate --min-confidence 0.1", file) == "0.1 None False"
+
+
+def test_a_least_certainty_that_is_typed_goes_before_a_precision_of_the_settings(
+    said: Callable[..., str],
+) -> None:
+    assert said("evaluate", "precision = 0.9") == "0.5 0.9 False"
+    assert said("evaluate --min-confidence 0.7", "precision = 0.9") == "0.7 None False"
 
 
 def test_the_environment_goes_before_the_file_and_the_command_line_before_both(

@@ -23,7 +23,7 @@ from geotagger.estimate.cloud_cells import candidates, deepest_cells, leaves_of
 from geotagger.estimate.states import offers_of, states_of_pictures
 from geotagger.estimate.values import Posterior
 from geotagger.estimate.visual import cloud_of, posteriors
-from geotagger.geo import distance_km
+from geotagger.geo import destination, distance_km, lat_lng_of, unit_vectors
 
 WITHIN = 25.0
 
@@ -100,12 +100,33 @@ def test_clouds_gathered_together_are_those_gathered_alone() -> None:
 
 def test_no_point_of_a_cloud_gathers_more_than_what_is_told() -> None:
     """Against a plain search of every point; of those nearly as good another may be told."""
-    for cloud in some_clouds(np.random.default_rng(8), 12):
+    for cloud in some_clouds(np.random.default_rng(8), 6):
         most = max(plain_inside(cloud, n, WITHIN) for n in range(len(cloud.mass)))
         found = gather(cloud, WITHIN, 2.0)
         assert found.radius_km == WITHIN
         assert 0.84 * most <= found.confidence <= cloud.mass.sum() + 1e-6
         assert found.mass[0] >= 0.9 * most
+
+
+def mean_log_distance(cloud: Cloud, middle: int, rng: np.random.Generator) -> float:
+    """From one of the points to the others, each spread over its disc; nothing is nearer than 10 m."""
+    lat, lng = lat_lng_of(cloud.vectors)
+    size = np.maximum(cloud.size_km, 0.01)[:, None]
+    away = size * np.sqrt(rng.uniform(0, 1, (len(lat), 200)))
+    places = destination(lat[:, None], lng[:, None], rng.uniform(0, 360, away.shape), away)
+    return float(np.log(distance_km(lat[middle], lng[middle], *places)).mean(axis=1) @ cloud.mass)
+
+
+def test_the_point_told_is_that_of_the_least_mean_log_distance() -> None:
+    """Of those that gather nearly as much as the best does; the mean over discs, by drawing from them."""
+    rng = np.random.default_rng(10)
+    for cloud in [c for c in some_clouds(rng, 40) if 1 < len(c.mass) <= 48][:4]:
+        inside = np.array([plain_inside(cloud, n, WITHIN) for n in range(len(cloud.mass))])
+        mean = {n: mean_log_distance(cloud, n, rng) for n in np.flatnonzero(inside >= 0.85 * inside.max())}
+        away = distances_km(unit_vectors(*middle(cloud, WITHIN))[None], cloud.vectors)[0]
+        told = int(np.argmin(away))
+        assert away[told] < 1e-3
+        assert mean[told] <= min(mean.values()) + 0.05
 
 
 def test_cells_of_many_clouds_are_the_deepest_that_hold_the_certainty() -> None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from geotagger.estimate.densities import densities
+from geotagger.estimate.densities import FEW, densities
 from geotagger.estimate.movement import DAY_S, PRIOR_DRAWS
 from geotagger.estimate.people import usual_at
 from geotagger.estimate.prior import averaged
@@ -27,6 +27,7 @@ def test_densities_of_many_photos_are_those_of_each() -> None:
     there = np.array([lat[of], lng[of]]) + rng.normal(0, 1, (2, 400)) * rng.choice([0.01, 1.0, 30.0], 400)
     vectors = unit_vectors(*there)
     usual = usual_at(*there)
+    assert len(np.unique(row)) >= FEW
     of_all = densities(mix, row, vectors, usual)
     for photo in range(9):
         mine = row == photo

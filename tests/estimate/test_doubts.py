@@ -6,8 +6,11 @@ import pytest
 
 from geotagger.estimate.doubts import USUAL_DOUBT
 from geotagger.estimate.timeline import Evidence, PhotoRecord, estimates, learned_from
+from geotagger.estimate.tracks import Tracks
 from geotagger.estimate.values import Estimate, Fix, FixSeries
 from geotagger.geo import distance_km
+from geotagger.index.photos import IndexedPhoto
+from geotagger.tag.standing import EvidenceToday
 
 NOON = 1.75e9 - 1.75e9 % 86400 + 43200
 COLOGNE, MUNICH = (50.94, 6.96), (48.14, 11.58)
@@ -159,3 +162,16 @@ def test_a_wrong_fix_that_ends_an_outing_hides_none_before_it() -> None:
     said = said_of([*walk, gone], 8 * HOUR)
     assert distance_km(said.latitude, said.longitude, *COLOGNE) < 2
     assert said.confidence == pytest.approx(without.confidence, abs=0.1)
+
+
+def test_an_estimate_remembers_the_fix_that_spoke_for_one_in_doubt() -> None:
+    """Else nobody would notice that its owner moved it."""
+    walk = [fixed(n, 10 * n * MINUTE, (50.94 + 0.001 * n, 6.96)) for n in range(6)]
+    walk[3] = replace(walk[3], place=Fix(*MUNICH, 0.01, "camera"))
+    today = EvidenceToday(FixSeries.of(walk), Tracks(), {}, None, ())
+    asked = IndexedPhoto(
+        9, 1, "a.jpg", 1, 1, 0, None, NOON + 31 * MINUTE, 2.0, None, None, None, None, None, None, None
+    )
+    assert set(today.support_of(asked).fixes) == {2, 3, 4}
+    near_right_ones = replace(asked, utc=NOON + 11 * MINUTE)
+    assert set(today.support_of(near_right_ones).fixes) == {1, 2}
