@@ -80,7 +80,9 @@ class Motion:
 
     def scale_km(self, lag_s: ArrayLike) -> FloatArray:
         lag = np.minimum(np.asarray(lag_s, dtype=np.float64), 1e10)
-        return np.asarray(self.still_km + self.hour_km * (lag / HOUR_S) ** self.growth)
+        # nobody is the nearer the more time has passed; of no time at all nothing else would be finite
+        growth = np.maximum(self.growth, 0.0)
+        return np.asarray(self.still_km + self.hour_km * (lag / HOUR_S) ** growth)
 
     def tail_at(self, lag_s: ArrayLike) -> FloatArray:
         """Heavy over days, light over minutes: in a short time nobody gets far."""

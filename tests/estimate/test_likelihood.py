@@ -1,5 +1,7 @@
 """The likelihood by which parameters of movement are learned, against the mixtures of the estimates."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -79,3 +81,11 @@ def test_a_fold_that_is_left_out_teaches_nothing() -> None:
         tuple((chosen(around, kept), weight[kept]) for around, weight in lesson.ways),
     )
     assert fit_motions(lesson, [1])[0][0] == fit_motions(part, [None])[0][0]
+
+
+def test_no_archive_that_may_be_like_this_one_is_nearer_after_more_time() -> None:
+    """Photos of one second in two folders, as copies are, have no lag at all: nothing is infinite then."""
+    draws = drawn_about(replace(Motion(), growth=0.1), {"growth": 0.2})
+    scales = np.array([draw.scale_km([0.0, 3600.0, 7200.0]) for draw in draws])
+    assert np.isfinite(scales).all()
+    assert (np.diff(scales, axis=1) >= 0).all()
