@@ -9,7 +9,7 @@ Takes probabilities and outcomes, gives a correction that can be stored. Knows n
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,9 @@ IntArray = NDArray[np.int64]
 _HOUR_S, _DAY_S = 3600.0, 86400.0
 _FAR_S = 30 * _DAY_S
 """What is farther in time is as far."""
+_FOR_EVER_S = 1e12
+_LONGEST = 0.95
+"""The longest lag taught is the one that so many of the photos stay below."""
 _LEAST_SLOPE = 0.05
 _HARDLY = 0.02
 _PRIOR_COUNT = 5.0
@@ -55,7 +58,10 @@ class CertaintyCorrection:
     """logit p' = offset + (slope + slope_by_lag · l) · logit p + by_lag · l + by_radius · (log₁₀ km − 1)
     + at_lags(l) + of_cameras[camera] · far(l), with l = log₁₀(hours + 0.01) − 1. at_lags: of 6 and 30
     minutes, 2, 6, 15, 30, 72 and 240 hours, straight between these. far(l) rises from 0 at an hour to 1 at
-    a day. of_cameras: by the codes of `Movement.cameras`. Both are empty where nothing is known of them."""
+    a day. of_cameras: by the codes of `Movement.cameras`. Both are empty where nothing is known of them.
+    taught_s: the longest lag of which it knows, in seconds: at longer ones it raises a probability by as
+    much less as they are longer. Weeks from all fixes somebody was at home each time; of years that says
+    little."""
 
     offset: float = 0.0
     slope: float = 1.0
@@ -64,6 +70,7 @@ class CertaintyCorrection:
     slope_by_lag: float = 0.0
     at_lags: tuple[float, ...] = ()
     of_cameras: tuple[float, ...] = ()
+    taught_s: float = _FOR_EVER_S
 
     @staticmethod
     def from_dict(stored: Mapping[str, Any]) -> "CertaintyCorrection":
@@ -89,6 +96,11 @@ class CertaintyCorrection:
             logit = logit + np.interp(lag, _LAGS, self.at_lags)
         if self.of_cameras:
             logit = logit + self._of_camera(np.asarray(camera)) * _far_share(lag)
+        # without a time, or without a fix, nothing is known of the lag
+        known_lag = np.where(np.isfinite(lag_s), np.maximum(lag_s, 1.0), 1.0)
+        beyond = np.minimum(1.0, self.taught_s / known_lag)
+        raised = logit - np.log(p / (1 - p))
+        logit = logit - np.maximum(raised, 0.0) * (1 - beyond)
         return np.asarray(np.where(probability <= 0, 0.0, 1 / (1 + np.exp(-logit))))
 
     def _of_camera(self, codes: IntArray) -> FloatArray:
@@ -115,6 +127,7 @@ class CertaintyCorrection:
             slope * self.slope_by_lag,
             tuple(slope * one for one in self.at_lags),
             tuple(slope * one for one in self.of_cameras),
+            self.taught_s,
         )
 
 
@@ -170,7 +183,16 @@ def fit_whole(seen: Outcomes, few: float) -> CertaintyCorrection:
     plain, lags, cameras = np.split(coefficients, np.cumsum([len(_USUAL_SQUARES), len(_LAGS)]))
     by_code = np.zeros(codes.max(initial=-1) + 1)
     by_code[codes] = cameras
-    return _correction(plain, tuple(lags.tolist()), tuple(by_code.tolist()))
+    return replace(_correction(plain, tuple(lags.tolist()), tuple(by_code.tolist())), taught_s=_longest(seen))
+
+
+def _longest(seen: Outcomes) -> float:
+    known = np.isfinite(seen.lag_s) & (seen.weight > 0)
+    order = np.argsort(seen.lag_s[known])
+    counted = np.cumsum(seen.weight[known][order])
+    if not len(counted):
+        return _FOR_EVER_S
+    return float(seen.lag_s[known][order][np.searchsorted(counted, _LONGEST * counted[-1])])
 
 
 def _correction(

@@ -47,6 +47,17 @@ def test_few_outings_hardly_move_a_certainty() -> None:
     assert said(fit_whole(seen, few=1.0), 0.9, 30, camera=0) < 0.2
 
 
+def test_weeks_at_home_say_little_of_years() -> None:
+    """What lowers a certainty does so at any lag."""
+    weeks, years = 20 * 24, 600 * 24
+    raised = fit_whole(outcomes((0.7, weeks, True, -1), (0.7, 40, True, -1)), few=1.0)
+    assert said(raised, 0.7, weeks) > 0.9
+    assert 0.7 < said(raised, 0.7, years) < 0.75
+    assert said(raised, 0.7, float("inf")) > 0.9
+    lowered = fit_whole(outcomes((0.7, weeks, False, -1), (0.7, 40, False, -1)), few=1.0)
+    assert said(lowered, 0.7, years) < 0.3
+
+
 @pytest.mark.parametrize("camera", [-1, 5, 10**6])
 def test_cameras_that_taught_nothing_are_not_moved(camera: int) -> None:
     assert CertaintyCorrection(of_cameras=(2.0, -2.0)).apply(
@@ -55,5 +66,5 @@ def test_cameras_that_taught_nothing_are_not_moved(camera: int) -> None:
 
 
 def test_it_survives_storage() -> None:
-    kept = CertaintyCorrection(0.1, 0.9, 0.2, -0.1, 0.05, (0.5,) * 8, (1.0, -1.0))
+    kept = CertaintyCorrection(0.1, 0.9, 0.2, -0.1, 0.05, (0.5,) * 8, (1.0, -1.0), 5e6)
     assert CertaintyCorrection.from_dict(json.loads(json.dumps(asdict(kept)))) == kept
