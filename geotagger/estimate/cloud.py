@@ -80,9 +80,11 @@ class Clouds:
         return Clouds(vectors, mass, size_km).chosen(rows) if len(photo) else _empty(photos)
 
     def chosen(self, rows: IntArray) -> "Clouds":
-        """Of points in one row, those in `rows` (n, p); −1 fills up."""
+        """Of points in one row, those in `rows` (n, p); −1 fills up, with the first of the same cloud: no
+        point of another one may be told as its place."""
         mass = np.where(rows >= 0, self.mass[rows], 0.0)
-        return Clouds(self.vectors.take(rows, axis=0), mass, self.size_km[rows])
+        filled = np.where(rows >= 0, rows, rows[:, :1])
+        return Clouds(self.vectors.take(filled, axis=0), mass, self.size_km[filled])
 
     def __len__(self) -> int:
         return len(self.mass)

@@ -37,6 +37,8 @@ ABOUT = 5
 NEAR, TRIP = 1, 3
 """The columns of what is near the fix before, and of a trip from it; those of the fix after follow."""
 _THIRDS = 3
+_OF_ONE_TIME = ABOUT * _THIRDS + 2
+"""So many densities lie about the fixes where the time is certain, and whom the camera was with."""
 ASTRAY_TAIL = 1.0
 _FARTHEST_KM = 15000.0
 _GOLDEN_DEG = 180 * (3 - np.sqrt(5))
@@ -241,13 +243,17 @@ def clouds_of(mix: Mixture, fine: int = 32) -> list[Cloud]:
 
 def points_of(mix: Mixture, rows: IntArray, fine: int = 32, coarse: int = 8) -> tuple[IntArray, Cloud]:
     """Points drawn from the mixtures of photos, one photo's after the other, and whose each is, an index of
-    `rows`: `fine` of each density about the fixes, `coarse` of each visited place, on spirals that follow the
-    radial quantiles."""
+    `rows`: `fine` for each of ABOUT densities about the fixes, shared by all that there are of them, `coarse`
+    of each visited place, on spirals that follow the radial quantiles."""
     weight = mix.weight[rows]
     # where next to all is anywhere the largest of what little is left speaks all the same
     photo, column = np.nonzero(weight > np.minimum(2e-3, 0.1 * weight.max(axis=1, initial=0.0))[:, None])
     used = rows[photo], column
-    counts = np.where(column < mix.about, fine * ABOUT // mix.about, coarse)
+    is_about = column < mix.about
+    # most photos of an outing have none in the parts that are of another's uncertain time
+    several = np.bincount(photo[is_about], minlength=len(rows))
+    each = fine * ABOUT // np.maximum(several, max(1, min(mix.about, _OF_ONE_TIME)))
+    counts = np.where(is_about, np.maximum(each, 1)[photo], coarse)
     owner = np.repeat(np.arange(len(counts)), counts)
     of = counts[owner]
     place = np.arange(len(owner)) - (np.cumsum(counts) - counts)[owner]

@@ -9,6 +9,7 @@ Takes posteriors and mixtures, gives states. Knows nothing of what photos say ab
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -261,23 +262,26 @@ def interleaved(parts: Sequence[tuple[IntArray, States]]) -> States:
     at = np.argsort(np.concatenate([rows for rows, _ in parts]))
     width = max(part.prior.shape[1] for _, part in parts)
 
-    def joined(field: Callable[[States], FloatArray], filling: float = 0.0) -> FloatArray:
+    def joined(field: Callable[[States], FloatArray], mode: Literal["constant", "edge"]) -> FloatArray:
+        """The missing ones are 0, or as the last that is there."""
         padded = []
         for _, part in parts:
             values = field(part)
             missing = [(0, width - n if axis == 1 else 0) for axis, n in enumerate(values.shape)]
-            padded.append(np.pad(values, missing, constant_values=filling))
+            padded.append(np.pad(values, missing, mode))
         return np.asarray(np.concatenate(padded)[at])
 
     return States(
         np.concatenate([part.utc for _, part in parts])[at],
         Clouds(
-            joined(lambda part: part.points.vectors, 1.0),
-            joined(lambda part: part.points.mass),
-            joined(lambda part: part.points.size_km, 1.0),
+            joined(lambda part: part.points.vectors, "edge"),
+            joined(lambda part: part.points.mass, "constant"),
+            joined(lambda part: part.points.size_km, "edge"),
         ),
-        joined(lambda part: part.prior),
-        joined(lambda part: np.zeros((*part.prior.shape, 2)) if part.blind is None else part.blind),
+        joined(lambda part: part.prior, "constant"),
+        joined(
+            lambda part: np.zeros((*part.prior.shape, 2)) if part.blind is None else part.blind, "constant"
+        ),
     )
 
 

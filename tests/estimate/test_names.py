@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
+from geotagger.cells import CellTable, leaf_ids, parents
 from geotagger.estimate.movement import Movement
 from geotagger.estimate.names import areas_of
 from geotagger.estimate.outing import Options, estimate_outing
 from geotagger.estimate.values import Fix, NamedArea, Observation
+from geotagger.estimate.visual import posteriors
 from geotagger.geo import distance_km
 
 VIENNA, SPRINGFIELD = (48.2085, 16.3721), (39.8017, -89.6436)
@@ -108,3 +110,24 @@ def test_without_names_nothing_changes() -> None:
     assert np.allclose(
         (off.latitude, off.longitude, off.radius_km), (bare.latitude, bare.longitude, bare.radius_km)
     )
+
+
+def test_a_photo_that_names_its_city_leaves_the_pictures_beside_it_where_they_are() -> None:
+    """No fix, two pictures that are sure of Vienna, and one of them says its name: more points stand for that
+    one, and the other is none of these."""
+    rng = np.random.default_rng(0)
+    lat, lng = np.degrees(np.arcsin(rng.uniform(-0.8, 0.8, 200))), rng.uniform(-180, 180, 200)
+    lat[0], lng[0] = VIENNA
+    ids = parents(leaf_ids(lat, lng), 10)
+    order = np.argsort(ids)
+    table = CellTable(ids[order], lat[order], lng[order])
+    sure = np.full((2, 200), 1e-9, dtype=np.float32)
+    sure[:, order == 0] = 1.0
+    named, bare = posteriors(sure, table)
+    outing = [
+        Observation(1, NOON, posterior=named, named=areas_of("Wien", "", "AT")),
+        Observation(2, NOON + 60, posterior=bare),
+    ]
+    for estimate in estimate_outing(outing, None, None, Movement(), table):
+        assert estimate is not None
+        assert distance_km(estimate.latitude, estimate.longitude, *VIENNA) < 10

@@ -159,3 +159,29 @@ def test_a_photo_without_a_time_may_be_where_nobody_has_been() -> None:
     assert certain[0] < 0.6
     assert certain[0] < certain[1] < certain[2]
     assert certain[2] > 0.8
+
+
+@pytest.mark.parametrize("other_utc", [None, FIRST_PASS + 900])
+def test_a_photo_of_uncertain_time_leaves_those_beside_it_as_sharp(other_utc: float | None) -> None:
+    """Two phones that go together, a photo of each; the clock of one is read by a zone that is guessed."""
+    minutes = ((0, "one"), (20, "one"), (8, "other"), (66, "other"), (-1500, "other"))
+    fixes = [
+        Observation(n, FIRST_PASS + 60 * at, camera, Fix(COLOGNE[0] + 1e-4 * at, COLOGNE[1], 0.01, "camera"))
+        for n, (at, camera) in enumerate(minutes)
+    ]
+    learned = learn_movement(
+        [fix.utc for fix in fixes],
+        [COLOGNE[0] + 1e-4 * at for at, _ in minutes],
+        [COLOGNE[1]] * len(fixes),
+        [camera for _, camera in minutes],
+    )
+    sure = Observation(98, FIRST_PASS + 600, "one", utc_error_s=2.0)
+    guessed = Observation(99, FIRST_PASS + 700, "other", utc_error_s=FAR_ZONE_ERROR_S, other_utc=other_utc)
+    alone = estimate_stream([*fixes, sure], learned)[-1]
+    beside, uncertain = estimate_stream([*fixes, sure, guessed], learned)[-2:]
+    assert alone is not None
+    assert beside is not None
+    assert uncertain is not None
+    assert (beside.radius_km, beside.confidence) == pytest.approx((alone.radius_km, alone.confidence))
+    assert alone.radius_km < uncertain.radius_km
+    assert uncertain.confidence > 0.93
