@@ -10,6 +10,7 @@ Takes probabilities and outcomes, gives a correction that can be stored. Knows n
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -74,9 +75,13 @@ class CertaintyCorrection:
 
     @staticmethod
     def from_dict(stored: Mapping[str, Any]) -> "CertaintyCorrection":
-        """TypeError or ValueError for what is none."""
+        """AttributeError, TypeError or ValueError for what is none."""
         offsets = {name: tuple(map(float, stored.get(name, ()))) for name in ("at_lags", "of_cameras")}
         plain = {name: float(value) for name, value in stored.items() if name not in offsets}
+        if len(offsets["at_lags"]) not in (0, len(_LAGS)):
+            raise ValueError(f"{len(offsets['at_lags'])} offsets are none of {len(_LAGS)} lags")
+        if not np.isfinite([*plain.values(), *chain(*offsets.values())]).all():
+            raise ValueError("a correction by what is no number")
         return CertaintyCorrection(**plain, **offsets)  # type: ignore[arg-type]
 
     def apply(

@@ -19,7 +19,7 @@ def by_time(
     photos: Sequence[Observation], utc: FloatArray, fixes: FixTable, camera: IntArray, movement: Movement
 ) -> tuple[tuple[Surroundings, ...], Mixture]:
     """What lies around the photos, and where they may be, over all times that they may have been taken at:
-    first of all by the time that is most probable."""
+    first of all by the time that stands in `utc`."""
     moments = [moments_of(t, o.utc_error_s, o.other_utc) for t, o in zip(utc.tolist(), photos, strict=True)]
     shares = together(fixes, beside_others(fixes, camera), movement.motion, movement.pairs)
     sides: list[Surroundings] = []

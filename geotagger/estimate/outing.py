@@ -129,7 +129,7 @@ class Group:
 @dataclass(frozen=True, slots=True)
 class Weighed:
     """An outing with its evidence weighed. rows: of the observations that want an estimate; the
-    other fields are of those. sides: what the parts of the mixture were made of, the most probable time
+    other fields are of those. sides: what the parts of the mixture were made of, the time of the photo
     first, for each with the fixes of other cameras and, where that was weighed, without. fixes: which row
     of the known places is which fix at hand. classes: how many the model has. has_texts: whether what stands
     in a picture was heard. doubts (k,): how probable it is that the pictures which each photo hears

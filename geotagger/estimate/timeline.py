@@ -207,7 +207,7 @@ def surrounded(evidence: Evidence, outing: Sequence[PhotoRecord]) -> Surrounded:
         photos,
         max([*anchors[:start], *before], key=_moment, default=None),
         min([*anchors[end:], *after], key=_moment, default=None),
-        (*anchors[start:end], *inside, *map(fixes.observation, fixes.sound_beside(since, until))),
+        (*anchors[start:end], *inside, *map(fixes.observation, fixes.sound_beside(since, until, own))),
     )
 
 

@@ -1,6 +1,6 @@
 """The values that evidence comes in and that estimates go out in."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, Protocol
@@ -150,17 +150,16 @@ class FixSeries:
         )
         return Observation(int(self.keys[n]), float(self.utc[n] + self.age_s[n]), camera, fix)
 
-    def sound_beside(self, since: int, until: int) -> list[int]:
+    def sound_beside(self, since: int, until: int, but: Container[int] = ()) -> list[int]:
         """Rows: of the fixes before row `since` and of those from row `until` on the nearest that is not in
-        doubt, where the very nearest is."""
-        at = int(np.searchsorted(self._sound, since))
-        rows: list[int] = []
+        doubt, where the very nearest is; none of the photos of the keys `but`."""
+        sides: list[NDArray[np.int64]] = []
         if since > 0 and self.doubt[since - 1] > USUAL_DOUBT:
-            rows += self._sound[max(0, at - 1) : at].tolist()
+            sides.append(self._sound[: np.searchsorted(self._sound, since)][::-1])
         if until < len(self) and self.doubt[until] > USUAL_DOUBT:
-            at = int(np.searchsorted(self._sound, until))
-            rows += self._sound[at : at + 1].tolist()
-        return rows
+            sides.append(self._sound[np.searchsorted(self._sound, until) :])
+        nearest = (next((int(row) for row in rows if int(self.keys[row]) not in but), None) for rows in sides)
+        return [row for row in nearest if row is not None]
 
     @cached_property
     def _sound(self) -> NDArray[np.int64]:

@@ -96,9 +96,8 @@ def _words(
 def _of_picture(story: OutingStory, photo: Observation, pictured: bool) -> Iterator[Said]:
     """The photo's own, and those of its outing."""
     if pictured and photo.posterior is not None:
-        leading = photo.posterior.classes[
-            :1
-        ].tolist()  # the most probable class stands first, if any is listed
+        # the most probable class stands first, if any is listed
+        leading = photo.posterior.classes[:1].tolist()
         is_class = bool(leading) and 0 <= leading[0] < story.classes
         most = float(photo.posterior.probabilities[0]) if is_class else 0.0
         yield "visual", f"visual: the leading cell holds {most:.0%} of the picture"

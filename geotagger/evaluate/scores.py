@@ -13,7 +13,7 @@ from geotagger.evaluate.predictions import OURS, Hidden
 THRESHOLDS_KM = (1.0, 25.0, 200.0, 750.0, 2500.0)
 """Street, city, region, country, continent (Hays & Efros 2008; Weyand et al. 2016)."""
 _HELD_BY = 5.0
-"""As what corrects certainties is held (learning.py)."""
+"""As what corrects certainties is held (certainty_correction.py)."""
 METHODS = ("nearest", "photoprism", "text", "visual", "reference", "neighbours", "track", OURS)
 """In the order of the ladder, rules of others first."""
 

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,20 +26,20 @@ def said(correction: CertaintyCorrection, stated: float, hours: float, camera: i
 
 def test_the_camera_that_goes_on_journeys_is_told_from_the_telephone_at_home() -> None:
     seen = outcomes((0.5, 30, True, 0), (0.5, 30, False, 1), (0.98, 0.1, True, 0), (0.98, 0.1, True, 1))
-    found = fit_whole(seen, few=1.0)
-    assert said(found, 0.5, 30, camera=0) > 0.85
-    assert said(found, 0.5, 30, camera=1) < 0.15
+    correction = fit_whole(seen, few=1.0)
+    assert said(correction, 0.5, 30, camera=0) > 0.85
+    assert said(correction, 0.5, 30, camera=1) < 0.15
     # another camera is like both
-    assert said(found, 0.5, 30) == pytest.approx(0.5, abs=0.05)
+    assert said(correction, 0.5, 30) == pytest.approx(0.5, abs=0.05)
     # beside a fix it does not matter whose photo it is
-    assert said(found, 0.98, 0.1, camera=0) == pytest.approx(said(found, 0.98, 0.1, camera=1))
+    assert said(correction, 0.98, 0.1, camera=0) == pytest.approx(said(correction, 0.98, 0.1, camera=1))
 
 
 def test_what_comes_true_the_next_day_says_nothing_of_the_evening() -> None:
     seen = outcomes((0.99, 0.1, True, -1), (0.9, 3, False, -1), (0.8, 24, True, -1), (0.7, 72, True, -1))
-    found = fit_whole(seen, few=1.0)
-    assert said(found, 0.9, 3) < 0.3
-    assert said(found, 0.8, 24) > 0.8
+    correction = fit_whole(seen, few=1.0)
+    assert said(correction, 0.9, 3) < 0.3
+    assert said(correction, 0.8, 24) > 0.8
 
 
 def test_few_outings_hardly_move_a_certainty() -> None:
@@ -68,3 +69,17 @@ def test_cameras_that_taught_nothing_are_not_moved(camera: int) -> None:
 def test_it_survives_storage() -> None:
     kept = CertaintyCorrection(0.1, 0.9, 0.2, -0.1, 0.05, (0.5,) * 8, (1.0, -1.0), 5e6)
     assert CertaintyCorrection.from_dict(json.loads(json.dumps(asdict(kept)))) == kept
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [{"at_lags": [1, 2, 3]}, {"offset": float("nan")}, {"of_cameras": [float("inf")]}, {"more": 1}, []],
+)
+def test_what_is_no_correction_is_refused_as_it_is_read(stored: Any) -> None:
+    with pytest.raises((AttributeError, TypeError, ValueError)):
+        CertaintyCorrection.from_dict(stored)
+
+
+def test_a_calibration_of_before_there_were_lags_and_cameras_is_read() -> None:
+    stored = {"offset": 0.1, "slope": 0.9, "by_lag": 0.2, "by_radius": -0.1, "slope_by_lag": 0.05}
+    assert CertaintyCorrection.from_dict(stored) == CertaintyCorrection(0.1, 0.9, 0.2, -0.1, 0.05)

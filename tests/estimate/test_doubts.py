@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from geotagger.estimate.doubts import USUAL_DOUBT
-from geotagger.estimate.timeline import Evidence, PhotoRecord, estimates, learned_from
+from geotagger.estimate.timeline import Evidence, PhotoRecord, estimates, learned_from, surrounded
 from geotagger.estimate.tracks import Tracks
 from geotagger.estimate.values import Estimate, Fix, FixSeries
 from geotagger.geo import distance_km
@@ -175,3 +175,14 @@ def test_an_estimate_remembers_the_fix_that_spoke_for_one_in_doubt() -> None:
     assert set(today.support_of(asked).fixes) == {2, 3, 4}
     near_right_ones = replace(asked, utc=NOON + 11 * MINUTE)
     assert set(today.support_of(near_right_ones).fixes) == {1, 2}
+
+
+def test_a_photos_own_old_fix_does_not_stand_in_for_one_in_doubt() -> None:
+    """It was made before that one, of another photo; `why` asks what would be said without it."""
+    before = [fixed(n, 10 * n * MINUTE, COLOGNE) for n in range(2)]
+    ancient = replace(fixed(2, HOUR, MUNICH), stamp_utc=NOON - 365 * 24 * HOUR)
+    asked = fixed(9, 9 * HOUR, (50.95, 6.97), age_s=9 * HOUR - 27 * MINUTE)
+    fixes = FixSeries.of([*before, ancient, asked])
+    assert fixes.keys.tolist() == [0, 1, 9, 2]
+    around = surrounded(Evidence(fixes), [replace(asked, place=None)])
+    assert [beside.key for beside in around.inside] == [1]
