@@ -122,19 +122,6 @@ class CertaintyCorrection:
         corrected = self.apply(p, radius_km, lag_s, camera)
         return np.asarray(np.log(corrected / (1 - corrected)) - np.log(p / (1 - p)))
 
-    def before(self, offset: float, slope: float) -> "CertaintyCorrection":
-        """This and then logit p'' = offset + slope · logit p', in one."""
-        return CertaintyCorrection(
-            offset + slope * self.offset,
-            slope * self.slope,
-            slope * self.by_lag,
-            slope * self.by_radius,
-            slope * self.slope_by_lag,
-            tuple(slope * one for one in self.at_lags),
-            tuple(slope * one for one in self.of_cameras),
-            self.taught_s,
-        )
-
 
 def moved_by(probability: FloatArray, log_odds: FloatArray) -> FloatArray:
     """With the logarithm of the odds moved by so much."""

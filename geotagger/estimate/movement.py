@@ -197,7 +197,8 @@ class Movement:
     """What was learned. Visits, one a place and day, thinned, ordered by time: utc float64 (n,), lat
     and lng degrees (n,), camera int64 (n,) an index into `cameras`, −1 unknown. `learned_from` is how
     many fixes taught it; 0 means that it is all prior. `correction` is for estimates without a picture
-    of their own, `pictured` for those with one; `temperature` is what a calibration found to divide the
+    of their own, `pictured` for those with one, `sampled` of what these give for both, by an owner's
+    verdicts on a random sample; `temperature` is what a calibration found to divide the
     logarithm of what pictures say by, `misleads` how often it found the pictures of an outing to be wrong
     together. `draws` are as probable as each other after what
     was seen; `motion` is the most probable of all."""
@@ -206,6 +207,7 @@ class Movement:
     draws: tuple[Motion, ...] = field(default_factory=lambda: PRIOR_DRAWS)
     correction: CertaintyCorrection = field(default_factory=CertaintyCorrection)
     pictured: CertaintyCorrection = field(default_factory=CertaintyCorrection)
+    sampled: CertaintyCorrection = field(default_factory=CertaintyCorrection)
     temperature: float = 1.0
     misleads: float = MISLEADS
     utc: FloatArray = field(default_factory=lambda: np.empty(0))

@@ -347,27 +347,34 @@ def _corrected(weighed: Weighed, group: Group, movement: Movement) -> Corrected 
     """Where the truth of other photos told how true the probabilities are; not for a place of its own. Of a
     pictured photo the prior is corrected, and what its picture makes of that is as it was: the odds of any
     circle move as the prior's do."""
-    correction, pictured = movement.correction, movement.pictured if group.pictured else CertaintyCorrection()
+    nothing = CertaintyCorrection()
+    correction, pictured = movement.correction, movement.pictured if group.pictured else nothing
     hears_texts = weighed.has_texts and not group.pictured
-    if correction == pictured == CertaintyCorrection() and not hears_texts:
+    if correction == pictured == movement.sampled == nothing and not hears_texts:
         return None
     lag = weighed.around.nearest_lag[group.rows, None]
     camera = np.array([[movement.camera_code(weighed.photos[row].camera)] for row in group.rows])
     own = np.array([[weighed.photos[row].fix is not None] for row in group.rows])
     has_lag = ~own & np.isfinite(lag)
 
-    def corrected(rows: IntArray, inside: FloatArray, radii: FloatArray, before: FloatArray) -> FloatArray:
+    def of_archive(rows: IntArray, inside: FloatArray, radii: FloatArray, before: FloatArray) -> FloatArray:
         if group.pictured:
             odds = correction.moves(before, radii, lag[rows], camera[rows])
             if weighed.has_texts:
                 # of what texts add a part is believed, and that part is not raised
                 odds = np.where(inside > before, np.minimum(odds, 0.0), odds)
             certainty = np.where(has_lag[rows], moved_by(inside, odds), inside)
-            return np.where(own[rows], inside, pictured.apply(certainty, radii, lag[rows]))
+            return pictured.apply(certainty, radii, lag[rows])
         certainty = np.where(has_lag[rows], correction.apply(inside, radii, lag[rows], camera[rows]), inside)
         if not hears_texts:
             return certainty
         earlier = np.where(has_lag[rows], correction.apply(before, radii, lag[rows], camera[rows]), before)
-        return np.where(own[rows], inside, believed(certainty, earlier))
+        return believed(certainty, earlier)
+
+    def corrected(rows: IntArray, inside: FloatArray, radii: FloatArray, before: FloatArray) -> FloatArray:
+        certainty = of_archive(rows, inside, radii, before)
+        if movement.sampled != nothing:
+            certainty = movement.sampled.apply(certainty, radii, lag[rows])
+        return np.where(own[rows], inside, certainty)
 
     return corrected

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from geotagger.estimate.certainty_correction import CertaintyCorrection
 from geotagger.estimate.logistic import fit_held_logistic
 from geotagger.estimate.movement import Movement
 
@@ -41,11 +42,7 @@ class SampleCorrection:
 
     def applied_to(self, movement: Movement) -> Movement:
         """Its corrections first, and this of what they give."""
-        return replace(
-            movement,
-            correction=movement.correction.before(self.offset, self.slope),
-            pictured=movement.pictured.before(self.offset, self.slope),
-        )
+        return replace(movement, sampled=CertaintyCorrection(self.offset, self.slope))
 
 
 def corrected_by(

@@ -6,9 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from geotagger.cells import CellTable, centres, leaf_ids, parents
 from geotagger.estimate.certainty_correction import CertaintyCorrection
 from geotagger.estimate.movement import Movement
+from geotagger.estimate.outing import Options, estimate_outing
 from geotagger.estimate.sampled import SampleCorrection, corrected_by
+from geotagger.estimate.values import Fix, Observation
+from geotagger.estimate.visual import posteriors
 from geotagger.index import open_index
 from geotagger.index.decisions import Wish
 from geotagger.tag.decisions import carry_out
@@ -94,8 +98,25 @@ def test_the_fit_finds_how_certainties_err_and_joins_the_one_before() -> None:
         pytest.approx(0.5, abs=0.06),
         8,
     )
-    applied = found.applied_to(Movement(correction=CertaintyCorrection(0.2, 1.1)))
-    p, radius, lag = np.array([0.7]), np.array([1.0]), 0.0
-    once = CertaintyCorrection(0.2, 1.1).apply(p, radius, lag)
-    twice = 1 / (1 + np.exp(-(found.offset + found.slope * np.log(once / (1 - once)))))
-    assert applied.correction.apply(p, radius, lag) == pytest.approx(twice)
+
+
+@pytest.mark.parametrize(
+    ("pictured", "utc"), [(True, 3600.0), (True, 5e8), (True, None), (False, 3600.0), (False, 5e8)]
+)
+def test_verdicts_count_once_of_whatever_is_stated(pictured: bool, utc: float | None) -> None:
+    """With a picture and without, an hour from the only fix, years from it, and without a time."""
+    learned = Movement(
+        correction=CertaintyCorrection(0.2, 1.1, taught_s=1e5), pictured=CertaintyCorrection(-0.1)
+    )
+    ids = np.sort(parents(leaf_ids(np.linspace(-60, 60, 40), np.linspace(-170, 170, 40)), 8))
+    table = CellTable(ids, *centres(ids))
+    (posterior,) = posteriors(np.random.default_rng(1).dirichlet(np.ones(40), 1).astype(np.float32), table)
+    fix = Observation(0, 0.0, "phone", Fix(50.94, 6.96, 0.01, "camera"))
+    asked = Observation(1, utc, "phone", posterior=posterior if pictured else None)
+    confidence = []
+    for movement in (learned, SampleCorrection(0.7, 1.3, 20, 1).applied_to(learned)):
+        (estimate,) = estimate_outing([asked], fix, None, movement, table, Options(certainty=1.0))
+        assert estimate is not None
+        confidence.append(estimate.confidence)
+    stated, judged = np.log(np.array(confidence) / (1 - np.array(confidence)))
+    assert judged == pytest.approx(0.7 + 1.3 * stated, abs=1e-4)
