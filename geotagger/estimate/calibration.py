@@ -45,7 +45,8 @@ class Calibration:
 
     @staticmethod
     def from_dict(stored: dict[str, Any]) -> "Calibration":
-        return Calibration(
+        """AttributeError, KeyError, TypeError or ValueError for what is none."""
+        calibration = Calibration(
             CertaintyCorrection.from_dict(stored["pictured"]),
             tuple((float(p), float(c)) for p, c in stored["least_confidence"]),
             int(stored["photos"]),
@@ -53,6 +54,12 @@ class Calibration:
             float(stored.get("misleads", MISLEADS)),
             str(stored.get("model", "")),
         )
+        lines = np.array(calibration.least_confidence).reshape(-1, 2)
+        if not (0 < calibration.temperature < np.inf and 0 < calibration.misleads < 1):
+            raise ValueError("a temperature or a share that no calibration finds")
+        if not (np.isfinite(lines).all() and (np.diff(lines[:, 0]) > 0).all()):
+            raise ValueError("lines that no calibration draws")
+        return calibration
 
     def is_of(self, model: str | None) -> bool:
         """Whether it speaks of what this model says of pictures."""

@@ -4,6 +4,7 @@
 """
 
 import contextlib
+import json
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
@@ -99,9 +100,16 @@ def _movement(index: Index, root_ids: Sequence[int], fixes: FixSeries, keep: boo
     for root_id in root_ids:
         with contextlib.suppress(*_DAMAGED):  # what such a row says is learned anew
             kept = index.learned.get(root_id, MOVEMENT)
-            if kept and kept["taught_by"] == origin:
+            if kept and kept["taught_by"] == origin and kept["digest"] == _digest(kept["movement"]):
                 return Movement.from_dict(kept["movement"])
     movement = learned_from(fixes)
+    stored = movement.to_dict()
     for root_id in root_ids if keep else ():
-        index.learned.put(root_id, MOVEMENT, {"taught_by": origin, "movement": movement.to_dict()})
+        row = {"taught_by": origin, "movement": stored, "digest": _digest(stored)}
+        index.learned.put(root_id, MOVEMENT, row)
     return movement
+
+
+def _digest(movement: object) -> str:
+    """Of one as it is stored: numbers that nobody learned would be noticed by no name and no type."""
+    return xxhash.xxh3_64_hexdigest(json.dumps(movement).encode())

@@ -216,6 +216,22 @@ def test_of_several_archives_the_first_calibration_counts_as_in_tag_and_a_damage
     assert kept() is None
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("temperature", 0),
+        ("misleads", 1.5),
+        ("least_confidence", [[0.9, float("nan")]]),
+        ("pictured", {"at_lags": [1]}),
+    ],
+)
+def test_what_is_no_calibration_is_refused_as_it_is_read(name: str, value: object) -> None:
+    stored = replace(Calibration.none(), least_confidence=((0.8, 0.7), (0.9, 1.01))).to_dict()
+    assert Calibration.from_dict(stored).to_dict() == stored
+    with pytest.raises(ValueError, match=r"calibration|lags"):
+        Calibration.from_dict({**stored, name: value})
+
+
 def test_the_harder_way_of_hiding_draws_the_line() -> None:
     single = [_hidden(n % 20 < 19, 0.6 + 0.3 * n / 200) for n in range(200)]
     days = [_hidden(n % 20 < (19 if n >= 100 else 10), 0.6 + 0.3 * n / 200) for n in range(200)]

@@ -2,10 +2,19 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from geotagger.estimate.movement import Movement
+from geotagger.estimate.timeline import PhotoRecord
+from geotagger.estimate.tracks import Tracks
+from geotagger.estimate.values import Fix, FixSeries
 from geotagger.geo import distance_km
+from geotagger.index import open_index
+from geotagger.index.learned import MOVEMENT
+from geotagger.tag.evidence import weighing
+from geotagger.tag.options import TagOptions
 from tests.commands import Geotagger
 from tests.tag.scenes import LATITUDE, LONGITUDE, START, STEP_DEG, jpeg, walk_through_town
 
@@ -120,3 +129,25 @@ def test_a_sidecar_of_another_program_is_a_fix_for_other_days(geotagger: Geotagg
     assert said["0.jpg"]["rung"] == "sidecar"
     assert said["1.jpg"]["rung"] == "neighbours"
     assert distance_km(said["1.jpg"]["latitude"], said["1.jpg"]["longitude"], LATITUDE, LONGITUDE) < 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("motion", {"hour_km": "x"}), ("lat", [1.0]), ("zone_trust", 2.0), ("draws", [])]
+)
+def test_a_movement_that_was_not_learned_is_learned_anew(tmp_path: Path, name: str, value: object) -> None:
+    fixes = FixSeries.of(
+        PhotoRecord(n, 1.7e9 + 3600 * n, place=Fix(50 + 0.01 * n, 7.0, 0.01, "camera")) for n in range(2)
+    )
+    (tmp_path / "photos").mkdir()
+    with open_index(tmp_path / "index.db") as index:
+        root = index.roots.root_for(str(tmp_path / "photos"))
+
+        def learned() -> tuple[Movement, dict[str, Any]]:
+            evidence = weighing(index, [root.id], fixes, TagOptions((str(tmp_path),)), Tracks(), None)
+            return evidence.movement, index.learned.get(root.id, MOVEMENT)
+
+        movement, row = learned()
+        index.learned.put(root.id, MOVEMENT, {**row, "movement": {**row["movement"], name: value}})
+        again, row_again = learned()
+        assert again.to_dict() == movement.to_dict()
+        assert row_again == row
