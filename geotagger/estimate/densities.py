@@ -15,8 +15,9 @@ from geotagger.estimate.people import dense_at
 from geotagger.estimate.prior import ANYWHERE, LEAST_WEIGHT, Mixture
 from geotagger.geo import EARTH_RADIUS_KM, unit_vectors
 
-FEW = 5
-"""So few photos are done sooner one by one."""
+FEW, _SPARSE = 5, 0.5
+"""So few photos are done sooner one by one, and those of which each uses a smaller part of the densities, as
+where the time of some is uncertain."""
 
 
 def densities(
@@ -25,9 +26,11 @@ def densities(
     """As `Mixture.densities_at`, of the photo in row[i] of the mixture at point i: vectors (k, 3), all others
     (k,). One photo's points stand after the other's."""
     starts = np.flatnonzero(np.diff(row, prepend=-1))
-    if len(starts) < FEW:
+    counts = mix.weight > LEAST_WEIGHT
+    used = np.flatnonzero(counts.any(axis=0))
+    if len(starts) < FEW or np.count_nonzero(counts) < _SPARSE * len(counts) * len(used):
         return _one_by_one(mix, row, vectors, usual, starts)
-    weight = np.where(mix.weight > LEAST_WEIGHT, mix.weight, 0.0)
+    weight = np.where(counts, mix.weight, 0.0)
     is_trip = mix.peopled > 0
     # by column, so that the numbers of one lie side by side
     square, tail, by_people = (np.ascontiguousarray(of.T) for of in (mix.scale_km, mix.tail, mix.peopled))
@@ -35,7 +38,7 @@ def densities(
     most, power = weight.T * tail / (np.pi * square), -tail - 1
     axes, middles = np.ascontiguousarray(vectors.T), unit_vectors(mix.lat, mix.lng)
     density, trips = mix.anywhere[row] * usual, np.zeros(len(row))
-    for columns in _by_place(mix, np.flatnonzero(weight.any(axis=0))):
+    for columns in _by_place(mix, used):
         away = _away_km(axes, middles[:, columns[0]], row)
         squared = np.square(away)
         dense = dense_at(away, usual) if is_trip[:, columns].any() else None

@@ -5,7 +5,7 @@ import numpy as np
 from geotagger.estimate.densities import FEW, densities
 from geotagger.estimate.movement import DAY_S, PRIOR_DRAWS
 from geotagger.estimate.people import usual_at
-from geotagger.estimate.prior import averaged
+from geotagger.estimate.prior import LEAST_WEIGHT, averaged
 from geotagger.estimate.surroundings import FixTable, surroundings
 from geotagger.geo import unit_vectors
 
@@ -28,6 +28,7 @@ def test_densities_of_many_photos_are_those_of_each() -> None:
     vectors = unit_vectors(*there)
     usual = usual_at(*there)
     assert len(np.unique(row)) >= FEW
+    assert np.mean(mix.weight > LEAST_WEIGHT) > 0.5, "nothing is worked out at once"
     of_all = densities(mix, row, vectors, usual)
     for photo in range(9):
         mine = row == photo
