@@ -309,8 +309,12 @@ def share_inside(distance: Floats, size: Floats, radius: Floats | float) -> Floa
     """How much of a disc of radius `size` lies in one of `radius` whose middle is `distance` away:
     exact when one holds the other or they do not meet, linear between."""
     smaller = np.maximum(np.minimum(size, radius), 1e-9)
-    overlap = np.clip((radius + size - distance) / (2 * smaller), 0.0, 1.0)
-    return np.asarray(overlap * np.minimum(1.0, (radius / np.maximum(size, 1e-9)) ** 2))
+    overlap = np.asarray(radius + size - distance)
+    overlap /= 2 * smaller
+    overlap = np.clip(overlap, 0.0, 1.0, out=overlap)
+    most = np.square(radius / np.maximum(size, 1e-9))
+    overlap *= np.minimum(1.0, most)
+    return overlap
 
 
 def _radius(
