@@ -38,7 +38,7 @@ def offsets_at(latitude: FloatArray, longitude: FloatArray, utc: FloatArray) -> 
     numbers: dict[ZoneInfo | None, int] = {}
     zone = [numbers.setdefault(zone_at(one.real, one.imag), len(numbers)) for one in places.tolist()]
     offsets = [[_seconds(one, at) for at in times.tolist()] for one in numbers]
-    table = np.array(offsets, dtype=np.float64).reshape(-1, len(times))
+    table = np.array(offsets, dtype=np.float64).reshape(len(numbers), len(times))
     return np.asarray(table[np.array(zone, np.int64)[of_place], of_time])
 
 

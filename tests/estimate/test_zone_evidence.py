@@ -27,6 +27,7 @@ def test_offsets_of_many_places_and_times_are_those_of_each() -> None:
     each = [offset_at(*one) for one in zip(lat.tolist(), lng.tolist(), utc.tolist(), strict=True)]
     plain = [np.nan if offset is None else offset.total_seconds() for offset in each]
     np.testing.assert_array_equal(offsets_at(lat, lng, utc), plain)
+    assert offsets_at(lat[:0], lng[:0], utc[:0]).shape == (0,)
 
 
 def test_zones_of_many_photos_weigh_as_place_by_place() -> None:
