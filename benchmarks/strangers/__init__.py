@@ -1,6 +1,7 @@
-"""People who do not exist, of whom nothing was known while the model of evidence was made: no parameter,
-prior or constant was chosen with them in sight, and none should be. `benchmarks/certainty.py` takes them in
-with `--strangers`; they are drawn otherwise than tests/estimate/archives.py.
+"""People who do not exist. A set of them tells of strangers as long as no parameter, prior or constant of the
+model of evidence is chosen with it in sight; where the first two took part in something after all,
+docs/evidence.md says so. `benchmarks/certainty.py` takes them in with `--strangers`; they are drawn otherwise
+than tests/estimate/archives.py.
 
 `sailor` goes along a coast for three weeks at a time; `studio` takes hundreds of photos in one room, and
 weddings on Saturdays; `trio` is two phones and a tablet that stays at home; `weekender` lives in two cities

@@ -1,6 +1,6 @@
 """An album that is kept by the hours of the place where somebody is: what the people of the fourth set and
-after it fill. Some cameras keep the time of home wherever they are, and in summer too; a phone in an
-aeroplane keeps the time of the place that it left."""
+after it fill. Some cameras keep the time that home has in March, wherever they are and all the year; a phone
+in an aeroplane keeps the time of the place that it left."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -120,6 +120,8 @@ def evaluate(
     Example: `geotagger evaluate ~/Photos --hide 0.3 --plots plots`
     """
     precision = precision_asked(context, precision)
+    if plots is not None:
+        _make(plots)
     if labels is not None:
         _on_labels(labels, images, model, calibrate, plots, as_json)
         return
@@ -152,6 +154,14 @@ def evaluate(
         if plots is not None:
             report.draw(plots)
         report.emit() if as_json else report.show()
+
+
+def _make(plots: Path) -> None:
+    """The folder for pictures, before the work of which they tell is done."""
+    try:
+        plots.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--plots {plots}: cannot be a folder ({error.strerror})") from None
 
 
 def _ways(whole_days: bool | None, timeless: bool) -> "tuple[Way, ...]":

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from geotagger.cli.common import emit, photo_record, screen
+from geotagger.errors import UsageError
 from geotagger.evaluate.archive import Evaluation
 from geotagger.evaluate.plots import draw_reliability, draw_risk_coverage, text_plot, top_of
 from geotagger.evaluate.predictions import OURS, Hidden
@@ -113,10 +114,12 @@ class EvaluationReport:
         )
 
     def draw(self, folder: Path) -> None:
-        """Two pictures into a folder."""
-        folder.mkdir(parents=True, exist_ok=True)
-        draw_reliability(folder / f"reliability-{self.evaluation.way}.png", self.bins, self.heading)
-        draw_risk_coverage(folder / f"risk-coverage-{self.evaluation.way}.png", self.curve, self.heading)
+        """Two pictures into a folder that is there. UsageError where it cannot be written."""
+        try:
+            draw_reliability(folder / f"reliability-{self.evaluation.way}.png", self.bins, self.heading)
+            draw_risk_coverage(folder / f"risk-coverage-{self.evaluation.way}.png", self.curve, self.heading)
+        except OSError as error:
+            raise UsageError(f"--plots {folder}: cannot be written ({error.strerror})") from None
 
     def emit(self) -> None:
         """JSON: a line a hidden photo, a line a method, and one with what `tag` would write."""

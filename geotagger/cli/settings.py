@@ -13,7 +13,7 @@ What `[tag]` says of how photos are weighed and what is written counts for `eval
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +35,12 @@ _AS_TAG = {
 }
 """Commands that tell what `tag` would do, and which of its settings are theirs."""
 
+_INSTEAD = {"min_confidence": "precision", "precision": "min_confidence"}
+"""Options of which one finds the other: what is said of one goes before what was said of the other, too."""
+
 StatedSetting = dict[str, tuple[str, Any]]
-"""What a file says: an option's flag, with underscores → the key that said it and the value."""
+"""What a file or the environment says: an option's flag, with underscores → the key or the variable that said
+it and the value."""
 
 
 class Settings:
@@ -54,7 +58,7 @@ def default_map(group: TyperGroup, environment: Mapping[str, str]) -> dict[str, 
     UsageError for a file that cannot be read, a key that no command knows, and a value that its
     option cannot take."""
     settings = Settings(environment)
-    defaults = _for_group(group, settings, settings.table, {}, ())
+    defaults = _for_group(group, settings, settings.table, (), ())
     if unknown := sorted(_keys(settings.table) - settings.used):
         raise UsageError(
             f"{settings.path}: no command has the setting {unknown[0]!r}; see `geotagger --help`"
@@ -102,54 +106,86 @@ def _for_group(
     group: TyperGroup,
     settings: Settings,
     table: Mapping[str, Any],
-    outer: StatedSetting,
+    outer: tuple[StatedSetting, ...],
     trail: tuple[str, ...],
 ) -> dict[str, Any]:
-    values = outer | _setting_from(table, trail)
+    """outer: what is said of all commands, each table before those that stand farther left."""
+    tables = (*outer, _setting_from(table, trail))
     defaults: dict[str, Any] = {}
     for name, command in group.commands.items():
         own = table.get(name)
         own = own if isinstance(own, dict) else {}
         here = (*trail, name)
         if isinstance(command, TyperGroup):
-            defaults[name] = _for_group(command, settings, own, values, here)
+            defaults[name] = _for_group(command, settings, own, tables, here)
         else:
             assert isinstance(command, TyperCommand)
             of_tag = table.get("tag") if name in _AS_TAG and not trail else None
             as_tag = _setting_from(of_tag, ("tag",)) if isinstance(of_tag, dict) else {}
             shared = {flag: stated for flag, stated in as_tag.items() if flag in _AS_TAG[name]}
-            stated = values | shared | _setting_from(own, here)
-            defaults[name] = _for_command(command, settings, stated, here)
+            defaults[name] = _for_command(
+                command, settings, (*tables, shared, _setting_from(own, here)), here
+            )
     return defaults
 
 
 def _for_command(
-    command: TyperCommand, settings: Settings, values: StatedSetting, trail: tuple[str, ...]
+    command: TyperCommand, settings: Settings, tables: Sequence[StatedSetting], trail: tuple[str, ...]
 ) -> dict[str, Any]:
+    parameters = {
+        flag: parameter
+        for parameter in command.params
+        if parameter.name is not None and (flag := _flag_of(parameter)) is not None
+    }
+    stated: StatedSetting = {}
+    for table in tables:
+        own = {flag: said for flag, said in table.items() if flag in parameters}
+        settings.used.update(key for key, _ in own.values())
+        stated = _over(
+            stated, {flag: (f"{settings.path}: {key}", value) for flag, (key, value) in own.items()}
+        )
+    for variables in _variables(settings.environment, parameters, trail):
+        stated = _over(stated, variables)
     defaults: dict[str, Any] = {}
     context = typer.Context(command)
-    for parameter in command.params:
-        flag = next((o[2:].replace("-", "_") for o in parameter.opts if o.startswith("--")), None)
-        if flag is None or parameter.name is None:
-            continue
-        several = getattr(parameter, "multiple", False)
-        source = ""
-        if flag in values:
-            key, value = values[flag]
-            settings.used.add(key)
-            source = f"{settings.path}: {key}"
-            defaults[parameter.name] = [value] if several and isinstance(value, str) else value
-        as_tag = [f"tag_{flag}"] if flag in _AS_TAG.get("_".join(trail), ()) else []
-        for name in (flag, *as_tag, "_".join((*trail, flag))):
-            variable = "GEOTAGGER_" + name.upper().replace("-", "_")
-            if (text := settings.environment.get(variable)) is not None:
-                source = variable
-                # several values of one option are separated as the folders of PATH are
-                defaults[parameter.name] = text.split(os.pathsep) if several else text
-        if source:
+    for flag, parameter in parameters.items():
+        if flag in stated:
+            assert parameter.name is not None
+            source, value = stated[flag]
+            defaults[parameter.name] = [value] if _is_list(parameter) and isinstance(value, str) else value
             try:
                 parameter.process_value(context, defaults[parameter.name])
             except typer.BadParameter as error:
                 said = f"{source} = {defaults[parameter.name]!r}: {what_is_wrong(error)}"
                 raise UsageError(said) from error
     return defaults
+
+
+def _over(stated: StatedSetting, later: StatedSetting) -> StatedSetting:
+    """What was stated, and what goes before it."""
+    return {flag: said for flag, said in stated.items() if _INSTEAD.get(flag) not in later} | later
+
+
+def _variables(
+    environment: Mapping[str, str], parameters: Mapping[str, Any], trail: tuple[str, ...]
+) -> Iterator[StatedSetting]:
+    """Those of every command, those of `tag` that count here, and those of this command alone."""
+    name = "_".join(trail)
+    for start, flags in (("", parameters), ("tag_", _AS_TAG.get(name, set())), (f"{name}_", parameters)):
+        stated: StatedSetting = {}
+        for flag in flags:
+            variable = f"GEOTAGGER_{start}{flag}".upper().replace("-", "_")
+            text = environment.get(variable)
+            if text is not None and flag in parameters:
+                # several values of one option are separated as the folders of PATH are
+                stated[flag] = (variable, text.split(os.pathsep) if _is_list(parameters[flag]) else text)
+        yield stated
+
+
+def _flag_of(parameter: Any) -> str | None:
+    """The first long name of an option, with underscores."""
+    return next((o[2:].replace("-", "_") for o in parameter.opts if o.startswith("--")), None)
+
+
+def _is_list(parameter: Any) -> bool:
+    return bool(getattr(parameter, "multiple", False))

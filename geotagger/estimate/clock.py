@@ -35,7 +35,7 @@ UNKNOWN_ZONE_ERROR_S = 3 * 3600.0
 BARE_DATE_ERROR_S = 4 * 3600.0
 """Of a photo that tells a date and no hour, which reads as midnight to the second: taken about noon."""
 _ABOUT_NOON_S = 13 * 3600.0
-_FIFTHS = (0.0, -0.5988, 0.5988, -1.46337, 1.46337)
+_FIFTHS = (0.0, -0.598798, 0.598798, -1.463366, 1.463366)
 """The middles of five equal parts of a Gaussian, moved apart until their variance is 1."""
 _DAY = timedelta(days=1)
 _QUARTER = timedelta(minutes=15)

@@ -66,7 +66,7 @@ class Explanation:
     of them but anywhere on Earth where people are, None where there is no prior. doubted: how probable
     it is that the pictures mislead which the photo hears. fixes: the known places nearest in time.
     words: the areas that the photo's metadata names. countries: ISO codes with their probability, the
-    most probable first, None for the sea. map: lines of text."""
+    most probable first, None for the sea; what may lie anywhere is in none of them. map: lines of text."""
 
     estimate: Estimate | None
     alone: dict[str, Estimate]
@@ -170,9 +170,8 @@ def _countries(drawn: Cloud) -> tuple[tuple[str | None, float], ...]:
     shares: dict[str | None, float] = {}
     for code, mass in zip(codes, drawn.mass[heaviest].tolist(), strict=True):
         shares[code] = shares.get(code, 0.0) + mass
-    total = float(drawn.mass.sum()) or 1.0
     leading = sorted(shares.items(), key=lambda share: -share[1])[:_COUNTRIES]
-    return tuple((code, mass / total) for code, mass in leading if mass / total >= 0.005)
+    return tuple((code, share) for code, share in leading if share >= 0.005)
 
 
 def _voices(

@@ -91,6 +91,27 @@ def test_a_least_certainty_that_is_typed_goes_before_a_precision_of_the_settings
     assert said("evaluate --min-confidence 0.7", "precision = 0.9") == "0.7 None False"
 
 
+def test_a_least_certainty_and_a_precision_go_before_each_other_as_they_stand(
+    said: Callable[..., str],
+) -> None:
+    """The one finds the other, so only what goes before counts, whichever of the two it is."""
+    file = "[tag]\nprecision = 0.9\n"
+    assert said("evaluate", file) == "0.5 0.9 False"
+    assert said("evaluate", file + "[evaluate]\nmin-confidence = 0.6") == "0.6 None False"
+    assert said("evaluate", file, GEOTAGGER_MIN_CONFIDENCE="0.6") == "0.6 None False"
+    assert said("evaluate", file, GEOTAGGER_PRECISION="0.8", GEOTAGGER_TAG_MIN_CONFIDENCE="0.6") == (
+        "0.6 None False"
+    )
+    assert said("evaluate", "min-confidence = 0.6\n" + file) == "0.5 0.9 False"
+    assert said("evaluate --precision 0.7", file, GEOTAGGER_MIN_CONFIDENCE="0.6") == "0.6 0.7 False"
+
+
+def test_a_key_that_nothing_listens_to_because_others_go_before_it_is_no_mistake(
+    said: Callable[..., str],
+) -> None:
+    assert said("evaluate", "precision = 0.9\n[evaluate]\nmin-confidence = 0.6") == "0.6 None False"
+
+
 def test_the_environment_goes_before_the_file_and_the_command_line_before_both(
     said: Callable[..., str],
 ) -> None:

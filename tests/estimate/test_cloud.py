@@ -141,6 +141,14 @@ def test_the_point_told_is_that_of_the_least_mean_log_distance() -> None:
         assert mean[nearest] <= min(mean.values()) + 0.05
 
 
+def test_of_two_places_the_one_that_can_be_named_more_closely_is_told() -> None:
+    """Ten kilometres apart; the other is a bit more probable, and anywhere within a kilometre."""
+    cloud = Cloud.of_places(
+        np.array([48.0, 48.09]), np.array([7.0, 7.0]), np.array([0.4, 0.6]), np.array([0.01, 1.0])
+    )
+    assert middle(cloud, WITHIN) == pytest.approx((48.0, 7.0), abs=1e-4)
+
+
 def test_cells_of_many_clouds_are_the_deepest_that_hold_the_certainty() -> None:
     """Against a plain search from the faces down."""
     clouds = Clouds.of(some_clouds(np.random.default_rng(9), 25))

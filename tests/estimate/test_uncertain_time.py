@@ -82,7 +82,7 @@ def test_the_times_spread_as_far_as_the_error_says(error_s: float) -> None:
     times, shares = np.array(moments_of(1e9, error_s)).T
     assert shares.sum() == pytest.approx(1.0)
     middle = float(times @ shares)
-    assert float(np.square(times - middle) @ shares) ** 0.5 == pytest.approx(error_s, rel=1e-5)
+    assert float(np.square(times - middle) @ shares) ** 0.5 == pytest.approx(error_s, rel=1e-6)
 
 
 def _on_the_way(speed_km_h: float) -> Tracks:

@@ -82,6 +82,16 @@ def _visiting(photos: list[PhotoRecord], visits: list[int]) -> Evidence:
     return Evidence(fixes, Movement(utc=utc, lat=lat, lng=lng, camera=np.full(len(visits), -1)))
 
 
+def test_no_country_has_what_lies_nobody_knows_where() -> None:
+    """A day after the only fix, in Cologne, the camera states the time of New York."""
+    cologne = PhotoRecord(0, 1.6e9, place=Fix(50.94, 6.96, 0.01, "camera"))
+    asked = PhotoRecord(1, 1.6e9 + DAY_S, utc_offset_s=-4 * HOUR_S)
+    told = explain(Evidence(FixSeries.of([cologne])), [asked], 0)
+    assert told.anywhere is not None
+    assert told.anywhere > 0.8
+    assert 0.01 < sum(share for _, share in told.countries) <= 1.001 - told.anywhere
+
+
 def test_a_trip_that_starts_where_the_time_zone_is_home_is_not_called_one_from_the_fix_abroad() -> None:
     home, abroad = Fix(50.94, 6.96, 0.01, "camera"), Fix(-33.87, 151.21, 0.01, "camera")
     photos = [

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from geotagger.cli import evaluate as evaluate_command
 from geotagger.cli.evaluation import EvaluationReport
+from geotagger.errors import UsageError
 from geotagger.estimate.calibration import Calibration, least_confidence
 from geotagger.estimate.certainty_correction import CertaintyCorrection, Outcomes, fit_plain
 from geotagger.evaluate.archive import Evaluation
@@ -259,6 +260,41 @@ def test_plots_are_pictures_and_lines(tmp_path: Path) -> None:
         with Image.open(tmp_path / name) as image:
             assert image.size[0] > 400
     assert len({len(line) for line in text_plot([(0.5, 0.5)], diagonal=True)[:-2]}) == 1
+
+
+def test_dashes_are_dashes_where_few_photos_were_hidden(tmp_path: Path) -> None:
+    """Three photos that were stated at 0.95, of which none was wrong: one row is nothing but dashes."""
+    from PIL import Image
+
+    draw_risk_coverage(tmp_path / "a.png", [(n / 3, 0.0, 0.05) for n in (1, 2, 3)])
+    with Image.open(tmp_path / "a.png") as image:
+        pixels = np.asarray(image.convert("L")).astype(int)
+    right = pixels[200:400, -200:-40]
+    row = right[right.mean(axis=1).argmin()]
+    changes = np.count_nonzero(np.diff(row < 200))
+    assert 15 < changes < 40
+
+
+def test_seeds_in_a_row_are_named_by_the_first_and_the_last() -> None:
+    def drawn(*seeds: int) -> str:
+        return Evaluation("single", 0.3, seeds, 9, []).drawn
+
+    assert drawn(7) == "(seed 7), of 9 photos with a place"
+    assert drawn(0, 1, 2) == "(seeds 0, 1, 2), of 9 photos with a place"
+    assert drawn(3, 4, 5, 6) == "(seeds 3 to 6), of 9 photos with a place"
+    assert drawn(3, 4, 6, 7) == "(seeds 3, 4, 6, 7), of 9 photos with a place"
+
+
+def test_pictures_that_cannot_be_written_are_told_in_a_line(app: typer.Typer, tmp_path: Path) -> None:
+    """A folder that cannot be made is told before anything is evaluated."""
+    (tmp_path / "file").touch()
+    said = CliRunner().invoke(app, ["evaluate", str(tmp_path), "--plots", str(tmp_path / "file")])
+    assert said.exit_code == 2
+    assert "file: cannot be a folder" in said.stderr
+    (tmp_path / "reliability-single.png").mkdir()
+    report = EvaluationReport(Evaluation("single", 0.3, (0,), 60, [_hidden(True, 0.95)]))
+    with pytest.raises(UsageError, match="cannot be written"):
+        report.draw(tmp_path)
 
 
 @pytest.fixture
