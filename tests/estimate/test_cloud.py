@@ -112,7 +112,7 @@ def test_no_point_of_another_cloud_is_told_as_the_place_of_one() -> None:
 
 def test_no_point_of_a_cloud_gathers_more_than_what_is_told() -> None:
     """Against a plain search of every point; of those nearly as good another may be told."""
-    for cloud in some_clouds(np.random.default_rng(8), 6):
+    for cloud in some_clouds(np.random.default_rng(8), 12):
         most = max(plain_inside(cloud, n, WITHIN) for n in range(len(cloud.mass)))
         found = gather(cloud, WITHIN, 2.0)
         assert found.radius_km == WITHIN
